@@ -1,0 +1,42 @@
+/**
+ * What the stack and the functions agree on by name: environment variables, indexes and message attributes. Declared once, used
+ * by the construct that sets them and by the code that reads them.
+ */
+
+/** Names of the environment variables that the functions read. */
+export const ENVIRONMENT = {
+  volumesTable: "VOLUMES_TABLE",
+  snapshotsTable: "SNAPSHOTS_TABLE",
+  volumeTypesTable: "VOLUME_TYPES_TABLE",
+  backendsTable: "BACKENDS_TABLE",
+  schedulerQueueUrl: "SCHEDULER_QUEUE_URL",
+  schedulerDeadLetterQueueUrl: "SCHEDULER_DEAD_LETTER_QUEUE_URL",
+  notificationsTopicArn: "NOTIFICATIONS_TOPIC_ARN",
+  imagesBucket: "IMAGES_BUCKET",
+  stateMachineArn: "STATE_MACHINE_ARN",
+  /** JSON array of backends: see `core/backends.ts`. */
+  backends: "BACKENDS",
+  /** JSON object of scheduler settings: see `core/scheduling`. */
+  schedulerSettings: "SCHEDULER_SETTINGS",
+} as const;
+
+/** A key of {@link ENVIRONMENT}. */
+export type EnvironmentKey = keyof typeof ENVIRONMENT;
+
+/** Indexes of the tables. */
+export const INDEXES = {
+  /** Volumes in the flow by deadline: sparse, partition key `in_flow` (always "y"), sort key `deadline`, keys only. */
+  volumesByDeadline: "by_deadline",
+  /** Snapshots by `volume_id`. */
+  snapshotsByVolume: "by_volume",
+  /** Volume types by `name`. */
+  volumeTypesByName: "by_name",
+} as const;
+
+/** SNS message attributes, for filter policies; SQS attribute of a dead letter. */
+export const MESSAGE_ATTRIBUTES = {
+  eventType: "event_type",
+  priority: "priority",
+  projectId: "project_id",
+  reason: "reason",
+} as const;

@@ -1,0 +1,100 @@
+import * as v from "valibot";
+import { InvalidInput } from "./errors.ts";
+
+/**
+ * Cinder's cast `create_volume` to the scheduler, as it stands in the scheduler queue, and the workflow's input that scheduling
+ * makes of it. Both are checked at the boundary; unknown keys of `request_spec` and `filter_properties` travel along untouched,
+ * because other services read them.
+ */
+
+const uuid = (what: string) => v.pipe(v.string(`${what} must be a string`), v.uuid(`${what} must be a UUID`));
+const looseObject = v.record(v.string(), v.unknown());
+
+/**
+ * The caller, as far as the flow needs it. Every other key of the context is dropped here, at the boundary, so that no token can
+ * reach a state document, a message or a log.
+ */
+const RequestContextSchema = v.object({
+  request_id: v.optional(v.string(), ""),
+  user_id: v.optional(v.nullable(v.string()), null),
+  project_id: v.optional(v.nullable(v.string()), null),
+  is_admin: v.optional(v.boolean(), false),
+  roles: v.optional(v.array(v.string()), []),
+});
+
+/** See {@link RequestContextSchema}. */
+export type RequestContext = v.InferOutput<typeof RequestContextSchema>;
+
+const CreateVolumeMessageSchema = v.object({
+  context: RequestContextSchema,
+  volume_id: uuid("volume_id"),
+  image_id: v.optional(v.nullable(v.string()), null),
+  snapshot_id: v.optional(v.nullable(uuid("snapshot_id")), null),
+  source_volid: v.optional(v.nullable(uuid("source_volid")), null),
+  request_spec: v.optional(v.nullable(looseObject), null),
+  filter_properties: v.optional(v.nullable(looseObject), null),
+});
+
+/** The body of a message in the scheduler queue. */
+export type CreateVolumeMessage = v.InferOutput<typeof CreateVolumeMessageSchema>;
+
+/** What the workflow starts with. Everything a task needs and no data: records stay in their tables. */
+export type WorkflowInput = {
+  context: RequestContext;
+  volume_id: string;
+  attempt: number;
+  fence: string;
+  host: string;
+  image_id: string | null;
+  snapshot_id: string | null;
+  source_volid: string | null;
+  request_spec: Record<string, unknown>;
+  filter_properties: Record<string, unknown>;
+  /** Whether a failure that allows it goes back to the scheduler: the request names a retry and a spec. */
+  allow_reschedule: boolean;
+};
+
+/**
+ * Reads a scheduler message.
+ *
+ * @throws InvalidInput that names each field that is wrong.
+ */
+export function parseCreateVolumeMessage(body: string): CreateVolumeMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (error) {
+    throw new InvalidInput(`the message is no JSON (${error instanceof Error ? error.message : "unreadable"})`);
+  }
+  return parseOrThrow(CreateVolumeMessageSchema, value, "message");
+}
+
+/**
+ * The volume that an unreadable message names, if it names one. A lost message is a stuck volume, so whoever drops the message
+ * must be able to say so on the volume.
+ */
+export function volumeIdNamedBy(body: string): string | undefined {
+  try {
+    const result = v.safeParse(v.object({ volume_id: uuid("volume_id") }), JSON.parse(body));
+    return result.success ? result.output.volume_id : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Checks a value against a schema.
+ *
+ * @throws InvalidInput with one line that names each issue and its path.
+ */
+export function parseOrThrow<Schema extends v.GenericSchema>(schema: Schema, value: unknown, what: string): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, value);
+  if (result.success) {
+    return result.output;
+  }
+  const issues = result.issues.map((issue) => {
+    const path = v.getDotPath(issue);
+    return path === null ? issue.message : `${path}: ${issue.message}`;
+  });
+  throw new InvalidInput(`${what}: ${issues.join("; ")}`);
+}

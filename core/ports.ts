@@ -1,0 +1,244 @@
+import type { RequestContext, WorkflowInput } from "./messages.ts";
+import type { Notification } from "./notifications.ts";
+import type {
+  Attempt,
+  AttemptOutcome,
+  BackendRecord,
+  CopyProgress,
+  Fault,
+  ModelUpdate,
+  SnapshotRecord,
+  VolumePhase,
+  VolumeRecord,
+  VolumeStatus,
+  VolumeTypeRecord,
+} from "./records.ts";
+import type { ImageLocation, WorkCheckpoint, WorkStatus } from "./spec.ts";
+
+/** The outside world, as the tasks see it. Adapters implement these; tests fake them. */
+
+/** The only clock of the core. */
+export type Clock = { now(): Date };
+
+/** The attempt that a write belongs to. */
+export type Owner = { volumeId: string; fence: string; attempt: number };
+
+/** A page of a listing; `next` is absent on the last one. */
+export type Page<Item> = { items: Item[]; next?: string };
+
+/** What the listing of volumes may be narrowed by. */
+export type VolumeFilter = { status?: string; host?: string; name?: string; projectId?: string };
+
+/**
+ * Volumes. Each method that writes is one conditional UpdateItem named for its transition: it succeeds again when its owner
+ * repeats it, and throws FenceLost, changing nothing, when the record belongs to another attempt or has left the flow.
+ * VolumeNotFound is thrown by all of them when there is no such record.
+ */
+export interface VolumeRepository {
+  get(volumeId: string): Promise<VolumeRecord>;
+  /** The records that exist among `volumeIds`, by id; consistent reads. */
+  getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>>;
+  list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>>;
+
+  /** Puts a new record. @throws InvalidInput when the id is taken. */
+  create(record: VolumeRecord): Promise<void>;
+  /** Scheduling's write: the attempt takes the record and its host. Allowed while nobody, or this attempt, owns it. */
+  assignHost(owner: Owner, host: string, availabilityZone: string, attempt: Attempt, deadline: Date): Promise<VolumeRecord>;
+  /** The backend is about to be asked: from here on it may hold the volume. */
+  beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord>;
+  /** The backend holds the volume: keeps what the driver returned, with the status and phase that follow. */
+  persistModelUpdate(owner: Owner, update: ModelUpdate, phase: VolumePhase, status?: VolumeStatus): Promise<void>;
+  /** Progress of long work, and the deadline that follows from it. */
+  saveProgress(owner: Owner, progress: CopyProgress, deadline: Date): Promise<void>;
+  /** Sets the bootable flag and, in the same write, all of the image's metadata. */
+  markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void>;
+  /** The last write of a create. Repeated after success it changes nothing and returns the record. */
+  markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date): Promise<VolumeRecord>;
+  /** Ends the flow in `error`. Repeated by the same attempt it returns the record as it is. */
+  markError(owner: Owner, fault: Fault, suspectedOrphan: boolean): Promise<VolumeRecord>;
+  /** Closes the attempt and hands the record to the next one, with no host. */
+  releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord>;
+  /** Ends in `error` a volume that no attempt owns yet: its message was unreadable or found no backend. */
+  markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord>;
+
+  /** Volumes whose deadline has passed, oldest first. Costs nothing when there are none. */
+  listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>>;
+
+  /** @throws InvalidVolume when the flow, or anybody else, is using the volume. */
+  beginDelete(volumeId: string): Promise<VolumeRecord>;
+  /** Removes the record of a volume in `deleting`; nothing happens when it is gone. */
+  finishDelete(volumeId: string): Promise<void>;
+}
+
+/** How an attempt ended. */
+export type AttemptClose = { outcome: AttemptOutcome; error: string; cause: string; at: Date; suspectedOrphan: boolean };
+
+/** Snapshots. */
+export interface SnapshotRepository {
+  get(snapshotId: string): Promise<SnapshotRecord>;
+  list(limit: number, from?: string): Promise<Page<SnapshotRecord>>;
+  listOfVolume(volumeId: string): Promise<SnapshotRecord[]>;
+  create(record: SnapshotRecord): Promise<void>;
+  markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord>;
+  markError(snapshotId: string): Promise<void>;
+  delete(snapshotId: string): Promise<void>;
+}
+
+/** Volume types. */
+export interface VolumeTypeRepository {
+  get(volumeTypeId: string): Promise<VolumeTypeRecord>;
+  getByName(name: string): Promise<VolumeTypeRecord>;
+  list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>>;
+  create(record: VolumeTypeRecord): Promise<void>;
+}
+
+/** What a backend reports of itself, once for each of its pools. */
+export type BackendReport = Omit<BackendRecord, "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "disabled">;
+
+/** The bounds within which a claim still fits the backend; null is no bound. See `claimLimits` of the scheduler's rules. */
+export type ClaimLimits = { maxProvisionedCapacityGb: number | null; minFreeCapacityGb: number | null };
+
+/**
+ * Backends and the capacity that is held on them. A claim is made once, and settled or released once, however often each call
+ * is repeated.
+ */
+export interface BackendRepository {
+  /** Every pool that has reported, in the order of their hosts; consistent. */
+  list(): Promise<BackendRecord[]>;
+  /**
+   * Holds `size` GiB for the attempt. Returns the backend as it is now, or undefined when it no longer fits `limits` or was
+   * reported anew since `reportedAt`. Repeated by the same attempt it changes nothing and returns the backend.
+   */
+  claim(host: string, owner: Owner, size: number, limits: ClaimLimits, reportedAt: string): Promise<BackendRecord | undefined>;
+  /** The volume stays on this backend: the claim is closed, its capacity stays counted. */
+  settle(host: string, volumeId: string): Promise<void>;
+  /** The volume is not on this backend: the attempt's claim is closed and its capacity given back. */
+  release(host: string, owner: Owner, size: number): Promise<void>;
+  /** Gives back a deleted volume's capacity, once; {@link forgetReturned} removes the mark that makes it once. */
+  returnCapacity(host: string, volumeId: string, size: number): Promise<void>;
+  /** To be called when the deleted volume's record is gone. */
+  forgetReturned(host: string, volumeId: string): Promise<void>;
+  /** Takes a new report; what is claimed stays counted. */
+  report(report: BackendReport): Promise<void>;
+}
+
+/** Where scheduler messages go. */
+export interface SchedulerQueue {
+  /** Casts a request to the scheduler. */
+  send(message: Record<string, unknown>): Promise<void>;
+  /** Keeps a message that cannot be read, with the reason. */
+  sendToDeadLetters(body: string, reason: string): Promise<void>;
+}
+
+/** Starts the workflow. */
+export interface WorkflowStarter {
+  /** Starts the execution named by the fence; succeeds when it was started before. */
+  start(input: WorkflowInput): Promise<void>;
+}
+
+/** Publishes notifications. */
+export interface Notifier {
+  /** @throws NotificationNotSent */
+  publish(notification: Notification): Promise<void>;
+}
+
+/** One turn of long work: how long it may take, and where its last turn stopped. */
+export type Work = {
+  checkpoint: WorkCheckpoint | null;
+  /** Milliseconds until the caller must have an answer. */
+  remainingTimeMs(): number;
+};
+
+/** Answer of the driver's create calls. */
+export type CreateOutcome = WorkStatus & { model_update: ModelUpdate | null };
+
+/** One turn of an image copy, which also keeps its progress on the record. */
+export type CopyWork = {
+  progress: CopyProgress | null;
+  remainingTimeMs(): number;
+  /** Keeps the progress; the caller has made the bytes durable first. @throws FenceLost */
+  save(progress: Omit<CopyProgress, "updated_at">): Promise<void>;
+};
+
+/** An image with the service that holds it. */
+export type ImageSource = { service: ImageService; imageId: string; meta: ImageMeta };
+
+/**
+ * A volume driver (`cinder/volume/driver.py`). Creates are idempotent by volume id: a repeated call finds what the first made.
+ * Errors: VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain.
+ */
+export interface Driver {
+  initialized(): Promise<boolean>;
+  createVolume(volume: VolumeRecord, work: Work): Promise<CreateOutcome>;
+  createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome>;
+  createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome>;
+  /** Makes the volume from where the image is, without a download; `cloned` false says that this cannot be done. */
+  cloneImage(volume: VolumeRecord, location: ImageLocation, image: ImageSource, work: Work): Promise<CreateOutcome & { cloned: boolean }>;
+  /** Fills a created volume with the image. @throws ImageCopyFailure, ImageUnacceptable, ImageTooBig */
+  copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }>;
+  /** Removes the volume and everything half-made of it; succeeds when there is nothing. */
+  deleteVolume(volumeId: string): Promise<void>;
+  createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null>;
+  deleteSnapshot(snapshotId: string): Promise<void>;
+  /** Whether the backend holds the volume, or anything half-made of it. */
+  findVolume(volumeId: string): Promise<"present" | "absent">;
+  /** One report for each pool, without what the backend's configuration adds. */
+  getVolumeStats(): Promise<DriverStats>;
+}
+
+/** What a driver reports of its capacity (`get_volume_stats`). */
+export type DriverStats = {
+  total_capacity_gb: number | string;
+  free_capacity_gb: number | string;
+  thin_provisioning_support: boolean;
+  thick_provisioning_support: boolean;
+  capabilities: Record<string, unknown>;
+};
+
+/** Finds the driver that serves a host. */
+export interface Drivers {
+  /** @throws DriverNotInitialized when no backend of that host is configured. */
+  forHost(host: string): Driver;
+  /** The configured backends. */
+  readonly hosts: readonly string[];
+}
+
+/** An image's metadata in Cinder's shape: base attributes at the top, everything else under `properties`. */
+export type ImageMeta = {
+  id: string;
+  name: string | null;
+  status: string;
+  disk_format: string | null;
+  container_format: string | null;
+  size: number | null;
+  virtual_size?: number | null;
+  min_disk: number;
+  min_ram: number;
+  checksum: string | null;
+  os_hash_algo: string | null;
+  os_hash_value: string | null;
+  owner: string | null;
+  visibility: string;
+  properties: Record<string, unknown>;
+};
+
+/** A ranged read: the bytes, and the tag of the content they belong to. */
+export type ImageRange = { body: AsyncIterable<Uint8Array>; tag: string; totalSize: number };
+
+/** An image service: Glance v2, or a bucket. */
+export interface ImageService {
+  /** @throws ImageNotFound, ImageNotAuthorized */
+  show(context: RequestContext, imageId: string): Promise<ImageMeta>;
+  getLocation(context: RequestContext, imageId: string): Promise<ImageLocation>;
+  /**
+   * The bytes from `from` to the end. With a `tag`, only while the content still has it.
+   * @throws ImageNotFound, ImageNotAuthorized; ImageCopyFailure when the content has changed.
+   */
+  openRange(imageId: string, from: number, tag?: string, signal?: AbortSignal): Promise<ImageRange>;
+}
+
+/** Finds the service that an image reference names. */
+export interface ImageServices {
+  /** `get_remote_image_service`. @throws InvalidImageRef */
+  forHref(context: RequestContext, imageHref: string): { service: ImageService; imageId: string };
+}
