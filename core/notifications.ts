@@ -2,6 +2,9 @@ import { v5 as uuidv5 } from "uuid";
 import type { RequestContext } from "./messages.ts";
 import type { Fault, VolumeRecord } from "./records.ts";
 
+/** What a notification tells of a volume. */
+type Notified = Omit<VolumeRecord, "attempts" | "deadline" | "fault" | "phase" | "progress">;
+
 /**
  * Notifications with Cinder's envelope (`oslo_messaging/notify/notifier.py`) and payload (`cinder/volume/volume_utils.py`,
  * `_usage_from_volume`). No token enters one: only the named fields of the context are flattened into `_context_*`.
@@ -34,7 +37,7 @@ const MESSAGE_NAMESPACE = "5ad2cf0e-4b0d-4a1c-9c58-6d2bb3b9a0f6";
  */
 export function buildNotification(
   eventType: EventType,
-  volume: VolumeRecord,
+  volume: Notified,
   attempt: number,
   context: RequestContext,
   now: Date,
@@ -56,7 +59,7 @@ export function buildNotification(
 }
 
 /** `_usage_from_volume` of Cinder's master branch. */
-function usageOf(volume: VolumeRecord, now: Date): Record<string, unknown> {
+function usageOf(volume: Notified, now: Date): Record<string, unknown> {
   const usage: Record<string, unknown> = {
     tenant_id: volume.project_id,
     host: volume.host,

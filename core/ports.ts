@@ -106,15 +106,19 @@ export interface BackendRepository {
   /** Every pool that has reported, in the order of their hosts; consistent. */
   list(): Promise<BackendRecord[]>;
   /**
-   * Holds `size` GiB for the attempt. Returns the backend as it is now, or undefined when it no longer fits `limits` or was
-   * reported anew since `reportedAt`. Repeated by the same attempt it changes nothing and returns the backend.
+   * Holds `size` GiB for the attempt on a backend as {@link list} gave it. Returns the backend as it is now, or undefined when it
+   * no longer fits `limits`, was disabled, or was reported anew since it was read. Repeated by the same attempt it changes
+   * nothing and returns the backend.
    */
-  claim(host: string, owner: Owner, size: number, limits: ClaimLimits, reportedAt: string): Promise<BackendRecord | undefined>;
+  claim(backend: BackendRecord, owner: Owner, size: number, limits: ClaimLimits): Promise<BackendRecord | undefined>;
   /** The volume stays on this backend: the claim is closed, its capacity stays counted. */
   settle(host: string, volumeId: string): Promise<void>;
-  /** The volume is not on this backend: the attempt's claim is closed and its capacity given back. */
-  release(host: string, owner: Owner, size: number): Promise<void>;
-  /** Gives back a deleted volume's capacity, once; {@link forgetReturned} removes the mark that makes it once. */
+  /** The volume is not on this backend: the attempt's claim is closed and what it held is given back. */
+  release(host: string, owner: Owner): Promise<void>;
+  /**
+   * Gives back a deleted volume's allocated and provisioned capacity, once; {@link forgetReturned} removes the mark that makes it
+   * once. The free capacity follows with the backend's next report, which alone knows when the space is free.
+   */
   returnCapacity(host: string, volumeId: string, size: number): Promise<void>;
   /** To be called when the deleted volume's record is gone. */
   forgetReturned(host: string, volumeId: string): Promise<void>;

@@ -1,0 +1,48 @@
+import { FenceLost, VolumeNotFound } from "../errors.ts";
+import type { RequestContext } from "../messages.ts";
+import { STATUSES_IN_FLOW } from "../records.ts";
+import { type ErrorOutDependencies, errorOutAttempt, type ErrorOutResult } from "./error-out-volume.ts";
+
+/** What EventBridge tells of an execution that failed, timed out or was aborted (detail of its status-change event). */
+export type FailedExecution = {
+  name: string;
+  status: string;
+  error: string | null;
+  cause: string | null;
+};
+
+/** An execution's name is the fence of its attempt. */
+const EXECUTION_NAME = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-a([1-9]\d*)$/i;
+
+/**
+ * The net below the workflow's own Catch branches: no Catch sees an execution that was aborted, that timed out, or that failed by
+ * States.Runtime or States.DataLimitExceeded. An execution that ended by its own VolumeCreateFailed comes here too, and finds
+ * its volume in `error` already.
+ */
+export async function errorOutFailedExecution(
+  deps: ErrorOutDependencies,
+  execution: FailedExecution,
+  context: RequestContext,
+): Promise<ErrorOutResult> {
+  const [, volumeId, attemptNumber] = EXECUTION_NAME.exec(execution.name) ?? [];
+  if (volumeId === undefined || attemptNumber === undefined) {
+    return { outcome: "left alone" };
+  }
+  const why = {
+    error: execution.error ?? `Execution${execution.status}`,
+    cause: execution.cause ?? `The execution ended as ${execution.status}.`,
+  };
+  try {
+    const volume = await deps.volumes.get(volumeId);
+    if (!(STATUSES_IN_FLOW as readonly string[]).includes(volume.status)) {
+      return { outcome: "left alone" };
+    }
+    await errorOutAttempt(deps, { volumeId, fence: execution.name, attempt: Number(attemptNumber) }, why, context);
+    return { outcome: "error" };
+  } catch (thrown) {
+    if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {
+      return { outcome: "left alone" };
+    }
+    throw thrown;
+  }
+}
