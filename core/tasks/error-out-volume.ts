@@ -80,7 +80,7 @@ export async function errorOutQueued(
     const claim = backend.claims[volume.id];
     if (claim !== undefined) {
       const owner = { volumeId: volume.id, fence: "", attempt: claim.attempt };
-      await deps.backends.release(backend.host, owner, claim.size);
+      await deps.backends.release(backend.host, owner);
     }
   }
   await tellOfError(deps, marked, attempt, context);

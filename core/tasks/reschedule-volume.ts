@@ -68,7 +68,7 @@ async function handOver(
   }
   const { error, cause } = readFailure(input.failure);
   const suspectedOrphan = !(await clearBackend(deps.drivers, input.host, volume, error));
-  await deps.backends.release(input.host, owner, volume.size);
+  await deps.backends.release(input.host, owner);
   const now = deps.clock.now();
   const close = { outcome: "rescheduled", error, cause, at: now, suspectedOrphan } as const;
   await deps.volumes.releaseForReschedule(owner, next, close, deadlineAfter(now, PHASE_BOUND_SECONDS.queued));

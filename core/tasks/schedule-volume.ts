@@ -1,0 +1,166 @@
+import { describeError, FenceLost, routeOf, VolumeNotFound } from "../errors.ts";
+import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
+import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
+import { fenceOf, STATUSES_IN_FLOW, type VolumeRecord } from "../records.ts";
+import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
+import { addRetryBackend, attemptOf, populateRetry } from "../scheduling/retry.ts";
+import type { SchedulerSettings } from "../scheduling/settings.ts";
+import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
+import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
+import { type ErrorOutDependencies, errorOutQueued } from "./error-out-volume.ts";
+import { scheduledSpec } from "./scheduled-spec.ts";
+
+/** What ScheduleVolume uses. */
+export type ScheduleDependencies = ErrorOutDependencies &
+  ClaimDependencies & {
+    volumes: Pick<VolumeRepository, "assignHost">;
+    snapshots: Pick<SnapshotRepository, "get">;
+    volumeTypes: Pick<VolumeTypeRepository, "get">;
+    workflow: WorkflowStarter;
+    settings: SchedulerSettings;
+  };
+
+/** What became of a message. `left alone`: a repeated or late delivery that another one has overtaken. */
+export type ScheduleResult = { outcome: "scheduled" | "error" | "left alone"; detail: string };
+
+/**
+ * Schedules one volume: `create_volume` of Cinder's scheduler, with the decision made durable as one claim.
+ *
+ * Delivered twice or late: a volume that has left the flow, or belongs to a later attempt, is left alone; an attempt that was
+ * scheduled before is started again, which starts nothing. Dead after the claim: the next delivery finds the claim on its
+ * backend and goes on with it. Dead after the record was written: the next delivery starts the execution.
+ *
+ * @param volume the record as it was read for this delivery; undefined when there is none
+ * @throws VolumeNotFound for a message of no volume; whatever may pass (throttling, time-outs), so that the message comes again.
+ */
+export async function scheduleVolume(
+  deps: ScheduleDependencies,
+  message: CreateVolumeMessage,
+  volume: VolumeRecord | undefined,
+): Promise<ScheduleResult> {
+  if (volume === undefined) {
+    throw new VolumeNotFound(message.volume_id);
+  }
+  const retry = populateRetry(
+    (message.filter_properties ?? {}) as FilterProperties,
+    deps.settings.scheduler_max_attempts,
+    volume.id,
+  );
+  const attempt = attemptOf(retry.filterProperties);
+  const owner = { volumeId: volume.id, attempt, fence: fenceOf(volume.id, attempt) };
+  const overtaken = overtakenBy(volume, owner);
+  if (overtaken !== undefined) {
+    return { outcome: "left alone", detail: overtaken };
+  }
+  try {
+    if (retry.noValidBackend !== null) {
+      throw retry.noValidBackend;
+    }
+    const { spec, properties } = await scheduledSpec(deps, message, volume, retry.filterProperties);
+    const scheduled = await placeVolume(deps, owner, volume, properties);
+    await deps.workflow.start(workflowInput(message, scheduled, owner, spec, properties));
+    return { outcome: "scheduled", detail: scheduled.host ?? "" };
+  } catch (error) {
+    return failScheduling(deps, message, volume, owner, error);
+  }
+}
+
+/** Why this delivery has nothing to do, if it has nothing to do. */
+function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
+  const inFlow = (STATUSES_IN_FLOW as readonly string[]).includes(volume.status);
+  const errorWithoutFault = volume.status === "error" && volume.fault === null && volume.fence === null;
+  if (!inFlow && !errorWithoutFault) {
+    return `the volume is ${volume.status}`;
+  }
+  if (volume.fence !== null && volume.fence !== owner.fence) {
+    return `the volume belongs to ${volume.fence}`;
+  }
+  return undefined;
+}
+
+/** Claims a backend and writes it on the record; a claim that the record then refuses is released. */
+async function placeVolume(
+  deps: ScheduleDependencies,
+  owner: Owner,
+  volume: VolumeRecord,
+  properties: FilterProperties,
+): Promise<VolumeRecord> {
+  if (volume.fence === owner.fence && volume.host !== null) {
+    return volume;
+  }
+  const candidate = await claimBackend(deps, owner, volume.size, properties);
+  try {
+    const scheduled = await assign(deps, owner, candidate);
+    if (scheduled.host !== candidate.host) {
+      await deps.backends.release(candidate.host, owner);
+    }
+    return scheduled;
+  } catch (error) {
+    if (error instanceof FenceLost || error instanceof VolumeNotFound) {
+      await deps.backends.release(candidate.host, owner);
+    }
+    throw error;
+  }
+}
+
+function assign(deps: ScheduleDependencies, owner: Owner, candidate: Candidate): Promise<VolumeRecord> {
+  const now = deps.clock.now();
+  return deps.volumes.assignHost(
+    owner,
+    candidate.host,
+    candidate.availabilityZone,
+    { host: candidate.host, execution: owner.fence, started_at: now.toISOString(), outcome: "running" },
+    deadlineAfter(now, PHASE_BOUND_SECONDS.scheduled),
+  );
+}
+
+function workflowInput(
+  message: CreateVolumeMessage,
+  volume: VolumeRecord,
+  owner: Owner,
+  spec: RequestSpec,
+  properties: FilterProperties,
+): WorkflowInput {
+  const host = volume.host ?? "";
+  // The filter properties carry the request spec for the filters; it travels once.
+  const { request_spec: _requestSpec, ...travelling } = addRetryBackend(properties, host);
+  return {
+    context: message.context,
+    volume_id: volume.id,
+    attempt: owner.attempt,
+    fence: owner.fence,
+    host,
+    image_id: message.image_id,
+    snapshot_id: message.snapshot_id,
+    source_volid: message.source_volid ?? volume.source_volid,
+    request_spec: message.request_spec === null ? {} : spec,
+    filter_properties: travelling,
+    allow_reschedule: message.request_spec !== null && Object.keys(properties.retry ?? {}).length > 0,
+  };
+}
+
+/** A final error ends the volume in `error` with the reason; anything else is thrown, and the message comes again. */
+async function failScheduling(
+  deps: ScheduleDependencies,
+  message: CreateVolumeMessage,
+  volume: VolumeRecord,
+  owner: Owner,
+  error: unknown,
+): Promise<ScheduleResult> {
+  const { name, message: cause } = describeError(error);
+  if (error instanceof FenceLost) {
+    return { outcome: "left alone", detail: cause };
+  }
+  if (routeOf(name) !== "final") {
+    throw error;
+  }
+  try {
+    await errorOutQueued(deps, volume, owner.attempt, { error: name, cause }, message.context);
+  } catch (thrown) {
+    if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {
+      return { outcome: "left alone", detail: describeError(thrown).message };
+    }
+    throw thrown;
+  }
+  return { outcome: "error", detail: cause };
+}
