@@ -1,0 +1,52 @@
+import { isAbsolute, normalize, sep } from "node:path";
+import * as v from "valibot";
+import { parseOrThrow } from "../../core/messages.ts";
+
+const absolutePath = (what: string) =>
+  v.pipe(
+    v.string(`${what} must be a string`),
+    v.check((path) => isAbsolute(path) && !path.includes("\0"), `${what} must be an absolute path`),
+    v.transform((path) => (path.length > 1 ? normalize(path).replace(/[/\\]$/, "") : path)),
+  );
+
+/**
+ * Options of the `file` driver, as a backend's configuration gives them.
+ *
+ * - `directory`: where the volumes are; made (mode 0700) when it is not there.
+ * - `mount_point`: a directory that must be a mount point before anything is done. To be set wherever `directory` is on a network
+ *   file system: without its mount, "no such volume" would be a lie and a new volume would land on the wrong disk.
+ * - `image_directory`: images in files below it may be cloned where they are (see `clone-image.ts`).
+ * - `capacity_gb`: the total to report, for file systems without a size of their own (EFS), or to keep a backend smaller than its disk.
+ */
+const FileDriverOptionsSchema = v.pipe(
+  v.strictObject({
+    directory: absolutePath("directory"),
+    mount_point: v.optional(absolutePath("mount_point")),
+    image_directory: v.optional(absolutePath("image_directory")),
+    capacity_gb: v.optional(
+      v.pipe(
+        v.number("capacity_gb must be a number"),
+        v.gtValue(0, "capacity_gb must be positive"),
+      ),
+    ),
+  }),
+  v.check(
+    ({ directory, mount_point: mountPoint }) =>
+      mountPoint === undefined ||
+      directory === mountPoint ||
+      directory.startsWith(mountPoint + sep),
+    "directory must be on mount_point",
+  ),
+);
+
+/** See {@link FileDriverOptionsSchema}. */
+export type FileDriverOptions = v.InferOutput<typeof FileDriverOptionsSchema>;
+
+/**
+ * Checks the options of a backend.
+ *
+ * @throws InvalidInput that names the backend and each option that is wrong.
+ */
+export function parseFileDriverOptions(host: string, options: unknown): FileDriverOptions {
+  return parseOrThrow(FileDriverOptionsSchema, options, `options of backend ${host}`);
+}
