@@ -1,0 +1,179 @@
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import type {
+  BackendReport,
+  BackendRepository,
+  ClaimLimits,
+  Clock,
+  Owner,
+} from "../../core/ports.ts";
+import type { BackendRecord, CapacityClaim } from "../../core/records.ts";
+import * as statements from "./backend-statements.ts";
+import { scanAll } from "./paging.ts";
+import { find, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
+
+/** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */
+const RETURNED = 0;
+
+/**
+ * Backends in DynamoDB. Each claim is an entry of its backend's own item, so that the entry and the sums change in one write or
+ * not at all: an entry that is there was counted, one that is gone is settled or given back, and a repeat finds it so.
+ *
+ * `open_claims_gb` on the item is the sum of the open claims. A report, which knows nothing of them, subtracts it in its own
+ * write, so reports and claims need not wait for each other.
+ */
+export class DynamoDbBackendRepository implements BackendRepository {
+  readonly #table: Table;
+  readonly #clock: Clock;
+
+  constructor({ client, tableName, clock }: TableOptions) {
+    this.#table = { client, tableName, key: "host" };
+    this.#clock = clock;
+  }
+
+  async list(): Promise<BackendRecord[]> {
+    const backends = (await scanAll(this.#table)).map(readBackend);
+    return backends.toSorted((one, other) => (one.host < other.host ? -1 : 1));
+  }
+
+  async claim(
+    backend: BackendRecord,
+    owner: Owner,
+    size: number,
+    limits: ClaimLimits,
+  ): Promise<BackendRecord | undefined> {
+    const { maxProvisionedCapacityGb, minFreeCapacityGb } = limits;
+    const prepared = statements.claim({
+      countsFree: typeof backend.free_capacity_gb === "number",
+      boundsProvisioned: maxProvisionedCapacityGb !== null,
+      boundsFree: minFreeCapacityGb !== null,
+    });
+    const claim: CapacityClaim = {
+      attempt: owner.attempt,
+      size,
+      claimed_at: this.#clock.now().toISOString(),
+    };
+    const claimed = await tryUpdate(this.#table, backend.host, prepared, {
+      values: {
+        ":claim": claim,
+        ":size": size,
+        ":reported_at": backend.reported_at,
+        ...(maxProvisionedCapacityGb !== null && { ":max_provisioned": maxProvisionedCapacityGb }),
+        ...(minFreeCapacityGb !== null && { ":min_free": minFreeCapacityGb }),
+      },
+      names: { "#volume": owner.volumeId },
+      returnItem: true,
+    });
+    if (claimed !== undefined) {
+      return readBackend(claimed);
+    }
+    const found = await this.#find(backend.host);
+    return found?.claims[owner.volumeId]?.attempt === owner.attempt ? found : undefined;
+  }
+
+  async settle(host: string, volumeId: string): Promise<void> {
+    await tryUpdate(this.#table, host, statements.SETTLE, {
+      values: {},
+      names: { "#volume": volumeId },
+    });
+  }
+
+  /** Reads first, because only the backend's own figures tell what the claim was taken from; a report in between starts over. */
+  async release(host: string, owner: Owner): Promise<void> {
+    for (;;) {
+      const backend = await this.#find(host);
+      const claim = backend?.claims[owner.volumeId];
+      if (backend === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED) {
+        return;
+      }
+      const released = await tryUpdate(
+        this.#table,
+        host,
+        statements.release(typeof backend.free_capacity_gb === "number"),
+        {
+          values: { ":attempt": owner.attempt, ":reported_at": backend.reported_at },
+          names: { "#volume": owner.volumeId },
+        },
+      );
+      if (released !== undefined) {
+        return;
+      }
+    }
+  }
+
+  /** A claim that is still open is settled first: what it holds is what is given back. */
+  async returnCapacity(host: string, volumeId: string, size: number): Promise<void> {
+    const mark: CapacityClaim = {
+      attempt: RETURNED,
+      size: 0,
+      claimed_at: this.#clock.now().toISOString(),
+    };
+    const names = { "#volume": volumeId };
+    for (;;) {
+      await this.settle(host, volumeId);
+      const values = { ":mark": mark, ":size": size };
+      if (
+        (await tryUpdate(this.#table, host, statements.RETURN_CAPACITY, { values, names })) !==
+        undefined
+      ) {
+        return;
+      }
+      const claim = (await this.#find(host))?.claims[volumeId];
+      if (claim === undefined || claim.attempt === RETURNED) {
+        return;
+      }
+    }
+  }
+
+  async forgetReturned(host: string, volumeId: string): Promise<void> {
+    await tryUpdate(this.#table, host, statements.FORGET_RETURNED, {
+      values: {},
+      names: { "#volume": volumeId },
+    });
+  }
+
+  /** A report that is no newer than the stored one changes nothing. */
+  async report(report: BackendReport): Promise<void> {
+    const { host, ...columns } = report;
+    const set = Object.entries(columns).filter(([, value]) => value !== null);
+    const removed = Object.keys(columns).filter(
+      (column) => columns[column as keyof typeof columns] === null,
+    );
+    const prepared = statements.report(
+      set.map(([column]) => column),
+      removed,
+      typeof report.free_capacity_gb === "number",
+    );
+    const values = Object.fromEntries(set.map(([column, value]) => [`:${column}`, value]));
+    await tryUpdate(this.#table, host, prepared, { values });
+  }
+
+  async #find(host: string): Promise<BackendRecord | undefined> {
+    const item = await find(this.#table, host);
+    return item === undefined ? undefined : readBackend(item);
+  }
+}
+
+/** A stored backend: what a report left null is absent. */
+type StoredBackend = Pick<BackendRecord, "host" | "availability_zone" | "driver" | "reported_at"> &
+  Partial<BackendRecord>;
+
+function readBackend(item: Item): BackendRecord {
+  const stored = unmarshall(item) as StoredBackend;
+  return {
+    host: stored.host,
+    availability_zone: stored.availability_zone,
+    driver: stored.driver,
+    disabled: stored.disabled ?? false,
+    total_capacity_gb: stored.total_capacity_gb ?? null,
+    free_capacity_gb: stored.free_capacity_gb ?? null,
+    allocated_capacity_gb: stored.allocated_capacity_gb ?? 0,
+    provisioned_capacity_gb: stored.provisioned_capacity_gb ?? 0,
+    reserved_percentage: stored.reserved_percentage ?? 0,
+    max_over_subscription_ratio: stored.max_over_subscription_ratio ?? null,
+    thin_provisioning_support: stored.thin_provisioning_support ?? false,
+    thick_provisioning_support: stored.thick_provisioning_support ?? false,
+    capabilities: stored.capabilities ?? {},
+    reported_at: stored.reported_at,
+    claims: stored.claims ?? {},
+  };
+}
