@@ -1,16 +1,12 @@
 import { InvalidInput } from "./errors.ts";
 import type { CreateVolumeMessage } from "./messages.ts";
 import type { VolumeRecord, VolumeTypeRecord } from "./records.ts";
+import { deadlineAfter, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
 
 /**
  * What Cinder's API does between a caller's wish and the cast to the scheduler (`cinder/volume/flows/api/create_volume.py`,
  * EntryCreateTask and VolumeCastTask): the record and the message of one new volume. Whoever asks for volumes builds both here.
  */
-
-/**
- * How long a new volume may wait for its scheduling, redeliveries of its message included, before the sweep ends it in `error`.
- */
-export const QUEUED_TIMEOUT_SECONDS = 600;
 
 /** Largest size that Cinder's API takes, in GiB (`cinder.db.constants.MAX_INT`). */
 export const MAX_VOLUME_SIZE_GIB = 0x7f_ff_ff_ff;
@@ -49,7 +45,11 @@ export type CreateRequest = { record: VolumeRecord; message: CreateVolumeMessage
  *
  * @throws InvalidInput when the size is no positive integer, or two sources are named.
  */
-export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: CreateRequestIds): CreateRequest {
+export function buildCreateRequest(
+  input: CreateRequestInput,
+  now: Date,
+  ids: CreateRequestIds,
+): CreateRequest {
   checkSize(input.sizeGib);
   checkOneSource(input);
   const record = recordOf(input, now, ids.volumeId);
@@ -88,7 +88,9 @@ function checkSize(sizeGib: number): void {
 }
 
 function checkOneSource(input: CreateRequestInput): void {
-  const named = Object.entries(sourcesOf(input)).flatMap(([key, value]) => (value === null ? [] : [key]));
+  const named = Object.entries(sourcesOf(input)).flatMap(([key, value]) =>
+    value === null ? [] : [key],
+  );
   if (named.length > 1) {
     throw new InvalidInput(`${named.join(" and ")} are given, but a volume has one source`);
   }
@@ -130,7 +132,7 @@ function recordOf(input: CreateRequestInput, now: Date, volumeId: string): Volum
     attempts: {},
     phase: "queued",
     progress: null,
-    deadline: new Date(now.getTime() + QUEUED_TIMEOUT_SECONDS * 1000).toISOString(),
+    deadline: deadlineAfter(now, PHASE_BOUND_SECONDS.queued).toISOString(),
     fault: null,
   };
 }
@@ -154,5 +156,7 @@ function propertiesOf(record: VolumeRecord): Record<string, unknown> {
 }
 
 function typeOf(volumeType: VolumeTypeRecord | null): Record<string, unknown> | null {
-  return volumeType === null ? null : { id: volumeType.id, name: volumeType.name, extra_specs: volumeType.extra_specs };
+  return volumeType === null
+    ? null
+    : { id: volumeType.id, name: volumeType.name, extra_specs: volumeType.extra_specs };
 }

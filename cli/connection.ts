@@ -1,0 +1,67 @@
+import type {
+  BackendRepository,
+  ImageMeta,
+  SchedulerQueue,
+  SnapshotRepository,
+  VolumeRepository,
+  VolumeTypeRepository,
+} from "../core/ports.ts";
+import type { SnapshotRecord } from "../core/records.ts";
+
+/**
+ * The deployment as the commands see it. A part is made when it is asked for first, and only then its SDK client is loaded, so
+ * that a command starts as fast as what it uses.
+ */
+export interface Connection {
+  volumes(): Promise<VolumeRepository>;
+  snapshots(): Promise<SnapshotRepository>;
+  volumeTypes(): Promise<VolumeTypeRepository>;
+  backends(): Promise<BackendRepository>;
+  schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
+  images(): Promise<ImageStore>;
+  driverFunctions(): Promise<DriverFunctions>;
+  close(): void;
+}
+
+/** What is asked for when an image is added. */
+export type NewImage = {
+  id: string;
+  path: string;
+  name: string | null;
+  /** GiB. */
+  minDisk: number;
+  properties: Record<string, string>;
+  visibility: "public" | "private";
+  owner: string;
+};
+
+/** The bucket of raw images. */
+export interface ImageStore {
+  /** Puts the file and then its metadata: an image without metadata does not exist. */
+  add(
+    image: NewImage,
+    onProgress: (bytesDone: number, bytesTotal: number) => void,
+    signal: AbortSignal,
+  ): Promise<ImageMeta>;
+  /** @throws ImageNotFound */
+  get(imageId: string): Promise<ImageMeta>;
+  list(): Promise<ImageMeta[]>;
+  /** @throws ImageNotFound */
+  delete(imageId: string): Promise<void>;
+}
+
+/** What only the functions can do, because they have the drivers. Each may be repeated. */
+export interface DriverFunctions {
+  createSnapshot(request: CreateSnapshotRequest): Promise<SnapshotRecord>;
+  deleteSnapshot(snapshotId: string): Promise<void>;
+  deleteVolume(volumeId: string): Promise<void>;
+}
+
+/** A snapshot to take; its id is chosen by the caller, so that a repeat finds what the first call made. */
+export type CreateSnapshotRequest = {
+  volume_id: string;
+  snapshot_id: string;
+  name: string | null;
+  project_id: string;
+  user_id: string;
+};

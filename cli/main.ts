@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Connection } from "./connection.ts";
+import type { Target } from "./outputs.ts";
+import { run } from "./program.ts";
+import type { CliContext } from "./session.ts";
+import { outputOfStream } from "./terminal.ts";
+
+/** Runs the command line on this process. */
+export async function main(): Promise<void> {
+  endQuietlyOnClosedPipe(process.stdout);
+  endQuietlyOnClosedPipe(process.stderr);
+  process.exitCode = await run(process.argv.slice(2), processContext(), process.env);
+}
+
+function processContext(): CliContext {
+  return {
+    stdout: outputOfStream(process.stdout),
+    stderr: outputOfStream(process.stderr),
+    clock: { now: () => new Date() },
+    newId: () => randomUUID(),
+    sleep: async (milliseconds, signal) => {
+      await delay(milliseconds, undefined, { signal }).catch(() => {});
+    },
+    interruption,
+    connect: connectLazily,
+  };
+}
+
+/** Aborts at the first Ctrl-C; the second ends the process as if nobody listened. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.once("SIGINT", () => controller.abort());
+  return controller.signal;
+}
+
+/** The connection's own code is loaded with its first part. */
+function connectLazily(target: Target): Connection {
+  let opened: Promise<Connection> | undefined;
+  const open = () =>
+    (opened ??= import("./aws-connection.ts").then(({ openConnection }) =>
+      openConnection(target, process.env),
+    ));
+  return {
+    volumes: async () => (await open()).volumes(),
+    snapshots: async () => (await open()).snapshots(),
+    volumeTypes: async () => (await open()).volumeTypes(),
+    backends: async () => (await open()).backends(),
+    schedulerQueue: async () => (await open()).schedulerQueue(),
+    images: async () => (await open()).images(),
+    driverFunctions: async () => (await open()).driverFunctions(),
+    close: () => {
+      // One that could not be opened has nothing to close; its failure was reported by whoever asked for a part.
+      opened?.then(
+        (connection) => connection.close(),
+        () => {},
+      );
+    },
+  };
+}
+
+/** `cinderless list | head` closes the pipe early: that is no failure of the command. */
+function endQuietlyOnClosedPipe(stream: NodeJS.WriteStream): void {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") {
+      process.exit(0);
+    }
+    throw error;
+  });
+}

@@ -1,0 +1,168 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { CliError } from "./errors.ts";
+
+/** Names of the stack's outputs that the commands use. */
+export const OUTPUT_NAMES = [
+  "SchedulerQueueUrl",
+  "SchedulerDeadLetterQueueUrl",
+  "StateMachineArn",
+  "NotificationsTopicArn",
+  "VolumesTableName",
+  "SnapshotsTableName",
+  "VolumeTypesTableName",
+  "BackendsTableName",
+  "ImagesBucketName",
+  "CreateSnapshotFunctionName",
+  "DeleteVolumeFunctionName",
+  "DeleteSnapshotFunctionName",
+] as const;
+
+/** A key of the outputs. */
+export type OutputName = (typeof OUTPUT_NAMES)[number];
+
+/** The outputs of one stack, with where they come from, for messages. */
+export type Outputs = { source: string; values: Readonly<Record<string, string>> };
+
+/** Which deployment is meant: what the command line names. With both, `stack` picks one of the file's stacks. */
+export type Target = { outputs?: string | undefined; stack?: string | undefined };
+
+/** Where the embedded cloud leaves its outputs. */
+export const DEFAULT_OUTPUTS_FILE = join(".cinderless", "outputs.json");
+
+/** A stack that has this output is one of this project's. */
+const MARK: OutputName = "VolumesTableName";
+
+const START_HINT =
+  "start the embedded cloud with `npm start`, or name a deployed stack with --stack NAME or --outputs FILE";
+
+/**
+ * Finds the outputs: `--outputs`, `--stack`, CINDERLESS_OUTPUTS, then the embedded cloud's file in the current directory. For a
+ * file, the environment that lies beside it is taken over first; `describeStack` asks CloudFormation.
+ *
+ * @throws CliError that names the file or the stack.
+ */
+export async function findOutputs(
+  target: Target,
+  environment: Record<string, string | undefined>,
+  describeStack: (name: string) => Promise<Record<string, string>>,
+): Promise<Outputs> {
+  if (target.outputs === undefined && target.stack !== undefined) {
+    return { source: `stack ${target.stack}`, values: await describeStack(target.stack) };
+  }
+  const file = target.outputs ?? (environment["CINDERLESS_OUTPUTS"] || DEFAULT_OUTPUTS_FILE);
+  const outputs = await readOutputsFile(file, target.stack);
+  await takeEnvironmentBeside(file, environment);
+  return outputs;
+}
+
+/** One output. @throws CliError when the deployment does not have it. */
+export function outputOf(outputs: Outputs, name: OutputName): string {
+  const value = outputs.values[name];
+  if (value === undefined || value === "") {
+    throw new CliError(`${outputs.source} has no output ${name}`, {
+      hint: "was it deployed by another version of this project?",
+    });
+  }
+  return value;
+}
+
+/**
+ * Reads a file in the form of `cdk deploy --outputs-file`: `{"StackName": {"Key": "value"}}`. Of several stacks, the one that is
+ * named, or the only one that is this project's.
+ */
+export async function readOutputsFile(file: string, stack?: string): Promise<Outputs> {
+  const document = await readJsonFile(file, START_HINT);
+  const stacks = Object.entries(isObject(document) ? document : {}).filter(([, values]) =>
+    isObject(values),
+  );
+  if (stacks.length === 0) {
+    throw new CliError(`${file} holds no stack: {"StackName": {"Key": "value"}} is expected`);
+  }
+  const chosen =
+    stack === undefined
+      ? stacks.filter(([, values]) => isObject(values) && MARK in values)
+      : stacks.filter(([name]) => name === stack);
+  const [first, ...others] = chosen;
+  if (first === undefined) {
+    throw new CliError(
+      stack === undefined
+        ? `no stack in ${file} has the output ${MARK}`
+        : `${file} holds no stack ${stack}`,
+    );
+  }
+  if (others.length > 0) {
+    throw new CliError(`${file} holds several stacks: ${chosen.map(([name]) => name).join(", ")}`, {
+      hint: "name one with --stack NAME",
+    });
+  }
+  const [name, values] = first;
+  const strings = Object.entries(values as object).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  return { source: `stack ${name} in ${file}`, values: Object.fromEntries(strings) };
+}
+
+/**
+ * Only what leads SDK clients to an embedded cloud: endpoints, region and the keys that requests are signed with. Nothing else of
+ * the file may change how this process runs.
+ */
+const ENVIRONMENT_KEY =
+  /^AWS_(ENDPOINT_URL(_[A-Z0-9_]+)?|REGION|DEFAULT_REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY)$/;
+
+/** Takes the variables of `environment.json` beside the file that are not set already; there may be no such file. */
+async function takeEnvironmentBeside(
+  file: string,
+  environment: Record<string, string | undefined>,
+): Promise<void> {
+  const path = join(dirname(file), "environment.json");
+  const document = await readJsonFile(path).catch((error: unknown) => {
+    if (error instanceof MissingFile) {
+      return {};
+    }
+    throw error;
+  });
+  const variables = Object.entries(isObject(document) ? document : {}).filter(([name]) =>
+    ENVIRONMENT_KEY.test(name),
+  );
+  for (const [name, value] of variables) {
+    if (typeof value !== "string") {
+      throw new CliError(`${path}: ${name} is no text`);
+    }
+  }
+  // The keys belong together: one's own id with the embedded cloud's secret would be neither.
+  const ownKeys =
+    environment["AWS_ACCESS_KEY_ID"] !== undefined || environment["AWS_PROFILE"] !== undefined;
+  for (const [name, value] of variables) {
+    const isKey = name.endsWith("_KEY_ID") || name.endsWith("_ACCESS_KEY");
+    if (typeof value === "string" && (environment[name] ?? "") === "" && !(isKey && ownKeys)) {
+      environment[name] = value;
+    }
+  }
+}
+
+class MissingFile extends CliError {}
+
+async function readJsonFile(path: string, hint?: string): Promise<unknown> {
+  const options = hint === undefined ? {} : { hint };
+  let content: string;
+  try {
+    content = await readFile(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      throw new MissingFile(`there is no file ${path}`, options);
+    }
+    throw error;
+  }
+  try {
+    return JSON.parse(content);
+  } catch (error) {
+    throw new CliError(
+      `${path} is no JSON: ${error instanceof Error ? error.message : "unreadable"}`,
+    );
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
