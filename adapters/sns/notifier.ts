@@ -1,0 +1,47 @@
+import { PublishCommand, type MessageAttributeValue, type SNSClient } from "@aws-sdk/client-sns";
+import { MESSAGE_ATTRIBUTES } from "../../core/environment.ts";
+import { describeError, NotificationNotSent } from "../../core/errors.ts";
+import type { Notification } from "../../core/notifications.ts";
+import type { Notifier } from "../../core/ports.ts";
+import { attributeText, messageText } from "../message-text.ts";
+
+/** What the notifier is made of. */
+export type NotifierOptions = { client: Pick<SNSClient, "send">; topicArn: string };
+
+/** Publishes to an SNS topic. The attributes are for the filter policies of its subscriptions. */
+export class SnsNotifier implements Notifier {
+  readonly #options: NotifierOptions;
+
+  constructor(options: NotifierOptions) {
+    this.#options = options;
+  }
+
+  async publish(notification: Notification): Promise<void> {
+    const { client, topicArn } = this.#options;
+    const command = new PublishCommand({
+      TopicArn: topicArn,
+      Message: messageText(notification),
+      MessageAttributes: attributesOf(notification),
+    });
+    try {
+      await client.send(command);
+    } catch (error) {
+      const { name, message } = describeError(error);
+      throw new NotificationNotSent(notification.event_type, attributeText(`${name}: ${message}`));
+    }
+  }
+}
+
+/** SNS refuses an empty attribute, so a value that is not known is left out. */
+function attributesOf(notification: Notification): Record<string, MessageAttributeValue> {
+  const values = {
+    [MESSAGE_ATTRIBUTES.eventType]: notification.event_type,
+    [MESSAGE_ATTRIBUTES.priority]: notification.priority,
+    [MESSAGE_ATTRIBUTES.projectId]: notification._context_project_id ?? "",
+  };
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) =>
+      value === "" ? [] : [[name, { DataType: "String", StringValue: attributeText(value) }]],
+    ),
+  );
+}
