@@ -82,6 +82,11 @@ describe("what the filter asks for", () => {
   });
 });
 
+test("the reserve is a share that is divided first: 29 % of 100 GiB reserves 28", () => {
+  const pool = aPool({ total_capacity_gb: 100, free_capacity_gb: 100, reserved_percentage: 29 });
+  expect(virtualFreeCapacity(pool, null)).toBe(72);
+});
+
 describe("the reason says what is missing", () => {
   test.each([
     [aPool({ free_capacity_gb: 3.5 }), "has 3.5 GiB left, 5 GiB are needed"],
