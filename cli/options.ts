@@ -56,6 +56,14 @@ export function parseUuidOption(text: string): string {
   return text.toLowerCase();
 }
 
+/** An image's id, or its address in an image service. */
+export function parseImageReference(text: string): string {
+  if (!isUuid(text) && !/^[a-z][a-z0-9+.-]*:\/\/\S+$/.test(text)) {
+    throw new InvalidArgumentError("It must be a UUID, or an address such as s3://BUCKET/UUID.");
+  }
+  return isUuid(text) ? text.toLowerCase() : text;
+}
+
 /** An argument that must be the UUID of a `what`. */
 export function parseUuid(what: string, text: string): string {
   if (!isUuid(text)) {

@@ -13,7 +13,13 @@ import type { VolumeRecord, VolumeTypeRecord } from "../../core/records.ts";
 import { CliError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
 import { formatDuration, text } from "../format.ts";
-import { collectKeyValue, parseName, parseSize, parseUuidOption } from "../options.ts";
+import {
+  collectKeyValue,
+  parseImageReference,
+  parseName,
+  parseSize,
+  parseUuidOption,
+} from "../options.ts";
 import { attemptOf, faultText } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
@@ -53,7 +59,10 @@ export function registerCreate(program: Command, context: CliContext): void {
     .option("--name <name>", "name to show", parseName)
     .option("--description <text>", "description to show", parseName)
     .addOption(
-      sourceOption("--image <id>", "image to fill the volume with", ["snapshot", "sourceVolume"]),
+      sourceOption("--image <id>", "image to fill the volume with", [
+        "snapshot",
+        "sourceVolume",
+      ]).argParser(parseImageReference),
     )
     .addOption(
       sourceOption("--snapshot <id>", "snapshot to create the volume from", [

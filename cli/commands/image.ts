@@ -123,7 +123,7 @@ async function createUploadProgress(output: Output, clock: CliContext["clock"]) 
   const area = output.isTty ? await output.live() : undefined;
   let lastQuarter = -1;
   return {
-    report(bytesDone: number, bytesTotal: number): void {
+    report: (bytesDone: number, bytesTotal: number): void => {
       const reading = meter.read(bytesDone, bytesTotal, clock.now().getTime());
       const fraction = reading.fraction ?? 0;
       if (area !== undefined) {
