@@ -1,0 +1,82 @@
+import type { FunctionEmulator } from "./function-emulator.ts";
+
+/** How asynchronous events of one function are retried and where those end that fail to the last. */
+export interface AsynchronousPolicy {
+  /** Attempts after the first; Lambda's default is 2. */
+  readonly maximumRetryAttempts: number;
+  readonly failureQueueArn: string | undefined;
+}
+
+export interface AsynchronousInvocations {
+  setPolicy(functionName: string, policy: AsynchronousPolicy): void;
+  /** Takes an event for a function and returns at once. */
+  invoke(functionName: string, payload: string): void;
+  /** Events that wait for an attempt or run. */
+  readonly pending: number;
+  stop(): void;
+}
+
+/** Lambda waits one minute before the first retry and two before the second. */
+const RETRY_DELAYS_SECONDS = [60, 120] as const;
+
+const DEFAULT_MAXIMUM_RETRY_ATTEMPTS = 2;
+
+/**
+ * The queue in front of asynchronous invocations. It is kept in memory: what waits for a retry when the process ends is lost, where
+ * Lambda would keep it for six hours.
+ */
+export function createAsynchronousInvocations(
+  functions: FunctionEmulator,
+  sendToQueue: (queueArn: string, body: string) => Promise<void>,
+  reportProblem: (line: string) => void,
+): AsynchronousInvocations {
+  const policies = new Map<string, AsynchronousPolicy>();
+  const timers = new Set<NodeJS.Timeout>();
+  let pending = 0;
+  let stopped = false;
+
+  const attempt = async (
+    functionName: string,
+    payload: string,
+    failures: number,
+  ): Promise<void> => {
+    const outcome = await functions.invoke(functionName, payload);
+    if (outcome.kind === "succeeded" || stopped) {
+      pending -= 1;
+      return;
+    }
+    const policy = policies.get(functionName);
+    if (failures >= (policy?.maximumRetryAttempts ?? DEFAULT_MAXIMUM_RETRY_ATTEMPTS)) {
+      pending -= 1;
+      reportProblem(`${functionName}: an asynchronous event failed to the last attempt`);
+      const queueArn = policy?.failureQueueArn ?? functions.find(functionName)?.deadLetterQueueArn;
+      if (queueArn !== undefined) {
+        await sendToQueue(queueArn, payload).catch((error: Error) =>
+          reportProblem(`${functionName}: ${error.message}`),
+        );
+      }
+      return;
+    }
+    const delaySeconds = RETRY_DELAYS_SECONDS[failures] ?? 120;
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      void attempt(functionName, payload, failures + 1);
+    }, delaySeconds * 1000);
+    timers.add(timer);
+  };
+
+  return {
+    get pending() {
+      return pending;
+    },
+    setPolicy: (functionName, policy) => void policies.set(functionName, policy),
+    invoke: (functionName, payload) => {
+      pending += 1;
+      void attempt(functionName, payload, 0);
+    },
+    stop: () => {
+      stopped = true;
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
+}

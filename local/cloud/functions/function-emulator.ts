@@ -1,0 +1,190 @@
+import { randomUUID } from "node:crypto";
+import { startEnvironment } from "./environment.ts";
+import type { Environment } from "./environment.ts";
+import type { FunctionDefinition, InvocationOutcome } from "./function-definition.ts";
+
+export interface FunctionEmulatorOptions {
+  readonly region: string;
+  /** Upper bound of a function's environments; a smaller reserved concurrency wins. */
+  readonly environmentsPerFunction: number;
+  /** An environment without work for this long is ended. */
+  readonly idleSeconds: number;
+  readonly logSink: ((line: string) => void) | undefined;
+  /** AWS_ENDPOINT_URL_* and credentials, given to every function under its own variables. */
+  readonly cloudEnvironment: Readonly<Record<string, string>>;
+}
+
+/** Runs functions from their bundles. */
+export interface FunctionEmulator {
+  register(definition: FunctionDefinition): void;
+  /** Finds a function by name, partial ARN or ARN, with or without a qualifier. */
+  find(nameOrArn: string): FunctionDefinition | undefined;
+  list(): FunctionDefinition[];
+  /** How many invocations of the function run at the same time at most. */
+  capacityOf(name: string): number;
+  /**
+   * Invokes a function and waits for its end; work that finds every environment busy waits its turn instead of being throttled.
+   * Never rejects.
+   *
+   * @param payload JSON text
+   */
+  invoke(name: string, payload: string): Promise<InvocationOutcome>;
+  /** Invocations so far, by function name. */
+  readonly invocations: ReadonlyMap<string, number>;
+  /** Invocations that run or wait. */
+  readonly busy: number;
+  stop(): Promise<void>;
+}
+
+interface Waiting {
+  readonly payload: string;
+  readonly resolve: (outcome: InvocationOutcome) => void;
+}
+
+interface FunctionState {
+  readonly definition: FunctionDefinition;
+  readonly limit: number;
+  readonly idle: Environment[];
+  readonly all: Set<Environment>;
+  readonly queue: Waiting[];
+}
+
+export function createFunctionEmulator(options: FunctionEmulatorOptions): FunctionEmulator {
+  const states = new Map<string, FunctionState>();
+  const invocations = new Map<string, number>();
+  let busy = 0;
+  let stopped = false;
+
+  const run = async (
+    state: FunctionState,
+    environment: Environment,
+    { payload, resolve }: Waiting,
+  ): Promise<void> => {
+    const outcome = await environment.invoke({
+      requestId: randomUUID(),
+      payload,
+      invokedFunctionArn: state.definition.arn,
+    });
+    busy -= 1;
+    if (environment.usable && !stopped) state.idle.push(environment);
+    else state.all.delete(environment);
+    resolve(outcome);
+    dispatch(state);
+  };
+  const dispatch = (state: FunctionState): void => {
+    while (state.queue.length > 0 && !stopped) {
+      const environment = takeEnvironment(state, options);
+      if (!environment) return;
+      const next = state.queue.shift();
+      if (next) void run(state, environment, next);
+    }
+  };
+  const reaper = setInterval(
+    () => {
+      for (const state of states.values()) endIdle(state, options.idleSeconds * 1000);
+    },
+    Math.max(1000, options.idleSeconds * 250),
+  );
+  reaper.unref();
+
+  return {
+    invocations,
+    get busy() {
+      return busy;
+    },
+    register: (definition) => {
+      const limit = Math.max(
+        1,
+        Math.min(options.environmentsPerFunction, definition.reservedConcurrency ?? Infinity),
+      );
+      states.set(definition.name, { definition, limit, idle: [], all: new Set(), queue: [] });
+      invocations.set(definition.name, 0);
+    },
+    find: (nameOrArn) => states.get(functionNameOf(nameOrArn))?.definition,
+    list: () => [...states.values()].map(({ definition }) => definition),
+    capacityOf: (name) => states.get(name)?.limit ?? 0,
+    invoke: (name, payload) => {
+      const state = states.get(name);
+      if (!state || stopped || state.definition.reservedConcurrency === 0)
+        return Promise.resolve({ kind: "throttled" });
+      invocations.set(name, (invocations.get(name) ?? 0) + 1);
+      busy += 1;
+      return new Promise((resolve) => {
+        state.queue.push({ payload, resolve });
+        dispatch(state);
+      });
+    },
+    stop: async () => {
+      stopped = true;
+      clearInterval(reaper);
+      await Promise.all(
+        [...states.values()].flatMap(({ all }) => [...all]).map((environment) => environment.end()),
+      );
+    },
+  };
+}
+
+function takeEnvironment(
+  state: FunctionState,
+  options: FunctionEmulatorOptions,
+): Environment | undefined {
+  for (let idle = state.idle.pop(); idle; idle = state.idle.pop()) {
+    if (idle.usable) return idle;
+    state.all.delete(idle);
+  }
+  if (state.all.size >= state.limit) return undefined;
+  const { definition } = state;
+  const { logSink } = options;
+  const environment = startEnvironment({
+    definition,
+    variables: functionVariables(definition, options),
+    onLog: logSink ? (text) => forwardLines(definition.name, text, logSink) : undefined,
+  });
+  state.all.add(environment);
+  return environment;
+}
+
+function endIdle(state: FunctionState, idleMilliseconds: number): void {
+  const limit = Date.now() - idleMilliseconds;
+  for (const environment of state.idle.filter(({ idleSince }) => idleSince < limit)) {
+    state.idle.splice(state.idle.indexOf(environment), 1);
+    state.all.delete(environment);
+    void environment.end();
+  }
+}
+
+function forwardLines(functionName: string, text: string, sink: (line: string) => void): void {
+  for (const line of text.split("\n")) if (line !== "") sink(`${functionName}: ${line}`);
+}
+
+/** The variables that Lambda sets for a Node function, under those of the template, which may set its own endpoints. */
+function functionVariables(
+  definition: FunctionDefinition,
+  options: FunctionEmulatorOptions,
+): Record<string, string> {
+  const today = new Date().toISOString().slice(0, 10).replaceAll("-", "/");
+  return {
+    PATH: process.env["PATH"] ?? "",
+    LANG: "en_US.UTF-8",
+    TZ: ":UTC",
+    ...options.cloudEnvironment,
+    ...definition.environment,
+    _HANDLER: definition.handler,
+    LAMBDA_TASK_ROOT: definition.codeDirectory,
+    AWS_REGION: options.region,
+    AWS_DEFAULT_REGION: options.region,
+    AWS_EXECUTION_ENV: `AWS_Lambda_${definition.runtime}`,
+    AWS_LAMBDA_FUNCTION_NAME: definition.name,
+    AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(definition.memorySizeMib),
+    AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
+    AWS_LAMBDA_LOG_GROUP_NAME: definition.logGroupName,
+    AWS_LAMBDA_LOG_STREAM_NAME: `${today}/[$LATEST]${randomUUID().replaceAll("-", "")}`,
+  };
+}
+
+/** `name`, `account:function:name` or a whole ARN, each with an optional `:qualifier`. */
+export function functionNameOf(nameOrArn: string): string {
+  const match = /(?:^|:)function:([^:]+)/.exec(nameOrArn);
+  return match?.[1] ?? nameOrArn.split(":")[0] ?? nameOrArn;
+}

@@ -1,0 +1,74 @@
+import { isJsonObject, objectOrEmpty } from "../json.ts";
+import type { JsonObject } from "../json.ts";
+import { arnOf, physicalName } from "../physical-names.ts";
+import { prepareDefinition } from "../states/asl-definition.ts";
+import type { ResourceHandler } from "./resource-handler.ts";
+import { unsupported } from "./resource-handler.ts";
+
+/** AWS::StepFunctions::StateMachine, Standard. Logging and tracing are accepted without effect. */
+export const stepFunctionsStateMachine: ResourceHandler = {
+  properties: [
+    ...[
+      "StateMachineName",
+      "StateMachineType",
+      "DefinitionString",
+      "Definition",
+      "DefinitionSubstitutions",
+      "RoleArn",
+    ],
+    ...["LoggingConfiguration", "TracingConfiguration", "EncryptionConfiguration", "Tags"],
+  ],
+  identify: ({ logicalId, properties }, context) => {
+    const name = String(properties["StateMachineName"] ?? physicalName(context, logicalId, 80));
+    const arn = arnOf(context, "states", `stateMachine:${name}`);
+    return { ref: arn, attributes: { Arn: arn, Name: name, StateMachineRevisionId: "INITIAL" } };
+  },
+  check: ({ properties }) => {
+    const type = properties["StateMachineType"] ?? "STANDARD";
+    const prepared = prepareDefinition(definitionText(properties));
+    return [
+      ...(type === "STANDARD" ? [] : [unsupported(`StateMachineType ${String(type)}`)]),
+      ...("problems" in prepared
+        ? prepared.problems.map((problem) => `property DefinitionString: ${problem}`)
+        : []),
+    ];
+  },
+  deploy: async ({ properties }, { ref, attributes }, { stateMachines }) => {
+    const prepared = prepareDefinition(definitionText(properties));
+    if ("problems" in prepared) throw new Error(prepared.problems.join("; "));
+    await stateMachines.deploy({
+      arn: ref,
+      name: attributes["Name"] ?? "",
+      roleArn: String(properties["RoleArn"] ?? ""),
+      prepared,
+      loggingConfiguration: loggingConfiguration(objectOrEmpty(properties["LoggingConfiguration"])),
+    });
+  },
+};
+
+function definitionText(properties: JsonObject): string {
+  const {
+    DefinitionString: text,
+    Definition: object,
+    DefinitionSubstitutions: substitutions,
+  } = properties;
+  const source = typeof text === "string" ? text : JSON.stringify(object ?? null);
+  if (!isJsonObject(substitutions)) return source;
+  return source.replaceAll(/\$\{(\w+)\}/g, (whole, name: string) => {
+    const value = substitutions[name];
+    return value === undefined ? whole : JSON.stringify(String(value)).slice(1, -1);
+  });
+}
+
+function loggingConfiguration({ Level, IncludeExecutionData }: JsonObject): JsonObject {
+  return { level: Level ?? "OFF", includeExecutionData: IncludeExecutionData ?? false };
+}
+
+/** AWS::StepFunctions::StateMachineVersion: the machine itself under the ARN of its version. */
+export const stepFunctionsStateMachineVersion: ResourceHandler = {
+  properties: ["StateMachineArn", "StateMachineRevisionId", "Description"],
+  identify: ({ properties }) => {
+    const arn = `${String(properties["StateMachineArn"])}:1`;
+    return { ref: arn, attributes: { Arn: arn } };
+  },
+};

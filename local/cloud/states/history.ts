@@ -1,0 +1,26 @@
+import type { JsonObject } from "../json.ts";
+
+/** One event of GetExecutionHistory, `timestamp` in epoch seconds as the wire has it. */
+export interface HistoryEvent extends JsonObject {
+  id: number;
+  previousEventId: number;
+  timestamp: number;
+  type: string;
+}
+
+/** A Standard execution fails when its history has this many events. */
+export const MAXIMUM_HISTORY_EVENTS = 25_000;
+
+/** Largest input or output of a state, in bytes of JSON. */
+export const MAXIMUM_DATA_BYTES = 262_144;
+
+export function exceedsDataLimit(json: string): boolean {
+  // A UTF-16 unit is at most three bytes of UTF-8: most texts need no count.
+  if (json.length * 3 <= MAXIMUM_DATA_BYTES) return false;
+  return Buffer.byteLength(json) > MAXIMUM_DATA_BYTES;
+}
+
+/** Event type of entering or leaving a state: TaskStateEntered, ChoiceStateExited. */
+export function stateEventType(stateType: string, moment: "Entered" | "Exited"): string {
+  return `${stateType}State${moment}`;
+}
