@@ -5,8 +5,8 @@ import type { Construct } from "constructs";
 import type { TaskFunctionName } from "../core/functions.ts";
 import { catchByRoute, FAILURE_PATH, taskState, type TaskStateProps } from "./task-state.ts";
 
-/** The function behind each task state. */
-export type TaskFunctions = Readonly<Record<TaskFunctionName, IFunction>>;
+/** Gives the function behind a task state. */
+export type FunctionOf = (name: TaskFunctionName) => IFunction;
 
 /**
  * The workflow `create volume` (get_flow of the seed): extract, notify, create from the spec, finish, with the failures by route.
@@ -19,13 +19,13 @@ export type TaskFunctions = Readonly<Record<TaskFunctionName, IFunction>>;
  * Ids, the volume's reference and its spec travel; what may change is read from the records. It keeps to the part of the Amazon
  * States Language that every engine runs alike.
  */
-export function createVolumeDefinition(scope: Construct, functions: TaskFunctions): IChainable {
-  const failures = failureStates(scope, functions);
-  const success = successStates(scope, functions, failures);
-  const create = creationStates(scope, functions, failures, success);
+export function createVolumeDefinition(scope: Construct, functionOf: FunctionOf): IChainable {
+  const failures = failureStates(scope, functionOf);
+  const success = successStates(scope, functionOf, failures);
+  const create = creationStates(scope, functionOf, failures, success);
 
   const task = (name: TaskFunctionName, props: Omit<TaskStateProps, "function"> = {}): LambdaInvoke =>
-    taskState(scope, name, { function: functions[name], ...props });
+    taskState(scope, name, { function: functionOf(name), ...props });
   const extractVolumeRef = catchByRoute(
     task("ExtractVolumeRef", { result: "volume_ref" }),
     failures.errorOut,
@@ -51,16 +51,16 @@ type FailureStates = { errorOut: IChainable; canReschedule: IChainable };
 type SuccessStates = { finish: IChainable; handleBootable: IChainable; copyImage: IChainable };
 
 /** Where failures lead: `final` to ErrorOutVolume, others back to the scheduler if the request allows it. */
-function failureStates(scope: Construct, functions: TaskFunctions): FailureStates {
+function failureStates(scope: Construct, functionOf: FunctionOf): FailureStates {
   const errorOut = taskState(scope, "ErrorOutVolume", {
-    function: functions.ErrorOutVolume,
+    function: functionOf("ErrorOutVolume"),
     input: ["failure"],
   });
   errorOut.next(
     new Fail(scope, "VolumeCreateFailed", { errorPath: `${FAILURE_PATH}.Error`, causePath: `${FAILURE_PATH}.Cause` }),
   );
   const reschedule = taskState(scope, "RescheduleVolume", {
-    function: functions.RescheduleVolume,
+    function: functionOf("RescheduleVolume"),
     input: ["image_id", "snapshot_id", "source_volid", "request_spec", "filter_properties", "failure"],
   });
   // The volume's fault is the failure that led here, so that one stays in its place.
@@ -73,10 +73,10 @@ function failureStates(scope: Construct, functions: TaskFunctions): FailureState
 }
 
 /** From the moment that the backend holds the volume: a failure here is never answered by creating another elsewhere. */
-function successStates(scope: Construct, functions: TaskFunctions, failures: FailureStates): SuccessStates {
+function successStates(scope: Construct, functionOf: FunctionOf, failures: FailureStates): SuccessStates {
   const volumeCreated = new Succeed(scope, "VolumeCreated");
   const finish = taskState(scope, "CreateVolumeOnFinish", {
-    function: functions.CreateVolumeOnFinish,
+    function: functionOf("CreateVolumeOnFinish"),
     input: ["volume_spec"],
   });
   // The volume is available by then, and stays so.
@@ -84,7 +84,7 @@ function successStates(scope: Construct, functions: TaskFunctions, failures: Fai
   catchByRoute(finish, failures.errorOut, failures.errorOut).next(volumeCreated);
 
   const handleBootable = catchByRoute(
-    taskState(scope, "HandleBootableVolume", { function: functions.HandleBootableVolume, input: ["volume_spec"] }),
+    taskState(scope, "HandleBootableVolume", { function: functionOf("HandleBootableVolume"), input: ["volume_spec"] }),
     failures.errorOut,
     failures.errorOut,
   );
@@ -92,7 +92,7 @@ function successStates(scope: Construct, functions: TaskFunctions, failures: Fai
 
   const copyImage = catchByRoute(
     taskState(scope, "CopyImageToVolume", {
-      function: functions.CopyImageToVolume,
+      function: functionOf("CopyImageToVolume"),
       input: ["volume_spec"],
       result: "copy",
     }),
@@ -110,13 +110,13 @@ function successStates(scope: Construct, functions: TaskFunctions, failures: Fai
 /** CreateVolumeFromSpec and the wait for backends that work in the background. */
 function creationStates(
   scope: Construct,
-  functions: TaskFunctions,
+  functionOf: FunctionOf,
   failures: FailureStates,
   success: SuccessStates,
 ): IChainable {
   const creation = (name: TaskFunctionName, input: readonly string[] = ["volume_spec"]): LambdaInvoke =>
     catchByRoute(
-      taskState(scope, name, { function: functions[name], input, result: "creation" }),
+      taskState(scope, name, { function: functionOf(name), input, result: "creation" }),
       failures.errorOut,
       failures.canReschedule,
     );
@@ -133,9 +133,9 @@ function creationStates(
 
   const imageCloned = new Choice(scope, "ImageCloned")
     .when(Condition.booleanEquals("$.creation.cloned", true), backendReady)
-    .otherwise(creation("CreateVolumeForImage").next(backendReady));
+    .otherwise(creation("CreateVolumeForImage", []).next(backendReady));
   return new Choice(scope, "CreateVolumeFromSpec")
-    .when(specIs("raw"), creation("CreateRawVolume").next(backendReady))
+    .when(specIs("raw"), creation("CreateRawVolume", []).next(backendReady))
     .when(specIs("snap"), creation("CreateVolumeFromSnapshot").next(backendReady))
     .when(specIs("source_vol"), creation("CreateClonedVolume").next(backendReady))
     .otherwise(creation("CloneImage").next(imageCloned));

@@ -1,7 +1,8 @@
 import { FenceLost, VolumeNotFound } from "../errors.ts";
-import type { RequestContext } from "../messages.ts";
+import { readFailure } from "../fault.ts";
 import { STATUSES_IN_FLOW } from "../records.ts";
 import { type ErrorOutDependencies, errorOutAttempt, type ErrorOutResult } from "./error-out-volume.ts";
+import { ownContext } from "./own-context.ts";
 
 /** What EventBridge tells of an execution that failed, timed out or was aborted (detail of its status-change event). */
 export type FailedExecution = {
@@ -22,22 +23,22 @@ const EXECUTION_NAME = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-a([1-9]\d
 export async function errorOutFailedExecution(
   deps: ErrorOutDependencies,
   execution: FailedExecution,
-  context: RequestContext,
 ): Promise<ErrorOutResult> {
   const [, volumeId, attemptNumber] = EXECUTION_NAME.exec(execution.name) ?? [];
   if (volumeId === undefined || attemptNumber === undefined) {
     return { outcome: "left alone" };
   }
-  const why = {
-    error: execution.error ?? `Execution${execution.status}`,
-    cause: execution.cause ?? `The execution ended as ${execution.status}.`,
-  };
+  const why = readFailure({
+    Error: execution.error ?? `Execution${execution.status}`,
+    Cause: execution.cause ?? `The execution ended as ${execution.status}.`,
+  });
   try {
     const volume = await deps.volumes.get(volumeId);
     if (!(STATUSES_IN_FLOW as readonly string[]).includes(volume.status)) {
       return { outcome: "left alone" };
     }
-    await errorOutAttempt(deps, { volumeId, fence: execution.name, attempt: Number(attemptNumber) }, why, context);
+    const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };
+    await errorOutAttempt(deps, owner, why, ownContext(volume));
     return { outcome: "error" };
   } catch (thrown) {
     if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {

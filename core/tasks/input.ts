@@ -1,8 +1,11 @@
 import * as v from "valibot";
+import { parseOrThrow } from "../messages.ts";
 import type { Owner } from "../ports.ts";
+import type { Creation, Failure, VolumeSpec } from "../spec.ts";
+import type { VolumeRef } from "./extract-volume-ref.ts";
 
 /** Keys that every task of the workflow gets: who it works for, and which attempt it is. */
-export const OwnerInputSchema = v.object({
+const OwnerInputSchema = v.object({
   volume_id: v.pipe(v.string(), v.uuid("volume_id must be a UUID")),
   fence: v.pipe(v.string(), v.nonEmpty()),
   attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
@@ -22,4 +25,48 @@ export type OwnerInput = v.InferOutput<typeof OwnerInputSchema>;
 /** The attempt in whose name a task writes. */
 export function ownerOf(input: OwnerInput): Owner {
   return { volumeId: input.volume_id, fence: input.fence, attempt: input.attempt };
+}
+
+/**
+ * Keys of the workflow's own making that tasks get beside the owner's. They are checked for what the tasks rely on before they
+ * act; the rest of their shape is as the state before made it.
+ */
+const shapes = {
+  volume_spec: v.looseObject({
+    type: v.picklist(["raw", "snap", "source_vol", "image"]),
+    status: v.string(),
+    volume_id: v.pipe(v.string(), v.uuid("volume_id must be a UUID")),
+    volume_size: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  }),
+  volume_ref: v.looseObject({ id: v.pipe(v.string(), v.uuid("id must be a UUID")), size: v.number() }),
+  creation: v.looseObject({ next: v.picklist(["copy_image", "bootable", "finish"]) }),
+  failure: v.object({ Error: v.string(), Cause: v.string() }),
+  snapshot_id: v.nullable(v.pipe(v.string(), v.uuid("snapshot_id must be a UUID"))),
+  source_volid: v.nullable(v.pipe(v.string(), v.uuid("source_volid must be a UUID"))),
+  image_id: v.nullable(v.string()),
+  request_spec: v.record(v.string(), v.unknown()),
+  filter_properties: v.record(v.string(), v.unknown()),
+};
+
+/** The types behind {@link shapes}. */
+type Shapes = {
+  volume_spec: VolumeSpec;
+  volume_ref: VolumeRef;
+  creation: Creation;
+  failure: Failure;
+  snapshot_id: string | null;
+  source_volid: string | null;
+  image_id: string | null;
+  request_spec: Record<string, unknown>;
+  filter_properties: Record<string, unknown>;
+};
+
+/**
+ * Reads a task's input: the owner's keys and the named ones.
+ *
+ * @throws InvalidInput that names each key that is wrong.
+ */
+export function parseTaskInput<Key extends keyof Shapes>(event: unknown, keys: readonly Key[]): OwnerInput & Pick<Shapes, Key> {
+  const schema = v.object({ ...OwnerInputSchema.entries, ...Object.fromEntries(keys.map((key) => [key, shapes[key]])) });
+  return parseOrThrow(schema, event, "task input") as OwnerInput & Pick<Shapes, Key>;
 }

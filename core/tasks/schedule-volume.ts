@@ -7,7 +7,7 @@ import { addRetryBackend, attemptOf, populateRetry } from "../scheduling/retry.t
 import type { SchedulerSettings } from "../scheduling/settings.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
 import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
-import { type ErrorOutDependencies, errorOutQueued } from "./error-out-volume.ts";
+import { errorOutAttempt, type ErrorOutDependencies, errorOutQueued } from "./error-out-volume.ts";
 import { scheduledSpec } from "./scheduled-spec.ts";
 
 /** What ScheduleVolume uses. */
@@ -30,17 +30,14 @@ export type ScheduleResult = { outcome: "scheduled" | "error" | "left alone"; de
  * scheduled before is started again, which starts nothing. Dead after the claim: the next delivery finds the claim on its
  * backend and goes on with it. Dead after the record was written: the next delivery starts the execution.
  *
- * @param volume the record as it was read for this delivery; undefined when there is none
- * @throws VolumeNotFound for a message of no volume; whatever may pass (throttling, time-outs), so that the message comes again.
+ * @param volume the record as it was read for this delivery
+ * @throws whatever may pass (throttling, time-outs), so that the message comes again.
  */
 export async function scheduleVolume(
   deps: ScheduleDependencies,
   message: CreateVolumeMessage,
-  volume: VolumeRecord | undefined,
+  volume: VolumeRecord,
 ): Promise<ScheduleResult> {
-  if (volume === undefined) {
-    throw new VolumeNotFound(message.volume_id);
-  }
   const retry = populateRetry(
     (message.filter_properties ?? {}) as FilterProperties,
     deps.settings.scheduler_max_attempts,
@@ -154,8 +151,15 @@ async function failScheduling(
   if (routeOf(name) !== "final") {
     throw error;
   }
+  const why = { error: name, cause };
   try {
-    await errorOutQueued(deps, volume, owner.attempt, { error: name, cause }, message.context);
+    await errorOutQueued(deps, volume, owner.attempt, why, message.context).catch((refused: unknown) => {
+      if (!(refused instanceof FenceLost)) {
+        throw refused;
+      }
+      // The host was written before the failure: by now the volume is this attempt's own.
+      return errorOutAttempt(deps, owner, why, message.context);
+    });
   } catch (thrown) {
     if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {
       return { outcome: "left alone", detail: describeError(thrown).message };

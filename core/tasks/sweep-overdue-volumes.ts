@@ -1,8 +1,8 @@
 import { FenceLost, VolumeNotFound } from "../errors.ts";
-import type { RequestContext } from "../messages.ts";
 import type { VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import { type ErrorOutDependencies, errorOutAttempt, errorOutQueued } from "./error-out-volume.ts";
+import { ownContext } from "./own-context.ts";
 
 /** What the sweep uses. */
 export type SweepDependencies = ErrorOutDependencies & { volumes: Pick<VolumeRepository, "listOverdue"> };
@@ -61,9 +61,4 @@ async function errorOutOverdue(deps: SweepDependencies, volume: VolumeRecord): P
   } else {
     await errorOutAttempt(deps, { volumeId: volume.id, fence: volume.fence, attempt }, why, context);
   }
-}
-
-/** The request's context is not at hand in a net: the volume's own project and user stand for it. */
-export function ownContext(volume: Pick<VolumeRecord, "user_id" | "project_id">): RequestContext {
-  return { request_id: "", user_id: volume.user_id, project_id: volume.project_id, is_admin: false, roles: [] };
 }

@@ -1,0 +1,8 @@
+import { checkBackend } from "../core/tasks/check-backend.ts";
+import { clock, drivers, images, snapshots, volumes } from "./runtime/composition.ts";
+import { taskHandler } from "./runtime/task-handler.ts";
+
+/** The state CheckBackend. */
+export const handler = taskHandler(["volume_spec", "creation"], (input, turn) =>
+  checkBackend({ volumes: volumes(), snapshots: snapshots(), drivers: drivers(), images: images(), clock }, input, turn),
+);

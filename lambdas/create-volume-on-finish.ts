@@ -1,0 +1,8 @@
+import { createVolumeOnFinish } from "../core/tasks/create-volume-on-finish.ts";
+import { backends, clock, notifier, volumes } from "./runtime/composition.ts";
+import { taskHandler } from "./runtime/task-handler.ts";
+
+/** The state CreateVolumeOnFinish. */
+export const handler = taskHandler(["volume_spec"], (input) =>
+  createVolumeOnFinish({ volumes: volumes(), backends: backends(), notifier: notifier(), clock }, input),
+);

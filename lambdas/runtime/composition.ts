@@ -1,0 +1,91 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SFNClient } from "@aws-sdk/client-sfn";
+import { SNSClient } from "@aws-sdk/client-sns";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { createDrivers } from "../../adapters/drivers.ts";
+import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
+import { createImageServices } from "../../adapters/images.ts";
+import { S3ImageService } from "../../adapters/s3/image-service.ts";
+import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
+import { SnsNotifier } from "../../adapters/sns/notifier.ts";
+import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
+import { type Backend, parseBackends } from "../../core/backends.ts";
+import { InvalidInput } from "../../core/errors.ts";
+import type { Clock } from "../../core/ports.ts";
+import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
+import { environmentVariable } from "./environment.ts";
+
+/**
+ * The composition root: the only place that knows concrete adapters. Each function below makes its adapter once for the life of
+ * the execution environment; what a Lambda does not call is left out of its bundle.
+ */
+
+/** Calls a factory once. */
+function once<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+export const clock: Clock = { now: () => new Date() };
+
+const dynamodb = /* @__PURE__ */ once(() => new DynamoDBClient({}));
+const sqs = /* @__PURE__ */ once(() => new SQSClient({}));
+
+export const volumes = /* @__PURE__ */ once(
+  () => new DynamoDbVolumeRepository({ client: dynamodb(), tableName: environmentVariable("volumesTable"), clock }),
+);
+
+export const snapshots = /* @__PURE__ */ once(
+  () => new DynamoDbSnapshotRepository({ client: dynamodb(), tableName: environmentVariable("snapshotsTable") }),
+);
+
+export const volumeTypes = /* @__PURE__ */ once(
+  () => new DynamoDbVolumeTypeRepository({ client: dynamodb(), tableName: environmentVariable("volumeTypesTable") }),
+);
+
+export const backends = /* @__PURE__ */ once(
+  () => new DynamoDbBackendRepository({ client: dynamodb(), tableName: environmentVariable("backendsTable"), clock }),
+);
+
+export const queue = /* @__PURE__ */ once(
+  () =>
+    new SqsSchedulerQueue({
+      client: sqs(),
+      queueUrl: environmentVariable("schedulerQueueUrl"),
+      deadLetterQueueUrl: environmentVariable("schedulerDeadLetterQueueUrl"),
+    }),
+);
+
+export const notifier = /* @__PURE__ */ once(
+  () => new SnsNotifier({ client: new SNSClient({}), topicArn: environmentVariable("notificationsTopicArn") }),
+);
+
+export const workflow = /* @__PURE__ */ once(
+  () => new SfnWorkflowStarter({ client: new SFNClient({}), stateMachineArn: environmentVariable("stateMachineArn") }),
+);
+
+export const configuredBackends = /* @__PURE__ */ once((): Backend[] => parseBackends(readJson("backends")));
+
+export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBackends()));
+
+export const images = /* @__PURE__ */ once(() => {
+  const bucket = environmentVariable("imagesBucket");
+  return createImageServices(bucket, new S3ImageService(new S3Client({}), bucket));
+});
+
+export const settings = /* @__PURE__ */ once(
+  (): SchedulerSettings => schedulerSettings(readJson("schedulerSettings") as Partial<SchedulerSettings>),
+);
+
+function readJson(key: "backends" | "schedulerSettings"): unknown {
+  const text = environmentVariable(key);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidInput(`${key} in the environment is no JSON`);
+  }
+}
