@@ -20,7 +20,7 @@ import { WorkArea, removeWorkArea } from "./work-area.ts";
 export const RESERVED_MS = 60_000;
 
 /** Copied between two looks at the clock; at most this much is written after the work was taken over. */
-const SEGMENT_BYTES = 64 * CHUNK_BYTES;
+const SEGMENT_BYTES = 16 * CHUNK_BYTES;
 
 /** Pause before asking again for work that a later call has taken over. */
 const TAKEN_OVER_WAIT_SECONDS = 5;

@@ -22,7 +22,7 @@ import { WorkArea, removeWorkArea } from "./work-area.ts";
 const CHECKPOINT_BYTES = 256 * CHUNK_BYTES;
 const CHECKPOINT_MS = 20_000;
 
-/** Written between two looks at who holds the work, and at the clock. */
+/** Written between two looks at who holds the work. */
 const LOOK_BYTES = 16 * CHUNK_BYTES;
 
 /**
@@ -180,8 +180,8 @@ async function pump(
       writes.write(chunk, cursor.offset);
       cursor.hasher.update(chunk);
       cursor.offset += chunk.length;
-      const late =
-        job.work.remainingTimeMs() < RESERVED_MS && cursor.offset - kept.offset >= LOOK_BYTES;
+      // Each turn gets on by a chunk, however little time it is given.
+      const late = job.work.remainingTimeMs() < RESERVED_MS;
       if (
         late ||
         cursor.offset - kept.offset >= CHECKPOINT_BYTES ||

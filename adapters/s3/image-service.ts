@@ -3,13 +3,14 @@ import {
   type GetObjectCommandInput,
   type GetObjectCommandOutput,
   HeadObjectCommand,
+  type HeadObjectCommandOutput,
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { ImageCopyFailure, ImageNotAuthorized, ImageNotFound } from "../../core/errors.ts";
 import type { RequestContext } from "../../core/messages.ts";
 import type { ImageMeta, ImageRange, ImageService } from "../../core/ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
-import { parseImageDocument, parseObjectMetadata } from "./image-document.ts";
+import { documentKey, parseImageDocument, parseObjectMetadata } from "./image-document.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -77,7 +78,7 @@ export class S3ImageService implements ImageService {
   async #readDocument(imageId: string): Promise<ImageMeta | undefined> {
     let text: string | undefined;
     try {
-      const output = await this.#get(imageId, { Key: `${imageId}.json` });
+      const output = await this.#get(imageId, { Key: documentKey(imageId) });
       text = await output.Body?.transformToString();
     } catch (error) {
       if (error instanceof ImageNotFound) {
@@ -88,15 +89,20 @@ export class S3ImageService implements ImageService {
     return parseImageDocument(imageId, text ?? "");
   }
 
+  /** An object that says no disk format is no image: its upload stopped half-way, or it was never meant for one. */
   async #readObjectMetadata(imageId: string): Promise<ImageMeta> {
+    let output: HeadObjectCommandOutput;
     try {
-      const output = await this.#client.send(
+      output = await this.#client.send(
         new HeadObjectCommand({ Bucket: this.#bucket, Key: imageId }),
       );
-      return parseObjectMetadata(imageId, output.Metadata ?? {}, output.ContentLength ?? null);
     } catch (error) {
       throw asImageError(error, imageId);
     }
+    if (output.Metadata?.["disk-format"] === undefined) {
+      throw new ImageNotFound(imageId);
+    }
+    return parseObjectMetadata(imageId, output.Metadata, output.ContentLength ?? null);
   }
 
   async #get(
