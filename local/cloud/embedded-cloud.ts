@@ -1,22 +1,17 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { readAssets } from "./assets.ts";
 import type { AssetDirectories } from "./assets.ts";
 import { startComputeServer } from "./compute-server.ts";
-import type { ComputeServer } from "./compute-server.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import type { DataDirectory } from "./data-directory.ts";
 import { EmbeddedCloudError } from "./errors.ts";
 import { startSqsEventSource } from "./event-sources/sqs-event-source.ts";
 import type { SqsEventSource, SqsEventSourceDefinition } from "./event-sources/sqs-event-source.ts";
 import { createEventRules } from "./events/event-rules.ts";
-import type { EventRules } from "./events/event-rules.ts";
 import { createAsynchronousInvocations } from "./functions/asynchronous-invocations.ts";
-import type { AsynchronousInvocations } from "./functions/asynchronous-invocations.ts";
 import { createFunctionEmulator } from "./functions/function-emulator.ts";
-import type { FunctionEmulator } from "./functions/function-emulator.ts";
 import { createLambdaApi } from "./functions/lambda-api.ts";
 import { startDynamodb } from "./parts/dynamodb.ts";
 import type { DynamodbPart } from "./parts/dynamodb.ts";
@@ -24,11 +19,11 @@ import { startMessaging } from "./parts/messaging.ts";
 import type { MessagingPart } from "./parts/messaging.ts";
 import { planDeployment } from "./plan.ts";
 import type { Plan } from "./plan.ts";
+import { cloudOf } from "./running-cloud.ts";
 import type { CloudParts } from "./resources/resource-handler.ts";
 import type { ExecutionStatus, ExecutionView, TransitionListener } from "./states/executions.ts";
 import type { HistoryEvent } from "./states/history.ts";
 import { createStateMachines } from "./states/state-machines.ts";
-import type { StateMachines } from "./states/state-machines.ts";
 import { createStatesApi } from "./states/states-api.ts";
 import { parameterValues, readTemplate } from "./template.ts";
 import type { Template } from "./template.ts";
@@ -178,7 +173,7 @@ async function start(
   const stateMachines = createStateMachines({
     functions,
     maximumHistory: options.maxHistory ?? 1000,
-    onStatusChange: rules.executionStatusChanged,
+    onStatusChange: (execution) => rules.executionStatusChanged(execution),
   });
   const compute = await startComputeServer(options.ports?.compute ?? 0, [
     createStatesApi(stateMachines),
@@ -204,21 +199,17 @@ async function start(
   const plan = setup.plan(messaging.endpoint);
   const eventSources: SqsEventSourceDefinition[] = [];
   await deploy(plan, {
-    ...{
-      region,
-      stackName: options.stackName ?? DEFAULT_STACK_NAME,
-      messagingEndpoint: messaging.endpoint,
-    },
-    ...{
-      assets: setup.assets,
-      dynamodb,
-      messaging,
-      functions,
-      asynchronous,
-      stateMachines,
-      rules,
-      inlineCodeDirectory,
-    },
+    region,
+    stackName: options.stackName ?? DEFAULT_STACK_NAME,
+    messagingEndpoint: messaging.endpoint,
+    assets: setup.assets,
+    dynamodb,
+    messaging,
+    functions,
+    asynchronous,
+    stateMachines,
+    rules,
+    inlineCodeDirectory,
     addEventSource: (definition) => void eventSources.push(definition),
   });
   for (const definition of eventSources)
@@ -291,71 +282,4 @@ function cloudEnvironment(
     AWS_ACCESS_KEY_ID: "local",
     AWS_SECRET_ACCESS_KEY: "local",
   };
-}
-
-interface RunningCloud {
-  readonly plan: Plan;
-  readonly dynamodb: DynamodbPart;
-  readonly messaging: MessagingPart;
-  readonly compute: ComputeServer;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly functions: FunctionEmulator;
-  readonly asynchronous: AsynchronousInvocations;
-  readonly rules: EventRules;
-  readonly stateMachines: StateMachines;
-  readonly sources: readonly SqsEventSource[];
-  readonly stopAll: () => Promise<void>;
-}
-
-function cloudOf(cloud: RunningCloud): EmbeddedCloud {
-  const { plan, dynamodb, messaging, compute, environment, functions, stateMachines } = cloud;
-  return {
-    outputs: plan.outputs,
-    endpoints: {
-      dynamodb: dynamodb.endpoint,
-      sqs: messaging.endpoint,
-      sns: messaging.endpoint,
-      s3: messaging.endpoint,
-      sfn: compute.endpoint,
-      lambda: compute.endpoint,
-    },
-    resources: Object.fromEntries(
-      plan.resources.map(({ resource, identity }) => [resource.logicalId, identity.ref]),
-    ),
-    environment,
-    executions: {
-      list: (filter) => stateMachines.executions(filter),
-      describe: (executionArn) => stateMachines.execution(executionArn),
-      history: (executionArn) => stateMachines.execution(executionArn).history,
-      onTransition: (listener) => stateMachines.onTransition(listener),
-    },
-    get counters() {
-      return {
-        stateTransitions: stateMachines.stateTransitions,
-        lambdaInvocations: Object.fromEntries(functions.invocations),
-      };
-    },
-    quiesce: (timeoutMilliseconds = 30_000) => quiesce(cloud, timeoutMilliseconds),
-    stop: cloud.stopAll,
-  };
-}
-
-async function quiesce(cloud: RunningCloud, timeoutMilliseconds: number): Promise<void> {
-  const { functions, asynchronous, rules, stateMachines, sources } = cloud;
-  const busy = (): number =>
-    functions.busy +
-    asynchronous.pending +
-    rules.pending +
-    stateMachines.running +
-    sources.reduce((sum, source) => sum + source.busy, 0);
-  const deadline = Date.now() + timeoutMilliseconds;
-  // Quiet twice in a row: a message may be on its way between two parts at the first look.
-  for (let quietLooks = 0; quietLooks < 2;) {
-    quietLooks = busy() === 0 ? quietLooks + 1 : 0;
-    if (Date.now() > deadline)
-      throw new EmbeddedCloudError(
-        `the embedded cloud did not come to rest in ${timeoutMilliseconds} ms`,
-      );
-    await delay(10);
-  }
 }

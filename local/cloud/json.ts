@@ -39,3 +39,9 @@ export function booleanOf(value: JsonValue | undefined): boolean | undefined {
   if (value === "false") return false;
   return undefined;
 }
+
+/** Text of a value for a name or a message: a scalar as it is, anything else as JSON, nothing as the fallback. */
+export function textOf(value: JsonValue | undefined, fallback = ""): string {
+  if (value === undefined || value === null) return fallback;
+  return scalarText(value) ?? JSON.stringify(value);
+}

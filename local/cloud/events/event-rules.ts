@@ -174,7 +174,11 @@ function statusDetail(execution: ExecutionView): JsonObject {
   const included =
     Buffer.byteLength(input) + Buffer.byteLength(output ?? "") <= MAXIMUM_DETAIL_DATA_BYTES;
   return {
-    ...{ executionArn, stateMachineArn, name, status, startDate },
+    executionArn,
+    stateMachineArn,
+    name,
+    status,
+    startDate,
     stopDate: stopDate ?? null,
     input: included ? input : null,
     output: included ? (output ?? null) : null,

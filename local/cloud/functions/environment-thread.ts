@@ -173,11 +173,9 @@ function loadCommonJs(file: string, source: string): Record<string, unknown> {
     _compile(source: string, file: string): void;
     paths: string[];
   };
-  const { _nodeModulePaths: nodeModulePaths } = Module as unknown as {
-    _nodeModulePaths(directory: string): string[];
-  };
+  const internals = Module as unknown as { _nodeModulePaths(directory: string): string[] };
   module.filename = file;
-  module.paths = nodeModulePaths(path.dirname(file));
+  module.paths = internals._nodeModulePaths(path.dirname(file));
   module._compile(source, file);
   return module.exports as Record<string, unknown>;
 }

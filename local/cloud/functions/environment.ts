@@ -49,7 +49,7 @@ function environmentProgram(): URL {
 
 /** Node announces on standard error that type stripping by call is experimental, which is nothing to tell a user of the cloud. */
 function withoutWarnings<Result>(action: () => Result): Result {
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
     return action();

@@ -1,5 +1,5 @@
 import { EmbeddedCloudError } from "../errors.ts";
-import { arrayOrEmpty, isJsonObject } from "../json.ts";
+import { arrayOrEmpty, isJsonObject, textOf } from "../json.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import { ACCOUNT_ID } from "../physical-names.ts";
 import { callAwsJson } from "./aws-json-client.ts";
@@ -75,7 +75,7 @@ async function ensureTable(endpoint: string, definition: TableDefinition): Promi
   const created = await call("CreateTable", definition);
   if (created.status !== 200) {
     throw new EmbeddedCloudError(
-      `table ${definition.TableName}: ${String(created.body["message"] ?? JSON.stringify(created.body))}`,
+      `table ${definition.TableName}: ${textOf(created.body["message"], JSON.stringify(created.body))}`,
     );
   }
   await waitUntilActive(() => call("DescribeTable", { TableName: definition.TableName }));

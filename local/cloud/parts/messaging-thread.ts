@@ -61,7 +61,7 @@ async function start(options: {
   });
   app.server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
   const address = await app.listen({ port: options.port, host: "127.0.0.1" });
-  for (const queue of [...sqs.allQueues()]) {
+  for (const queue of Array.from(sqs.allQueues())) {
     // A stored queue carries the URL of an earlier port.
     sqs.queues.delete(queue.url);
     queue.url = queueUrl(address, queue.name);
@@ -137,7 +137,7 @@ function ensureSubscription({ topicArn, endpoint, attributes }: SubscriptionDefi
     fauxqs.validateFilterPolicyLimits(attributes["FilterPolicy"]);
   const topic = sns.getTopic(topicArn);
   if (!topic) throw new Error(`topic ${topicArn} does not exist`);
-  for (const arn of [...topic.subscriptionArns]) {
+  for (const arn of topic.subscriptionArns.slice()) {
     const existing = sns.subscriptions.get(arn);
     if (existing?.endpoint !== endpoint) continue;
     if (sameAttributes(existing.attributes, attributes)) return;
@@ -147,9 +147,8 @@ function ensureSubscription({ topicArn, endpoint, attributes }: SubscriptionDefi
 }
 
 function sameAttributes(left: Record<string, string>, right: Record<string, string>): boolean {
-  const entries = (attributes: Record<string, string>) =>
-    JSON.stringify(Object.entries(attributes).toSorted());
-  return entries(left) === entries(right);
+  const names = Object.keys({ ...left, ...right });
+  return names.every((name) => left[name] === right[name]);
 }
 
 function ensureBucket({ name }: { name: string }): void {

@@ -1,3 +1,4 @@
+import { textOf } from "../json.ts";
 import { arnOf, physicalName, stableUuid, ACCOUNT_ID } from "../physical-names.ts";
 import type { IdentityContext, ResolvedResource, ResourceHandler } from "./resource-handler.ts";
 import type { ResourceIdentity } from "../intrinsics.ts";
@@ -11,7 +12,7 @@ function named(
   arnParts?: { service: string; resource: (name: string) => string },
 ): Identify {
   return ({ logicalId, properties }, context) => {
-    const name = String(properties[nameProperty] ?? physicalName(context, logicalId, 128));
+    const name = textOf(properties[nameProperty], physicalName(context, logicalId, 128));
     return {
       ref: name,
       attributes: arnParts
@@ -23,19 +24,18 @@ function named(
 
 export const iamRole: ResourceHandler = {
   properties: [
-    ...[
-      "RoleName",
-      "AssumeRolePolicyDocument",
-      "ManagedPolicyArns",
-      "Policies",
-      "Path",
-      "Description",
-      "MaxSessionDuration",
-    ],
-    ...["PermissionsBoundary", "Tags"],
+    "RoleName",
+    "AssumeRolePolicyDocument",
+    "ManagedPolicyArns",
+    "Policies",
+    "Path",
+    "Description",
+    "MaxSessionDuration",
+    "PermissionsBoundary",
+    "Tags",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["RoleName"] ?? physicalName(context, logicalId, 64));
+    const name = textOf(properties["RoleName"], physicalName(context, logicalId, 64));
     const id = `AROA${stableUuid(name).replaceAll("-", "").slice(0, 17).toUpperCase()}`;
     return {
       ref: name,
@@ -60,7 +60,7 @@ export const iamManagedPolicy: ResourceHandler = {
     "Description",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["ManagedPolicyName"] ?? physicalName(context, logicalId, 128));
+    const name = textOf(properties["ManagedPolicyName"], physicalName(context, logicalId, 128));
     const arn = `arn:aws:iam::${ACCOUNT_ID}:policy/${name}`;
     return { ref: arn, attributes: { PolicyArn: arn } };
   },
@@ -97,32 +97,28 @@ export const logMetricFilter: ResourceHandler = {
 
 export const cloudWatchAlarm: ResourceHandler = {
   properties: [
-    ...[
-      "AlarmName",
-      "AlarmDescription",
-      "AlarmActions",
-      "OKActions",
-      "InsufficientDataActions",
-      "ActionsEnabled",
-    ],
-    ...[
-      "ComparisonOperator",
-      "DatapointsToAlarm",
-      "Dimensions",
-      "EvaluateLowSampleCountPercentile",
-      "EvaluationPeriods",
-    ],
-    ...[
-      "ExtendedStatistic",
-      "MetricName",
-      "Metrics",
-      "Namespace",
-      "Period",
-      "Statistic",
-      "Threshold",
-      "ThresholdMetricId",
-    ],
-    ...["TreatMissingData", "Unit", "Tags"],
+    "AlarmName",
+    "AlarmDescription",
+    "AlarmActions",
+    "OKActions",
+    "InsufficientDataActions",
+    "ActionsEnabled",
+    "ComparisonOperator",
+    "DatapointsToAlarm",
+    "Dimensions",
+    "EvaluateLowSampleCountPercentile",
+    "EvaluationPeriods",
+    "ExtendedStatistic",
+    "MetricName",
+    "Metrics",
+    "Namespace",
+    "Period",
+    "Statistic",
+    "Threshold",
+    "ThresholdMetricId",
+    "TreatMissingData",
+    "Unit",
+    "Tags",
   ],
   identify: named("AlarmName", { service: "cloudwatch", resource: (name) => `alarm:${name}` }),
 };
@@ -134,17 +130,18 @@ export const cloudWatchDashboard: ResourceHandler = {
 
 export const kmsKey: ResourceHandler = {
   properties: [
-    ...[
-      "KeyPolicy",
-      "EnableKeyRotation",
-      "RotationPeriodInDays",
-      "Enabled",
-      "Description",
-      "KeySpec",
-      "KeyUsage",
-      "MultiRegion",
-    ],
-    ...["PendingWindowInDays", "Origin", "BypassPolicyLockoutSafetyCheck", "Tags"],
+    "KeyPolicy",
+    "EnableKeyRotation",
+    "RotationPeriodInDays",
+    "Enabled",
+    "Description",
+    "KeySpec",
+    "KeyUsage",
+    "MultiRegion",
+    "PendingWindowInDays",
+    "Origin",
+    "BypassPolicyLockoutSafetyCheck",
+    "Tags",
   ],
   identify: ({ logicalId }, context) => {
     const id = stableUuid(`${context.stackName}/${logicalId}`);

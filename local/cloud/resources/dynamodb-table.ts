@@ -1,4 +1,4 @@
-import { arrayOrEmpty, objectOrEmpty } from "../json.ts";
+import { arrayOrEmpty, objectOrEmpty, textOf } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import { arnOf, physicalName } from "../physical-names.ts";
 import type { ResourceHandler } from "./resource-handler.ts";
@@ -9,30 +9,24 @@ import type { ResourceHandler } from "./resource-handler.ts";
  */
 export const dynamodbTable: ResourceHandler = {
   properties: [
-    ...[
-      "TableName",
-      "KeySchema",
-      "AttributeDefinitions",
-      "BillingMode",
-      "ProvisionedThroughput",
-      "OnDemandThroughput",
-      "TableClass",
-    ],
-    ...[
-      "GlobalSecondaryIndexes",
-      "LocalSecondaryIndexes",
-      "SSESpecification",
-      "PointInTimeRecoverySpecification",
-    ],
-    ...[
-      "TimeToLiveSpecification",
-      "DeletionProtectionEnabled",
-      "ContributorInsightsSpecification",
-      "Tags",
-    ],
+    "TableName",
+    "KeySchema",
+    "AttributeDefinitions",
+    "BillingMode",
+    "ProvisionedThroughput",
+    "OnDemandThroughput",
+    "TableClass",
+    "GlobalSecondaryIndexes",
+    "LocalSecondaryIndexes",
+    "SSESpecification",
+    "PointInTimeRecoverySpecification",
+    "TimeToLiveSpecification",
+    "DeletionProtectionEnabled",
+    "ContributorInsightsSpecification",
+    "Tags",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["TableName"] ?? physicalName(context, logicalId, 255));
+    const name = textOf(properties["TableName"], physicalName(context, logicalId, 255));
     return { ref: name, attributes: { Arn: arnOf(context, "dynamodb", `table/${name}`) } };
   },
   deploy: async ({ properties }, { ref }, { dynamodb }) => {

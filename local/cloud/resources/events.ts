@@ -1,7 +1,7 @@
 import { patternProblems } from "../events/event-pattern.ts";
 import type { EventTarget } from "../events/event-rules.ts";
 import { parseScheduleExpression, ScheduleExpressionError } from "../events/schedule-expression.ts";
-import { arrayOrEmpty, isJsonObject, objectOrEmpty } from "../json.ts";
+import { arrayOrEmpty, isJsonObject, objectOrEmpty, textOf } from "../json.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import { arnOf, physicalName } from "../physical-names.ts";
 import type { ResourceHandler } from "./resource-handler.ts";
@@ -34,7 +34,7 @@ export const eventsRule: ResourceHandler = {
     "Tags",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["Name"] ?? physicalName(context, logicalId, 64));
+    const name = textOf(properties["Name"], physicalName(context, logicalId, 64));
     return { ref: name, attributes: { Arn: arnOf(context, "events", `rule/${name}`) } };
   },
   check: ({ properties }) => [
@@ -58,7 +58,7 @@ export const eventsRule: ResourceHandler = {
       arn: attributes["Arn"] ?? "",
       source: "aws.events",
       pattern: isJsonObject(pattern) ? pattern : undefined,
-      schedule: expression === undefined ? undefined : parseScheduleExpression(String(expression)),
+      schedule: expression === undefined ? undefined : parseScheduleExpression(textOf(expression)),
       targets: arrayOrEmpty(properties["Targets"]).map((target) => targetOf(objectOrEmpty(target))),
     });
   },
@@ -69,19 +69,19 @@ const SCHEDULE_TARGET_PROPERTIES = ["Arn", "Input", "RoleArn", "DeadLetterConfig
 /** AWS::Scheduler::Schedule of a function or a queue. Flexible windows fire at their start, time zones other than UTC are refused. */
 export const schedulerSchedule: ResourceHandler = {
   properties: [
-    ...[
-      "Name",
-      "Description",
-      "GroupName",
-      "ScheduleExpression",
-      "ScheduleExpressionTimezone",
-      "FlexibleTimeWindow",
-    ],
-    ...["State", "Target", "KmsKeyArn"],
+    "Name",
+    "Description",
+    "GroupName",
+    "ScheduleExpression",
+    "ScheduleExpressionTimezone",
+    "FlexibleTimeWindow",
+    "State",
+    "Target",
+    "KmsKeyArn",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["Name"] ?? physicalName(context, logicalId, 64));
-    const group = String(properties["GroupName"] ?? "default");
+    const name = textOf(properties["Name"], physicalName(context, logicalId, 64));
+    const group = textOf(properties["GroupName"], "default");
     return {
       ref: name,
       attributes: { Arn: arnOf(context, "scheduler", `schedule/${group}/${name}`) },
@@ -96,7 +96,7 @@ export const schedulerSchedule: ResourceHandler = {
       ? []
       : [
           unsupported(
-            `ScheduleExpressionTimezone ${String(properties["ScheduleExpressionTimezone"])}`,
+            `ScheduleExpressionTimezone ${textOf(properties["ScheduleExpressionTimezone"])}`,
           ),
         ]),
   ],
@@ -106,7 +106,7 @@ export const schedulerSchedule: ResourceHandler = {
       arn: attributes["Arn"] ?? "",
       source: "aws.scheduler",
       pattern: undefined,
-      schedule: parseScheduleExpression(String(properties["ScheduleExpression"])),
+      schedule: parseScheduleExpression(textOf(properties["ScheduleExpression"])),
       targets: [targetOf(objectOrEmpty(properties["Target"]))],
     });
   },
@@ -116,7 +116,7 @@ export const schedulerSchedule: ResourceHandler = {
 export const schedulerScheduleGroup: ResourceHandler = {
   properties: ["Name", "Tags"],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["Name"] ?? physicalName(context, logicalId, 64));
+    const name = textOf(properties["Name"], physicalName(context, logicalId, 64));
     return {
       ref: name,
       attributes: { Arn: arnOf(context, "scheduler", `schedule-group/${name}`) },
@@ -126,7 +126,7 @@ export const schedulerScheduleGroup: ResourceHandler = {
 
 function scheduleProblems(expression: JsonValue | undefined): string[] {
   try {
-    parseScheduleExpression(String(expression));
+    parseScheduleExpression(textOf(expression));
     return [];
   } catch (error) {
     if (error instanceof ScheduleExpressionError)
@@ -140,13 +140,13 @@ function targetProblems(
   property: string,
   supported: readonly string[],
 ): string[] {
-  const arn = String(target["Arn"]);
+  const arn = textOf(target["Arn"]);
   return [
     ...Object.keys(target)
       .filter((key) => !supported.includes(key))
       .map((key) => unsupported(`${property}.${key}`)),
     ...(/:lambda:.*:function:|:sqs:/.test(arn) ? [] : [unsupported(`${property}.Arn ${arn}`)]),
-    ...(target["InputPath"] !== undefined && !/^\$(\.[\w-]+)*$/.test(String(target["InputPath"]))
+    ...(target["InputPath"] !== undefined && !/^\$(\.[\w-]+)*$/.test(textOf(target["InputPath"]))
       ? [unsupported(`${property}.InputPath`)]
       : []),
   ];
@@ -154,8 +154,8 @@ function targetProblems(
 
 function targetOf({ Arn, Input, InputPath }: JsonObject): EventTarget {
   return {
-    arn: String(Arn),
-    input: Input === undefined ? undefined : String(Input),
-    inputPath: InputPath === undefined ? undefined : String(InputPath),
+    arn: textOf(Arn),
+    input: Input === undefined ? undefined : textOf(Input),
+    inputPath: InputPath === undefined ? undefined : textOf(InputPath),
   };
 }

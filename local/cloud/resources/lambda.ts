@@ -7,6 +7,7 @@ import {
   numberOf,
   objectOrEmpty,
   scalarText,
+  textOf,
 } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import { functionNameOf } from "../functions/function-emulator.ts";
@@ -20,42 +21,41 @@ const DEFAULT_MEMORY_MIB = 128;
 /** AWS::Lambda::Function with a Node runtime, from a zip asset's directory or inline code. */
 export const lambdaFunction: ResourceHandler = {
   properties: [
-    ...[
-      "FunctionName",
-      "Code",
-      "Handler",
-      "Runtime",
-      "Environment",
-      "Timeout",
-      "MemorySize",
-      "ReservedConcurrentExecutions",
-    ],
-    ...[
-      "DeadLetterConfig",
-      "Description",
-      "Role",
-      "Architectures",
-      "TracingConfig",
-      "LoggingConfig",
-      "Tags",
-      "PackageType",
-    ],
-    ...["EphemeralStorage", "KmsKeyArn", "RecursiveLoop", "RuntimeManagementConfig"],
+    "FunctionName",
+    "Code",
+    "Handler",
+    "Runtime",
+    "Environment",
+    "Timeout",
+    "MemorySize",
+    "ReservedConcurrentExecutions",
+    "DeadLetterConfig",
+    "Description",
+    "Role",
+    "Architectures",
+    "TracingConfig",
+    "LoggingConfig",
+    "Tags",
+    "PackageType",
+    "EphemeralStorage",
+    "KmsKeyArn",
+    "RecursiveLoop",
+    "RuntimeManagementConfig",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["FunctionName"] ?? physicalName(context, logicalId, 64));
+    const name = textOf(properties["FunctionName"], physicalName(context, logicalId, 64));
     return { ref: name, attributes: { Arn: arnOf(context, "lambda", `function:${name}`) } };
   },
   check: ({ properties }, { assets }) => {
     const code = objectOrEmpty(properties["Code"]);
     const problems: string[] = [];
-    if (!/^nodejs\d+\.x$/.test(String(properties["Runtime"])))
-      problems.push(unsupported(`Runtime ${String(properties["Runtime"])}`));
+    if (!/^nodejs\d+\.x$/.test(textOf(properties["Runtime"])))
+      problems.push(unsupported(`Runtime ${textOf(properties["Runtime"])}`));
     if ((properties["PackageType"] ?? "Zip") !== "Zip")
       problems.push(unsupported("PackageType Image"));
-    if (code["ZipFile"] === undefined && !assets.has(String(code["S3Key"]))) {
+    if (code["ZipFile"] === undefined && !assets.has(textOf(code["S3Key"]))) {
       problems.push(
-        `property Code.S3Key ${String(code["S3Key"])} names no asset directory of the synthesised app`,
+        `property Code.S3Key ${textOf(code["S3Key"])} names no asset directory of the synthesised app`,
       );
     }
     return problems;
@@ -67,15 +67,15 @@ export const lambdaFunction: ResourceHandler = {
     parts.functions.register({
       name: identity.ref,
       arn: identity.attributes["Arn"] ?? "",
-      handler: String(properties["Handler"]),
-      runtime: String(properties["Runtime"]),
+      handler: textOf(properties["Handler"]),
+      runtime: textOf(properties["Runtime"]),
       codeDirectory: codeDirectory(resource, parts.assets, parts.inlineCodeDirectory),
       environment: variables(properties),
       timeoutSeconds: numberOf(properties["Timeout"]) ?? DEFAULT_TIMEOUT_SECONDS,
       memorySizeMib: numberOf(properties["MemorySize"]) ?? DEFAULT_MEMORY_MIB,
       reservedConcurrency: numberOf(properties["ReservedConcurrentExecutions"]),
-      logGroupName: String(logging["LogGroup"] ?? `/aws/lambda/${identity.ref}`),
-      description: String(properties["Description"] ?? ""),
+      logGroupName: textOf(logging["LogGroup"], `/aws/lambda/${identity.ref}`),
+      description: textOf(properties["Description"], ""),
       deadLetterQueueArn: typeof deadLetterTarget === "string" ? deadLetterTarget : undefined,
     });
   },
@@ -94,7 +94,7 @@ function codeDirectory(
   inlineRoot: string,
 ): string {
   const { S3Key: key, ZipFile: inline } = objectOrEmpty(properties["Code"]);
-  if (typeof inline !== "string") return assets.get(String(key)) ?? "";
+  if (typeof inline !== "string") return assets.get(textOf(key)) ?? "";
   const directory = path.join(inlineRoot, logicalId);
   mkdirSync(directory, { recursive: true });
   writeFileSync(path.join(directory, "index.js"), inline);
@@ -107,15 +107,15 @@ const MAXIMUM_BATCH_WITHOUT_WINDOW = 10;
 /** AWS::Lambda::EventSourceMapping of an SQS queue. */
 export const lambdaEventSourceMapping: ResourceHandler = {
   properties: [
-    ...[
-      "EventSourceArn",
-      "FunctionName",
-      "BatchSize",
-      "MaximumBatchingWindowInSeconds",
-      "FunctionResponseTypes",
-      "ScalingConfig",
-    ],
-    ...["Enabled", "Tags", "MetricsConfig"],
+    "EventSourceArn",
+    "FunctionName",
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "FunctionResponseTypes",
+    "ScalingConfig",
+    "Enabled",
+    "Tags",
+    "MetricsConfig",
   ],
   identify: ({ logicalId }, context) => {
     const id = stableUuid(`${context.stackName}/${logicalId}`);
@@ -131,8 +131,8 @@ export const lambdaEventSourceMapping: ResourceHandler = {
     const batchSize = numberOf(properties["BatchSize"]) ?? 10;
     const window = numberOf(properties["MaximumBatchingWindowInSeconds"]) ?? 0;
     const problems: string[] = [];
-    if (!String(properties["EventSourceArn"]).includes(":sqs:"))
-      problems.push(unsupported(`EventSourceArn ${String(properties["EventSourceArn"])}`));
+    if (!textOf(properties["EventSourceArn"]).includes(":sqs:"))
+      problems.push(unsupported(`EventSourceArn ${textOf(properties["EventSourceArn"])}`));
     if (batchSize < 1 || batchSize > MAXIMUM_SQS_BATCH)
       problems.push(`property BatchSize must be 1 to ${MAXIMUM_SQS_BATCH}`);
     if (batchSize > MAXIMUM_BATCH_WITHOUT_WINDOW && window < 1) {
@@ -145,8 +145,8 @@ export const lambdaEventSourceMapping: ResourceHandler = {
   deploy: ({ properties }, _identity, parts) => {
     if (booleanOf(properties["Enabled"]) === false) return;
     parts.addEventSource({
-      queueArn: String(properties["EventSourceArn"]),
-      functionName: functionNameOf(String(properties["FunctionName"])),
+      queueArn: textOf(properties["EventSourceArn"]),
+      functionName: functionNameOf(textOf(properties["FunctionName"])),
       batchSize: numberOf(properties["BatchSize"]) ?? 10,
       maximumBatchingWindowSeconds: numberOf(properties["MaximumBatchingWindowInSeconds"]) ?? 0,
       reportBatchItemFailures: arrayOrEmpty(properties["FunctionResponseTypes"]).includes(
@@ -188,7 +188,7 @@ export const lambdaEventInvokeConfig: ResourceHandler = {
     const destination = objectOrEmpty(objectOrEmpty(properties["DestinationConfig"])["OnFailure"])[
       "Destination"
     ];
-    asynchronous.setPolicy(functionNameOf(String(properties["FunctionName"])), {
+    asynchronous.setPolicy(functionNameOf(textOf(properties["FunctionName"])), {
       maximumRetryAttempts: numberOf(properties["MaximumRetryAttempts"]) ?? 2,
       failureQueueArn: typeof destination === "string" ? destination : undefined,
     });
@@ -208,7 +208,7 @@ export const lambdaVersion: ResourceHandler = {
     const arn = arnOf(
       context,
       "lambda",
-      `function:${functionNameOf(String(properties["FunctionName"]))}:1`,
+      `function:${functionNameOf(textOf(properties["FunctionName"]))}:1`,
     );
     return { ref: arn, attributes: { Version: "1", FunctionArn: arn } };
   },
@@ -227,7 +227,7 @@ export const lambdaAlias: ResourceHandler = {
     const arn = arnOf(
       context,
       "lambda",
-      `function:${functionNameOf(String(properties["FunctionName"]))}:${String(properties["Name"])}`,
+      `function:${functionNameOf(textOf(properties["FunctionName"]))}:${textOf(properties["Name"])}`,
     );
     return { ref: arn, attributes: { AliasArn: arn } };
   },

@@ -1,25 +1,21 @@
-import { booleanOf, isJsonObject, scalarText } from "../json.ts";
+import { booleanOf, isJsonObject, scalarText, textOf } from "../json.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import { ACCOUNT_ID, arnOf, physicalName } from "../physical-names.ts";
 import type { ResourceHandler } from "./resource-handler.ts";
 import { unsupported } from "./resource-handler.ts";
 
 const QUEUE_ATTRIBUTES = [
-  ...[
-    "DelaySeconds",
-    "MaximumMessageSize",
-    "MessageRetentionPeriod",
-    "ReceiveMessageWaitTimeSeconds",
-    "VisibilityTimeout",
-  ],
-  ...[
-    "RedrivePolicy",
-    "RedriveAllowPolicy",
-    "FifoQueue",
-    "ContentBasedDeduplication",
-    "SqsManagedSseEnabled",
-    "KmsMasterKeyId",
-  ],
+  "DelaySeconds",
+  "MaximumMessageSize",
+  "MessageRetentionPeriod",
+  "ReceiveMessageWaitTimeSeconds",
+  "VisibilityTimeout",
+  "RedrivePolicy",
+  "RedriveAllowPolicy",
+  "FifoQueue",
+  "ContentBasedDeduplication",
+  "SqsManagedSseEnabled",
+  "KmsMasterKeyId",
   "KmsDataKeyReusePeriodSeconds",
 ];
 
@@ -28,9 +24,9 @@ export const sqsQueue: ResourceHandler = {
   properties: ["QueueName", ...QUEUE_ATTRIBUTES, "Tags"],
   identify: ({ logicalId, properties }, context) => {
     const fifo = booleanOf(properties["FifoQueue"]) === true;
-    const name = String(
-      properties["QueueName"] ??
-        physicalName(context, logicalId, fifo ? 75 : 80) + (fifo ? ".fifo" : ""),
+    const name = textOf(
+      properties["QueueName"],
+      physicalName(context, logicalId, fifo ? 75 : 80) + (fifo ? ".fifo" : ""),
     );
     const url = `${context.messagingEndpoint}/${ACCOUNT_ID}/${name}`;
     return {
@@ -57,7 +53,7 @@ export const snsTopic: ResourceHandler = {
     "Tags",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["TopicName"] ?? physicalName(context, logicalId, 256));
+    const name = textOf(properties["TopicName"], physicalName(context, logicalId, 256));
     const arn = arnOf(context, "sns", name);
     return { ref: arn, attributes: { TopicArn: arn, TopicName: name } };
   },
@@ -82,15 +78,15 @@ export const snsSubscription: ResourceHandler = {
   check: ({ properties }) =>
     properties["Protocol"] === "sqs"
       ? []
-      : [unsupported(`Protocol ${String(properties["Protocol"])}`)],
+      : [unsupported(`Protocol ${textOf(properties["Protocol"])}`)],
   identify: ({ logicalId, properties }) => {
-    const arn = `${String(properties["TopicArn"])}:${logicalId}`;
+    const arn = `${textOf(properties["TopicArn"])}:${logicalId}`;
     return { ref: arn, attributes: { Arn: arn } };
   },
   deploy: async ({ properties }, _identity, { messaging }) => {
     await messaging.ensureSubscription({
-      topicArn: String(properties["TopicArn"]),
-      endpoint: String(properties["Endpoint"]),
+      topicArn: textOf(properties["TopicArn"]),
+      endpoint: textOf(properties["Endpoint"]),
       attributes: textAttributes(properties, SUBSCRIPTION_ATTRIBUTES),
     });
   },
@@ -99,18 +95,20 @@ export const snsSubscription: ResourceHandler = {
 /** AWS::S3::Bucket: objects only. Encryption, ownership, life cycle and the like are accepted without effect. */
 export const s3Bucket: ResourceHandler = {
   properties: [
-    ...[
-      "BucketName",
-      "BucketEncryption",
-      "PublicAccessBlockConfiguration",
-      "OwnershipControls",
-      "LifecycleConfiguration",
-    ],
-    ...["VersioningConfiguration", "LoggingConfiguration", "AccessControl", "Tags"],
+    "BucketName",
+    "BucketEncryption",
+    "PublicAccessBlockConfiguration",
+    "OwnershipControls",
+    "LifecycleConfiguration",
+    "VersioningConfiguration",
+    "LoggingConfiguration",
+    "AccessControl",
+    "Tags",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(
-      properties["BucketName"] ?? physicalName(context, logicalId, 63).toLowerCase(),
+    const name = textOf(
+      properties["BucketName"],
+      physicalName(context, logicalId, 63).toLowerCase(),
     );
     const host = new URL(context.messagingEndpoint).host;
     return {

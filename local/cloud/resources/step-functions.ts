@@ -1,4 +1,4 @@
-import { isJsonObject, objectOrEmpty } from "../json.ts";
+import { isJsonObject, objectOrEmpty, textOf } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import { arnOf, physicalName } from "../physical-names.ts";
 import { prepareDefinition } from "../states/asl-definition.ts";
@@ -8,18 +8,19 @@ import { unsupported } from "./resource-handler.ts";
 /** AWS::StepFunctions::StateMachine, Standard. Logging and tracing are accepted without effect. */
 export const stepFunctionsStateMachine: ResourceHandler = {
   properties: [
-    ...[
-      "StateMachineName",
-      "StateMachineType",
-      "DefinitionString",
-      "Definition",
-      "DefinitionSubstitutions",
-      "RoleArn",
-    ],
-    ...["LoggingConfiguration", "TracingConfiguration", "EncryptionConfiguration", "Tags"],
+    "StateMachineName",
+    "StateMachineType",
+    "DefinitionString",
+    "Definition",
+    "DefinitionSubstitutions",
+    "RoleArn",
+    "LoggingConfiguration",
+    "TracingConfiguration",
+    "EncryptionConfiguration",
+    "Tags",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = String(properties["StateMachineName"] ?? physicalName(context, logicalId, 80));
+    const name = textOf(properties["StateMachineName"], physicalName(context, logicalId, 80));
     const arn = arnOf(context, "states", `stateMachine:${name}`);
     return { ref: arn, attributes: { Arn: arn, Name: name, StateMachineRevisionId: "INITIAL" } };
   },
@@ -27,7 +28,7 @@ export const stepFunctionsStateMachine: ResourceHandler = {
     const type = properties["StateMachineType"] ?? "STANDARD";
     const prepared = prepareDefinition(definitionText(properties));
     return [
-      ...(type === "STANDARD" ? [] : [unsupported(`StateMachineType ${String(type)}`)]),
+      ...(type === "STANDARD" ? [] : [unsupported(`StateMachineType ${textOf(type)}`)]),
       ...("problems" in prepared
         ? prepared.problems.map((problem) => `property DefinitionString: ${problem}`)
         : []),
@@ -39,7 +40,7 @@ export const stepFunctionsStateMachine: ResourceHandler = {
     await stateMachines.deploy({
       arn: ref,
       name: attributes["Name"] ?? "",
-      roleArn: String(properties["RoleArn"] ?? ""),
+      roleArn: textOf(properties["RoleArn"], ""),
       prepared,
       loggingConfiguration: loggingConfiguration(objectOrEmpty(properties["LoggingConfiguration"])),
     });
@@ -56,7 +57,7 @@ function definitionText(properties: JsonObject): string {
   if (!isJsonObject(substitutions)) return source;
   return source.replaceAll(/\$\{(\w+)\}/g, (whole, name: string) => {
     const value = substitutions[name];
-    return value === undefined ? whole : JSON.stringify(String(value)).slice(1, -1);
+    return value === undefined ? whole : JSON.stringify(textOf(value)).slice(1, -1);
   });
 }
 
@@ -68,7 +69,7 @@ function loggingConfiguration({ Level, IncludeExecutionData }: JsonObject): Json
 export const stepFunctionsStateMachineVersion: ResourceHandler = {
   properties: ["StateMachineArn", "StateMachineRevisionId", "Description"],
   identify: ({ properties }) => {
-    const arn = `${String(properties["StateMachineArn"])}:1`;
+    const arn = `${textOf(properties["StateMachineArn"])}:1`;
     return { ref: arn, attributes: { Arn: arn } };
   },
 };

@@ -1,6 +1,6 @@
 import type { StateMachineDefinition } from "aws-local-stepfunctions";
 import { functionNameOf } from "../functions/function-emulator.ts";
-import { arrayOrEmpty, isJsonObject, objectOrEmpty } from "../json.ts";
+import { arrayOrEmpty, isJsonObject, objectOrEmpty, textOf } from "../json.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 
 /** A definition checked and made ready for the engine; the source text is what DescribeStateMachine answers. */
@@ -45,14 +45,12 @@ const STATE_FIELDS: Readonly<Record<string, readonly string[]>> = {
     ...FLOW_FIELDS,
     ...RESULT_FIELDS,
     ...ERROR_FIELDS,
-    ...[
-      "Iterator",
-      "ItemProcessor",
-      "ItemSelector",
-      "ItemsPath",
-      "MaxConcurrency",
-      "MaxConcurrencyPath",
-    ],
+    "Iterator",
+    "ItemProcessor",
+    "ItemSelector",
+    "ItemsPath",
+    "MaxConcurrency",
+    "MaxConcurrencyPath",
   ],
 };
 
@@ -103,7 +101,7 @@ function prepareMachine(machine: unknown, preparation: Preparation): JsonObject 
   }
   if (machine["QueryLanguage"] !== undefined && machine["QueryLanguage"] !== "JSONPath") {
     preparation.problems.push(
-      `QueryLanguage ${String(machine["QueryLanguage"])} is not supported by the embedded cloud`,
+      `QueryLanguage ${textOf(machine["QueryLanguage"])} is not supported by the embedded cloud`,
     );
   }
   const prepared: JsonObject = {};
@@ -124,7 +122,7 @@ function prepareMachine(machine: unknown, preparation: Preparation): JsonObject 
 
 function prepareState(name: string, state: JsonObject, preparation: Preparation): JsonObject {
   const { problems } = preparation;
-  const type = String(state["Type"]);
+  const type = textOf(state["Type"]);
   const supported = STATE_FIELDS[type];
   if (!supported) {
     problems.push(`state ${name}: type ${type} is not supported by the embedded cloud`);
@@ -177,7 +175,7 @@ function prepareTask(
   state: JsonObject,
   { problems, taskFunctions, handlers }: Preparation,
 ): void {
-  const resource = String(state["Resource"]);
+  const resource = textOf(state["Resource"]);
   if (!/^arn:aws[\w-]*:lambda:[^:]+:\d{12}:function:/.test(resource)) {
     problems.push(
       `state ${name}: Resource ${resource} is not supported by the embedded cloud, only the ARN of a function is`,

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../json.ts";
+import type { Execution, ExecutionStatus } from "./executions.ts";
 
 /** One event of GetExecutionHistory, `timestamp` in epoch seconds as the wire has it. */
 export interface HistoryEvent extends JsonObject {
@@ -23,4 +24,34 @@ export function exceedsDataLimit(json: string): boolean {
 /** Event type of entering or leaving a state: TaskStateEntered, ChoiceStateExited. */
 export function stateEventType(stateType: string, moment: "Entered" | "Exited"): string {
   return `${stateType}State${moment}`;
+}
+
+/** Type and details of the event that ends an execution. */
+export function endEvent(
+  status: ExecutionStatus,
+  { output, error, cause }: Execution,
+): [string, JsonObject] {
+  const reason: JsonObject = {
+    ...(error === undefined ? {} : { error }),
+    ...(cause === undefined ? {} : { cause }),
+  };
+  switch (status) {
+    case "SUCCEEDED":
+      return [
+        "ExecutionSucceeded",
+        {
+          executionSucceededEventDetails: {
+            output: output ?? "",
+            outputDetails: { truncated: false },
+          },
+        },
+      ];
+    case "TIMED_OUT":
+      return ["ExecutionTimedOut", { executionTimedOutEventDetails: reason }];
+    case "ABORTED":
+      return ["ExecutionAborted", { executionAbortedEventDetails: reason }];
+    case "FAILED":
+    case "RUNNING":
+      return ["ExecutionFailed", { executionFailedEventDetails: reason }];
+  }
 }

@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { FunctionErrorPayload } from "../functions/environment-protocol.ts";
 import type { FunctionDefinition, InvocationOutcome } from "../functions/function-definition.ts";
 import type { FunctionEmulator } from "../functions/function-emulator.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
@@ -11,12 +10,14 @@ import type {
   TransitionListener,
 } from "./executions.ts";
 import {
+  endEvent,
   exceedsDataLimit,
   MAXIMUM_DATA_BYTES,
   MAXIMUM_HISTORY_EVENTS,
   stateEventType,
 } from "./history.ts";
 import type { HistoryEvent } from "./history.ts";
+import { DATA_LIMIT_ERROR, NOT_HANDLED, StateError, stepFunctionsError } from "./state-error.ts";
 
 export interface RunOptions {
   readonly machine: DeployedStateMachine;
@@ -28,27 +29,6 @@ export interface RunOptions {
   /** Called once, when the execution has its final status and its last event. */
   readonly onEnd: () => void;
 }
-
-/** An error with the name and cause that Step Functions gives it; the engine reads the other two. */
-class StateError extends Error {
-  override readonly name: string;
-  readonly isRetryable: boolean;
-  readonly isCatchable: boolean;
-
-  constructor(
-    name: string,
-    cause: string,
-    handled: { retryable: boolean; catchable: boolean } = { retryable: true, catchable: true },
-  ) {
-    super(cause);
-    this.name = name;
-    this.isRetryable = handled.retryable;
-    this.isCatchable = handled.catchable;
-  }
-}
-
-const NOT_HANDLED = { retryable: false, catchable: false };
-const DATA_LIMIT_ERROR = "States.DataLimitExceeded";
 
 /** Events of the engine that are used here; see its README, "Execution event logs". */
 interface EngineEvent {
@@ -316,46 +296,4 @@ class ExecutionRun {
       this.#abortEngine();
     }
   }
-}
-
-function endEvent(
-  status: ExecutionStatus,
-  { output, error, cause }: Execution,
-): [string, JsonObject] {
-  const reason: JsonObject = {
-    ...(error === undefined ? {} : { error }),
-    ...(cause === undefined ? {} : { cause }),
-  };
-  switch (status) {
-    case "SUCCEEDED":
-      return [
-        "ExecutionSucceeded",
-        {
-          executionSucceededEventDetails: {
-            output: output ?? "",
-            outputDetails: { truncated: false },
-          },
-        },
-      ];
-    case "TIMED_OUT":
-      return ["ExecutionTimedOut", { executionTimedOutEventDetails: reason }];
-    case "ABORTED":
-      return ["ExecutionAborted", { executionAbortedEventDetails: reason }];
-    case "FAILED":
-    case "RUNNING":
-      return ["ExecutionFailed", { executionFailedEventDetails: reason }];
-  }
-}
-
-/**
- * Error and cause of a failed invocation. A function's own error keeps its type. A runtime that ended without one is `Lambda.Unknown`
- * (AWS, "Handling errors in Step Functions workflows").
- */
-function stepFunctionsError(payload: string): { error: string; cause: string } {
-  const { errorType } = JSON.parse(payload) as FunctionErrorPayload;
-  if (errorType === "Runtime.ExitError") {
-    const cause = `The cause could not be determined because Lambda did not return an error type. Returned payload: ${payload}`;
-    return { error: "Lambda.Unknown", cause };
-  }
-  return { error: errorType, cause: payload };
 }

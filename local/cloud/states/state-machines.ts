@@ -54,7 +54,7 @@ export interface StateMachines {
   abortAll(): void;
 }
 
-const FORBIDDEN_IN_NAMES = /[\s<>{}[\]?*"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f]/;
+const FORBIDDEN_IN_NAMES = /[\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]/u;
 const MAXIMUM_INPUT_CHARACTERS = 262_144;
 
 export function createStateMachines(options: StateMachinesOptions): StateMachines {

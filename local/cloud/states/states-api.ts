@@ -116,7 +116,12 @@ function describeExecution(execution: ExecutionView): JsonObject {
     cause,
   } = execution;
   return {
-    ...{ executionArn, stateMachineArn, name, status, input, inputDetails: { included: true } },
+    executionArn,
+    stateMachineArn,
+    name,
+    status,
+    input,
+    inputDetails: { included: true },
     startDate: startDate / 1000,
     redriveCount: 0,
     redriveStatus: "NOT_REDRIVABLE",
