@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { Code } from "aws-cdk-lib/aws-lambda";
 import { fileNameOf, type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import type { CodeOf } from "./functions.ts";
@@ -11,13 +11,30 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const REQUIRE_BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 
 /**
+ * Lets schemas of the SDK that nothing uses be left out. They are array literals with computed keys, which a bundler must keep in
+ * case computing a key had an effect; a call that is marked pure may be dropped.
+ */
+const DROP_UNUSED_SCHEMAS: Plugin = {
+  name: "drop-unused-schemas",
+  setup({ onLoad }) {
+    onLoad({ filter: /@aws-sdk[\\/]client-[^\\/]+[\\/]dist-es[\\/]schemas[\\/]schemas_0\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const contents = source.replaceAll(
+        /^(export )?var (\w+\$) = (\[.*\n(?: .*\n)*\]);$/gm,
+        "$1var $2 = /* @__PURE__ */ (() => $3)();",
+      );
+      return { contents, loader: "js" };
+    });
+  },
+};
+
+/**
  * Bundles every function into `<directory>/<file-name>/index.mjs`: one ECMAScript module each, minified, with its source map. The
  * SDK is bundled too, so what was tested is what runs, whatever version the runtime carries.
  */
-export function bundleFunctions(directory: string): CodeOf {
+export async function bundleFunctions(directory: string): Promise<CodeOf> {
   const names = Object.keys(FUNCTIONS) as FunctionName[];
-  mkdirSync(directory, { recursive: true });
-  buildSync({
+  await build({
     absWorkingDir: ROOT,
     entryPoints: names.map((name) => ({ in: `lambdas/${fileNameOf(name)}.ts`, out: `${fileNameOf(name)}/index` })),
     outdir: directory,
@@ -27,10 +44,12 @@ export function bundleFunctions(directory: string): CodeOf {
     target: "node24",
     format: "esm",
     mainFields: ["module", "main"],
+    alias: { "@aws-sdk/credential-provider-node": `${ROOT}lambdas/runtime/credentials.ts` },
     minify: true,
     sourcemap: true,
     sourcesContent: false,
     legalComments: "none",
+    plugins: [DROP_UNUSED_SCHEMAS],
     banner: { js: REQUIRE_BANNER },
     logLevel: "warning",
   });
