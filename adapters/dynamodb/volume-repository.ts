@@ -268,10 +268,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       return record;
     }
     const found = await this.get(volumeId);
-    const repeated =
-      found.status === "error" &&
-      found.fault?.error === fault.error &&
-      found.fence === expectedFence;
+    const unowned = found.fence === null || found.fence === expectedFence;
+    const repeated = unowned && found.status === "error" && found.fault?.error === fault.error;
     return repeated ? found : refuse(expectedFence ?? "nobody", found);
   }
 

@@ -1,0 +1,408 @@
+import { randomUUID } from "node:crypto";
+import { UpdateItemCommand } from "@aws-sdk/client-dynamodb";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import type { BackendReport, ClaimLimits } from "../../core/ports.ts";
+import type { BackendRecord } from "../../core/records.ts";
+import { startTables, type TestTables } from "../support/dynalite.ts";
+import { backendReport, ownerOf } from "../support/records.ts";
+
+const NOW = new Date("2026-01-01T01:00:00.000Z");
+const NO_LIMITS: ClaimLimits = { maxProvisionedCapacityGb: null, minFreeCapacityGb: null };
+const EARLIER = "2025-12-31T00:00:00.000Z";
+const LATER = "2026-01-01T00:01:00.000Z";
+
+let tables: TestTables;
+let backends: DynamoDbBackendRepository;
+let report: BackendReport;
+let backend: BackendRecord;
+
+beforeAll(async () => {
+  tables = await startTables();
+  backends = new DynamoDbBackendRepository({ client: tables.client, tableName: "backends", clock: { now: () => NOW } });
+});
+
+afterAll(async () => {
+  await tables.close();
+});
+
+beforeEach(async () => {
+  await begin({});
+});
+
+/** A new backend with this report, as `backend`. */
+async function begin(columns: Partial<BackendReport>): Promise<void> {
+  report = backendReport(columns);
+  await backends.report(report);
+  backend = await read();
+}
+
+async function read(host: string = report.host): Promise<BackendRecord> {
+  const found = (await backends.list()).find((listed) => listed.host === host);
+  if (found === undefined) {
+    throw new Error(`${host} is not listed`);
+  }
+  return found;
+}
+
+/** The capacity figures, and how many claims there are. */
+async function figures(): Promise<{ allocated: number; provisioned: number; free: unknown; claims: number }> {
+  const { allocated_capacity_gb, provisioned_capacity_gb, free_capacity_gb, claims } = await read();
+  return {
+    allocated: allocated_capacity_gb,
+    provisioned: provisioned_capacity_gb,
+    free: free_capacity_gb,
+    claims: Object.keys(claims).length,
+  };
+}
+
+const claim = (volumeId: string, size: number, attempt = 1, limits: ClaimLimits = NO_LIMITS) =>
+  backends.claim(backend, ownerOf(volumeId, attempt), size, limits);
+
+describe("report", () => {
+  test("makes a backend that holds nothing", () => {
+    expect(backend).toEqual({ ...report, disabled: false, allocated_capacity_gb: 0, provisioned_capacity_gb: 0, claims: {} });
+  });
+
+  test("reads back with nulls, words and nested capabilities", async () => {
+    const columns = {
+      total_capacity_gb: null,
+      free_capacity_gb: "infinite",
+      max_over_subscription_ratio: "auto",
+      capabilities: { compression: true, tiers: ["ssd", { rpm: 7200 }], vendor: null, "": "x" },
+    };
+    await begin(columns);
+    expect(backend).toMatchObject(columns);
+  });
+
+  test("is one UpdateItem", async () => {
+    tables.calls.clear();
+    await backends.report({ ...report, reported_at: LATER });
+    expect(Object.fromEntries(tables.calls)).toEqual({ UpdateItemCommand: 1 });
+  });
+
+  test("replaces what was reported, also with null", async () => {
+    await backends.report({ ...report, reported_at: LATER, total_capacity_gb: null, capabilities: { a: 1 }, free_capacity_gb: "unknown" });
+    expect(await read()).toMatchObject({ reported_at: LATER, total_capacity_gb: null, capabilities: { a: 1 }, free_capacity_gb: "unknown" });
+  });
+
+  for (const [age, reportedAt] of [["older", EARLIER], ["repeated", "2026-01-01T00:00:00.000Z"]] as const) {
+    test(`that is ${age} changes nothing`, async () => {
+      await backends.report({ ...report, reported_at: reportedAt, free_capacity_gb: 3 });
+      expect(await read()).toEqual(backend);
+    });
+  }
+
+  test("keeps what is claimed, and takes the open claims from what is free", async () => {
+    await claim(randomUUID(), 2);
+    const settled = randomUUID();
+    await claim(settled, 3);
+    await backends.settle(report.host, settled);
+    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 7 });
+    expect(await figures()).toEqual({ allocated: 5, provisioned: 5, free: 5, claims: 1 });
+  });
+
+  test("keeps a backend disabled", async () => {
+    await disable();
+    await backends.report({ ...report, reported_at: LATER });
+    expect((await read()).disabled).toBe(true);
+  });
+
+  test("loses no claim that is made, settled or released at the same time", async () => {
+    await begin({ free_capacity_gb: 1000, total_capacity_gb: 1000 });
+    const volumes = Array.from({ length: 20 }, () => randomUUID());
+    const claimed = await Promise.all(volumes.map((id) => claim(id, 1)));
+    expect(claimed.every((record) => record !== undefined)).toBe(true);
+    const reports = Array.from({ length: 10 }, (_, index) =>
+      backends.report({ ...report, reported_at: `2026-01-01T00:02:0${index}.000Z`, free_capacity_gb: 500 }),
+    );
+    const settled = volumes.slice(0, 5).map((id) => backends.settle(report.host, id));
+    const released = volumes.slice(5, 10).map((id) => backends.release(report.host, ownerOf(id)));
+    await Promise.all([...reports, ...settled, ...released]);
+    await backends.report({ ...report, reported_at: "2026-01-01T00:03:00.000Z", free_capacity_gb: 500 });
+    expect(await figures()).toEqual({ allocated: 15, provisioned: 15, free: 490, claims: 10 });
+  });
+});
+
+async function disable(): Promise<void> {
+  await tables.client.send(
+    new UpdateItemCommand({
+      TableName: "backends",
+      Key: { host: { S: report.host } },
+      UpdateExpression: "SET disabled = :true",
+      ExpressionAttributeValues: { ":true": { BOOL: true } },
+    }),
+  );
+}
+
+describe("list", () => {
+  test("is in the order of the hosts", async () => {
+    const hosts = (await backends.list()).map(({ host }) => host);
+    expect(hosts.length).toBeGreaterThan(1);
+    expect(hosts).toEqual(hosts.toSorted());
+  });
+});
+
+describe("claim", () => {
+  test("holds the size for the attempt", async () => {
+    const volumeId = randomUUID();
+    const claimed = await claim(volumeId, 4);
+    expect(claimed).toEqual(await read());
+    expect(claimed).toMatchObject({
+      allocated_capacity_gb: 4,
+      provisioned_capacity_gb: 4,
+      free_capacity_gb: 6,
+      claims: { [volumeId]: { attempt: 1, size: 4, claimed_at: NOW.toISOString() } },
+    });
+  });
+
+  test("is one UpdateItem", async () => {
+    tables.calls.clear();
+    await claim(randomUUID(), 1, 1, { maxProvisionedCapacityGb: 9, minFreeCapacityGb: 1 });
+    expect(Object.fromEntries(tables.calls)).toEqual({ UpdateItemCommand: 1 });
+  });
+
+  test("repeated by the same attempt is counted once and returns the backend", async () => {
+    const volumeId = randomUUID();
+    const first = await claim(volumeId, 4);
+    expect(await claim(volumeId, 4)).toEqual(first);
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 1 });
+  });
+
+  test("repeated at the same time is counted once", async () => {
+    const volumeId = randomUUID();
+    const claimed = await Promise.all(Array.from({ length: 10 }, () => claim(volumeId, 4)));
+    expect(claimed.every((record) => record !== undefined)).toBe(true);
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 1 });
+  });
+
+  test("repeated after a new report is still the attempt's", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.report({ ...report, reported_at: LATER });
+    expect((await claim(volumeId, 4))?.claims[volumeId]?.attempt).toBe(1);
+  });
+
+  test("of another attempt of the same volume is refused", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    expect(await claim(volumeId, 4, 2)).toBeUndefined();
+    expect((await figures()).allocated).toBe(4);
+  });
+
+  test("is refused when the backend was reported anew since it was read", async () => {
+    await backends.report({ ...report, reported_at: LATER });
+    expect(await claim(randomUUID(), 1)).toBeUndefined();
+    expect((await figures()).allocated).toBe(0);
+  });
+
+  test("is refused on a disabled backend", async () => {
+    await disable();
+    expect(await claim(randomUUID(), 1)).toBeUndefined();
+  });
+
+  test("is refused on a backend that is gone, and makes none", async () => {
+    const gone = { ...backend, host: "gone@file#pool" };
+    expect(await backends.claim(gone, ownerOf(randomUUID()), 1, NO_LIMITS)).toBeUndefined();
+    expect((await backends.list()).map(({ host }) => host)).not.toContain("gone@file#pool");
+  });
+
+  test("is refused below the least free capacity, and made at it", async () => {
+    expect(await claim(randomUUID(), 1, 1, { ...NO_LIMITS, minFreeCapacityGb: 10.5 })).toBeUndefined();
+    expect(await claim(randomUUID(), 1, 1, { ...NO_LIMITS, minFreeCapacityGb: 10 })).toBeDefined();
+    expect((await figures()).allocated).toBe(1);
+  });
+
+  test("is refused above the most provisioned capacity, and made at it", async () => {
+    await claim(randomUUID(), 4);
+    expect(await claim(randomUUID(), 1, 1, { ...NO_LIMITS, maxProvisionedCapacityGb: 3.5 })).toBeUndefined();
+    expect(await claim(randomUUID(), 1, 1, { ...NO_LIMITS, maxProvisionedCapacityGb: 4 })).toBeDefined();
+    expect((await figures()).provisioned).toBe(5);
+  });
+
+  for (const free of ["infinite", "unknown", null]) {
+    test(`leaves a free capacity of ${free} as it is`, async () => {
+      await begin({ free_capacity_gb: free });
+      expect(await claim(randomUUID(), 4)).toMatchObject({ free_capacity_gb: free, allocated_capacity_gb: 4 });
+    });
+  }
+
+  test("lets exactly as many of 50 that race for the space have it as fit", async () => {
+    await begin({ free_capacity_gb: 20.5, total_capacity_gb: 100 });
+    const limits = { ...NO_LIMITS, minFreeCapacityGb: 3 };
+    const claims = await Promise.all(Array.from({ length: 50 }, () => claim(randomUUID(), 3, 1, limits)));
+    expect(claims.filter((record) => record !== undefined)).toHaveLength(6);
+    expect(await figures()).toEqual({ allocated: 18, provisioned: 18, free: 2.5, claims: 6 });
+  });
+
+  test("gives the last space to exactly one of 50", async () => {
+    const limits = { maxProvisionedCapacityGb: 0, minFreeCapacityGb: 10 };
+    const claims = await Promise.all(Array.from({ length: 50 }, () => claim(randomUUID(), 10, 1, limits)));
+    expect(claims.filter((record) => record !== undefined)).toHaveLength(1);
+    expect(await figures()).toEqual({ allocated: 10, provisioned: 10, free: 0, claims: 1 });
+  });
+});
+
+describe("settle", () => {
+  test("closes the claim and keeps its capacity counted, once", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.settle(report.host, volumeId);
+    await backends.settle(report.host, volumeId);
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 0 });
+    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 6 });
+    expect((await figures()).free).toBe(6);
+  });
+
+  test("is one UpdateItem", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    tables.calls.clear();
+    await backends.settle(report.host, volumeId);
+    expect(Object.fromEntries(tables.calls)).toEqual({ UpdateItemCommand: 1 });
+  });
+
+  test("of a claim or backend that is not there changes nothing", async () => {
+    await backends.settle(report.host, randomUUID());
+    await backends.settle("gone@file#pool", randomUUID());
+    expect(await read()).toEqual(backend);
+    expect((await backends.list()).map(({ host }) => host)).not.toContain("gone@file#pool");
+  });
+
+  test("before a release of the same attempt lets the release give nothing back", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.settle(report.host, volumeId);
+    await backends.release(report.host, ownerOf(volumeId));
+    expect((await figures()).allocated).toBe(4);
+  });
+
+  test("and release at the same time close the claim once", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await Promise.all([backends.settle(report.host, volumeId), backends.release(report.host, ownerOf(volumeId))]);
+    const { allocated, provisioned, claims } = await figures();
+    expect(claims).toBe(0);
+    expect([0, 4]).toContain(allocated);
+    expect(provisioned).toBe(allocated);
+    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 10 });
+    expect((await figures()).free).toBe(10);
+  });
+});
+
+describe("release", () => {
+  test("gives back what the claim took, once", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.release(report.host, ownerOf(volumeId));
+    await backends.release(report.host, ownerOf(volumeId));
+    expect(await read()).toEqual(backend);
+  });
+
+  test("many times at once gives back once", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await claim(randomUUID(), 1);
+    await Promise.all(Array.from({ length: 10 }, () => backends.release(report.host, ownerOf(volumeId))));
+    expect(await figures()).toEqual({ allocated: 1, provisioned: 1, free: 9, claims: 1 });
+  });
+
+  test("by another attempt leaves the claim", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4, 2);
+    await backends.release(report.host, ownerOf(volumeId, 1));
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 1 });
+  });
+
+  for (const free of ["infinite", null]) {
+    test(`leaves a free capacity of ${free} as it is`, async () => {
+      await begin({ free_capacity_gb: free });
+      const volumeId = randomUUID();
+      await claim(volumeId, 4);
+      await backends.release(report.host, ownerOf(volumeId));
+      expect(await read()).toEqual(backend);
+    });
+  }
+
+  test("while reports change what free is gives back once", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    const reports = ["infinite", 8, "unknown", 7, null, 9].map((free, index) =>
+      backends.report({ ...report, reported_at: `2026-01-01T00:02:0${index}.000Z`, free_capacity_gb: free }),
+    );
+    await Promise.all([...reports, backends.release(report.host, ownerOf(volumeId))]);
+    expect(await figures()).toEqual({ allocated: 0, provisioned: 0, free: 9, claims: 0 });
+  });
+
+  test("on a backend that is gone changes nothing", async () => {
+    await expect(backends.release("gone@file#pool", ownerOf(randomUUID()))).resolves.toBeUndefined();
+  });
+
+  test("lets the volume's next attempt claim the backend", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.release(report.host, ownerOf(volumeId));
+    expect((await claim(volumeId, 4, 2))?.claims[volumeId]?.attempt).toBe(2);
+  });
+});
+
+describe("a deleted volume's capacity", () => {
+  const volumeId = randomUUID();
+
+  beforeEach(async () => {
+    await claim(volumeId, 4);
+    await backends.settle(report.host, volumeId);
+  });
+
+  test("is given back once, and what is free waits for the next report", async () => {
+    await backends.returnCapacity(report.host, volumeId, 4);
+    await backends.returnCapacity(report.host, volumeId, 4);
+    expect(await figures()).toEqual({ allocated: 0, provisioned: 0, free: 6, claims: 1 });
+    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 10 });
+    expect((await figures()).free).toBe(10);
+  });
+
+  test("leaves nothing on the backend once the return is forgotten", async () => {
+    await backends.returnCapacity(report.host, volumeId, 4);
+    await backends.forgetReturned(report.host, volumeId);
+    await backends.forgetReturned(report.host, volumeId);
+    expect(await figures()).toEqual({ allocated: 0, provisioned: 0, free: 6, claims: 0 });
+  });
+
+  test("is given back once by many deletions at once", async () => {
+    await Promise.all(Array.from({ length: 10 }, () => backends.returnCapacity(report.host, volumeId, 4)));
+    expect((await figures()).allocated).toBe(0);
+  });
+
+  test("is given back once although settle, release and another claim come late", async () => {
+    await backends.returnCapacity(report.host, volumeId, 4);
+    await backends.settle(report.host, volumeId);
+    await backends.release(report.host, ownerOf(volumeId, 0));
+    expect(await claim(volumeId, 4)).toBeUndefined();
+    await backends.returnCapacity(report.host, volumeId, 4);
+    expect((await figures()).allocated).toBe(0);
+  });
+
+  test("is given back when its claim was never settled", async () => {
+    const open = randomUUID();
+    await claim(open, 2);
+    await backends.returnCapacity(report.host, open, 2);
+    await backends.forgetReturned(report.host, open);
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 4, claims: 0 });
+    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 6 });
+    expect((await figures()).free).toBe(6);
+  });
+
+  test("leaves an open claim when only the mark is to be forgotten", async () => {
+    const open = randomUUID();
+    await claim(open, 2);
+    await backends.forgetReturned(report.host, open);
+    expect((await read()).claims[open]?.size).toBe(2);
+  });
+
+  test("on a backend that is gone changes nothing", async () => {
+    await backends.returnCapacity("gone@file#pool", volumeId, 4);
+    await backends.forgetReturned("gone@file#pool", volumeId);
+    expect((await backends.list()).map(({ host }) => host)).not.toContain("gone@file#pool");
+  });
+});
