@@ -30,26 +30,22 @@ export async function openConnection(
   });
   return {
     volumes: once(async () => {
-      const { DynamoDbVolumeRepository } =
-        await import("../adapters/dynamodb/volume-repository.ts");
+      const { DynamoDbVolumeRepository } = await import("../adapters/dynamodb/volume-repository.ts");
       const tableName = output("VolumesTableName");
       return new DynamoDbVolumeRepository({ client: await dynamodb(), tableName, clock });
     }),
     snapshots: once(async () => {
-      const { DynamoDbSnapshotRepository } =
-        await import("../adapters/dynamodb/snapshot-repository.ts");
+      const { DynamoDbSnapshotRepository } = await import("../adapters/dynamodb/snapshot-repository.ts");
       const tableName = output("SnapshotsTableName");
       return new DynamoDbSnapshotRepository({ client: await dynamodb(), tableName });
     }),
     volumeTypes: once(async () => {
-      const { DynamoDbVolumeTypeRepository } =
-        await import("../adapters/dynamodb/volume-type-repository.ts");
+      const { DynamoDbVolumeTypeRepository } = await import("../adapters/dynamodb/volume-type-repository.ts");
       const tableName = output("VolumeTypesTableName");
       return new DynamoDbVolumeTypeRepository({ client: await dynamodb(), tableName });
     }),
     backends: once(async () => {
-      const { DynamoDbBackendRepository } =
-        await import("../adapters/dynamodb/backend-repository.ts");
+      const { DynamoDbBackendRepository } = await import("../adapters/dynamodb/backend-repository.ts");
       const tableName = output("BackendsTableName");
       return new DynamoDbBackendRepository({ client: await dynamodb(), tableName, clock });
     }),
@@ -70,8 +66,7 @@ export async function openConnection(
       const { ImageBucket } = await import("./image-bucket.ts");
       // A bucket's name can only be a host's first label where the host is Amazon's.
       const forcePathStyle =
-        environment["AWS_ENDPOINT_URL_S3"] !== undefined ||
-        environment["AWS_ENDPOINT_URL"] !== undefined;
+        environment["AWS_ENDPOINT_URL_S3"] !== undefined || environment["AWS_ENDPOINT_URL"] !== undefined;
       return new ImageBucket(keep(new S3Client({ forcePathStyle })), bucket);
     }),
     driverFunctions: once(async () => {
@@ -96,17 +91,14 @@ async function describeStack(
   name: string,
   keep: <Kind extends Client>(client: Kind) => Kind,
 ): Promise<Record<string, string>> {
-  const { CloudFormationClient, DescribeStacksCommand } =
-    await import("@aws-sdk/client-cloudformation");
+  const { CloudFormationClient, DescribeStacksCommand } = await import("@aws-sdk/client-cloudformation");
   const client = keep(new CloudFormationClient({}));
   const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: name }));
   const [stack] = Stacks;
   if (stack === undefined) {
     throw new CliError(`there is no stack ${name}`);
   }
-  const pairs = (stack.Outputs ?? []).map(
-    ({ OutputKey = "", OutputValue = "" }) => [OutputKey, OutputValue] as const,
-  );
+  const pairs = (stack.Outputs ?? []).map(({ OutputKey = "", OutputValue = "" }) => [OutputKey, OutputValue] as const);
   return Object.fromEntries(pairs);
 }
 

@@ -67,9 +67,10 @@ function payloadOf(functionName: string, { Payload }: InvocationResponse): unkno
 
 /** `{errorType, errorMessage}`, as Lambda's runtimes report what a handler has thrown. */
 function functionError(functionName: string, answer: unknown): CliError {
-  const { errorType, errorMessage } = (
-    typeof answer === "object" && answer !== null ? answer : {}
-  ) as Record<string, unknown>;
+  const { errorType, errorMessage } = (typeof answer === "object" && answer !== null ? answer : {}) as Record<
+    string,
+    unknown
+  >;
   const name = typeof errorType === "string" && errorType !== "" ? errorType : "FunctionError";
   const message =
     typeof errorMessage === "string" && errorMessage !== ""
@@ -79,11 +80,5 @@ function functionError(functionName: string, answer: unknown): CliError {
 }
 
 function isSnapshot(value: unknown): value is SnapshotRecord {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "id" in value &&
-    "volume_id" in value &&
-    "status" in value
-  );
+  return typeof value === "object" && value !== null && "id" in value && "volume_id" in value && "status" in value;
 }

@@ -8,10 +8,7 @@ export class CliError extends Error {
   override readonly name: string;
   readonly hint: string | undefined;
   readonly exitStatus: number;
-  constructor(
-    message: string,
-    options: { hint?: string; exitStatus?: number; name?: string; cause?: unknown } = {},
-  ) {
+  constructor(message: string, options: { hint?: string; exitStatus?: number; name?: string; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.name = options.name ?? "CliError";
     this.hint = options.hint;
@@ -45,10 +42,8 @@ export type ErrorReport = {
   exitStatus: number;
 };
 
-const HINT_OUTPUTS =
-  "do the outputs belong to this deployment? Name it with --outputs FILE or --stack NAME";
-const HINT_CREDENTIALS =
-  "check the AWS credentials and region of this shell (AWS_PROFILE, AWS_REGION)";
+const HINT_OUTPUTS = "do the outputs belong to this deployment? Name it with --outputs FILE or --stack NAME";
+const HINT_CREDENTIALS = "check the AWS credentials and region of this shell (AWS_PROFILE, AWS_REGION)";
 const HINT_CLOUD = "is the embedded cloud running? Start it with: npm start";
 
 /** What to do about an error, by its name. */
@@ -98,12 +93,12 @@ export function explainError(error: unknown): ErrorReport {
     };
   }
   const system = systemErrorOf(error);
-  const connectionFailure = CONNECTION_FAILURES[system?.code ?? ""];
+  const connectionFailure = wordsFor(CONNECTION_FAILURES, system?.code ?? "");
   if (system !== undefined && connectionFailure !== undefined) {
     const message = `the connection${system.target === "" ? "" : ` to ${system.target}`} ${connectionFailure} (${system.code})`;
     return { name: "ConnectionError", message, hint: HINT_CLOUD, exitStatus: EXIT.failure };
   }
-  const fileFailure = FILE_FAILURES[system?.code ?? ""];
+  const fileFailure = wordsFor(FILE_FAILURES, system?.code ?? "");
   if (system !== undefined && fileFailure !== undefined && system.path !== "") {
     return {
       name: "FileError",
@@ -113,13 +108,17 @@ export function explainError(error: unknown): ErrorReport {
     };
   }
   const { name, message } = describeError(error);
-  const hint = HINTS[name] ?? (message.startsWith("Region is missing") ? HINT_CREDENTIALS : null);
+  const hint = wordsFor(HINTS, name) ?? (message.startsWith("Region is missing") ? HINT_CREDENTIALS : null);
   return {
     name,
     message: oneLine(message === "" ? name : message),
     hint,
     exitStatus: EXIT.failure,
   };
+}
+
+function wordsFor(table: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 type SystemError = { code: string; target: string; path: string };
@@ -135,7 +134,7 @@ function systemErrorOf(error: unknown, depth = 0): SystemError | undefined {
     return found;
   }
   const code = textOf(error, "code");
-  if (code in CONNECTION_FAILURES || code in FILE_FAILURES) {
+  if (Object.hasOwn(CONNECTION_FAILURES, code) || Object.hasOwn(FILE_FAILURES, code)) {
     const address = textOf(error, "address") || textOf(error, "hostname");
     const port = textOf(error, "port");
     return {

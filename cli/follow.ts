@@ -14,9 +14,7 @@ const PAUSE_GROWTH = 1.25;
 
 /** Whether something is still going on with the volume. */
 export function isAtWork(volume: VolumeRecord): boolean {
-  return (
-    (STATUSES_IN_FLOW as readonly string[]).includes(volume.status) || volume.status === "deleting"
-  );
+  return (STATUSES_IN_FLOW as readonly string[]).includes(volume.status) || volume.status === "deleting";
 }
 
 /** Shows volumes while they change. */
@@ -36,11 +34,8 @@ export function createDisplay(
   options: { withId?: boolean; idleText?: string } = {},
 ): Display {
   const readings = createReadings(clock);
-  const line = (volume: VolumeRecord) =>
-    renderVolumeLine(output, volume, readings(volume), options.withId);
-  return output.isTty
-    ? createLiveDisplay(output, line, options.idleText ?? "")
-    : createPlainDisplay(output, line);
+  const line = (volume: VolumeRecord) => renderVolumeLine(output, volume, readings(volume), options.withId);
+  return output.isTty ? createLiveDisplay(output, line, options.idleText ?? "") : createPlainDisplay(output, line);
 }
 
 /** A display of nothing, for answers that are one document. */
@@ -60,11 +55,7 @@ function createReadings(clock: CliContext["clock"]): (volume: VolumeRecord) => R
   };
 }
 
-function createLiveDisplay(
-  output: Output,
-  line: (volume: VolumeRecord) => string,
-  idleText: string,
-): Display {
+function createLiveDisplay(output: Output, line: (volume: VolumeRecord) => string, idleText: string): Display {
   let area: LiveArea | undefined;
   const finished = new Set<string>();
   return {
@@ -77,11 +68,7 @@ function createLiveDisplay(
       const atWork = volumes.filter(isAtWork);
       const room = Math.max(1, output.rows - 2);
       const lines = atWork.length === 0 ? [idleText] : atWork.slice(0, room).map(line);
-      area.update(
-        [...lines, ...(atWork.length > room ? [`... and ${atWork.length - room} more`] : [])].join(
-          "\n",
-        ),
-      );
+      area.update([...lines, ...(atWork.length > room ? [`... and ${atWork.length - room} more`] : [])].join("\n"));
     },
     end() {
       area?.end(false);
@@ -162,12 +149,6 @@ function pairOf(id: string, read: ReadonlyMap<string, VolumeRecord>): [string, V
   return volume === undefined ? [] : [[id, volume]];
 }
 
-function haveChanged(
-  last: ReadonlyMap<string, VolumeRecord>,
-  now: ReadonlyMap<string, VolumeRecord>,
-): boolean {
-  return (
-    last.size !== now.size ||
-    [...now].some(([id, volume]) => last.get(id)?.status !== volume.status)
-  );
+function haveChanged(last: ReadonlyMap<string, VolumeRecord>, now: ReadonlyMap<string, VolumeRecord>): boolean {
+  return last.size !== now.size || [...now].some(([id, volume]) => last.get(id)?.status !== volume.status);
 }

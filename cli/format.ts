@@ -37,16 +37,12 @@ export function formatDuration(milliseconds: number): string {
 
 /** A stored time to the second, in UTC. */
 export function formatTime(timestamp: string | null | undefined): string {
-  return timestamp === null || timestamp === undefined
-    ? "-"
-    : `${timestamp.slice(0, 19).replace("T", " ")}Z`;
+  return timestamp === null || timestamp === undefined ? "-" : `${timestamp.slice(0, 19).replace("T", " ")}Z`;
 }
 
 /** Gigabytes as a backend reports them: a number, or a word such as `infinite`. */
 export function formatCapacity(gigabytes: number | string | null): string {
-  return typeof gigabytes === "number"
-    ? String(Math.round(gigabytes * 100) / 100)
-    : text(gigabytes);
+  return typeof gigabytes === "number" ? String(Math.round(gigabytes * 100) / 100) : text(gigabytes);
 }
 
 /** Any stored text, safe to show on a terminal; nothing reads as `-`. */
@@ -57,8 +53,6 @@ export function text(value: string | null | undefined): string {
 /** `a=1, b=2` of a map, in the order of its keys. */
 export function formatMap(map: Readonly<Record<string, unknown>>): string {
   const entries = Object.entries(map).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  const shown = entries.map(
-    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-  );
+  const shown = entries.map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
   return text(shown.join(", "));
 }

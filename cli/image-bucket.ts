@@ -113,9 +113,7 @@ export class ImageBucket implements ImageStore {
       const page = await this.#client.send(
         new ListObjectsV2Command({ Bucket: this.#bucket, ContinuationToken: token }),
       );
-      ids.push(
-        ...(page.Contents ?? []).flatMap(({ Key }) => DOCUMENT_KEY.exec(Key ?? "")?.[1] ?? []),
-      );
+      ids.push(...(page.Contents ?? []).flatMap(({ Key }) => DOCUMENT_KEY.exec(Key ?? "")?.[1] ?? []));
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
     return ids;

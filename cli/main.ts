@@ -38,9 +38,7 @@ function interruption(): AbortSignal {
 function connectLazily(target: Target): Connection {
   let opened: Promise<Connection> | undefined;
   const open = () =>
-    (opened ??= import("./aws-connection.ts").then(({ openConnection }) =>
-      openConnection(target, process.env),
-    ));
+    (opened ??= import("./aws-connection.ts").then(({ openConnection }) => openConnection(target, process.env)));
   return {
     volumes: async () => (await open()).volumes(),
     snapshots: async () => (await open()).snapshots(),

@@ -41,11 +41,17 @@ export function parseLimit(text: string): number {
 /** A name, which Cinder keeps in 255 characters. */
 export function parseName(text: string): string {
   if (text.length > MAX_TEXT_LENGTH) {
-    throw new InvalidArgumentError(
-      `It has ${text.length} characters; ${MAX_TEXT_LENGTH} are allowed.`,
-    );
+    throw new InvalidArgumentError(`It has ${text.length} characters; ${MAX_TEXT_LENGTH} are allowed.`);
   }
   return text;
+}
+
+/** A name that something is found by. */
+export function parseTypeName(text: string): string {
+  if (text === "") {
+    throw new InvalidArgumentError("It must not be empty.");
+  }
+  return parseName(text);
 }
 
 /** Value of an option that must be a UUID; records are kept under its lower-case form. */
@@ -76,10 +82,7 @@ export function parseUuid(what: string, text: string): string {
 }
 
 /** One `key=value` more; the same key again replaces its value. */
-export function collectKeyValue(
-  text: string,
-  before: Readonly<Record<string, string>> = {},
-): Record<string, string> {
+export function collectKeyValue(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const separator = text.indexOf("=");
   const key = text.slice(0, separator);
   const value = text.slice(separator + 1);
@@ -87,12 +90,7 @@ export function collectKeyValue(
     throw new InvalidArgumentError("It must be key=value.");
   }
   if (key.length > MAX_TEXT_LENGTH || value.length > MAX_TEXT_LENGTH) {
-    throw new InvalidArgumentError(
-      `Key and value have at most ${MAX_TEXT_LENGTH} characters each.`,
-    );
+    throw new InvalidArgumentError(`Key and value have at most ${MAX_TEXT_LENGTH} characters each.`);
   }
-  return Object.fromEntries([
-    ...Object.entries(before).filter(([known]) => known !== key),
-    [key, value],
-  ]);
+  return Object.fromEntries([...Object.entries(before).filter(([known]) => known !== key), [key, value]]);
 }

@@ -52,19 +52,12 @@ export function renderFields(
   const width = Math.max(...fields.map(([name]) => name.length));
   const indent = " ".repeat(width + 2);
   return fields
-    .map(
-      ([name, value]) =>
-        `${paint(output, "bold", name.padEnd(width))}  ${value.replaceAll("\n", `\n${indent}`)}\n`,
-    )
+    .map(([name, value]) => `${paint(output, "bold", name.padEnd(width))}  ${value.replaceAll("\n", `\n${indent}`)}\n`)
     .join("");
 }
 
 /** An error: one line, or one document. */
-export function renderError(
-  output: Pick<Output, "hasColours">,
-  report: ErrorReport,
-  json: boolean,
-): string {
+export function renderError(output: Pick<Output, "hasColours">, report: ErrorReport, json: boolean): string {
   const { name, message, hint } = report;
   if (json) {
     return renderJson({ error: { name, message, hint } });

@@ -67,99 +67,110 @@ export function outputOf(outputs: Outputs, name: OutputName): string {
   return value;
 }
 
+async function readOutputsFile(file: string, stack: string | undefined): Promise<Outputs> {
+  return selectStack(file, await readJsonFile(file, START_HINT), stack);
+}
+
 /**
- * Reads a file in the form of `cdk deploy --outputs-file`: `{"StackName": {"Key": "value"}}`. Of several stacks, the one that is
- * named, or the only one that is this project's.
+ * The outputs in a document of the form of `cdk deploy --outputs-file`: `{"StackName": {"Key": "value"}}`. Of several stacks, the
+ * one that is named, or the only one that is this project's.
+ *
+ * @throws CliError that names the file.
  */
-export async function readOutputsFile(file: string, stack?: string): Promise<Outputs> {
-  const document = await readJsonFile(file, START_HINT);
-  const stacks = Object.entries(isObject(document) ? document : {}).filter(([, values]) =>
-    isObject(values),
+export function selectStack(file: string, document: unknown, stack?: string): Outputs {
+  const stacks = Object.entries(isObject(document) ? document : {}).flatMap(([name, values]) =>
+    isObject(values) ? [{ name, values }] : [],
   );
   if (stacks.length === 0) {
     throw new CliError(`${file} holds no stack: {"StackName": {"Key": "value"}} is expected`);
   }
-  const chosen =
-    stack === undefined
-      ? stacks.filter(([, values]) => isObject(values) && MARK in values)
-      : stacks.filter(([name]) => name === stack);
+  const chosen = stacks.filter(({ name, values }) =>
+    stack === undefined ? Object.hasOwn(values, MARK) : name === stack,
+  );
   const [first, ...others] = chosen;
   if (first === undefined) {
     throw new CliError(
-      stack === undefined
-        ? `no stack in ${file} has the output ${MARK}`
-        : `${file} holds no stack ${stack}`,
+      stack === undefined ? `no stack in ${file} has the output ${MARK}` : `${file} holds no stack ${stack}`,
     );
   }
   if (others.length > 0) {
-    throw new CliError(`${file} holds several stacks: ${chosen.map(([name]) => name).join(", ")}`, {
+    const names = chosen.map(({ name }) => name).join(", ");
+    throw new CliError(`${file} holds several stacks: ${names}`, {
       hint: "name one with --stack NAME",
     });
   }
-  const [name, values] = first;
-  const strings = Object.entries(values as object).filter(
+  const strings = Object.entries(first.values).filter(
     (entry): entry is [string, string] => typeof entry[1] === "string",
   );
-  return { source: `stack ${name} in ${file}`, values: Object.fromEntries(strings) };
+  return { source: `stack ${first.name} in ${file}`, values: Object.fromEntries(strings) };
 }
 
 /**
  * Only what leads SDK clients to an embedded cloud: endpoints, region and the keys that requests are signed with. Nothing else of
  * the file may change how this process runs.
  */
-const ENVIRONMENT_KEY =
-  /^AWS_(ENDPOINT_URL(_[A-Z0-9_]+)?|REGION|DEFAULT_REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY)$/;
+const ENVIRONMENT_KEY = /^AWS_(ENDPOINT_URL(_[A-Z0-9_]+)?|REGION|DEFAULT_REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY)$/;
 
-/** Takes the variables of `environment.json` beside the file that are not set already; there may be no such file. */
-async function takeEnvironmentBeside(
-  file: string,
-  environment: Record<string, string | undefined>,
-): Promise<void> {
-  const path = join(dirname(file), "environment.json");
-  const document = await readJsonFile(path).catch((error: unknown) => {
-    if (error instanceof MissingFile) {
-      return {};
+/**
+ * The variables of an `environment.json` that are to be added to `environment`: those of {@link ENVIRONMENT_KEY} that are not set
+ * there. Keys come together or not at all: one's own id with the embedded cloud's secret would be neither.
+ *
+ * @throws CliError that names the file.
+ */
+export function missingVariables(
+  path: string,
+  document: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  if (!isObject(document)) {
+    throw new CliError(`${path} is no object of variables`);
+  }
+  const isSet = (name: string): boolean => (environment[name] ?? "") !== "";
+  const ownKeys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"].some(isSet);
+  const missing: Record<string, string> = {};
+  for (const [name, value] of Object.entries(document)) {
+    if (!ENVIRONMENT_KEY.test(name) || isSet(name) || (ownKeys && name.includes("ACCESS_KEY"))) {
+      continue;
     }
-    throw error;
-  });
-  const variables = Object.entries(isObject(document) ? document : {}).filter(([name]) =>
-    ENVIRONMENT_KEY.test(name),
-  );
-  for (const [name, value] of variables) {
     if (typeof value !== "string") {
       throw new CliError(`${path}: ${name} is no text`);
     }
+    missing[name] = value;
   }
-  // The keys belong together: one's own id with the embedded cloud's secret would be neither.
-  const ownKeys =
-    environment["AWS_ACCESS_KEY_ID"] !== undefined || environment["AWS_PROFILE"] !== undefined;
-  for (const [name, value] of variables) {
-    const isKey = name.endsWith("_KEY_ID") || name.endsWith("_ACCESS_KEY");
-    if (typeof value === "string" && (environment[name] ?? "") === "" && !(isKey && ownKeys)) {
-      environment[name] = value;
+  return missing;
+}
+
+/** Takes over `environment.json` beside the file; there may be no such file. */
+async function takeEnvironmentBeside(file: string, environment: Record<string, string | undefined>): Promise<void> {
+  const path = join(dirname(file), "environment.json");
+  let document: unknown;
+  try {
+    document = await readJsonFile(path);
+  } catch (error) {
+    if (error instanceof MissingFile) {
+      return;
     }
+    throw error;
   }
+  Object.assign(environment, missingVariables(path, document, environment));
 }
 
 class MissingFile extends CliError {}
 
 async function readJsonFile(path: string, hint?: string): Promise<unknown> {
-  const options = hint === undefined ? {} : { hint };
   let content: string;
   try {
     content = await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") {
-      throw new MissingFile(`there is no file ${path}`, options);
+      throw new MissingFile(`there is no file ${path}`, hint === undefined ? {} : { hint });
     }
     throw error;
   }
   try {
     return JSON.parse(content);
   } catch (error) {
-    throw new CliError(
-      `${path} is no JSON: ${error instanceof Error ? error.message : "unreadable"}`,
-    );
+    throw new CliError(`${path} is no JSON: ${error instanceof Error ? error.message : "unreadable"}`);
   }
 }
 

@@ -31,14 +31,8 @@ export function buildProgram(context: CliContext): Command {
     .description("Create volumes as OpenStack Cinder does, with the serverless workflow.")
     .version(readVersion(), "--version", "show the version")
     .option("--json", "answer with one JSON document; errors too, on the error stream")
-    .option(
-      "--outputs <file>",
-      "outputs of the deployment, as cdk deploy --outputs-file writes them",
-    )
-    .option(
-      "--stack <name>",
-      "CloudFormation stack of the deployment, or which one of the outputs file",
-    )
+    .option("--outputs <file>", "outputs of the deployment, as cdk deploy --outputs-file writes them")
+    .option("--stack <name>", "CloudFormation stack of the deployment, or which one of the outputs file")
     .helpOption("-h, --help", "show help")
     .helpCommand(false)
     .addHelpText("after", EXAMPLES)
@@ -119,16 +113,9 @@ function report(
 }
 
 /** Commander's message without its own prefix, with where the help is. */
-function usageErrorOf(
-  error: CommanderError,
-  program: Command,
-  argv: readonly string[],
-): UsageError {
+function usageErrorOf(error: CommanderError, program: Command, argv: readonly string[]): UsageError {
   const path = commandPathOf(program, argv);
-  const message =
-    error.code === "commander.help"
-      ? `${path} needs a command`
-      : error.message.replace(/^error: /, "");
+  const message = error.code === "commander.help" ? `${path} needs a command` : error.message.replace(/^error: /, "");
   return new UsageError(message, `see ${path} --help`);
 }
 
@@ -161,9 +148,7 @@ function causeStack(error: Error): string {
 }
 
 function readVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL("../package.json", import.meta.url), "utf8"),
-  );
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   return typeof manifest === "object" && manifest !== null && "version" in manifest
     ? String(manifest.version)
     : "unknown";

@@ -37,11 +37,7 @@ export function createMeter(windowMilliseconds = WINDOW_MILLISECONDS): Meter {
   };
 }
 
-function readingOf(
-  samples: readonly { at: number; bytes: number }[],
-  bytesDone: number,
-  bytesTotal: number,
-): Reading {
+function readingOf(samples: readonly { at: number; bytes: number }[], bytesDone: number, bytesTotal: number): Reading {
   const fraction = fractionOf(bytesDone, bytesTotal);
   const first = samples[0];
   const last = samples.at(-1);
@@ -120,23 +116,14 @@ export function renderVolumeLine(
   const attempt = attemptOf(volume);
   const state = stateOf(volume).padEnd(STATE_WIDTH);
   const known = volume.fault === null ? renderReading(reading ?? {}) : "";
-  const before = [
-    ...(withId ? [volume.id] : []),
-    state,
-    `attempt ${attempt === 0 ? "-" : attempt}`,
-  ];
+  const before = [...(withId ? [volume.id] : []), state, `attempt ${attempt === 0 ? "-" : attempt}`];
   const parts = [...before, ...(known === "" ? [] : [known])];
   const room = output.isTty ? output.columns - parts.join("  ").length : Number.POSITIVE_INFINITY;
-  const bar =
-    output.isTty && known !== "" && room > BAR_WIDTH + 4
-      ? renderBar(reading?.fraction ?? 0, BAR_WIDTH)
-      : "";
+  const bar = output.isTty && known !== "" && room > BAR_WIDTH + 4 ? renderBar(reading?.fraction ?? 0, BAR_WIDTH) : "";
   const host = text(volume.host);
   const roomForHost = room - (bar === "" ? 0 : bar.length + 2);
   const shown = [
-    ...before.map((part) =>
-      part === state ? paint(output, styleOfStatus(volume.status), part) : part,
-    ),
+    ...before.map((part) => (part === state ? paint(output, styleOfStatus(volume.status), part) : part)),
     ...(volume.host !== null && roomForHost > host.length + 2 ? [host] : []),
     ...(bar === "" ? [] : [bar]),
     ...(known === "" ? [] : [known]),

@@ -45,11 +45,7 @@ export type CreateRequest = { record: VolumeRecord; message: CreateVolumeMessage
  *
  * @throws InvalidInput when the size is no positive integer, or two sources are named.
  */
-export function buildCreateRequest(
-  input: CreateRequestInput,
-  now: Date,
-  ids: CreateRequestIds,
-): CreateRequest {
+export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: CreateRequestIds): CreateRequest {
   checkSize(input.sizeGib);
   checkOneSource(input);
   const record = recordOf(input, now, ids.volumeId);
@@ -88,9 +84,7 @@ function checkSize(sizeGib: number): void {
 }
 
 function checkOneSource(input: CreateRequestInput): void {
-  const named = Object.entries(sourcesOf(input)).flatMap(([key, value]) =>
-    value === null ? [] : [key],
-  );
+  const named = Object.entries(sourcesOf(input)).flatMap(([key, value]) => (value === null ? [] : [key]));
   if (named.length > 1) {
     throw new InvalidInput(`${named.join(" and ")} are given, but a volume has one source`);
   }
@@ -156,7 +150,5 @@ function propertiesOf(record: VolumeRecord): Record<string, unknown> {
 }
 
 function typeOf(volumeType: VolumeTypeRecord | null): Record<string, unknown> | null {
-  return volumeType === null
-    ? null
-    : { id: volumeType.id, name: volumeType.name, extra_specs: volumeType.extra_specs };
+  return volumeType === null ? null : { id: volumeType.id, name: volumeType.name, extra_specs: volumeType.extra_specs };
 }

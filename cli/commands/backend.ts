@@ -20,10 +20,7 @@ export function registerBackend(program: Command, context: CliContext): void {
     .description(
       `List the backends that have reported. One whose last report is older than ${SERVICE_DOWN_SECONDS} s is down and gets no volume.`,
     )
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ cinderless backend list\n  $ cinderless backend list --json\n",
-    )
+    .addHelpText("after", "\nExamples:\n  $ cinderless backend list\n  $ cinderless backend list --json\n")
     .action((_options: unknown, command: Command) => withSession(context, command, listBackends));
 }
 
@@ -55,17 +52,7 @@ async function listBackends(session: Session): Promise<void> {
   );
 }
 
-const HEAD = [
-  "HOST",
-  "STATE",
-  "ZONE",
-  "TOTAL GiB",
-  "FREE",
-  "ALLOCATED",
-  "PROVISIONED",
-  "CLAIMS",
-  "REPORTED",
-];
+const HEAD = ["HOST", "STATE", "ZONE", "TOTAL GiB", "FREE", "ALLOCATED", "PROVISIONED", "CLAIMS", "REPORTED"];
 
 /** Whether the scheduler would consider the backend. */
 export function stateOfBackend(
@@ -75,7 +62,5 @@ export function stateOfBackend(
   if (backend.disabled) {
     return "disabled";
   }
-  return now.getTime() - Date.parse(backend.reported_at) > SERVICE_DOWN_SECONDS * 1000
-    ? "down"
-    : "up";
+  return now.getTime() - Date.parse(backend.reported_at) > SERVICE_DOWN_SECONDS * 1000 ? "down" : "up";
 }

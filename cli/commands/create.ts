@@ -1,11 +1,7 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 import { validate as isUuid } from "uuid";
-import {
-  buildCreateRequest,
-  DEFAULT_PROJECT_ID,
-  DEFAULT_USER_ID,
-} from "../../core/create-request.ts";
+import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/create-request.ts";
 import type { CreateRequest, CreateRequestInput } from "../../core/create-request.ts";
 import { describeError } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/ports.ts";
@@ -13,13 +9,7 @@ import type { VolumeRecord, VolumeTypeRecord } from "../../core/records.ts";
 import { CliError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
 import { formatDuration, text } from "../format.ts";
-import {
-  collectKeyValue,
-  parseImageReference,
-  parseName,
-  parseSize,
-  parseUuidOption,
-} from "../options.ts";
+import { collectKeyValue, parseImageReference, parseName, parseSize, parseUuidOption } from "../options.ts";
 import { attemptOf, faultText } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
@@ -52,29 +42,21 @@ export function registerCreate(program: Command, context: CliContext): void {
   program
     .command("create")
     .summary("create a volume")
-    .description(
-      "Create a volume: empty, from an image, from a snapshot, or as a copy of another volume.",
-    )
+    .description("Create a volume: empty, from an image, from a snapshot, or as a copy of another volume.")
     .option("--size <GiB>", "size in GiB; by default that of the source", parseSize)
     .option("--name <name>", "name to show", parseName)
     .option("--description <text>", "description to show", parseName)
     .addOption(
-      sourceOption("--image <id>", "image to fill the volume with", [
-        "snapshot",
-        "sourceVolume",
-      ]).argParser(parseImageReference),
+      sourceOption("--image <id>", "image to fill the volume with", ["snapshot", "sourceVolume"]).argParser(
+        parseImageReference,
+      ),
     )
     .addOption(
-      sourceOption("--snapshot <id>", "snapshot to create the volume from", [
-        "image",
-        "sourceVolume",
-      ]).argParser(parseUuidOption),
-    )
-    .addOption(
-      sourceOption("--source-volume <id>", "volume to copy", ["image", "snapshot"]).argParser(
+      sourceOption("--snapshot <id>", "snapshot to create the volume from", ["image", "sourceVolume"]).argParser(
         parseUuidOption,
       ),
     )
+    .addOption(sourceOption("--source-volume <id>", "volume to copy", ["image", "snapshot"]).argParser(parseUuidOption))
     .option("--type <name|id>", "volume type")
     .option("--availability-zone <zone>", "zone that the backend must be in")
     .option("--metadata <key=value>", "metadata of the volume; may be repeated", collectKeyValue)
@@ -110,10 +92,7 @@ async function create(session: Session, options: CreateOptions): Promise<void> {
 }
 
 /** What was asked for, with type and source looked up, so that what cannot work is told before anything is made. */
-async function completeInput(
-  session: Session,
-  options: CreateOptions,
-): Promise<CreateRequestInput> {
+async function completeInput(session: Session, options: CreateOptions): Promise<CreateRequestInput> {
   const volumeType = options.type === undefined ? null : await findType(session, options.type);
   const source = await smallestSize(session, options);
   const sizeGib = options.size ?? source?.size;
@@ -121,10 +100,9 @@ async function completeInput(
     throw new UsageError("--size is needed", "a size in GiB, as in --size 1");
   }
   if (source !== undefined && sizeGib < source.size) {
-    throw new CliError(
-      `a volume of ${sizeGib} GiB is too small: ${source.what} needs ${source.size} GiB`,
-      { name: "InvalidInput" },
-    );
+    throw new CliError(`a volume of ${sizeGib} GiB is too small: ${source.what} needs ${source.size} GiB`, {
+      name: "InvalidInput",
+    });
   }
   return {
     sizeGib,
@@ -215,9 +193,7 @@ async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
   const { id } = record;
   const startedAt = session.clock.now().getTime();
   const volumes = await session.connection.volumes();
-  const display = session.json
-    ? NO_DISPLAY
-    : createDisplay(session.stderr, session.clock, { withId: false });
+  const display = session.json ? NO_DISPLAY : createDisplay(session.stderr, session.clock, { withId: false });
   const { volumes: read, interrupted } = await follow(
     session,
     volumes,
@@ -229,9 +205,7 @@ async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
     throw lostSight(id, error);
   });
   if (interrupted) {
-    throw new Interrupted(
-      `volume ${id} goes on being created; \`cinderless watch ${id}\` follows it`,
-    );
+    throw new Interrupted(`volume ${id} goes on being created; \`cinderless watch ${id}\` follows it`);
   }
   const volume = read.get(id);
   if (volume === undefined) {
@@ -252,8 +226,7 @@ async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
   }
   await session.answer(
     volume,
-    () =>
-      `volume ${id} is ${volume.status} on ${text(volume.host)} after ${spent} (attempt ${attemptOf(volume)})\n`,
+    () => `volume ${id} is ${volume.status} on ${text(volume.host)} after ${spent} (attempt ${attemptOf(volume)})\n`,
   );
 }
 

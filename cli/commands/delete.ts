@@ -18,9 +18,7 @@ export function registerDelete(program: Command, context: CliContext): void {
   program
     .command("delete")
     .summary("delete volumes")
-    .description(
-      "Delete volumes and wait until they are gone. A volume that is being created is refused.",
-    )
+    .description("Delete volumes and wait until they are gone. A volume that is being created is refused.")
     .argument("<volumes...>", "ids of the volumes")
     .addHelpText("after", EXAMPLES)
     .action((volumeIds: string[], _options: unknown, command: Command) =>
@@ -38,13 +36,10 @@ export function registerDelete(program: Command, context: CliContext): void {
 async function deleteVolume(session: Session, volumeId: string): Promise<void> {
   const volume = await (await session.connection.volumes()).get(volumeId);
   if ((STATUSES_IN_FLOW as readonly string[]).includes(volume.status)) {
-    throw new CliError(
-      `volume ${volumeId} is ${volume.status}: it can be deleted when it has come to rest`,
-      {
-        name: "InvalidVolume",
-        hint: `cinderless watch ${volumeId} waits for that`,
-      },
-    );
+    throw new CliError(`volume ${volumeId} is ${volume.status}: it can be deleted when it has come to rest`, {
+      name: "InvalidVolume",
+      hint: `cinderless watch ${volumeId} waits for that`,
+    });
   }
   await (await session.connection.driverFunctions()).deleteVolume(volumeId);
 }
@@ -83,11 +78,7 @@ export async function deleteEach(
   throwFailures(session, failed, what);
 }
 
-function throwFailures(
-  session: Session,
-  failed: readonly { id: string; report: ErrorReport }[],
-  what: string,
-): void {
+function throwFailures(session: Session, failed: readonly { id: string; report: ErrorReport }[], what: string): void {
   const [first, ...others] = failed;
   if (first === undefined) {
     return;
@@ -101,8 +92,7 @@ function throwFailures(
       session.stderr.write(renderError(session.stderr, report, false));
     }
   }
-  throw new CliError(
-    `${failed.length} ${what}s were not deleted: ${failed.map(({ id }) => id).join(", ")}`,
-    { name: "NotDeleted" },
-  );
+  throw new CliError(`${failed.length} ${what}s were not deleted: ${failed.map(({ id }) => id).join(", ")}`, {
+    name: "NotDeleted",
+  });
 }

@@ -4,13 +4,7 @@ import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
 import type { ImageMeta } from "../../core/ports.ts";
 import { Interrupted } from "../errors.ts";
 import { formatBytes, text } from "../format.ts";
-import {
-  collectKeyValue,
-  parseMinDisk,
-  parseName,
-  parseUuid,
-  parseUuidOption,
-} from "../options.ts";
+import { collectKeyValue, parseMinDisk, parseName, parseUuid, parseUuidOption } from "../options.ts";
 import { renderTable } from "../output.ts";
 import { createMeter, percentOf, renderBar, renderReading } from "../progress.ts";
 import { withSession } from "../session.ts";
@@ -60,26 +54,18 @@ export function registerImage(program: Command, context: CliContext): void {
     .command("list")
     .summary("list images")
     .description("List the images of the bucket.")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ cinderless image list\n  $ cinderless image list --json\n",
-    )
+    .addHelpText("after", "\nExamples:\n  $ cinderless image list\n  $ cinderless image list --json\n")
     .action((_options: unknown, command: Command) => withSession(context, command, listImages));
   image
     .command("delete")
     .summary("delete images")
     .description("Delete images. Volumes that were made of them are not affected.")
     .argument("<images...>", "ids of the images")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ cinderless image delete 7f0c1b1e-3a52-4d6a-9a53-3a4a4ce2a1b7\n",
-    )
+    .addHelpText("after", "\nExamples:\n  $ cinderless image delete 7f0c1b1e-3a52-4d6a-9a53-3a4a4ce2a1b7\n")
     .action((imageIds: string[], _options: unknown, command: Command) =>
       withSession(context, command, async (session) => {
         const ids = imageIds.map((id) => parseUuid("image", id));
-        await deleteEach(session, ids, "image", async (id) =>
-          (await session.connection.images()).delete(id),
-        );
+        await deleteEach(session, ids, "image", async (id) => (await session.connection.images()).delete(id));
       }),
     );
 }
@@ -108,8 +94,7 @@ async function addImage(session: Session, path: string, options: AddOptions): Pr
     progress.end();
     await session.answer(
       meta,
-      () =>
-        `image ${meta.id} (${text(meta.name)}, ${formatBytes(meta.size ?? 0)}) is ${meta.status}\n`,
+      () => `image ${meta.id} (${text(meta.name)}, ${formatBytes(meta.size ?? 0)}) is ${meta.status}\n`,
     );
   } catch (error) {
     progress.end();

@@ -62,8 +62,7 @@ async function list(session: Session, options: ListOptions): Promise<void> {
       String(attemptOf(volume)),
       formatTime(volume.created_at),
     ]);
-    const table =
-      rows.length === 0 ? "no volumes\n" : await renderTable(session.stdout, HEAD, rows, [3, 5]);
+    const table = rows.length === 0 ? "no volumes\n" : await renderTable(session.stdout, HEAD, rows, [3, 5]);
     return `${table}${moreText(next)}`;
   });
 }

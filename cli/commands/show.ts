@@ -29,9 +29,7 @@ export function registerShow(program: Command, context: CliContext): void {
       withSession(context, command, async (session) => {
         const id = parseUuid("volume", volumeId);
         const volume = await (await session.connection.volumes()).get(id);
-        await session.answer(volume, () =>
-          renderVolume(session.stdout, volume, session.clock.now()),
-        );
+        await session.answer(volume, () => renderVolume(session.stdout, volume, session.clock.now()));
       }),
     );
 }
@@ -59,18 +57,11 @@ export function renderVolume(output: Output, volume: VolumeRecord, now: Date): s
     ["location", text(volume.provider_location)],
     ["migration", text(volume.migration_status)],
     ["progress", progressOf(volume)],
-    [
-      "deadline",
-      volume.deadline === null
-        ? "-"
-        : `${formatTime(volume.deadline)} ${untilText(volume.deadline, now)}`,
-    ],
+    ["deadline", volume.deadline === null ? "-" : `${formatTime(volume.deadline)} ${untilText(volume.deadline, now)}`],
     ["attempts", attemptsText(output, volume, now)],
     [
       "fault",
-      volume.fault === null
-        ? "-"
-        : paint(output, "red", `attempt ${volume.fault.attempt}: ${faultText(volume.fault)}`),
+      volume.fault === null ? "-" : paint(output, "red", `attempt ${volume.fault.attempt}: ${faultText(volume.fault)}`),
     ],
   ];
   return renderFields(output, [...fields, ...optional.filter(([, value]) => value !== "-")]);
@@ -101,9 +92,7 @@ function untilText(deadline: string, now: Date): string {
 }
 
 function attemptsText(output: Output, volume: VolumeRecord, now: Date): string {
-  const attempts = Object.entries(volume.attempts).toSorted(
-    ([one], [other]) => Number(one) - Number(other),
-  );
+  const attempts = Object.entries(volume.attempts).toSorted(([one], [other]) => Number(one) - Number(other));
   return attempts.length === 0
     ? "-"
     : attempts.map(([number, attempt]) => attemptText(output, number, attempt, now)).join("\n");
@@ -118,8 +107,7 @@ function attemptText(output: Output, number: string, attempt: Attempt, now: Date
     attempt.outcome,
   );
   const head = `${number}  ${text(attempt.host)}  ${outcome}  ${attempt.outcome === "running" ? "for" : "after"} ${spent}`;
-  const why =
-    attempt.error === undefined ? "" : `\n   ${text(`${attempt.error}: ${attempt.cause ?? ""}`)}`;
+  const why = attempt.error === undefined ? "" : `\n   ${text(`${attempt.error}: ${attempt.cause ?? ""}`)}`;
   const orphan =
     attempt.suspected_orphan === true
       ? `\n   ${paint(output, "yellow", "something of the volume may be left on this backend")}`

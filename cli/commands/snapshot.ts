@@ -41,10 +41,7 @@ export function registerSnapshot(program: Command, context: CliContext): void {
     .option("--volume <id>", "only snapshots of this volume")
     .option("--limit <count>", "snapshots a page", parseLimit, 50)
     .option("--page <token>", "go on with the page that an earlier listing named")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ cinderless snapshot list\n  $ cinderless snapshot list --json\n",
-    )
+    .addHelpText("after", "\nExamples:\n  $ cinderless snapshot list\n  $ cinderless snapshot list --json\n")
     .action((options: ListOptions, command: Command) =>
       withSession(context, command, (session) => listSnapshots(session, options)),
     );
@@ -53,20 +50,13 @@ export function registerSnapshot(program: Command, context: CliContext): void {
     .summary("delete snapshots")
     .description("Delete snapshots and wait until they are gone.")
     .argument("<snapshots...>", "ids of the snapshots")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ cinderless snapshot delete 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55\n",
-    )
+    .addHelpText("after", "\nExamples:\n  $ cinderless snapshot delete 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55\n")
     .action((snapshotIds: string[], _options: unknown, command: Command) =>
       withSession(context, command, (session) => deleteSnapshots(session, snapshotIds)),
     );
 }
 
-async function createSnapshot(
-  session: Session,
-  volumeId: string,
-  options: CreateOptions,
-): Promise<void> {
+async function createSnapshot(session: Session, volumeId: string, options: CreateOptions): Promise<void> {
   const functions = await session.connection.driverFunctions();
   const snapshot = await functions.createSnapshot({
     volume_id: parseUuid("volume", volumeId),
@@ -81,10 +71,7 @@ async function createSnapshot(
   );
 }
 
-async function listSnapshots(
-  session: Session,
-  { volume, limit, page }: ListOptions,
-): Promise<void> {
+async function listSnapshots(session: Session, { volume, limit, page }: ListOptions): Promise<void> {
   const snapshots = await session.connection.snapshots();
   const { items, next } =
     volume === undefined
@@ -100,8 +87,7 @@ async function listSnapshots(
       text(one.host),
       formatTime(one.created_at),
     ]);
-    const table =
-      rows.length === 0 ? "no snapshots\n" : await renderTable(session.stdout, HEAD, rows, [3]);
+    const table = rows.length === 0 ? "no snapshots\n" : await renderTable(session.stdout, HEAD, rows, [3]);
     return `${table}${moreText(next)}`;
   });
 }

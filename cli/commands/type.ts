@@ -3,7 +3,7 @@ import { describeError } from "../../core/errors.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
 import { CliError } from "../errors.ts";
 import { formatMap, text } from "../format.ts";
-import { collectKeyValue, parseLimit, parseName } from "../options.ts";
+import { collectKeyValue, parseLimit, parseName, parseTypeName } from "../options.ts";
 import { renderTable } from "../output.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
@@ -31,7 +31,7 @@ export function registerType(program: Command, context: CliContext): void {
     .description(
       "Create a volume type. Its properties are the extra specs that the scheduler compares with the backends' capabilities.",
     )
-    .argument("<name>", "name of the type")
+    .argument("<name>", "name of the type", parseTypeName)
     .option("--property <key=value>", "extra spec; may be repeated", collectKeyValue)
     .option("--description <text>", "description to show", parseName)
     .addHelpText("after", CREATE_EXAMPLES)
@@ -44,10 +44,7 @@ export function registerType(program: Command, context: CliContext): void {
     .description("List the volume types.")
     .option("--limit <count>", "types a page", parseLimit, 100)
     .option("--page <token>", "go on with the page that an earlier listing named")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ cinderless type list\n  $ cinderless type list --json\n",
-    )
+    .addHelpText("after", "\nExamples:\n  $ cinderless type list\n  $ cinderless type list --json\n")
     .action((options: ListOptions, command: Command) =>
       withSession(context, command, (session) => listTypes(session, options)),
     );
@@ -88,12 +85,7 @@ async function exists(get: () => Promise<VolumeTypeRecord>): Promise<boolean> {
 async function listTypes(session: Session, { limit, page }: ListOptions): Promise<void> {
   const { items, next } = await (await session.connection.volumeTypes()).list(limit, page);
   await session.answer({ volume_types: items, next: next ?? null }, async () => {
-    const rows = items.map((type) => [
-      type.id,
-      text(type.name),
-      formatMap(type.extra_specs),
-      text(type.description),
-    ]);
+    const rows = items.map((type) => [type.id, text(type.name), formatMap(type.extra_specs), text(type.description)]);
     const table =
       rows.length === 0
         ? "no volume types\n"

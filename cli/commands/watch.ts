@@ -40,8 +40,7 @@ async function watchNamed(session: Session, volumeIds: readonly string[]): Promi
     throw new VolumeNotFound(unknown);
   }
   const display = session.json ? NO_DISPLAY : createDisplay(session.stdout, session.clock);
-  const isOver = (now: ReadonlyMap<string, VolumeRecord>) =>
-    [...now.values()].every((volume) => !isAtWork(volume));
+  const isOver = (now: ReadonlyMap<string, VolumeRecord>) => [...now.values()].every((volume) => !isAtWork(volume));
   const { volumes: read, interrupted } = await follow(
     session,
     volumes,
@@ -58,13 +57,10 @@ async function watchNamed(session: Session, volumeIds: readonly string[]): Promi
   }
   const failed = [...read.values()].filter((volume) => volume.status.startsWith("error"));
   if (failed.length > 0) {
-    throw new CliError(
-      `${failed.length} of ${ids.length} volumes in error: ${failed.map(({ id }) => id).join(", ")}`,
-      {
-        name: "VolumesInError",
-        hint: "cinderless show ID tells every attempt",
-      },
-    );
+    throw new CliError(`${failed.length} of ${ids.length} volumes in error: ${failed.map(({ id }) => id).join(", ")}`, {
+      name: "VolumesInError",
+      hint: "cinderless show ID tells every attempt",
+    });
   }
 }
 
