@@ -33,16 +33,10 @@ const KEEP_ALIVE_MILLISECONDS = 65_000;
 const MAXIMUM_BODY_BYTES = 7 * 1024 * 1024;
 
 /** The Step Functions and Lambda APIs on one port of 127.0.0.1. */
-export async function startComputeServer(
-  port: number,
-  apis: readonly Api[],
-): Promise<ComputeServer> {
-  const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MILLISECONDS },
-    (request, response) => {
-      void serve(request, response, apis);
-    },
-  );
+export async function startComputeServer(port: number, apis: readonly Api[]): Promise<ComputeServer> {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLISECONDS }, (request, response) => {
+    void serve(request, response, apis);
+  });
   try {
     const address = await listen(server, port);
     return {
@@ -65,11 +59,7 @@ function listen(server: Server, port: number): Promise<AddressInfo> {
   });
 }
 
-async function serve(
-  request: IncomingMessage,
-  response: ServerResponse,
-  apis: readonly Api[],
-): Promise<void> {
+async function serve(request: IncomingMessage, response: ServerResponse, apis: readonly Api[]): Promise<void> {
   const { status, body, headers } = await answer(request, apis).catch((error: Error) =>
     failure(500, "ServiceException", error.message),
   );
@@ -85,22 +75,14 @@ async function serve(
 async function answer(request: IncomingMessage, apis: readonly Api[]): Promise<ApiResponse> {
   const body = await readBody(request);
   if (body === undefined)
-    return failure(
-      413,
-      "RequestTooLargeException",
-      `Request must be smaller than ${MAXIMUM_BODY_BYTES} bytes`,
-    );
+    return failure(413, "RequestTooLargeException", `Request must be smaller than ${MAXIMUM_BODY_BYTES} bytes`);
   const url = new URL(request.url ?? "/", "http://127.0.0.1");
   const { method = "GET", headers } = request;
   for (const api of apis) {
     const response = api({ method, path: url.pathname, query: url.searchParams, headers, body });
     if (response) return response;
   }
-  return failure(
-    404,
-    "UnknownOperationException",
-    `${method} ${url.pathname} is not supported by the embedded cloud`,
-  );
+  return failure(404, "UnknownOperationException", `${method} ${url.pathname} is not supported by the embedded cloud`);
 }
 
 async function readBody(request: IncomingMessage): Promise<string | undefined> {

@@ -23,10 +23,9 @@ export function openDataDirectory(directory: string): DataDirectory {
     mkdirSync(root, { recursive: true });
     accessSync(root, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new EmbeddedCloudError(
-      `data directory ${root} is not writable: ${(error as Error).message}`,
-      { cause: error },
-    );
+    throw new EmbeddedCloudError(`data directory ${root} is not writable: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   const lock = takeLock(root);
   const folder = (name: string): string => {

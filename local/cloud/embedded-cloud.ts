@@ -71,9 +71,7 @@ export interface EmbeddedCloudCounters {
 export interface EmbeddedCloud {
   /** The stack's outputs. */
   readonly outputs: Readonly<Record<string, string>>;
-  readonly endpoints: Readonly<
-    Record<"dynamodb" | "sqs" | "sns" | "s3" | "sfn" | "lambda", string>
-  >;
+  readonly endpoints: Readonly<Record<"dynamodb" | "sqs" | "sns" | "s3" | "sfn" | "lambda", string>>;
   /** Physical names by logical id: what `Ref` gives. */
   readonly resources: Readonly<Record<string, string>>;
   /** Variables with which the AWS CLI and every AWS SDK work against this cloud. */
@@ -150,8 +148,7 @@ async function start(
   stopAll: () => Promise<void>,
 ): Promise<EmbeddedCloud> {
   const { region } = setup;
-  const data =
-    options.dataDirectory === undefined ? undefined : openDataDirectory(options.dataDirectory);
+  const data = options.dataDirectory === undefined ? undefined : openDataDirectory(options.dataDirectory);
   if (data) stops.push(() => data.release());
   const reportProblem = options.problemSink ?? (() => undefined);
   const { dynamodb, messaging } = await startStores(options, region, data, stops);
@@ -260,19 +257,14 @@ async function deploy(plan: Plan, parts: CloudParts): Promise<void> {
     try {
       await handler.deploy?.(resource, identity, parts);
     } catch (error) {
-      throw new EmbeddedCloudError(
-        `${resource.logicalId} (${resource.type}): ${(error as Error).message}`,
-        { cause: error },
-      );
+      throw new EmbeddedCloudError(`${resource.logicalId} (${resource.type}): ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 }
 
-function cloudEnvironment(
-  region: string,
-  dynamodb: string,
-  messaging: string,
-): Record<string, string> {
+function cloudEnvironment(region: string, dynamodb: string, messaging: string): Record<string, string> {
   return {
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
     AWS_ENDPOINT_URL_SQS: messaging,

@@ -34,8 +34,7 @@ const EVALUATORS: Readonly<Record<string, Evaluate>> = {
   "Fn::Split": resolveSplit,
   "Fn::If": resolveIf,
   "Fn::FindInMap": resolveFindInMap,
-  "Fn::Base64": (argument, scope) =>
-    Buffer.from(text(resolve(argument, scope), "Fn::Base64")).toString("base64"),
+  "Fn::Base64": (argument, scope) => Buffer.from(text(resolve(argument, scope), "Fn::Base64")).toString("base64"),
   "Fn::Equals": evaluateConditionExpression("Fn::Equals"),
   "Fn::And": evaluateConditionExpression("Fn::And"),
   "Fn::Or": evaluateConditionExpression("Fn::Or"),
@@ -48,18 +47,13 @@ const EVALUATORS: Readonly<Record<string, Evaluate>> = {
  *
  * @throws {IntrinsicError} on an unknown function, reference or a wrong argument
  */
-export function resolve(
-  value: JsonValue | undefined,
-  scope: ResolutionScope,
-): JsonValue | undefined {
+export function resolve(value: JsonValue | undefined, scope: ResolutionScope): JsonValue | undefined {
   if (value === undefined || value === null || typeof value !== "object") return value;
-  if (Array.isArray(value))
-    return value.map((entry) => resolve(entry, scope)).filter((entry) => entry !== undefined);
+  if (Array.isArray(value)) return value.map((entry) => resolve(entry, scope)).filter((entry) => entry !== undefined);
   const intrinsic = intrinsicOf(value);
   if (intrinsic) {
     const evaluate = EVALUATORS[intrinsic.name];
-    if (!evaluate)
-      throw new IntrinsicError(`${intrinsic.name} is not supported by the embedded cloud`);
+    if (!evaluate) throw new IntrinsicError(`${intrinsic.name} is not supported by the embedded cloud`);
     return evaluate(intrinsic.argument, scope);
   }
   const resolved: JsonObject = {};
@@ -85,8 +79,7 @@ export function referencesIn(value: JsonValue | undefined, found = new Set<strin
     return found;
   }
   const intrinsic = intrinsicOf(value);
-  if (intrinsic?.name === "Ref" && typeof intrinsic.argument === "string")
-    found.add(intrinsic.argument);
+  if (intrinsic?.name === "Ref" && typeof intrinsic.argument === "string") found.add(intrinsic.argument);
   if (intrinsic?.name === "Fn::GetAtt") found.add(getAttParts(intrinsic.argument).logicalId);
   if (intrinsic?.name === "Fn::Sub") {
     const template = Array.isArray(intrinsic.argument) ? intrinsic.argument[0] : intrinsic.argument;
@@ -154,18 +147,13 @@ function substitutionNames(template: string): string[] {
 function resolveSub(argument: JsonValue, scope: ResolutionScope): string {
   const [template, variables] = Array.isArray(argument) ? argument : [argument, {}];
   const own = isJsonObject(variables) ? variables : {};
-  return text(template, "Fn::Sub").replaceAll(
-    SUBSTITUTION,
-    (_whole, literal: string, rawName: string) => {
-      const name = rawName.trim();
-      if (literal === "!") return `\${${name}}`;
-      const variable = own[name];
-      if (variable !== undefined) return text(resolve(variable, scope), `Fn::Sub ${name}`);
-      return name.includes(".")
-        ? resolveGetAtt(name, scope)
-        : text(resolveRef(name, scope), `Fn::Sub ${name}`);
-    },
-  );
+  return text(template, "Fn::Sub").replaceAll(SUBSTITUTION, (_whole, literal: string, rawName: string) => {
+    const name = rawName.trim();
+    if (literal === "!") return `\${${name}}`;
+    const variable = own[name];
+    if (variable !== undefined) return text(resolve(variable, scope), `Fn::Sub ${name}`);
+    return name.includes(".") ? resolveGetAtt(name, scope) : text(resolveRef(name, scope), `Fn::Sub ${name}`);
+  });
 }
 
 function resolveSelect(argument: JsonValue, scope: ResolutionScope): JsonValue | undefined {
@@ -184,8 +172,7 @@ function resolveSplit(argument: JsonValue, scope: ResolutionScope): JsonValue {
 }
 
 function resolveIf(argument: JsonValue, scope: ResolutionScope): JsonValue | undefined {
-  if (!Array.isArray(argument) || argument.length !== 3)
-    throw new IntrinsicError("Fn::If wants three values");
+  if (!Array.isArray(argument) || argument.length !== 3) throw new IntrinsicError("Fn::If wants three values");
   const [name, whenTrue, whenFalse] = argument;
   return resolve(evaluateCondition(text(name, "Fn::If"), scope) ? whenTrue : whenFalse, scope);
 }
@@ -197,8 +184,7 @@ function resolveFindInMap(argument: JsonValue, scope: ResolutionScope): JsonValu
   const table = scope.mappings[map ?? ""];
   const row = isJsonObject(table) ? table[first ?? ""] : undefined;
   const value = isJsonObject(row) ? row[second ?? ""] : undefined;
-  if (value === undefined)
-    throw new IntrinsicError(`Fn::FindInMap finds nothing at ${map}.${first}.${second}`);
+  if (value === undefined) throw new IntrinsicError(`Fn::FindInMap finds nothing at ${map}.${first}.${second}`);
   return value;
 }
 
@@ -230,14 +216,12 @@ function conditionValue(expression: JsonValue, scope: ResolutionScope): boolean 
 
 function pair(argument: JsonValue, name: string): [JsonValue, JsonValue] {
   const [first, second] = Array.isArray(argument) ? argument : [];
-  if (first === undefined || second === undefined)
-    throw new IntrinsicError(`${name} wants two values`);
+  if (first === undefined || second === undefined) throw new IntrinsicError(`${name} wants two values`);
   return [first, second];
 }
 
 function text(value: JsonValue | undefined, name: string): string {
   const result = scalarText(value);
-  if (result === undefined)
-    throw new IntrinsicError(`${name} wants a string, not ${JSON.stringify(value)}`);
+  if (result === undefined) throw new IntrinsicError(`${name} wants a string, not ${JSON.stringify(value)}`);
   return result;
 }

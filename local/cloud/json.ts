@@ -27,8 +27,7 @@ export function scalarText(value: JsonValue | undefined): string | undefined {
 /** A number, or the number that a string spells (CloudFormation accepts both). */
 export function numberOf(value: JsonValue | undefined): number | undefined {
   if (typeof value === "number") return value;
-  if (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)))
-    return Number(value);
+  if (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))) return Number(value);
   return undefined;
 }
 

@@ -13,11 +13,7 @@ export interface CloudLocation {
  * Name of a resource that the template does not name: `<stack>-<logical id>`, the same after every restart, so that data on disk is
  * found again. A name over the limit of its service is cut and ends in a hash of the whole.
  */
-export function physicalName(
-  location: CloudLocation,
-  logicalId: string,
-  maxLength: number,
-): string {
+export function physicalName(location: CloudLocation, logicalId: string, maxLength: number): string {
   const name = `${location.stackName}-${logicalId}`;
   if (name.length <= maxLength) return name;
   return `${name.slice(0, maxLength - 9)}-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`;

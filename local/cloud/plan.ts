@@ -6,11 +6,7 @@ import { objectOrEmpty, scalarText } from "./json.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { ACCOUNT_ID } from "./physical-names.ts";
 import { RESOURCE_HANDLERS } from "./resources/index.ts";
-import type {
-  IdentityContext,
-  ResolvedResource,
-  ResourceHandler,
-} from "./resources/resource-handler.ts";
+import type { IdentityContext, ResolvedResource, ResourceHandler } from "./resources/resource-handler.ts";
 import { deploymentOrder } from "./template.ts";
 import type { ResourceDeclaration, Template } from "./template.ts";
 
@@ -76,8 +72,7 @@ function planResource(
   problems: string[],
 ): PlannedResource | undefined {
   const { logicalId, type } = declaration;
-  const report = (problem: string): void =>
-    void problems.push(`${logicalId} (${type}): ${problem}`);
+  const report = (problem: string): void => void problems.push(`${logicalId} (${type}): ${problem}`);
   const handler = Object.hasOwn(RESOURCE_HANDLERS, type) ? RESOURCE_HANDLERS[type] : undefined;
   if (!handler) {
     report("resource type is not supported by the embedded cloud");
@@ -85,8 +80,7 @@ function planResource(
     return undefined;
   }
   for (const property of Object.keys(declaration.properties)) {
-    if (!handler.properties.includes(property))
-      report(`property ${property} is not supported by the embedded cloud`);
+    if (!handler.properties.includes(property)) report(`property ${property} is not supported by the embedded cloud`);
   }
   const properties = resolveProperties(declaration.properties, planning, report);
   if (!properties) {
@@ -120,11 +114,7 @@ function resolveProperties(
   return complete ? resolved : undefined;
 }
 
-function planOutputs(
-  outputs: JsonObject,
-  scope: ResolutionScope,
-  problems: string[],
-): Record<string, string> {
+function planOutputs(outputs: JsonObject, scope: ResolutionScope, problems: string[]): Record<string, string> {
   const resolved: Record<string, string> = {};
   for (const [name, declaration] of Object.entries(outputs)) {
     const { Value: value, Condition: condition } = objectOrEmpty(declaration);

@@ -39,9 +39,7 @@ export function cloudOf(cloud: RunningCloud): EmbeddedCloud {
       sfn: compute.endpoint,
       lambda: compute.endpoint,
     },
-    resources: Object.fromEntries(
-      plan.resources.map(({ resource, identity }) => [resource.logicalId, identity.ref]),
-    ),
+    resources: Object.fromEntries(plan.resources.map(({ resource, identity }) => [resource.logicalId, identity.ref])),
     environment,
     executions: {
       list: (filter) => stateMachines.executions(filter),
@@ -73,9 +71,7 @@ async function quiesce(cloud: RunningCloud, timeoutMilliseconds: number): Promis
   for (let quietLooks = 0; quietLooks < 2;) {
     quietLooks = busy() === 0 ? quietLooks + 1 : 0;
     if (Date.now() > deadline)
-      throw new EmbeddedCloudError(
-        `the embedded cloud did not come to rest in ${timeoutMilliseconds} ms`,
-      );
+      throw new EmbeddedCloudError(`the embedded cloud did not come to rest in ${timeoutMilliseconds} ms`);
     await delay(10);
   }
 }

@@ -27,9 +27,7 @@ export function readTemplate(source: unknown): Template {
     throw new EmbeddedCloudError("the template has no Resources section");
   }
   if (source["Transform"] !== undefined) {
-    throw new EmbeddedCloudError(
-      "the template uses Transform, which is not supported by the embedded cloud",
-    );
+    throw new EmbeddedCloudError("the template uses Transform, which is not supported by the embedded cloud");
   }
   return {
     resources: Object.entries(source["Resources"]).map(([logicalId, declaration]) =>
@@ -74,8 +72,7 @@ export function parameterValues(
     else values[name] = value;
   }
   for (const name of Object.keys(given)) {
-    if (!(name in template.parameters))
-      problems.push(`parameter ${name} is not declared by the template`);
+    if (!(name in template.parameters)) problems.push(`parameter ${name} is not declared by the template`);
   }
   if (problems.length > 0) throw new EmbeddedCloudError(problems);
   return values;

@@ -114,37 +114,26 @@ async function processBatch(
   records: SqsRecord[],
   { definition, messaging, functions, reportProblem }: SqsEventSourceOptions,
 ): Promise<void> {
-  const outcome = await functions.invoke(
-    definition.functionName,
-    JSON.stringify({ Records: records }),
-  );
+  const outcome = await functions.invoke(definition.functionName, JSON.stringify({ Records: records }));
   if (outcome.kind !== "succeeded") {
-    if (outcome.kind === "failed")
-      reportProblem(`${definition.functionName}: batch failed with ${outcome.errorType}`);
+    if (outcome.kind === "failed") reportProblem(`${definition.functionName}: batch failed with ${outcome.errorType}`);
     return;
   }
-  const failures = definition.reportBatchItemFailures
-    ? failedItems(outcome.payload, records)
-    : new Set<string>();
+  const failures = definition.reportBatchItemFailures ? failedItems(outcome.payload, records) : new Set<string>();
   const receiptHandles = records
     .filter(({ messageId }) => !failures.has(messageId))
     .map(({ receiptHandle }) => receiptHandle);
-  if (receiptHandles.length > 0)
-    await messaging.deleteMessages({ queueArn: definition.queueArn, receiptHandles });
+  if (receiptHandles.length > 0) await messaging.deleteMessages({ queueArn: definition.queueArn, receiptHandles });
 }
 
 /**
  * Message ids that a partial batch response names. As with Lambda, an empty response is a success, and one that is malformed or names
  * an unknown message fails the whole batch.
  */
-export function failedItems(
-  payload: string,
-  records: readonly Pick<SqsRecord, "messageId">[],
-): Set<string> {
+export function failedItems(payload: string, records: readonly Pick<SqsRecord, "messageId">[]): Set<string> {
   const known = new Set(records.map(({ messageId }) => messageId));
   const response: unknown = JSON.parse(payload);
-  if (response === null || (isJsonObject(response) && Object.keys(response).length === 0))
-    return new Set();
+  if (response === null || (isJsonObject(response) && Object.keys(response).length === 0)) return new Set();
   const items = isJsonObject(response) ? response["batchItemFailures"] : undefined;
   if (items === null) return new Set();
   if (!Array.isArray(items)) return known;

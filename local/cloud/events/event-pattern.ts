@@ -11,8 +11,7 @@ export function patternProblems(pattern: JsonValue | undefined, path = ""): stri
         ? [`EventPattern ${where}: only exact values are supported by the embedded cloud`]
         : [];
     }
-    if (key.startsWith("$"))
-      return [`EventPattern ${where} is not supported by the embedded cloud`];
+    if (key.startsWith("$")) return [`EventPattern ${where} is not supported by the embedded cloud`];
     return patternProblems(expected, where);
   });
 }

@@ -72,12 +72,7 @@ export function createEventRules(options: EventRulesOptions): EventRules {
         });
     }
   };
-  const envelope = (
-    source: string,
-    detailType: string,
-    resource: string,
-    detail: JsonObject,
-  ): JsonObject => ({
+  const envelope = (source: string, detailType: string, resource: string, detail: JsonObject): JsonObject => ({
     version: "0",
     id: randomUUID(),
     "detail-type": detailType,
@@ -128,8 +123,7 @@ export function createEventRules(options: EventRulesOptions): EventRules {
         execution.executionArn,
         statusDetail(execution),
       );
-      for (const rule of patternRules)
-        if (rule.pattern && matchesPattern(rule.pattern, event)) deliver(rule, event);
+      for (const rule of patternRules) if (rule.pattern && matchesPattern(rule.pattern, event)) deliver(rule, event);
     },
     stop: () => {
       stopped = true;
@@ -159,20 +153,8 @@ function nextTime(schedule: Schedule | undefined, last: number): number | undefi
 }
 
 function statusDetail(execution: ExecutionView): JsonObject {
-  const {
-    executionArn,
-    stateMachineArn,
-    name,
-    status,
-    startDate,
-    stopDate,
-    input,
-    output,
-    error,
-    cause,
-  } = execution;
-  const included =
-    Buffer.byteLength(input) + Buffer.byteLength(output ?? "") <= MAXIMUM_DETAIL_DATA_BYTES;
+  const { executionArn, stateMachineArn, name, status, startDate, stopDate, input, output, error, cause } = execution;
+  const included = Buffer.byteLength(input) + Buffer.byteLength(output ?? "") <= MAXIMUM_DETAIL_DATA_BYTES;
   return {
     executionArn,
     stateMachineArn,
@@ -193,7 +175,6 @@ function targetInput(target: EventTarget, event: JsonObject): string {
   if (target.input !== undefined) return target.input;
   if (target.inputPath === undefined) return JSON.stringify(event);
   let value: JsonValue | undefined = event;
-  for (const key of target.inputPath.split(".").slice(1))
-    value = isJsonObject(value) ? value[key] : undefined;
+  for (const key of target.inputPath.split(".").slice(1)) value = isJsonObject(value) ? value[key] : undefined;
   return JSON.stringify(value ?? null);
 }

@@ -34,9 +34,7 @@ function parseRate(expression: string, body: string): Schedule {
   const value = Number(count);
   // EventBridge insists on the grammar: rate(1 minute), rate(2 minutes).
   if (unit === undefined || value < 1 || (value === 1) !== (plural === "")) {
-    throw new ScheduleExpressionError(
-      `${expression} is no rate such as rate(1 minute) or rate(5 minutes)`,
-    );
+    throw new ScheduleExpressionError(`${expression} is no rate such as rate(1 minute) or rate(5 minutes)`);
   }
   return { kind: "rate", periodSeconds: value * (UNIT_SECONDS[unit] ?? 0) };
 }
@@ -52,9 +50,7 @@ function parseCron(expression: string, body: string): (after: number) => number 
   if (fields.length !== 6) throw new ScheduleExpressionError(`${expression} needs six fields`);
   const [minute = "", hour = "", dayOfMonth = "", month = "", dayOfWeek = "", year = ""] = fields;
   if ((dayOfMonth === "?") === (dayOfWeek === "?")) {
-    throw new ScheduleExpressionError(
-      `${expression} needs ? in exactly one of day of month and day of week`,
-    );
+    throw new ScheduleExpressionError(`${expression} needs ? in exactly one of day of month and day of week`);
   }
   const minutes = parseField(expression, minute, 0, 59);
   const hours = parseField(expression, hour, 0, 23);
@@ -63,13 +59,9 @@ function parseCron(expression: string, body: string): (after: number) => number 
   const weekdays = parseField(expression, dayOfWeek, 1, 7, WEEKDAYS);
   const years = parseField(expression, year, 1970, 2199);
   return (after) => {
-    const start = new Date(
-      Math.floor(after / MINUTE_MILLISECONDS) * MINUTE_MILLISECONDS + MINUTE_MILLISECONDS,
-    );
+    const start = new Date(Math.floor(after / MINUTE_MILLISECONDS) * MINUTE_MILLISECONDS + MINUTE_MILLISECONDS);
     for (let day = 0; day < SEARCHED_DAYS; day += 1) {
-      const date = new Date(
-        Date.UTC(start.getUTCFullYear(), start.getUTCMonth(), start.getUTCDate() + day),
-      );
+      const date = new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth(), start.getUTCDate() + day));
       const dayMatches =
         years.has(date.getUTCFullYear()) &&
         months.has(date.getUTCMonth() + 1) &&
@@ -91,8 +83,7 @@ function firstMinute(
 ): number | undefined {
   for (let minute = 0; minute < 24 * 60; minute += 1) {
     const time = midnight + minute * MINUTE_MILLISECONDS;
-    if (time >= notBefore && hours.has(Math.floor(minute / 60)) && minutes.has(minute % 60))
-      return time;
+    if (time >= notBefore && hours.has(Math.floor(minute / 60)) && minutes.has(minute % 60)) return time;
   }
   return undefined;
 }
@@ -120,9 +111,7 @@ function parseField(
     const [from = "", to] = range.split("-");
     const first = range === "*" || range === "?" ? low : numberIn(from);
     const last =
-      range === "*" || range === "?" || (step !== undefined && to === undefined)
-        ? high
-        : numberIn(to ?? from);
+      range === "*" || range === "?" || (step !== undefined && to === undefined) ? high : numberIn(to ?? from);
     const stride = step === undefined ? 1 : Number(step);
     if (!Number.isInteger(stride) || stride < 1)
       throw new ScheduleExpressionError(`${expression}: ${field} has a wrong step`);

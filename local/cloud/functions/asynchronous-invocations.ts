@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import type { InvocationOutcome } from "./function-definition.ts";
 import type { FunctionEmulator } from "./function-emulator.ts";
 
 /** How asynchronous events of one function are retried and where those end that fail to the last. */
@@ -35,11 +37,21 @@ export function createAsynchronousInvocations(
   let pending = 0;
   let stopped = false;
 
-  const attempt = async (
+  const giveUp = async (
     functionName: string,
     payload: string,
-    failures: number,
+    outcome: InvocationOutcome,
+    attempts: number,
   ): Promise<void> => {
+    const definition = functions.find(functionName);
+    const destination = policies.get(functionName)?.failureQueueArn;
+    const queueArn = destination ?? definition?.deadLetterQueueArn;
+    if (queueArn === undefined) return;
+    // A destination is told about the invocation; a dead-letter queue takes the event itself.
+    const body = destination ? invocationRecord(definition?.arn, payload, outcome, attempts) : payload;
+    await sendToQueue(queueArn, body).catch((error: Error) => reportProblem(`${functionName}: ${error.message}`));
+  };
+  const attempt = async (functionName: string, payload: string, failures: number): Promise<void> => {
     const outcome = await functions.invoke(functionName, payload);
     if (outcome.kind === "succeeded" || stopped) {
       pending -= 1;
@@ -49,12 +61,7 @@ export function createAsynchronousInvocations(
     if (failures >= (policy?.maximumRetryAttempts ?? DEFAULT_MAXIMUM_RETRY_ATTEMPTS)) {
       pending -= 1;
       reportProblem(`${functionName}: an asynchronous event failed to the last attempt`);
-      const queueArn = policy?.failureQueueArn ?? functions.find(functionName)?.deadLetterQueueArn;
-      if (queueArn !== undefined) {
-        await sendToQueue(queueArn, payload).catch((error: Error) =>
-          reportProblem(`${functionName}: ${error.message}`),
-        );
-      }
+      await giveUp(functionName, payload, outcome, failures + 1);
       return;
     }
     const delaySeconds = RETRY_DELAYS_SECONDS[failures] ?? 120;
@@ -79,4 +86,29 @@ export function createAsynchronousInvocations(
       for (const timer of timers) clearTimeout(timer);
     },
   };
+}
+
+/** What Lambda sends to a destination on failure. */
+function invocationRecord(
+  functionArn: string | undefined,
+  payload: string,
+  outcome: InvocationOutcome,
+  attempts: number,
+): string {
+  const throttled = outcome.kind === "throttled";
+  return JSON.stringify({
+    version: "1.0",
+    timestamp: new Date().toISOString(),
+    requestContext: {
+      requestId: randomUUID(),
+      functionArn: `${functionArn ?? ""}:$LATEST`,
+      condition: throttled ? "EventAgeExceeded" : "RetriesExhausted",
+      approximateInvokeCount: attempts,
+    },
+    requestPayload: JSON.parse(payload) as unknown,
+    responseContext: throttled
+      ? undefined
+      : { statusCode: 200, executedVersion: "$LATEST", functionError: "Unhandled" },
+    responsePayload: throttled ? undefined : (JSON.parse(outcome.payload) as unknown),
+  });
 }

@@ -28,9 +28,7 @@ let currentRequestId: string | undefined;
 redirectOutput();
 
 process.on("uncaughtException", (error) => fail(error, undefined, true));
-process.on("unhandledRejection", (reason) =>
-  fail(reason, "Runtime.UnhandledPromiseRejection", true),
-);
+process.on("unhandledRejection", (reason) => fail(reason, "Runtime.UnhandledPromiseRejection", true));
 
 // An interval keeps nothing alive that the port does not; the port itself keeps the thread running between invocations.
 const handler = await loadHandler().catch((error: unknown) => {
@@ -52,10 +50,7 @@ async function invoke(run: Handler, message: InvokeMessage): Promise<void> {
   try {
     const result = await run(JSON.parse(message.payload), contextOf(message));
     const payload = JSON.stringify(result) ?? "null";
-    if (
-      payload.length > MAXIMUM_RESPONSE_BYTES / 4 &&
-      Buffer.byteLength(payload) > MAXIMUM_RESPONSE_BYTES
-    ) {
+    if (payload.length > MAXIMUM_RESPONSE_BYTES / 4 && Buffer.byteLength(payload) > MAXIMUM_RESPONSE_BYTES) {
       const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAXIMUM_RESPONSE_BYTES} bytes).`;
       const tooLarge: FunctionErrorPayload = {
         errorType: "Function.ResponseSizeTooLarge",
@@ -104,9 +99,7 @@ function errorPayload(error: unknown, errorType: string | undefined): FunctionEr
 
 function textOf(value: unknown): string {
   try {
-    return typeof value === "object" && value !== null
-      ? Object.prototype.toString.call(value)
-      : String(value);
+    return typeof value === "object" && value !== null ? Object.prototype.toString.call(value) : String(value);
   } catch {
     return "unknown";
   }
@@ -122,16 +115,17 @@ function fail(error: unknown, errorType: string | undefined, fatal: boolean): vo
   });
 }
 
-class HandlerNotFoundError extends Error {
-  override readonly name = "HandlerNotFound";
+/** The error type of a handler that could not be loaded; a module's own error keeps its name. */
+function initErrorType(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") {
+    return "Runtime.ImportModuleError";
+  }
+  return typeof code === "string" && code.startsWith("Runtime.") ? code : undefined;
 }
 
-function initErrorType(error: unknown): string | undefined {
-  if (error instanceof HandlerNotFoundError) return "Runtime.HandlerNotFound";
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND"
-    ? "Runtime.ImportModuleError"
-    : undefined;
+function initError(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 async function loadHandler(): Promise<Handler> {
@@ -141,20 +135,14 @@ async function loadHandler(): Promise<Handler> {
   const file = [".js", ".mjs", ".cjs"]
     .map((extension) => path.join(start.codeDirectory, moduleName + extension))
     .find(existsSync);
-  if (file === undefined) {
-    throw Object.assign(new Error(`Error: Cannot find module '${moduleName}'`), {
-      code: "MODULE_NOT_FOUND",
-    });
-  }
+  if (file === undefined) throw initError("MODULE_NOT_FOUND", `Cannot find module '${moduleName}'`);
   const loaded = await loadModule(file);
-  const found =
-    loaded[exportName] ?? (loaded["default"] as Record<string, unknown> | undefined)?.[exportName];
-  if (typeof found !== "function")
-    throw new HandlerNotFoundError(`${start.handler} is undefined or not exported`);
+  const found = loaded[exportName] ?? (loaded["default"] as Record<string, unknown> | undefined)?.[exportName];
+  if (typeof found !== "function") {
+    throw initError("Runtime.HandlerNotFound", `${start.handler} is undefined or not exported`);
+  }
   if (found.length > 2) {
-    throw Object.assign(new Error("callback-based handlers are not supported: return a promise"), {
-      name: "Runtime.CallbackHandlerDeprecated",
-    });
+    throw initError("Runtime.CallbackHandlerDeprecated", "callback-based handlers are not supported: return a promise");
   }
   return found as Handler;
 }

@@ -38,9 +38,7 @@ let program: URL | undefined;
 function environmentProgram(): URL {
   if (!program) {
     const source = withoutWarnings(() =>
-      stripTypeScriptTypes(
-        readFileSync(new URL("./environment-thread.ts", import.meta.url), "utf8"),
-      ),
+      stripTypeScriptTypes(readFileSync(new URL("./environment-thread.ts", import.meta.url), "utf8")),
     );
     program = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
   }
@@ -95,8 +93,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
         options.onLog?.(message.text);
         return;
       case "succeeded":
-        if (running?.requestId === message.requestId)
-          finish({ kind: "succeeded", payload: message.payload });
+        if (running?.requestId === message.requestId) finish({ kind: "succeeded", payload: message.payload });
         return;
       case "failed": {
         const outcome = failed(message.payload);
@@ -137,10 +134,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
       if (!usable) return initFailure ?? crash(message.requestId, "exit status 1");
       return new Promise<InvocationOutcome>((resolve) => {
         const milliseconds = definition.timeoutSeconds * 1000;
-        const timer = setTimeout(
-          () => retire(timedOut(message.requestId, definition.timeoutSeconds)),
-          milliseconds,
-        );
+        const timer = setTimeout(() => retire(timedOut(message.requestId, definition.timeoutSeconds)), milliseconds);
         running = { requestId: message.requestId, resolve, timer };
         const posted: InvokeMessage = { ...message, deadline: Date.now() + milliseconds };
         worker.postMessage(posted);
@@ -183,14 +177,10 @@ function failed(payload: string): InvocationOutcome {
 
 function timedOut(requestId: string, timeoutSeconds: number): InvocationOutcome {
   const errorMessage = `RequestId: ${requestId} Error: Task timed out after ${timeoutSeconds.toFixed(2)} seconds`;
-  return failed(
-    JSON.stringify({ errorType: "Sandbox.Timedout", errorMessage } satisfies FunctionErrorPayload),
-  );
+  return failed(JSON.stringify({ errorType: "Sandbox.Timedout", errorMessage } satisfies FunctionErrorPayload));
 }
 
 function crash(requestId: string | undefined, reason: string): InvocationOutcome {
   const errorMessage = `RequestId: ${requestId ?? "unknown"} Error: Runtime exited with error: ${reason}`;
-  return failed(
-    JSON.stringify({ errorType: "Runtime.ExitError", errorMessage } satisfies FunctionErrorPayload),
-  );
+  return failed(JSON.stringify({ errorType: "Runtime.ExitError", errorMessage } satisfies FunctionErrorPayload));
 }

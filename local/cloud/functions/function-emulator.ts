@@ -55,11 +55,7 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
   let busy = 0;
   let stopped = false;
 
-  const run = async (
-    state: FunctionState,
-    environment: Environment,
-    { payload, resolve }: Waiting,
-  ): Promise<void> => {
+  const run = async (state: FunctionState, environment: Environment, { payload, resolve }: Waiting): Promise<void> => {
     const outcome = await environment.invoke({
       requestId: randomUUID(),
       payload,
@@ -93,10 +89,7 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
       return busy;
     },
     register: (definition) => {
-      const limit = Math.max(
-        1,
-        Math.min(options.environmentsPerFunction, definition.reservedConcurrency ?? Infinity),
-      );
+      const limit = Math.max(1, Math.min(options.environmentsPerFunction, definition.reservedConcurrency ?? Infinity));
       states.set(definition.name, { definition, limit, idle: [], all: new Set(), queue: [] });
       invocations.set(definition.name, 0);
     },
@@ -117,17 +110,12 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
     stop: async () => {
       stopped = true;
       clearInterval(reaper);
-      await Promise.all(
-        [...states.values()].flatMap(({ all }) => [...all]).map((environment) => environment.end()),
-      );
+      await Promise.all([...states.values()].flatMap(({ all }) => [...all]).map((environment) => environment.end()));
     },
   };
 }
 
-function takeEnvironment(
-  state: FunctionState,
-  options: FunctionEmulatorOptions,
-): Environment | undefined {
+function takeEnvironment(state: FunctionState, options: FunctionEmulatorOptions): Environment | undefined {
   for (let idle = state.idle.pop(); idle; idle = state.idle.pop()) {
     if (idle.usable) return idle;
     state.all.delete(idle);
@@ -158,10 +146,7 @@ function forwardLines(functionName: string, text: string, sink: (line: string) =
 }
 
 /** The variables that Lambda sets for a Node function, under those of the template, which may set its own endpoints. */
-function functionVariables(
-  definition: FunctionDefinition,
-  options: FunctionEmulatorOptions,
-): Record<string, string> {
+function functionVariables(definition: FunctionDefinition, options: FunctionEmulatorOptions): Record<string, string> {
   const today = new Date().toISOString().slice(0, 10).replaceAll("-", "/");
   return {
     PATH: process.env["PATH"] ?? "",

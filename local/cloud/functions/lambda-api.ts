@@ -9,15 +9,9 @@ const MAXIMUM_SYNCHRONOUS_BYTES = 6 * 1024 * 1024;
 const MAXIMUM_ASYNCHRONOUS_BYTES = 1024 * 1024;
 
 /** Lambda's Invoke, GetFunction, GetFunctionConfiguration and ListFunctions: enough for clients and for AWS Step Functions Local. */
-export function createLambdaApi(
-  functions: FunctionEmulator,
-  asynchronous: AsynchronousInvocations,
-): Api {
+export function createLambdaApi(functions: FunctionEmulator, asynchronous: AsynchronousInvocations): Api {
   return (request) => {
-    const match =
-      /^\/2015-03-31\/functions(?:\/([^/]+)(?:\/(invocations|configuration))?)?\/?$/.exec(
-        request.path,
-      );
+    const match = /^\/2015-03-31\/functions(?:\/([^/]+)(?:\/(invocations|configuration))?)?\/?$/.exec(request.path);
     if (!match) return undefined;
     const [, encodedName, section] = match;
     if (encodedName === undefined) {
@@ -25,8 +19,7 @@ export function createLambdaApi(
     }
     const name = decodeURIComponent(encodedName);
     const definition = functions.find(name);
-    if (!definition)
-      return failure(404, "ResourceNotFoundException", `Function not found: ${name}`);
+    if (!definition) return failure(404, "ResourceNotFoundException", `Function not found: ${name}`);
     if (section === "invocations") {
       const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
       return invoke(definition, String(type), request.body || "{}", functions, asynchronous);
@@ -34,9 +27,7 @@ export function createLambdaApi(
     const configuration = configurationOf(definition);
     return json(
       200,
-      section === "configuration"
-        ? configuration
-        : { Configuration: configuration, Code: { RepositoryType: "S3" } },
+      section === "configuration" ? configuration : { Configuration: configuration, Code: { RepositoryType: "S3" } },
     );
   };
 }
@@ -73,8 +64,7 @@ async function invoke(
       return { status: 202, body: "" };
     case "RequestResponse": {
       const outcome = await functions.invoke(definition.name, payload);
-      if (outcome.kind === "throttled")
-        return failure(429, "TooManyRequestsException", "Rate Exceeded.");
+      if (outcome.kind === "throttled") return failure(429, "TooManyRequestsException", "Rate Exceeded.");
       const headers = {
         "Content-Type": "application/json",
         "X-Amz-Executed-Version": "$LATEST",

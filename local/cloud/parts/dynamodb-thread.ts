@@ -37,6 +37,5 @@ serveCalls({
  * of a call. Nothing was lost then; everything else ends the thread as usual.
  */
 process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "ECONNRESET" && error.code !== "EPIPE" && error.message !== "aborted")
-    throw error;
+  if (error.code !== "ECONNRESET" && error.code !== "EPIPE" && error.message !== "aborted") throw error;
 });

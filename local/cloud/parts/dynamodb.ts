@@ -54,17 +54,13 @@ export async function startDynamodb(options: {
 }
 
 async function ensureTable(endpoint: string, definition: TableDefinition): Promise<void> {
-  const call = (action: string, body: JsonObject) =>
-    callAwsJson(endpoint, `DynamoDB_20120810.${action}`, body);
+  const call = (action: string, body: JsonObject) => callAwsJson(endpoint, `DynamoDB_20120810.${action}`, body);
   const existing = await call("DescribeTable", { TableName: definition.TableName });
   if (existing.status === 200) {
     const table = isJsonObject(existing.body["Table"]) ? existing.body["Table"] : {};
-    const differing = [
-      "KeySchema",
-      "AttributeDefinitions",
-      "GlobalSecondaryIndexes",
-      "LocalSecondaryIndexes",
-    ].find((section) => fingerprint(table[section]) !== fingerprint(definition[section]));
+    const differing = ["KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"].find(
+      (section) => fingerprint(table[section]) !== fingerprint(definition[section]),
+    );
     if (differing) {
       throw new EmbeddedCloudError(
         `table ${definition.TableName} exists in the data directory with another ${differing} than the template's; move the directory away to start anew`,

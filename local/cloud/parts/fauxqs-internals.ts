@@ -23,12 +23,7 @@ export interface SqsStore {
   queues: Map<string, FauxqsQueue>;
   allQueues(): Iterable<FauxqsQueue>;
   getQueueByArn(arn: string): FauxqsQueue | undefined;
-  createQueue(
-    name: string,
-    url: string,
-    arn: string,
-    attributes: Record<string, string>,
-  ): FauxqsQueue;
+  createQueue(name: string, url: string, arn: string, attributes: Record<string, string>): FauxqsQueue;
 }
 
 export interface FauxqsSubscription {
@@ -47,19 +42,9 @@ export interface FauxqsTopic {
 export interface SnsStore {
   persistence: unknown;
   subscriptions: Map<string, FauxqsSubscription>;
-  createTopic(
-    name: string,
-    attributes: Record<string, string>,
-    tags: undefined,
-    region: string,
-  ): FauxqsTopic;
+  createTopic(name: string, attributes: Record<string, string>, tags: undefined, region: string): FauxqsTopic;
   getTopic(arn: string): FauxqsTopic | undefined;
-  subscribe(
-    topicArn: string,
-    protocol: string,
-    endpoint: string,
-    attributes: Record<string, string>,
-  ): unknown;
+  subscribe(topicArn: string, protocol: string, endpoint: string, attributes: Record<string, string>): unknown;
   unsubscribe(arn: string): unknown;
 }
 
@@ -87,10 +72,7 @@ export interface ReceivedMessage {
   MD5OfBody: string;
   MD5OfMessageAttributes?: string;
   Attributes?: Record<string, string>;
-  MessageAttributes?: Record<
-    string,
-    { DataType: string; StringValue?: string; BinaryValue?: string }
-  >;
+  MessageAttributes?: Record<string, { DataType: string; StringValue?: string; BinaryValue?: string }>;
 }
 
 export interface FauxqsInternals {
@@ -101,20 +83,13 @@ export interface FauxqsInternals {
   };
   readonly SqsStore: {
     new (): SqsStore;
-    createMessage(
-      body: string,
-      messageAttributes: object,
-      delaySeconds: number | undefined,
-    ): object;
+    createMessage(body: string, messageAttributes: object, delaySeconds: number | undefined): object;
   };
   readonly SnsStore: new () => SnsStore;
   readonly S3Store: new () => S3Store;
   readonly PersistenceManager: new (directory: string) => Persistence;
   readonly FileS3Persistence: new (directory: string) => ObjectPersistence;
-  readonly receiveMessage: (
-    request: object,
-    store: SqsStore,
-  ) => Promise<{ Messages?: ReceivedMessage[] }>;
+  readonly receiveMessage: (request: object, store: SqsStore) => Promise<{ Messages?: ReceivedMessage[] }>;
   readonly validateQueueAttributes: (
     attributes: Record<string, string>,
     errorClass: new (code: string, message: string) => Error,
@@ -136,8 +111,6 @@ const MODULES = [
 
 export async function loadFauxqs(): Promise<FauxqsInternals> {
   const base = import.meta.resolve("fauxqs");
-  const loaded = await Promise.all(
-    MODULES.map((module) => import(new URL(module, base).href) as Promise<object>),
-  );
+  const loaded = await Promise.all(MODULES.map((module) => import(new URL(module, base).href) as Promise<object>));
   return Object.assign({}, ...loaded) as FauxqsInternals;
 }

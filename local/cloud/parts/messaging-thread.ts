@@ -133,8 +133,7 @@ function ensureTopic({ name, attributes }: TopicDefinition): void {
 /** Keeps a subscription that is already as wanted, and replaces one whose attributes changed. */
 function ensureSubscription({ topicArn, endpoint, attributes }: SubscriptionDefinition): void {
   const { sns } = current();
-  if (attributes["FilterPolicy"] !== undefined)
-    fauxqs.validateFilterPolicyLimits(attributes["FilterPolicy"]);
+  if (attributes["FilterPolicy"] !== undefined) fauxqs.validateFilterPolicyLimits(attributes["FilterPolicy"]);
   const topic = sns.getTopic(topicArn);
   if (!topic) throw new Error(`topic ${topicArn} does not exist`);
   for (const arn of topic.subscriptionArns.slice()) {
@@ -155,11 +154,7 @@ function ensureBucket({ name }: { name: string }): void {
   current().s3.createBucket(name);
 }
 
-async function receive({
-  queueArn,
-  maxMessages,
-  waitSeconds,
-}: ReceiveRequest): Promise<SqsRecord[]> {
+async function receive({ queueArn, maxMessages, waitSeconds }: ReceiveRequest): Promise<SqsRecord[]> {
   const { sqs, region } = current();
   const queue = sqs.getQueueByArn(queueArn);
   if (!queue) throw new Error(`queue ${queueArn} does not exist`);
@@ -176,9 +171,7 @@ async function receive({
 
 function sqsRecord(message: ReceivedMessage, queueArn: string, region: string): SqsRecord {
   const attributes: SqsRecord["messageAttributes"] = {};
-  for (const [name, { DataType, StringValue, BinaryValue }] of Object.entries(
-    message.MessageAttributes ?? {},
-  )) {
+  for (const [name, { DataType, StringValue, BinaryValue }] of Object.entries(message.MessageAttributes ?? {})) {
     attributes[name] = {
       ...(StringValue === undefined ? {} : { stringValue: StringValue }),
       ...(BinaryValue === undefined ? {} : { binaryValue: BinaryValue }),
@@ -194,22 +187,14 @@ function sqsRecord(message: ReceivedMessage, queueArn: string, region: string): 
     attributes: message.Attributes ?? {},
     messageAttributes: attributes,
     md5OfBody: message.MD5OfBody,
-    ...(message.MD5OfMessageAttributes
-      ? { md5OfMessageAttributes: message.MD5OfMessageAttributes }
-      : {}),
+    ...(message.MD5OfMessageAttributes ? { md5OfMessageAttributes: message.MD5OfMessageAttributes } : {}),
     eventSource: "aws:sqs",
     eventSourceARN: queueArn,
     awsRegion: region,
   };
 }
 
-function deleteMessages({
-  queueArn,
-  receiptHandles,
-}: {
-  queueArn: string;
-  receiptHandles: readonly string[];
-}): void {
+function deleteMessages({ queueArn, receiptHandles }: { queueArn: string; receiptHandles: readonly string[] }): void {
   const queue = current().sqs.getQueueByArn(queueArn);
   for (const receiptHandle of receiptHandles) queue?.deleteMessage(receiptHandle);
 }
@@ -218,7 +203,5 @@ function sendMessage({ queueArn, body }: { queueArn: string; body: string }): vo
   const queue = current().sqs.getQueueByArn(queueArn);
   if (!queue) throw new Error(`queue ${queueArn} does not exist`);
   const delaySeconds = Number(queue.attributes["DelaySeconds"] ?? 0);
-  queue.enqueue(
-    fauxqs.SqsStore.createMessage(body, {}, delaySeconds > 0 ? delaySeconds : undefined),
-  );
+  queue.enqueue(fauxqs.SqsStore.createMessage(body, {}, delaySeconds > 0 ? delaySeconds : undefined));
 }

@@ -58,10 +58,7 @@ export interface MessagingPart {
   ensureBucket(definition: { readonly name: string }): Promise<void>;
   /** Long poll; an empty list when the wait is over or another poller was faster. */
   receive(request: ReceiveRequest): Promise<SqsRecord[]>;
-  deleteMessages(request: {
-    readonly queueArn: string;
-    readonly receiptHandles: readonly string[];
-  }): Promise<void>;
+  deleteMessages(request: { readonly queueArn: string; readonly receiptHandles: readonly string[] }): Promise<void>;
   sendMessage(request: { readonly queueArn: string; readonly body: string }): Promise<void>;
   stop(): Promise<void>;
 }
@@ -72,11 +69,7 @@ export async function startMessaging(options: {
   directory?: string;
   objectDirectory?: string;
 }): Promise<MessagingPart> {
-  const thread = startPartThread(
-    new URL("./messaging-thread.ts", import.meta.url),
-    "messaging",
-    {},
-  );
+  const thread = startPartThread(new URL("./messaging-thread.ts", import.meta.url), "messaging", {});
   try {
     const endpoint = await thread.call<string>("start", options);
     return {

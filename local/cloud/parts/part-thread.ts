@@ -32,16 +32,9 @@ export class PartError extends Error {
 }
 
 /** Starts `module` as a thread. Calls that are open when the thread ends are rejected, and so is every later one. */
-export function startPartThread(
-  module: URL,
-  name: string,
-  env: Readonly<Record<string, string>>,
-): PartThread {
+export function startPartThread(module: URL, name: string, env: Readonly<Record<string, string>>): PartThread {
   const worker = new Worker(module, { env: { ...env }, execArgv: [], name });
-  const open = new Map<
-    number,
-    { resolve: (value: unknown) => void; reject: (error: Error) => void }
-  >();
+  const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let lastId = 0;
   let ended: Error | undefined;
   const end = (error: Error): void => {

@@ -7,17 +7,12 @@ import type { ResourceIdentity } from "../intrinsics.ts";
 
 type Identify = (resource: ResolvedResource, context: IdentityContext) => ResourceIdentity;
 
-function named(
-  nameProperty: string,
-  arnParts?: { service: string; resource: (name: string) => string },
-): Identify {
+function named(nameProperty: string, arnParts?: { service: string; resource: (name: string) => string }): Identify {
   return ({ logicalId, properties }, context) => {
     const name = textOf(properties[nameProperty], physicalName(context, logicalId, 128));
     return {
       ref: name,
-      attributes: arnParts
-        ? { Arn: arnOf(context, arnParts.service, arnParts.resource(name)) }
-        : {},
+      attributes: arnParts ? { Arn: arnOf(context, arnParts.service, arnParts.resource(name)) } : {},
     };
   };
 }
@@ -50,15 +45,7 @@ export const iamPolicy: ResourceHandler = {
 };
 
 export const iamManagedPolicy: ResourceHandler = {
-  properties: [
-    "ManagedPolicyName",
-    "PolicyDocument",
-    "Roles",
-    "Users",
-    "Groups",
-    "Path",
-    "Description",
-  ],
+  properties: ["ManagedPolicyName", "PolicyDocument", "Roles", "Users", "Groups", "Path", "Description"],
   identify: ({ logicalId, properties }, context) => {
     const name = textOf(properties["ManagedPolicyName"], physicalName(context, logicalId, 128));
     const arn = `arn:aws:iam::${ACCOUNT_ID}:policy/${name}`;
@@ -85,13 +72,7 @@ export const logResourcePolicy: ResourceHandler = {
 };
 
 export const logMetricFilter: ResourceHandler = {
-  properties: [
-    "FilterName",
-    "FilterPattern",
-    "LogGroupName",
-    "MetricTransformations",
-    "ApplyOnTransformedLogs",
-  ],
+  properties: ["FilterName", "FilterPattern", "LogGroupName", "MetricTransformations", "ApplyOnTransformedLogs"],
   identify: named("FilterName"),
 };
 

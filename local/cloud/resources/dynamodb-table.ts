@@ -39,9 +39,7 @@ export const dynamodbTable: ResourceHandler = {
       KeySchema: arrayOrEmpty(properties["KeySchema"]),
       AttributeDefinitions: arrayOrEmpty(properties["AttributeDefinitions"]),
       BillingMode: onDemand ? "PAY_PER_REQUEST" : "PROVISIONED",
-      ...(onDemand
-        ? {}
-        : { ProvisionedThroughput: properties["ProvisionedThroughput"] ?? DEFAULT_THROUGHPUT }),
+      ...(onDemand ? {} : { ProvisionedThroughput: properties["ProvisionedThroughput"] ?? DEFAULT_THROUGHPUT }),
       ...(indexes.length > 0 ? { GlobalSecondaryIndexes: indexes } : {}),
       ...(properties["LocalSecondaryIndexes"] === undefined
         ? {}

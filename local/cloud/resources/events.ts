@@ -7,15 +7,7 @@ import { arnOf, physicalName } from "../physical-names.ts";
 import type { ResourceHandler } from "./resource-handler.ts";
 import { unsupported } from "./resource-handler.ts";
 
-const TARGET_PROPERTIES = [
-  "Id",
-  "Arn",
-  "Input",
-  "InputPath",
-  "DeadLetterConfig",
-  "RetryPolicy",
-  "RoleArn",
-];
+const TARGET_PROPERTIES = ["Id", "Arn", "Input", "InputPath", "DeadLetterConfig", "RetryPolicy", "RoleArn"];
 
 /**
  * AWS::Events::Rule on the default bus. A schedule fires; a pattern sees the status changes of executions, the only events here. Retry
@@ -38,15 +30,9 @@ export const eventsRule: ResourceHandler = {
     return { ref: name, attributes: { Arn: arnOf(context, "events", `rule/${name}`) } };
   },
   check: ({ properties }) => [
-    ...(properties["EventPattern"] === undefined
-      ? []
-      : patternProblems(properties["EventPattern"])),
-    ...(properties["ScheduleExpression"] === undefined
-      ? []
-      : scheduleProblems(properties["ScheduleExpression"])),
-    ...((properties["EventBusName"] ?? "default") === "default"
-      ? []
-      : [unsupported("EventBusName")]),
+    ...(properties["EventPattern"] === undefined ? [] : patternProblems(properties["EventPattern"])),
+    ...(properties["ScheduleExpression"] === undefined ? [] : scheduleProblems(properties["ScheduleExpression"])),
+    ...((properties["EventBusName"] ?? "default") === "default" ? [] : [unsupported("EventBusName")]),
     ...arrayOrEmpty(properties["Targets"]).flatMap((target) =>
       targetProblems(objectOrEmpty(target), "Targets", TARGET_PROPERTIES),
     ),
@@ -90,15 +76,9 @@ export const schedulerSchedule: ResourceHandler = {
   check: ({ properties }) => [
     ...scheduleProblems(properties["ScheduleExpression"]),
     ...targetProblems(objectOrEmpty(properties["Target"]), "Target", SCHEDULE_TARGET_PROPERTIES),
-    ...(["UTC", "Etc/UTC", undefined].includes(
-      properties["ScheduleExpressionTimezone"] as string | undefined,
-    )
+    ...(["UTC", "Etc/UTC", undefined].includes(properties["ScheduleExpressionTimezone"] as string | undefined)
       ? []
-      : [
-          unsupported(
-            `ScheduleExpressionTimezone ${textOf(properties["ScheduleExpressionTimezone"])}`,
-          ),
-        ]),
+      : [unsupported(`ScheduleExpressionTimezone ${textOf(properties["ScheduleExpressionTimezone"])}`)]),
   ],
   deploy: ({ properties }, { attributes }, { rules }) => {
     if (properties["State"] === "DISABLED") return;
@@ -129,17 +109,12 @@ function scheduleProblems(expression: JsonValue | undefined): string[] {
     parseScheduleExpression(textOf(expression));
     return [];
   } catch (error) {
-    if (error instanceof ScheduleExpressionError)
-      return [`property ScheduleExpression: ${error.message}`];
+    if (error instanceof ScheduleExpressionError) return [`property ScheduleExpression: ${error.message}`];
     throw error;
   }
 }
 
-function targetProblems(
-  target: JsonObject,
-  property: string,
-  supported: readonly string[],
-): string[] {
+function targetProblems(target: JsonObject, property: string, supported: readonly string[]): string[] {
   const arn = textOf(target["Arn"]);
   return [
     ...Object.keys(target)

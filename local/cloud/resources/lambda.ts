@@ -1,14 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import {
-  arrayOrEmpty,
-  booleanOf,
-  isJsonObject,
-  numberOf,
-  objectOrEmpty,
-  scalarText,
-  textOf,
-} from "../json.ts";
+import { arrayOrEmpty, booleanOf, isJsonObject, numberOf, objectOrEmpty, scalarText, textOf } from "../json.ts";
 import type { JsonObject } from "../json.ts";
 import { functionNameOf } from "../functions/function-emulator.ts";
 import { arnOf, physicalName, stableUuid } from "../physical-names.ts";
@@ -51,12 +43,9 @@ export const lambdaFunction: ResourceHandler = {
     const problems: string[] = [];
     if (!/^nodejs\d+\.x$/.test(textOf(properties["Runtime"])))
       problems.push(unsupported(`Runtime ${textOf(properties["Runtime"])}`));
-    if ((properties["PackageType"] ?? "Zip") !== "Zip")
-      problems.push(unsupported("PackageType Image"));
+    if ((properties["PackageType"] ?? "Zip") !== "Zip") problems.push(unsupported("PackageType Image"));
     if (code["ZipFile"] === undefined && !assets.has(textOf(code["S3Key"]))) {
-      problems.push(
-        `property Code.S3Key ${textOf(code["S3Key"])} names no asset directory of the synthesised app`,
-      );
+      problems.push(`property Code.S3Key ${textOf(code["S3Key"])} names no asset directory of the synthesised app`);
     }
     return problems;
   },
@@ -83,9 +72,7 @@ export const lambdaFunction: ResourceHandler = {
 
 function variables(properties: JsonObject): Record<string, string> {
   const declared = objectOrEmpty(objectOrEmpty(properties["Environment"])["Variables"]);
-  return Object.fromEntries(
-    Object.entries(declared).map(([name, value]) => [name, scalarText(value) ?? ""]),
-  );
+  return Object.fromEntries(Object.entries(declared).map(([name, value]) => [name, scalarText(value) ?? ""]));
 }
 
 function codeDirectory(
@@ -149,33 +136,21 @@ export const lambdaEventSourceMapping: ResourceHandler = {
       functionName: functionNameOf(textOf(properties["FunctionName"])),
       batchSize: numberOf(properties["BatchSize"]) ?? 10,
       maximumBatchingWindowSeconds: numberOf(properties["MaximumBatchingWindowInSeconds"]) ?? 0,
-      reportBatchItemFailures: arrayOrEmpty(properties["FunctionResponseTypes"]).includes(
-        "ReportBatchItemFailures",
-      ),
-      maximumConcurrency: numberOf(
-        objectOrEmpty(properties["ScalingConfig"])["MaximumConcurrency"],
-      ),
+      reportBatchItemFailures: arrayOrEmpty(properties["FunctionResponseTypes"]).includes("ReportBatchItemFailures"),
+      maximumConcurrency: numberOf(objectOrEmpty(properties["ScalingConfig"])["MaximumConcurrency"]),
     });
   },
 };
 
 /** AWS::Lambda::EventInvokeConfig: retries of asynchronous events and the queue for those that failed. */
 export const lambdaEventInvokeConfig: ResourceHandler = {
-  properties: [
-    "FunctionName",
-    "Qualifier",
-    "MaximumRetryAttempts",
-    "MaximumEventAgeInSeconds",
-    "DestinationConfig",
-  ],
+  properties: ["FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"],
   identify: ({ logicalId }, context) => ({
     ref: physicalName(context, logicalId, 128),
     attributes: {},
   }),
   check: ({ properties }) => {
-    const { OnSuccess: onSuccess, OnFailure: onFailure } = objectOrEmpty(
-      properties["DestinationConfig"],
-    );
+    const { OnSuccess: onSuccess, OnFailure: onFailure } = objectOrEmpty(properties["DestinationConfig"]);
     const destination = objectOrEmpty(onFailure)["Destination"];
     return [
       ...(isJsonObject(onSuccess) ? [unsupported("DestinationConfig.OnSuccess")] : []),
@@ -185,9 +160,7 @@ export const lambdaEventInvokeConfig: ResourceHandler = {
     ];
   },
   deploy: ({ properties }, _identity, { asynchronous }) => {
-    const destination = objectOrEmpty(objectOrEmpty(properties["DestinationConfig"])["OnFailure"])[
-      "Destination"
-    ];
+    const destination = objectOrEmpty(objectOrEmpty(properties["DestinationConfig"])["OnFailure"])["Destination"];
     asynchronous.setPolicy(functionNameOf(textOf(properties["FunctionName"])), {
       maximumRetryAttempts: numberOf(properties["MaximumRetryAttempts"]) ?? 2,
       failureQueueArn: typeof destination === "string" ? destination : undefined,
@@ -197,32 +170,16 @@ export const lambdaEventInvokeConfig: ResourceHandler = {
 
 /** AWS::Lambda::Version: one version that is the function itself. */
 export const lambdaVersion: ResourceHandler = {
-  properties: [
-    "FunctionName",
-    "Description",
-    "CodeSha256",
-    "ProvisionedConcurrencyConfig",
-    "RuntimePolicy",
-  ],
+  properties: ["FunctionName", "Description", "CodeSha256", "ProvisionedConcurrencyConfig", "RuntimePolicy"],
   identify: ({ properties }, context) => {
-    const arn = arnOf(
-      context,
-      "lambda",
-      `function:${functionNameOf(textOf(properties["FunctionName"]))}:1`,
-    );
+    const arn = arnOf(context, "lambda", `function:${functionNameOf(textOf(properties["FunctionName"]))}:1`);
     return { ref: arn, attributes: { Version: "1", FunctionArn: arn } };
   },
 };
 
 /** AWS::Lambda::Alias: another name of the function itself. */
 export const lambdaAlias: ResourceHandler = {
-  properties: [
-    "FunctionName",
-    "FunctionVersion",
-    "Name",
-    "Description",
-    "ProvisionedConcurrencyConfig",
-  ],
+  properties: ["FunctionName", "FunctionVersion", "Name", "Description", "ProvisionedConcurrencyConfig"],
   identify: ({ properties }, context) => {
     const arn = arnOf(
       context,

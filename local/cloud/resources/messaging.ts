@@ -44,14 +44,7 @@ export const sqsQueue: ResourceHandler = {
 
 /** AWS::SNS::Topic. */
 export const snsTopic: ResourceHandler = {
-  properties: [
-    "TopicName",
-    "DisplayName",
-    "KmsMasterKeyId",
-    "SignatureVersion",
-    "TracingConfig",
-    "Tags",
-  ],
+  properties: ["TopicName", "DisplayName", "KmsMasterKeyId", "SignatureVersion", "TracingConfig", "Tags"],
   identify: ({ logicalId, properties }, context) => {
     const name = textOf(properties["TopicName"], physicalName(context, logicalId, 256));
     const arn = arnOf(context, "sns", name);
@@ -65,20 +58,13 @@ export const snsTopic: ResourceHandler = {
   },
 };
 
-const SUBSCRIPTION_ATTRIBUTES = [
-  "FilterPolicy",
-  "FilterPolicyScope",
-  "RawMessageDelivery",
-  "RedrivePolicy",
-];
+const SUBSCRIPTION_ATTRIBUTES = ["FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy"];
 
 /** AWS::SNS::Subscription of a queue. A redrive policy is stored; delivery to a queue of this cloud does not fail. */
 export const snsSubscription: ResourceHandler = {
   properties: ["TopicArn", "Endpoint", "Protocol", "Region", ...SUBSCRIPTION_ATTRIBUTES],
   check: ({ properties }) =>
-    properties["Protocol"] === "sqs"
-      ? []
-      : [unsupported(`Protocol ${textOf(properties["Protocol"])}`)],
+    properties["Protocol"] === "sqs" ? [] : [unsupported(`Protocol ${textOf(properties["Protocol"])}`)],
   identify: ({ logicalId, properties }) => {
     const arn = `${textOf(properties["TopicArn"])}:${logicalId}`;
     return { ref: arn, attributes: { Arn: arn } };
@@ -106,10 +92,7 @@ export const s3Bucket: ResourceHandler = {
     "Tags",
   ],
   identify: ({ logicalId, properties }, context) => {
-    const name = textOf(
-      properties["BucketName"],
-      physicalName(context, logicalId, 63).toLowerCase(),
-    );
+    const name = textOf(properties["BucketName"], physicalName(context, logicalId, 63).toLowerCase());
     const host = new URL(context.messagingEndpoint).host;
     return {
       ref: name,
@@ -131,10 +114,7 @@ function textAttributes(properties: JsonObject, names: readonly string[]): Recor
   for (const name of names) {
     const value: JsonValue | undefined = properties[name];
     if (value === undefined || value === null) continue;
-    attributes[name] =
-      isJsonObject(value) || Array.isArray(value)
-        ? JSON.stringify(value)
-        : (scalarText(value) ?? "");
+    attributes[name] = isJsonObject(value) || Array.isArray(value) ? JSON.stringify(value) : (scalarText(value) ?? "");
   }
   return attributes;
 }

@@ -51,11 +51,7 @@ export interface ResourceHandler {
   /** Problems with values, one line each, without the logical id; run before anything is started. */
   check?(resource: ResolvedResource, context: CheckContext): readonly string[];
   /** Creates the resource, or finds it as wanted. */
-  deploy?(
-    resource: ResolvedResource,
-    identity: ResourceIdentity,
-    parts: CloudParts,
-  ): Promise<void> | void;
+  deploy?(resource: ResolvedResource, identity: ResourceIdentity, parts: CloudParts): Promise<void> | void;
 }
 
 /** Says that a value inside a property has no counterpart here. */

@@ -29,9 +29,7 @@ export const stepFunctionsStateMachine: ResourceHandler = {
     const prepared = prepareDefinition(definitionText(properties));
     return [
       ...(type === "STANDARD" ? [] : [unsupported(`StateMachineType ${textOf(type)}`)]),
-      ...("problems" in prepared
-        ? prepared.problems.map((problem) => `property DefinitionString: ${problem}`)
-        : []),
+      ...("problems" in prepared ? prepared.problems.map((problem) => `property DefinitionString: ${problem}`) : []),
     ];
   },
   deploy: async ({ properties }, { ref, attributes }, { stateMachines }) => {
@@ -48,11 +46,7 @@ export const stepFunctionsStateMachine: ResourceHandler = {
 };
 
 function definitionText(properties: JsonObject): string {
-  const {
-    DefinitionString: text,
-    Definition: object,
-    DefinitionSubstitutions: substitutions,
-  } = properties;
+  const { DefinitionString: text, Definition: object, DefinitionSubstitutions: substitutions } = properties;
   const source = typeof text === "string" ? text : JSON.stringify(object ?? null);
   if (!isJsonObject(substitutions)) return source;
   return source.replaceAll(/\$\{(\w+)\}/g, (whole, name: string) => {

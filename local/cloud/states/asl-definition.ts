@@ -62,9 +62,7 @@ const TYPE_TESTS = ["IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean",
  *
  * @returns the problems, one line each, when there are any
  */
-export function prepareDefinition(
-  source: string,
-): PreparedDefinition | { readonly problems: readonly string[] } {
+export function prepareDefinition(source: string): PreparedDefinition | { readonly problems: readonly string[] } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(source);
@@ -108,8 +106,7 @@ function prepareMachine(machine: unknown, preparation: Preparation): JsonObject 
   for (const [name, state] of Object.entries(states)) {
     prepared[name] = prepareState(name, objectOrEmpty(state), preparation);
     for (const target of targetsOf(objectOrEmpty(state))) {
-      if (!(target in states))
-        preparation.problems.push(`state ${name} leads to ${target}, which is not defined`);
+      if (!(target in states)) preparation.problems.push(`state ${name} leads to ${target}, which is not defined`);
     }
   }
   const timeout = machine["TimeoutSeconds"];
@@ -129,8 +126,7 @@ function prepareState(name: string, state: JsonObject, preparation: Preparation)
     return state;
   }
   for (const field of Object.keys(state)) {
-    if (!supported.includes(field))
-      problems.push(`state ${name}: ${field} is not supported by the embedded cloud`);
+    if (!supported.includes(field)) problems.push(`state ${name}: ${field} is not supported by the embedded cloud`);
   }
   const prepared: JsonObject = { ...state };
   if (prepared["ResultPath"] === "$") delete prepared["ResultPath"];
@@ -151,15 +147,11 @@ function prepareState(name: string, state: JsonObject, preparation: Preparation)
       break;
     case "Wait":
       if (typeof state["Seconds"] === "number" && state["Seconds"] > MAXIMUM_SECONDS) {
-        problems.push(
-          `state ${name}: Seconds above ${MAXIMUM_SECONDS} is not supported by the embedded cloud`,
-        );
+        problems.push(`state ${name}: Seconds above ${MAXIMUM_SECONDS} is not supported by the embedded cloud`);
       }
       break;
     case "Parallel":
-      prepared["Branches"] = arrayOrEmpty(state["Branches"]).map((branch) =>
-        prepareMachine(branch, preparation),
-      );
+      prepared["Branches"] = arrayOrEmpty(state["Branches"]).map((branch) => prepareMachine(branch, preparation));
       break;
     case "Map": {
       const field = state["ItemProcessor"] === undefined ? "Iterator" : "ItemProcessor";
@@ -170,11 +162,7 @@ function prepareState(name: string, state: JsonObject, preparation: Preparation)
   return prepared;
 }
 
-function prepareTask(
-  name: string,
-  state: JsonObject,
-  { problems, taskFunctions, handlers }: Preparation,
-): void {
+function prepareTask(name: string, state: JsonObject, { problems, taskFunctions, handlers }: Preparation): void {
   const resource = textOf(state["Resource"]);
   if (!/^arn:aws[\w-]*:lambda:[^:]+:\d{12}:function:/.test(resource)) {
     problems.push(
@@ -186,18 +174,13 @@ function prepareTask(
   taskFunctions.set(name, functionNameOf(resource));
   handlers.set(name, { retried: errorNames(state["Retry"]), caught: errorNames(state["Catch"]) });
   if (state["TimeoutSecondsPath"] === undefined) {
-    state["TimeoutSeconds"] = Math.min(
-      Number(state["TimeoutSeconds"] ?? MAXIMUM_SECONDS),
-      MAXIMUM_SECONDS,
-    );
+    state["TimeoutSeconds"] = Math.min(Number(state["TimeoutSeconds"] ?? MAXIMUM_SECONDS), MAXIMUM_SECONDS);
   }
 }
 
 function errorNames(handlers: JsonValue | undefined): Set<string> {
   return new Set(
-    arrayOrEmpty(handlers).flatMap((handler) =>
-      arrayOrEmpty(objectOrEmpty(handler)["ErrorEquals"]).map(String),
-    ),
+    arrayOrEmpty(handlers).flatMap((handler) => arrayOrEmpty(objectOrEmpty(handler)["ErrorEquals"]).map(String)),
   );
 }
 
@@ -225,7 +208,5 @@ function targetsOf(state: JsonObject): string[] {
   const nested = [...arrayOrEmpty(state["Choices"]), ...arrayOrEmpty(state["Catch"])].map(
     (entry) => objectOrEmpty(entry)["Next"],
   );
-  return [state["Next"], state["Default"], ...nested].filter(
-    (target) => typeof target === "string",
-  );
+  return [state["Next"], state["Default"], ...nested].filter((target) => typeof target === "string");
 }

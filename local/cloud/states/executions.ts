@@ -51,8 +51,7 @@ export function createJsonTexts(): (value: JsonValue | undefined) => string {
   let lastValue: JsonValue | undefined;
   let lastText = "null";
   return (value) => {
-    if (value === undefined || value === null || typeof value !== "object")
-      return JSON.stringify(value) ?? "null";
+    if (value === undefined || value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
     if (value !== lastValue) {
       lastText = JSON.stringify(value);
       lastValue = value;

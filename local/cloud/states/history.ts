@@ -27,10 +27,7 @@ export function stateEventType(stateType: string, moment: "Entered" | "Exited"):
 }
 
 /** Type and details of the event that ends an execution. */
-export function endEvent(
-  status: ExecutionStatus,
-  { output, error, cause }: Execution,
-): [string, JsonObject] {
+export function endEvent(status: ExecutionStatus, { output, error, cause }: Execution): [string, JsonObject] {
   const reason: JsonObject = {
     ...(error === undefined ? {} : { error }),
     ...(cause === undefined ? {} : { cause }),

@@ -3,19 +3,8 @@ import type { FunctionDefinition, InvocationOutcome } from "../functions/functio
 import type { FunctionEmulator } from "../functions/function-emulator.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import { createJsonTexts } from "./executions.ts";
-import type {
-  DeployedStateMachine,
-  Execution,
-  ExecutionStatus,
-  TransitionListener,
-} from "./executions.ts";
-import {
-  endEvent,
-  exceedsDataLimit,
-  MAXIMUM_DATA_BYTES,
-  MAXIMUM_HISTORY_EVENTS,
-  stateEventType,
-} from "./history.ts";
+import type { DeployedStateMachine, Execution, ExecutionStatus, TransitionListener } from "./executions.ts";
+import { endEvent, exceedsDataLimit, MAXIMUM_DATA_BYTES, MAXIMUM_HISTORY_EVENTS, stateEventType } from "./history.ts";
 import type { HistoryEvent } from "./history.ts";
 import { DATA_LIMIT_ERROR, NOT_HANDLED, StateError, stepFunctionsError } from "./state-error.ts";
 
@@ -84,8 +73,7 @@ class ExecutionRun {
       },
     });
     this.#abortEngine = abort;
-    execution.abort = () =>
-      this.#end("ABORTED", { error: execution.error, cause: execution.cause });
+    execution.abort = () => this.#end("ABORTED", { error: execution.error, cause: execution.cause });
     const consumed = this.#consume(eventLogs as AsyncIterable<EngineEvent>);
     result.then(
       (output) => void consumed.then(() => this.#succeed(output as JsonValue)),
@@ -132,11 +120,7 @@ class ExecutionRun {
         this.#options.counters.stateTransitions += 1;
         return;
       case "StateFailed":
-        if (
-          state.type === "Task" &&
-          error === "States.Timeout" &&
-          this.#liveAttempts.delete(state.name)
-        ) {
+        if (state.type === "Task" && error === "States.Timeout" && this.#liveAttempts.delete(state.name)) {
           this.#record("LambdaFunctionTimedOut", {
             lambdaFunctionTimedOutEventDetails: { error: "States.Timeout" },
           });
@@ -155,8 +139,7 @@ class ExecutionRun {
   async #runTask(stateName: string, functionName: string, input: JsonValue): Promise<JsonValue> {
     // One turn of the event loop lets the engine's events up to here be recorded, so that they stand before this task's own.
     await nextTurn();
-    if (!this.#running)
-      throw new StateError("States.Runtime", "The execution has ended.", NOT_HANDLED);
+    if (!this.#running) throw new StateError("States.Runtime", "The execution has ended.", NOT_HANDLED);
     const payload = JSON.stringify(input);
     if (exceedsDataLimit(payload)) throw this.#dataLimitError(stateName, "input");
     const definition = this.#options.functions.find(functionName);
@@ -170,11 +153,7 @@ class ExecutionRun {
       },
     });
     if (!definition)
-      return this.#taskFailed(
-        stateName,
-        "Lambda.ResourceNotFoundException",
-        `Function not found: ${functionName}`,
-      );
+      return this.#taskFailed(stateName, "Lambda.ResourceNotFoundException", `Function not found: ${functionName}`);
     this.#record("LambdaFunctionStarted", {});
     const outcome = await this.#options.functions.invoke(functionName, payload);
     if (!this.#running || this.#liveAttempts.get(stateName) !== attempt) {
@@ -183,11 +162,7 @@ class ExecutionRun {
     return this.#taskEnded(stateName, definition, outcome);
   }
 
-  #taskEnded(
-    stateName: string,
-    definition: FunctionDefinition,
-    outcome: InvocationOutcome,
-  ): JsonValue {
+  #taskEnded(stateName: string, definition: FunctionDefinition, outcome: InvocationOutcome): JsonValue {
     switch (outcome.kind) {
       case "throttled":
         return this.#taskFailed(
@@ -255,11 +230,7 @@ class ExecutionRun {
 
   #end(
     status: ExecutionStatus,
-    {
-      output,
-      error,
-      cause,
-    }: { output?: string; error?: string | undefined; cause?: string | undefined },
+    { output, error, cause }: { output?: string; error?: string | undefined; cause?: string | undefined },
   ): void {
     const { execution, onEnd } = this.#options;
     if (!this.#running) return;
@@ -270,8 +241,7 @@ class ExecutionRun {
     execution.status = status;
     execution.stopDate = Date.now();
     execution.abort = () => undefined;
-    if (status === "ABORTED" || (status === "FAILED" && error === DATA_LIMIT_ERROR))
-      this.#abortEngine();
+    if (status === "ABORTED" || (status === "FAILED" && error === DATA_LIMIT_ERROR)) this.#abortEngine();
     this.#liveAttempts.clear();
     onEnd();
   }

@@ -69,11 +69,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       throw new StatesApiError("InvalidArn", `Invalid Arn: '${arn}'`);
     }
     const machine = machines.get(arn);
-    if (!machine)
-      throw new StatesApiError(
-        "StateMachineDoesNotExist",
-        `State Machine Does Not Exist: '${arn}'`,
-      );
+    if (!machine) throw new StatesApiError("StateMachineDoesNotExist", `State Machine Does Not Exist: '${arn}'`);
     return machine;
   };
   const findExecution = (arn: string): Execution => {
@@ -81,8 +77,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       throw new StatesApiError("InvalidArn", `Invalid Arn: '${arn}'`);
     }
     const execution = executions.get(arn);
-    if (!execution)
-      throw new StatesApiError("ExecutionDoesNotExist", `Execution Does Not Exist: '${arn}'`);
+    if (!execution) throw new StatesApiError("ExecutionDoesNotExist", `Execution Does Not Exist: '${arn}'`);
     return execution;
   };
   const ended = (machine: DeployedStateMachine, execution: Execution): void => {
@@ -122,10 +117,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       const existing = executions.get(executionArn);
       if (existing?.status === "RUNNING" && sameInput(existing.input, input)) return existing;
       if (existing ?? machine.endedNames.has(name)) {
-        throw new StatesApiError(
-          "ExecutionAlreadyExists",
-          `Execution Already Exists: '${executionArn}'`,
-        );
+        throw new StatesApiError("ExecutionAlreadyExists", `Execution Already Exists: '${executionArn}'`);
       }
       const execution: Execution = {
         executionArn,
@@ -165,9 +157,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
     executions: (filter = {}) =>
       [...executions.values()]
         .filter(
-          (execution) =>
-            filter.stateMachineArn === undefined ||
-            execution.stateMachineArn === filter.stateMachineArn,
+          (execution) => filter.stateMachineArn === undefined || execution.stateMachineArn === filter.stateMachineArn,
         )
         .filter((execution) => filter.status === undefined || execution.status === filter.status)
         .toReversed(),
@@ -177,8 +167,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       return () => void listeners.delete(listener);
     },
     abortAll: () => {
-      for (const execution of executions.values())
-        if (execution.status === "RUNNING") execution.abort();
+      for (const execution of executions.values()) if (execution.status === "RUNNING") execution.abort();
     },
   };
 }

@@ -19,21 +19,14 @@ export function createStatesApi(stateMachines: StateMachines): Api {
     if (typeof target !== "string" || !target.startsWith(TARGET_PREFIX)) return undefined;
     const name = target.slice(TARGET_PREFIX.length);
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (!action)
-      return failure(
-        400,
-        "UnknownOperationException",
-        `${name} is not supported by the embedded cloud`,
-      );
+    if (!action) return failure(400, "UnknownOperationException", `${name} is not supported by the embedded cloud`);
     try {
       const request: unknown = JSON.parse(body || "{}");
-      if (!isJsonObject(request))
-        return failure(400, "SerializationException", "the request is no JSON object");
+      if (!isJsonObject(request)) return failure(400, "SerializationException", "the request is no JSON object");
       return { status: 200, body: JSON.stringify(action(request)) };
     } catch (error) {
       if (error instanceof StatesApiError) return failure(400, error.name, error.message);
-      if (error instanceof SyntaxError)
-        return failure(400, "SerializationException", error.message);
+      if (error instanceof SyntaxError) return failure(400, "SerializationException", error.message);
       throw error;
     }
   };
@@ -61,8 +54,7 @@ function actionsOf(stateMachines: StateMachines): Record<string, Action> {
       });
       return { stopDate: (stopDate ?? Date.now()) / 1000 };
     },
-    DescribeExecution: (request) =>
-      describeExecution(stateMachines.execution(text(request, "executionArn"))),
+    DescribeExecution: (request) => describeExecution(stateMachines.execution(text(request, "executionArn"))),
     ListExecutions: (request) => listExecutions(stateMachines, request),
     GetExecutionHistory: (request) => {
       const { history } = stateMachines.execution(text(request, "executionArn"));
@@ -71,8 +63,7 @@ function actionsOf(stateMachines: StateMachines): Record<string, Action> {
       const included = request["includeExecutionData"] !== false;
       return { events: included ? [...items] : items.map(withoutData), ...nextToken };
     },
-    DescribeStateMachine: (request) =>
-      describeStateMachine(stateMachines, text(request, "stateMachineArn")),
+    DescribeStateMachine: (request) => describeStateMachine(stateMachines, text(request, "stateMachineArn")),
     ListStateMachines: (request) => {
       const { items, nextToken } = pageOf(stateMachines.list(), request);
       return {
@@ -103,18 +94,7 @@ function describeStateMachine(stateMachines: StateMachines, stateMachineArn: str
 }
 
 function describeExecution(execution: ExecutionView): JsonObject {
-  const {
-    executionArn,
-    stateMachineArn,
-    name,
-    status,
-    startDate,
-    stopDate,
-    input,
-    output,
-    error,
-    cause,
-  } = execution;
+  const { executionArn, stateMachineArn, name, status, startDate, stopDate, input, output, error, cause } = execution;
   return {
     executionArn,
     stateMachineArn,
@@ -137,10 +117,7 @@ function listExecutions(stateMachines: StateMachines, request: JsonObject): Json
   stateMachines.describe(stateMachineArn);
   const status = optionalText(request, "statusFilter");
   if (status !== undefined && !STATUSES.includes(status)) {
-    throw new StatesApiError(
-      "ValidationException",
-      `statusFilter must be one of ${STATUSES.join(", ")}`,
-    );
+    throw new StatesApiError("ValidationException", `statusFilter must be one of ${STATUSES.join(", ")}`);
   }
   const filter = {
     stateMachineArn,
@@ -165,13 +142,7 @@ function withoutData(event: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(event).map(([key, details]) => {
       if (!isJsonObject(details)) return [key, details];
-      const {
-        input: _input,
-        output: _output,
-        inputDetails: _in,
-        outputDetails: _out,
-        ...rest
-      } = details;
+      const { input: _input, output: _output, inputDetails: _in, outputDetails: _out, ...rest } = details;
       return [key, rest];
     }),
   );
@@ -189,11 +160,7 @@ const MAXIMUM_PAGE = 1000;
  * One page of a list. The token is a position, or, where `anchor` names the key of an item, the last item given: a list whose head
  * grows between two calls shows nothing twice.
  */
-function pageOf<Item extends object>(
-  all: readonly Item[],
-  request: JsonObject,
-  anchor?: keyof Item,
-): Page<Item> {
+function pageOf<Item extends object>(all: readonly Item[], request: JsonObject, anchor?: keyof Item): Page<Item> {
   const wanted = numberOf(request["maxResults"]) ?? 0;
   const size = wanted > 0 ? Math.min(wanted, MAXIMUM_PAGE) : DEFAULT_PAGE;
   const token = optionalText(request, "nextToken");
