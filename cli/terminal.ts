@@ -22,12 +22,14 @@ export type Output = {
 
 /** An {@link Output} that writes to a stream of the process. */
 export function outputOfStream(stream: NodeJS.WriteStream): Output {
+  // Undefined where the stream is no terminal, whatever its type says.
+  const isTty = Boolean(stream.isTTY);
   return {
     write: (text) => {
       stream.write(text);
     },
-    isTty: stream.isTTY === true,
-    hasColours: stream.isTTY === true && stream.hasColors(),
+    isTty,
+    hasColours: isTty && stream.hasColors(),
     get columns() {
       return stream.columns ?? 80;
     },

@@ -49,6 +49,8 @@ export type CliRun = {
 export type CliRunOptions = {
   isTty?: boolean;
   environment?: Record<string, string>;
+  /** Ctrl-C comes before everything. */
+  interrupted?: boolean;
   /** Called at each sleep, before it ends; may change the fakes, or abort. */
   onSleep?: (turn: number, abort: () => void) => void;
 };
@@ -67,6 +69,9 @@ export async function runCli(
   let turn = 0;
   let now = NOW.getTime();
   const controller = new AbortController();
+  if (options.interrupted === true) {
+    controller.abort();
+  }
   const part = (name: keyof Connection) => async () => {
     if (parts[name] === undefined) {
       throw new Error(`${name} was asked for`);
