@@ -40,8 +40,9 @@ function attributesOf(notification: Notification): Record<string, MessageAttribu
     [MESSAGE_ATTRIBUTES.projectId]: notification._context_project_id ?? "",
   };
   return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) =>
-      value === "" ? [] : [[name, { DataType: "String", StringValue: attributeText(value) }]],
-    ),
+    Object.entries(values)
+      .map(([name, value]) => [name, attributeText(value)] as const)
+      .filter(([, text]) => text !== "")
+      .map(([name, text]) => [name, { DataType: "String", StringValue: text }]),
   );
 }
