@@ -1,0 +1,58 @@
+import { mkdirSync, rmSync } from "node:fs";
+import path from "node:path";
+import { STACK_NAME, synthesize } from "../infra/synthesize.ts";
+import { type EmbeddedCloud, type EmbeddedCloudOptions, startEmbeddedCloud } from "./cloud/embedded-cloud.ts";
+
+/** How Cinderless runs on this machine. */
+export type LocalOptions = Pick<
+  EmbeddedCloudOptions,
+  "ports" | "environmentsPerFunction" | "logSink" | "problemSink" | "maxHistory"
+> & {
+  /** Everything lives below it: the cloud's own data, the volumes of the backends, the synthesised template. */
+  directory: string;
+  /** Whether records, queues and images are kept below the directory, or in memory. Volumes are files in either case. */
+  persistent?: boolean;
+  /** CDK context that differs from {@link localContext}. */
+  context?: Record<string, unknown>;
+};
+
+/** Cinderless, deployed on this machine. */
+export type LocalCinderless = { cloud: EmbeddedCloud; backendsDirectory: string };
+
+/** Where the volumes of the local backends are. */
+export function backendsDirectoryOf(directory: string): string {
+  return path.join(directory, "backends");
+}
+
+/** Two file backends below the directory: the stack's own defaults, where a machine has no `/mnt/volumes`. */
+export function localContext(directory: string): { backends: Record<string, unknown>[] } {
+  const backends = ["first", "second"].map((name) => ({
+    host: `cinderless@${name}`,
+    driver: "file",
+    options: { directory: path.join(backendsDirectoryOf(directory), name) },
+    capabilities: { volume_backend_name: name },
+  }));
+  return { backends };
+}
+
+/**
+ * Synthesises the CDK app and deploys its template to the embedded cloud. Nothing in the template is made for this but the
+ * directories of the backends, which are context.
+ *
+ * @throws EmbeddedCloudError with one line for people: a port or the directory in use, or not writable.
+ */
+export async function startCinderless(options: LocalOptions): Promise<LocalCinderless> {
+  const { directory, persistent = false, context = {}, ...cloudOptions } = options;
+  const assembly = path.join(directory, "cdk.out");
+  mkdirSync(directory, { recursive: true });
+  rmSync(assembly, { recursive: true, force: true });
+  const { template } = (await synthesize(assembly, { ...localContext(directory), ...context })).getStackByName(STACK_NAME);
+  const cloud = await startEmbeddedCloud({
+    ...cloudOptions,
+    template,
+    assetDirectory: assembly,
+    stackName: STACK_NAME,
+    ...(persistent ? { dataDirectory: path.join(directory, "cloud") } : {}),
+  });
+  return { cloud, backendsDirectory: backendsDirectoryOf(directory) };
+}
