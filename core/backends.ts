@@ -29,7 +29,11 @@ export type Backend = v.InferOutput<typeof BackendSchema>;
  * @throws InvalidInput when an entry is wrong or a host stands twice.
  */
 export function parseBackends(value: unknown): Backend[] {
-  const backends = parseOrThrow(v.pipe(v.array(BackendSchema), v.minLength(1, "at least one backend")), value, "backends");
+  const backends = parseOrThrow(
+    v.pipe(v.array(BackendSchema), v.minLength(1, "at least one backend")),
+    value,
+    "backends",
+  );
   const seen = new Set<string>();
   for (const { host } of backends) {
     if (seen.has(host)) {

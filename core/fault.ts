@@ -18,8 +18,14 @@ export function readFailure(failure: Failure): { error: string; cause: string; t
   const { Error: error, Cause: text } = failure;
   try {
     const cause: unknown = JSON.parse(text);
-    if (typeof cause === "object" && cause !== null && "errorMessage" in cause && typeof cause.errorMessage === "string") {
-      const trace = "trace" in cause && Array.isArray(cause.trace) ? cause.trace.filter((line) => typeof line === "string") : [];
+    if (
+      typeof cause === "object" &&
+      cause !== null &&
+      "errorMessage" in cause &&
+      typeof cause.errorMessage === "string"
+    ) {
+      const trace =
+        "trace" in cause && Array.isArray(cause.trace) ? cause.trace.filter((line) => typeof line === "string") : [];
       return { error, cause: bounded(cause.errorMessage), trace };
     }
   } catch {

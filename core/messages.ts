@@ -87,7 +87,11 @@ export function volumeIdNamedBy(body: string): string | undefined {
  *
  * @throws InvalidInput with one line that names each issue and its path.
  */
-export function parseOrThrow<Schema extends v.GenericSchema>(schema: Schema, value: unknown, what: string): v.InferOutput<Schema> {
+export function parseOrThrow<Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+  what: string,
+): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
   if (result.success) {
     return result.output;

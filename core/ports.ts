@@ -43,7 +43,13 @@ export interface VolumeRepository {
   /** Puts a new record. @throws InvalidInput when the id is taken. */
   create(record: VolumeRecord): Promise<void>;
   /** Scheduling's write: the attempt takes the record and its host. Allowed while nobody, or this attempt, owns it. */
-  assignHost(owner: Owner, host: string, availabilityZone: string, attempt: Attempt, deadline: Date): Promise<VolumeRecord>;
+  assignHost(
+    owner: Owner,
+    host: string,
+    availabilityZone: string,
+    attempt: Attempt,
+    deadline: Date,
+  ): Promise<VolumeRecord>;
   /** The backend is about to be asked: from here on it may hold the volume. */
   beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord>;
   /** The backend holds the volume: keeps what the driver returned, with the status and phase that follow. */
@@ -71,7 +77,13 @@ export interface VolumeRepository {
 }
 
 /** How an attempt ended. */
-export type AttemptClose = { outcome: AttemptOutcome; error: string; cause: string; at: Date; suspectedOrphan: boolean };
+export type AttemptClose = {
+  outcome: AttemptOutcome;
+  error: string;
+  cause: string;
+  at: Date;
+  suspectedOrphan: boolean;
+};
 
 /** Snapshots. */
 export interface SnapshotRepository {
@@ -93,7 +105,10 @@ export interface VolumeTypeRepository {
 }
 
 /** What a backend reports of itself, once for each of its pools. */
-export type BackendReport = Omit<BackendRecord, "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "disabled">;
+export type BackendReport = Omit<
+  BackendRecord,
+  "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "disabled"
+>;
 
 /** The bounds within which a claim still fits the backend; null is no bound. See `claimLimits` of the scheduler's rules. */
 export type ClaimLimits = { maxProvisionedCapacityGb: number | null; minFreeCapacityGb: number | null };
@@ -177,7 +192,12 @@ export interface Driver {
   createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome>;
   createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome>;
   /** Makes the volume from where the image is, without a download; `cloned` false says that this cannot be done. */
-  cloneImage(volume: VolumeRecord, location: ImageLocation, image: ImageSource, work: Work): Promise<CreateOutcome & { cloned: boolean }>;
+  cloneImage(
+    volume: VolumeRecord,
+    location: ImageLocation,
+    image: ImageSource,
+    work: Work,
+  ): Promise<CreateOutcome & { cloned: boolean }>;
   /** Fills a created volume with the image. @throws ImageCopyFailure, ImageUnacceptable, ImageTooBig */
   copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }>;
   /** Removes the volume and everything half-made of it; succeeds when there is nothing. */

@@ -17,7 +17,11 @@ export type VolumeStatus =
   | "error_deleting";
 
 /** Statuses of a volume that the flow may still write: it is being created. */
-export const STATUSES_IN_FLOW = ["creating", "downloading", "migration_target_creating"] as const satisfies readonly VolumeStatus[];
+export const STATUSES_IN_FLOW = [
+  "creating",
+  "downloading",
+  "migration_target_creating",
+] as const satisfies readonly VolumeStatus[];
 
 /** Statuses with which a finished create leaves the flow. */
 export const STATUSES_CREATED = ["available", "migration_target"] as const satisfies readonly VolumeStatus[];

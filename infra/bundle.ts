@@ -16,15 +16,18 @@ const REQUIRE_BANNER = 'import { createRequire } from "node:module"; const requi
  */
 const DROP_UNUSED_SCHEMAS: Plugin = {
   name: "drop-unused-schemas",
-  setup({ onLoad }) {
-    onLoad({ filter: /@aws-sdk[\\/]client-[^\\/]+[\\/]dist-es[\\/]schemas[\\/]schemas_0\.js$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const contents = source.replaceAll(
-        /^(export )?var (\w+\$) = (\[.*\n(?: .*\n)*\]);$/gm,
-        "$1var $2 = /* @__PURE__ */ (() => $3)();",
-      );
-      return { contents, loader: "js" };
-    });
+  setup(bundler) {
+    bundler.onLoad(
+      { filter: /@aws-sdk[\\/]client-[^\\/]+[\\/]dist-es[\\/]schemas[\\/]schemas_0\.js$/ },
+      async ({ path }) => {
+        const source = await readFile(path, "utf8");
+        const contents = source.replaceAll(
+          /^(export )?var (\w+\$) = (\[.*\n(?: .*\n)*\]);$/gm,
+          "$1var $2 = /* @__PURE__ */ (() => $3)();",
+        );
+        return { contents, loader: "js" };
+      },
+    );
   },
 };
 

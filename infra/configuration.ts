@@ -33,9 +33,11 @@ export function readConfiguration(node: Node): Configuration {
   const backends = parseBackends(contextJson(node, "backends") ?? DEFAULT_BACKENDS);
   const bytes = Buffer.byteLength(JSON.stringify(backends));
   if (bytes > BACKENDS_BYTES_LIMIT) {
-    throw new InvalidInput(`backends: ${bytes} bytes of JSON do not fit a function's environment (${BACKENDS_BYTES_LIMIT})`);
+    throw new InvalidInput(
+      `backends: ${bytes} bytes of JSON do not fit a function's environment (${BACKENDS_BYTES_LIMIT})`,
+    );
   }
-  const scheduler = schedulerSettings((contextJson(node, "scheduler") ?? {}) as Partial<SchedulerSettings>);
+  const scheduler = schedulerSettings(contextJson(node, "scheduler") ?? {});
   return { backends, scheduler };
 }
 

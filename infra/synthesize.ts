@@ -15,7 +15,10 @@ const CONTEXT = { "aws:cdk:version-reporting": false, "aws:cdk:enable-path-metad
  * @param outputDirectory becomes the cloud assembly
  * @param context as `-c` would give it
  */
-export async function synthesize(outputDirectory: string, context: Record<string, unknown> = {}): Promise<CloudAssembly> {
+export async function synthesize(
+  outputDirectory: string,
+  context: Record<string, unknown> = {},
+): Promise<CloudAssembly> {
   const app = new App({ outdir: outputDirectory, context: { ...CONTEXT, ...context } });
   new CinderlessStack(app, STACK_NAME, { codeOf: await bundleFunctions(`${outputDirectory}/bundles`) });
   return app.synth();

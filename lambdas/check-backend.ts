@@ -4,5 +4,9 @@ import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state CheckBackend. */
 export const handler = taskHandler(["volume_spec", "creation"], (input, turn) =>
-  checkBackend({ volumes: volumes(), snapshots: snapshots(), drivers: drivers(), images: images(), clock }, input, turn),
+  checkBackend(
+    { volumes: volumes(), snapshots: snapshots(), drivers: drivers(), images: images(), clock },
+    input,
+    turn,
+  ),
 );

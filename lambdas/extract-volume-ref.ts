@@ -3,6 +3,4 @@ import { volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state ExtractVolumeRef. */
-export const handler = taskHandler([], (input) =>
-  extractVolumeRef({ volumes: volumes() }, input),
-);
+export const handler = taskHandler([], (input) => extractVolumeRef({ volumes: volumes() }, input));

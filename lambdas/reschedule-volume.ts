@@ -3,6 +3,8 @@ import { backends, clock, drivers, queue, volumes } from "./runtime/composition.
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state RescheduleVolume. */
-export const handler = taskHandler(["image_id", "snapshot_id", "source_volid", "request_spec", "filter_properties", "failure"], (input) =>
-  rescheduleVolume({ volumes: volumes(), backends: backends(), drivers: drivers(), queue: queue(), clock }, input),
+export const handler = taskHandler(
+  ["image_id", "snapshot_id", "source_volid", "request_spec", "filter_properties", "failure"],
+  (input) =>
+    rescheduleVolume({ volumes: volumes(), backends: backends(), drivers: drivers(), queue: queue(), clock }, input),
 );

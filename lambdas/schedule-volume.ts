@@ -55,7 +55,11 @@ async function receive(
   const read = readMessage(record.body);
   const keys = { volume_id: read.volumeId, message_id: record.messageId };
   try {
-    const result = await receiveMessage(deps, read, read.volumeId === undefined ? undefined : records.get(read.volumeId));
+    const result = await receiveMessage(
+      deps,
+      read,
+      read.volumeId === undefined ? undefined : records.get(read.volumeId),
+    );
     logger.info("message taken", { ...keys, outcome: result.outcome, detail: result.detail });
   } catch (error) {
     const { name, message } = describeError(error);

@@ -46,7 +46,9 @@ export async function startCinderless(options: LocalOptions): Promise<LocalCinde
   const assembly = path.join(directory, "cdk.out");
   mkdirSync(directory, { recursive: true });
   rmSync(assembly, { recursive: true, force: true });
-  const { template } = (await synthesize(assembly, { ...localContext(directory), ...context })).getStackByName(STACK_NAME);
+  const { template } = (await synthesize(assembly, { ...localContext(directory), ...context })).getStackByName(
+    STACK_NAME,
+  );
   const cloud = await startEmbeddedCloud({
     ...cloudOptions,
     template,

@@ -13,10 +13,7 @@ export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number];
 /** The hash that an image's bytes must have; `value` is lower-case hex. */
 export type ExpectedHash = { algorithm: HashAlgorithm; value: string };
 
-const HEX_DIGITS = { sha512: 128, sha256: 64, md5: 32 } as const satisfies Record<
-  HashAlgorithm,
-  number
->;
+const HEX_DIGITS = { sha512: 128, sha256: 64, md5: 32 } as const satisfies Record<HashAlgorithm, number>;
 
 /** Disk formats whose content is the disk as it is. */
 const RAW_FORMATS: readonly string[] = ["raw"];
@@ -72,10 +69,7 @@ export function requireSizeWithin(image: ImageMeta, volumeBytes: number): number
     throw new ImageUnacceptable(image.id, "it contains no data");
   }
   if (size > volumeBytes) {
-    throw new ImageUnacceptable(
-      image.id,
-      `its ${size} bytes do not fit a volume of ${volumeBytes} bytes`,
-    );
+    throw new ImageUnacceptable(image.id, `its ${size} bytes do not fit a volume of ${volumeBytes} bytes`);
   }
   return size;
 }
@@ -93,12 +87,7 @@ export function expectedHash(image: ImageMeta): ExpectedHash {
     ["md5", image.checksum],
   ];
   for (const [name, value] of candidates) {
-    if (
-      name !== undefined &&
-      value !== null &&
-      value.length === HEX_DIGITS[name] &&
-      /^[0-9a-f]+$/i.test(value)
-    ) {
+    if (name !== undefined && value !== null && value.length === HEX_DIGITS[name] && /^[0-9a-f]+$/i.test(value)) {
       return { algorithm: name, value: value.toLowerCase() };
     }
   }

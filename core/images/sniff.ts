@@ -27,9 +27,7 @@ const SIGNATURES: readonly {
 
 /** The format that the first bytes declare, or `raw` when they declare none. At least {@link SNIFF_BYTES}, or all there are. */
 export function sniffImageFormat(head: Uint8Array): ContainerImageFormat | "raw" {
-  const found = SIGNATURES.find(({ offset, magic }) =>
-    magic.every((byte, index) => head[offset + index] === byte),
-  );
+  const found = SIGNATURES.find(({ offset, magic }) => magic.every((byte, index) => head[offset + index] === byte));
   return found?.format ?? "raw";
 }
 

@@ -27,12 +27,7 @@ export const STORAGE_PROTOCOL_FAMILIES: readonly (readonly string[])[] = [
 ];
 
 /** Capabilities that a pool takes from its backend where its own are absent or empty. */
-const INHERITED_WHERE_EMPTY = [
-  "volume_backend_name",
-  "storage_protocol",
-  "vendor_name",
-  "driver_version",
-] as const;
+const INHERITED_WHERE_EMPTY = ["volume_backend_name", "storage_protocol", "vendor_name", "driver_version"] as const;
 
 /** Capabilities that a pool takes from its backend only where it does not name them at all. */
 const INHERITED_WHERE_ABSENT = ["filter_function", "goodness_function"] as const;
@@ -45,13 +40,7 @@ export function poolReports(report: BackendReport): PoolReport[] {
   const pools = report.capability["pools"];
   if (pools === undefined || pools === null) {
     const name = report.capability["volume_backend_name"];
-    return [
-      poolReport(
-        report,
-        typeof name === "string" && name !== "" ? name : DEFAULT_POOL_NAME,
-        report.capability,
-      ),
-    ];
+    return [poolReport(report, typeof name === "string" && name !== "" ? name : DEFAULT_POOL_NAME, report.capability)];
   }
   const listed: unknown[] = Array.isArray(pools) ? pools : [];
   return listed.filter(isMapping).flatMap((pool) => {
@@ -60,11 +49,7 @@ export function poolReports(report: BackendReport): PoolReport[] {
   });
 }
 
-function poolReport(
-  report: BackendReport,
-  poolName: string,
-  pool: Record<string, unknown>,
-): PoolReport {
+function poolReport(report: BackendReport, poolName: string, pool: Record<string, unknown>): PoolReport {
   return {
     host: `${report.host}#${poolName}`,
     cluster_name: report.cluster_name === null ? null : `${report.cluster_name}#${poolName}`,
@@ -97,9 +82,7 @@ function allSpellings(protocol: unknown): unknown {
   if (Array.isArray(protocol)) {
     return [...new Set(protocol.flatMap((one: unknown) => allSpellings(one)))];
   }
-  const family = STORAGE_PROTOCOL_FAMILIES.find((spellings) =>
-    spellings.some((spelling) => spelling === protocol),
-  );
+  const family = STORAGE_PROTOCOL_FAMILIES.find((spellings) => spellings.some((spelling) => spelling === protocol));
   return family === undefined ? protocol : [...family];
 }
 
@@ -121,8 +104,5 @@ export function applyBackendReport(
     reports.delete(pool.host);
     return own === undefined ? [] : [applyReport(pool, own, globalRatio)];
   });
-  return [
-    ...kept,
-    ...Array.from(reports.values(), (pool) => poolStateFromReport(pool, globalRatio)),
-  ];
+  return [...kept, ...Array.from(reports.values(), (pool) => poolStateFromReport(pool, globalRatio))];
 }

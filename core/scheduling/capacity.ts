@@ -30,10 +30,7 @@ export function isInfiniteOrUnknown(figure: unknown): boolean {
 
 /** Thin only if the pool can do it and the type does not ask for thick; a pool without thin support takes every type as thick. */
 export function isThin(pool: PoolCapacity, volumeType: VolumeType | null | undefined): boolean {
-  return (
-    Boolean(pool.thin_provisioning_support) &&
-    volumeType?.extra_specs?.["provisioning:type"] !== "thick"
-  );
+  return Boolean(pool.thin_provisioning_support) && volumeType?.extra_specs?.["provisioning:type"] !== "thick";
 }
 
 /**
@@ -56,10 +53,7 @@ function usableCapacity(pool: PoolCapacity): number | null {
  *
  * Null if a figure that is needed is no number, `"infinite"` and `"unknown"` among them: callers decide on these before.
  */
-export function virtualFreeCapacity(
-  pool: PoolCapacity,
-  volumeType: VolumeType | null | undefined,
-): number | null {
+export function virtualFreeCapacity(pool: PoolCapacity, volumeType: VolumeType | null | undefined): number | null {
   const usable = usableCapacity(pool);
   const provisioned = pythonFloat(pool.provisioned_capacity_gb);
   if (usable === null || provisioned === null) {
@@ -75,11 +69,7 @@ function thinFree(usable: number, provisioned: number, ratio: number | null): nu
   return ratio === null ? null : usable * ratio - provisioned;
 }
 
-function thickFree(
-  usable: number,
-  provisioned: number,
-  reportedFree: number | null,
-): number | null {
+function thickFree(usable: number, provisioned: number, reportedFree: number | null): number | null {
   return reportedFree === null ? null : Math.min(reportedFree, usable - provisioned);
 }
 
@@ -104,9 +94,7 @@ export function capacityVerdict(
   if (isInfiniteOrUnknown(pool.total_capacity_gb)) {
     return pythonFloat(pool.reserved_percentage) === 0
       ? SUFFICES
-      : insufficient(
-          `reserves ${pool.reserved_percentage} % of a total capacity that is ${pool.total_capacity_gb}`,
-        );
+      : insufficient(`reserves ${pool.reserved_percentage} % of a total capacity that is ${pool.total_capacity_gb}`);
   }
   const total = pythonFloat(pool.total_capacity_gb);
   if (total === null || total <= 0) {
@@ -124,9 +112,7 @@ function thinVerdict(
 ): CapacityVerdict {
   const ratio = pythonFloat(pool.max_over_subscription_ratio);
   if (ratio === null || !(ratio >= 1)) {
-    return insufficient(
-      `has a max_over_subscription_ratio of ${pool.max_over_subscription_ratio}, below 1`,
-    );
+    return insufficient(`has a max_over_subscription_ratio of ${pool.max_over_subscription_ratio}, below 1`);
   }
   const usable = usableCapacity(pool);
   if (usable !== null && usable * ratio === 0) {

@@ -35,21 +35,18 @@ export function claimLimits(
 ): ClaimLimits {
   const freeIsNumber = typeof pool.free_capacity_gb === "number";
   const roomiestFree = freeIsNumber ? LARGEST : pool.free_capacity_gb;
-  const fits = (
-    figures: Pick<PoolCapacity, "free_capacity_gb" | "provisioned_capacity_gb">,
-  ): boolean => capacityVerdict({ ...pool, ...figures }, sizeGib, volumeType).passes;
+  const fits = (figures: Pick<PoolCapacity, "free_capacity_gb" | "provisioned_capacity_gb">): boolean =>
+    capacityVerdict({ ...pool, ...figures }, sizeGib, volumeType).passes;
   const fitsProvisioned = (provisioned: number): boolean =>
     fits({ free_capacity_gb: roomiestFree, provisioned_capacity_gb: provisioned });
-  const fitsFree = (free: number): boolean =>
-    fits({ free_capacity_gb: free, provisioned_capacity_gb: -LARGEST });
+  const fitsFree = (free: number): boolean => fits({ free_capacity_gb: free, provisioned_capacity_gb: -LARGEST });
 
   if (!fitsProvisioned(-LARGEST)) {
     return { possible: false, minFreeCapacityGb: null, maxProvisionedCapacityGb: null };
   }
   return {
     possible: true,
-    minFreeCapacityGb:
-      !freeIsNumber || fitsFree(-LARGEST) ? null : -lastThatHolds((free) => fitsFree(-free)),
+    minFreeCapacityGb: !freeIsNumber || fitsFree(-LARGEST) ? null : -lastThatHolds((free) => fitsFree(-free)),
     maxProvisionedCapacityGb: fitsProvisioned(LARGEST) ? null : lastThatHolds(fitsProvisioned),
   };
 }

@@ -22,8 +22,7 @@ export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
     reason: "a broken report is one driver's fault, and space that is not known is not given away",
   },
   {
-    where:
-      "CapacityFilter, weighers and consumption, free, provisioned or allocated capacity as numeric text",
+    where: "CapacityFilter, weighers and consumption, free, provisioned or allocated capacity as numeric text",
     cinder: "TypeError ends the request (total and reserve as text are read)",
     answer: "read as the number",
     reason: "the same text is read where it stands for the total",
@@ -102,8 +101,7 @@ export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
   },
   {
     where: 'pool report, ratio "auto" with a null figure, or with free exactly 1 GiB above total',
-    cinder:
-      "TypeError or ZeroDivisionError while the state map is refreshed: nothing is scheduled at all",
+    cinder: "TypeError or ZeroDivisionError while the state map is refreshed: nothing is scheduled at all",
     answer: "ratio 1",
     reason: "without the used space nothing is known that would allow over-subscription",
   },
@@ -116,10 +114,8 @@ export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
   {
     where: "retry without num_attempts, or with one that is no whole number",
     cinder: "KeyError or TypeError ends the request",
-    answer:
-      "counts the backends that the retry lists, 0 if it lists none, and adds the new attempt",
-    reason:
-      "the attempts are known from the list, and a message that lost its count cannot go round for ever",
+    answer: "counts the backends that the retry lists, 0 if it lists none, and adds the new attempt",
+    reason: "the attempts are known from the list, and a message that lost its count cannot go round for ever",
   },
   {
     where: "IgnoreAttemptedHostsFilter, retry.backends that is null",

@@ -64,8 +64,7 @@ function numeric(compare: (capability: number, word: number) => boolean): Operat
 }
 
 function ordering(holds: (order: number) => boolean): Operator {
-  return (capability, word) =>
-    typeof capability === "string" && holds(compareText(capability, word));
+  return (capability, word) => typeof capability === "string" && holds(compareText(capability, word));
 }
 
 /** Python's `in`: substring of a text, element of a list, key of a mapping. */

@@ -67,13 +67,7 @@ export function poolStateFromReport(report: PoolReport, globalRatio: string | nu
 
 type Figures = Omit<
   PoolState,
-  | "host"
-  | "cluster_name"
-  | "backend_id"
-  | "availability_zone"
-  | "capabilities"
-  | "reported_at"
-  | "updated_at"
+  "host" | "cluster_name" | "backend_id" | "availability_zone" | "capabilities" | "reported_at" | "updated_at"
 >;
 
 function figuresOf(capability: Record<string, unknown>, globalRatio: string | number): Figures {
@@ -91,11 +85,7 @@ function figuresOf(capability: Record<string, unknown>, globalRatio: string | nu
 }
 
 /** The default is for a key that is absent: a reported null stays null, and means that the driver's statistics are broken. */
-function figure(
-  capability: Record<string, unknown>,
-  key: string,
-  absent: CapacityFigure,
-): CapacityFigure {
+function figure(capability: Record<string, unknown>, key: string, absent: CapacityFigure): CapacityFigure {
   const value = capability[key];
   if (value === undefined) {
     return absent;
@@ -108,28 +98,17 @@ function figure(
  * the pool's own unless that is absent or zero, else the global one. "auto" grows with what the pool has shown to be usual:
  * 1 + provisioned / (used + 1).
  */
-export function maxOverSubscriptionRatio(
-  capability: Record<string, unknown>,
-  globalRatio: string | number,
-): number {
+export function maxOverSubscriptionRatio(capability: Record<string, unknown>, globalRatio: string | number): number {
   const total = figure(capability, "total_capacity_gb", 0);
   const free = figure(capability, "free_capacity_gb", 0);
-  if (
-    !capability["thin_provisioning_support"] ||
-    isInfiniteOrUnknown(total) ||
-    isInfiniteOrUnknown(free)
-  ) {
+  if (!capability["thin_provisioning_support"] || isInfiniteOrUnknown(total) || isInfiniteOrUnknown(free)) {
     return NO_OVER_SUBSCRIPTION;
   }
   const ratio = capability["max_over_subscription_ratio"] || globalRatio;
   if (ratio !== "auto") {
     return pythonFloat(ratio) ?? NO_OVER_SUBSCRIPTION;
   }
-  const provisioned = figure(
-    capability,
-    "provisioned_capacity_gb",
-    figure(capability, "allocated_capacity_gb", 0),
-  );
+  const provisioned = figure(capability, "provisioned_capacity_gb", figure(capability, "allocated_capacity_gb", 0));
   return autoRatio(pythonFloat(total), pythonFloat(free), pythonFloat(provisioned));
 }
 
@@ -162,9 +141,7 @@ export function revertConsumedCapacity(pool: PoolState, sizeGib: number): PoolSt
 }
 
 function withConsumed(pool: PoolState, sizeGib: number): PoolState {
-  const free = isInfiniteOrUnknown(pool.free_capacity_gb)
-    ? null
-    : pythonFloat(pool.free_capacity_gb);
+  const free = isInfiniteOrUnknown(pool.free_capacity_gb) ? null : pythonFloat(pool.free_capacity_gb);
   return {
     ...pool,
     allocated_capacity_gb: (pythonFloat(pool.allocated_capacity_gb) ?? 0) + sizeGib,
@@ -185,11 +162,7 @@ function withConsumed(pool: PoolState, sizeGib: number): PoolState {
  *
  * A report that is older than the last consumption was made without it, so its figures would give the space away twice.
  */
-export function applyReport(
-  pool: PoolState,
-  report: PoolReport,
-  globalRatio: string | number,
-): PoolState {
+export function applyReport(pool: PoolState, report: PoolReport, globalRatio: string | number): PoolState {
   if (isBefore(report.timestamp, pool.reported_at)) {
     return pool;
   }

@@ -11,10 +11,7 @@ const TEXT_SPACE_CHARACTER = new RegExp(`[\\x1c-\\x1f${FLOAT_SPACE}]`, "u");
 
 // No two parts of this can match the same characters, so it takes linear time on any text.
 const DIGITS = String.raw`\d(?:_?\d)*`;
-const DECIMAL = new RegExp(
-  `^[+-]?(?:${DIGITS}(?:\\.(?:${DIGITS})?)?|\\.${DIGITS})(?:e[+-]?${DIGITS})?$`,
-  "i",
-);
+const DECIMAL = new RegExp(`^[+-]?(?:${DIGITS}(?:\\.(?:${DIGITS})?)?|\\.${DIGITS})(?:e[+-]?${DIGITS})?$`, "i");
 const INFINITY = /^([+-]?)inf(?:inity)?$/i;
 const NOT_A_NUMBER = /^[+-]?nan$/i;
 
@@ -54,9 +51,7 @@ export function pythonFloat(value: unknown): number | null {
   if (typeof value === "boolean") {
     return value ? 1 : 0;
   }
-  return typeof value === "string"
-    ? parseFloatText(withoutEdges(value, FLOAT_SPACE_CHARACTER))
-    : null;
+  return typeof value === "string" ? parseFloatText(withoutEdges(value, FLOAT_SPACE_CHARACTER)) : null;
 }
 
 function parseFloatText(text: string): number | null {

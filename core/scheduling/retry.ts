@@ -38,9 +38,7 @@ export function populateRetry(
     lastBackend: tried.at(-1) ?? null,
     noValidBackend:
       counted.num_attempts > maxAttempts
-        ? new NoValidBackend(
-            `Exceeded max scheduling attempts ${maxAttempts} for resource ${volumeId}`,
-          )
+        ? new NoValidBackend(`Exceeded max scheduling attempts ${maxAttempts} for resource ${volumeId}`)
         : null,
   };
 }
@@ -74,10 +72,7 @@ export function attemptOf(filterProperties: FilterProperties): number {
 }
 
 /** The properties with the chosen backend noted in each of `retry.hosts` and `retry.backends` that exists. */
-export function addRetryBackend(
-  filterProperties: FilterProperties,
-  backendId: string,
-): FilterProperties {
+export function addRetryBackend(filterProperties: FilterProperties, backendId: string): FilterProperties {
   const { retry } = filterProperties;
   if (!isStarted(retry)) {
     return filterProperties;

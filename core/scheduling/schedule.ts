@@ -51,9 +51,7 @@ function filterPools(
 ): { candidates: readonly PoolState[]; dropped: DroppedPool[] } {
   const dropped: DroppedPool[] = [];
   let candidates = pools;
-  for (const filter of settings.scheduler_default_filters.flatMap(
-    (name) => FILTERS.get(name) ?? [],
-  )) {
+  for (const filter of settings.scheduler_default_filters.flatMap((name) => FILTERS.get(name) ?? [])) {
     candidates = candidates.filter((pool) => {
       const verdict = filter.passes(pool, filterProperties);
       if (!verdict.passes) {

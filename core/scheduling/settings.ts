@@ -31,10 +31,7 @@ export const CINDER_SETTINGS: SchedulerSettings = {
 /** This product's defaults: Cinder's, and a pool that failed a volume is not asked for the same volume again. */
 export const DEFAULT_SETTINGS: SchedulerSettings = {
   ...CINDER_SETTINGS,
-  scheduler_default_filters: [
-    ...CINDER_SETTINGS.scheduler_default_filters,
-    "IgnoreAttemptedHostsFilter",
-  ],
+  scheduler_default_filters: [...CINDER_SETTINGS.scheduler_default_filters, "IgnoreAttemptedHostsFilter"],
 };
 
 /**
@@ -59,38 +56,25 @@ export function schedulerSettings(
   return settings;
 }
 
-function checkNames(
-  setting: string,
-  names: readonly string[],
-  known: ReadonlyMap<string, unknown>,
-): void {
+function checkNames(setting: string, names: readonly string[], known: ReadonlyMap<string, unknown>): void {
   const unknownNames = names.filter((name) => !known.has(name));
   if (unknownNames.length > 0) {
-    throw new InvalidInput(
-      `${setting} names ${unknownNames.join(", ")}, known are ${[...known.keys()].join(", ")}`,
-    );
+    throw new InvalidInput(`${setting} names ${unknownNames.join(", ")}, known are ${[...known.keys()].join(", ")}`);
   }
 }
 
 function checkNumbers(settings: SchedulerSettings): void {
   const attempts = settings.scheduler_max_attempts;
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
-    throw new InvalidInput(
-      `scheduler_max_attempts must be a whole number of at least 1, not ${attempts}`,
-    );
+    throw new InvalidInput(`scheduler_max_attempts must be a whole number of at least 1, not ${attempts}`);
   }
-  for (const name of [
-    "capacity_weight_multiplier",
-    "allocated_capacity_weight_multiplier",
-  ] as const) {
+  for (const name of ["capacity_weight_multiplier", "allocated_capacity_weight_multiplier"] as const) {
     if (!Number.isFinite(settings[name])) {
       throw new InvalidInput(`${name} must be a finite number, not ${settings[name]}`);
     }
   }
   const ratio = settings.max_over_subscription_ratio;
   if (ratio !== "auto" && !((pythonFloat(ratio) ?? 0) >= 1)) {
-    throw new InvalidInput(
-      `max_over_subscription_ratio must be a number of at least 1 or "auto", not ${ratio}`,
-    );
+    throw new InvalidInput(`max_over_subscription_ratio must be a number of at least 1 or "auto", not ${ratio}`);
   }
 }

@@ -30,7 +30,9 @@ export function checkBackend(
     case "source_vol":
       return createClonedVolume(deps, input, turn);
     case "image":
-      return input.creation.next === "copy_image" ? createVolumeForImage(deps, input, turn) : cloneImage(deps, input, turn);
+      return input.creation.next === "copy_image"
+        ? createVolumeForImage(deps, input, turn)
+        : cloneImage(deps, input, turn);
     default:
       throw new VolumeTypeNotFound(String(input.volume_spec.type));
   }

@@ -21,11 +21,17 @@ export async function cloneImage(
   const image = imageOf(deps.images, input);
   const location = input.volume_spec.image_location ?? { direct_url: null, locations: [] };
   let cloned = false;
-  const creation = await createOnBackend(deps, input, turn, { next: "bootable", phase: "created" }, async (driver, volume, work) => {
-    const outcome = await driver.cloneImage(volume, location, image, work);
-    cloned = outcome.cloned;
-    // Not cloned: nothing is there to be recorded as created.
-    return cloned ? outcome : { ...outcome, done: false };
-  });
+  const creation = await createOnBackend(
+    deps,
+    input,
+    turn,
+    { next: "bootable", phase: "created" },
+    async (driver, volume, work) => {
+      const outcome = await driver.cloneImage(volume, location, image, work);
+      cloned = outcome.cloned;
+      // Not cloned: nothing is there to be recorded as created.
+      return cloned ? outcome : { ...outcome, done: false };
+    },
+  );
   return { ...creation, cloned };
 }

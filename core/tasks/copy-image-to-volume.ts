@@ -72,7 +72,11 @@ async function ownedVolume(volumes: Pick<VolumeRepository, "get">, input: OwnerI
   const volume = await volumes.get(input.volume_id);
   const inFlow = (STATUSES_IN_FLOW as readonly string[]).includes(volume.status);
   if (volume.fence !== input.fence || !inFlow) {
-    throw new FenceLost(input.volume_id, input.fence, `it is ${volume.status} and belongs to ${volume.fence ?? "nobody"}`);
+    throw new FenceLost(
+      input.volume_id,
+      input.fence,
+      `it is ${volume.status} and belongs to ${volume.fence ?? "nobody"}`,
+    );
   }
   return volume;
 }
@@ -81,7 +85,10 @@ async function ownedVolume(volumes: Pick<VolumeRepository, "get">, input: OwnerI
  * The spec's image with the service that holds it. The service is found anew by the image's reference, because a live client
  * cannot travel between states.
  */
-export function imageOf(images: ImageServices, input: { context: OwnerInput["context"]; volume_spec: VolumeSpec }): ImageSource {
+export function imageOf(
+  images: ImageServices,
+  input: { context: OwnerInput["context"]; volume_spec: VolumeSpec },
+): ImageSource {
   const { image_href: href, image_meta: meta } = input.volume_spec;
   if (href === undefined || meta === undefined) {
     throw new InvalidInput("volume_spec has no image");

@@ -37,7 +37,10 @@ const SNAPSHOT_STATUSES: readonly string[] = ["available", "in-use"];
  *
  * @throws VolumeNotFound also for another project's volume; InvalidVolume, VolumeBackendAPIException, DriverNotInitialized.
  */
-export async function createSnapshot(deps: CreateSnapshotDependencies, input: CreateSnapshotInput): Promise<SnapshotRecord> {
+export async function createSnapshot(
+  deps: CreateSnapshotDependencies,
+  input: CreateSnapshotInput,
+): Promise<SnapshotRecord> {
   const volume = await deps.volumes.get(input.volume_id);
   if (volume.project_id !== input.project_id) {
     throw new VolumeNotFound(input.volume_id);

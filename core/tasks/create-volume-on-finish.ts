@@ -28,7 +28,9 @@ export async function createVolumeOnFinish(
   const status = finalStatus(input.volume_spec.status);
   const volume = await deps.volumes.markAvailable(ownerOf(input), status, deps.clock.now());
   await deps.backends.settle(input.host, input.volume_id);
-  await deps.notifier.publish(buildNotification("volume.create.end", volume, input.attempt, input.context, deps.clock.now()));
+  await deps.notifier.publish(
+    buildNotification("volume.create.end", volume, input.attempt, input.context, deps.clock.now()),
+  );
 }
 
 /** `status_translation` of the seed. */

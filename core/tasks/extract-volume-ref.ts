@@ -17,12 +17,22 @@ export type VolumeRef = Omit<VolumeRecord, "attempts" | "deadline" | "fault" | "
  * @throws VolumeNotFound when the volume was deleted before we got here.
  * @throws FenceLost when another attempt owns the volume by now.
  */
-export async function extractVolumeRef(deps: { volumes: Pick<VolumeRepository, "get"> }, input: OwnerInput): Promise<VolumeRef> {
+export async function extractVolumeRef(
+  deps: { volumes: Pick<VolumeRepository, "get"> },
+  input: OwnerInput,
+): Promise<VolumeRef> {
   const owner = ownerOf(input);
   const volume = await deps.volumes.get(owner.volumeId);
   if (volume.fence !== owner.fence) {
     throw new FenceLost(owner.volumeId, owner.fence, `it belongs to ${volume.fence ?? "nobody"}`);
   }
-  const { attempts: _attempts, deadline: _deadline, fault: _fault, phase: _phase, progress: _progress, ...volumeRef } = volume;
+  const {
+    attempts: _attempts,
+    deadline: _deadline,
+    fault: _fault,
+    phase: _phase,
+    progress: _progress,
+    ...volumeRef
+  } = volume;
   return volumeRef;
 }

@@ -58,7 +58,14 @@ export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput
     const meta = await service.show(context, imageId);
     requireImageFits(volume, meta);
     const location = await service.getLocation(context, imageId);
-    return { ...base, type: "image", image_id: imageId, image_href: input.image_id, image_location: location, image_meta: meta };
+    return {
+      ...base,
+      type: "image",
+      image_id: imageId,
+      image_href: input.image_id,
+      image_location: location,
+      image_meta: meta,
+    };
   }
   return { ...base, type: "raw" };
 }
@@ -116,13 +123,20 @@ function requireImageFits(volume: VolumeRef, meta: ImageMeta): void {
     throw new InvalidInput(`image ${meta.id} is ${meta.status}, not active`);
   }
   if (meta.min_disk > volume.size) {
-    throw new InvalidInput(`volume ${volume.id} of ${volume.size} GiB is smaller than min_disk ${meta.min_disk} of image ${meta.id}`);
+    throw new InvalidInput(
+      `volume ${volume.id} of ${volume.size} GiB is smaller than min_disk ${meta.min_disk} of image ${meta.id}`,
+    );
   }
   if (meta.size !== null && Math.ceil(meta.size / BYTES_PER_GIB) > volume.size) {
-    throw new InvalidInput(`volume ${volume.id} of ${volume.size} GiB is smaller than image ${meta.id} of ${meta.size} bytes`);
+    throw new InvalidInput(
+      `volume ${volume.id} of ${volume.size} GiB is smaller than image ${meta.id} of ${meta.size} bytes`,
+    );
   }
   const virtualSize = meta.virtual_size ?? null;
   if (virtualSize !== null && Math.ceil(virtualSize / BYTES_PER_GIB) > volume.size) {
-    throw new ImageUnacceptable(meta.id, `its virtual size of ${virtualSize} bytes is larger than the volume of ${volume.size} GiB`);
+    throw new ImageUnacceptable(
+      meta.id,
+      `its virtual size of ${virtualSize} bytes is larger than the volume of ${volume.size} GiB`,
+    );
   }
 }

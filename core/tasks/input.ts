@@ -66,7 +66,13 @@ type Shapes = {
  *
  * @throws InvalidInput that names each key that is wrong.
  */
-export function parseTaskInput<Key extends keyof Shapes>(event: unknown, keys: readonly Key[]): OwnerInput & Pick<Shapes, Key> {
-  const schema = v.object({ ...OwnerInputSchema.entries, ...Object.fromEntries(keys.map((key) => [key, shapes[key]])) });
+export function parseTaskInput<Key extends keyof Shapes>(
+  event: unknown,
+  keys: readonly Key[],
+): OwnerInput & Pick<Shapes, Key> {
+  const schema = v.object({
+    ...OwnerInputSchema.entries,
+    ...Object.fromEntries(keys.map((key) => [key, shapes[key]])),
+  });
   return parseOrThrow(schema, event, "task input") as OwnerInput & Pick<Shapes, Key>;
 }

@@ -51,7 +51,11 @@ export async function receiveMessage(
 }
 
 /** Only a volume that still waits for a scheduling is touched: an attempt that runs has its own message to thank. */
-async function errorOutNamed(deps: ReceiveDependencies, volume: VolumeRecord | undefined, reason: string): Promise<void> {
+async function errorOutNamed(
+  deps: ReceiveDependencies,
+  volume: VolumeRecord | undefined,
+  reason: string,
+): Promise<void> {
   const waits = volume?.phase === "queued" || volume?.phase === null;
   if (volume === undefined || !waits || !(STATUSES_IN_FLOW as readonly string[]).includes(volume.status)) {
     return;

@@ -19,7 +19,9 @@ export type Unreported = { host: string; reason: string };
 export async function reportBackends(deps: ReportDependencies, backends: readonly Backend[]): Promise<Unreported[]> {
   const results = await Promise.allSettled(backends.map((backend) => reportBackend(deps, backend)));
   return results.flatMap((result, index) =>
-    result.status === "rejected" ? [{ host: backends[index]?.host ?? "", reason: describeError(result.reason).message }] : [],
+    result.status === "rejected"
+      ? [{ host: backends[index]?.host ?? "", reason: describeError(result.reason).message }]
+      : [],
   );
 }
 

@@ -38,9 +38,16 @@ const TRACE_LINES = 10;
  *
  * @throws BackendNotCleared when the failure is uncertain and the backend cannot confirm that it holds nothing.
  */
-export async function rescheduleVolume(deps: RescheduleDependencies, input: RescheduleInput): Promise<{ outcome: string }> {
+export async function rescheduleVolume(
+  deps: RescheduleDependencies,
+  input: RescheduleInput,
+): Promise<{ outcome: string }> {
   const owner = ownerOf(input);
-  const next = { volumeId: owner.volumeId, attempt: owner.attempt + 1, fence: fenceOf(owner.volumeId, owner.attempt + 1) };
+  const next = {
+    volumeId: owner.volumeId,
+    attempt: owner.attempt + 1,
+    fence: fenceOf(owner.volumeId, owner.attempt + 1),
+  };
   try {
     const volume = await deps.volumes.get(owner.volumeId);
     if (volume.fence !== next.fence) {

@@ -38,11 +38,7 @@ export async function scheduleVolume(
   message: CreateVolumeMessage,
   volume: VolumeRecord,
 ): Promise<ScheduleResult> {
-  const retry = populateRetry(
-    (message.filter_properties ?? {}) as FilterProperties,
-    deps.settings.scheduler_max_attempts,
-    volume.id,
-  );
+  const retry = populateRetry(message.filter_properties ?? {}, deps.settings.scheduler_max_attempts, volume.id);
   const attempt = attemptOf(retry.filterProperties);
   const owner = { volumeId: volume.id, attempt, fence: fenceOf(volume.id, attempt) };
   const overtaken = overtakenBy(volume, owner);

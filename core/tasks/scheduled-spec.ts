@@ -2,7 +2,12 @@ import { InvalidInput } from "../errors.ts";
 import type { CreateVolumeMessage } from "../messages.ts";
 import type { SnapshotRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
-import { type FilterProperties, populateFilterProperties, type RequestSpec, type VolumeType } from "../scheduling/request.ts";
+import {
+  type FilterProperties,
+  populateFilterProperties,
+  type RequestSpec,
+  type VolumeType,
+} from "../scheduling/request.ts";
 import { readSnapshot, readSourceVolume } from "./extract-volume-spec.ts";
 
 /** What completing a request reads. */
@@ -51,7 +56,11 @@ async function volumeTypeOf(deps: SpecReaders, spec: RequestSpec, volume: Volume
   return { id, name, extra_specs: extraSpecs };
 }
 
-async function hostOfSource(deps: SpecReaders, message: CreateVolumeMessage, volume: VolumeRecord): Promise<string | null> {
+async function hostOfSource(
+  deps: SpecReaders,
+  message: CreateVolumeMessage,
+  volume: VolumeRecord,
+): Promise<string | null> {
   if (message.snapshot_id !== null) {
     return (await readSnapshot(deps.snapshots, message.context, message.snapshot_id)).host;
   }

@@ -77,8 +77,8 @@ export const images = /* @__PURE__ */ once(() => {
   return createImageServices(bucket, new S3ImageService(new S3Client({}), bucket));
 });
 
-export const settings = /* @__PURE__ */ once(
-  (): SchedulerSettings => schedulerSettings(readJson("schedulerSettings") as Partial<SchedulerSettings>),
+export const settings = /* @__PURE__ */ once((): SchedulerSettings =>
+  schedulerSettings(readJson("schedulerSettings") as Partial<SchedulerSettings>),
 );
 
 function readJson(key: "backends" | "schedulerSettings"): unknown {

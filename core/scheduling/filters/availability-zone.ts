@@ -10,14 +10,9 @@ export const availabilityZoneFilter: Filter = {
     const zones = request_spec?.availability_zones ?? [];
     const zone = request_spec?.resource_properties?.availability_zone;
     const wanted = zones.length > 0 ? zones : zone ? [zone] : null;
-    if (
-      wanted === null ||
-      (pool.availability_zone !== null && wanted.includes(pool.availability_zone))
-    ) {
+    if (wanted === null || (pool.availability_zone !== null && wanted.includes(pool.availability_zone))) {
       return PASSES;
     }
-    return fails(
-      `is in availability zone ${pool.availability_zone ?? "(none)"}, not in ${wanted.join(" or ")}`,
-    );
+    return fails(`is in availability zone ${pool.availability_zone ?? "(none)"}, not in ${wanted.join(" or ")}`);
   },
 };

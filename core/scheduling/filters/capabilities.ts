@@ -20,9 +20,7 @@ export const capabilitiesFilter: Filter = {
       }
       const values: unknown[] = Array.isArray(found) ? found : [found];
       if (!values.some((value) => matchExtraSpec(value, requirement))) {
-        return fails(
-          `reports ${key} as ${describeValue(found)}, the type wants ${describeValue(requirement)}`,
-        );
+        return fails(`reports ${key} as ${describeValue(found)}, the type wants ${describeValue(requirement)}`);
       }
     }
     return PASSES;

@@ -8,7 +8,8 @@ import { ignoreAttemptedHostsFilter } from "./ignore-attempted-hosts.ts";
 
 /** Every filter there is. The order in which they run is the setting's, not this one's. */
 export const FILTERS: ReadonlyMap<string, Filter> = new Map(
-  [availabilityZoneFilter, capacityFilter, capabilitiesFilter, ignoreAttemptedHostsFilter].map(
-    (filter) => [filter.name, filter],
-  ),
+  [availabilityZoneFilter, capacityFilter, capabilitiesFilter, ignoreAttemptedHostsFilter].map((filter) => [
+    filter.name,
+    filter,
+  ]),
 );

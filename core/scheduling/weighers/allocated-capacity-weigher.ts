@@ -5,8 +5,7 @@ import type { Weigher } from "./weigher.ts";
 export const allocatedCapacityWeigher: Weigher = {
   name: "AllocatedCapacityWeigher",
   multiplier: (settings) => settings.allocated_capacity_weight_multiplier,
-  rawWeights: (candidates) =>
-    candidates.map((pool) => finiteOrZero(pythonFloat(pool.allocated_capacity_gb))),
+  rawWeights: (candidates) => candidates.map((pool) => finiteOrZero(pythonFloat(pool.allocated_capacity_gb))),
 };
 
 function finiteOrZero(value: number | null): number {

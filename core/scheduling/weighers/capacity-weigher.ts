@@ -18,9 +18,7 @@ export const capacityWeigher: Weigher = {
   rawWeights(candidates, filterProperties, settings) {
     const known = candidates.map((pool) => knownFreeCapacity(pool, filterProperties));
     const unknownWeight =
-      settings.capacity_weight_multiplier > 0
-        ? -1
-        : weightBeyond(known.filter((free) => free !== null));
+      settings.capacity_weight_multiplier > 0 ? -1 : weightBeyond(known.filter((free) => free !== null));
     return known.map((free) => free ?? unknownWeight);
   },
 };

@@ -14,9 +14,5 @@ export type Weigher = {
   readonly name: string;
   multiplier(settings: WeigherSettings): number;
   /** One finite number a candidate, in their order, before normalisation. */
-  rawWeights(
-    candidates: readonly PoolState[],
-    filterProperties: FilterProperties,
-    settings: WeigherSettings,
-  ): number[];
+  rawWeights(candidates: readonly PoolState[], filterProperties: FilterProperties, settings: WeigherSettings): number[];
 };
