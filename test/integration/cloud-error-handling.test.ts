@@ -1,13 +1,9 @@
 import { GetExecutionHistoryCommand } from "@aws-sdk/client-sfn";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  deploy,
-  functionWithSource,
-  inlineFunction,
-  stateMachine,
-  task,
-} from "../support/cloud-fixtures.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { deploy, functionWithSource, inlineFunction, stateMachine, task } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
+
+vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
 
 const CATCH_ALL = [{ ErrorEquals: ["States.ALL"], ResultPath: "$.caught", Next: "Caught" }];
 const TAIL = { Caught: { Type: "Pass", End: true } };
@@ -57,10 +53,7 @@ beforeAll(async () => {
     ThrottledMachine: catching("Throttled"),
     BigMachine: catching("Big"),
     BigNamedMachine: catching("Big", {
-      Catch: [
-        { ErrorEquals: ["States.DataLimitExceeded"], ResultPath: "$.caught", Next: "Caught" },
-        ...CATCH_ALL,
-      ],
+      Catch: [{ ErrorEquals: ["States.DataLimitExceeded"], ResultPath: "$.caught", Next: "Caught" }, ...CATCH_ALL],
     }),
     GrowingMachine: stateMachine(
       {
@@ -125,10 +118,7 @@ beforeAll(async () => {
 
 afterAll(() => under.cloud.stop());
 
-async function caught(
-  machine: string,
-  input: unknown = {},
-): Promise<{ Error: string; Cause: string }> {
+async function caught(machine: string, input: unknown = {}): Promise<{ Error: string; Cause: string }> {
   const { output } = await under.run(machine, input);
   return (JSON.parse(output ?? "{}") as { caught: { Error: string; Cause: string } }).caught;
 }
@@ -154,10 +144,7 @@ describe("a failing function", () => {
     const { events = [] } = await under.sfn.send(
       new GetExecutionHistoryCommand({ executionArn: described.executionArn }),
     );
-    expect(events.map(({ type }) => type).slice(-2)).toEqual([
-      "LambdaFunctionFailed",
-      "ExecutionFailed",
-    ]);
+    expect(events.map(({ type }) => type).slice(-2)).toEqual(["LambdaFunctionFailed", "ExecutionFailed"]);
     expect(events.at(-1)?.executionFailedEventDetails?.error).toBe("VolumeNotFound");
   });
 
@@ -213,9 +200,7 @@ describe("the data limit of 262,144 bytes", () => {
   });
 
   it("can be caught by name", async () => {
-    expect((await caught("BigNamedMachine", { size: 300_000 })).Error).toBe(
-      "States.DataLimitExceeded",
-    );
+    expect((await caught("BigNamedMachine", { size: 300_000 })).Error).toBe("States.DataLimitExceeded");
   });
 
   it("holds for a state's whole output, and the next state is not run", async () => {

@@ -7,16 +7,11 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from "@aws-sdk/client-sfn";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  deploy,
-  inlineFunction,
-  resource,
-  stateMachine,
-  task,
-  until,
-} from "../support/cloud-fixtures.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { deploy, inlineFunction, resource, stateMachine, task, until } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
+
+vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
 
 let under: CloudUnderTest;
 let waitingMachine: string;
@@ -67,9 +62,9 @@ describe("StartExecution", () => {
     const machine = resource(under.cloud, "EchoMachine");
     await expect(start(machine, "ended")).rejects.toMatchObject({ name: "ExecutionAlreadyExists" });
     const executionArn = `${machine.replace(":stateMachine:", ":execution:")}:ended`;
-    await expect(
-      under.sfn.send(new DescribeExecutionCommand({ executionArn })),
-    ).rejects.toMatchObject({ name: "ExecutionDoesNotExist" });
+    await expect(under.sfn.send(new DescribeExecutionCommand({ executionArn }))).rejects.toMatchObject({
+      name: "ExecutionDoesNotExist",
+    });
   });
 
   it.each([
@@ -122,9 +117,7 @@ describe("GetExecutionHistory", () => {
         nextToken: first.nextToken,
       }),
     );
-    expect([...(first.events ?? []), ...(second.events ?? [])].map(({ id }) => id)).toEqual([
-      7, 6, 5, 4, 3, 2, 1,
-    ]);
+    expect([...(first.events ?? []), ...(second.events ?? [])].map(({ id }) => id)).toEqual([7, 6, 5, 4, 3, 2, 1]);
     expect(second.nextToken).toBeUndefined();
   });
 });
@@ -146,9 +139,7 @@ describe("ListExecutions", () => {
         nextToken: first.nextToken,
       }),
     );
-    const listed = [...(first.executions ?? []), ...(second.executions ?? [])].map(
-      ({ name }) => name,
-    );
+    const listed = [...(first.executions ?? []), ...(second.executions ?? [])].map(({ name }) => name);
     expect(new Set(listed).size).toBe(2);
     expect(listed).not.toContain(newer.name);
   });
@@ -157,9 +148,7 @@ describe("ListExecutions", () => {
 describe("StopExecution", () => {
   it("aborts a running execution with the given error and cause", async () => {
     const { executionArn } = await start(waitingMachine, "stopped");
-    await under.sfn.send(
-      new StopExecutionCommand({ executionArn, error: "Operator", cause: "maintenance" }),
-    );
+    await under.sfn.send(new StopExecutionCommand({ executionArn, error: "Operator", cause: "maintenance" }));
     const described = await under.sfn.send(new DescribeExecutionCommand({ executionArn }));
     expect(described).toMatchObject({ status: "ABORTED", error: "Operator", cause: "maintenance" });
     expect(described.stopDate).toBeInstanceOf(Date);
@@ -179,9 +168,7 @@ it("ends an execution that exceeds the machine's TimeoutSeconds as TIMED_OUT", a
 });
 
 it("describes and lists the deployed state machines", async () => {
-  const described = await under.sfn.send(
-    new DescribeStateMachineCommand({ stateMachineArn: waitingMachine }),
-  );
+  const described = await under.sfn.send(new DescribeStateMachineCommand({ stateMachineArn: waitingMachine }));
   expect(described).toMatchObject({
     name: "Stack-WaitingMachine",
     type: "STANDARD",
@@ -195,16 +182,12 @@ it("describes and lists the deployed state machines", async () => {
 it("counts transitions and invocations and tells listeners each event", async () => {
   const before = under.cloud.counters;
   const seen: string[] = [];
-  const off = under.cloud.executions.onTransition(
-    ({ name }, { type }) => void (name === "counted" && seen.push(type)),
-  );
+  const off = under.cloud.executions.onTransition(({ name }, { type }) => void (name === "counted" && seen.push(type)));
   await under.run("EchoMachine", {}, "counted");
   off();
   const after = under.cloud.counters;
   expect(after.stateTransitions - before.stateTransitions).toBe(1);
-  expect(
-    (after.lambdaInvocations["Stack-Echo"] ?? 0) - (before.lambdaInvocations["Stack-Echo"] ?? 0),
-  ).toBe(1);
+  expect((after.lambdaInvocations["Stack-Echo"] ?? 0) - (before.lambdaInvocations["Stack-Echo"] ?? 0)).toBe(1);
   expect(seen.at(-1)).toBe("ExecutionSucceeded");
 });
 

@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-lambda";
 import type { InvokeCommandOutput } from "@aws-sdk/client-lambda";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   deploy,
   functionWithSource,
@@ -19,6 +19,8 @@ import {
 } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
 
+vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
+
 const directory = temporaryDirectory();
 const lines: string[] = [];
 let under: CloudUnderTest;
@@ -27,8 +29,7 @@ let under: CloudUnderTest;
 function asset(hash: string, files: Record<string, string>): object {
   const folder = path.join(directory.path, `asset.${hash}`);
   mkdirSync(folder, { recursive: true });
-  for (const [name, content] of Object.entries(files))
-    writeFileSync(path.join(folder, name), content);
+  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(folder, name), content);
   return {
     S3Bucket: { "Fn::Sub": "cdk-assets-${AWS::AccountId}-${AWS::Region}" },
     S3Key: `${hash}.zip`,
@@ -45,20 +46,15 @@ function writeManifest(hashes: readonly string[]): void {
       },
     ]),
   );
-  writeFileSync(
-    path.join(directory.path, "Stack.assets.json"),
-    JSON.stringify({ version: "1", files }),
-  );
+  writeFileSync(path.join(directory.path, "Stack.assets.json"), JSON.stringify({ version: "1", files }));
 }
 
 beforeAll(async () => {
   const moduleCode = asset("esm", {
-    "index.mjs":
-      "import { basename } from 'node:path'; export const handler = async () => basename(import.meta.url);",
+    "index.mjs": "import { basename } from 'node:path'; export const handler = async () => basename(import.meta.url);",
   });
   const commonJsCode = asset("cjs", {
-    "index.js":
-      "const { sep } = require('node:path'); exports.handler = async () => 'commonjs' + sep;",
+    "index.js": "const { sep } = require('node:path'); exports.handler = async () => 'commonjs' + sep;",
   });
   writeFileSync(path.join(directory.path, "package.json"), '{"type":"module"}');
   writeManifest(["esm", "cjs"]);
@@ -74,15 +70,11 @@ beforeAll(async () => {
           Timeout: 7,
         },
       ),
-      ChangesEnvironment: inlineFunction(
-        "process.env.TABLE = 'changed'; return process.env.TABLE;",
-      ),
+      ChangesEnvironment: inlineFunction("process.env.TABLE = 'changed'; return process.env.TABLE;"),
       Nothing: inlineFunction("return undefined;"),
       Fails: inlineFunction("throw new RangeError('out of range');"),
       Exits: inlineFunction("if (event.exit) process.exit(1); return 'alive';"),
-      Crashes: inlineFunction(
-        "setImmediate(() => { throw new Error('later'); }); await new Promise(() => {});",
-      ),
+      Crashes: inlineFunction("setImmediate(() => { throw new Error('later'); }); await new Promise(() => {});"),
       Counts: functionWithSource("let count = 0; exports.handler = async () => ++count;", {
         ReservedConcurrentExecutions: 1,
       }),
@@ -91,15 +83,13 @@ beforeAll(async () => {
       ),
       BrokenImport: functionWithSource("require('./missing.js');"),
       NoHandler: functionWithSource("exports.other = 1;"),
-      Callback: functionWithSource(
-        "exports.handler = (event, context, callback) => callback(null, 1);",
-      ),
+      Callback: functionWithSource("exports.handler = (event, context, callback) => callback(null, 1);"),
       Logs: inlineFunction("console.log('hello %s', event.name); console.error('two\\nlines');"),
       TooBig: inlineFunction("return 'x'.repeat(7 * 1024 * 1024);"),
-      Hungry: inlineFunction(
-        "const all = []; for (;;) all.push(new Array(100000).fill(all.length));",
-        { MemorySize: 128, Timeout: 30 },
-      ),
+      Hungry: inlineFunction("const all = []; for (;;) all.push(new Array(100000).fill(all.length));", {
+        MemorySize: 128,
+        Timeout: 30,
+      }),
       FailedEvents: { Type: "AWS::SQS::Queue", Properties: {} },
       FailsConfig: {
         Type: "AWS::Lambda::EventInvokeConfig",
@@ -130,8 +120,7 @@ const invoke = (functionId: string, payload: unknown = {}): Promise<InvokeComman
     }),
   );
 
-const answer = ({ Payload }: InvokeCommandOutput): unknown =>
-  JSON.parse(Buffer.from(Payload ?? []).toString());
+const answer = ({ Payload }: InvokeCommandOutput): unknown => JSON.parse(Buffer.from(Payload ?? []).toString());
 
 describe("a function", () => {
   it("runs from the module of its asset directory", async () => {
@@ -226,18 +215,15 @@ describe("a failing function", () => {
 describe("the Lambda API", () => {
   it("takes an ARN and describes functions", async () => {
     const FunctionName = "arn:aws:lambda:us-east-1:000000000000:function:Stack-Environment";
-    const configuration = await under.lambda.send(
-      new GetFunctionConfigurationCommand({ FunctionName }),
-    );
+    const configuration = await under.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
     expect(configuration).toMatchObject({
       MemorySize: 256,
       Timeout: 7,
       Environment: { Variables: { TABLE: "volumes" } },
     });
-    expect(
-      (await under.lambda.send(new GetFunctionCommand({ FunctionName }))).Configuration
-        ?.FunctionArn,
-    ).toBe(FunctionName);
+    expect((await under.lambda.send(new GetFunctionCommand({ FunctionName }))).Configuration?.FunctionArn).toBe(
+      FunctionName,
+    );
     const { Functions = [] } = await under.lambda.send(new ListFunctionsCommand({}));
     expect(Functions.map((item) => item.FunctionName)).toContain(resource(under.cloud, "Counts"));
   });

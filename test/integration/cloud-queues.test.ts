@@ -6,9 +6,11 @@ import {
   SendMessageCommand,
 } from "@aws-sdk/client-sqs";
 import { PublishCommand } from "@aws-sdk/client-sns";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { deploy, functionWithSource, resource, until } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
+
+vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
 
 const getAtt = (logicalId: string, attribute = "Arn") => ({ "Fn::GetAtt": [logicalId, attribute] });
 
@@ -118,8 +120,7 @@ async function messageCount(queue: string): Promise<number> {
     }),
   );
   return (
-    Number(Attributes["ApproximateNumberOfMessages"]) +
-    Number(Attributes["ApproximateNumberOfMessagesNotVisible"])
+    Number(Attributes["ApproximateNumberOfMessages"]) + Number(Attributes["ApproximateNumberOfMessagesNotVisible"])
   );
 }
 
@@ -148,8 +149,7 @@ describe("an event source mapping", () => {
     for (let index = 0; index < 20; index += 1) {
       const sent = performance.now();
       await send("Jobs", `quick-${index}`);
-      while (received(`quick-${index}`).length === 0)
-        await new Promise((resolve) => setImmediate(resolve));
+      while (received(`quick-${index}`).length === 0) await new Promise((resolve) => setImmediate(resolve));
       latencies.push(performance.now() - sent);
     }
     const median = latencies.toSorted((a, b) => a - b)[10] ?? Number.POSITIVE_INFINITY;
@@ -171,15 +171,12 @@ describe("an event source mapping", () => {
     expect(Messages[0]?.Body).toBe("bad-1");
   });
 
-  it.each(["explode", "nonsense"])(
-    "sends the whole batch back when the function answers with %s",
-    async (body) => {
-      await send("Jobs", body, `${body}-neighbour`);
-      await until(() => received(body).length === 2);
-      await until(() => received(`${body}-neighbour`).length >= 1);
-      await until(async () => (await messageCount("Jobs")) === 0);
-    },
-  );
+  it.each(["explode", "nonsense"])("sends the whole batch back when the function answers with %s", async (body) => {
+    await send("Jobs", body, `${body}-neighbour`);
+    await until(() => received(body).length === 2);
+    await until(() => received(`${body}-neighbour`).length >= 1);
+    await until(async () => (await messageCount("Jobs")) === 0);
+  });
 
   it("gathers messages for the batching window", async () => {
     await send("Windowed", "w-1", "w-2");

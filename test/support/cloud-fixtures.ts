@@ -39,9 +39,7 @@ export function stateMachine(definition: object, functionIds: readonly string[] 
     Properties: {
       RoleArn: "arn:aws:iam::000000000000:role/machine",
       DefinitionString: JSON.stringify(definition),
-      DefinitionSubstitutions: Object.fromEntries(
-        functionIds.map((id) => [id, { "Fn::GetAtt": [id, "Arn"] }]),
-      ),
+      DefinitionSubstitutions: Object.fromEntries(functionIds.map((id) => [id, { "Fn::GetAtt": [id, "Arn"] }])),
     },
   };
 }
@@ -117,14 +115,10 @@ export function resource(cloud: EmbeddedCloud, logicalId: string): string {
 }
 
 /** Waits until a condition holds; fails after ten seconds. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  timeoutMilliseconds = 10_000,
-): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, timeoutMilliseconds = 10_000): Promise<void> {
   const deadline = Date.now() + timeoutMilliseconds;
   while (!(await condition())) {
-    if (Date.now() > deadline)
-      throw new Error(`not reached in ${timeoutMilliseconds} ms: ${condition.toString()}`);
+    if (Date.now() > deadline) throw new Error(`not reached in ${timeoutMilliseconds} ms: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

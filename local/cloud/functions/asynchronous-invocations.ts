@@ -59,9 +59,9 @@ export function createAsynchronousInvocations(
     }
     const policy = policies.get(functionName);
     if (failures >= (policy?.maximumRetryAttempts ?? DEFAULT_MAXIMUM_RETRY_ATTEMPTS)) {
-      pending -= 1;
       reportProblem(`${functionName}: an asynchronous event failed to the last attempt`);
       await giveUp(functionName, payload, outcome, failures + 1);
+      pending -= 1;
       return;
     }
     const delaySeconds = RETRY_DELAYS_SECONDS[failures] ?? 120;
