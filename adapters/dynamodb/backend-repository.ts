@@ -1,11 +1,5 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import type {
-  BackendReport,
-  BackendRepository,
-  ClaimLimits,
-  Clock,
-  Owner,
-} from "../../core/ports.ts";
+import type { BackendReport, BackendRepository, ClaimLimits, Clock, Owner } from "../../core/ports.ts";
 import type { BackendRecord, CapacityClaim } from "../../core/records.ts";
 import * as statements from "./backend-statements.ts";
 import { scanAll } from "./paging.ts";
@@ -111,10 +105,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
     for (;;) {
       await this.settle(host, volumeId);
       const values = { ":mark": mark, ":size": size };
-      if (
-        (await tryUpdate(this.#table, host, statements.RETURN_CAPACITY, { values, names })) !==
-        undefined
-      ) {
+      if ((await tryUpdate(this.#table, host, statements.RETURN_CAPACITY, { values, names })) !== undefined) {
         return;
       }
       const claim = (await this.#find(host))?.claims[volumeId];
@@ -135,9 +126,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
   async report(report: BackendReport): Promise<void> {
     const { host, ...columns } = report;
     const set = Object.entries(columns).filter(([, value]) => value !== null);
-    const removed = Object.keys(columns).filter(
-      (column) => columns[column as keyof typeof columns] === null,
-    );
+    const removed = Object.keys(columns).filter((column) => columns[column as keyof typeof columns] === null);
     const prepared = statements.report(
       set.map(([column]) => column),
       removed,

@@ -11,7 +11,7 @@ export function claim({ countsFree, boundsProvisioned, boundsFree }: ClaimShape)
   const conditions = [
     "attribute_not_exists(#claims.#volume)",
     "#reported_at = :reported_at",
-    "(attribute_not_exists(#disabled) OR #disabled = :false)",
+    "#disabled = :false",
     ...(boundsProvisioned ? ["#provisioned_capacity_gb <= :max_provisioned"] : []),
     ...(boundsFree ? ["#free_capacity_gb >= :min_free"] : []),
   ];
@@ -49,18 +49,12 @@ export const RETURN_CAPACITY = statement(
   "attribute_exists(#host) AND attribute_not_exists(#claims.#volume)",
 );
 
-export const FORGET_RETURNED = statement(
-  "REMOVE #claims.#volume",
-  "#claims.#volume.#attempt = :returned",
-  { ":returned": 0 },
-);
+export const FORGET_RETURNED = statement("REMOVE #claims.#volume", "#claims.#volume.#attempt = :returned", {
+  ":returned": 0,
+});
 
 /** Replaces what was reported, and begins the counts of a backend that is new. */
-export function report(
-  columns: readonly string[],
-  removed: readonly string[],
-  countsFree: boolean,
-): Statement {
+export function report(columns: readonly string[], removed: readonly string[], countsFree: boolean): Statement {
   const assignments = columns.map((column) =>
     column === "free_capacity_gb" && countsFree
       ? "#free_capacity_gb = :free_capacity_gb - if_not_exists(#open_claims_gb, :zero)"

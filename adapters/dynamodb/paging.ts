@@ -1,9 +1,4 @@
-import {
-  QueryCommand,
-  ScanCommand,
-  type QueryCommandInput,
-  type ScanCommandInput,
-} from "@aws-sdk/client-dynamodb";
+import { QueryCommand, ScanCommand, type QueryCommandInput, type ScanCommandInput } from "@aws-sdk/client-dynamodb";
 import { InvalidInput } from "../../core/errors.ts";
 import type { Page } from "../../core/ports.ts";
 import type { Item, Table } from "./table.ts";
@@ -27,12 +22,7 @@ export type ScanFilter = Pick<
  *
  * @throws InvalidInput when `limit` or the token is none.
  */
-export async function scanPage(
-  table: Table,
-  limit: number,
-  from?: string,
-  filter?: ScanFilter,
-): Promise<Page<Item>> {
+export async function scanPage(table: Table, limit: number, from?: string, filter?: ScanFilter): Promise<Page<Item>> {
   checkLimit(limit);
   const items: Item[] = [];
   let start = from === undefined ? undefined : decodeToken(from, [table.key]);
@@ -84,12 +74,7 @@ export type IndexQuery = Pick<
  *
  * @throws InvalidInput when `limit` or the token is none.
  */
-export async function queryPage(
-  table: Table,
-  query: IndexQuery,
-  limit: number,
-  from?: string,
-): Promise<Page<Item>> {
+export async function queryPage(table: Table, query: IndexQuery, limit: number, from?: string): Promise<Page<Item>> {
   checkLimit(limit);
   const { keyAttributes, ...input } = query;
   const items: Item[] = [];
@@ -117,9 +102,7 @@ function checkLimit(limit: number): void {
 function keyOf(item: Item | undefined, attributes: readonly string[]): Item {
   const entries = attributes.map((name) => [name, item?.[name]] as const);
   return Object.fromEntries(
-    entries.filter(
-      (entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined,
-    ),
+    entries.filter((entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined),
   );
 }
 
@@ -136,11 +119,7 @@ function decodeToken(token: string, attributes: readonly string[]): Item {
   } catch {
     plain = undefined;
   }
-  if (
-    typeof plain !== "object" ||
-    plain === null ||
-    Object.keys(plain).length !== attributes.length
-  ) {
+  if (typeof plain !== "object" || plain === null || Object.keys(plain).length !== attributes.length) {
     throw new InvalidInput("the token of the next page is none that a listing gave");
   }
   const values = plain as Record<string, unknown>;

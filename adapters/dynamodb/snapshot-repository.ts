@@ -11,11 +11,11 @@ import { find, statement, toItem, tryCreate, tryUpdate, type Item, type Table, t
 const PAGE_SIZE = 100;
 
 /** A snapshot that is being deleted stays so. */
-const MARK_AVAILABLE = statement(
-  "SET #status = :available",
-  "#status IN (:creating, :available, :error_status)",
-  { ":available": "available", ":creating": "creating", ":error_status": "error" },
-);
+const MARK_AVAILABLE = statement("SET #status = :available", "#status IN (:creating, :available, :error_status)", {
+  ":available": "available",
+  ":creating": "creating",
+  ":error_status": "error",
+});
 
 const MARK_AVAILABLE_AT = statement(
   "SET #status = :available, #provider_location = :provider_location",
@@ -111,7 +111,8 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
 }
 
 /** A stored snapshot: what is null is absent. */
-type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata"> & Partial<SnapshotRecord>;
+type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata"> &
+  Partial<SnapshotRecord>;
 
 function readSnapshot(item: Item): SnapshotRecord {
   const stored = unmarshall(item) as StoredSnapshot;

@@ -38,11 +38,7 @@ export type Statement = {
  * Prepares an update. Each `#name` in the expressions is the attribute of that name, so that no reserved word can get in the
  * way; names that are known only at the call (the number of an attempt, the id of a volume) are given to {@link tryUpdate}.
  */
-export function statement(
-  update: string,
-  condition: string,
-  constants: Record<string, unknown> = {},
-): Statement {
+export function statement(update: string, condition: string, constants: Record<string, unknown> = {}): Statement {
   const names: Record<string, string> = {};
   for (const [placeholder, name] of `${update} ${condition}`.matchAll(/#(\w+)/g)) {
     if (name !== undefined) {
@@ -76,8 +72,7 @@ export async function tryUpdate(
     Key: { [table.key]: { S: key } },
     UpdateExpression: prepared.update,
     ConditionExpression: prepared.condition,
-    ExpressionAttributeNames:
-      names === undefined ? prepared.names : { ...prepared.names, ...names },
+    ExpressionAttributeNames: names === undefined ? prepared.names : { ...prepared.names, ...names },
     ...(Object.keys(expressionValues).length > 0 && {
       ExpressionAttributeValues: expressionValues,
     }),
@@ -125,12 +120,9 @@ export async function find(table: Table, key: string): Promise<Item | undefined>
 
 /** Marshals a record, leaving out what is null: an absent attribute reads back as null, and an index holds no nulls. */
 export function toItem(record: Record<string, unknown>): Item {
-  return marshall(
-    Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)),
-    {
-      removeUndefinedValues: true,
-    },
-  );
+  return marshall(Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)), {
+    removeUndefinedValues: true,
+  });
 }
 
 /** Whether the condition of a write failed: nothing was changed. */
@@ -140,9 +132,5 @@ export function isConditionFailure(error: unknown): boolean {
 
 /** Whether an update named a path whose parent map the item does not have: nothing was changed. */
 export function isMissingPath(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    error.name === "ValidationException" &&
-    error.message.includes("document path")
-  );
+  return error instanceof Error && error.name === "ValidationException" && error.message.includes("document path");
 }

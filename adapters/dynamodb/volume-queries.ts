@@ -23,10 +23,7 @@ const FILTER_COLUMNS = [
 ] as const satisfies [keyof VolumeFilter, keyof VolumeRecord][];
 
 /** The volumes that exist among `volumeIds`, by id, read consistently. */
-export async function getVolumes(
-  table: Table,
-  volumeIds: readonly string[],
-): Promise<Map<string, VolumeRecord>> {
+export async function getVolumes(table: Table, volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
   const found = new Map<string, VolumeRecord>();
   let keys = [...new Set(volumeIds)].map((id): Item => ({ id: { S: id } }));
   let waitMs = UNREAD_KEYS_WAIT_MS;
@@ -104,9 +101,7 @@ function scanFilter(filter: VolumeFilter): ScanFilter | undefined {
   return {
     FilterExpression: asked.map(({ column }) => `#${column} = :${column}`).join(" AND "),
     ExpressionAttributeNames: Object.fromEntries(asked.map(({ column }) => [`#${column}`, column])),
-    ExpressionAttributeValues: Object.fromEntries(
-      asked.map(({ column, value }) => [`:${column}`, { S: value }]),
-    ),
+    ExpressionAttributeValues: Object.fromEntries(asked.map(({ column, value }) => [`:${column}`, { S: value }])),
   };
 }
 

@@ -1,14 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { FenceLost, InvalidInput, InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
-import type {
-  AttemptClose,
-  Clock,
-  Owner,
-  Page,
-  VolumeFilter,
-  VolumeRepository,
-} from "../../core/ports.ts";
+import type { AttemptClose, Clock, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
 import {
   STATUSES_IN_FLOW,
   type Attempt,
@@ -98,12 +91,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     }
     let found = await this.get(owner.volumeId);
     if (found.status === "error" && found.fence === null && found.fault === null) {
-      const taken = await this.#writeLedger(
-        owner,
-        statements.ASSIGN_HOST_IN_ERROR,
-        values,
-        attempt,
-      );
+      const taken = await this.#writeLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt);
       if (taken !== undefined) {
         return taken;
       }
@@ -134,13 +122,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     for (const [column, value] of Object.entries(columns)) {
       values[`:${column}`] = value;
     }
-    if (
-      !(await this.#write(
-        owner.volumeId,
-        statements.persistModelUpdate(Object.keys(columns)),
-        values,
-      ))
-    ) {
+    if (!(await this.#write(owner.volumeId, statements.persistModelUpdate(Object.keys(columns)), values))) {
       refuse(owner.fence, await this.get(owner.volumeId));
     }
   }
@@ -155,9 +137,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":deadline": deadline.toISOString(),
     };
     const prepared =
-      progress.image_tag === undefined
-        ? statements.SAVE_UNTAGGED_PROGRESS
-        : statements.SAVE_PROGRESS_OF_IMAGE;
+      progress.image_tag === undefined ? statements.SAVE_UNTAGGED_PROGRESS : statements.SAVE_PROGRESS_OF_IMAGE;
     if (await this.#write(owner.volumeId, prepared, values)) {
       return;
     }
@@ -179,18 +159,12 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   async markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date): Promise<VolumeRecord> {
     const at = launchedAt.toISOString();
     const values = { ":fence": owner.fence, ":status": status, ":launched_at": at };
-    const record = await this.#writeLedger(
-      owner,
-      statements.MARK_AVAILABLE,
-      values,
-      unopenedAttempt(owner, at),
-    );
+    const record = await this.#writeLedger(owner, statements.MARK_AVAILABLE, values, unopenedAttempt(owner, at));
     if (record !== undefined) {
       return record;
     }
     const found = await this.get(owner.volumeId);
-    const created =
-      found.fence === owner.fence && found.launched_at !== null && found.fault === null;
+    const created = found.fence === owner.fence && found.launched_at !== null && found.fault === null;
     return created ? found : refuse(owner.fence, found);
   }
 
@@ -203,27 +177,15 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":cause": fault.cause,
     };
     const prepared = statements.markError(suspectedOrphan);
-    const record = await this.#writeLedger(
-      owner,
-      prepared,
-      values,
-      unopenedAttempt(owner, fault.at),
-    );
+    const record = await this.#writeLedger(owner, prepared, values, unopenedAttempt(owner, fault.at));
     if (record !== undefined) {
       return record;
     }
     const found = await this.get(owner.volumeId);
-    return found.fence === owner.fence && found.status === "error"
-      ? found
-      : refuse(owner.fence, found);
+    return found.fence === owner.fence && found.status === "error" ? found : refuse(owner.fence, found);
   }
 
-  async releaseForReschedule(
-    owner: Owner,
-    next: Owner,
-    close: AttemptClose,
-    deadline: Date,
-  ): Promise<VolumeRecord> {
+  async releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord> {
     const at = close.at.toISOString();
     const values = {
       ":fence": owner.fence,
@@ -253,15 +215,9 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return found.fence === next.fence ? found : refuse(owner.fence, found);
   }
 
-  async markUnschedulable(
-    volumeId: string,
-    expectedFence: string | null,
-    fault: Fault,
-  ): Promise<VolumeRecord> {
+  async markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord> {
     const prepared =
-      expectedFence === null
-        ? statements.MARK_UNSCHEDULABLE_UNOWNED
-        : statements.MARK_UNSCHEDULABLE_HANDED_OVER;
+      expectedFence === null ? statements.MARK_UNSCHEDULABLE_UNOWNED : statements.MARK_UNSCHEDULABLE_HANDED_OVER;
     const values = { ":fault": fault, ...(expectedFence !== null && { ":fence": expectedFence }) };
     const record = await this.#writeAndRead(volumeId, prepared, values);
     if (record !== undefined) {
@@ -273,11 +229,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return repeated ? found : refuse(expectedFence ?? "nobody", found);
   }
 
-  listOverdue(
-    now: Date,
-    limit: number,
-    from?: string,
-  ): Promise<Page<{ id: string; deadline: string }>> {
+  listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
     return listOverdueVolumes(this.#table, now, limit, from);
   }
 
@@ -314,15 +266,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   }
 
   /** Runs a transition. False when its condition failed. */
-  async #write(
-    volumeId: string,
-    prepared: Statement,
-    values: Record<string, unknown>,
-  ): Promise<boolean> {
-    return (
-      (await tryUpdate(this.#table, volumeId, prepared, { values: this.#stamped(values) })) !==
-      undefined
-    );
+  async #write(volumeId: string, prepared: Statement, values: Record<string, unknown>): Promise<boolean> {
+    return (await tryUpdate(this.#table, volumeId, prepared, { values: this.#stamped(values) })) !== undefined;
   }
 
   /** Runs a transition and returns the record that it made. Undefined when its condition failed. */
@@ -355,8 +300,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     line: Attempt,
   ): Promise<VolumeRecord | undefined> {
     const names = { "#number": String(owner.attempt) };
-    const write = (): Promise<VolumeRecord | undefined> =>
-      this.#writeAndRead(owner.volumeId, prepared, values, names);
+    const write = (): Promise<VolumeRecord | undefined> => this.#writeAndRead(owner.volumeId, prepared, values, names);
     try {
       return await write();
     } catch (error) {

@@ -23,9 +23,13 @@ const IS_MINE = "#fence = :fence";
 
 const IS_MINE_IN_FLOW = `${IS_MINE} AND ${IS_IN_FLOW}`;
 
-/** No attempt owns the record, or it was handed over to this one, which has no host yet. */
-const IS_FREE =
-  "(attribute_not_exists(#fence) OR (#fence = :fence AND attribute_not_exists(#host)))";
+/**
+ * In the flow, and owned by no attempt or handed over to this one, which has no host yet. AND binds before OR, here and below:
+ * brackets would cost dynalite's parser more than everything else that it does for the call.
+ */
+const IS_FREE_IN_FLOW =
+  `attribute_not_exists(#fence) AND ${IS_IN_FLOW}` +
+  ` OR #fence = :fence AND attribute_not_exists(#host) AND ${IS_IN_FLOW}`;
 
 const LEAVE_INDEX = "#in_flow, #deadline";
 
@@ -40,7 +44,7 @@ const CLOSE_FAILED_ATTEMPT =
 
 const CLOSE_WITH_ORPHAN = `${CLOSE_FAILED_ATTEMPT}, #attempts.#number.#suspected_orphan = :suspected_orphan`;
 
-export const ASSIGN_HOST = statement(TAKE, `${IS_IN_FLOW} AND ${IS_FREE}`, {
+export const ASSIGN_HOST = statement(TAKE, IS_FREE_IN_FLOW, {
   ...FLOW_STATUSES,
   ":in_flow": IN_FLOW,
   ":phase": "scheduled",
@@ -57,13 +61,9 @@ export const ASSIGN_HOST_IN_ERROR = statement(
 );
 
 /** A volume that another service wrote may have no ledger. */
-export const ENSURE_LEDGER = statement(
-  "SET #attempts = if_not_exists(#attempts, :empty)",
-  "attribute_exists(#id)",
-  {
-    ":empty": {},
-  },
-);
+export const ENSURE_LEDGER = statement("SET #attempts = if_not_exists(#attempts, :empty)", "attribute_exists(#id)", {
+  ":empty": {},
+});
 
 /** An attempt that ends before it had a host has no line in the ledger. */
 export const ENSURE_LEDGER_LINE = statement(
@@ -92,16 +92,22 @@ const PROGRESS_CONSTANTS = { ...FLOW_STATUSES, ":in_flow": IN_FLOW, ":phase": "c
 /** Progress never moves back, unless the image is another one. */
 export const SAVE_PROGRESS_OF_IMAGE = statement(
   SAVE_PROGRESS,
-  `${IS_MINE_IN_FLOW} AND (attribute_not_exists(#progress) OR attribute_not_exists(#progress.#image_tag)` +
-    " OR #progress.#image_tag <> :image_tag OR #progress.#bytes_done <= :bytes_done)",
+  [
+    "attribute_not_exists(#progress.#image_tag)",
+    "#progress.#image_tag <> :image_tag",
+    "#progress.#bytes_done <= :bytes_done",
+  ]
+    .map((mayReplace) => `${IS_MINE_IN_FLOW} AND ${mayReplace}`)
+    .join(" OR "),
   PROGRESS_CONSTANTS,
 );
 
 /** The same for progress that names no image. */
 export const SAVE_UNTAGGED_PROGRESS = statement(
   SAVE_PROGRESS,
-  `${IS_MINE_IN_FLOW} AND (attribute_not_exists(#progress) OR attribute_exists(#progress.#image_tag)` +
-    " OR #progress.#bytes_done <= :bytes_done)",
+  ["attribute_not_exists(#progress)", "attribute_exists(#progress.#image_tag)", "#progress.#bytes_done <= :bytes_done"]
+    .map((mayReplace) => `${IS_MINE_IN_FLOW} AND ${mayReplace}`)
+    .join(" OR "),
   PROGRESS_CONSTANTS,
 );
 
@@ -167,14 +173,10 @@ export const MARK_UNSCHEDULABLE_UNOWNED = statement(
   },
 );
 
-export const MARK_UNSCHEDULABLE_HANDED_OVER = statement(
-  MARK_UNSCHEDULABLE,
-  `${IS_IN_FLOW} AND ${IS_FREE}`,
-  {
-    ...FLOW_STATUSES,
-    ":error_status": "error",
-  },
-);
+export const MARK_UNSCHEDULABLE_HANDED_OVER = statement(MARK_UNSCHEDULABLE, IS_FREE_IN_FLOW, {
+  ...FLOW_STATUSES,
+  ":error_status": "error",
+});
 
 /** `deleting` is among the statuses so that a deletion that died can be repeated. */
 export const BEGIN_DELETE = statement(

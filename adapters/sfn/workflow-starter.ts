@@ -26,7 +26,9 @@ export class SfnWorkflowStarter implements WorkflowStarter {
     const text = JSON.stringify(input);
     const bytes = Buffer.byteLength(text);
     if (bytes > LONGEST_INPUT_BYTES) {
-      throw new InvalidInput(`the request makes ${bytes} bytes of workflow input; at most ${LONGEST_INPUT_BYTES} are allowed`);
+      throw new InvalidInput(
+        `the request makes ${bytes} bytes of workflow input; at most ${LONGEST_INPUT_BYTES} are allowed`,
+      );
     }
     try {
       await client.send(new StartExecutionCommand({ stateMachineArn, name: input.fence, input: text }));

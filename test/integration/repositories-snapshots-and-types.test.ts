@@ -131,7 +131,10 @@ describe("snapshots of a volume", () => {
 
 describe("a volume type", () => {
   test("is found by its id and by its name", async () => {
-    const volumeType = plainVolumeType({ extra_specs: { "capabilities:compression": "<is> True" }, description: "fast" });
+    const volumeType = plainVolumeType({
+      extra_specs: { "capabilities:compression": "<is> True" },
+      description: "fast",
+    });
     await volumeTypes.create(volumeType);
     expect(await volumeTypes.get(volumeType.id)).toEqual(volumeType);
     expect(await volumeTypes.getByName(volumeType.name)).toEqual(volumeType);
@@ -147,7 +150,9 @@ describe("a volume type", () => {
 
   test("of another service reads public and without extra specs", async () => {
     const id = randomUUID();
-    await tables.client.send(new PutItemCommand({ TableName: "volume_types", Item: { id: { S: id }, name: { S: `n-${id}` } } }));
+    await tables.client.send(
+      new PutItemCommand({ TableName: "volume_types", Item: { id: { S: id }, name: { S: `n-${id}` } } }),
+    );
     expect(await volumeTypes.get(id)).toEqual(plainVolumeType({ id, name: `n-${id}`, created_at: "" }));
   });
 

@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { BackendReport, Owner } from "../../core/ports.ts";
-import { fenceOf, type Attempt, type SnapshotRecord, type VolumeRecord, type VolumeTypeRecord } from "../../core/records.ts";
+import {
+  fenceOf,
+  type Attempt,
+  type SnapshotRecord,
+  type VolumeRecord,
+  type VolumeTypeRecord,
+} from "../../core/records.ts";
 
 /** A volume as it is when its request has been accepted: queued, owned by no attempt. */
 export function queuedVolume(columns: Partial<VolumeRecord> = {}): VolumeRecord {

@@ -82,7 +82,9 @@ describe("a transition", () => {
   test("whose condition failed reads the record consistently before it is refused", async () => {
     dynamodb.on(UpdateItemCommand).rejects(conditionFailed);
     dynamodb.on(GetItemCommand).resolves({ Item: volumeItem({ ...volume, fence: "other" }) });
-    await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(new FenceLost(volume.id, owner.fence, "it is creating and belongs to other"));
+    await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(
+      new FenceLost(volume.id, owner.fence, "it is creating and belongs to other"),
+    );
     expect(dynamodb.commandCalls(GetItemCommand)[0]?.args[0].input.ConsistentRead).toBe(true);
   });
 
@@ -92,18 +94,35 @@ describe("a transition", () => {
     await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(VolumeNotFound);
   });
 
-  for (const name of ["ProvisionedThroughputExceededException", "TimeoutError", "ResourceNotFoundException", "ValidationException"]) {
+  for (const name of [
+    "ProvisionedThroughputExceededException",
+    "TimeoutError",
+    "ResourceNotFoundException",
+    "ValidationException",
+  ]) {
     test(`that ends in ${name} keeps that name and reads nothing back`, async () => {
       dynamodb.on(UpdateItemCommand).rejects(sdkError(name));
-      await expect(volumes.markError(owner, { error: "e", cause: "c", attempt: 1, at: "t", attempts: [] }, false)).rejects.toMatchObject({ name });
+      await expect(
+        volumes.markError(owner, { error: "e", cause: "c", attempt: 1, at: "t", attempts: [] }, false),
+      ).rejects.toMatchObject({ name });
       expect(dynamodb.calls()).toHaveLength(1);
     });
   }
 
   test("makes the ledger only when the path to it is missing, and tries once more", async () => {
-    const missingPath = sdkError("ValidationException", "The document path provided in the update expression is invalid for update");
-    dynamodb.on(UpdateItemCommand).rejectsOnce(missingPath).resolvesOnce({}).rejectsOnce(conditionFailed).rejects(missingPath);
-    await expect(volumes.assignHost(owner, "h", "nova", runningAttempt(owner, "h"), DEADLINE)).rejects.toThrow(missingPath);
+    const missingPath = sdkError(
+      "ValidationException",
+      "The document path provided in the update expression is invalid for update",
+    );
+    dynamodb
+      .on(UpdateItemCommand)
+      .rejectsOnce(missingPath)
+      .resolvesOnce({})
+      .rejectsOnce(conditionFailed)
+      .rejects(missingPath);
+    await expect(volumes.assignHost(owner, "h", "nova", runningAttempt(owner, "h"), DEADLINE)).rejects.toThrow(
+      missingPath,
+    );
     expect(dynamodb.commandCalls(UpdateItemCommand)).toHaveLength(4);
   });
 
@@ -111,13 +130,19 @@ describe("a transition", () => {
     dynamodb.on(UpdateItemCommand).resolves({});
     const update = { provider_location: "x", fence: "mine", status: "available" };
     await volumes.persistModelUpdate(owner, update, "created");
-    const { UpdateExpression, ExpressionAttributeValues } = dynamodb.commandCalls(UpdateItemCommand)[0]?.args[0].input ?? {};
+    const { UpdateExpression, ExpressionAttributeValues } =
+      dynamodb.commandCalls(UpdateItemCommand)[0]?.args[0].input ?? {};
     expect(UpdateExpression).toBe("SET #phase = :phase, #provider_location = :provider_location, #updated_at = :now");
     expect(ExpressionAttributeValues?.[":fence"]).toEqual({ S: owner.fence });
   });
 
   test("that was lost after it was made succeeds for its owner", async () => {
-    const available = { ...volume, fence: owner.fence, status: "available", launched_at: "2026-01-01T01:00:00.000Z" } as const;
+    const available = {
+      ...volume,
+      fence: owner.fence,
+      status: "available",
+      launched_at: "2026-01-01T01:00:00.000Z",
+    } as const;
     dynamodb.on(UpdateItemCommand).rejects(conditionFailed);
     dynamodb.on(GetItemCommand).resolves({ Item: volumeItem(available) });
     expect(await volumes.markAvailable(owner, "available", DEADLINE)).toEqual(available);
@@ -182,12 +207,17 @@ describe("backends", () => {
       .resolvesOnce({ Items: [stored("b")], LastEvaluatedKey: { host: { S: "b" } } })
       .resolvesOnce({ Items: [stored("a")] });
     expect((await backends.list()).map(({ host }) => host)).toEqual(["a", "b"]);
-    expect(dynamodb.commandCalls(ScanCommand)[1]?.args[0].input).toMatchObject({ ConsistentRead: true, ExclusiveStartKey: { host: { S: "b" } } });
+    expect(dynamodb.commandCalls(ScanCommand)[1]?.args[0].input).toMatchObject({
+      ConsistentRead: true,
+      ExclusiveStartKey: { host: { S: "b" } },
+    });
   });
 
   test("keep the name of the SDK's error, so that nobody takes a claim for refused", async () => {
     dynamodb.on(UpdateItemCommand).rejects(sdkError("TimeoutError"));
-    dynamodb.on(ScanCommand).resolves({ Items: [marshall({ host: "h", availability_zone: "nova", driver: "file", reported_at: "2026" })] });
+    dynamodb
+      .on(ScanCommand)
+      .resolves({ Items: [marshall({ host: "h", availability_zone: "nova", driver: "file", reported_at: "2026" })] });
     const [backend] = await backends.list();
     expect.assert(backend !== undefined);
     const limits = { maxProvisionedCapacityGb: null, minFreeCapacityGb: null };

@@ -58,7 +58,10 @@ describe("text of an attribute", () => {
 describe("the scheduler queue", () => {
   test("is sent the message as JSON", async () => {
     await queue.send({ volume_id: "v" });
-    expect(sqs.commandCalls(SendMessageCommand)[0]?.args[0].input).toEqual({ QueueUrl: "queue", MessageBody: '{"volume_id":"v"}' });
+    expect(sqs.commandCalls(SendMessageCommand)[0]?.args[0].input).toEqual({
+      QueueUrl: "queue",
+      MessageBody: '{"volume_id":"v"}',
+    });
   });
 
   test("keeps the name of an error of the SDK", async () => {
@@ -86,7 +89,13 @@ describe("the scheduler queue", () => {
 
 describe("the notifier", () => {
   const volume = queuedVolume();
-  const notification = buildNotification("volume.create.error", volume, 1, context, new Date("2026-01-01T00:00:00.000Z"));
+  const notification = buildNotification(
+    "volume.create.error",
+    volume,
+    1,
+    context,
+    new Date("2026-01-01T00:00:00.000Z"),
+  );
 
   test("publishes the notification with attributes to filter by", async () => {
     await notifier.publish(notification);

@@ -1,147 +1,23 @@
 import { randomUUID } from "node:crypto";
-import { UpdateItemCommand } from "@aws-sdk/client-dynamodb";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
-import type { BackendReport, ClaimLimits } from "../../core/ports.ts";
-import type { BackendRecord } from "../../core/records.ts";
-import { startTables, type TestTables } from "../support/dynalite.ts";
-import { backendReport, ownerOf } from "../support/records.ts";
+import { describe, expect, test } from "vitest";
+import { ownerOf } from "../support/records.ts";
+import {
+  useBackends,
+  NOW,
+  LATER,
+  NO_LIMITS,
+  tables,
+  backends,
+  report,
+  backend,
+  begin,
+  read,
+  figures,
+  claim,
+  disable,
+} from "../support/backend-contract.ts";
 
-const NOW = new Date("2026-01-01T01:00:00.000Z");
-const NO_LIMITS: ClaimLimits = { maxProvisionedCapacityGb: null, minFreeCapacityGb: null };
-const EARLIER = "2025-12-31T00:00:00.000Z";
-const LATER = "2026-01-01T00:01:00.000Z";
-
-let tables: TestTables;
-let backends: DynamoDbBackendRepository;
-let report: BackendReport;
-let backend: BackendRecord;
-
-beforeAll(async () => {
-  tables = await startTables();
-  backends = new DynamoDbBackendRepository({ client: tables.client, tableName: "backends", clock: { now: () => NOW } });
-});
-
-afterAll(async () => {
-  await tables.close();
-});
-
-beforeEach(async () => {
-  await begin({});
-});
-
-/** A new backend with this report, as `backend`. */
-async function begin(columns: Partial<BackendReport>): Promise<void> {
-  report = backendReport(columns);
-  await backends.report(report);
-  backend = await read();
-}
-
-async function read(host: string = report.host): Promise<BackendRecord> {
-  const found = (await backends.list()).find((listed) => listed.host === host);
-  if (found === undefined) {
-    throw new Error(`${host} is not listed`);
-  }
-  return found;
-}
-
-/** The capacity figures, and how many claims there are. */
-async function figures(): Promise<{ allocated: number; provisioned: number; free: unknown; claims: number }> {
-  const { allocated_capacity_gb, provisioned_capacity_gb, free_capacity_gb, claims } = await read();
-  return {
-    allocated: allocated_capacity_gb,
-    provisioned: provisioned_capacity_gb,
-    free: free_capacity_gb,
-    claims: Object.keys(claims).length,
-  };
-}
-
-const claim = (volumeId: string, size: number, attempt = 1, limits: ClaimLimits = NO_LIMITS) =>
-  backends.claim(backend, ownerOf(volumeId, attempt), size, limits);
-
-describe("report", () => {
-  test("makes a backend that holds nothing", () => {
-    expect(backend).toEqual({ ...report, disabled: false, allocated_capacity_gb: 0, provisioned_capacity_gb: 0, claims: {} });
-  });
-
-  test("reads back with nulls, words and nested capabilities", async () => {
-    const columns = {
-      total_capacity_gb: null,
-      free_capacity_gb: "infinite",
-      max_over_subscription_ratio: "auto",
-      capabilities: { compression: true, tiers: ["ssd", { rpm: 7200 }], vendor: null, "": "x" },
-    };
-    await begin(columns);
-    expect(backend).toMatchObject(columns);
-  });
-
-  test("is one UpdateItem", async () => {
-    tables.calls.clear();
-    await backends.report({ ...report, reported_at: LATER });
-    expect(Object.fromEntries(tables.calls)).toEqual({ UpdateItemCommand: 1 });
-  });
-
-  test("replaces what was reported, also with null", async () => {
-    await backends.report({ ...report, reported_at: LATER, total_capacity_gb: null, capabilities: { a: 1 }, free_capacity_gb: "unknown" });
-    expect(await read()).toMatchObject({ reported_at: LATER, total_capacity_gb: null, capabilities: { a: 1 }, free_capacity_gb: "unknown" });
-  });
-
-  for (const [age, reportedAt] of [["older", EARLIER], ["repeated", "2026-01-01T00:00:00.000Z"]] as const) {
-    test(`that is ${age} changes nothing`, async () => {
-      await backends.report({ ...report, reported_at: reportedAt, free_capacity_gb: 3 });
-      expect(await read()).toEqual(backend);
-    });
-  }
-
-  test("keeps what is claimed, and takes the open claims from what is free", async () => {
-    await claim(randomUUID(), 2);
-    const settled = randomUUID();
-    await claim(settled, 3);
-    await backends.settle(report.host, settled);
-    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 7 });
-    expect(await figures()).toEqual({ allocated: 5, provisioned: 5, free: 5, claims: 1 });
-  });
-
-  test("keeps a backend disabled", async () => {
-    await disable();
-    await backends.report({ ...report, reported_at: LATER });
-    expect((await read()).disabled).toBe(true);
-  });
-
-  test("loses no claim that is made, settled or released at the same time", async () => {
-    await begin({ free_capacity_gb: 1000, total_capacity_gb: 1000 });
-    const volumes = Array.from({ length: 20 }, () => randomUUID());
-    const claimed = await Promise.all(volumes.map((id) => claim(id, 1)));
-    expect(claimed.every((record) => record !== undefined)).toBe(true);
-    const reports = Array.from({ length: 10 }, (_, index) =>
-      backends.report({ ...report, reported_at: `2026-01-01T00:02:0${index}.000Z`, free_capacity_gb: 500 }),
-    );
-    const settled = volumes.slice(0, 5).map((id) => backends.settle(report.host, id));
-    const released = volumes.slice(5, 10).map((id) => backends.release(report.host, ownerOf(id)));
-    await Promise.all([...reports, ...settled, ...released]);
-    await backends.report({ ...report, reported_at: "2026-01-01T00:03:00.000Z", free_capacity_gb: 500 });
-    expect(await figures()).toEqual({ allocated: 15, provisioned: 15, free: 490, claims: 10 });
-  });
-});
-
-async function disable(): Promise<void> {
-  await tables.client.send(
-    new UpdateItemCommand({
-      TableName: "backends",
-      Key: { host: { S: report.host } },
-      UpdateExpression: "SET disabled = :true",
-      ExpressionAttributeValues: { ":true": { BOOL: true } },
-    }),
-  );
-}
-
-describe("list", () => {
-  test("is in the order of the hosts", async () => {
-    const hosts = (await backends.list()).map(({ host }) => host);
-    expect(hosts.length).toBeGreaterThan(1);
-    expect(hosts).toEqual(hosts.toSorted());
-  });
-});
+useBackends();
 
 describe("claim", () => {
   test("holds the size for the attempt", async () => {
@@ -343,66 +219,5 @@ describe("release", () => {
     await claim(volumeId, 4);
     await backends.release(report.host, ownerOf(volumeId));
     expect((await claim(volumeId, 4, 2))?.claims[volumeId]?.attempt).toBe(2);
-  });
-});
-
-describe("a deleted volume's capacity", () => {
-  const volumeId = randomUUID();
-
-  beforeEach(async () => {
-    await claim(volumeId, 4);
-    await backends.settle(report.host, volumeId);
-  });
-
-  test("is given back once, and what is free waits for the next report", async () => {
-    await backends.returnCapacity(report.host, volumeId, 4);
-    await backends.returnCapacity(report.host, volumeId, 4);
-    expect(await figures()).toEqual({ allocated: 0, provisioned: 0, free: 6, claims: 1 });
-    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 10 });
-    expect((await figures()).free).toBe(10);
-  });
-
-  test("leaves nothing on the backend once the return is forgotten", async () => {
-    await backends.returnCapacity(report.host, volumeId, 4);
-    await backends.forgetReturned(report.host, volumeId);
-    await backends.forgetReturned(report.host, volumeId);
-    expect(await figures()).toEqual({ allocated: 0, provisioned: 0, free: 6, claims: 0 });
-  });
-
-  test("is given back once by many deletions at once", async () => {
-    await Promise.all(Array.from({ length: 10 }, () => backends.returnCapacity(report.host, volumeId, 4)));
-    expect((await figures()).allocated).toBe(0);
-  });
-
-  test("is given back once although settle, release and another claim come late", async () => {
-    await backends.returnCapacity(report.host, volumeId, 4);
-    await backends.settle(report.host, volumeId);
-    await backends.release(report.host, ownerOf(volumeId, 0));
-    expect(await claim(volumeId, 4)).toBeUndefined();
-    await backends.returnCapacity(report.host, volumeId, 4);
-    expect((await figures()).allocated).toBe(0);
-  });
-
-  test("is given back when its claim was never settled", async () => {
-    const open = randomUUID();
-    await claim(open, 2);
-    await backends.returnCapacity(report.host, open, 2);
-    await backends.forgetReturned(report.host, open);
-    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 4, claims: 0 });
-    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 6 });
-    expect((await figures()).free).toBe(6);
-  });
-
-  test("leaves an open claim when only the mark is to be forgotten", async () => {
-    const open = randomUUID();
-    await claim(open, 2);
-    await backends.forgetReturned(report.host, open);
-    expect((await read()).claims[open]?.size).toBe(2);
-  });
-
-  test("on a backend that is gone changes nothing", async () => {
-    await backends.returnCapacity("gone@file#pool", volumeId, 4);
-    await backends.forgetReturned("gone@file#pool", volumeId);
-    expect((await backends.list()).map(({ host }) => host)).not.toContain("gone@file#pool");
   });
 });
