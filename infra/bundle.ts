@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { Code } from "aws-cdk-lib/aws-lambda";
 import { fileNameOf, type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import type { CodeOf } from "./functions.ts";
 
@@ -37,7 +36,7 @@ const DROP_UNUSED_SCHEMAS: Plugin = {
  */
 export async function bundleFunctions(directory: string): Promise<CodeOf> {
   const names = Object.keys(FUNCTIONS) as FunctionName[];
-  await build({
+  const building = build({
     absWorkingDir: ROOT,
     entryPoints: names.map((name) => ({ in: `lambdas/${fileNameOf(name)}.ts`, out: `${fileNameOf(name)}/index` })),
     outdir: directory,
@@ -56,5 +55,7 @@ export async function bundleFunctions(directory: string): Promise<CodeOf> {
     banner: { js: REQUIRE_BANNER },
     logLevel: "warning",
   });
+  // The bundler is a process of its own: the CDK, which takes a second to load, is loaded meanwhile.
+  const [{ Code }] = await Promise.all([import("aws-cdk-lib/aws-lambda"), building]);
   return (name) => Code.fromAsset(`${directory}/${fileNameOf(name)}`);
 }

@@ -1,7 +1,5 @@
-import { App } from "aws-cdk-lib";
 import type { CloudAssembly } from "aws-cdk-lib/cx-api";
 import { bundleFunctions } from "./bundle.ts";
-import { CinderlessStack } from "./cinderless-stack.ts";
 
 /** Name of the stack, and of its entry in an outputs file. */
 export const STACK_NAME = "Cinderless";
@@ -10,7 +8,9 @@ export const STACK_NAME = "Cinderless";
 const CONTEXT = { "aws:cdk:version-reporting": false, "aws:cdk:enable-path-metadata": false };
 
 /**
- * Synthesises the app in this process, as the CDK CLI would: the template, and the bundles as assets.
+ * Synthesises the app in this process, as the CDK CLI would: the template, and the bundles as assets. It leaves out what only
+ * serves people: the construct tree, and the CDK's own check of the template against CloudFormation's rules (`cdk synth` does
+ * it, and it takes longer than all the rest). The CDK is loaded while the bundler, a process of its own, works.
  *
  * @param outputDirectory becomes the cloud assembly
  * @param context as `-c` would give it
@@ -19,7 +19,15 @@ export async function synthesize(
   outputDirectory: string,
   context: Record<string, unknown> = {},
 ): Promise<CloudAssembly> {
-  const app = new App({ outdir: outputDirectory, context: { ...CONTEXT, ...context } });
-  new CinderlessStack(app, STACK_NAME, { codeOf: await bundleFunctions(`${outputDirectory}/bundles`) });
+  const bundling = bundleFunctions(`${outputDirectory}/bundles`);
+  const loading = Promise.all([import("aws-cdk-lib"), import("./cinderless-stack.ts")]);
+  const [codeOf, [{ App }, { CinderlessStack }]] = await Promise.all([bundling, loading]);
+  const app = new App({
+    outdir: outputDirectory,
+    context: { ...CONTEXT, ...context },
+    builtinCloudFormationValidation: false,
+    treeMetadata: false,
+  });
+  new CinderlessStack(app, STACK_NAME, { codeOf });
   return app.synth();
 }
