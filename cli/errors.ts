@@ -46,6 +46,8 @@ const HINT_OUTPUTS = "do the outputs belong to this deployment? Name it with --o
 const HINT_CREDENTIALS = "check the AWS credentials and region of this shell (AWS_PROFILE, AWS_REGION)";
 const HINT_CLOUD = "is the embedded cloud running? Start it with: npm start";
 
+const HINT_NETWORK = "check the network, and the endpoints that AWS_ENDPOINT_URL_... name";
+
 /** What to do about an error, by its name. */
 const HINTS: Readonly<Record<string, string>> = {
   VolumeNotFound: "`cinderless list` shows the volumes",
@@ -95,8 +97,9 @@ export function explainError(error: unknown): ErrorReport {
   const system = systemErrorOf(error);
   const connectionFailure = wordsFor(CONNECTION_FAILURES, system?.code ?? "");
   if (system !== undefined && connectionFailure !== undefined) {
-    const message = `the connection${system.target === "" ? "" : ` to ${system.target}`} ${connectionFailure} (${system.code})`;
-    return { name: "ConnectionError", message, hint: HINT_CLOUD, exitStatus: EXIT.failure };
+    const message = `the connection${system.target === "" ? "" : ` to ${system.target}`} ${connectionFailure}`;
+    const isLocal = /^(127\.|::1|localhost|$)/.test(system.target);
+    return { name: "ConnectionError", message, hint: isLocal ? HINT_CLOUD : HINT_NETWORK, exitStatus: EXIT.failure };
   }
   const fileFailure = wordsFor(FILE_FAILURES, system?.code ?? "");
   if (system !== undefined && fileFailure !== undefined && system.path !== "") {

@@ -26,15 +26,16 @@ export type Display = {
 /**
  * A display that redraws on a terminal, or writes a line at each change elsewhere.
  *
- * @param idleText What a terminal shows while nothing is at work.
+ * @param options.alone Whether there is only one volume: see {@link renderVolumeLine}.
+ * @param options.idleText What a terminal shows while nothing is at work.
  */
 export function createDisplay(
   output: Output,
   clock: CliContext["clock"],
-  options: { withId?: boolean; idleText?: string } = {},
+  options: { alone?: boolean; idleText?: string } = {},
 ): Display {
   const readings = createReadings(clock);
-  const line = (volume: VolumeRecord) => renderVolumeLine(output, volume, readings(volume), options.withId);
+  const line = (volume: VolumeRecord) => renderVolumeLine(output, volume, readings(volume), options.alone);
   return output.isTty ? createLiveDisplay(output, line, options.idleText ?? "") : createPlainDisplay(output, line);
 }
 

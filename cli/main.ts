@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Connection } from "./connection.ts";
+import { EXIT } from "./errors.ts";
 import type { Target } from "./outputs.ts";
 import { run } from "./program.ts";
 import type { CliContext } from "./session.ts";
@@ -27,10 +28,18 @@ function processContext(): CliContext {
   };
 }
 
-/** Aborts at the first Ctrl-C; the second ends the process as if nobody listened. */
+/**
+ * Aborts at the first Ctrl-C; the second ends the process at once. The listener stays: what restores the cursor ends the process
+ * itself when it finds nobody else listening.
+ */
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  process.once("SIGINT", () => controller.abort());
+  process.on("SIGINT", () => {
+    if (controller.signal.aborted) {
+      process.exit(EXIT.interrupted);
+    }
+    controller.abort();
+  });
   return controller.signal;
 }
 

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { describeError } from "../core/errors.ts";
 import { CliError } from "./errors.ts";
 
 /** Names of the stack's outputs that the commands use. */
@@ -165,7 +166,7 @@ async function readJsonFile(path: string, hint?: string): Promise<unknown> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") {
       throw new MissingFile(`there is no file ${path}`, hint === undefined ? {} : { hint });
     }
-    throw error;
+    throw new CliError(`${path} cannot be read: ${describeError(error).message}`, { name: "FileError", cause: error });
   }
   try {
     return JSON.parse(content);

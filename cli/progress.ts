@@ -106,17 +106,19 @@ const STATE_WIDTH = 22;
 /**
  * The one line of a volume that is being followed. A terminal gets the bar, then the host, as far as its width allows; a plain
  * line has the host and no bar.
+ *
+ * @param alone Whether it is the only volume: its id and its fault are then told elsewhere.
  */
 export function renderVolumeLine(
   output: Output,
   volume: VolumeRecord,
   reading: Reading | undefined,
-  withId = true,
+  alone = false,
 ): string {
   const attempt = attemptOf(volume);
   const state = stateOf(volume).padEnd(STATE_WIDTH);
   const known = volume.fault === null ? renderReading(reading ?? {}) : "";
-  const before = [...(withId ? [volume.id] : []), state, `attempt ${attempt === 0 ? "-" : attempt}`];
+  const before = [...(alone ? [] : [volume.id]), state, `attempt ${attempt === 0 ? "-" : attempt}`];
   const parts = [...before, ...(known === "" ? [] : [known])];
   const room = output.isTty ? output.columns - parts.join("  ").length : Number.POSITIVE_INFINITY;
   const bar = output.isTty && known !== "" && room > BAR_WIDTH + 4 ? renderBar(reading?.fraction ?? 0, BAR_WIDTH) : "";
@@ -127,7 +129,7 @@ export function renderVolumeLine(
     ...(volume.host !== null && roomForHost > host.length + 2 ? [host] : []),
     ...(bar === "" ? [] : [bar]),
     ...(known === "" ? [] : [known]),
-    ...(volume.fault === null ? [] : [paint(output, "red", faultText(volume.fault))]),
+    ...(volume.fault === null || alone ? [] : [paint(output, "red", faultText(volume.fault))]),
   ];
   return shown.join("  ").trimEnd();
 }

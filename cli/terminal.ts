@@ -22,14 +22,13 @@ export type Output = {
 
 /** An {@link Output} that writes to a stream of the process. */
 export function outputOfStream(stream: NodeJS.WriteStream): Output {
-  // Undefined where the stream is no terminal, whatever its type says.
-  const isTty = Boolean(stream.isTTY);
   return {
     write: (text) => {
       stream.write(text);
     },
-    isTty,
-    hasColours: isTty && stream.hasColors(),
+    // Undefined, whatever its type says, where the stream is no terminal.
+    isTty: stream.isTTY,
+    hasColours: stream.isTTY && stream.hasColors(),
     get columns() {
       return stream.columns ?? 80;
     },

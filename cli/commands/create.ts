@@ -193,7 +193,7 @@ async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
   const { id } = record;
   const startedAt = session.clock.now().getTime();
   const volumes = await session.connection.volumes();
-  const display = session.json ? NO_DISPLAY : createDisplay(session.stderr, session.clock, { withId: false });
+  const display = session.json ? NO_DISPLAY : createDisplay(session.stderr, session.clock, { alone: true });
   const { volumes: read, interrupted } = await follow(
     session,
     volumes,

@@ -133,7 +133,7 @@ describe("a volume's line", () => {
   });
 
   test.each([80, 100, 120, 160])("on a terminal of %s columns fits its width", (columns) => {
-    const line = renderVolumeLine(recordedOutput(true, columns), volumeAtWork(), reading, columns > 80);
+    const line = renderVolumeLine(recordedOutput(true, columns), volumeAtWork(), reading, columns === 80);
     expect(line.length).toBeLessThanOrEqual(columns);
     expect(line).toContain("50 %");
   });
