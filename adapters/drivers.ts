@@ -13,10 +13,7 @@ import { parseFileDriverOptions } from "./file/options.ts";
  */
 export function createDrivers(backends: readonly Backend[]): Drivers {
   const drivers = new Map(
-    backends.map((backend) => [
-      backend.host,
-      createDriver(backend.host, backend.driver, backend.options),
-    ]),
+    backends.map((backend) => [backend.host, createDriver(backend.host, backend.driver, backend.options)]),
   );
   return {
     hosts: [...drivers.keys()],
@@ -30,11 +27,7 @@ export function createDrivers(backends: readonly Backend[]): Drivers {
   };
 }
 
-function createDriver(
-  host: string,
-  driver: Backend["driver"],
-  options: Backend["options"],
-): Driver {
+function createDriver(host: string, driver: Backend["driver"], options: Backend["options"]): Driver {
   if (driver === "file") {
     return new FileDriver(host, parseFileDriverOptions(host, options));
   }

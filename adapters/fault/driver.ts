@@ -31,15 +31,11 @@ export class FaultDriver implements Driver {
   }
 
   createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work) {
-    return this.#call("createVolumeFromSnapshot", () =>
-      this.#driver.createVolumeFromSnapshot(volume, snapshot, work),
-    );
+    return this.#call("createVolumeFromSnapshot", () => this.#driver.createVolumeFromSnapshot(volume, snapshot, work));
   }
 
   createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work) {
-    return this.#call("createClonedVolume", () =>
-      this.#driver.createClonedVolume(volume, source, work),
-    );
+    return this.#call("createClonedVolume", () => this.#driver.createClonedVolume(volume, source, work));
   }
 
   cloneImage(volume: VolumeRecord, location: ImageLocation, image: ImageSource, work: Work) {
@@ -47,9 +43,7 @@ export class FaultDriver implements Driver {
   }
 
   copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork) {
-    return this.#call("copyImageToVolume", () =>
-      this.#driver.copyImageToVolume(volume, image, work),
-    );
+    return this.#call("copyImageToVolume", () => this.#driver.copyImageToVolume(volume, image, work));
   }
 
   deleteVolume(volumeId: string) {
@@ -86,10 +80,7 @@ export class FaultDriver implements Driver {
   /** The first fault of the call that is not used up. */
   async #due(call: FaultCall): Promise<Fault | undefined> {
     for (const [index, fault] of this.#faults.entries()) {
-      if (
-        fault.call === call &&
-        (fault.times === "always" || (await this.#use(`${index}-${call}`, fault.times)))
-      ) {
+      if (fault.call === call && (fault.times === "always" || (await this.#use(`${index}-${call}`, fault.times)))) {
         return fault;
       }
     }
@@ -129,11 +120,7 @@ function errorNamed(name: string, message: string): Error {
     return Object.defineProperty(new Error(message), "name", { value: name });
   }
   // The constructors differ in what they put into the message, and in nothing else.
-  const error: Error = Reflect.construct(errors[name as errors.ErrorName], [
-    message,
-    message,
-    message,
-  ]);
+  const error: Error = Reflect.construct(errors[name as errors.ErrorName], [message, message, message]);
   error.message = message;
   return error;
 }

@@ -2,11 +2,7 @@ import { lstat, realpath, rename } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { isAbsolute, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  requireDeclaredContent,
-  requireReadableFormat,
-  requireSizeWithin,
-} from "../../core/images/acceptance.ts";
+import { requireDeclaredContent, requireReadableFormat, requireSizeWithin } from "../../core/images/acceptance.ts";
 import { SNIFF_BYTES } from "../../core/images/sniff.ts";
 import type { ImageSource } from "../../core/ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
@@ -32,11 +28,7 @@ export async function cloneImageFile(
   image: ImageSource,
 ): Promise<boolean> {
   const { image_directory: imageDirectory } = options;
-  if (
-    imageDirectory === undefined ||
-    image.meta.disk_format !== "raw" ||
-    image.meta.container_format !== "bare"
-  ) {
+  if (imageDirectory === undefined || image.meta.disk_format !== "raw" || image.meta.container_format !== "bare") {
     return false;
   }
   if ((await sizeOfRegular(path)) === volumeBytes) {
@@ -60,13 +52,9 @@ async function imageFile(url: string, imageDirectory: string): Promise<string | 
     return undefined;
   }
   try {
-    const [file, directory] = await Promise.all([
-      realpath(fileURLToPath(url)),
-      realpath(imageDirectory),
-    ]);
+    const [file, directory] = await Promise.all([realpath(fileURLToPath(url)), realpath(imageDirectory)]);
     const inside = relative(directory, file);
-    const isInside =
-      inside !== "" && inside !== ".." && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
+    const isInside = inside !== "" && inside !== ".." && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
     return isInside && (await lstat(file)).isFile() ? file : undefined;
   } catch (error) {
     if (isAbsent(error) || error instanceof TypeError) {
@@ -76,12 +64,7 @@ async function imageFile(url: string, imageDirectory: string): Promise<string | 
   }
 }
 
-async function cloneFile(
-  source: string,
-  path: string,
-  volumeBytes: number,
-  image: ImageSource,
-): Promise<boolean> {
+async function cloneFile(source: string, path: string, volumeBytes: number, image: ImageSource): Promise<boolean> {
   requireReadableFormat(image.meta);
   const size = requireSizeWithin(image.meta, volumeBytes);
   const area = await WorkArea.takeOver(path);

@@ -10,6 +10,7 @@ import {
   isAbsent,
   isOutOfSpace,
   openRegular,
+  openToScan,
   sizeOfRegular,
   syncDirectoryOf,
 } from "./files.ts";
@@ -47,24 +48,13 @@ export async function copyFileInTurns(
     await removeWorkArea(target);
     return DONE;
   }
-  const source = await openRegular(sourcePath, "read");
+  const source = await openToScan(sourcePath);
   try {
     const sourceSize = (await source.stat()).size;
     if (sourceSize > sizeBytes) {
-      throw new InvalidInput(
-        `a volume of ${sizeBytes} bytes is smaller than its source of ${sourceSize} bytes`,
-      );
+      throw new InvalidInput(`a volume of ${sizeBytes} bytes is smaller than its source of ${sourceSize} bytes`);
     }
-    const area = await WorkArea.takeOver(target);
-    // A call that had the work until now may have finished it.
-    if (await isFinished(target, sizeBytes)) {
-      await removeWorkArea(target);
-      return DONE;
-    }
-    const copy =
-      (await resumable(area, work.checkpoint, sourceSize)) ??
-      (await begin(area, sourcePath, sourceSize));
-    return await turn(area, copy, source, target, sizeBytes, work);
+    return await turn({ source, sourcePath, sourceSize, target, sizeBytes, work });
   } catch (error) {
     if (isOutOfSpace(error)) {
       await removeWorkArea(target);
@@ -75,47 +65,89 @@ export async function copyFileInTurns(
   }
 }
 
+type Job = {
+  source: FileHandle;
+  sourcePath: string;
+  sourceSize: number;
+  target: string;
+  sizeBytes: number;
+  work: Work;
+};
+
 /** A copy under way: its id, and how far it is. */
 type Copy = { id: string; offset: number };
 
-async function turn(
-  area: WorkArea,
-  copy: Copy,
-  source: FileHandle,
-  target: string,
-  sizeBytes: number,
-  work: Work,
-): Promise<WorkStatus> {
-  const sourceSize = (await source.stat()).size;
-  const file = await openRegular(area.path(dataName(copy.id)), "write");
+async function turn(job: Job): Promise<WorkStatus> {
+  const { target, sizeBytes, work } = job;
+  const area = await WorkArea.takeOver(target);
   try {
-    const buffers = copy.offset < sourceSize ? makeBuffers() : [];
-    let offset = copy.offset;
-    const checkpoint = (): WorkCheckpoint => ({ copy: copy.id, offset });
-    while (offset < sourceSize) {
-      if (!(await area.isMine())) {
-        return { done: false, wait_seconds: TAKEN_OVER_WAIT_SECONDS, checkpoint: checkpoint() };
-      }
-      const end = Math.min(offset + SEGMENT_BYTES, sourceSize);
-      await copySparseRange(source, file, offset, end, buffers);
-      offset = end;
-      if (offset < sourceSize && work.remainingTimeMs() < RESERVED_MS) {
-        await file.datasync();
-        return { done: false, wait_seconds: 0, checkpoint: checkpoint() };
-      }
+    // A call that had the work until now may have finished it.
+    if (await isFinished(target, sizeBytes)) {
+      await removeWorkArea(target);
+      return DONE;
     }
-    await file.truncate(sizeBytes);
-    await file.sync();
-    if (!(await area.isMine())) {
-      return { done: false, wait_seconds: TAKEN_OVER_WAIT_SECONDS, checkpoint: checkpoint() };
+    const copy = (await resumable(area, work.checkpoint, job.sourceSize)) ?? (await begin(area, job));
+    const path = area.path(dataName(copy.id));
+    const stopped = await fill(path, copy, area, job);
+    if (stopped !== undefined) {
+      return stopped;
     }
-  } finally {
-    await file.close();
+    await rename(path, target);
+  } catch (error) {
+    if (isAbsent(error) && !(await area.isMine())) {
+      return takenOver(work.checkpoint);
+    }
+    throw error;
   }
-  await rename(area.path(dataName(copy.id)), target);
   await syncDirectoryOf(target);
   await removeWorkArea(target);
   return DONE;
+}
+
+/** Copies until the end, or until there is a reason to stop; every answer is about durable bytes. */
+async function fill(path: string, copy: Copy, area: WorkArea, job: Job): Promise<WorkStatus | undefined> {
+  const file = await openRegular(path, "write");
+  try {
+    const reason = await copySegments(file, copy, area, job);
+    if (reason === "end") {
+      await file.truncate(job.sizeBytes);
+      await file.sync();
+    } else {
+      await file.datasync();
+    }
+    const checkpoint = { copy: copy.id, offset: copy.offset };
+    if (reason === "taken over" || !(await area.isMine())) {
+      return takenOver(checkpoint);
+    }
+    return reason === "end" ? undefined : { done: false, wait_seconds: 0, checkpoint };
+  } finally {
+    await file.close();
+  }
+}
+
+async function copySegments(
+  file: FileHandle,
+  copy: Copy,
+  area: WorkArea,
+  job: Job,
+): Promise<"end" | "taken over" | "out of time"> {
+  const buffers = copy.offset < job.sourceSize ? makeBuffers() : [];
+  while (copy.offset < job.sourceSize) {
+    if (!(await area.isMine())) {
+      return "taken over";
+    }
+    const end = Math.min(copy.offset + SEGMENT_BYTES, job.sourceSize);
+    await copySparseRange(job.source, file, copy.offset, end, buffers);
+    copy.offset = end;
+    if (end < job.sourceSize && job.work.remainingTimeMs() < RESERVED_MS) {
+      return "out of time";
+    }
+  }
+  return "end";
+}
+
+function takenOver(checkpoint: WorkCheckpoint | null): WorkStatus {
+  return { done: false, wait_seconds: TAKEN_OVER_WAIT_SECONDS, checkpoint };
 }
 
 async function isFinished(target: string, sizeBytes: number): Promise<boolean> {
@@ -138,18 +170,13 @@ async function resumable(
   if (typeof id !== "string" || !/^[0-9a-f-]{36}$/.test(id) || typeof offset !== "number") {
     return undefined;
   }
-  if (
-    !Number.isSafeInteger(offset) ||
-    offset < 0 ||
-    offset > sourceSize ||
-    !(await area.has(dataName(id)))
-  ) {
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset > sourceSize || !(await area.has(dataName(id)))) {
     return undefined;
   }
   return { id, offset };
 }
 
-async function begin(area: WorkArea, sourcePath: string, sourceSize: number): Promise<Copy> {
+async function begin(area: WorkArea, { sourcePath, sourceSize }: Job): Promise<Copy> {
   await area.clear();
   const id = randomUUID();
   const path = area.path(dataName(id));

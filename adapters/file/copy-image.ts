@@ -15,7 +15,7 @@ import type { CopyProgress } from "../../core/records.ts";
 import { RESERVED_MS } from "./copy-file.ts";
 import { createExclusive, isAbsent, isOutOfSpace, openRegular } from "./files.ts";
 import { createHash, stateOf } from "./image-hash.ts";
-import { CHUNK_BYTES, makeBuffers, settleAll, writeSparse } from "./sparse.ts";
+import { CHUNK_BYTES, LANES, settleAll, writeSparse } from "./sparse.ts";
 import { WorkArea, removeWorkArea } from "./work-area.ts";
 
 /** Progress is kept after so many bytes, or so much time, whichever comes first. */
@@ -47,14 +47,8 @@ export async function copyImage(
     const expected = expectedHash(image.meta);
     return await copyChecked({ path, volumeBytes, image, work, size, expected });
   } catch (error) {
-    const failure = isOutOfSpace(error)
-      ? new ImageTooBig(image.imageId, (error as Error).message)
-      : error;
-    if (
-      failure instanceof ImageUnacceptable ||
-      failure instanceof ImageCopyFailure ||
-      failure instanceof ImageTooBig
-    ) {
+    const failure = isOutOfSpace(error) ? new ImageTooBig(image.imageId, (error as Error).message) : error;
+    if (failure instanceof ImageUnacceptable || failure instanceof ImageCopyFailure || failure instanceof ImageTooBig) {
       await removeWorkArea(path);
       await rm(path, { force: true });
     }
@@ -88,9 +82,7 @@ async function copyChecked(job: Job): Promise<{ done: boolean }> {
       abort.signal,
     );
     if (range.totalSize !== job.size) {
-      throw new ImageCopyFailure(
-        `image ${job.image.imageId} has ${range.totalSize} bytes, not ${job.size}`,
-      );
+      throw new ImageCopyFailure(`image ${job.image.imageId} has ${range.totalSize} bytes, not ${job.size}`);
     }
     const cursor = resumed ?? (await newCursor(job, range));
     await keep(job, cursor);
@@ -151,25 +143,18 @@ async function begin(job: Job, area: WorkArea, file: FileHandle, cursor: Cursor)
 }
 
 /** Reads, hashes and writes until the image ends, the time does, or another call took over. */
-async function pump(
-  job: Job,
-  area: WorkArea,
-  file: FileHandle,
-  cursor: Cursor,
-  range: ImageRange,
-): Promise<boolean> {
+async function pump(job: Job, area: WorkArea, file: FileHandle, cursor: Cursor, range: ImageRange): Promise<boolean> {
   const writes = new WriteLanes(file);
   let kept = { at: Date.now(), offset: cursor.offset };
   let lookedAt = -1;
   try {
-    for await (const chunk of chunksOf(range.body, writes)) {
+    for await (const { buffer, length } of chunksOf(range.body, writes)) {
+      const chunk = buffer.subarray(0, length);
       if (cursor.offset === 0) {
         requireDeclaredContent(job.image.meta, chunk.subarray(0, SNIFF_BYTES));
       }
       if (cursor.offset + chunk.length > job.size) {
-        throw new ImageCopyFailure(
-          `image ${job.image.imageId} sent more than its ${job.size} bytes`,
-        );
+        throw new ImageCopyFailure(`image ${job.image.imageId} sent more than its ${job.size} bytes`);
       }
       if (lookedAt === -1 || cursor.offset - lookedAt >= LOOK_BYTES) {
         lookedAt = cursor.offset;
@@ -177,16 +162,12 @@ async function pump(
           return false;
         }
       }
-      writes.write(chunk, cursor.offset);
+      writes.write(buffer, length, cursor.offset);
       cursor.hasher.update(chunk);
       cursor.offset += chunk.length;
       // Each turn gets on by a chunk, however little time it is given.
       const late = job.work.remainingTimeMs() < RESERVED_MS;
-      if (
-        late ||
-        cursor.offset - kept.offset >= CHECKPOINT_BYTES ||
-        Date.now() - kept.at >= CHECKPOINT_MS
-      ) {
+      if (late || cursor.offset - kept.offset >= CHECKPOINT_BYTES || Date.now() - kept.at >= CHECKPOINT_MS) {
         await writes.drain();
         await file.datasync();
         await keep(job, cursor);
@@ -206,15 +187,11 @@ async function pump(
 async function verify(job: Job, file: FileHandle, cursor: Cursor): Promise<void> {
   const { imageId } = job.image;
   if (cursor.offset !== job.size) {
-    throw new ImageCopyFailure(
-      `image ${imageId} ended after ${cursor.offset} of ${job.size} bytes`,
-    );
+    throw new ImageCopyFailure(`image ${imageId} ended after ${cursor.offset} of ${job.size} bytes`);
   }
   const found = cursor.hasher.digest("hex");
   if (found !== job.expected.value) {
-    throw new ImageCopyFailure(
-      `image ${imageId} has ${job.expected.algorithm} ${found}, not ${job.expected.value}`,
-    );
+    throw new ImageCopyFailure(`image ${imageId} has ${job.expected.algorithm} ${found}, not ${job.expected.value}`);
   }
   await file.sync();
   const { size } = await file.stat();
@@ -258,9 +235,7 @@ function parseProgress(
     return undefined;
   }
   const inImage =
-    Number.isSafeInteger(progress.bytes_done) &&
-    progress.bytes_done >= 0 &&
-    progress.bytes_done < job.size;
+    Number.isSafeInteger(progress.bytes_done) && progress.bytes_done >= 0 && progress.bytes_done < job.size;
   if (!inImage || progress.bytes_total !== job.size) {
     return undefined;
   }
@@ -274,7 +249,7 @@ function markName(copyId: string): string {
 /** A few buffers, each either free or being written. */
 class WriteLanes {
   readonly #file: FileHandle;
-  readonly #free = makeBuffers();
+  readonly #free: Buffer[] = Array.from({ length: LANES }, () => Buffer.allocUnsafeSlow(CHUNK_BYTES));
   readonly #writing = new Set<Promise<void>>();
   #failure: unknown;
 
@@ -296,17 +271,19 @@ class WriteLanes {
     }
   }
 
-  /** Begins to write a buffer of {@link take}, or its beginning; it is free again afterwards. */
-  write(chunk: Buffer, position: number): void {
-    const writing = writeSparse(this.#file, chunk, position)
-      .catch((error: unknown) => {
-        this.#failure ??= error;
-      })
-      .then(() => {
-        this.#writing.delete(writing);
-        this.#free.push(Buffer.from(chunk.buffer));
-      });
+  /** Begins to write the first bytes of a buffer of {@link take}, which is free again afterwards. */
+  write(buffer: Buffer, length: number, position: number): void {
+    const writing = this.#write(buffer, length, position).finally(() => this.#writing.delete(writing));
     this.#writing.add(writing);
+  }
+
+  async #write(buffer: Buffer, length: number, position: number): Promise<void> {
+    try {
+      await writeSparse(this.#file, buffer.subarray(0, length), position);
+    } catch (error) {
+      this.#failure ??= error;
+    }
+    this.#free.push(buffer);
   }
 
   /** Everything given to {@link write} is in the file. */
@@ -327,7 +304,7 @@ class WriteLanes {
 async function* chunksOf(
   body: AsyncIterable<Uint8Array>,
   lanes: WriteLanes,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<{ buffer: Buffer; length: number }> {
   let buffer = await lanes.take();
   let length = 0;
   for await (const piece of body) {
@@ -337,13 +314,13 @@ async function* chunksOf(
       length += part.length;
       at += part.length;
       if (length === buffer.length) {
-        yield buffer;
+        yield { buffer, length };
         buffer = await lanes.take();
         length = 0;
       }
     }
   }
   if (length > 0) {
-    yield buffer.subarray(0, length);
+    yield { buffer, length };
   }
 }

@@ -7,14 +7,7 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import type {
-  CopyWork,
-  CreateOutcome,
-  Driver,
-  DriverStats,
-  ImageSource,
-  Work,
-} from "../../core/ports.ts";
+import type { CopyWork, CreateOutcome, Driver, DriverStats, ImageSource, Work } from "../../core/ports.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
 import { cloneImageFile } from "./clone-image.ts";
@@ -96,11 +89,7 @@ export class FileDriver implements Driver {
   }
 
   /** @throws SnapshotNotFound when this backend should hold it; VolumeBackendAPIException when another one does. */
-  async createVolumeFromSnapshot(
-    volume: VolumeRecord,
-    snapshot: SnapshotRecord,
-    work: Work,
-  ): Promise<CreateOutcome> {
+  async createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome> {
     const path = this.#volumePath(volume.id);
     const source = snapshotPath(this.#options.directory, snapshot.id);
     return this.#creating(volume.id, path, () =>
@@ -113,11 +102,7 @@ export class FileDriver implements Driver {
   }
 
   /** @throws VolumeNotFound when this backend should hold the source; VolumeBackendAPIException when another one does. */
-  async createClonedVolume(
-    volume: VolumeRecord,
-    source: VolumeRecord,
-    work: Work,
-  ): Promise<CreateOutcome> {
+  async createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome> {
     const path = this.#volumePath(volume.id);
     const sourcePath = this.#volumePath(source.id);
     return this.#creating(volume.id, path, () =>
@@ -146,11 +131,7 @@ export class FileDriver implements Driver {
     return { ...outcome, model_update: cloned ? outcome.model_update : null, cloned };
   }
 
-  async copyImageToVolume(
-    volume: VolumeRecord,
-    image: ImageSource,
-    work: CopyWork,
-  ): Promise<{ done: boolean }> {
+  async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
     return copyImage(this.#volumePath(volume.id), bytesOfGib(volume.size), image, work);
   }
 
@@ -163,10 +144,7 @@ export class FileDriver implements Driver {
   }
 
   /** Takes as long as the copy does: the caller allows for it. @throws VolumeNotFound, VolumeBackendAPIException */
-  async createSnapshot(
-    snapshot: SnapshotRecord,
-    volume: VolumeRecord,
-  ): Promise<ModelUpdate | null> {
+  async createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null> {
     const path = snapshotPath(this.#options.directory, snapshot.id);
     const source = this.#volumePath(volume.id);
     const outcome = await this.#creating(snapshot.id, path, () =>
@@ -197,10 +175,7 @@ export class FileDriver implements Driver {
     const { blocks, bavail, bsize } = await statfs(directory);
     const freeGib = (bavail * bsize) / GIB;
     const totalGib = capacityGib ?? (blocks * bsize) / GIB;
-    const left =
-      capacityGib === undefined
-        ? freeGib
-        : Math.min(freeGib, capacityGib - (await this.#usedBytes()) / GIB);
+    const left = capacityGib === undefined ? freeGib : Math.min(freeGib, capacityGib - (await this.#usedBytes()) / GIB);
     return {
       total_capacity_gb: round(totalGib),
       free_capacity_gb: round(Math.max(0, left)),
@@ -256,11 +231,7 @@ export class FileDriver implements Driver {
   }
 
   /** What the create calls have in common: readiness, the errors' names, the answer. */
-  async #creating(
-    id: string,
-    path: string,
-    make: () => Promise<WorkStatus>,
-  ): Promise<CreateOutcome> {
+  async #creating(id: string, path: string, make: () => Promise<WorkStatus>): Promise<CreateOutcome> {
     if (!(await this.initialized())) {
       throw new DriverNotInitialized(this.#host);
     }
@@ -310,9 +281,7 @@ export class FileDriver implements Driver {
 
   async #requireMount(): Promise<void> {
     if (!(await this.#isMounted())) {
-      throw new VolumeBackendAPIException(
-        `${this.#options.mount_point} is not mounted on ${this.#host}`,
-      );
+      throw new VolumeBackendAPIException(`${this.#options.mount_point} is not mounted on ${this.#host}`);
     }
   }
 
@@ -381,9 +350,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function elsewhere(what: string, host: string | null, here: string): VolumeBackendAPIException {
-  return new VolumeBackendAPIException(
-    `${what} is on ${host ?? "no host"}, which ${here} cannot reach`,
-  );
+  return new VolumeBackendAPIException(`${what} is on ${host ?? "no host"}, which ${here} cannot reach`);
 }
 
 /** Two decimals, as Cinder's drivers report. */

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { InvalidInput, VolumeBackendAPIException } from "../../core/errors.ts";
+import { BLOCK_BYTES, pageAlignedBuffer } from "./sparse.ts";
 
 /** What the driver asks of the file system, with its errors told apart. */
 
@@ -21,9 +22,7 @@ export function bytesOfGib(sizeGib: number): number {
 
 /** The `code` of a system error. */
 export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 /** Whether the file system has no room left, for anybody or for this user. */
@@ -51,20 +50,59 @@ export function createExclusive(path: string): Promise<FileHandle> {
 }
 
 /**
+ * Opens a regular file to be read once from end to end, past the page cache where the file system allows it: Node cannot ask where
+ * the holes of a file are, and reading them through the cache fills memory with zeros (2 to 20 times slower, as measured).
+ *
+ * @throws as {@link openRegular}
+ */
+export async function openToScan(path: string): Promise<FileHandle> {
+  const direct = constants.O_DIRECT as number | undefined;
+  if (direct !== undefined) {
+    try {
+      const handle = await openRegular(path, "read", direct);
+      if (await readsDirectly(handle)) {
+        return handle;
+      }
+      await handle.close();
+    } catch (error) {
+      if (errnoOf(error) !== "EINVAL") {
+        throw error;
+      }
+    }
+  }
+  return openRegular(path, "read");
+}
+
+/** Whether the file and buffers of this process are aligned as the device wants them. */
+async function readsDirectly(handle: FileHandle): Promise<boolean> {
+  try {
+    if ((await handle.stat()).size % BLOCK_BYTES !== 0) {
+      return false;
+    }
+    await handle.read(pageAlignedBuffer(), 0, BLOCK_BYTES, 0);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EINVAL") {
+      return false;
+    }
+    await handle.close();
+    throw error;
+  }
+}
+
+/**
  * Opens a regular file, and no link to one. The size and times are those of the opened file, so they cannot be exchanged
  * between the look and the use.
  *
  * @throws ENOENT; VolumeBackendAPIException when something else than a file has that name.
  */
-export async function openRegular(path: string, access: "read" | "write"): Promise<FileHandle> {
+export async function openRegular(path: string, access: "read" | "write", flags = 0): Promise<FileHandle> {
   let handle: FileHandle;
   try {
     // O_NONBLOCK: a FIFO of that name must be refused, not waited for. It means nothing to a regular file.
     handle = await open(
       path,
-      (access === "read" ? constants.O_RDONLY : constants.O_RDWR) |
-        NOFOLLOW |
-        (constants.O_NONBLOCK ?? 0),
+      (access === "read" ? constants.O_RDONLY : constants.O_RDWR) | NOFOLLOW | (constants.O_NONBLOCK ?? 0) | flags,
     );
   } catch (error) {
     const code = errnoOf(error);

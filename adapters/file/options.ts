@@ -24,17 +24,12 @@ const FileDriverOptionsSchema = v.pipe(
     mount_point: v.optional(absolutePath("mount_point")),
     image_directory: v.optional(absolutePath("image_directory")),
     capacity_gb: v.optional(
-      v.pipe(
-        v.number("capacity_gb must be a number"),
-        v.gtValue(0, "capacity_gb must be positive"),
-      ),
+      v.pipe(v.number("capacity_gb must be a number"), v.gtValue(0, "capacity_gb must be positive")),
     ),
   }),
   v.check(
     ({ directory, mount_point: mountPoint }) =>
-      mountPoint === undefined ||
-      directory === mountPoint ||
-      directory.startsWith(mountPoint + sep),
+      mountPoint === undefined || directory === mountPoint || directory.startsWith(mountPoint + sep),
     "directory must be on mount_point",
   ),
 );

@@ -31,9 +31,7 @@ export function snapshotPath(directory: string, snapshotId: string): string {
 }
 
 /** What an entry of the directory is; undefined for anything that the driver did not make. */
-export function parseEntry(
-  name: string,
-): { kind: "volume" | "snapshot"; id: string; partial: boolean } | undefined {
+export function parseEntry(name: string): { kind: "volume" | "snapshot"; id: string; partial: boolean } | undefined {
   const match = ENTRY.exec(name);
   if (match?.[1] === undefined || match[2] === undefined) {
     return undefined;
@@ -46,10 +44,8 @@ export function parseEntry(
 }
 
 function requireUuid(id: string, what: string): string {
-  if (typeof id !== "string" || !UUID.test(id)) {
-    throw new InvalidInput(
-      `${what} ${JSON.stringify(String(id).slice(0, 80))} is no lower-case UUID`,
-    );
+  if (!UUID.test(id)) {
+    throw new InvalidInput(`${what} ${JSON.stringify(id.slice(0, 80))} is no lower-case UUID`);
   }
   return id;
 }

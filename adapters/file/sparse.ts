@@ -7,7 +7,7 @@ export const CHUNK_BYTES = 2 ** 20;
 export const LANES = 4;
 
 /** Holes are looked for in blocks of this size: that of the common file systems. */
-const BLOCK_BYTES = 4096;
+export const BLOCK_BYTES = 4096;
 const ZEROS = Buffer.alloc(BLOCK_BYTES);
 
 /** The parts of a buffer that are not zero, in whole blocks, neighbours merged. */
@@ -30,11 +30,7 @@ export function* dataRuns(buffer: Buffer): Generator<{ start: number; end: numbe
 }
 
 /** Writes the parts of the buffer that are not zero at their place. What they are written over must read as zeros. */
-export async function writeSparse(
-  target: FileHandle,
-  buffer: Buffer,
-  position: number,
-): Promise<void> {
+export async function writeSparse(target: FileHandle, buffer: Buffer, position: number): Promise<void> {
   for (const { start, end } of dataRuns(buffer)) {
     for (let at = start; at < end;) {
       const { bytesWritten } = await target.write(buffer, at, end - at, position + at);
@@ -66,7 +62,12 @@ export async function copySparseRange(
 
 /** Buffers for {@link copySparseRange}. */
 export function makeBuffers(): Buffer[] {
-  return Array.from({ length: LANES }, () => Buffer.allocUnsafeSlow(CHUNK_BYTES));
+  return Array.from({ length: LANES }, () => pageAlignedBuffer());
+}
+
+/** Memory for reads past the page cache. A resizable buffer lies on a page boundary, unlike all else that Node gives. */
+export function pageAlignedBuffer(): Buffer {
+  return Buffer.from(new ArrayBuffer(CHUNK_BYTES, { maxByteLength: CHUNK_BYTES }));
 }
 
 /** Waits for all, then throws what the first failed one threw: no write may go on once the caller closes the file. */

@@ -58,14 +58,9 @@ export function parseImageDocument(imageId: string, text: string): ImageMeta {
  *
  * @throws ImageUnacceptable
  */
-export function parseObjectMetadata(
-  imageId: string,
-  metadata: Record<string, string>,
-  size: number | null,
-): ImageMeta {
+export function parseObjectMetadata(imageId: string, metadata: Record<string, string>, size: number | null): ImageMeta {
   const text = (key: string): string | null => metadata[key] ?? null;
-  const count = (key: string): number | null =>
-    metadata[key] === undefined ? 0 : Number(metadata[key]);
+  const count = (key: string): number | null => (metadata[key] === undefined ? 0 : Number(metadata[key]));
   const properties = Object.entries(metadata)
     .filter(([key]) => key.startsWith("property-"))
     .map(([key, value]) => [key.slice("property-".length), value] as const);

@@ -53,12 +53,7 @@ export class S3ImageService implements ImageService {
   }
 
   /** The tag is the object's ETag: with it, the answer is of that very content or none. */
-  async openRange(
-    imageId: string,
-    from: number,
-    tag?: string,
-    signal?: AbortSignal,
-  ): Promise<ImageRange> {
+  async openRange(imageId: string, from: number, tag?: string, signal?: AbortSignal): Promise<ImageRange> {
     requireImageId(imageId);
     const output = await this.#get(
       imageId,
@@ -67,9 +62,7 @@ export class S3ImageService implements ImageService {
     );
     const totalSize = totalSizeOf(output, from);
     if (output.Body === undefined || output.ETag === undefined || totalSize === undefined) {
-      throw new ImageCopyFailure(
-        `the bucket's answer for image ${imageId} from byte ${from} has no range`,
-      );
+      throw new ImageCopyFailure(`the bucket's answer for image ${imageId} from byte ${from} has no range`);
     }
     // In Node the body is a readable stream.
     return { body: output.Body as AsyncIterable<Uint8Array>, tag: output.ETag, totalSize };
@@ -93,9 +86,7 @@ export class S3ImageService implements ImageService {
   async #readObjectMetadata(imageId: string): Promise<ImageMeta> {
     let output: HeadObjectCommandOutput;
     try {
-      output = await this.#client.send(
-        new HeadObjectCommand({ Bucket: this.#bucket, Key: imageId }),
-      );
+      output = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: imageId }));
     } catch (error) {
       throw asImageError(error, imageId);
     }
@@ -140,18 +131,17 @@ function totalSizeOf(output: GetObjectCommandOutput, from: number): number | und
 
 /** S3's answers, by status: error codes differ between stores, and HEAD has no body to name one. */
 function asImageError(error: unknown, imageId: string): unknown {
-  switch (statusOf(error)) {
-    case 403:
-      return new ImageNotAuthorized(imageId);
-    case 404:
-      return new ImageNotFound(imageId);
-    case 412:
-      return new ImageCopyFailure(`image ${imageId} changed while it was read`);
-    case 416:
-      return new ImageCopyFailure(`the size of image ${imageId} changed while it was read`);
-    default:
-      return error;
+  const status = statusOf(error);
+  if (status === 403) {
+    return new ImageNotAuthorized(imageId);
   }
+  if (status === 404) {
+    return new ImageNotFound(imageId);
+  }
+  if (status === 412) {
+    return new ImageCopyFailure(`image ${imageId} changed while it was read`);
+  }
+  return status === 416 ? new ImageCopyFailure(`the size of image ${imageId} changed while it was read`) : error;
 }
 
 function statusOf(error: unknown): number | undefined {
@@ -159,9 +149,6 @@ function statusOf(error: unknown): number | undefined {
     return undefined;
   }
   const metadata = error.$metadata;
-  const hasStatus =
-    typeof metadata === "object" && metadata !== null && "httpStatusCode" in metadata;
-  return hasStatus && typeof metadata.httpStatusCode === "number"
-    ? metadata.httpStatusCode
-    : undefined;
+  const hasStatus = typeof metadata === "object" && metadata !== null && "httpStatusCode" in metadata;
+  return hasStatus && typeof metadata.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
 }

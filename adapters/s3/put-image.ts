@@ -9,15 +9,7 @@ import { documentKey } from "./image-document.ts";
 /** What the uploader says of an image; the rest is found on the way. */
 export type NewImage = Pick<
   ImageMeta,
-  | "id"
-  | "name"
-  | "disk_format"
-  | "container_format"
-  | "min_disk"
-  | "min_ram"
-  | "owner"
-  | "visibility"
-  | "properties"
+  "id" | "name" | "disk_format" | "container_format" | "min_disk" | "min_ram" | "owner" | "visibility" | "properties"
 >;
 
 /**

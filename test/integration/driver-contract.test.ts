@@ -1,6 +1,6 @@
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { parseBackends } from "../../core/backends.ts";
 import type { Driver } from "../../core/ports.ts";
@@ -17,6 +17,9 @@ import {
   unhurried,
   uuid,
 } from "../support/drivers.ts";
+
+// A clone reads 1 GiB of holes, which a busy machine does not do in five seconds.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** What every driver promises. A driver enters it with a maker, and a way to put bytes into a volume and to read them. */
 const makers = {
@@ -38,11 +41,10 @@ const makers = {
 describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
   async function setUp() {
     const directory = await temporaryDirectory();
-    const driver = createDrivers(
-      parseBackends([{ host: "node@file", ...configure(directory) }]),
-    ).forHost("node@file#pool");
-    const path = (kind: "volume" | "snapshot", id: string) =>
-      join(directory, "volumes", `${kind}-${id}`);
+    const driver = createDrivers(parseBackends([{ host: "node@file", ...configure(directory) }])).forHost(
+      "node@file#pool",
+    );
+    const path = (kind: "volume" | "snapshot", id: string) => join(directory, "volumes", `${kind}-${id}`);
     const names = async () => (await readdir(join(directory, "volumes"))).sort();
     return { driver, path, names };
   }
@@ -103,9 +105,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
 
   test("concurrent creates of one volume all succeed", async () => {
     const { driver, names } = await setUp();
-    const outcomes = await Promise.all(
-      Array.from({ length: 8 }, () => driver.createVolume(aVolume(), unhurried())),
-    );
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => driver.createVolume(aVolume(), unhurried())));
     expect(outcomes.every(({ done }) => done)).toBe(true);
     expect(await names()).toEqual([`volume-${uuid(1)}`]);
   });
@@ -147,18 +147,10 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     await driver.createSnapshot(aSnapshot(), source);
     await fill(path("volume", source.id), Buffer.alloc(content.length, 7));
     const volume = aVolume({ id: uuid(2), size: 2 });
-    await finish((checkpoint) =>
-      driver.createVolumeFromSnapshot(volume, aSnapshot(), unhurried(checkpoint)),
-    );
-    expect((await firstBytes(path("volume", volume.id), content.length)).equals(content)).toBe(
-      true,
-    );
+    await finish((checkpoint) => driver.createVolumeFromSnapshot(volume, aSnapshot(), unhurried(checkpoint)));
+    expect((await firstBytes(path("volume", volume.id), content.length)).equals(content)).toBe(true);
     expect((await stat(path("volume", volume.id))).size).toBe(2 * GIB);
-    expect(await names()).toEqual([
-      `snapshot-${uuid(900)}`,
-      `volume-${uuid(1)}`,
-      `volume-${uuid(2)}`,
-    ]);
+    expect(await names()).toEqual([`snapshot-${uuid(900)}`, `volume-${uuid(1)}`, `volume-${uuid(2)}`]);
   });
 
   test("a repeated snapshot keeps the first one", async () => {
@@ -183,18 +175,14 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     const volume = aVolume({ id: uuid(2), size: 2 });
     await finish((checkpoint) => driver.createClonedVolume(volume, source, unhurried(checkpoint)));
     const stats = await stat(path("volume", volume.id));
-    expect((await firstBytes(path("volume", volume.id), content.length)).equals(content)).toBe(
-      true,
-    );
+    expect((await firstBytes(path("volume", volume.id), content.length)).equals(content)).toBe(true);
     expect(stats.size).toBe(2 * GIB);
     expect(stats.blocks * 512).toBeLessThan(content.length);
   });
 
   test("writing to a clone does not reach its source", async () => {
     const { driver, path, source } = await withVolume(Buffer.from("source"));
-    await finish((checkpoint) =>
-      driver.createClonedVolume(aVolume({ id: uuid(2) }), source, unhurried(checkpoint)),
-    );
+    await finish((checkpoint) => driver.createClonedVolume(aVolume({ id: uuid(2) }), source, unhurried(checkpoint)));
     await fill(path("volume", uuid(2)), Buffer.from("clone!"));
     expect(String(await firstBytes(path("volume", source.id), 6))).toBe("source");
   });
@@ -216,9 +204,9 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     ["on another backend", "node@other#pool", "VolumeBackendAPIException"],
   ])("a snapshot that is %s is told by name", async (_where, host, name) => {
     const { driver } = await setUp();
-    await expect(
-      driver.createVolumeFromSnapshot(aVolume(), aSnapshot({ host }), unhurried()),
-    ).rejects.toMatchObject({ name });
+    await expect(driver.createVolumeFromSnapshot(aVolume(), aSnapshot({ host }), unhurried())).rejects.toMatchObject({
+      name,
+    });
     expect(await driver.findVolume(uuid(1))).toBe("absent");
   });
 
@@ -240,12 +228,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     const { driver } = await setUp();
     const url = `s3://images/${uuid(500)}`;
     const location = { direct_url: url, locations: [{ url, metadata: {} }] };
-    const outcome = await driver.cloneImage(
-      aVolume(),
-      location,
-      imageSource(Buffer.from("x")),
-      unhurried(),
-    );
+    const outcome = await driver.cloneImage(aVolume(), location, imageSource(Buffer.from("x")), unhurried());
     expect(outcome).toMatchObject({ cloned: false, done: true });
     expect(await driver.findVolume(uuid(1))).toBe("absent");
   });
@@ -298,12 +281,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
       (it) => it.createClonedVolume(aVolume({ id: uuid(2) }), aVolume({ id }), unhurried()),
       (it) => it.createVolumeFromSnapshot(aVolume({ id: uuid(2) }), aSnapshot({ id }), unhurried()),
       (it) => it.createSnapshot(aSnapshot({ id }), source),
-      (it) =>
-        it.copyImageToVolume(
-          aVolume({ id }),
-          imageSource(Buffer.from("x")),
-          new KeptProgress().work(),
-        ),
+      (it) => it.copyImageToVolume(aVolume({ id }), imageSource(Buffer.from("x")), new KeptProgress().work()),
       (it) => it.deleteVolume(id),
       (it) => it.deleteSnapshot(id),
       (it) => it.findVolume(id),

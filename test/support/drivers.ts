@@ -90,6 +90,14 @@ export class KeptProgress {
   progress: CopyProgress | null = null;
   readonly saved: CopyProgress[] = [];
 
+  /** Replaces parts of what is kept. */
+  damage(parts: Partial<CopyProgress>): void {
+    if (this.progress === null) {
+      throw new Error("nothing is kept yet");
+    }
+    this.progress = { ...this.progress, ...parts };
+  }
+
   /** Work that goes on from what is kept. */
   work(remainingTimeMs: () => number = () => 900_000, beforeSave: () => void = () => {}): CopyWork {
     return {

@@ -14,35 +14,27 @@ describe("formats", () => {
     expect(() => requireReadableFormat(anImage(content))).not.toThrow();
   });
 
-  test.each(["qcow2", "vmdk", "iso", "ploop", null])(
-    "disk format %s is refused by name",
-    (disk_format) => {
-      expect(() => requireReadableFormat(anImage(content, { disk_format }))).toThrow(
-        expect.objectContaining({
-          name: "ImageUnacceptable",
-          message: expect.stringContaining(disk_format ?? "(none)"),
-        }),
-      );
-    },
-  );
+  test.each(["qcow2", "vmdk", "iso", "ploop", null])("disk format %s is refused by name", (disk_format) => {
+    expect(() => requireReadableFormat(anImage(content, { disk_format }))).toThrow(
+      expect.objectContaining({
+        name: "ImageUnacceptable",
+        message: expect.stringContaining(disk_format ?? "(none)"),
+      }),
+    );
+  });
 
-  test.each(["compressed", "ova", null])(
-    "container format %s is refused by name",
-    (container_format) => {
-      expect(() => requireReadableFormat(anImage(content, { container_format }))).toThrow(
-        expect.objectContaining({
-          name: "ImageUnacceptable",
-          message: expect.stringContaining(container_format ?? "(none)"),
-        }),
-      );
-    },
-  );
+  test.each(["compressed", "ova", null])("container format %s is refused by name", (container_format) => {
+    expect(() => requireReadableFormat(anImage(content, { container_format }))).toThrow(
+      expect.objectContaining({
+        name: "ImageUnacceptable",
+        message: expect.stringContaining(container_format ?? "(none)"),
+      }),
+    );
+  });
 
   test("content of another format than declared is refused, with both named", () => {
     const head = Buffer.from("QFI\xfb", "latin1");
-    expect(() => requireDeclaredContent(anImage(content), head)).toThrow(
-      /declared raw but its content is qcow2/,
-    );
+    expect(() => requireDeclaredContent(anImage(content), head)).toThrow(/declared raw but its content is qcow2/);
   });
 });
 
@@ -73,23 +65,19 @@ describe("the hash to check by", () => {
 
   test("may be sha256", () => {
     const value = "ab".repeat(32);
-    expect(
-      expectedHash(anImage(content, { os_hash_algo: "sha256", os_hash_value: value })),
-    ).toEqual({ algorithm: "sha256", value });
+    expect(expectedHash(anImage(content, { os_hash_algo: "sha256", os_hash_value: value }))).toEqual({
+      algorithm: "sha256",
+      value,
+    });
   });
 
   test("is compared in lower case", () => {
     const value = "AB".repeat(64);
-    expect(expectedHash(anImage(content, { os_hash_value: value })).value).toBe(
-      value.toLowerCase(),
-    );
+    expect(expectedHash(anImage(content, { os_hash_value: value })).value).toBe(value.toLowerCase());
   });
 
   test.each([
-    [
-      "an algorithm that cannot be computed here",
-      { os_hash_algo: "blake2b", os_hash_value: "ab".repeat(64) },
-    ],
+    ["an algorithm that cannot be computed here", { os_hash_algo: "blake2b", os_hash_value: "ab".repeat(64) }],
     ["no algorithm", { os_hash_algo: null, os_hash_value: null }],
     ["a value of the wrong length", { os_hash_value: "ab" }],
     ["a value that is no hex", { os_hash_value: "zz".repeat(64) }],
@@ -99,9 +87,7 @@ describe("the hash to check by", () => {
   });
 
   test("an image without any is refused", () => {
-    expect(() =>
-      expectedHash(anImage(content, { os_hash_algo: "blake2b", checksum: null })),
-    ).toThrow(
+    expect(() => expectedHash(anImage(content, { os_hash_algo: "blake2b", checksum: null }))).toThrow(
       expect.objectContaining({
         name: "ImageUnacceptable",
         message: expect.stringContaining("blake2b"),

@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { open, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { FileDriver } from "../../adapters/file/driver.ts";
+import { aVolume, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
+
+const CHILD = join(import.meta.dirname, "../support/driver-child.ts");
+const BYTES = 48 * MIB + 123;
+const KILLS = 4;
+
+function start(what: string, directory: string, progressFile: string): ChildProcess {
+  return spawn(process.execPath, [CHILD, what, directory, progressFile, String(BYTES)], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
+
+/** Kills the work again and again, each time somewhere else in it, then lets it finish. */
+async function workUnderKills(what: string, directory: string): Promise<void> {
+  const progressFile = join(directory, "..", "progress");
+  await writeFile(progressFile, "");
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const child = start(what, directory, progressFile);
+    await Promise.race([once(child, "exit"), sleep(200 + Math.random() * 400)]);
+    if (child.exitCode === null && child.signalCode === null) {
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    }
+  }
+  const last = start(what, directory, progressFile);
+  expect(await once(last, "exit")).toEqual([0, null]);
+}
+
+async function setUp() {
+  const directory = join(await temporaryDirectory(), "volumes");
+  const driver = new FileDriver("node@file", { directory });
+  await driver.createVolume(aVolume(), unhurried());
+  return { directory, path: (number: number) => join(directory, `volume-${uuid(number)}`) };
+}
+
+async function firstBytes(path: string, length: number): Promise<Buffer> {
+  const file = await open(path, "r");
+  const { buffer } = await file.read(Buffer.alloc(length), 0, length, 0);
+  await file.close();
+  return buffer;
+}
+
+test("an image copy that is killed again and again ends with the image's bytes", { timeout: 60_000 }, async () => {
+  const { directory, path } = await setUp();
+  await workUnderKills("image", directory);
+  expect((await firstBytes(path(1), BYTES)).equals(sparseContent(BYTES, 7))).toBe(true);
+  expect(await readdir(directory)).toEqual([`volume-${uuid(1)}`]);
+});
+
+test("a clone that is killed again and again ends with its source's bytes", { timeout: 60_000 }, async () => {
+  const { directory, path } = await setUp();
+  const content = sparseContent(BYTES, 8);
+  const source = await open(path(1), "r+");
+  await source.write(content, 0, BYTES, 0);
+  await source.close();
+  await workUnderKills("clone", directory);
+  expect((await firstBytes(path(2), BYTES)).equals(content)).toBe(true);
+  expect(await readdir(directory)).toEqual([`volume-${uuid(1)}`, `volume-${uuid(2)}`]);
+});
