@@ -162,7 +162,10 @@ function smallestSizeOfImage(image: ImageMeta): number {
   return Math.max(1, image.min_disk, Math.ceil(bytes / GIB));
 }
 
-/** Record first, message second: a message that overtakes its record names a volume that does not exist. */
+/**
+ * Record first, message second: a message that overtakes its record names a volume that does not exist. A message whose answer
+ * was lost may have arrived all the same: a volume that an attempt owns by then is being created, and nothing has failed.
+ */
 async function submit(session: Session, { record, message }: CreateRequest): Promise<void> {
   const queue = await session.connection.schedulerQueue();
   const volumes = await session.connection.volumes();
@@ -172,20 +175,21 @@ async function submit(session: Session, { record, message }: CreateRequest): Pro
   } catch (error) {
     const { name, message: cause } = describeError(error);
     const at = session.clock.now().toISOString();
-    const outcome = await volumes
-      .markUnschedulable(record.id, null, { error: name, cause, attempt: 0, at, attempts: [] })
-      .then(
-        () => "it is in error now",
-        () => `it ends in error by itself at ${record.deadline ?? "its deadline"}`,
-      );
-    throw new CliError(
-      `volume ${record.id} was recorded, but the scheduler could not be asked: ${name}: ${cause}; ${outcome}`,
-      {
-        name,
-        hint: `cinderless delete ${record.id} removes it`,
-        cause: error,
-      },
+    const fault = { error: name, cause, attempt: 0, at, attempts: [] };
+    const refusal = await volumes.markUnschedulable(record.id, null, fault).then(
+      () => undefined,
+      (thrown: unknown) => describeError(thrown).name,
     );
+    if (refusal === "FenceLost") {
+      return;
+    }
+    const outcome =
+      refusal === undefined ? "it is in error now" : `it ends in error by itself after ${record.deadline}`;
+    throw new CliError(`volume ${record.id} was recorded, but not asked for: ${name}: ${cause}; ${outcome}`, {
+      name,
+      hint: `cinderless delete ${record.id} removes it then`,
+      cause: error,
+    });
   }
 }
 

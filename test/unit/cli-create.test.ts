@@ -1,5 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
-import { ImageNotFound, SnapshotNotFound, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../core/errors.ts";
+import {
+  FenceLost,
+  ImageNotFound,
+  SnapshotNotFound,
+  VolumeTypeNotFound,
+  VolumeTypeNotFoundByName,
+} from "../../core/errors.ts";
 import type { CreateVolumeMessage } from "../../core/messages.ts";
 import type { Fault, VolumeRecord } from "../../core/records.ts";
 import { image, runCli, volume, volumeAtWork, VOLUME_ID } from "../support/cli-context.ts";
@@ -203,8 +209,18 @@ describe("a message that cannot be sent", () => {
     const cloud = unsendable();
     cloud.parts.volumes.markUnschedulable.mockRejectedValue(new Error("gone"));
     const { stderr } = await create(["--size", "1"], cloud);
-    expect(stderr).toContain("it ends in error by itself at 2026-03-04T05:21:07.000Z");
+    expect(stderr).toContain("it ends in error by itself after 2026-03-04T05:21:07.000Z");
   });
+});
+
+test("a message that arrived although its answer was lost is no failure", async () => {
+  const cloud = deployment();
+  cloud.parts.schedulerQueue.send = async () => {
+    throw new Error("socket hang up");
+  };
+  cloud.parts.volumes.markUnschedulable.mockRejectedValue(new FenceLost(FIRST_ID, "nobody", "it is scheduled"));
+  const { status, stdout, stderr } = await create(["--size", "1"], cloud);
+  expect([status, stderr, stdout.includes("is being created")]).toEqual([0, "", true]);
 });
 
 describe("create --wait", () => {
