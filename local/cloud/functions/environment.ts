@@ -27,7 +27,7 @@ export interface Environment {
   end(): Promise<void>;
 }
 
-const YOUNG_GENERATION_MIB = 8;
+const YOUNG_GENERATION_MIB = 4;
 
 /**
  * The environment's program, types stripped once: a thread that reads TypeScript itself takes 45 ms longer to start, and a stack has

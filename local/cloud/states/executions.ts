@@ -46,16 +46,32 @@ export interface DeployedStateMachine {
 /** What is told to whoever watches: the execution, and what has just been added to its history. */
 export type TransitionListener = (execution: ExecutionView, event: HistoryEvent) => void;
 
-/** JSON text of a value. The engine hands the same object on as output and next input, so the last text is kept. */
-export function createJsonTexts(): (value: JsonValue | undefined) => string {
+/** JSON texts of the values that pass through one execution. */
+export interface JsonTexts {
+  of(value: JsonValue | undefined): string;
+  /** Says what the text of a value is, for one that was just parsed. */
+  remember(value: JsonValue, text: string): void;
+}
+
+/**
+ * The engine hands the same object on as result, output and next input, so keeping the last text saves most of the work, and the events of
+ * an execution share one string.
+ */
+export function createJsonTexts(): JsonTexts {
   let lastValue: JsonValue | undefined;
   let lastText = "null";
-  return (value) => {
-    if (value === undefined || value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
-    if (value !== lastValue) {
-      lastText = JSON.stringify(value);
+  return {
+    of: (value) => {
+      if (value === undefined || value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
+      if (value !== lastValue) {
+        lastText = JSON.stringify(value);
+        lastValue = value;
+      }
+      return lastText;
+    },
+    remember: (value, text) => {
       lastValue = value;
-    }
-    return lastText;
+      lastText = text;
+    },
   };
 }

@@ -9,6 +9,9 @@ export interface HistoryEvent extends JsonObject {
   type: string;
 }
 
+/** Histories hold all data; one object for all events that say so. */
+export const NOT_TRUNCATED = { truncated: false };
+
 /** A Standard execution fails when its history has this many events. */
 export const MAXIMUM_HISTORY_EVENTS = 25_000;
 
@@ -39,7 +42,7 @@ export function endEvent(status: ExecutionStatus, { output, error, cause }: Exec
         {
           executionSucceededEventDetails: {
             output: output ?? "",
-            outputDetails: { truncated: false },
+            outputDetails: NOT_TRUNCATED,
           },
         },
       ];

@@ -4,7 +4,14 @@ import type { FunctionEmulator } from "../functions/function-emulator.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import { createJsonTexts } from "./executions.ts";
 import type { DeployedStateMachine, Execution, ExecutionStatus, TransitionListener } from "./executions.ts";
-import { endEvent, exceedsDataLimit, MAXIMUM_DATA_BYTES, MAXIMUM_HISTORY_EVENTS, stateEventType } from "./history.ts";
+import {
+  endEvent,
+  exceedsDataLimit,
+  MAXIMUM_DATA_BYTES,
+  MAXIMUM_HISTORY_EVENTS,
+  NOT_TRUNCATED,
+  stateEventType,
+} from "./history.ts";
 import type { HistoryEvent } from "./history.ts";
 import { DATA_LIMIT_ERROR, NOT_HANDLED, StateError, stepFunctionsError } from "./state-error.ts";
 
@@ -42,7 +49,7 @@ export function runExecution(options: RunOptions): void {
 
 class ExecutionRun {
   readonly #options: RunOptions;
-  readonly #textOf = createJsonTexts();
+  readonly #texts = createJsonTexts();
   /** Task attempts that have not ended; one that timed out is taken out, and what its function answers later is dropped. */
   readonly #liveAttempts = new Map<string, object>();
   #abortEngine: () => void = () => undefined;
@@ -90,14 +97,14 @@ class ExecutionRun {
     switch (type) {
       case "StateEntered": {
         this.#options.counters.stateTransitions += 1;
-        const input = this.#textOf(state.input);
+        const input = this.#texts.of(state.input);
         this.#record(stateEventType(state.type, "Entered"), {
-          stateEnteredEventDetails: { name: state.name, input, inputDetails: { truncated: false } },
+          stateEnteredEventDetails: { name: state.name, input, inputDetails: NOT_TRUNCATED },
         });
         return;
       }
       case "StateExited": {
-        const output = this.#textOf(state.output);
+        const output = this.#texts.of(state.output);
         if (exceedsDataLimit(output)) {
           this.#failHere(
             DATA_LIMIT_ERROR,
@@ -110,7 +117,7 @@ class ExecutionRun {
           stateExitedEventDetails: {
             name: state.name,
             output,
-            outputDetails: { truncated: false },
+            outputDetails: NOT_TRUNCATED,
           },
         });
         return;
@@ -140,7 +147,7 @@ class ExecutionRun {
     // One turn of the event loop lets the engine's events up to here be recorded, so that they stand before this task's own.
     await nextTurn();
     if (!this.#running) throw new StateError("States.Runtime", "The execution has ended.", NOT_HANDLED);
-    const payload = JSON.stringify(input);
+    const payload = this.#texts.of(input);
     if (exceedsDataLimit(payload)) throw this.#dataLimitError(stateName, "input");
     const definition = this.#options.functions.find(functionName);
     const attempt = {};
@@ -149,7 +156,7 @@ class ExecutionRun {
       lambdaFunctionScheduledEventDetails: {
         resource: definition?.arn ?? functionName,
         input: payload,
-        inputDetails: { truncated: false },
+        inputDetails: NOT_TRUNCATED,
       },
     });
     if (!definition)
@@ -183,10 +190,12 @@ class ExecutionRun {
         this.#record("LambdaFunctionSucceeded", {
           lambdaFunctionSucceededEventDetails: {
             output: outcome.payload,
-            outputDetails: { truncated: false },
+            outputDetails: NOT_TRUNCATED,
           },
         });
-        return JSON.parse(outcome.payload) as JsonValue;
+        const result = JSON.parse(outcome.payload) as JsonValue;
+        this.#texts.remember(result, outcome.payload);
+        return result;
       }
     }
   }
@@ -209,7 +218,7 @@ class ExecutionRun {
 
   #succeed(output: JsonValue): void {
     if (!this.#running) return;
-    this.#end("SUCCEEDED", { output: this.#textOf(output) });
+    this.#end("SUCCEEDED", { output: this.#texts.of(output) });
   }
 
   #fail(error: Error): void {
@@ -257,7 +266,16 @@ class ExecutionRun {
       ...details,
     };
     execution.history.push(event);
-    for (const listener of listeners) listener(execution, event);
+    for (const listener of listeners) {
+      try {
+        listener(execution, event);
+      } catch (error) {
+        // A listener's fault is not the execution's: it surfaces as an uncaught error instead of failing a task.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
     if (id === MAXIMUM_HISTORY_EVENTS - 1) {
       this.#failHere(
         "States.Runtime",
