@@ -30,10 +30,21 @@ export function checkBackend(
     case "source_vol":
       return createClonedVolume(deps, input, turn);
     case "image":
-      return input.creation.next === "copy_image"
-        ? createVolumeForImage(deps, input, turn)
-        : cloneImage(deps, input, turn);
+      return continueImage(deps, input, turn);
     default:
       throw new VolumeTypeNotFound(String(input.volume_spec.type));
   }
+}
+
+/** A driver that gives up a clone which it had begun gets the volume to be filled instead: the workflow has passed that choice. */
+async function continueImage(
+  deps: CheckBackendDependencies,
+  input: OwnerInput & { volume_spec: VolumeSpec; creation: Creation | ImageCloning },
+  turn: Turn,
+): Promise<Creation> {
+  if (input.creation.next === "copy_image") {
+    return createVolumeForImage(deps, input, turn);
+  }
+  const cloning = await cloneImage(deps, input, turn);
+  return cloning.cloned ? cloning : createVolumeForImage(deps, input, { ...turn, checkpoint: null });
 }

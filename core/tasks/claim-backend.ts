@@ -11,7 +11,8 @@ import { SERVICE_DOWN_SECONDS } from "../time-bounds.ts";
 
 /** What choosing and claiming a backend uses. */
 export type ClaimDependencies = {
-  backends: Pick<BackendRepository, "list" | "claim">;
+  /** The backends among which one is chosen; may be a view of them that is a little old. */
+  candidates: Pick<BackendRepository, "list" | "claim">;
   clock: Clock;
   settings: SchedulerSettings;
 };
@@ -37,7 +38,7 @@ export async function claimBackend(
   properties: FilterProperties,
 ): Promise<Candidate> {
   for (let round = 0; round < CLAIM_ROUNDS; round += 1) {
-    const backends = await deps.backends.list();
+    const backends = await deps.candidates.list();
     const held = backends.find(({ claims }) => claims[owner.volumeId]?.attempt === owner.attempt);
     if (held !== undefined) {
       return candidateOf(held);
@@ -50,7 +51,7 @@ export async function claimBackend(
     }
     const chosen = backends.find(({ host }) => host === selection.selected.host);
     const limits = claimLimits(selection.selected, size, properties.volume_type);
-    const claimed = chosen && limits.possible ? await deps.backends.claim(chosen, owner, size, limits) : undefined;
+    const claimed = chosen && limits.possible ? await deps.candidates.claim(chosen, owner, size, limits) : undefined;
     if (claimed !== undefined) {
       return candidateOf(claimed);
     }

@@ -1,6 +1,6 @@
 import { describeError, FenceLost, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
 import type { Clock, Drivers, ImageServices, ImageSource, VolumeRepository } from "../ports.ts";
-import { STATUSES_IN_FLOW, type VolumeRecord } from "../records.ts";
+import { isInFlow, type VolumeRecord } from "../records.ts";
 import type { VolumeSpec, WorkStatus } from "../spec.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
 import { readyDriver, type Turn } from "./create-on-backend.ts";
@@ -70,8 +70,7 @@ async function copyOneTurn(
 /** The record, while it is this attempt's and in the flow. Reading it again costs one read a turn and stops a late turn early. */
 async function ownedVolume(volumes: Pick<VolumeRepository, "get">, input: OwnerInput): Promise<VolumeRecord> {
   const volume = await volumes.get(input.volume_id);
-  const inFlow = (STATUSES_IN_FLOW as readonly string[]).includes(volume.status);
-  if (volume.fence !== input.fence || !inFlow) {
+  if (volume.fence !== input.fence || !isInFlow(volume.status)) {
     throw new FenceLost(
       input.volume_id,
       input.fence,

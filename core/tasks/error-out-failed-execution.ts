@@ -1,6 +1,6 @@
 import { FenceLost, VolumeNotFound } from "../errors.ts";
 import { readFailure } from "../fault.ts";
-import { STATUSES_IN_FLOW } from "../records.ts";
+import { isInFlow } from "../records.ts";
 import { type ErrorOutDependencies, errorOutAttempt, type ErrorOutResult } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 
@@ -34,7 +34,7 @@ export async function errorOutFailedExecution(
   });
   try {
     const volume = await deps.volumes.get(volumeId);
-    if (!(STATUSES_IN_FLOW as readonly string[]).includes(volume.status)) {
+    if (!isInFlow(volume.status)) {
       return { outcome: "left alone" };
     }
     const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };

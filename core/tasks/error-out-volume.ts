@@ -54,7 +54,7 @@ export async function errorOutAttempt(
 ): Promise<void> {
   const before = await deps.volumes.get(owner.volumeId);
   const fault = buildFault(before, owner.attempt, why.error, why.cause, deps.clock.now());
-  const volume = await deps.volumes.markError(owner, fault, why.error === "BackendNotCleared");
+  const volume = await deps.volumes.markError(owner, fault);
   if (volume.host !== null) {
     await deps.backends.settle(volume.host, volume.id);
   }

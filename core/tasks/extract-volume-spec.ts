@@ -1,7 +1,14 @@
-import { ImageUnacceptable, InvalidInput, InvalidSnapshot, SnapshotNotFound, VolumeNotFound } from "../errors.ts";
+import {
+  ImageUnacceptable,
+  InvalidInput,
+  InvalidSnapshot,
+  InvalidVolume,
+  SnapshotNotFound,
+  VolumeNotFound,
+} from "../errors.ts";
 import type { RequestContext } from "../messages.ts";
 import type { ImageMeta, ImageServices, SnapshotRepository, VolumeRepository } from "../ports.ts";
-import { type SnapshotRecord, type VolumeRecord, volumeName } from "../records.ts";
+import { type SnapshotRecord, type VolumeRecord, type VolumeStatus, volumeName } from "../records.ts";
 import type { VolumeSpec } from "../spec.ts";
 import type { VolumeRef } from "./extract-volume-ref.ts";
 
@@ -23,6 +30,9 @@ export type SpecDependencies = {
 
 const BYTES_PER_GIB = 1024 ** 3;
 
+/** Statuses of a volume whose bytes are whole (SRC_VOL_PROCEED_STATUS of Cinder's API, and a backup that only reads). */
+const SOURCE_STATUSES: readonly VolumeStatus[] = ["available", "in-use", "backing-up"];
+
 /**
  * ExtractVolumeSpecTask: says what is to be created, as one structure that the following states need no record for. Everything
  * that can be known to be wrong is refused here, before any backend is asked, so that nothing is left on one.
@@ -30,7 +40,7 @@ const BYTES_PER_GIB = 1024 ** 3;
  * Only reads, so it may run any number of times.
  *
  * @throws InvalidInput for a size that does not fit; VolumeNotFound, SnapshotNotFound or ImageNotFound that name the source,
- *   also when it belongs to another project; InvalidSnapshot, ImageUnacceptable.
+ *   also when it belongs to another project; InvalidSnapshot, InvalidVolume, ImageUnacceptable.
  */
 export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput): Promise<VolumeSpec> {
   const { context, volume_ref: volume } = input;
@@ -91,9 +101,9 @@ export async function readSnapshot(
 }
 
 /**
- * The source volume, if the caller's project may use it.
+ * The source volume, if the caller's project may use it. One that is itself being created, or has failed, would be copied half.
  *
- * @throws VolumeNotFound
+ * @throws VolumeNotFound, InvalidVolume
  */
 export async function readSourceVolume(
   volumes: Pick<VolumeRepository, "get">,
@@ -103,6 +113,9 @@ export async function readSourceVolume(
   const source = await volumes.get(sourceVolumeId);
   if (!mayUse(context, source.project_id)) {
     throw new VolumeNotFound(sourceVolumeId);
+  }
+  if (!SOURCE_STATUSES.includes(source.status)) {
+    throw new InvalidVolume(`source volume ${sourceVolumeId} is ${source.status}, not ${SOURCE_STATUSES.join(" or ")}`);
   }
   return source;
 }

@@ -40,7 +40,8 @@ const shapes = {
   }),
   volume_ref: v.looseObject({ id: v.pipe(v.string(), v.uuid("id must be a UUID")), size: v.number() }),
   creation: v.looseObject({ next: v.picklist(["copy_image", "bootable", "finish"]) }),
-  failure: v.object({ Error: v.string(), Cause: v.string() }),
+  // The States Language requires no Cause of an error; the last resort must not fail for the lack of one.
+  failure: v.object({ Error: v.string(), Cause: v.optional(v.string(), "") }),
   snapshot_id: v.nullable(v.pipe(v.string(), v.uuid("snapshot_id must be a UUID"))),
   source_volid: v.nullable(v.pipe(v.string(), v.uuid("source_volid must be a UUID"))),
   image_id: v.nullable(v.string()),

@@ -1,7 +1,7 @@
 import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
 import { type CreateVolumeMessage, parseCreateVolumeMessage, volumeIdNamedBy } from "../messages.ts";
 import type { SchedulerQueue } from "../ports.ts";
-import { STATUSES_IN_FLOW, type VolumeRecord } from "../records.ts";
+import { isInFlow, type VolumeRecord } from "../records.ts";
 import { errorOutQueued } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 import { type ScheduleDependencies, type ScheduleResult, scheduleVolume } from "./schedule-volume.ts";
@@ -57,7 +57,7 @@ async function errorOutNamed(
   reason: string,
 ): Promise<void> {
   const waits = volume?.phase === "queued" || volume?.phase === null;
-  if (volume === undefined || !waits || !(STATUSES_IN_FLOW as readonly string[]).includes(volume.status)) {
+  if (volume === undefined || !waits || !isInFlow(volume.status)) {
     return;
   }
   const why = { error: "InvalidInput", cause: reason };

@@ -1,10 +1,11 @@
 import { BackendNotCleared, describeError, FenceLost, routeOf, VolumeNotFound } from "../errors.ts";
 import { bounded, readFailure } from "../fault.ts";
-import type { BackendRepository, Clock, Driver, Drivers, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
+import type { BackendRepository, Clock, Drivers, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
 import { fenceOf, type VolumeRecord } from "../records.ts";
 import type { Failure } from "../spec.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
+import { requireInFlow } from "./require-in-flow.ts";
 
 /** What RescheduleVolume uses. */
 export type RescheduleDependencies = {
@@ -70,9 +71,8 @@ async function handOver(
   owner: Owner,
   next: Owner,
 ): Promise<void> {
-  if (volume.fence !== owner.fence) {
-    throw new FenceLost(owner.volumeId, owner.fence, `it belongs to ${volume.fence ?? "nobody"}`);
-  }
+  // Before the backend is touched: what a volume that left the flow has there is not ours to delete.
+  requireInFlow(volume, owner);
   const { error, cause } = readFailure(input.failure);
   const suspectedOrphan = !(await clearBackend(deps.drivers, input.host, volume, error));
   await deps.backends.release(input.host, owner);
@@ -94,7 +94,7 @@ async function clearBackend(drivers: Drivers, host: string, volume: VolumeRecord
   if (volume.phase !== "creating") {
     throw new BackendNotCleared(volume.id, host, "it holds the created volume");
   }
-  const doubt = await deleteAndLook(drivers.forHost(host), volume.id);
+  const doubt = await deleteAndLook(drivers, host, volume.id);
   if (doubt === undefined) {
     return true;
   }
@@ -105,8 +105,9 @@ async function clearBackend(drivers: Drivers, host: string, volume: VolumeRecord
 }
 
 /** Undefined when the volume is gone, otherwise why that is not known. */
-async function deleteAndLook(driver: Driver, volumeId: string): Promise<string | undefined> {
+async function deleteAndLook(drivers: Drivers, host: string, volumeId: string): Promise<string | undefined> {
   try {
+    const driver = drivers.forHost(host);
     await driver.deleteVolume(volumeId);
     return (await driver.findVolume(volumeId)) === "absent" ? undefined : "it is still there after its deletion";
   } catch (error) {

@@ -1,7 +1,7 @@
 import { describeError, FenceLost, routeOf, VolumeNotFound } from "../errors.ts";
 import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
-import { fenceOf, STATUSES_IN_FLOW, type VolumeRecord } from "../records.ts";
+import { fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
 import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
 import { addRetryBackend, attemptOf, populateRetry } from "../scheduling/retry.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
@@ -60,9 +60,8 @@ export async function scheduleVolume(
 
 /** Why this delivery has nothing to do, if it has nothing to do. */
 function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
-  const inFlow = (STATUSES_IN_FLOW as readonly string[]).includes(volume.status);
   const errorWithoutFault = volume.status === "error" && volume.fault === null && volume.fence === null;
-  if (!inFlow && !errorWithoutFault) {
+  if (!isInFlow(volume.status) && !errorWithoutFault) {
     return `the volume is ${volume.status}`;
   }
   if (volume.fence !== null && volume.fence !== owner.fence) {
@@ -84,7 +83,8 @@ async function placeVolume(
   const candidate = await claimBackend(deps, owner, volume.size, properties);
   try {
     const scheduled = await assign(deps, owner, candidate);
-    if (scheduled.host !== candidate.host) {
+    // Another delivery of this attempt was faster. A claim of its host is its claim, unless it has finished and settled it.
+    if (scheduled.host !== candidate.host || !isInFlow(scheduled.status)) {
       await deps.backends.release(candidate.host, owner);
     }
     return scheduled;

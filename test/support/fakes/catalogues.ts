@@ -1,0 +1,85 @@
+import { InvalidInput, SnapshotNotFound, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../../core/errors.ts";
+import type { Page, SnapshotRepository, VolumeTypeRepository } from "../../../core/ports.ts";
+import type { SnapshotRecord, VolumeTypeRecord } from "../../../core/records.ts";
+import { pageOf } from "./volumes.ts";
+
+/** Snapshots in memory. */
+export class SnapshotsFake implements SnapshotRepository {
+  readonly records = new Map<string, SnapshotRecord>();
+
+  async get(snapshotId: string): Promise<SnapshotRecord> {
+    const record = this.records.get(snapshotId);
+    if (record === undefined) {
+      throw new SnapshotNotFound(snapshotId);
+    }
+    return structuredClone(record);
+  }
+
+  async list(limit: number, from?: string): Promise<Page<SnapshotRecord>> {
+    return pageOf(structuredClone([...this.records.values()]), limit, from);
+  }
+
+  async listOfVolume(volumeId: string): Promise<SnapshotRecord[]> {
+    return structuredClone([...this.records.values()].filter(({ volume_id }) => volume_id === volumeId));
+  }
+
+  /** A snapshot of the same volume that was begun before stays as it is. */
+  async create(record: SnapshotRecord): Promise<void> {
+    const found = this.records.get(record.id);
+    if (found === undefined) {
+      this.records.set(record.id, structuredClone(record));
+    } else if (found.volume_id !== record.volume_id || found.project_id !== record.project_id) {
+      throw new InvalidInput(`snapshot ${record.id} exists already, of another volume`);
+    }
+  }
+
+  async markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord> {
+    const record: SnapshotRecord = {
+      ...(await this.get(snapshotId)),
+      status: "available",
+      ...(providerLocation !== null && { provider_location: providerLocation }),
+    };
+    this.records.set(snapshotId, record);
+    return structuredClone(record);
+  }
+
+  async markError(snapshotId: string): Promise<void> {
+    const record = await this.get(snapshotId);
+    if (record.status === "creating") {
+      this.records.set(snapshotId, { ...record, status: "error" });
+    }
+  }
+
+  async delete(snapshotId: string): Promise<void> {
+    this.records.delete(snapshotId);
+  }
+}
+
+/** Volume types in memory. */
+export class VolumeTypesFake implements VolumeTypeRepository {
+  readonly records = new Map<string, VolumeTypeRecord>();
+
+  async get(volumeTypeId: string): Promise<VolumeTypeRecord> {
+    const record = this.records.get(volumeTypeId);
+    if (record === undefined) {
+      throw new VolumeTypeNotFound(volumeTypeId);
+    }
+    return structuredClone(record);
+  }
+
+  async getByName(name: string): Promise<VolumeTypeRecord> {
+    const record = [...this.records.values()].find((candidate) => candidate.name === name);
+    if (record === undefined) {
+      throw new VolumeTypeNotFoundByName(name);
+    }
+    return structuredClone(record);
+  }
+
+  async list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>> {
+    return pageOf(structuredClone([...this.records.values()]), limit, from);
+  }
+
+  async create(record: VolumeTypeRecord): Promise<void> {
+    this.records.set(record.id, structuredClone(record));
+  }
+}
