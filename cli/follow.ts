@@ -1,4 +1,4 @@
-import { STATUSES_IN_FLOW } from "../core/records.ts";
+import { isInFlow } from "../core/records.ts";
 import type { VolumeRecord } from "../core/records.ts";
 import type { VolumeRepository } from "../core/ports.ts";
 import { attemptOf, createMeter, percentOf, renderVolumeLine } from "./progress.ts";
@@ -14,7 +14,7 @@ const PAUSE_GROWTH = 1.25;
 
 /** Whether something is still going on with the volume. */
 export function isAtWork(volume: VolumeRecord): boolean {
-  return (STATUSES_IN_FLOW as readonly string[]).includes(volume.status) || volume.status === "deleting";
+  return isInFlow(volume.status) || volume.status === "deleting";
 }
 
 /** Shows volumes while they change. */

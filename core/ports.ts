@@ -61,7 +61,7 @@ export interface VolumeRepository {
   /** The last write of a create. Repeated after success it changes nothing and returns the record. */
   markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date): Promise<VolumeRecord>;
   /** Ends the flow in `error`. Repeated by the same attempt it returns the record as it is. */
-  markError(owner: Owner, fault: Fault, suspectedOrphan: boolean): Promise<VolumeRecord>;
+  markError(owner: Owner, fault: Fault): Promise<VolumeRecord>;
   /** Closes the attempt and hands the record to the next one, with no host. */
   releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord>;
   /** Ends in `error` a volume that no attempt owns yet: its message was unreadable or found no backend. */

@@ -23,6 +23,11 @@ export const STATUSES_IN_FLOW = [
   "migration_target_creating",
 ] as const satisfies readonly VolumeStatus[];
 
+/** Whether a volume of that status is being created. */
+export function isInFlow(status: VolumeStatus): boolean {
+  return (STATUSES_IN_FLOW as readonly string[]).includes(status);
+}
+
 /** Statuses with which a finished create leaves the flow. */
 export const STATUSES_CREATED = ["available", "migration_target"] as const satisfies readonly VolumeStatus[];
 

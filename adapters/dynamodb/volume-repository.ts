@@ -3,7 +3,7 @@ import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { FenceLost, InvalidInput, InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
 import type { AttemptClose, Clock, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
 import {
-  STATUSES_IN_FLOW,
+  isInFlow,
   type Attempt,
   type CopyProgress,
   type Fault,
@@ -142,7 +142,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       return;
     }
     const found = await this.get(owner.volumeId);
-    const late = found.fence === owner.fence && isInFlow(found) && found.progress !== null;
+    const late = found.fence === owner.fence && isInFlow(found.status) && found.progress !== null;
     if (!late) {
       refuse(owner.fence, found);
     }
@@ -168,7 +168,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return created ? found : refuse(owner.fence, found);
   }
 
-  async markError(owner: Owner, fault: Fault, suspectedOrphan: boolean): Promise<VolumeRecord> {
+  async markError(owner: Owner, fault: Fault): Promise<VolumeRecord> {
     const values = {
       ":fence": owner.fence,
       ":fault": fault,
@@ -176,8 +176,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":error": fault.error,
       ":cause": fault.cause,
     };
-    const prepared = statements.markError(suspectedOrphan);
-    const record = await this.#writeLedger(owner, prepared, values, unopenedAttempt(owner, fault.at));
+    const record = await this.#writeLedger(owner, statements.MARK_ERROR, values, unopenedAttempt(owner, fault.at));
     if (record !== undefined) {
       return record;
     }
@@ -320,10 +319,6 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
 /** The line of an attempt that never had one. */
 function unopenedAttempt(owner: Owner, at: string): Attempt {
   return { host: null, execution: owner.fence, started_at: at, outcome: "running" };
-}
-
-function isInFlow(volume: VolumeRecord): boolean {
-  return (STATUSES_IN_FLOW as readonly string[]).includes(volume.status);
 }
 
 function refuse(fence: string, found: VolumeRecord): never {

@@ -126,19 +126,11 @@ export const MARK_AVAILABLE = statement(
 );
 
 /** The phase stays: it tells whether the backend may hold the volume. */
-export function markError(suspectedOrphan: boolean) {
-  return statement(
-    `SET #status = :status, #fault = :fault, ${suspectedOrphan ? CLOSE_WITH_ORPHAN : CLOSE_FAILED_ATTEMPT}, #updated_at = :now ` +
-      `REMOVE ${LEAVE_INDEX}, #progress`,
-    IS_MINE_IN_FLOW,
-    {
-      ...FLOW_STATUSES,
-      ":status": "error",
-      ":outcome": "error",
-      ...(suspectedOrphan && { ":suspected_orphan": true }),
-    },
-  );
-}
+export const MARK_ERROR = statement(
+  `SET #status = :status, #fault = :fault, ${CLOSE_FAILED_ATTEMPT}, #updated_at = :now REMOVE ${LEAVE_INDEX}, #progress`,
+  IS_MINE_IN_FLOW,
+  { ...FLOW_STATUSES, ":status": "error", ":outcome": "error" },
+);
 
 /**
  * Hands the record to the next attempt as if no attempt had been made. One update cannot keep one status and replace another, so

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { STATUSES_IN_FLOW } from "../../core/records.ts";
+import { isInFlow } from "../../core/records.ts";
 import { CliError, explainError } from "../errors.ts";
 import type { ErrorReport } from "../errors.ts";
 import { parseUuid } from "../options.ts";
@@ -35,7 +35,7 @@ export function registerDelete(program: Command, context: CliContext): void {
 
 async function deleteVolume(session: Session, volumeId: string): Promise<void> {
   const volume = await (await session.connection.volumes()).get(volumeId);
-  if ((STATUSES_IN_FLOW as readonly string[]).includes(volume.status)) {
+  if (isInFlow(volume.status)) {
     throw new CliError(`volume ${volumeId} is ${volume.status}: it can be deleted when it has come to rest`, {
       name: "InvalidVolume",
       hint: `cinderless watch ${volumeId} waits for that`,

@@ -30,7 +30,7 @@ describe("beginCreate", () => {
 
   test("is refused when the volume is in error", async () => {
     await assign();
-    await volumes.markError(owner, fault, false);
+    await volumes.markError(owner, fault);
     await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(`it is error and belongs to ${owner.fence}`);
   });
 });
@@ -152,7 +152,7 @@ describe("markAvailable", () => {
   test("is refused after markError, also when another service had launched the volume before", async () => {
     await replaceWith({ status: "creating", launched_at: "2025-01-01T00:00:00.000Z" });
     await assign();
-    await volumes.markError(owner, fault, false);
+    await volumes.markError(owner, fault);
     await expect(volumes.markAvailable(owner, "available", NOW)).rejects.toThrow(FenceLost);
   });
 
@@ -170,7 +170,7 @@ describe("markAvailable", () => {
     await assign();
     const [available, error] = await Promise.allSettled([
       volumes.markAvailable(owner, "available", NOW),
-      volumes.markError(owner, fault, false),
+      volumes.markError(owner, fault),
     ]);
     const { status } = await volumes.get(volume.id);
     expect([available.status, error.status].toSorted()).toEqual(["fulfilled", "rejected"]);
@@ -183,7 +183,7 @@ describe("markError", () => {
     await assign();
     await volumes.beginCreate(owner, DEADLINE);
     await volumes.saveProgress(owner, progress, DEADLINE);
-    const record = await volumes.markError(owner, fault, false);
+    const record = await volumes.markError(owner, fault);
     expect(record).toEqual(await volumes.get(volume.id));
     expect(record).toMatchObject({
       status: "error",
@@ -203,22 +203,15 @@ describe("markError", () => {
     expect(await isInIndex()).toBe(false);
   });
 
-  test("names a suspected orphan", async () => {
-    await assign();
-    expect((await volumes.markError(owner, fault, true)).attempts["1"]?.suspected_orphan).toBe(true);
-  });
-
   test("repeated keeps the first fault", async () => {
     await assign();
-    const first = await volumes.markError(owner, fault, false);
-    expect(await volumes.markError(owner, { ...fault, cause: "later" }, true)).toEqual(first);
+    const first = await volumes.markError(owner, fault);
+    expect(await volumes.markError(owner, { ...fault, cause: "later" })).toEqual(first);
   });
 
   test("is refused after markAvailable", async () => {
     await assign();
     await volumes.markAvailable(owner, "available", NOW);
-    await expect(volumes.markError(owner, fault, false)).rejects.toThrow(
-      `it is available and belongs to ${owner.fence}`,
-    );
+    await expect(volumes.markError(owner, fault)).rejects.toThrow(`it is available and belongs to ${owner.fence}`);
   });
 });

@@ -54,7 +54,7 @@ describe("deletion", () => {
 
   test("keeps a late attempt from the record", async () => {
     await assign();
-    await volumes.markError(owner, fault, false);
+    await volumes.markError(owner, fault);
     await volumes.beginDelete(volume.id);
     await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(`it is deleting and belongs to ${owner.fence}`);
   });

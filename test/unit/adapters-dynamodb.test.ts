@@ -103,7 +103,7 @@ describe("a transition", () => {
     test(`that ends in ${name} keeps that name and reads nothing back`, async () => {
       dynamodb.on(UpdateItemCommand).rejects(sdkError(name));
       await expect(
-        volumes.markError(owner, { error: "e", cause: "c", attempt: 1, at: "t", attempts: [] }, false),
+        volumes.markError(owner, { error: "e", cause: "c", attempt: 1, at: "t", attempts: [] }),
       ).rejects.toMatchObject({ name });
       expect(dynamodb.calls()).toHaveLength(1);
     });
