@@ -1,10 +1,11 @@
-import { describeError, FenceLost, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
+import { describeError, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
 import type { Clock, Drivers, ImageServices, ImageSource, VolumeRepository } from "../ports.ts";
-import { isInFlow, type VolumeRecord } from "../records.ts";
+import type { VolumeRecord } from "../records.ts";
 import type { VolumeSpec, WorkStatus } from "../spec.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
 import { readyDriver, type Turn } from "./create-on-backend.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
+import { requireInFlow } from "./require-in-flow.ts";
 
 /** What CopyImageToVolume uses. */
 export type CopyImageDependencies = {
@@ -70,13 +71,7 @@ async function copyOneTurn(
 /** The record, while it is this attempt's and in the flow. Reading it again costs one read a turn and stops a late turn early. */
 async function ownedVolume(volumes: Pick<VolumeRepository, "get">, input: OwnerInput): Promise<VolumeRecord> {
   const volume = await volumes.get(input.volume_id);
-  if (volume.fence !== input.fence || !isInFlow(volume.status)) {
-    throw new FenceLost(
-      input.volume_id,
-      input.fence,
-      `it is ${volume.status} and belongs to ${volume.fence ?? "nobody"}`,
-    );
-  }
+  requireInFlow(volume, ownerOf(input));
   return volume;
 }
 

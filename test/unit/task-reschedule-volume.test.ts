@@ -146,9 +146,10 @@ describe("a backend that does not confirm that it is clear", () => {
   it.each(doubts)("%s, after an uncertain error: is not left", async (_why, arrange) => {
     const here = world();
     arrange(here);
-    const before = here.state();
+    const before = [await recordOf(here), await here.fakes.backends.list()];
     await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toThrow(BackendNotCleared);
-    expect(here.state()).toEqual(before);
+    expect([await recordOf(here), await here.fakes.backends.list()]).toEqual(before);
+    expect(here.casts).toEqual([]);
   });
 
   it.each(doubts)("%s, after its own word that nothing was made: is left, as a suspected orphan", async (_why, arrange) => {
