@@ -1,34 +1,13 @@
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { build } from "esbuild";
 import { fileNameOf, type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import type { CodeOf } from "./functions.ts";
+import { TRIM_SDK } from "./trim-sdk.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Some of the SDK's parts are CommonJS and ask for Node's own modules by `require`, which a module has to be given. */
 const REQUIRE_BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
-
-/**
- * Lets schemas of the SDK that nothing uses be left out. They are array literals with computed keys, which a bundler must keep in
- * case computing a key had an effect; a call that is marked pure may be dropped.
- */
-const DROP_UNUSED_SCHEMAS: Plugin = {
-  name: "drop-unused-schemas",
-  setup(bundler) {
-    bundler.onLoad(
-      { filter: /@aws-sdk[\\/]client-[^\\/]+[\\/]dist-es[\\/]schemas[\\/]schemas_0\.js$/ },
-      async ({ path }) => {
-        const source = await readFile(path, "utf8");
-        const contents = source.replaceAll(
-          /^(export )?var (\w+\$) = (\[.*\n(?: .*\n)*\]);$/gm,
-          "$1var $2 = /* @__PURE__ */ (() => $3)();",
-        );
-        return { contents, loader: "js" };
-      },
-    );
-  },
-};
 
 /**
  * Bundles every function into `<directory>/<file-name>/index.mjs`: one ECMAScript module each, minified, with its source map. The
@@ -46,12 +25,15 @@ export async function bundleFunctions(directory: string): Promise<CodeOf> {
     target: "node24",
     format: "esm",
     mainFields: ["module", "main"],
-    alias: { "@aws-sdk/credential-provider-node": `${ROOT}lambdas/runtime/credentials.ts` },
+    alias: {
+      "@aws-sdk/credential-provider-node": `${ROOT}lambdas/runtime/credentials.ts`,
+      "@smithy/core/event-streams": `${ROOT}lambdas/runtime/no-event-streams.ts`,
+    },
     minify: true,
     sourcemap: true,
     sourcesContent: false,
     legalComments: "none",
-    plugins: [DROP_UNUSED_SCHEMAS],
+    plugins: [TRIM_SDK],
     banner: { js: REQUIRE_BANNER },
     logLevel: "warning",
   });
