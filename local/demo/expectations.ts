@@ -25,6 +25,7 @@ export function expectedNotifications(wishes: readonly Wish[]): Map<string, numb
 export function judge(result: Result): Expectation[] {
   const wishes = Object.values(result.wishes);
   return [
+    ...result.problems.map((problem) => holds("nothing goes wrong on the way", false, problem)),
     ...wishes.flatMap((wish) => judgeRecord(wish, result.records.get(wish.id))),
     ...judgePlaces(result),
     ...judgeNotifications(result, wishes),

@@ -44,9 +44,10 @@ function recordsTable(screen: Screen, { wishes, records }: Result): string {
   return renderTable(screen, head, rows, { rightAligned: [3], wrapped: 4 });
 }
 
+/** The sum has the retries as well, should there be any. */
 function transitionsLine({ wishes, transitions }: Result): string {
   const counts = Object.values(wishes).map(({ id, name }) => `${name} ${transitions.byVolume.get(id) ?? 0}`);
-  return `  ${counts.join(", ")}; ${transitions.total} in all, retries included`;
+  return `  ${transitions.total} in all: ${counts.join(", ")}`;
 }
 
 function notificationsTable(screen: Screen, { received }: Result): string {

@@ -27,6 +27,8 @@ export type Result = {
   transitions: { total: number; byVolume: ReadonlyMap<string, number> };
   files: readonly StoredFile[];
   comparisons: readonly VolumeComparison[];
+  /** What went wrong on the way, in one line each. */
+  problems: readonly string[];
 };
 
 /** States that each volume's executions entered. The total has the retries as well, as Step Functions counts them. */

@@ -3,9 +3,9 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { waitForBackends } from "../backends-ready.ts";
 import { backendsDirectoryOf, startCinderless } from "../cinderless.ts";
-import { type Screen, seconds } from "../screen.ts";
+import { explain, type Screen, seconds } from "../screen.ts";
 import type { EmbeddedCloud } from "../cloud/embedded-cloud.ts";
-import { demoBackends } from "./backends.ts";
+import { demoBackends, FLAKY_HOST } from "./backends.ts";
 import { connect, type Deployment } from "./deployment.ts";
 import { documentOf } from "./document.ts";
 import { expectedNotifications, judge } from "./expectations.ts";
@@ -21,6 +21,9 @@ import { makeWishes } from "./wishes.ts";
 /** A demonstration that takes longer has come to a stop. */
 const LIMIT_MILLISECONDS = 120_000;
 
+/** How long the last notifications may take once nothing runs any more. */
+const NOTIFICATIONS_MILLISECONDS = 2000;
+
 const NO_LINES: LiveLines = { show: () => {}, end: () => {} };
 
 /** What a demonstration runs with. */
@@ -35,7 +38,8 @@ export type DemoContext = {
 };
 
 /** Runs the demonstration and writes what it found. @returns whether every volume ended as it should */
-export async function runDemo({ options, directory, screen, stream, signal }: DemoContext): Promise<boolean> {
+export async function runDemo(context: DemoContext): Promise<boolean> {
+  const { options, directory, screen, signal } = context;
   const startedAt = performance.now();
   const say = options.json ? () => {} : section.bind(undefined, screen);
   say("Boot", `  synthesising the CDK app and deploying its template to the embedded cloud ...`);
@@ -48,8 +52,7 @@ export async function runDemo({ options, directory, screen, stream, signal }: De
     if (!options.json) {
       screen.write(`${describeCloud(cloud)}, ready after ${seconds(bootMilliseconds)}\n`);
     }
-    const ended = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MILLISECONDS)]);
-    const result = await createAll(cloud, deployment, { options, directory, screen, stream, signal: ended });
+    const result = await createAll(cloud, deployment, context);
     const expectations = judge(result);
     const milliseconds = performance.now() - startedAt;
     if (options.json) {
@@ -89,7 +92,8 @@ async function backendsReady({ backends }: Deployment, signal: AbortSignal): Pro
 
 function describeCloud(cloud: EmbeddedCloud): string {
   const functions = Object.keys(cloud.counters.lambdaInvocations).length;
-  return `  ${functions} functions, 4 tables, 2 queues, a topic, a bucket, a state machine, 3 backends`;
+  const others = Object.keys(cloud.resources).length - functions;
+  return `  backends: demo@first, demo@second, and ${FLAKY_HOST}, which fails its first create\n  ${functions} functions and ${others} other resources`;
 }
 
 /** From the first message to the last comparison. */
@@ -102,12 +106,19 @@ async function createAll(cloud: EmbeddedCloud, deployment: Deployment, context: 
     section(screen, "Create");
   }
   const lines = options.json ? NO_LINES : await openLiveLines(screen, stream, list);
-  const watcher = watchVolumes(deployment.volumes, (records) => lines.show(records), signal);
+  const limited = AbortSignal.any([signal, limitSignal()]);
+  const watcher = watchVolumes(deployment.volumes, (records) => lines.show(records), limited);
   try {
-    const outcome = await runScenario(deployment, watcher, wishes, path.join(directory, "images"));
+    const imageDirectory = path.join(directory, "images");
+    const outcome = await runScenario({ deployment, watcher, wishes, imageDirectory });
+    signal.throwIfAborted();
+    const unrest = await cloud.quiesce().then(
+      () => [],
+      (error: unknown) => [explain(error)],
+    );
     const expected = [...expectedNotifications(list).values()].reduce((sum, count) => sum + count, 0);
-    await cloud.quiesce();
-    await inbox.waitFor(expected, 2000);
+    await inbox.waitFor(expected, NOTIFICATIONS_MILLISECONDS);
+    signal.throwIfAborted();
     return {
       wishes,
       records: outcome.records,
@@ -116,9 +127,17 @@ async function createAll(cloud: EmbeddedCloud, deployment: Deployment, context: 
       transitions: countTransitions(cloud, list),
       files: await listFiles(backendsDirectoryOf(directory)),
       comparisons: await compareVolumes(wishes, outcome),
+      problems: [...outcome.problems, ...unrest],
     };
   } finally {
     lines.end();
     await Promise.all([watcher.stop(), inbox.stop()]);
   }
+}
+
+function limitSignal(): AbortSignal {
+  const limit = new AbortController();
+  const reason = new Error(`it has not ended after ${seconds(LIMIT_MILLISECONDS)}`);
+  setTimeout(() => limit.abort(reason), LIMIT_MILLISECONDS).unref();
+  return limit.signal;
 }
