@@ -35,9 +35,8 @@ function manifestsIn(assetDirectory: string): string[] {
   try {
     return readdirSync(assetDirectory).filter((name) => name.endsWith(".assets.json"));
   } catch (error) {
-    throw new EmbeddedCloudError(
-      `asset directory ${assetDirectory} cannot be read: ${String((error as Error).message)}`,
-      { cause: error },
-    );
+    throw new EmbeddedCloudError(`asset directory ${assetDirectory} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

@@ -12,12 +12,33 @@ export interface DataDirectory {
 }
 
 /**
- * Takes a data directory for one instance. The lock is an exclusive SQLite transaction: the operating system drops it with the
- * process, so a SIGKILL leaves nothing stale, and two instances inside one process exclude each other too.
+ * Takes a data directory for one instance: see {@link holdDirectory}.
  *
  * @throws {EmbeddedCloudError} when it cannot be written or another instance holds it; nothing in it has been changed then
  */
 export function openDataDirectory(directory: string): DataDirectory {
+  const held = holdDirectory(directory);
+  const folder = (name: string): string => {
+    const location = path.join(held.path, name);
+    mkdirSync(location, { recursive: true });
+    return location;
+  };
+  return {
+    tables: folder("dynamodb"),
+    messaging: folder("messaging"),
+    objects: folder("objects"),
+    release: () => held.release(),
+  };
+}
+
+/**
+ * Makes a directory and holds it alone until `release`. The lock is an exclusive SQLite transaction: the operating system drops it
+ * with the process, so a SIGKILL leaves nothing stale, and two instances inside one process exclude each other too.
+ *
+ * @returns its absolute path
+ * @throws {EmbeddedCloudError} when it cannot be written or another instance holds it; nothing in it has been changed then
+ */
+export function holdDirectory(directory: string): { readonly path: string; release(): void } {
   const root = path.resolve(directory);
   try {
     mkdirSync(root, { recursive: true });
@@ -28,17 +49,7 @@ export function openDataDirectory(directory: string): DataDirectory {
     });
   }
   const lock = takeLock(root);
-  const folder = (name: string): string => {
-    const location = path.join(root, name);
-    mkdirSync(location, { recursive: true });
-    return location;
-  };
-  return {
-    tables: folder("dynamodb"),
-    messaging: folder("messaging"),
-    objects: folder("objects"),
-    release: () => lock.close(),
-  };
+  return { path: root, release: () => lock.close() };
 }
 
 function takeLock(root: string): DatabaseSync {

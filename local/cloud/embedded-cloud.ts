@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { readAssets } from "./assets.ts";
@@ -105,9 +106,11 @@ const DEFAULT_STACK_NAME = "Stack";
 export async function startEmbeddedCloud(options: EmbeddedCloudOptions): Promise<EmbeddedCloud> {
   const setup = prepare(options);
   const stops: Array<() => Promise<void> | void> = [];
-  const stopAll = async (): Promise<void> => {
+  const stopParts = async (): Promise<void> => {
     for (let stop = stops.pop(); stop; stop = stops.pop()) await stop();
   };
+  let stopping: Promise<void> | undefined;
+  const stopAll = (): Promise<void> => (stopping ??= stopParts());
   try {
     return await start(setup, options, stops, stopAll);
   } catch (error) {
@@ -151,7 +154,7 @@ async function start(
   const data = options.dataDirectory === undefined ? undefined : openDataDirectory(options.dataDirectory);
   if (data) stops.push(() => data.release());
   const reportProblem = options.problemSink ?? (() => undefined);
-  const { dynamodb, messaging } = await startStores(options, region, data, stops);
+  const { dynamodb, messaging } = await startStores(options, region, data, stops, reportProblem);
   const environment = cloudEnvironment(region, dynamodb.endpoint, messaging.endpoint);
   const functions = createFunctionEmulator({
     region,
@@ -180,7 +183,7 @@ async function start(
   environment["AWS_ENDPOINT_URL_SFN"] = compute.endpoint;
   environment["AWS_ENDPOINT_URL_LAMBDA"] = compute.endpoint;
 
-  const inlineCodeDirectory = mkdtempSync(path.join(tmpdir(), "embedded-cloud-"));
+  const inlineCodeDirectory = path.join(tmpdir(), `embedded-cloud-${randomUUID()}`);
   stops.push(
     () => rmSync(inlineCodeDirectory, { recursive: true, force: true }),
     () => functions.stop(),
@@ -233,14 +236,17 @@ async function startStores(
   region: string,
   data: DataDirectory | undefined,
   stops: Array<() => Promise<void> | void>,
+  reportProblem: (line: string) => void,
 ): Promise<{ dynamodb: DynamodbPart; messaging: MessagingPart }> {
   const starting = [
     startDynamodb({
+      reportProblem,
       port: options.ports?.dynamodb ?? 0,
       region,
       ...(data ? { directory: data.tables } : {}),
     }),
     startMessaging({
+      reportProblem,
       port: options.ports?.messaging ?? 0,
       region,
       ...(data ? { directory: data.messaging, objectDirectory: data.objects } : {}),

@@ -207,6 +207,7 @@ function conditionValue(expression: JsonValue, scope: ResolutionScope): boolean 
       return operands.some((operand) => conditionValue(operand, scope));
     case "Fn::Not":
       return !operands.every((operand) => conditionValue(operand, scope));
+    case undefined:
     default:
       throw new IntrinsicError(
         `${name ?? JSON.stringify(expression)} is not supported in a condition by the embedded cloud`,

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,10 +16,10 @@ import { deploy, resource, temporaryDirectory } from "../support/cloud-fixtures.
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
 import { RESOURCES, store, table } from "../support/cloud-stored-data.ts";
 
-async function expectStored({ cloud, dynamodb, sqs, sns, s3 }: CloudUnderTest): Promise<void> {
+/** What a cloud gives back of what `store` put into it, and of a message that is published now. */
+async function storedIn({ cloud, dynamodb, sqs, sns, s3 }: CloudUnderTest): Promise<object> {
   const TableName = resource(cloud, "Volumes");
   const { Item } = await dynamodb.send(new GetItemCommand({ TableName, Key: { id: { S: "v1" } } }));
-  expect(Item?.["size"]).toEqual({ N: "1" });
   const { Items } = await dynamodb.send(
     new QueryCommand({
       TableName,
@@ -27,17 +28,29 @@ async function expectStored({ cloud, dynamodb, sqs, sns, s3 }: CloudUnderTest): 
       ExpressionAttributeValues: { ":soon": { S: "soon" } },
     }),
   );
-  expect(Items).toEqual([{ id: { S: "v1" }, deadline: { S: "soon" }, status: { S: "creating" } }]);
   const object = await s3.send(new GetObjectCommand({ Bucket: resource(cloud, "Images"), Key: "a/b" }));
-  expect(await object.Body?.transformToString()).toBe("bytes");
-  const receive = () =>
-    sqs.send(
+  const receive = async () => {
+    const { Messages = [] } = await sqs.send(
       new ReceiveMessageCommand({ QueueUrl: resource(cloud, "Jobs"), MaxNumberOfMessages: 1, WaitTimeSeconds: 3 }),
     );
-  expect((await receive()).Messages?.[0]?.Body).toBe("kept");
+    return Messages[0]?.Body;
+  };
+  const kept = await receive();
   await sns.send(new PublishCommand({ TopicArn: resource(cloud, "Topic"), Message: "published" }));
-  expect((await receive()).Messages?.[0]?.Body).toBe("published");
+  return {
+    item: Item,
+    indexed: Items,
+    object: await object.Body?.transformToString(),
+    messages: [kept, await receive()],
+  };
 }
+
+const STORED = {
+  item: { id: { S: "v1" }, deadline: { S: "soon" }, status: { S: "creating" }, size: { N: "1" } },
+  indexed: [{ id: { S: "v1" }, deadline: { S: "soon" }, status: { S: "creating" } }],
+  object: "bytes",
+  messages: ["kept", "published"],
+};
 
 vi.setConfig({ testTimeout: 20_000 });
 
@@ -49,7 +62,7 @@ describe("a data directory", () => {
       await store(under);
     }
     await using again = await deploy(RESOURCES, { dataDirectory: directory.path });
-    await expectStored(again);
+    expect(await storedIn(again)).toEqual(STORED);
   });
 
   it("keeps them when the process is killed, and leaves no stale lock", async () => {
@@ -64,7 +77,7 @@ describe("a data directory", () => {
     child.kill("SIGKILL");
     await once(child, "exit");
     await using again = await deploy(RESOURCES, { dataDirectory: data });
-    await expectStored(again);
+    expect(await storedIn(again)).toEqual(STORED);
   });
 
   it("takes one instance at a time and is undamaged by a second one", async () => {
@@ -72,7 +85,7 @@ describe("a data directory", () => {
     await using first = await deploy(RESOURCES, { dataDirectory: directory.path });
     await store(first);
     await expect(deploy(RESOURCES, { dataDirectory: directory.path })).rejects.toThrow(EmbeddedCloudError);
-    await expectStored(first);
+    expect(await storedIn(first)).toEqual(STORED);
   });
 
   it("refuses a table whose keys changed and keeps its items", async () => {
@@ -86,7 +99,7 @@ describe("a data directory", () => {
       /Volumes \(AWS::DynamoDB::Table\): table Stack-Volumes exists .* another KeySchema/,
     );
     await using again = await deploy(RESOURCES, { dataDirectory: directory.path });
-    await expectStored(again);
+    expect(await storedIn(again)).toEqual(STORED);
   });
 
   it("takes over changed queue attributes", async () => {
@@ -97,7 +110,22 @@ describe("a data directory", () => {
     }
     const Jobs = { Type: "AWS::SQS::Queue", Properties: { VisibilityTimeout: 5 } };
     await using again = await deploy({ ...RESOURCES, Jobs }, { dataDirectory: directory.path });
-    await expectStored(again);
+    expect(await storedIn(again)).toEqual(STORED);
+  });
+
+  it("is not left by an object's key", async () => {
+    using directory = temporaryDirectory();
+    const data = path.join(directory.path, "data");
+    await using under = await deploy(RESOURCES, { dataDirectory: data });
+    const { hostname, port } = new URL(under.cloud.endpoints.s3);
+    // The SDK would resolve such a path itself.
+    const target = `/${resource(under.cloud, "Images")}/..%2f..%2f..%2f..%2fescaped`;
+    const put = request({ hostname, port, method: "PUT", path: target });
+    put.end("bytes");
+    const [response] = (await once(put, "response")) as [IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBe(400);
+    expect(readdirSync(directory.path)).toEqual(["data"]);
   });
 
   it("that is a file is refused by name", async () => {

@@ -176,6 +176,7 @@ describe("an event source mapping", () => {
     await until(() => received(body).length === 2);
     await until(() => received(`${body}-neighbour`).length >= 1);
     await until(async () => (await messageCount("Jobs")) === 0);
+    expect(received(body)).toHaveLength(2);
   });
 
   it("gathers messages for the batching window", async () => {

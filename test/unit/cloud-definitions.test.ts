@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { failedItems } from "../../local/cloud/event-sources/sqs-event-source.ts";
 import { matchesPattern, patternProblems } from "../../local/cloud/events/event-pattern.ts";
-import { parseScheduleExpression } from "../../local/cloud/events/schedule-expression.ts";
+import { parseScheduleExpression, ScheduleExpressionError } from "../../local/cloud/events/schedule-expression.ts";
 import { functionNameOf } from "../../local/cloud/functions/function-emulator.ts";
 import { prepareDefinition } from "../../local/cloud/states/asl-definition.ts";
 import { exceedsDataLimit } from "../../local/cloud/states/history.ts";
@@ -153,7 +153,7 @@ describe("a schedule expression", () => {
     "at(soon)",
     "daily",
   ])("%s is refused", (expression) => {
-    expect(() => parseScheduleExpression(expression)).toThrow();
+    expect(() => parseScheduleExpression(expression)).toThrow(ScheduleExpressionError);
   });
 });
 

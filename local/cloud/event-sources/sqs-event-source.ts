@@ -42,7 +42,7 @@ export function startSqsEventSource(options: SqsEventSourceOptions): SqsEventSou
     definition.maximumConcurrency ?? Number.POSITIVE_INFINITY,
     Math.max(1, functions.capacityOf(definition.functionName)),
   );
-  let stopped = false;
+  const stopping = new AbortController();
   let busy = 0;
   let wakeUp: (() => void) | undefined;
 
@@ -51,14 +51,14 @@ export function startSqsEventSource(options: SqsEventSourceOptions): SqsEventSou
     try {
       await processBatch(records, options);
     } catch (error) {
-      if (!stopped) reportProblem(`${definition.functionName}: ${(error as Error).message}`);
+      if (!stopping.signal.aborted) reportProblem(`${definition.functionName}: ${(error as Error).message}`);
     } finally {
       busy -= 1;
       wakeUp?.();
     }
   };
   const poll = async (): Promise<void> => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       if (busy >= concurrency) {
         await new Promise<void>((resolve) => {
           wakeUp = resolve;
@@ -68,9 +68,9 @@ export function startSqsEventSource(options: SqsEventSourceOptions): SqsEventSou
       }
       try {
         const records = await gatherBatch(options);
-        if (records.length > 0 && !stopped) void handleBatch(records);
+        if (records.length > 0 && !stopping.signal.aborted) void handleBatch(records);
       } catch (error) {
-        if (stopped) return;
+        if (stopping.signal.aborted) return;
         reportProblem(`${definition.functionName}: ${(error as Error).message}`);
         await delay(PROBLEM_PAUSE_MILLISECONDS);
       }
@@ -83,7 +83,7 @@ export function startSqsEventSource(options: SqsEventSourceOptions): SqsEventSou
       return busy;
     },
     stop: () => {
-      stopped = true;
+      stopping.abort();
       wakeUp?.();
     },
   };

@@ -133,16 +133,9 @@ export function createEventRules(options: EventRulesOptions): EventRules {
 }
 
 function firstTime(schedule: Schedule | undefined): number | undefined {
-  switch (schedule?.kind) {
-    case "rate":
-      return Date.now();
-    case "at":
-      return schedule.time >= Date.now() ? schedule.time : undefined;
-    case "cron":
-      return schedule.next(Date.now());
-    case undefined:
-      return undefined;
-  }
+  if (schedule?.kind === "rate") return Date.now();
+  if (schedule?.kind === "at") return schedule.time >= Date.now() ? schedule.time : undefined;
+  return schedule?.next(Date.now());
 }
 
 /** A process that slept through several periods fires once and goes on from now. */

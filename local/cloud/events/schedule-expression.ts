@@ -24,6 +24,7 @@ export function parseScheduleExpression(expression: string): Schedule {
     }
     case "cron":
       return { kind, next: parseCron(expression, body) };
+    case undefined:
     default:
       throw new ScheduleExpressionError(`${expression} is no schedule expression`);
   }

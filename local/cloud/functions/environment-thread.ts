@@ -180,6 +180,6 @@ function redirectOutput(): void {
     if (typeof done === "function") queueMicrotask(() => (done as () => void)());
     return true;
   };
-  process.stdout.write = write as typeof process.stdout.write;
-  process.stderr.write = write as typeof process.stderr.write;
+  process.stdout.write = write;
+  process.stderr.write = write;
 }

@@ -27,7 +27,11 @@ export interface Environment {
   end(): Promise<void>;
 }
 
+/** Small, for a stack has dozens of environments and each would let its young generation grow to 16 MiB and more. */
 const YOUNG_GENERATION_MIB = 4;
+
+/** Time that Lambda gives a module to load; after it, loading counts against the function's own time-out. */
+const INIT_TIMEOUT_SECONDS = 10;
 
 /**
  * The environment's program, types stripped once: a thread that reads TypeScript itself takes 45 ms longer to start, and a stack has
@@ -84,9 +88,21 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
   };
   const { promise: ready, resolve: markReady } = Promise.withResolvers<void>();
 
+  // A module that never finishes loading must not hold its invocation for ever.
+  const initTimer = setTimeout(
+    () => {
+      initFailure = timedOut("init", INIT_TIMEOUT_SECONDS + definition.timeoutSeconds);
+      markReady();
+      retire(initFailure);
+    },
+    (INIT_TIMEOUT_SECONDS + definition.timeoutSeconds) * 1000,
+  );
+  initTimer.unref();
+
   worker.on("message", (message: EnvironmentMessage) => {
     switch (message.kind) {
       case "ready":
+        clearTimeout(initTimer);
         markReady();
         return;
       case "log":
@@ -116,6 +132,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     retire(initFailure);
   });
   worker.on("exit", (code) => {
+    clearTimeout(initTimer);
     initFailure ??= crash(running?.requestId, `exit status ${code}`);
     usable = false;
     markReady();

@@ -68,11 +68,11 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
     dispatch(state);
   };
   const dispatch = (state: FunctionState): void => {
-    while (state.queue.length > 0 && !stopped) {
-      const environment = takeEnvironment(state, options);
-      if (!environment) return;
-      const next = state.queue.shift();
-      if (next) void run(state, environment, next);
+    for (;;) {
+      const environment = stopped || state.queue.length === 0 ? undefined : takeEnvironment(state, options);
+      const next = environment && state.queue.shift();
+      if (!environment || !next) return;
+      void run(state, environment, next);
     }
   };
   const reaper = setInterval(

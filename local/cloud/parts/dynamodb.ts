@@ -28,11 +28,17 @@ export async function startDynamodb(options: {
   port: number;
   region: string;
   directory?: string;
+  reportProblem: (line: string) => void;
 }): Promise<DynamodbPart> {
-  const thread = startPartThread(new URL("./dynamodb-thread.ts", import.meta.url), "dynamodb", {
-    AWS_REGION: options.region,
-    AWS_ACCOUNT_ID: ACCOUNT_ID,
-  });
+  const thread = startPartThread(
+    new URL("./dynamodb-thread.ts", import.meta.url),
+    "dynamodb",
+    {
+      AWS_REGION: options.region,
+      AWS_ACCOUNT_ID: ACCOUNT_ID,
+    },
+    options.reportProblem,
+  );
   try {
     const port = await thread.call<number>("start", {
       port: options.port,

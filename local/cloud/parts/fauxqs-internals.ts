@@ -75,10 +75,18 @@ export interface ReceivedMessage {
   MessageAttributes?: Record<string, { DataType: string; StringValue?: string; BinaryValue?: string }>;
 }
 
+/** What a hook of fauxqs's server answers with. */
+export interface HookReply {
+  code(status: number): HookReply;
+  type(contentType: string): HookReply;
+  send(body: string): void;
+}
+
 export interface FauxqsInternals {
   readonly buildApp: (options: object) => {
     listen(options: { port: number; host: string }): Promise<string>;
     close(): Promise<void>;
+    addHook(name: "onRequest", hook: (request: { url: string }, reply: HookReply, done: () => void) => void): void;
     server: { keepAliveTimeout: number };
   };
   readonly SqsStore: {

@@ -1,6 +1,6 @@
 import { ACCOUNT_ID } from "../physical-names.ts";
 import { loadFauxqs } from "./fauxqs-internals.ts";
-import type { ReceivedMessage, S3Store, SnsStore, SqsStore } from "./fauxqs-internals.ts";
+import type { HookReply, ReceivedMessage, S3Store, SnsStore, SqsStore } from "./fauxqs-internals.ts";
 import type {
   QueueDefinition,
   ReceiveRequest,
@@ -59,6 +59,7 @@ async function start(options: {
     defaultRegion: options.region,
     stores: { sqsStore: sqs, snsStore: sns, s3Store: s3 },
   });
+  if (options.objectDirectory !== undefined) app.addHook("onRequest", refuseEscapingPath);
   app.server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
   const address = await app.listen({ port: options.port, host: "127.0.0.1" });
   for (const queue of Array.from(sqs.allQueues())) {
@@ -100,6 +101,28 @@ function usePersistence(
     opened.push(objects);
   }
   return opened;
+}
+
+/** fauxqs makes an object's key a path below its directory and would follow `..` out of it. */
+function refuseEscapingPath(request: { url: string }, reply: HookReply, done: () => void): void {
+  const [pathname = ""] = request.url.split("?");
+  if (!/(^|[/\\])\.\.?([/\\]|$)/.test(decodedPath(pathname))) {
+    done();
+    return;
+  }
+  const message = "Object keys with . or .. segments are not supported by the embedded cloud";
+  reply
+    .code(400)
+    .type("application/xml")
+    .send(`<Error><Code>InvalidArgument</Code><Message>${message}</Message></Error>`);
+}
+
+function decodedPath(pathname: string): string {
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    return pathname;
+  }
 }
 
 function queueUrl(address: string, name: string): string {

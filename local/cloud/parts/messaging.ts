@@ -68,10 +68,17 @@ export async function startMessaging(options: {
   region: string;
   directory?: string;
   objectDirectory?: string;
+  reportProblem: (line: string) => void;
 }): Promise<MessagingPart> {
-  const thread = startPartThread(new URL("./messaging-thread.ts", import.meta.url), "messaging", {});
+  const { reportProblem: _reportProblem, ...parameters } = options;
+  const thread = startPartThread(
+    new URL("./messaging-thread.ts", import.meta.url),
+    "messaging",
+    {},
+    options.reportProblem,
+  );
   try {
-    const endpoint = await thread.call<string>("start", options);
+    const endpoint = await thread.call<string>("start", parameters);
     return {
       endpoint,
       ensureQueue: (definition) => thread.call("ensureQueue", definition),

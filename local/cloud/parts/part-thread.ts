@@ -31,8 +31,13 @@ export class PartError extends Error {
   }
 }
 
-/** Starts `module` as a thread. Calls that are open when the thread ends are rejected, and so is every later one. */
-export function startPartThread(module: URL, name: string, env: Readonly<Record<string, string>>): PartThread {
+/** Starts `module` as a thread. Calls that are open when the thread ends are rejected, and so is every later one; a crash is reported too. */
+export function startPartThread(
+  module: URL,
+  name: string,
+  env: Readonly<Record<string, string>>,
+  reportProblem: (line: string) => void,
+): PartThread {
   const worker = new Worker(module, { env: { ...env }, execArgv: [], name });
   const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let lastId = 0;
@@ -48,7 +53,10 @@ export function startPartThread(module: URL, name: string, env: Readonly<Record<
     if (response.error) call?.reject(new PartError(response.error.message, response.error.code));
     else call?.resolve(response.result);
   });
-  worker.on("error", (error: Error) => end(new PartError(`${name} crashed: ${error.message}`)));
+  worker.on("error", (error: Error) => {
+    reportProblem(`${name} crashed: ${error.message}`);
+    end(new PartError(`${name} crashed: ${error.message}`));
+  });
   worker.on("exit", () => end(new PartError(`${name} has stopped`)));
   return {
     call: <Result>(method: string, parameters?: unknown) =>

@@ -36,7 +36,7 @@ export interface CloudParts extends CheckContext, IdentityContext {
   readonly asynchronous: AsynchronousInvocations;
   readonly stateMachines: StateMachines;
   readonly rules: EventRules;
-  /** Directory for code that the template holds inline. */
+  /** Directory for code that the template holds inline; made when the first such code is written. */
   readonly inlineCodeDirectory: string;
   /** Event sources start when the whole stack is there. */
   readonly addEventSource: (definition: SqsEventSourceDefinition) => void;

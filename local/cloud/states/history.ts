@@ -30,28 +30,19 @@ export function stateEventType(stateType: string, moment: "Entered" | "Exited"):
 }
 
 /** Type and details of the event that ends an execution. */
-export function endEvent(status: ExecutionStatus, { output, error, cause }: Execution): [string, JsonObject] {
+export function endEvent(
+  status: Exclude<ExecutionStatus, "RUNNING">,
+  { output, error, cause }: Execution,
+): [string, JsonObject] {
   const reason: JsonObject = {
     ...(error === undefined ? {} : { error }),
     ...(cause === undefined ? {} : { cause }),
   };
-  switch (status) {
-    case "SUCCEEDED":
-      return [
-        "ExecutionSucceeded",
-        {
-          executionSucceededEventDetails: {
-            output: output ?? "",
-            outputDetails: NOT_TRUNCATED,
-          },
-        },
-      ];
-    case "TIMED_OUT":
-      return ["ExecutionTimedOut", { executionTimedOutEventDetails: reason }];
-    case "ABORTED":
-      return ["ExecutionAborted", { executionAbortedEventDetails: reason }];
-    case "FAILED":
-    case "RUNNING":
-      return ["ExecutionFailed", { executionFailedEventDetails: reason }];
+  if (status === "SUCCEEDED") {
+    const details = { output: output ?? "", outputDetails: NOT_TRUNCATED };
+    return ["ExecutionSucceeded", { executionSucceededEventDetails: details }];
   }
+  if (status === "TIMED_OUT") return ["ExecutionTimedOut", { executionTimedOutEventDetails: reason }];
+  if (status === "ABORTED") return ["ExecutionAborted", { executionAbortedEventDetails: reason }];
+  return ["ExecutionFailed", { executionFailedEventDetails: reason }];
 }

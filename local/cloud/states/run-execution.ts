@@ -170,34 +170,23 @@ class ExecutionRun {
   }
 
   #taskEnded(stateName: string, definition: FunctionDefinition, outcome: InvocationOutcome): JsonValue {
-    switch (outcome.kind) {
-      case "throttled":
-        return this.#taskFailed(
-          stateName,
-          "Lambda.TooManyRequestsException",
-          "Rate Exceeded. (Service: Lambda, Status Code: 429, Request ID: 00000000-0000-0000-0000-000000000000)",
-        );
-      case "failed": {
-        const { error, cause } = stepFunctionsError(outcome.payload);
-        return this.#taskFailed(stateName, error, cause);
-      }
-      case "succeeded": {
-        if (exceedsDataLimit(outcome.payload)) {
-          this.#liveAttempts.delete(stateName);
-          throw this.#dataLimitError(stateName, `result of ${definition.arn}`);
-        }
-        this.#liveAttempts.delete(stateName);
-        this.#record("LambdaFunctionSucceeded", {
-          lambdaFunctionSucceededEventDetails: {
-            output: outcome.payload,
-            outputDetails: NOT_TRUNCATED,
-          },
-        });
-        const result = JSON.parse(outcome.payload) as JsonValue;
-        this.#texts.remember(result, outcome.payload);
-        return result;
-      }
+    if (outcome.kind === "throttled") {
+      const requestId = "00000000-0000-0000-0000-000000000000";
+      const cause = `Rate Exceeded. (Service: Lambda, Status Code: 429, Request ID: ${requestId})`;
+      return this.#taskFailed(stateName, "Lambda.TooManyRequestsException", cause);
     }
+    if (outcome.kind === "failed") {
+      const { error, cause } = stepFunctionsError(outcome.payload);
+      return this.#taskFailed(stateName, error, cause);
+    }
+    this.#liveAttempts.delete(stateName);
+    if (exceedsDataLimit(outcome.payload)) throw this.#dataLimitError(stateName, `result of ${definition.arn}`);
+    this.#record("LambdaFunctionSucceeded", {
+      lambdaFunctionSucceededEventDetails: { output: outcome.payload, outputDetails: NOT_TRUNCATED },
+    });
+    const result = JSON.parse(outcome.payload) as JsonValue;
+    this.#texts.remember(result, outcome.payload);
+    return result;
   }
 
   #taskFailed(stateName: string, error: string, cause: string): never {
@@ -238,7 +227,7 @@ class ExecutionRun {
   }
 
   #end(
-    status: ExecutionStatus,
+    status: Exclude<ExecutionStatus, "RUNNING">,
     { output, error, cause }: { output?: string; error?: string | undefined; cause?: string | undefined },
   ): void {
     const { execution, onEnd } = this.#options;
