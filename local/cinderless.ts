@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { STACK_NAME, synthesize } from "../infra/synthesize.ts";
+import { holdDirectory } from "./cloud/data-directory.ts";
 import { type EmbeddedCloud, type EmbeddedCloudOptions, startEmbeddedCloud } from "./cloud/embedded-cloud.ts";
 
 /** How Cinderless runs on this machine. */
@@ -14,10 +15,17 @@ export type LocalOptions = Pick<
   persistent?: boolean;
   /** CDK context that differs from {@link localContext}. */
   context?: Record<string, unknown>;
+  /** Gives the start up at the next opportunity; it rejects with the reason then. */
+  signal?: AbortSignal;
 };
 
 /** Cinderless, deployed on this machine. */
-export type LocalCinderless = { cloud: EmbeddedCloud; backendsDirectory: string };
+export type LocalCinderless = {
+  cloud: EmbeddedCloud;
+  backendsDirectory: string;
+  /** Stops the cloud and gives the directory back. May be called twice. */
+  stop: () => Promise<void>;
+};
 
 /** Where the volumes of the local backends are. */
 export function backendsDirectoryOf(directory: string): string {
@@ -39,16 +47,34 @@ export function localContext(directory: string): { backends: Record<string, unkn
  * Synthesises the CDK app and deploys its template to the embedded cloud. Nothing in the template is made for this but the
  * directories of the backends, which are context.
  *
- * @throws EmbeddedCloudError with one line for people: a port or the directory in use, or not writable.
+ * @throws EmbeddedCloudError with one line for people: a port or the directory in use, or not writable. Nothing that another
+ *   instance uses has been touched then.
  */
 export async function startCinderless(options: LocalOptions): Promise<LocalCinderless> {
-  const { directory, persistent = false, context = {}, ...cloudOptions } = options;
+  const held = holdDirectory(options.directory);
+  try {
+    const cloud = await deploy({ ...options, directory: held.path });
+    return {
+      cloud,
+      backendsDirectory: backendsDirectoryOf(held.path),
+      stop: async () => {
+        await cloud.stop().finally(() => held.release());
+      },
+    };
+  } catch (error) {
+    held.release();
+    throw error;
+  }
+}
+
+async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
+  const { directory, persistent = false, context = {}, signal, ...cloudOptions } = options;
   const assembly = path.join(directory, "cdk.out");
-  mkdirSync(directory, { recursive: true });
   rmSync(assembly, { recursive: true, force: true });
   const { template } = (await synthesize(assembly, { ...localContext(directory), ...context })).getStackByName(
     STACK_NAME,
   );
+  signal?.throwIfAborted();
   const cloud = await startEmbeddedCloud({
     ...cloudOptions,
     template,
@@ -56,5 +82,9 @@ export async function startCinderless(options: LocalOptions): Promise<LocalCinde
     stackName: STACK_NAME,
     ...(persistent ? { dataDirectory: path.join(directory, "cloud") } : {}),
   });
-  return { cloud, backendsDirectory: backendsDirectoryOf(directory) };
+  if (signal?.aborted === true) {
+    await cloud.stop();
+  }
+  signal?.throwIfAborted();
+  return cloud;
 }

@@ -21,7 +21,7 @@ export function screenOf(stream: NodeJS.WriteStream): Screen {
   return {
     write: (text) => void stream.write(text),
     // Undefined, whatever its type says, where the stream is no terminal.
-    isTty: Boolean(stream.isTTY),
+    isTty: stream.isTTY,
     get columns() {
       return Math.min(stream.columns ?? MAX_COLUMNS, MAX_COLUMNS);
     },

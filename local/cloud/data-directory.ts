@@ -49,7 +49,12 @@ export function holdDirectory(directory: string): { readonly path: string; relea
     });
   }
   const lock = takeLock(root);
-  return { path: root, release: () => lock.close() };
+  return {
+    path: root,
+    release: () => {
+      if (lock.isOpen) lock.close();
+    },
+  };
 }
 
 function takeLock(root: string): DatabaseSync {

@@ -3,20 +3,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { CommanderError } from "commander";
 import { explain, screenOf } from "../screen.ts";
+import { Interrupted, interruption } from "../signals.ts";
 import { type DemoOptions, parseOptions } from "./options.ts";
 
 /** The demonstration's command: `npm run demo`. Whatever happens, the cloud is stopped and the directory removed. */
-
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-
-class Interrupted extends Error {
-  override readonly name = "Interrupted";
-  readonly exitStatus: number;
-  constructor(exitStatus: number) {
-    super("interrupted");
-    this.exitStatus = exitStatus;
-  }
-}
 
 async function main(options: DemoOptions): Promise<number> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-demo-"));
@@ -25,28 +15,18 @@ async function main(options: DemoOptions): Promise<number> {
       rmSync(directory, { recursive: true, force: true });
     }
   };
-  const interruption = new AbortController();
-  for (const [signal, exitStatus] of Object.entries(SIGNALS)) {
-    process.on(signal, () => {
-      if (interruption.signal.aborted) {
-        // The second time: nothing is waited for.
-        remove();
-        process.exit(exitStatus);
-      }
-      interruption.abort(new Interrupted(exitStatus));
-    });
-  }
-  // Whoever reads our output may go away, as `head` does.
-  process.stdout.on("error", () => interruption.abort(new Interrupted(1)));
+  const interrupted = interruption(remove);
+  // Whoever reads the output may go away, as `head` does.
+  process.stdout.on("error", (error) => interrupted.abort(error));
   const screen = screenOf(process.stdout);
-  const { signal } = interruption;
+  const { signal } = interrupted;
   try {
     const { runDemo } = await import("./run.ts");
     const ok = await runDemo({ options, directory, screen, stream: process.stdout, signal });
     return ok ? 0 : 1;
   } catch (error) {
     if (signal.aborted) {
-      return (signal.reason as Interrupted).exitStatus;
+      return signal.reason instanceof Interrupted ? signal.reason.exitStatus : 1;
     }
     process.stderr.write(`error: ${explain(error)}\n`);
     return 1;

@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { waitForBackends } from "../backends-ready.ts";
-import { backendsDirectoryOf, startCinderless } from "../cinderless.ts";
+import { backendsDirectoryOf, type LocalCinderless, startCinderless } from "../cinderless.ts";
 import { explain, type Screen, seconds } from "../screen.ts";
 import type { EmbeddedCloud } from "../cloud/embedded-cloud.ts";
 import { demoBackends, FLAKY_HOST } from "./backends.ts";
@@ -43,10 +43,9 @@ export async function runDemo(context: DemoContext): Promise<boolean> {
   const startedAt = performance.now();
   const say = options.json ? () => {} : section.bind(undefined, screen);
   say("Boot", `  synthesising the CDK app and deploying its template to the embedded cloud ...`);
-  const cloud = await boot(directory, options);
+  const { cloud, stop } = await boot(context);
   const deployment = connect(cloud);
   try {
-    signal.throwIfAborted();
     await backendsReady(deployment, signal);
     const bootMilliseconds = performance.now() - startedAt;
     if (!options.json) {
@@ -66,20 +65,20 @@ export async function runDemo(context: DemoContext): Promise<boolean> {
     return expectations.every(({ holds }) => holds);
   } finally {
     deployment.close();
-    await cloud.stop();
+    await stop();
   }
 }
 
-async function boot(directory: string, options: DemoOptions): Promise<EmbeddedCloud> {
+async function boot({ directory, options, signal }: DemoContext): Promise<LocalCinderless> {
   const backendsDirectory = backendsDirectoryOf(directory);
   await mkdir(backendsDirectory, { recursive: true });
   const log = options.keep ? createWriteStream(path.join(directory, "functions.log")) : undefined;
-  const { cloud } = await startCinderless({
+  return startCinderless({
     directory,
+    signal,
     context: { backends: demoBackends(backendsDirectory, options.failWith) },
     ...(log === undefined ? {} : { logSink: (line) => void log.write(`${line}\n`) }),
   });
-  return cloud;
 }
 
 async function backendsReady({ backends }: Deployment, signal: AbortSignal): Promise<void> {

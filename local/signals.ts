@@ -1,0 +1,42 @@
+/** Signals that ask a process to end, with the exit status that tells of each (128 and its number). */
+const EXIT_STATUSES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** A signal of {@link EXIT_STATUSES}. */
+export type EndingSignal = keyof typeof EXIT_STATUSES;
+
+/** Why something was given up: its user wants to leave. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly signal: EndingSignal;
+  readonly exitStatus: number;
+  constructor(signal: EndingSignal) {
+    super(`interrupted by ${signal}`);
+    this.signal = signal;
+    this.exitStatus = EXIT_STATUSES[signal];
+  }
+}
+
+/** Ctrl-C reaches a command that npm runs twice: from the terminal, and from npm, which passes it on. */
+const SAME_SIGNAL_MILLISECONDS = 500;
+
+/**
+ * Aborts when the process is asked to end. Asked again, it ends at once.
+ *
+ * @param atOnce the last that is done then, without waiting for anything
+ */
+export function interruption(atOnce: () => void = () => {}): AbortController {
+  const controller = new AbortController();
+  let askedAt: number | undefined;
+  for (const signal of Object.keys(EXIT_STATUSES) as EndingSignal[]) {
+    process.on(signal, () => {
+      const now = performance.now();
+      if (askedAt !== undefined && now - askedAt > SAME_SIGNAL_MILLISECONDS) {
+        atOnce();
+        process.exit(EXIT_STATUSES[signal]);
+      }
+      askedAt ??= now;
+      controller.abort(new Interrupted(signal));
+    });
+  }
+  return controller;
+}
