@@ -201,3 +201,8 @@ export function snapshotName(snapshotId: string): string {
 export function fenceOf(volumeId: string, attempt: number): string {
   return `${volumeId}-a${attempt}`;
 }
+
+/** The attempt that a fence names; the first one, which has none until it is scheduled, when there is no fence. */
+export function attemptOfFence(fence: string | null): number {
+  return fence === null ? 1 : Number(fence.slice(fence.lastIndexOf("-a") + 2));
+}

@@ -122,12 +122,12 @@ function wireBackends({ functions, records }: Parts): void {
   const grants: [FunctionName, string[]][] = [
     ["ScheduleVolume", [...UPDATE_ITEMS, "dynamodb:Scan"]],
     ["SweepOverdueVolumes", [...UPDATE_ITEMS, "dynamodb:Scan"]],
-    ["ReportBackends", [...UPDATE_ITEMS, "dynamodb:PutItem"]],
+    ["ReportBackends", ["dynamodb:UpdateItem"]],
     ["CreateVolumeOnFinish", UPDATE_ITEMS],
     ["RescheduleVolume", UPDATE_ITEMS],
     ["ErrorOutVolume", UPDATE_ITEMS],
     ["ErrorOutFailedExecution", UPDATE_ITEMS],
-    ["DeleteVolume", UPDATE_ITEMS],
+    ["DeleteVolume", [...UPDATE_ITEMS, "dynamodb:Scan"]],
   ];
   for (const [name, actions] of grants) {
     records.backends.grant(functions.get(name), ...actions);

@@ -11,7 +11,14 @@ export function viewForBatch(
 ): Pick<BackendRepository, "list" | "claim"> {
   let view: Promise<BackendRecord[]> | undefined;
   return {
-    list: () => (view ??= backends.list()),
+    list: () => {
+      view ??= backends.list().catch((error: unknown) => {
+        // The next message of the batch asks again.
+        view = undefined;
+        throw error;
+      });
+      return view;
+    },
     claim: async (backend, owner, size, limits) => {
       const claimed = await backends.claim(backend, owner, size, limits);
       const known = await view;

@@ -55,7 +55,8 @@ export async function createSnapshot(
     const update = await driver.createSnapshot(snapshot, volume);
     return await deps.snapshots.markAvailable(snapshot.id, update?.provider_location ?? null);
   } catch (error) {
-    await deps.snapshots.markError(snapshot.id);
+    // The caller learns the first error; a record that stays `creating` is finished by the next request of its id.
+    await deps.snapshots.markError(snapshot.id).catch(() => {});
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { readyDriver } from "./create-on-backend.ts";
 export type DeleteVolumeDependencies = {
   volumes: Pick<VolumeRepository, "get" | "beginDelete" | "finishDelete">;
   snapshots: Pick<SnapshotRepository, "listOfVolume">;
-  backends: Pick<BackendRepository, "returnCapacity" | "forgetReturned">;
+  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity" | "forgetReturned">;
   drivers: Drivers;
 };
 
@@ -26,11 +26,13 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
     volume = await deps.volumes.beginDelete(volumeId);
   } catch (error) {
     if (error instanceof VolumeNotFound) {
+      await forgetVolume(deps.backends, volumeId);
       return;
     }
     throw error;
   }
   if (volume.host === null) {
+    await forgetVolume(deps.backends, volumeId);
     await deps.volumes.finishDelete(volumeId);
     return;
   }
@@ -42,4 +44,15 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
   await deps.backends.returnCapacity(volume.host, volumeId, volume.size);
   await deps.volumes.finishDelete(volumeId);
   await deps.backends.forgetReturned(volume.host, volumeId);
+}
+
+/** Removes what a scheduling or a deletion that died has left of the volume on any backend's item. */
+async function forgetVolume(backends: DeleteVolumeDependencies["backends"], volumeId: string): Promise<void> {
+  for (const { host, claims } of await backends.list()) {
+    const claim = claims[volumeId];
+    if (claim !== undefined) {
+      await backends.release(host, { volumeId, fence: "", attempt: claim.attempt });
+      await backends.forgetReturned(host, volumeId);
+    }
+  }
 }

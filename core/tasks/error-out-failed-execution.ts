@@ -1,6 +1,6 @@
 import { FenceLost, VolumeNotFound } from "../errors.ts";
 import { readFailure } from "../fault.ts";
-import { isInFlow } from "../records.ts";
+import { isInFlow, type VolumeRecord } from "../records.ts";
 import { type ErrorOutDependencies, errorOutAttempt, type ErrorOutResult } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 
@@ -18,7 +18,8 @@ const EXECUTION_NAME = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-a([1-9]\d
 /**
  * The net below the workflow's own Catch branches: no Catch sees an execution that was aborted, that timed out, or that failed by
  * States.Runtime or States.DataLimitExceeded. An execution that ended by its own VolumeCreateFailed comes here too, and finds
- * its volume in `error` already.
+ * its volume in `error` already. So does a second event after a first that died once the volume was marked: what it left open on
+ * the backend is settled.
  */
 export async function errorOutFailedExecution(
   deps: ErrorOutDependencies,
@@ -35,6 +36,7 @@ export async function errorOutFailedExecution(
   try {
     const volume = await deps.volumes.get(volumeId);
     if (!isInFlow(volume.status)) {
+      await settleIfErrored(deps, volume, execution.name);
       return { outcome: "left alone" };
     }
     const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };
@@ -45,5 +47,11 @@ export async function errorOutFailedExecution(
       return { outcome: "left alone" };
     }
     throw thrown;
+  }
+}
+
+async function settleIfErrored(deps: ErrorOutDependencies, volume: VolumeRecord, fence: string): Promise<void> {
+  if (volume.status === "error" && volume.fence === fence && volume.host !== null) {
+    await deps.backends.settle(volume.host, volume.id);
   }
 }

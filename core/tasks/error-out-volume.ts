@@ -63,7 +63,7 @@ export async function errorOutAttempt(
 
 /**
  * Puts in `error` a volume that waits for the scheduler and is owned by no running attempt. A claim that a scheduling may have
- * left behind when it died is released.
+ * left behind when it died is released. Dead after the mark: the message comes again, and {@link finishQueuedError} does the rest.
  *
  * @throws FenceLost when an attempt has taken the volume meanwhile; VolumeNotFound
  */
@@ -75,7 +75,20 @@ export async function errorOutQueued(
   context: RequestContext,
 ): Promise<void> {
   const fault = buildFault(volume, attempt, why.error, why.cause, deps.clock.now());
-  const marked = await deps.volumes.markUnschedulable(volume.id, volume.fence, fault);
+  await finishQueuedError(deps, await deps.volumes.markUnschedulable(volume.id, volume.fence, fault), context);
+}
+
+/** Whether {@link errorOutQueued} has marked the volume, and may have died before it did the rest. */
+export function isQueuedError({ status, fault, host }: VolumeRecord): boolean {
+  return status === "error" && fault !== null && host === null;
+}
+
+/** What follows the mark of {@link errorOutQueued}: releases what a dead scheduling holds, and tells of the error. */
+export async function finishQueuedError(
+  deps: Pick<ErrorOutDependencies, "backends" | "notifier" | "clock">,
+  volume: VolumeRecord,
+  context: RequestContext,
+): Promise<void> {
   for (const backend of await deps.backends.list()) {
     const claim = backend.claims[volume.id];
     if (claim !== undefined) {
@@ -83,7 +96,7 @@ export async function errorOutQueued(
       await deps.backends.release(backend.host, owner);
     }
   }
-  await tellOfError(deps, marked, attempt, context);
+  await tellOfError(deps, volume, volume.fault?.attempt ?? 1, context);
 }
 
 /** `volume.create.error`. A notification never fails what it tells of; that it was not sent is logged by the notifier. */

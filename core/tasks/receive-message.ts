@@ -1,8 +1,8 @@
 import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
 import { type CreateVolumeMessage, parseCreateVolumeMessage, volumeIdNamedBy } from "../messages.ts";
 import type { SchedulerQueue } from "../ports.ts";
-import { isInFlow, type VolumeRecord } from "../records.ts";
-import { errorOutQueued } from "./error-out-volume.ts";
+import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
+import { errorOutQueued, finishQueuedError, isQueuedError } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 import { type ScheduleDependencies, type ScheduleResult, scheduleVolume } from "./schedule-volume.ts";
 
@@ -56,13 +56,16 @@ async function errorOutNamed(
   volume: VolumeRecord | undefined,
   reason: string,
 ): Promise<void> {
+  if (volume !== undefined && isQueuedError(volume)) {
+    await finishQueuedError(deps, volume, ownContext(volume));
+  }
   const waits = volume?.phase === "queued" || volume?.phase === null;
   if (volume === undefined || !waits || !isInFlow(volume.status)) {
     return;
   }
   const why = { error: "InvalidInput", cause: reason };
   try {
-    await errorOutQueued(deps, volume, 1, why, ownContext(volume));
+    await errorOutQueued(deps, volume, attemptOfFence(volume.fence), why, ownContext(volume));
   } catch (error) {
     if (!(error instanceof FenceLost || error instanceof VolumeNotFound)) {
       throw error;

@@ -1,13 +1,19 @@
 import { describeError, FenceLost, routeOf, VolumeNotFound } from "../errors.ts";
 import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
-import { fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
+import { fenceOf, isInFlow, type VolumePhase, type VolumeRecord } from "../records.ts";
 import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
 import { addRetryBackend, attemptOf, populateRetry } from "../scheduling/retry.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
 import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
-import { errorOutAttempt, type ErrorOutDependencies, errorOutQueued } from "./error-out-volume.ts";
+import {
+  errorOutAttempt,
+  type ErrorOutDependencies,
+  errorOutQueued,
+  finishQueuedError,
+  isQueuedError,
+} from "./error-out-volume.ts";
 import { scheduledSpec } from "./scheduled-spec.ts";
 
 /** What ScheduleVolume uses. */
@@ -43,6 +49,9 @@ export async function scheduleVolume(
   const owner = { volumeId: volume.id, attempt, fence: fenceOf(volume.id, attempt) };
   const overtaken = overtakenBy(volume, owner);
   if (overtaken !== undefined) {
+    if (isQueuedError(volume)) {
+      await finishQueuedError(deps, volume, message.context);
+    }
     return { outcome: "left alone", detail: overtaken };
   }
   try {
@@ -58,6 +67,9 @@ export async function scheduleVolume(
   }
 }
 
+/** Phases in which the attempt's execution may not have been started yet. */
+const PHASES_BEFORE_THE_BACKEND: readonly VolumePhase[] = ["queued", "scheduled"];
+
 /** Why this delivery has nothing to do, if it has nothing to do. */
 function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
   const errorWithoutFault = volume.status === "error" && volume.fault === null && volume.fence === null;
@@ -66,6 +78,9 @@ function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
   }
   if (volume.fence !== null && volume.fence !== owner.fence) {
     return `the volume belongs to ${volume.fence}`;
+  }
+  if (volume.phase !== null && !PHASES_BEFORE_THE_BACKEND.includes(volume.phase)) {
+    return `its workflow runs, in phase ${volume.phase}`;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { FenceLost, VolumeNotFound } from "../errors.ts";
 import type { VolumeRepository } from "../ports.ts";
-import type { VolumeRecord } from "../records.ts";
+import { attemptOfFence, type VolumeRecord } from "../records.ts";
 import { type ErrorOutDependencies, errorOutAttempt, errorOutQueued } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 
@@ -50,7 +50,7 @@ async function takeOverdue(deps: SweepDependencies, volumeId: string): Promise<b
 }
 
 async function errorOutOverdue(deps: SweepDependencies, volume: VolumeRecord): Promise<void> {
-  const attempt = volume.fence === null ? 1 : Number(volume.fence.slice(volume.fence.lastIndexOf("-a") + 2));
+  const attempt = attemptOfFence(volume.fence);
   const why = {
     error: "DeadlineExceeded",
     cause: `No progress in phase ${volume.phase ?? "unknown"} until ${volume.deadline ?? "its deadline"}.`,

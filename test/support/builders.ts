@@ -26,7 +26,11 @@ export function aVolume(columns: Partial<VolumeRecord> = {}): VolumeRecord {
 }
 
 /** A volume that an attempt owns, on its host, at a phase. */
-export function aVolumeInFlow(columns: Partial<VolumeRecord> = {}, attempt = 1, host: string = FIRST_HOST): VolumeRecord {
+export function aVolumeInFlow(
+  columns: Partial<VolumeRecord> = {},
+  attempt = 1,
+  host: string = FIRST_HOST,
+): VolumeRecord {
   const fence = fenceOf(VOLUME_ID, attempt);
   return aVolume({
     host,

@@ -6,7 +6,11 @@ import { aVolumeInFlow, aWorld, driverOf, FIRST_HOST, taskInput, VOLUME_ID } fro
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { CONTEXT, START, type World } from "../support/fakes/world.ts";
 
-const REFUSED = { errorType: "VolumeBackendAPIException", errorMessage: "no space", trace: ["Error: no space", "at a"] };
+const REFUSED = {
+  errorType: "VolumeBackendAPIException",
+  errorMessage: "no space",
+  trace: ["Error: no space", "at a"],
+};
 
 function input(keys: Partial<RescheduleInput> = {}): RescheduleInput {
   return {
@@ -100,8 +104,16 @@ describe("RescheduleVolume", () => {
 
   it.each([
     ["without a trace, the error and its cause", "plain words", ["VolumeBackendAPIException: plain words"]],
-    ["of a trace that is no list of lines", JSON.stringify({ ...REFUSED, trace: { a: 1 } }), ["VolumeBackendAPIException: no space"]],
-    ["of a long trace, ten lines", JSON.stringify({ ...REFUSED, trace: Array(50).fill("at b") }), Array(10).fill("at b")],
+    [
+      "of a trace that is no list of lines",
+      JSON.stringify({ ...REFUSED, trace: { a: 1 } }),
+      ["VolumeBackendAPIException: no space"],
+    ],
+    [
+      "of a long trace, ten lines",
+      JSON.stringify({ ...REFUSED, trace: Array(50).fill("at b") }),
+      Array(10).fill("at b"),
+    ],
   ])("casts %s", async (_what, Cause, exc) => {
     const here = world();
     await rescheduleVolume(here.deps, input({ failure: { Error: "VolumeBackendAPIException", Cause } }));
@@ -138,7 +150,10 @@ describe("RescheduleVolume", () => {
 
 describe("a backend that does not confirm that it is clear", () => {
   const doubts: [string, (here: World) => void][] = [
-    ["because its deletion fails", (here) => here.faults.fail("driver.deleteVolume", new VolumeBackendAPIException("down"))],
+    [
+      "because its deletion fails",
+      (here) => here.faults.fail("driver.deleteVolume", new VolumeBackendAPIException("down")),
+    ],
     ["because it cannot be asked", (here) => here.faults.fail("driver.findVolume", new Error("unreachable"))],
     ["because the volume is still there", (here) => void (driverOf(here).deleteVolume = async () => {})],
   ];
@@ -152,13 +167,16 @@ describe("a backend that does not confirm that it is clear", () => {
     expect(here.casts).toEqual([]);
   });
 
-  it.each(doubts)("%s, after its own word that nothing was made: is left, as a suspected orphan", async (_why, arrange) => {
-    const here = world();
-    arrange(here);
-    await rescheduleVolume(here.deps, input());
-    expect((await recordOf(here)).attempts["1"]).toMatchObject({ host: FIRST_HOST, suspected_orphan: true });
-    expect(here.casts).toHaveLength(1);
-  });
+  it.each(doubts)(
+    "%s, after its own word that nothing was made: is left, as a suspected orphan",
+    async (_why, arrange) => {
+      const here = world();
+      arrange(here);
+      await rescheduleVolume(here.deps, input());
+      expect((await recordOf(here)).attempts["1"]).toMatchObject({ host: FIRST_HOST, suspected_orphan: true });
+      expect(here.casts).toHaveLength(1);
+    },
+  );
 
   it("without a driver any more, is not left", async () => {
     const here = world();
@@ -166,14 +184,13 @@ describe("a backend that does not confirm that it is clear", () => {
     await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toMatchObject({ name: "BackendNotCleared" });
   });
 
-  it.each(Object.keys(ERROR_ROUTES).filter((name) => ERROR_ROUTES[name as keyof typeof ERROR_ROUTES] !== "reschedulable"))(
-    "is not left for %s either",
-    async (name) => {
-      const here = world();
-      here.faults.fail("driver.deleteVolume", new Error("down"));
-      await expect(rescheduleVolume(here.deps, failureOf(name))).rejects.toThrow(BackendNotCleared);
-    },
-  );
+  it.each(
+    Object.keys(ERROR_ROUTES).filter((name) => ERROR_ROUTES[name as keyof typeof ERROR_ROUTES] !== "reschedulable"),
+  )("is not left for %s either", async (name) => {
+    const here = world();
+    here.faults.fail("driver.deleteVolume", new Error("down"));
+    await expect(rescheduleVolume(here.deps, failureOf(name))).rejects.toThrow(BackendNotCleared);
+  });
 });
 
 describe("repeated, dead or late", () => {

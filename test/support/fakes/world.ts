@@ -46,6 +46,7 @@ export class World {
     volumes: this.faults.watch("volumes", this.fakes.volumes),
     backends: this.faults.watch("backends", this.fakes.backends),
     snapshots: this.faults.watch("snapshots", this.fakes.snapshots),
+    candidates: this.faults.watch("backends", this.fakes.backends),
     volumeTypes: this.faults.watch("volumeTypes", this.fakes.volumeTypes),
     notifier: this.faults.watch("notifier", {
       publish: async (notification: Notification) => void this.notifications.push(notification),
