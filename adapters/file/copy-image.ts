@@ -1,7 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { type FileHandle, rm } from "node:fs/promises";
-import type { IHasher } from "hash-wasm";
-import { ImageCopyFailure, ImageTooBig, ImageUnacceptable } from "../../core/errors.ts";
+import { ImageCopyFailure, ImageTooBig, ImageUnacceptable, describeError } from "../../core/errors.ts";
 import {
   type ExpectedHash,
   expectedHash,
@@ -14,9 +12,10 @@ import type { CopyWork, ImageRange, ImageSource } from "../../core/ports.ts";
 import type { CopyProgress } from "../../core/records.ts";
 import { RESERVED_MS } from "./copy-file.ts";
 import { createExclusive, isAbsent, isOutOfSpace, openRegular } from "./files.ts";
-import { createHash, stateOf } from "./image-hash.ts";
-import { CHUNK_BYTES, LANES, settleAll, writeSparse } from "./sparse.ts";
+import { type Cursor, imageTag, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
+import { CHUNK_BYTES } from "./sparse.ts";
 import { WorkArea, removeWorkArea } from "./work-area.ts";
+import { WriteLanes, chunksOf } from "./write-lanes.ts";
 
 /** Progress is kept after so many bytes, or so much time, whichever comes first. */
 const CHECKPOINT_BYTES = 256 * CHUNK_BYTES;
@@ -41,16 +40,25 @@ export async function copyImage(
   image: ImageSource,
   work: CopyWork,
 ): Promise<{ done: boolean }> {
+  let job: Job;
   try {
     requireReadableFormat(image.meta);
     const size = requireSizeWithin(image.meta, volumeBytes);
-    const expected = expectedHash(image.meta);
-    return await copyChecked({ path, volumeBytes, image, work, size, expected });
+    job = { path, volumeBytes, image, work, size, expected: expectedHash(image.meta) };
   } catch (error) {
-    const failure = isOutOfSpace(error) ? new ImageTooBig(image.imageId, (error as Error).message) : error;
-    if (failure instanceof ImageUnacceptable || failure instanceof ImageCopyFailure || failure instanceof ImageTooBig) {
-      await removeWorkArea(path);
-      await rm(path, { force: true });
+    // Whoever asks for this image is refused, so nobody uses a volume of it.
+    await discard(path);
+    throw error;
+  }
+  // Refused when the record is another attempt's by now, or finished: then nothing here is touched.
+  await work.save(progressBefore(job));
+  const area = await WorkArea.takeOver(path);
+  try {
+    return await turn(job, area);
+  } catch (error) {
+    const failure = isOutOfSpace(error) ? new ImageTooBig(image.imageId, describeError(error).message) : error;
+    if (isRefusal(failure) && (await area.isMine())) {
+      await discard(path);
     }
     throw failure;
   }
@@ -66,26 +74,17 @@ type Job = {
   expected: ExpectedHash;
 };
 
-/** Where the copy stands: bytes that are hashed and handed to the file. */
-type Cursor = { copyId: string; offset: number; tag: string; hasher: IHasher };
-
-async function copyChecked(job: Job): Promise<{ done: boolean }> {
+async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
+  const { imageId, service } = job.image;
   const file = await openVolume(job.path);
   const abort = new AbortController();
   try {
-    const area = await WorkArea.takeOver(job.path);
-    const resumed = await resume(job, area);
-    const range = await job.image.service.openRange(
-      job.image.imageId,
-      resumed?.offset ?? 0,
-      resumed?.tag,
-      abort.signal,
-    );
+    const resumed = await resumeCursor(job.work.progress, job, (copyId) => area.has(markName(copyId)));
+    const range = await service.openRange(imageId, resumed?.offset ?? 0, resumed?.tag, abort.signal);
     if (range.totalSize !== job.size) {
-      throw new ImageCopyFailure(`image ${job.image.imageId} has ${range.totalSize} bytes, not ${job.size}`);
+      throw new ImageCopyFailure(`image ${imageId} has ${range.totalSize} bytes, not ${job.size}`);
     }
-    const cursor = resumed ?? (await newCursor(job, range));
-    await keep(job, cursor);
+    const cursor = resumed ?? (await newCursor(job.expected, range.tag));
     if (resumed === undefined) {
       await begin(job, area, file, cursor);
     }
@@ -101,37 +100,27 @@ async function copyChecked(job: Job): Promise<{ done: boolean }> {
   }
 }
 
+function isRefusal(error: unknown): boolean {
+  return error instanceof ImageUnacceptable || error instanceof ImageCopyFailure || error instanceof ImageTooBig;
+}
+
+async function discard(path: string): Promise<void> {
+  await removeWorkArea(path);
+  await rm(path, { force: true });
+}
+
+/** What the record is told before anything is done: what it says already, or that nothing is copied yet. */
+function progressBefore(job: Job): Omit<CopyProgress, "updated_at"> {
+  const { updated_at: _, ...progress } = job.work.progress ?? { bytes_done: 0, bytes_total: job.size, updated_at: "" };
+  return progress;
+}
+
 async function openVolume(path: string): Promise<FileHandle> {
   try {
     return await openRegular(path, "write");
   } catch (error) {
     throw isAbsent(error) ? new ImageCopyFailure(`${path} is not there`) : error;
   }
-}
-
-/** The cursor of the progress at hand, when the file still has the bytes that it speaks of. */
-async function resume(job: Job, area: WorkArea): Promise<Cursor | undefined> {
-  const progress = job.work.progress;
-  const parts = parseProgress(progress, job);
-  if (progress === null || parts === undefined || !(await area.has(markName(parts.copyId)))) {
-    return undefined;
-  }
-  try {
-    const hasher = await createHash(job.expected.algorithm, parts.hashState);
-    return { copyId: parts.copyId, offset: progress.bytes_done, tag: parts.tag, hasher };
-  } catch {
-    // A state that another version of the hash wrote.
-    return undefined;
-  }
-}
-
-async function newCursor(job: Job, range: ImageRange): Promise<Cursor> {
-  return {
-    copyId: randomUUID(),
-    offset: 0,
-    tag: range.tag,
-    hasher: await createHash(job.expected.algorithm),
-  };
 }
 
 /** Zero blocks are skipped, so nothing may remain of an earlier copy. */
@@ -170,7 +159,7 @@ async function pump(job: Job, area: WorkArea, file: FileHandle, cursor: Cursor, 
       if (late || cursor.offset - kept.offset >= CHECKPOINT_BYTES || Date.now() - kept.at >= CHECKPOINT_MS) {
         await writes.drain();
         await file.datasync();
-        await keep(job, cursor);
+        await job.work.save(progressOf(cursor, job));
         kept = { at: Date.now(), offset: cursor.offset };
         if (late && cursor.offset < job.size) {
           return false;
@@ -202,125 +191,10 @@ async function verify(job: Job, file: FileHandle, cursor: Cursor): Promise<void>
   await job.work.save({
     bytes_done: job.size,
     bytes_total: job.size,
-    image_tag: imageTag(job, cursor.tag),
+    image_tag: imageTag(job.expected, cursor.tag),
   });
-}
-
-async function keep(job: Job, cursor: Cursor): Promise<void> {
-  await job.work.save({
-    bytes_done: cursor.offset,
-    bytes_total: job.size,
-    image_tag: imageTag(job, cursor.tag),
-    hash_state: `${cursor.copyId} ${stateOf(cursor.hasher)}`,
-  });
-}
-
-/** Both what the metadata says of the content and what the service says. */
-function imageTag(job: Job, serviceTag: string): string {
-  return `${job.expected.algorithm}:${job.expected.value} ${serviceTag}`;
-}
-
-function parseProgress(
-  progress: CopyProgress | null,
-  job: Job,
-): { copyId: string; hashState: string; tag: string } | undefined {
-  const prefix = imageTag(job, "");
-  const state = /^([0-9a-f-]{36}) (\S+)$/.exec(progress?.hash_state ?? "");
-  if (
-    progress === null ||
-    state?.[1] === undefined ||
-    state[2] === undefined ||
-    progress.image_tag?.startsWith(prefix) !== true
-  ) {
-    return undefined;
-  }
-  const inImage =
-    Number.isSafeInteger(progress.bytes_done) && progress.bytes_done >= 0 && progress.bytes_done < job.size;
-  if (!inImage || progress.bytes_total !== job.size) {
-    return undefined;
-  }
-  return { copyId: state[1], hashState: state[2], tag: progress.image_tag.slice(prefix.length) };
 }
 
 function markName(copyId: string): string {
   return `${copyId}.image`;
-}
-
-/** A few buffers, each either free or being written. */
-class WriteLanes {
-  readonly #file: FileHandle;
-  readonly #free: Buffer[] = Array.from({ length: LANES }, () => Buffer.allocUnsafeSlow(CHUNK_BYTES));
-  readonly #writing = new Set<Promise<void>>();
-  #failure: unknown;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  /** A buffer that nobody writes from; waits for one. */
-  async take(): Promise<Buffer> {
-    for (;;) {
-      if (this.#failure !== undefined) {
-        throw this.#failure;
-      }
-      const buffer = this.#free.pop();
-      if (buffer !== undefined) {
-        return buffer;
-      }
-      await Promise.race(this.#writing);
-    }
-  }
-
-  /** Begins to write the first bytes of a buffer of {@link take}, which is free again afterwards. */
-  write(buffer: Buffer, length: number, position: number): void {
-    const writing = this.#write(buffer, length, position).finally(() => this.#writing.delete(writing));
-    this.#writing.add(writing);
-  }
-
-  async #write(buffer: Buffer, length: number, position: number): Promise<void> {
-    try {
-      await writeSparse(this.#file, buffer.subarray(0, length), position);
-    } catch (error) {
-      this.#failure ??= error;
-    }
-    this.#free.push(buffer);
-  }
-
-  /** Everything given to {@link write} is in the file. */
-  async drain(): Promise<void> {
-    await this.settle();
-    if (this.#failure !== undefined) {
-      throw this.#failure;
-    }
-  }
-
-  /** Nothing is being written any more. */
-  async settle(): Promise<void> {
-    await settleAll([...this.#writing]);
-  }
-}
-
-/** Cuts the stream into buffers of the lanes, all full but the last. */
-async function* chunksOf(
-  body: AsyncIterable<Uint8Array>,
-  lanes: WriteLanes,
-): AsyncGenerator<{ buffer: Buffer; length: number }> {
-  let buffer = await lanes.take();
-  let length = 0;
-  for await (const piece of body) {
-    for (let at = 0; at < piece.length;) {
-      const part = piece.subarray(at, at + buffer.length - length);
-      buffer.set(part, length);
-      length += part.length;
-      at += part.length;
-      if (length === buffer.length) {
-        yield { buffer, length };
-        buffer = await lanes.take();
-        length = 0;
-      }
-    }
-  }
-  if (length > 0) {
-    yield { buffer, length };
-  }
 }

@@ -1,5 +1,4 @@
-import { access, constants, lstat, mkdir, opendir, rm, stat, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rm } from "node:fs/promises";
 import { backendHost } from "../../core/backends.ts";
 import {
   DriverNotInitialized,
@@ -10,27 +9,18 @@ import {
 import type { CopyWork, CreateOutcome, Driver, DriverStats, ImageSource, Work } from "../../core/ports.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
+import { BackendDirectory } from "./backend-directory.ts";
 import { cloneImageFile } from "./clone-image.ts";
 import { copyFileInTurns } from "./copy-file.ts";
 import { copyImage } from "./copy-image.ts";
-import {
-  asBackendError,
-  bytesOfGib,
-  createExclusive,
-  errnoOf,
-  isAbsent,
-  openRegular,
-  sizeOfRegular,
-  syncDirectoryOf,
-} from "./files.ts";
+import { makeEmptyVolume } from "./empty-volume.ts";
+import { asBackendError, bytesOfGib, exists, isAbsent, syncDirectoryOf } from "./files.ts";
 import type { FileDriverOptions } from "./options.ts";
-import { parseEntry, snapshotPath, volumePath } from "./paths.ts";
+import { snapshotPath, volumePath } from "./paths.ts";
 import { hasWorkArea, removeWorkArea } from "./work-area.ts";
 
 /** Reported as `driver_version`. */
 const DRIVER_VERSION = "1.0.0";
-
-const GIB = 2 ** 30;
 
 /** A copy that is not cut into turns. */
 const UNINTERRUPTED: Work = { checkpoint: null, remainingTimeMs: () => Number.POSITIVE_INFINITY };
@@ -54,29 +44,18 @@ export type StoredVolume = {
 export class FileDriver implements Driver {
   readonly #host: string;
   readonly #options: FileDriverOptions;
+  readonly #directory: BackendDirectory;
 
   /** @param host `host@backend`, to tell a source that is missing from one that another backend holds. */
   constructor(host: string, options: FileDriverOptions) {
     this.#host = host;
     this.#options = options;
+    this.#directory = new BackendDirectory(options);
   }
 
   /** Whether the directory is there, or could be made, and can be written; and, if so configured, is on its mount. */
-  async initialized(): Promise<boolean> {
-    try {
-      if (!(await this.#isMounted())) {
-        return false;
-      }
-      const { directory } = this.#options;
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-      return (await stat(directory)).isDirectory();
-    } catch (error) {
-      if (errnoOf(error) === undefined) {
-        throw error;
-      }
-      return false;
-    }
+  initialized(): Promise<boolean> {
+    return this.#directory.isReady();
   }
 
   async createVolume(volume: VolumeRecord, _work: Work): Promise<CreateOutcome> {
@@ -118,7 +97,7 @@ export class FileDriver implements Driver {
     volume: VolumeRecord,
     location: ImageLocation,
     image: ImageSource,
-    work: Work,
+    _work: Work,
   ): Promise<CreateOutcome & { cloned: boolean }> {
     const path = this.#volumePath(volume.id);
     const sizeBytes = bytesOfGib(volume.size);
@@ -127,7 +106,6 @@ export class FileDriver implements Driver {
       cloned = await cloneImageFile(this.#options, path, sizeBytes, location, image);
       return { done: true, wait_seconds: 0, checkpoint: null };
     });
-    void work;
     return { ...outcome, model_update: cloned ? outcome.model_update : null, cloned };
   }
 
@@ -162,7 +140,7 @@ export class FileDriver implements Driver {
 
   async findVolume(volumeId: string): Promise<"present" | "absent"> {
     const path = this.#volumePath(volumeId);
-    await this.#requireMount();
+    await this.#directory.requireMount();
     return (await exists(path)) || (await hasWorkArea(path)) ? "present" : "absent";
   }
 
@@ -171,14 +149,10 @@ export class FileDriver implements Driver {
     if (!(await this.initialized())) {
       throw new DriverNotInitialized(this.#host);
     }
-    const { directory, capacity_gb: capacityGib } = this.#options;
-    const { blocks, bavail, bsize } = await statfs(directory);
-    const freeGib = (bavail * bsize) / GIB;
-    const totalGib = capacityGib ?? (blocks * bsize) / GIB;
-    const left = capacityGib === undefined ? freeGib : Math.min(freeGib, capacityGib - (await this.#usedBytes()) / GIB);
+    const { totalBytes, freeBytes } = await this.#directory.capacity();
     return {
-      total_capacity_gb: round(totalGib),
-      free_capacity_gb: round(Math.max(0, left)),
+      total_capacity_gb: roundedGib(totalBytes),
+      free_capacity_gb: roundedGib(freeBytes),
       thin_provisioning_support: true,
       thick_provisioning_support: false,
       capabilities: {
@@ -190,42 +164,11 @@ export class FileDriver implements Driver {
     };
   }
 
-  /** What stands in the directory of volumes, in no order; the audit compares it with the records. */
+  /** What stands in the directory of volumes, in no order; an audit compares it with the records. */
   async *listVolumes(): AsyncIterable<StoredVolume> {
-    for await (const { entry, stats } of this.#entries()) {
-      if (entry.kind === "volume") {
-        yield {
-          id: entry.id,
-          size_bytes: stats.size,
-          partial: entry.partial,
-          modified_at: stats.mtime,
-        };
-      }
-    }
-  }
-
-  async #usedBytes(): Promise<number> {
-    let used = 0;
-    for await (const { stats } of this.#entries()) {
-      used += stats.blocks * 512;
-    }
-    return used;
-  }
-
-  async *#entries() {
-    await this.#requireMount();
-    for await (const { name } of await opendir(this.#options.directory)) {
-      const entry = parseEntry(name);
-      if (entry === undefined) {
-        continue;
-      }
-      try {
-        yield { entry, stats: await lstat(join(this.#options.directory, name)) };
-      } catch (error) {
-        // Removed while the directory was read.
-        if (!isAbsent(error)) {
-          throw error;
-        }
+    for await (const { kind, ...stored } of this.#directory.entries()) {
+      if (kind === "volume") {
+        yield { id: stored.id, size_bytes: stored.sizeBytes, partial: stored.partial, modified_at: stored.modifiedAt };
       }
     }
   }
@@ -259,10 +202,12 @@ export class FileDriver implements Driver {
 
   /** The work area goes first: an older call that still writes sees that and stops. */
   async #remove(path: string): Promise<void> {
-    await this.#requireMount();
+    await this.#directory.requireMount();
     try {
       await removeWorkArea(path);
       await rm(path, { force: true });
+      // Once more, for a call that began in between: it stops as well.
+      await removeWorkArea(path);
       await syncDirectoryOf(path);
     } catch (error) {
       if (!isAbsent(error)) {
@@ -278,75 +223,6 @@ export class FileDriver implements Driver {
   #isHere(host: string | null): boolean {
     return host !== null && backendHost(host) === this.#host;
   }
-
-  async #requireMount(): Promise<void> {
-    if (!(await this.#isMounted())) {
-      throw new VolumeBackendAPIException(`${this.#options.mount_point} is not mounted on ${this.#host}`);
-    }
-  }
-
-  /** A mount point is on another device than the directory it is in. */
-  async #isMounted(): Promise<boolean> {
-    const mountPoint = this.#options.mount_point;
-    if (mountPoint === undefined) {
-      return true;
-    }
-    try {
-      const [inside, outside] = await Promise.all([stat(mountPoint), stat(dirname(mountPoint))]);
-      return inside.dev !== outside.dev;
-    } catch (error) {
-      if (isAbsent(error)) {
-        return false;
-      }
-      throw error;
-    }
-  }
-}
-
-/**
- * An empty file says that a first call died before it set the size, since no volume is smaller than 1 GiB: the size is set again,
- * to the same.
- */
-async function makeEmptyVolume(path: string, sizeBytes: number): Promise<void> {
-  const found = await sizeOfRegular(path);
-  if (found === sizeBytes) {
-    return;
-  }
-  if (found !== undefined && found !== 0) {
-    throw new VolumeBackendAPIException(`${path} has ${found} bytes, not ${sizeBytes}`);
-  }
-  const file = found === undefined ? await createOrOpen(path) : await openRegular(path, "write");
-  try {
-    await file.truncate(sizeBytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await syncDirectoryOf(path);
-}
-
-/** Two calls may both have seen nothing. */
-async function createOrOpen(path: string) {
-  try {
-    return await createExclusive(path);
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") {
-      return openRegular(path, "write");
-    }
-    throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (isAbsent(error)) {
-      return false;
-    }
-    throw error;
-  }
 }
 
 function elsewhere(what: string, host: string | null, here: string): VolumeBackendAPIException {
@@ -354,6 +230,6 @@ function elsewhere(what: string, host: string | null, here: string): VolumeBacke
 }
 
 /** Two decimals, as Cinder's drivers report. */
-function round(gib: number): number {
-  return Math.round(gib * 100) / 100;
+function roundedGib(bytes: number): number {
+  return Math.round((bytes / 2 ** 30) * 100) / 100;
 }

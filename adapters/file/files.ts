@@ -138,6 +138,19 @@ export function isAbsent(error: unknown): boolean {
   return code === "ENOENT" || code === "ENOTDIR";
 }
 
+/** Whether anything has that name; links are not followed. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
 /** Makes the names in the file's directory durable: after a power cut the file is found under the name it has now. */
 export async function syncDirectoryOf(path: string): Promise<void> {
   let handle: FileHandle;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { lstat, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import { errnoOf, isAbsent } from "./files.ts";
+import { errnoOf, exists, isAbsent } from "./files.ts";
 import { PARTIAL } from "./paths.ts";
 
 /** More than the calls that can meet: the caller repeats one call at a time. */
@@ -96,16 +96,8 @@ export async function removeWorkArea(path: string): Promise<void> {
 }
 
 /** Whether something is half-made of the file. */
-export async function hasWorkArea(path: string): Promise<boolean> {
-  try {
-    await lstat(path + PARTIAL);
-    return true;
-  } catch (error) {
-    if (isAbsent(error)) {
-      return false;
-    }
-    throw error;
-  }
+export function hasWorkArea(path: string): Promise<boolean> {
+  return exists(path + PARTIAL);
 }
 
 async function makeDirectory(directory: string): Promise<void> {

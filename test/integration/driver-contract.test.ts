@@ -2,9 +2,9 @@ import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
+import { writeSparse } from "../../adapters/file/sparse.ts";
 import { parseBackends } from "../../core/backends.ts";
-import type { Driver } from "../../core/ports.ts";
-import type { CreateOutcome } from "../../core/ports.ts";
+import type { CreateOutcome, Driver } from "../../core/ports.ts";
 import {
   aSnapshot,
   aVolume,
@@ -51,7 +51,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
 
   async function fill(path: string, content: Uint8Array): Promise<void> {
     const file = await open(path, "r+");
-    await file.write(content, 0, content.length, 0);
+    await writeSparse(file, Buffer.from(content), 0);
     await file.close();
   }
 

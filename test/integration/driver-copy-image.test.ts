@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { lstat, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -235,6 +236,24 @@ describe("fencing", () => {
     expect(both.some((result) => result.status === "fulfilled")).toBe(true);
     await copy();
     expect(await holds(content)).toBe(true);
+  });
+
+  test("a call whose work was taken over refuses nothing any more: the volume may be in use", async () => {
+    const { driver, volume, image, kept, path, copy, holds } = await setUp(sparseContent(3 * MIB, 13));
+    image.service.endAfter = 2 * MIB;
+    let looks = 0;
+    const overtaken = () => {
+      looks += 1;
+      if (looks === 1) {
+        writeFileSync(join(`${path}.partial`, "holder"), "a later call");
+      }
+      return 900_000;
+    };
+    expect(await driver.copyImageToVolume(volume, image, kept.work(overtaken))).toEqual({ done: false });
+    expect(await driver.findVolume(volume.id)).toBe("present");
+    image.service.endAfter = Number.POSITIVE_INFINITY;
+    await copy();
+    expect(await holds(image.service.content)).toBe(true);
   });
 
   test("a call that runs while the volume is deleted makes no volume of it", async () => {

@@ -1,0 +1,108 @@
+import { access, constants, lstat, mkdir, opendir, stat, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { VolumeBackendAPIException } from "../../core/errors.ts";
+import { errnoOf, isAbsent } from "./files.ts";
+import type { FileDriverOptions } from "./options.ts";
+import { parseEntry } from "./paths.ts";
+
+const GIB = 2 ** 30;
+
+/** Something of the driver's own in its directory. */
+export type DirectoryEntry = {
+  kind: "volume" | "snapshot";
+  id: string;
+  partial: boolean;
+  sizeBytes: number;
+  /** Bytes that it takes; of a directory, those of the directory itself. */
+  usedBytes: number;
+  modifiedAt: Date;
+};
+
+/** The directory of a backend as a whole: whether it can be used, what is in it, and how much fits. */
+export class BackendDirectory {
+  readonly #options: FileDriverOptions;
+
+  constructor(options: FileDriverOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the directory where it is missing, and tells whether it can be written. */
+  async isReady(): Promise<boolean> {
+    try {
+      if (!(await this.#isMounted())) {
+        return false;
+      }
+      const { directory } = this.#options;
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+      return (await stat(directory)).isDirectory();
+    } catch (error) {
+      if (errnoOf(error) === undefined) {
+        throw error;
+      }
+      return false;
+    }
+  }
+
+  /** @throws VolumeBackendAPIException when a mount point is configured and nothing is mounted there */
+  async requireMount(): Promise<void> {
+    if (!(await this.#isMounted())) {
+      throw new VolumeBackendAPIException(`nothing is mounted on ${this.#options.mount_point}`);
+    }
+  }
+
+  /** What the driver made, in no order. */
+  async *entries(): AsyncGenerator<DirectoryEntry> {
+    await this.requireMount();
+    const { directory } = this.#options;
+    for await (const { name } of await opendir(directory)) {
+      const entry = parseEntry(name);
+      const stats = entry === undefined ? undefined : await lstatIfThere(join(directory, name));
+      if (entry !== undefined && stats !== undefined) {
+        const usedBytes = stats.blocks * 512;
+        yield { ...entry, sizeBytes: stats.size, usedBytes, modifiedAt: stats.mtime };
+      }
+    }
+  }
+
+  /** As the file system tells, or as `capacity_gb` does: then what the driver's files take is subtracted from it. */
+  async capacity(): Promise<{ totalBytes: number; freeBytes: number }> {
+    const { directory, capacity_gb: capacityGib } = this.#options;
+    const { blocks, bavail, bsize } = await statfs(directory);
+    const freeBytes = bavail * bsize;
+    if (capacityGib === undefined) {
+      return { totalBytes: blocks * bsize, freeBytes };
+    }
+    const totalBytes = capacityGib * GIB;
+    let left = totalBytes;
+    for await (const { usedBytes } of this.entries()) {
+      left -= usedBytes;
+    }
+    return { totalBytes, freeBytes: Math.max(0, Math.min(freeBytes, left)) };
+  }
+
+  /** A mount point is on another device than the directory it is in. */
+  async #isMounted(): Promise<boolean> {
+    const mountPoint = this.#options.mount_point;
+    if (mountPoint === undefined) {
+      return true;
+    }
+    const [inside, outside] = await Promise.all([statIfThere(mountPoint), statIfThere(dirname(mountPoint))]);
+    return inside !== undefined && inside.dev !== outside?.dev;
+  }
+}
+
+/** Undefined when it was removed meanwhile. */
+function lstatIfThere(path: string) {
+  return lstat(path).catch(undefinedIfAbsent);
+}
+
+function statIfThere(path: string) {
+  return stat(path).catch(undefinedIfAbsent);
+}
+
+function undefinedIfAbsent(error: unknown): undefined {
+  if (!isAbsent(error)) {
+    throw error;
+  }
+}
