@@ -16,8 +16,9 @@ const TAKEOVER_ATTEMPTS = 5;
  *     <copy>.image     marks that an image is being copied into the file itself
  *
  * A call that is repeated while the first one still runs takes the work over: it writes its own id into `holder`, and the older
- * call stops at its next look, which comes every few MiB and before the name changes. The newest is the right one to go on, because a caller repeats only a call whose
- * answer it has given up. So no write of a call that was given up lands in a volume that somebody uses by now.
+ * call stops at its next look, which comes every 16 MiB and before the file gets its name. The newest is the right one to go on,
+ * because a caller repeats only a call whose answer it has given up. What remains is what a call that was given up writes between
+ * two looks: the same bytes as the newer one's, at most 16 MiB of them.
  *
  * `<copy>` is drawn anew by each start from zero. A checkpoint names it, so work is resumed only on the very bytes that it
  * speaks of, never on a file that was removed and begun again.
