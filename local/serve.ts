@@ -53,7 +53,6 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  // Nothing else may keep the process alive once the cloud is gone, so the servers' sockets do until then.
   return new Promise((resolve) => {
     if (signal.aborted) {
       resolve();
@@ -67,18 +66,14 @@ function portsFrom(first: number): { dynamodb: number; messaging: number; comput
   return { dynamodb: port(0), messaging: port(1), compute: port(2) };
 }
 
-/** @throws InvalidInput that names the file and what is wrong with it */
+/** @throws Error that names the file and what is wrong with it */
 function readBackends(file: string): Backend[] {
-  let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    return parseBackends(JSON.parse(readFileSync(file, "utf8")));
   } catch (error) {
-    throw new InvalidInput(`${file} cannot be read: ${explain(error)}`);
-  }
-  try {
-    return parseBackends(JSON.parse(text));
-  } catch (error) {
-    throw new InvalidInput(`${file}: ${explain(error)}`);
+    const reason =
+      error instanceof InvalidInput ? error.message.replace(/^Invalid input received: /, "") : explain(error);
+    throw new Error(`${file}: ${oneLine(reason)}`, { cause: error });
   }
 }
 
@@ -151,9 +146,9 @@ function describe(screen: Screen, { cloud, hosts, silent, files, directory, spen
       `  ${screen.paint("yellow", "warning:")} ${host} has not reported; no volume is placed on it until it does\n`,
   );
   const example = [
-    `source ${quoteForShell(path.relative("", files.shell))}`,
+    `source ${quoteForShell(shortest(files.shell))}`,
     "npx cinderless create --size 1 --wait",
-    "aws sqs list-queues",
+    "aws stepfunctions list-state-machines",
   ].map((line) => `  ${line}\n`);
   return [
     `  ${screen.paint("green", "ready")} after ${spent}; Ctrl-C ends it, and everything is kept\n\n`,
@@ -162,4 +157,10 @@ function describe(screen: Screen, { cloud, hosts, silent, files, directory, spen
     `\n${screen.paint("bold", "Try it in another shell")}\n`,
     ...example,
   ].join("");
+}
+
+/** The path as it is shortest to write here. */
+function shortest(file: string): string {
+  const relative = path.relative("", file);
+  return relative.startsWith("..") ? file : relative;
 }

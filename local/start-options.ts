@@ -15,9 +15,9 @@ Examples:
 Then, in another shell:
   source .cinderless/environment.sh
   npx cinderless create --size 1 --wait
-  aws sqs list-queues
+  aws stepfunctions list-state-machines
 
-BACKENDS.JSON is a list such as
+backends.json is a list such as
   [{"host": "me@ssd", "driver": "file", "options": {"directory": "/mnt/ssd/volumes"}}]
 
 Ctrl-C ends it; volumes, records, queues and images stay in the data directory. A second Ctrl-C
