@@ -1,0 +1,57 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+type Manifest = Record<"scripts" | "dependencies" | "devDependencies", Record<string, string>>;
+const manifest = JSON.parse(read("package.json")) as Manifest;
+
+function read(file: string): string {
+  return readFileSync(path.join(ROOT, file), "utf8");
+}
+
+const pages = ["README.md", ...readdirSync(path.join(ROOT, "docs"), { recursive: true, encoding: "utf8" })]
+  .filter((file) => file.endsWith(".md"))
+  .map((file) => (file === "README.md" ? file : path.join("docs", file)));
+
+/** Folders of the repository, as a path in a text begins. */
+const FOLDERS = "core|adapters|lambdas|statemachine|infra|local|cli|test|docs|scripts|bench";
+
+describe.each(pages)("%s", (page) => {
+  const text = read(page);
+
+  test("links to pages and pictures that exist", () => {
+    const targets = Array.from(text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g), ([, target = ""]) => target);
+    const missing = targets.filter((target) => !existsSync(path.join(ROOT, path.dirname(page), target)));
+    expect(missing).toEqual([]);
+  });
+
+  test("names files that exist", () => {
+    const named = Array.from(text.matchAll(new RegExp(`\`((?:${FOLDERS})/[\\w./-]*)\``, "g")), ([, file = ""]) => file);
+    expect(named.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
+  });
+
+  test("names scripts of npm that there are", () => {
+    const scripts = Array.from(text.matchAll(/\bnpm run ([\w:-]+)/g), ([, script = ""]) => script);
+    expect(scripts.filter((script) => manifest.scripts[script] === undefined)).toEqual([]);
+  });
+});
+
+describe("the table of dependencies", () => {
+  const table = read("README.md").split("## Dependencies")[1] ?? "";
+  const packages = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+
+  test.each(packages)("gives a reason for %s", (name) => {
+    expect(table.includes(`\`${name}\``)).toBe(true);
+  });
+
+  test("names no package that is not installed", () => {
+    const cells = table.split("\n").filter((line) => line.startsWith("| `"));
+    const named = cells.flatMap((line) =>
+      Array.from((line.split("|")[1] ?? "").matchAll(/`([^`]+)`/g), ([, name]) => name),
+    );
+    expect(named.filter((name) => name === undefined || !packages.includes(name))).toEqual([]);
+  });
+});
