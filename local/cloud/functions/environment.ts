@@ -28,7 +28,7 @@ export interface Environment {
 }
 
 /** Small, for a stack has dozens of environments and each would let its young generation grow to 16 MiB and more. */
-const YOUNG_GENERATION_MIB = 4;
+const YOUNG_GENERATION_MIB = 8;
 
 /** Time that Lambda gives a module to load; after it, loading counts against the function's own time-out. */
 const INIT_TIMEOUT_SECONDS = 10;
