@@ -176,7 +176,7 @@ async function start(
     onStatusChange: (execution) => rules.executionStatusChanged(execution),
   });
   const compute = await startComputeServer(options.ports?.compute ?? 0, [
-    createStatesApi(stateMachines),
+    createStatesApi(stateMachines, region),
     createLambdaApi(functions, asynchronous),
   ]);
   stops.push(() => compute.stop());

@@ -22,6 +22,8 @@ export type Scenario = {
   /** How often the function of a task is called in all, where that is not once each time that its state is entered. */
   calls?: Partial<Record<TaskFunctionName, number>>;
   outcome: Outcome;
+  /** It takes minutes where waits take their time. */
+  slow?: boolean;
 };
 
 export const SUCCEEDED: Outcome = { status: "SUCCEEDED" };

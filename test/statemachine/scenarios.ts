@@ -261,6 +261,7 @@ const SPECIAL: Scenario[] = [
   },
   {
     name: "a function that is throttled six times",
+    slow: true,
     answers: { CreateRawVolume: throws("Lambda.TooManyRequestsException", 6) },
     calls: { CreateRawVolume: 7 },
     path: [...RAW, "BackendReady", ...FINISH],

@@ -40,6 +40,8 @@ export interface StateMachineDeclaration {
 /** The state machines and executions of the cloud, kept in memory only: executions that run when the process ends are gone. */
 export interface StateMachines {
   deploy(declaration: StateMachineDeclaration): Promise<void>;
+  /** Aborts its executions, of which nothing is known afterwards. Nothing happens when there is no such machine. */
+  remove(arn: string): void;
   list(): DeployedStateMachine[];
   describe(arn: string): DeployedStateMachine;
   /** @throws {StatesApiError} as StartExecution does */
@@ -107,6 +109,12 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
         creationDate: Date.now(),
         endedNames: new Set(),
       });
+    },
+    remove: (arn) => {
+      for (const execution of executions.values()) {
+        if (execution.stateMachineArn === arn && execution.status === "RUNNING") execution.abort();
+      }
+      machines.delete(arn);
     },
     list: () => [...machines.values()],
     describe: find,

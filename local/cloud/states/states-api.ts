@@ -2,6 +2,8 @@ import { failure } from "../compute-server.ts";
 import type { Api, ApiResponse } from "../compute-server.ts";
 import { isJsonObject, numberOf } from "../json.ts";
 import type { JsonObject } from "../json.ts";
+import { ACCOUNT_ID } from "../physical-names.ts";
+import { prepareDefinition } from "./asl-definition.ts";
 import type { ExecutionStatus, ExecutionView } from "./executions.ts";
 import { StatesApiError } from "./state-machines.ts";
 import type { StateMachines } from "./state-machines.ts";
@@ -9,31 +11,40 @@ import type { StateMachines } from "./state-machines.ts";
 const TARGET_PREFIX = "AWSStepFunctions.";
 const STATUSES: readonly string[] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
 
-type Action = (request: JsonObject) => JsonObject;
+type Action = (request: JsonObject) => JsonObject | Promise<JsonObject>;
 
 /** The Step Functions API, as far as clients of a deployed workflow need it; an action that is missing says so by name. */
-export function createStatesApi(stateMachines: StateMachines): Api {
-  const actions = actionsOf(stateMachines);
-  return ({ headers, body }): ApiResponse | undefined => {
+export function createStatesApi(stateMachines: StateMachines, region: string): Api {
+  const actions = actionsOf(stateMachines, region);
+  return ({ headers, body }): Promise<ApiResponse> | ApiResponse | undefined => {
     const target = headers["x-amz-target"];
     if (typeof target !== "string" || !target.startsWith(TARGET_PREFIX)) return undefined;
     const name = target.slice(TARGET_PREFIX.length);
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (!action) return failure(400, "UnknownOperationException", `${name} is not supported by the embedded cloud`);
-    try {
-      const request: unknown = JSON.parse(body || "{}");
-      if (!isJsonObject(request)) return failure(400, "SerializationException", "the request is no JSON object");
-      return { status: 200, body: JSON.stringify(action(request)) };
-    } catch (error) {
-      if (error instanceof StatesApiError) return failure(400, error.name, error.message);
-      if (error instanceof SyntaxError) return failure(400, "SerializationException", error.message);
-      throw error;
-    }
+    return answer(action, body);
   };
 }
 
-function actionsOf(stateMachines: StateMachines): Record<string, Action> {
+async function answer(action: Action, body: string): Promise<ApiResponse> {
+  try {
+    const request: unknown = JSON.parse(body || "{}");
+    if (!isJsonObject(request)) return failure(400, "SerializationException", "the request is no JSON object");
+    return { status: 200, body: JSON.stringify(await action(request)) };
+  } catch (error) {
+    if (error instanceof StatesApiError) return failure(400, error.name, error.message);
+    if (error instanceof SyntaxError) return failure(400, "SerializationException", error.message);
+    throw error;
+  }
+}
+
+function actionsOf(stateMachines: StateMachines, region: string): Record<string, Action> {
   return {
+    CreateStateMachine: (request) => createStateMachine(stateMachines, region, request),
+    DeleteStateMachine: (request) => {
+      stateMachines.remove(text(request, "stateMachineArn"));
+      return {};
+    },
     StartExecution: (request) => {
       const name = optionalText(request, "name");
       const input = optionalText(request, "input");
@@ -77,6 +88,37 @@ function actionsOf(stateMachines: StateMachines): Record<string, Action> {
       };
     },
   };
+}
+
+/** A repeat with the same definition and role answers as the first did, as AWS does. */
+async function createStateMachine(
+  stateMachines: StateMachines,
+  region: string,
+  request: JsonObject,
+): Promise<JsonObject> {
+  const name = text(request, "name");
+  const definition = text(request, "definition");
+  const roleArn = text(request, "roleArn");
+  const type = optionalText(request, "type") ?? "STANDARD";
+  if (type !== "STANDARD") {
+    throw new StatesApiError("ValidationException", `type ${type} is not supported by the embedded cloud`);
+  }
+  const arn = `arn:aws:states:${region}:${ACCOUNT_ID}:stateMachine:${name}`;
+  const existing = stateMachines.list().find((machine) => machine.arn === arn);
+  if (existing !== undefined && (existing.prepared.source !== definition || existing.roleArn !== roleArn)) {
+    throw new StatesApiError("StateMachineAlreadyExists", `State Machine Already Exists: '${arn}'`);
+  }
+  const prepared = prepareDefinition(definition);
+  if ("problems" in prepared) {
+    throw new StatesApiError(
+      "InvalidDefinition",
+      `Invalid State Machine Definition: '${prepared.problems.join("; ")}'`,
+    );
+  }
+  if (existing === undefined) {
+    await stateMachines.deploy({ arn, name, roleArn, prepared, loggingConfiguration: { level: "OFF" } });
+  }
+  return { stateMachineArn: arn, creationDate: stateMachines.describe(arn).creationDate / 1000 };
 }
 
 function describeStateMachine(stateMachines: StateMachines, stateMachineArn: string): JsonObject {
