@@ -46,7 +46,6 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
     const spent = seconds(Date.now() - startedAt.getTime());
     screen.write(describe(screen, { cloud, hosts, silent, files, directory, spent }));
     await aborted(signal);
-    screen.write("\n  stopping ...\n");
   } finally {
     await stop();
   }

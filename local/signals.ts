@@ -20,7 +20,7 @@ export class Interrupted extends Error {
 const SAME_SIGNAL_MILLISECONDS = 500;
 
 /**
- * Aborts when the process is asked to end. Asked again, it ends at once.
+ * Aborts when the process is asked to end, and says so: what is under way may take a moment to stop. Asked again, it ends at once.
  *
  * @param atOnce the last that is done then, without waiting for anything
  */
@@ -33,6 +33,9 @@ export function interruption(atOnce: () => void = () => {}): AbortController {
       if (askedAt !== undefined && now - askedAt > SAME_SIGNAL_MILLISECONDS) {
         atOnce();
         process.exit(EXIT_STATUSES[signal]);
+      }
+      if (askedAt === undefined) {
+        process.stderr.write("\n  stopping ...\n");
       }
       askedAt ??= now;
       controller.abort(new Interrupted(signal));
