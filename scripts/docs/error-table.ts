@@ -9,15 +9,16 @@ const ROUTES: Readonly<Record<ErrorRoute, { title: string; text: string }>> = {
   reschedulable: {
     title: "Reschedulable",
     text:
-      "Not retried on this backend. The backend is cleared, its capacity given back, and the request goes back to the scheduler, " +
-      "while attempts are left. Once the backend has said that it holds the volume, the same names end in `error`.",
+      "Not retried on this backend. It is cleared (what it cannot confirm to be gone is noted as a suspected orphan), its capacity is " +
+      "given back, and the request goes to the scheduler again, while attempts are left. Once a backend holds the volume, the same " +
+      "names end in `error`.",
   },
   uncertain: {
     title: "Uncertain",
     text:
       "The work may have been done. The same function is called again on the same backend under the same fence, twice; after that " +
-      "the failure is treated as reschedulable, but only if the backend confirms that it holds nothing of the volume. " +
-      "**Every name that is not on this page is uncertain**: time-outs, crashes of a function, errors of the SDK.",
+      "the request goes to the scheduler again only if the backend confirms that it holds nothing of the volume, and ends in `error` " +
+      "otherwise. **Every name that is not on this page is uncertain**: time-outs, crashes of a function, errors of the SDK.",
   },
 };
 

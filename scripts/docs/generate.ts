@@ -11,7 +11,7 @@ export async function generateDocuments(): Promise<Map<string, string>> {
   const graphviz = await Graphviz.load();
   const draw = (graph: string): string => graphviz.layout(graph, "svg", "dot");
   const title = "The workflow create-volume: its states, and where failures lead";
-  const workflow = draw(workflowGraph(await readDefinition()));
+  const workflow = draw(workflowGraph(readDefinition()));
   const errors = await readFile(new URL("../../core/errors.ts", import.meta.url), "utf8");
   return new Map([
     ["docs/create-volume.svg", picture(title, workflow, draw(legendGraph()))],

@@ -80,7 +80,7 @@ function edgeStatement(definition: Definition, edge: Edge, spine: ReadonlySet<st
     ...labelOf(label, backwards ? "taillabel" : frame === undefined ? "label" : "headlabel"),
     ...(backwards ? { labeldistance: 3.4, labelangle: 40 } : {}),
     ...(failure ? FAILURE_EDGE : onSpine ? SPINE_EDGE : {}),
-    ...(frame === undefined ? {} : { ltail: frame, constraint: "false", labeldistance: 4.6, labelangle: 19 }),
+    ...(frame === undefined ? {} : { ltail: frame, constraint: "false", labeldistance: 4.6, labelangle: 26 }),
   });
 }
 

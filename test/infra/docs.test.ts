@@ -30,8 +30,8 @@ describe("the generated documents", () => {
 
 describe("the picture of the workflow", () => {
   let definition: Definition;
-  beforeAll(async () => {
-    definition = await readDefinition();
+  beforeAll(() => {
+    definition = readDefinition();
   });
 
   test("has every state and every step", () => {
