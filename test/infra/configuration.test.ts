@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { DEFAULT_SETTINGS } from "../../core/scheduling/settings.ts";
+import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
+
+/** A variable of a function, as the JSON that it is. */
+function variable(template: Template, functionName: string, name: string): unknown {
+  const [, resource] =
+    Object.entries(template.Resources).find(
+      ([id, { Type }]) => Type === "AWS::Lambda::Function" && functionNameIn(id) === functionName,
+    ) ?? [];
+  const { Variables } = resource?.Properties?.["Environment"] as { Variables: Record<string, string> };
+  return JSON.parse(Variables[name] ?? "");
+}
+
+const CUSTOM = { host: "node@gold", driver: "file", options: { directory: "/mnt/gold" } };
+const backends = (context: Record<string, unknown>) => variable(inlineTemplate(context), "CreateRawVolume", "BACKENDS");
+const settings = (context: Record<string, unknown>) =>
+  variable(inlineTemplate(context), "ScheduleVolume", "SCHEDULER_SETTINGS");
+
+describe("the backends", () => {
+  it("are two directories when the context names none", () => {
+    expect(backends({})).toMatchObject([
+      { host: "cinderless@first", driver: "file", options: { directory: "/mnt/volumes/first" } },
+      { host: "cinderless@second", driver: "file", options: { directory: "/mnt/volumes/second" } },
+    ]);
+  });
+
+  it.each([
+    ["a value", [CUSTOM]],
+    ["JSON, as the command line gives it", JSON.stringify([CUSTOM])],
+  ])("come from the context, as %s", (_as, value) => {
+    expect(backends({ backends: value })).toMatchObject([{ ...CUSTOM, availability_zone: "nova" }]);
+  });
+
+  it("never use the driver for tests unless they are told to", () => {
+    expect(JSON.stringify(inlineTemplate())).not.toContain('\\"driver\\":\\"fault\\"');
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ["is no JSON", "[{", /context backends is no JSON/],
+    ["is no list", { host: "a@b" }, /backends/],
+    ["is empty", [], /at least one backend/],
+    ["has a host without a backend", [{ ...CUSTOM, host: "node" }], /0\.host: host must be host@backend/],
+    ["has a host with a path", [{ ...CUSTOM, host: "../x@y" }], /host must be host@backend/],
+    ["names no driver", [{ host: "a@b" }], /driver/],
+    ["names an unknown driver", [{ ...CUSTOM, driver: "tape" }], /driver must be file or fault/],
+    ["names a host twice", [CUSTOM, CUSTOM], /node@gold stands twice/],
+    ["reserves more than all", [{ ...CUSTOM, reserved_percentage: 101 }], /reserved_percentage/],
+    [
+      "is too large for a function's environment",
+      [{ ...CUSTOM, capabilities: { text: "x".repeat(4000) } }],
+      /bytes of JSON do not fit a function's environment/,
+    ],
+  ])("are refused, with what is wrong, when the context %s", (_what, value, message) => {
+    expect(() => inlineTemplate({ backends: value })).toThrow(message);
+  });
+});
+
+describe("the scheduler's settings", () => {
+  it("are the product's defaults when the context names none", () => {
+    expect(settings({})).toEqual(DEFAULT_SETTINGS);
+  });
+
+  it("come from the context", () => {
+    expect(settings({ scheduler: { scheduler_max_attempts: 5 } })).toMatchObject({ scheduler_max_attempts: 5 });
+  });
+
+  it.each<[unknown, RegExp]>([
+    [{ max_attempts: 5 }, /there is no scheduler setting max_attempts/],
+    [{ scheduler_max_attempts: 0 }, /scheduler_max_attempts/],
+    [{ scheduler_default_filters: ["Nope"] }, /scheduler_default_filters names Nope/],
+    ["{", /context scheduler is no JSON/],
+  ])("are refused, with what is wrong: %j", (value, message) => {
+    expect(() => inlineTemplate({ scheduler: value })).toThrow(message);
+  });
+});

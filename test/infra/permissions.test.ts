@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+
+/** What each function may do, by what it is done to. Nothing else is granted to any of them. */
+
+const READ = ["dynamodb:GetItem"];
+const UPDATE = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
+const IMAGES = ["s3:GetBucket*", "s3:GetObject*", "s3:List*"];
+const SEND = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"];
+const NOTIFY = { Topic: ["sns:Publish"] };
+
+const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
+  ExtractVolumeRef: { Volumes: READ },
+  ExtractVolumeSpec: { Volumes: READ, Snapshots: READ, Images: IMAGES },
+  NotifyCreateStart: NOTIFY,
+  CreateRawVolume: { Volumes: UPDATE },
+  CreateVolumeFromSnapshot: { Volumes: UPDATE, Snapshots: READ },
+  CreateClonedVolume: { Volumes: UPDATE },
+  CloneImage: { Volumes: UPDATE, Images: IMAGES },
+  CreateVolumeForImage: { Volumes: UPDATE },
+  CheckBackend: { Volumes: UPDATE, Snapshots: READ, Images: IMAGES },
+  CopyImageToVolume: { Volumes: UPDATE, Images: IMAGES },
+  HandleBootableVolume: { Volumes: UPDATE, Snapshots: READ },
+  CreateVolumeOnFinish: { Volumes: UPDATE, Backends: UPDATE, ...NOTIFY },
+  RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND },
+  ErrorOutVolume: { Volumes: UPDATE, Backends: UPDATE, ...NOTIFY },
+  ScheduleVolume: {
+    Volumes: ["dynamodb:BatchGetItem", ...UPDATE],
+    Snapshots: READ,
+    VolumeTypes: READ,
+    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    Queue: [
+      "sqs:ChangeMessageVisibility",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:GetQueueUrl",
+      "sqs:ReceiveMessage",
+    ],
+    DeadLetterQueue: SEND,
+    StateMachine: ["states:StartExecution"],
+    ...NOTIFY,
+  },
+  ErrorOutFailedExecution: { Volumes: UPDATE, Backends: UPDATE, ...NOTIFY },
+  SweepOverdueVolumes: {
+    Volumes: ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    ...NOTIFY,
+  },
+  ReportBackends: { Backends: ["dynamodb:UpdateItem"] },
+  CreateSnapshot: { Volumes: READ, Snapshots: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"] },
+  DeleteSnapshot: { Snapshots: ["dynamodb:DeleteItem", "dynamodb:GetItem"] },
+  DeleteVolume: {
+    Volumes: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+    Snapshots: ["dynamodb:Query"],
+    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+  },
+};
+
+/** Resources by the start of their logical ids. */
+const RESOURCES: [string, string][] = [
+  ["RecordsVolumesTable", "Volumes"],
+  ["RecordsSnapshotsTable", "Snapshots"],
+  ["RecordsVolumeTypesTable", "VolumeTypes"],
+  ["RecordsBackendsTable", "Backends"],
+  ["ImagesBucket", "Images"],
+  ["MessagingSchedulerQueue", "Queue"],
+  ["MessagingSchedulerDeadLetterQueue", "DeadLetterQueue"],
+  ["MessagingNotificationsTopic", "Topic"],
+  ["WorkflowCreateVolume", "StateMachine"],
+];
+
+/** Variables by the resource that they name, where a function that may use the one must know the other. */
+const VARIABLES: Record<string, string> = {
+  Volumes: "VOLUMES_TABLE",
+  Snapshots: "SNAPSHOTS_TABLE",
+  VolumeTypes: "VOLUME_TYPES_TABLE",
+  Backends: "BACKENDS_TABLE",
+  Images: "IMAGES_BUCKET",
+  Topic: "NOTIFICATIONS_TOPIC_ARN",
+  StateMachine: "STATE_MACHINE_ARN",
+};
+
+type Statement = { Effect: string; Action: string | string[]; Resource: unknown };
+
+const template = inlineTemplate();
+const resources = Object.entries(template.Resources);
+const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
+/** Statements of the policies of a function's role. */
+function statementsOf(name: FunctionName): Statement[] {
+  return resources
+    .filter(([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith(`Functions${name}ServiceRole`))
+    .flatMap(([, { Properties }]) => (Properties?.["PolicyDocument"] as { Statement: Statement[] }).Statement);
+}
+
+function resourceOf(statement: Statement): string {
+  const text = JSON.stringify(statement.Resource);
+  const named = RESOURCES.filter(([id]) => new RegExp(`"${id}[0-9A-F]{8}"`).test(text));
+  return named.length === 1 ? (named[0]?.[1] ?? "") : `not one resource: ${text}`;
+}
+
+function environmentOf(name: FunctionName): Record<string, unknown> {
+  const found = resources.find(([id, { Type }]) => Type === "AWS::Lambda::Function" && functionNameIn(id) === name);
+  const { Variables = {} } = (found?.[1].Properties?.["Environment"] ?? {}) as { Variables?: Record<string, unknown> };
+  return Variables;
+}
+
+describe.each(NAMES)("%s", (name) => {
+  it("may do what it needs and nothing else", () => {
+    const granted: Record<string, string[]> = {};
+    for (const statement of statementsOf(name)) {
+      expect(statement.Effect).toBe("Allow");
+      const key = resourceOf(statement);
+      granted[key] = [...(granted[key] ?? []), statement.Action].flat().toSorted();
+    }
+    expect(granted).toEqual(ALLOWED[name]);
+  });
+
+  it("knows the names of what it may use, and of nothing else", () => {
+    const needed = Object.keys(ALLOWED[name]).flatMap((resource) => VARIABLES[resource] ?? []);
+    const known = Object.keys(environmentOf(name)).filter((variable) => Object.values(VARIABLES).includes(variable));
+    expect(known.toSorted()).toEqual(needed.toSorted());
+  });
+
+  it("has its file", async () => {
+    expect(await import(`../../lambdas/${fileNameOf(name)}.ts`)).toHaveProperty("handler");
+  });
+});
+
+it("the workflow may call its own tasks only", () => {
+  const text = JSON.stringify(template.Resources["WorkflowCreateVolumeRoleDefaultPolicy55BBF1CE"]);
+  expect(text).toContain("lambda:InvokeFunction");
+  expect(text).toContain("FunctionsCreateRawVolume");
+  expect(text).not.toContain("FunctionsDeleteVolume");
+  expect(text).not.toContain("FunctionsScheduleVolume");
+});

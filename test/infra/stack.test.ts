@@ -1,0 +1,219 @@
+import { Template } from "aws-cdk-lib/assertions";
+import { describe, expect, it } from "vitest";
+import { INDEXES } from "../../core/environment.ts";
+import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import {
+  LONG_FUNCTION_TIMEOUT_SECONDS,
+  PHASE_BOUND_SECONDS,
+  SHORT_FUNCTION_TIMEOUT_SECONDS,
+} from "../../core/time-bounds.ts";
+import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+
+const json = inlineTemplate();
+const template = Template.fromJSON(json);
+const only = (type: string): Record<string, unknown> => {
+  const found = Object.values(template.findResources(type));
+  expect(found).toHaveLength(1);
+  return found[0] as Record<string, unknown>;
+};
+
+/** The properties of the resource of that type whose logical id begins so. */
+function propertiesOf(type: string, idPrefix: string): Record<string, unknown> {
+  const found = Object.entries(template.findResources(type)).filter(([id]) => id.startsWith(idPrefix));
+  expect(found).toHaveLength(1);
+  return found[0]?.[1]?.["Properties"] as Record<string, unknown>;
+}
+
+describe("the outputs", () => {
+  it("have the names that clients read, and no others", () => {
+    expect(Object.keys(json.Outputs).toSorted()).toEqual([
+      "BackendsTableName",
+      "CreateSnapshotFunctionName",
+      "DeleteSnapshotFunctionName",
+      "DeleteVolumeFunctionName",
+      "ImagesBucketName",
+      "NotificationsTopicArn",
+      "SchedulerDeadLetterQueueUrl",
+      "SchedulerQueueUrl",
+      "SnapshotsTableName",
+      "StateMachineArn",
+      "VolumeTypesTableName",
+      "VolumesTableName",
+    ]);
+  });
+
+  it.each([
+    ["SchedulerQueueUrl", "MessagingSchedulerQueue"],
+    ["SchedulerDeadLetterQueueUrl", "MessagingSchedulerDeadLetterQueue"],
+    ["StateMachineArn", "WorkflowCreateVolume"],
+    ["NotificationsTopicArn", "MessagingNotificationsTopic"],
+    ["VolumesTableName", "RecordsVolumesTable"],
+    ["SnapshotsTableName", "RecordsSnapshotsTable"],
+    ["VolumeTypesTableName", "RecordsVolumeTypesTable"],
+    ["BackendsTableName", "RecordsBackendsTable"],
+    ["ImagesBucketName", "ImagesBucket"],
+    ["DeleteVolumeFunctionName", "FunctionsDeleteVolume"],
+  ])("%s is %s", (output, idPrefix) => {
+    const { Ref } = json.Outputs[output]?.Value as { Ref: string };
+    expect(Ref).toMatch(new RegExp(`^${idPrefix}[0-9A-F]{8}$`));
+  });
+});
+
+describe("the tables", () => {
+  const TABLES: [string, string, string | undefined, string[], string][] = [
+    ["RecordsVolumesTable", "id", INDEXES.volumesByDeadline, ["in_flow", "deadline"], "KEYS_ONLY"],
+    ["RecordsSnapshotsTable", "id", INDEXES.snapshotsByVolume, ["volume_id"], "ALL"],
+    ["RecordsVolumeTypesTable", "id", INDEXES.volumeTypesByName, ["name"], "ALL"],
+    ["RecordsBackendsTable", "host", undefined, [], ""],
+  ];
+
+  it.each(TABLES)("%s has its key %s and its index", (id, key, index, indexKeys, projection) => {
+    const properties = propertiesOf("AWS::DynamoDB::Table", id);
+    expect(properties["KeySchema"]).toEqual([{ AttributeName: key, KeyType: "HASH" }]);
+    const KeySchema = indexKeys.map((AttributeName, place) => ({
+      AttributeName,
+      KeyType: place === 0 ? "HASH" : "RANGE",
+    }));
+    const indexes = [{ IndexName: index, KeySchema, Projection: { ProjectionType: projection } }];
+    expect(properties["GlobalSecondaryIndexes"]).toEqual(index === undefined ? undefined : indexes);
+  });
+
+  it("are all on demand, encrypted, recoverable, and kept when the stack goes", () => {
+    template.allResources("AWS::DynamoDB::Table", {
+      Properties: {
+        BillingMode: "PAY_PER_REQUEST",
+        SSESpecification: { SSEEnabled: true },
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      },
+      DeletionPolicy: "Retain",
+      UpdateReplacePolicy: "Retain",
+    });
+    template.resourceCountIs("AWS::DynamoDB::Table", TABLES.length);
+  });
+});
+
+describe("the scheduler queue", () => {
+  const queue = propertiesOf("AWS::SQS::Queue", "MessagingSchedulerQueue") as {
+    VisibilityTimeout: number;
+    RedrivePolicy: { maxReceiveCount: number; deadLetterTargetArn: { "Fn::GetAtt": [string, string] } };
+  };
+
+  it("hides a message longer than the function that takes it may run", () => {
+    expect(queue.VisibilityTimeout).toBeGreaterThan(FUNCTIONS.ScheduleVolume);
+  });
+
+  it("gives a message up for dead before the sweep takes its volume", () => {
+    const { maxReceiveCount } = queue.RedrivePolicy;
+    expect(queue.VisibilityTimeout * maxReceiveCount).toBeLessThan(PHASE_BOUND_SECONDS.queued);
+    expect(maxReceiveCount).toBeGreaterThanOrEqual(5);
+  });
+
+  it("sends what is dead to the dead letters, which are kept for two weeks", () => {
+    expect(queue.RedrivePolicy.deadLetterTargetArn["Fn::GetAtt"][0]).toMatch(/^MessagingSchedulerDeadLetterQueue/);
+    template.hasResourceProperties("AWS::SQS::Queue", { MessageRetentionPeriod: 14 * 24 * 3600 });
+  });
+
+  it("feeds ScheduleVolume in batches that may fail in part", () => {
+    const { Properties } = only("AWS::Lambda::EventSourceMapping") as { Properties: Record<string, unknown> };
+    expect(Properties).toMatchObject({ BatchSize: 10, FunctionResponseTypes: ["ReportBatchItemFailures"] });
+    expect(functionNameIn((Properties["FunctionName"] as { Ref: string }).Ref)).toBe("ScheduleVolume");
+  });
+
+  it("and its dead letters are encrypted, and reached over TLS only", () => {
+    template.allResourcesProperties("AWS::SQS::Queue", { SqsManagedSseEnabled: true });
+    for (const type of ["AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"]) {
+      for (const policy of Object.values(template.findResources(type))) {
+        expect(JSON.stringify(policy)).toContain('"aws:SecureTransport":"false"');
+      }
+    }
+  });
+});
+
+describe("the state machine", () => {
+  it("is a standard one that logs everything but data", () => {
+    expect(only("AWS::StepFunctions::StateMachine")["Properties"]).toMatchObject({
+      StateMachineType: "STANDARD",
+      LoggingConfiguration: { Level: "ALL", IncludeExecutionData: false },
+      TracingConfiguration: { Enabled: true },
+    });
+  });
+
+  it("ends after a day at the latest", () => {
+    expect(JSON.stringify(only("AWS::StepFunctions::StateMachine"))).toContain('\\"TimeoutSeconds\\":86400');
+  });
+});
+
+describe("the functions", () => {
+  it("are those of the list, each with its time-out", () => {
+    const timeouts = Object.entries(template.findResources("AWS::Lambda::Function")).map(
+      ([id, { Properties }]) => [functionNameIn(id), (Properties as { Timeout: number }).Timeout] as const,
+    );
+    expect(Object.fromEntries(timeouts)).toEqual(FUNCTIONS);
+    const allowed = [SHORT_FUNCTION_TIMEOUT_SECONDS, LONG_FUNCTION_TIMEOUT_SECONDS];
+    expect(timeouts.every(([, timeout]) => allowed.includes(timeout))).toBe(true);
+  });
+
+  it("all run on the same runtime, each with its own log group that forgets", () => {
+    template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Handler: "index.handler" });
+    template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
+    template.resourceCountIs("AWS::Logs::LogGroup", Object.keys(FUNCTIONS).length + 1);
+  });
+
+  it("that call drivers are told the backends", () => {
+    const told = Object.entries(template.findResources("AWS::Lambda::Function")).flatMap(([id, { Properties }]) =>
+      JSON.stringify(Properties).includes('"BACKENDS"') ? [functionNameIn(id)] : [],
+    );
+    expect(told.toSorted()).toEqual([
+      "CheckBackend",
+      "CloneImage",
+      "CopyImageToVolume",
+      "CreateClonedVolume",
+      "CreateRawVolume",
+      "CreateSnapshot",
+      "CreateVolumeForImage",
+      "CreateVolumeFromSnapshot",
+      "DeleteSnapshot",
+      "DeleteVolume",
+      "ReportBackends",
+      "RescheduleVolume",
+    ] satisfies FunctionName[]);
+  });
+});
+
+describe("the nets", () => {
+  const targetOf = (idPrefix: string) => {
+    const { Targets } = propertiesOf("AWS::Events::Rule", idPrefix) as {
+      Targets: { Arn: { "Fn::GetAtt": [string] } }[];
+    };
+    return Targets.map(({ Arn }) => functionNameIn(Arn["Fn::GetAtt"][0]));
+  };
+
+  it("catch executions that failed, timed out or were aborted", () => {
+    expect(propertiesOf("AWS::Events::Rule", "NetsExecutionFailed")["EventPattern"]).toMatchObject({
+      source: ["aws.states"],
+      "detail-type": ["Step Functions Execution Status Change"],
+      detail: { status: ["FAILED", "TIMED_OUT", "ABORTED"] },
+    });
+    expect(targetOf("NetsExecutionFailed")).toEqual(["ErrorOutFailedExecution"]);
+  });
+
+  it("sweep every minute", () => {
+    expect(propertiesOf("AWS::Events::Rule", "NetsSweepSchedule")["ScheduleExpression"]).toBe("rate(1 minute)");
+    expect(targetOf("NetsSweepSchedule")).toEqual(["SweepOverdueVolumes"]);
+  });
+});
+
+it("the images bucket is private, encrypted and kept", () => {
+  expect(only("AWS::S3::Bucket")).toMatchObject({
+    DeletionPolicy: "Retain",
+    Properties: {
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    },
+  });
+  expect(JSON.stringify(only("AWS::S3::Bucket"))).toContain("SSEAlgorithm");
+});
