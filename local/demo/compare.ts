@@ -9,11 +9,14 @@ export type Comparison = {
   comparedBytes: number;
   /** Bytes of the volume behind them, all of which were read. */
   bytesBehind: number;
-  /** SHA-256 of the volume's first `comparedBytes`. */
-  sha256: string;
+  /** SHA-256 of the volume's first `comparedBytes`; null when these are nothing, or more than {@link HASHED_BYTES}. */
+  sha256: string | null;
   /** Offset of the first byte that differs from the source, or is not zero behind it; null when there is none. */
   differsAt: number | null;
 };
+
+/** A hash takes longer than the comparison, which is what counts: it is made of images, not of whole volumes. */
+const HASHED_BYTES = 64 * 1024 * 1024;
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
@@ -28,25 +31,30 @@ export async function compareWithSource(volumePath: string, sourcePath: string |
   try {
     const volumeBytes = (await volume.stat()).size;
     const sourceBytes = source === undefined ? 0 : (await source.stat()).size;
+    const isHashed = sourceBytes > 0 && sourceBytes <= HASHED_BYTES;
     const hash = createHash("sha256");
     const found = pageAlignedBuffer();
     const wanted = pageAlignedBuffer();
     let differsAt: number | null = volumeBytes < sourceBytes ? volumeBytes : null;
-    for (let offset = 0; offset < volumeBytes;) {
-      const inSource = source !== undefined && offset < sourceBytes;
-      const length = Math.min(CHUNK_BYTES, (inSource ? sourceBytes : volumeBytes) - offset);
-      const piece = await readExactly(volume, found, offset, length);
-      const expected = inSource ? await readExactly(source, wanted, offset, piece.length) : ZEROS;
-      if (inSource) {
-        hash.update(piece);
+    // Whole chunks at whole chunks' offsets: reads past the page cache must be aligned, wherever the source ends.
+    for (let offset = 0; offset < volumeBytes; offset += CHUNK_BYTES) {
+      const piece = await readExactly(volume, found, offset, Math.min(CHUNK_BYTES, volumeBytes - offset));
+      const ofSource = Math.min(Math.max(0, sourceBytes - offset), piece.length);
+      if (source === undefined || ofSource === 0) {
+        differsAt ??= firstDifference(piece, ZEROS, offset);
+        continue;
       }
-      differsAt ??= firstDifference(piece, expected, offset);
-      offset += piece.length;
+      wanted.fill(0, ofSource);
+      await readExactly(source, wanted, offset, ofSource);
+      differsAt ??= firstDifference(piece, wanted, offset);
+      if (isHashed) {
+        hash.update(piece.subarray(0, ofSource));
+      }
     }
     return {
       comparedBytes: Math.min(sourceBytes, volumeBytes),
       bytesBehind: Math.max(0, volumeBytes - sourceBytes),
-      sha256: hash.digest("hex"),
+      sha256: isHashed ? hash.digest("hex") : null,
       differsAt,
     };
   } finally {

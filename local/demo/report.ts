@@ -81,7 +81,7 @@ function bytesTable(screen: Screen, { comparisons }: Result): string {
     one.volume,
     one.source,
     one.comparedBytes === 0 ? "-" : formatBytes(one.comparedBytes),
-    one.comparedBytes === 0 ? "-" : one.sha256.slice(0, 16),
+    one.sha256?.slice(0, 16) ?? "-",
     formatBytes(one.bytesBehind),
     one.differsAt === null ? screen.paint("green", "same") : screen.paint("red", `differs at ${one.differsAt}`),
   ]);
