@@ -17,9 +17,10 @@ export function taskHandler<Key extends InputKey, Output>(
   task: (input: ReturnType<typeof parseTaskInput<Key>>, turn: Turn) => Promise<Output>,
 ): Handler<unknown, Output | null> {
   return async (event, context) => {
-    const input = parseTaskInput(event, keys);
-    logFor(logKeys(input, context));
+    logFor({ state: context.functionName });
     try {
+      const input = parseTaskInput(event, keys);
+      logFor(logKeys(input, context));
       const output = await task(input, turnOf(event, context));
       logger.info("done");
       return output ?? null;
