@@ -31,16 +31,16 @@ ends it at once.`;
 export function parseStartOptions(argv: readonly string[]): StartOptions {
   const command = new Command("npm start --")
     .description(
-      "Runs the embedded cloud on 127.0.0.1 with Cinderless deployed to it, until Ctrl-C. The AWS CLI,\n" +
+      "Runs the embedded cloud on 127.0.0.1 with Cinderless deployed to it, until Ctrl-C. The AWS CLI, " +
         "any AWS SDK and the cinderless command work against it.",
     )
     .option("--data-dir <dir>", "where everything is kept", ".cinderless")
     .option("--port <number>", `first of ${PORT_COUNT} ports; 0 takes free ones`, parsePort, 4580)
     .option("--backends <file>", "JSON file with other backends than two directories below the data directory")
-    .option("--verbose", "show what the functions log, which else goes to functions.log", false)
+    .option("--verbose", "show what the functions log, which else goes to functions.log")
     .addHelpText("after", EXAMPLES)
     .exitOverride();
-  return command.parse(argv, { from: "user" }).opts();
+  return { verbose: false, ...command.parse(argv, { from: "user" }).opts<Omit<StartOptions, "verbose">>() };
 }
 
 function parsePort(text: string): number {

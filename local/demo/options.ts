@@ -22,15 +22,15 @@ Exit status: 0 when every volume ended as it should, 1 when one did not or the c
 export function parseOptions(argv: readonly string[]): DemoOptions {
   const command = new Command("npm run demo --")
     .description(
-      "Boots the embedded cloud in a temporary directory, deploys the synthesised template to it,\n" +
+      "Boots the embedded cloud in a temporary directory, deploys the synthesised template to it, " +
         "creates volumes through the scheduler queue, and checks how each of them ended.",
     )
-    .option("--keep", "keep the temporary directory, with volumes, images and logs", false)
-    .option("--json", "print one JSON document at the end and nothing before", false)
+    .option("--keep", "keep the temporary directory, with volumes, images and logs")
+    .option("--json", "print one JSON document at the end and nothing before")
     .option("--fail-with <error>", "error of the backend that fails once", parseErrorName, "VolumeBackendAPIException")
     .addHelpText("after", EXAMPLES)
     .exitOverride();
-  return command.parse(argv, { from: "user" }).opts();
+  return { keep: false, json: false, ...command.parse(argv, { from: "user" }).opts<Pick<DemoOptions, "failWith">>() };
 }
 
 function parseErrorName(text: string): string {
