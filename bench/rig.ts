@@ -27,7 +27,7 @@ export type Rig = LocalCinderless & {
 const clock = { now: () => new Date() };
 
 /** Starts Cinderless and waits until its backends have reported. */
-export async function startRig(options: Partial<LocalOptions> = {}): Promise<Rig> {
+export async function startRig(options: Omit<LocalOptions, "directory"> = {}): Promise<Rig> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-bench-"));
   const local = await startCinderless({ directory, maxHistory: 100, ...options });
   const { outputs, environment } = local.cloud;

@@ -2,10 +2,10 @@ import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-p
 import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { describeError } from "../core/errors.ts";
 import type { VolumeRecord } from "../core/records.ts";
-import { viewForBatch } from "../core/tasks/backend-view.ts";
 import { readMessage, receiveMessage, type ReceiveDependencies } from "../core/tasks/receive-message.ts";
 import {
   backends,
+  candidates,
   clock,
   notifier,
   queue,
@@ -25,7 +25,7 @@ function dependencies(): ReceiveDependencies {
     snapshots: snapshots(),
     volumeTypes: volumeTypes(),
     backends: backends(),
-    candidates: viewForBatch(backends()),
+    candidates: candidates(),
     notifier: notifier(),
     queue: queue(),
     workflow: workflow(),

@@ -7,7 +7,13 @@ import { type EmbeddedCloud, type EmbeddedCloudOptions, startEmbeddedCloud } fro
 /** How Cinderless runs on this machine. */
 export type LocalOptions = Pick<
   EmbeddedCloudOptions,
-  "ports" | "environmentsPerFunction" | "logSink" | "problemSink" | "maxHistory"
+  | "ports"
+  | "environmentsPerFunction"
+  | "functionEnvironment"
+  | "sharedThread"
+  | "logSink"
+  | "problemSink"
+  | "maxHistory"
 > & {
   /** Everything lives below it: the cloud's own data, the volumes of the backends, the synthesised template. */
   directory: string;
@@ -76,6 +82,7 @@ async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
   );
   signal?.throwIfAborted();
   const cloud = await startEmbeddedCloud({
+    sharedThread: true,
     ...cloudOptions,
     template,
     assetDirectory: assembly,

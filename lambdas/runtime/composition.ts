@@ -16,6 +16,7 @@ import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { type Backend, parseBackends } from "../../core/backends.ts";
 import { InvalidInput } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
+import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
 import { environmentVariable } from "./environment.ts";
 
@@ -50,6 +51,9 @@ export const volumeTypes = /* @__PURE__ */ once(
 export const backends = /* @__PURE__ */ once(
   () => new DynamoDbBackendRepository({ client: dynamodb(), tableName: environmentVariable("backendsTable"), clock }),
 );
+
+/** What the scheduler chooses among. */
+export const candidates = /* @__PURE__ */ once(() => backendView(backends(), clock));
 
 export const queue = /* @__PURE__ */ once(
   () =>

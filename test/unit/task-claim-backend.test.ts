@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NoValidBackend } from "../../core/errors.ts";
 import type { BackendRepository } from "../../core/ports.ts";
-import { viewForBatch } from "../../core/tasks/backend-view.ts";
+import { backendView } from "../../core/tasks/backend-view.ts";
 import { claimBackend } from "../../core/tasks/claim-backend.ts";
 import { aWorld, FIRST_HOST, SECOND_HOST, VOLUME_ID } from "../support/builders.ts";
 import type { World } from "../support/fakes/world.ts";
@@ -65,10 +65,10 @@ describe("claiming", () => {
   });
 });
 
-describe("the view of a batch", () => {
-  it("reads the backends once and works its own claims in", async () => {
+describe("the view of the backends", () => {
+  it("is read once and has its own claims worked in", async () => {
     const world = aWorld();
-    const view = viewForBatch(world.deps.backends);
+    const view = backendView(world.deps.backends, world.clock);
     for (let volume = 0; volume < 6; volume += 1) {
       await claim(world, `volume-${volume}`, 10, view);
     }
@@ -76,9 +76,18 @@ describe("the view of a batch", () => {
     expect([allocated(world, FIRST_HOST), allocated(world, SECOND_HOST)]).toEqual([30, 30]);
   });
 
-  it("reads anew after a claim that was refused", async () => {
+  it("is read anew after a second", async () => {
     const world = aWorld();
-    const view = viewForBatch(world.deps.backends);
+    const view = backendView(world.deps.backends, world.clock);
+    await view.list();
+    world.now = new Date(world.now.getTime() + 1000);
+    await view.list();
+    expect(world.faults.count("backends.list")).toBe(2);
+  });
+
+  it("is read anew after a claim that was refused", async () => {
+    const world = aWorld();
+    const view = backendView(world.deps.backends, world.clock);
     await view.list();
     for (const [host, backend] of world.fakes.backends.records) {
       world.fakes.backends.records.set(host, { ...backend, reported_at: "2026-01-01T01:00:01.000Z" });
@@ -87,9 +96,9 @@ describe("the view of a batch", () => {
     expect(world.faults.count("backends.list")).toBe(2);
   });
 
-  it("reads anew after a read that failed", async () => {
+  it("is read anew after a read that failed", async () => {
     const world = aWorld();
-    const view = viewForBatch(world.deps.backends);
+    const view = backendView(world.deps.backends, world.clock);
     world.faults.fail("backends.list", new Error("throttled"));
     await expect(view.list()).rejects.toThrow("throttled");
     expect(await view.list()).toHaveLength(2);

@@ -1,5 +1,7 @@
-/** What a function's environment thread is started with. */
+/** What one environment of a thread is started with. */
 export interface EnvironmentStart {
+  readonly kind: "start";
+  readonly environmentId: number;
   readonly functionName: string;
   readonly memorySizeMib: number;
   readonly logGroupName: string;
@@ -8,16 +10,23 @@ export interface EnvironmentStart {
   readonly handler: string;
   readonly codeDirectory: string;
   readonly forwardLogs: boolean;
+  /** The whole process environment of the function. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
-/** Main thread to environment: one invocation. `payload` is JSON text. */
+/** One invocation. `payload` is JSON text. */
 export interface InvokeMessage {
+  readonly kind: "invoke";
+  readonly environmentId: number;
   readonly requestId: string;
   readonly payload: string;
   /** Epoch milliseconds at which the function times out. */
   readonly deadline: number;
   readonly invokedFunctionArn: string;
 }
+
+/** Main thread to function thread. */
+export type ThreadMessage = EnvironmentStart | InvokeMessage;
 
 /** The payload of a failed invocation, as Lambda's Node runtime reports it. */
 export interface FunctionErrorPayload {
@@ -27,10 +36,10 @@ export interface FunctionErrorPayload {
 }
 
 /**
- * Environment to main thread. `ready` comes once, after the handler was loaded; `failed` with `fatal` says that the environment cannot
- * be used again. `payload` is JSON text.
+ * Function thread to main thread. `ready` comes once for an environment, after its handler was loaded; `failed` with `fatal` says that
+ * its thread cannot be used again. `payload` is JSON text.
  */
-export type EnvironmentMessage =
+export type EnvironmentMessage = { readonly environmentId: number } & (
   | { readonly kind: "ready" }
   | { readonly kind: "succeeded"; readonly requestId: string; readonly payload: string }
   | {
@@ -39,4 +48,5 @@ export type EnvironmentMessage =
       readonly payload: string;
       readonly fatal: boolean;
     }
-  | { readonly kind: "log"; readonly text: string };
+  | { readonly kind: "log"; readonly text: string }
+);

@@ -1,54 +1,99 @@
 /**
- * One execution environment of a function: loads the bundle, then runs one invocation at a time. It imports nothing but built-in modules,
- * because the main thread strips its types once and starts every environment from that text.
+ * A thread of execution environments: loads the bundle of each, and runs one invocation at a time in each. It imports nothing but
+ * built-in modules, because the main thread strips its types once and starts every thread from that text.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { existsSync, readFileSync } from "node:fs";
 import { Module } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { types } from "node:util";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import type {
   EnvironmentMessage,
   EnvironmentStart,
   FunctionErrorPayload,
   InvokeMessage,
+  ThreadMessage,
 } from "./environment-protocol.ts";
 
 type Handler = (event: unknown, context: object) => unknown;
 
+/** An environment of this thread. Everything that its function does runs in its asynchronous context. */
+interface Hosted {
+  readonly start: EnvironmentStart;
+  readonly variables: NodeJS.ProcessEnv;
+  handler: Handler | undefined;
+  currentRequestId: string | undefined;
+}
+
 const MAXIMUM_RESPONSE_BYTES = 6_291_556;
 
-const start = workerData as EnvironmentStart;
 const port = parentPort;
-if (!port) throw new Error("an environment runs in a worker thread only");
+if (!port) throw new Error("environments run in a worker thread only");
 
-let currentRequestId: string | undefined;
+const hosted = new Map<number, Hosted>();
+const current = new AsyncLocalStorage<Hosted>();
+const loadedFiles = new Set<string>();
 
 redirectOutput();
+giveEachItsVariables();
 
-process.on("uncaughtException", (error) => fail(error, undefined, true));
-process.on("unhandledRejection", (reason) => fail(reason, "Runtime.UnhandledPromiseRejection", true));
+process.on("uncaughtException", (error) => failThread(error, undefined));
+process.on("unhandledRejection", (reason) => failThread(reason, "Runtime.UnhandledPromiseRejection"));
 
-// An interval keeps nothing alive that the port does not; the port itself keeps the thread running between invocations.
-const handler = await loadHandler().catch((error: unknown) => {
-  fail(error, initErrorType(error), true);
-  return undefined;
+// The port keeps the thread running between invocations.
+port.on("message", (message: ThreadMessage) => {
+  if (message.kind === "start") {
+    startEnvironment(message);
+    return;
+  }
+  const environment = hosted.get(message.environmentId);
+  if (environment) void current.run(environment, invoke, environment, message);
 });
-if (handler) {
-  port.on("message", (message: InvokeMessage) => void invoke(handler, message));
-  send({ kind: "ready" });
+
+function startEnvironment(start: EnvironmentStart): void {
+  const environment: Hosted = {
+    start,
+    variables: { ...start.variables },
+    handler: undefined,
+    currentRequestId: undefined,
+  };
+  hosted.set(start.environmentId, environment);
+  current.run(environment, () => {
+    loadHandler(start).then(
+      (handler) => {
+        environment.handler = handler;
+        send({ kind: "ready", environmentId: start.environmentId });
+      },
+      (error: unknown) => fail(environment, error, initErrorType(error), true),
+    );
+  });
+}
+
+/** `process.env` is that of the environment whose code reads it. */
+function giveEachItsVariables(): void {
+  const none: NodeJS.ProcessEnv = {};
+  const variables = (): NodeJS.ProcessEnv => current.getStore()?.variables ?? none;
+  process.env = new Proxy(none, {
+    get: (_none, name) => variables()[name as string],
+    set: (_none, name, value) => Reflect.set(variables(), name, String(value)),
+    has: (_none, name) => Reflect.has(variables(), name),
+    deleteProperty: (_none, name) => Reflect.deleteProperty(variables(), name),
+    ownKeys: () => Reflect.ownKeys(variables()),
+    getOwnPropertyDescriptor: (_none, name) => Reflect.getOwnPropertyDescriptor(variables(), name),
+  });
 }
 
 function send(message: EnvironmentMessage): void {
   port?.postMessage(message);
 }
 
-async function invoke(run: Handler, message: InvokeMessage): Promise<void> {
-  const { requestId } = message;
-  currentRequestId = requestId;
+async function invoke(environment: Hosted, message: InvokeMessage): Promise<void> {
+  const { requestId, environmentId } = message;
+  environment.currentRequestId = requestId;
   try {
-    const result = await run(JSON.parse(message.payload), contextOf(message));
+    const result = await environment.handler?.(JSON.parse(message.payload), contextOf(environment.start, message));
     const payload = JSON.stringify(result) ?? "null";
     if (payload.length > MAXIMUM_RESPONSE_BYTES / 4 && Buffer.byteLength(payload) > MAXIMUM_RESPONSE_BYTES) {
       const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAXIMUM_RESPONSE_BYTES} bytes).`;
@@ -56,18 +101,18 @@ async function invoke(run: Handler, message: InvokeMessage): Promise<void> {
         errorType: "Function.ResponseSizeTooLarge",
         errorMessage,
       };
-      send({ kind: "failed", requestId, payload: JSON.stringify(tooLarge), fatal: false });
+      send({ kind: "failed", environmentId, requestId, payload: JSON.stringify(tooLarge), fatal: false });
       return;
     }
-    send({ kind: "succeeded", requestId, payload });
+    send({ kind: "succeeded", environmentId, requestId, payload });
   } catch (error) {
-    fail(error, undefined, false);
+    fail(environment, error, undefined, false);
   } finally {
-    if (currentRequestId === requestId) currentRequestId = undefined;
+    if (environment.currentRequestId === requestId) environment.currentRequestId = undefined;
   }
 }
 
-function contextOf({ requestId, deadline, invokedFunctionArn }: InvokeMessage): object {
+function contextOf(start: EnvironmentStart, { requestId, deadline, invokedFunctionArn }: InvokeMessage): object {
   return {
     functionName: start.functionName,
     functionVersion: "$LATEST",
@@ -105,14 +150,20 @@ function textOf(value: unknown): string {
   }
 }
 
-function fail(error: unknown, errorType: string | undefined, fatal: boolean): void {
-  const requestId = currentRequestId;
+function fail(environment: Hosted, error: unknown, errorType: string | undefined, fatal: boolean): void {
   send({
     kind: "failed",
-    requestId,
+    environmentId: environment.start.environmentId,
+    requestId: environment.currentRequestId,
     payload: JSON.stringify(errorPayload(error, errorType)),
     fatal,
   });
+}
+
+/** An error that nobody caught: told of the environment whose code threw it, or of all when that is not known. */
+function failThread(error: unknown, errorType: string | undefined): void {
+  const thrower = current.getStore();
+  for (const environment of thrower ? [thrower] : hosted.values()) fail(environment, error, errorType, true);
 }
 
 /** The error type of a handler that could not be loaded; a module's own error keeps its name. */
@@ -128,7 +179,7 @@ function initError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-async function loadHandler(): Promise<Handler> {
+async function loadHandler(start: EnvironmentStart): Promise<Handler> {
   const separator = start.handler.lastIndexOf(".");
   const moduleName = start.handler.slice(0, separator);
   const exportName = start.handler.slice(separator + 1);
@@ -136,7 +187,7 @@ async function loadHandler(): Promise<Handler> {
     .map((extension) => path.join(start.codeDirectory, moduleName + extension))
     .find(existsSync);
   if (file === undefined) throw initError("MODULE_NOT_FOUND", `Cannot find module '${moduleName}'`);
-  const loaded = await loadModule(file);
+  const loaded = await loadModule(start, file);
   const found = loaded[exportName] ?? (loaded["default"] as Record<string, unknown> | undefined)?.[exportName];
   if (typeof found !== "function") {
     throw initError("Runtime.HandlerNotFound", `${start.handler} is undefined or not exported`);
@@ -147,13 +198,16 @@ async function loadHandler(): Promise<Handler> {
   return found as Handler;
 }
 
-async function loadModule(file: string): Promise<Record<string, unknown>> {
+async function loadModule(start: EnvironmentStart, file: string): Promise<Record<string, unknown>> {
   // A package.json above the asset belongs to the machine that built it. In Lambda a .js file without one is CommonJS.
   if (file.endsWith(".js") && !existsSync(path.join(start.codeDirectory, "package.json"))) {
     const source = readFileSync(file, "utf8");
     if (!/^\s*(import|export)\s/m.test(source)) return loadCommonJs(file, source);
   }
-  return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  // A second environment of the same function has the module for itself, too.
+  const query = loadedFiles.has(file) ? `?environment=${start.environmentId}` : "";
+  loadedFiles.add(file);
+  return (await import(pathToFileURL(file).href + query)) as Record<string, unknown>;
 }
 
 function loadCommonJs(file: string, source: string): Record<string, unknown> {
@@ -171,11 +225,11 @@ function loadCommonJs(file: string, source: string): Record<string, unknown> {
 /** Output of the function goes to the log sink or nowhere; a worker's own streams would keep what nobody reads in memory. */
 function redirectOutput(): void {
   const write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
-    if (start.forwardLogs)
-      send({
-        kind: "log",
-        text: typeof chunk === "string" ? chunk : Buffer.from(chunk as Uint8Array).toString(),
-      });
+    const environment = current.getStore();
+    if (environment?.start.forwardLogs) {
+      const text = typeof chunk === "string" ? chunk : Buffer.from(chunk as Uint8Array).toString();
+      send({ kind: "log", environmentId: environment.start.environmentId, text });
+    }
     const done = typeof encoding === "function" ? encoding : callback;
     if (typeof done === "function") queueMicrotask(() => (done as () => void)());
     return true;

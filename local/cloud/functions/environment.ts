@@ -1,64 +1,29 @@
-import { readFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
-import { Worker } from "node:worker_threads";
-import type {
-  EnvironmentMessage,
-  EnvironmentStart,
-  FunctionErrorPayload,
-  InvokeMessage,
-} from "./environment-protocol.ts";
+import type { EnvironmentStart, FunctionErrorPayload, InvokeMessage } from "./environment-protocol.ts";
 import type { FunctionDefinition, InvocationOutcome } from "./function-definition.ts";
+import type { FunctionThread } from "./function-thread.ts";
 
 export interface EnvironmentOptions {
   readonly definition: FunctionDefinition;
   /** The whole process environment of the function. */
   readonly variables: Readonly<Record<string, string>>;
   readonly onLog: ((text: string) => void) | undefined;
+  /** Where it runs. */
+  readonly thread: FunctionThread;
 }
 
-/** One execution environment: a thread that runs one invocation at a time. */
+/** One execution environment: a module of its own that runs one invocation at a time. */
 export interface Environment {
   /** False once it crashed, timed out or was ended; such an environment takes no invocation. */
   readonly usable: boolean;
   /** Epoch milliseconds of the end of the last invocation. */
   readonly idleSince: number;
   /** Runs one invocation. Never rejects. The time-out counts from the moment at which the handler is loaded. */
-  invoke(message: Omit<InvokeMessage, "deadline">): Promise<InvocationOutcome>;
+  invoke(message: Pick<InvokeMessage, "requestId" | "payload" | "invokedFunctionArn">): Promise<InvocationOutcome>;
   end(): Promise<void>;
 }
 
-/** Small, for a stack has dozens of environments and each would let its young generation grow to 16 MiB and more. */
-const YOUNG_GENERATION_MIB = 8;
-
 /** Time that Lambda gives a module to load; after it, loading counts against the function's own time-out. */
 const INIT_TIMEOUT_SECONDS = 10;
-
-/**
- * The environment's program, types stripped once: a thread that reads TypeScript itself takes 45 ms longer to start, and a stack has
- * dozens of environments.
- */
-let program: URL | undefined;
-
-function environmentProgram(): URL {
-  if (!program) {
-    const source = withoutWarnings(() =>
-      stripTypeScriptTypes(readFileSync(new URL("./environment-thread.ts", import.meta.url), "utf8")),
-    );
-    program = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
-  }
-  return program;
-}
-
-/** Node announces on standard error that type stripping by call is experimental, which is nothing to tell a user of the cloud. */
-function withoutWarnings<Result>(action: () => Result): Result {
-  const emitWarning = process.emitWarning.bind(process);
-  process.emitWarning = () => undefined;
-  try {
-    return action();
-  } finally {
-    process.emitWarning = emitWarning;
-  }
-}
 
 interface Running {
   readonly requestId: string;
@@ -67,8 +32,7 @@ interface Running {
 }
 
 export function startEnvironment(options: EnvironmentOptions): Environment {
-  const { definition } = options;
-  const worker = startWorker(options);
+  const { definition, thread } = options;
   let running: Running | undefined;
   let usable = true;
   let idleSince = Date.now();
@@ -81,67 +45,54 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     clearTimeout(finished?.timer);
     finished?.resolve(outcome);
   };
-  const retire = (outcome: InvocationOutcome): void => {
-    usable = false;
-    finish(outcome);
-    void worker.terminate();
-  };
   const { promise: ready, resolve: markReady } = Promise.withResolvers<void>();
+  const die = (outcome: InvocationOutcome): void => {
+    usable = false;
+    initFailure ??= outcome;
+    clearTimeout(initTimer);
+    markReady();
+    finish(outcome);
+  };
 
   // A module that never finishes loading must not hold its invocation for ever.
-  const initTimer = setTimeout(
-    () => {
-      initFailure = timedOut("init", INIT_TIMEOUT_SECONDS + definition.timeoutSeconds);
-      markReady();
-      retire(initFailure);
-    },
-    (INIT_TIMEOUT_SECONDS + definition.timeoutSeconds) * 1000,
-  );
+  const initSeconds = INIT_TIMEOUT_SECONDS + definition.timeoutSeconds;
+  const initTimer = setTimeout(() => {
+    die(timedOut("init", initSeconds));
+    thread.retire(environmentId);
+  }, initSeconds * 1000);
   initTimer.unref();
 
-  worker.on("message", (message: EnvironmentMessage) => {
-    switch (message.kind) {
-      case "ready":
-        clearTimeout(initTimer);
-        markReady();
-        return;
-      case "log":
-        options.onLog?.(message.text);
-        return;
-      case "succeeded":
-        if (running?.requestId === message.requestId) finish({ kind: "succeeded", payload: message.payload });
-        return;
-      case "failed": {
-        const outcome = failed(message.payload);
-        if (!message.fatal) {
-          if (running?.requestId === message.requestId) finish(outcome);
+  const environmentId = thread.add({
+    onMessage: (message) => {
+      switch (message.kind) {
+        case "ready":
+          clearTimeout(initTimer);
+          markReady();
           return;
+        case "log":
+          options.onLog?.(message.text);
+          return;
+        case "succeeded":
+          if (running?.requestId === message.requestId) finish({ kind: "succeeded", payload: message.payload });
+          return;
+        case "failed": {
+          const outcome = failed(message.payload);
+          if (!message.fatal) {
+            if (running?.requestId === message.requestId) finish(outcome);
+            return;
+          }
+          die(outcome);
+          thread.retire(environmentId);
         }
-        initFailure = outcome;
-        markReady();
-        retire(outcome);
       }
-    }
+    },
+    onExit: (reason) => die(crash(running?.requestId, reason)),
   });
-  worker.on("error", (error: NodeJS.ErrnoException) => {
-    initFailure = crash(
-      running?.requestId,
-      error.code === "ERR_WORKER_OUT_OF_MEMORY" ? "signal: killed" : "exit status 1",
-    );
-    markReady();
-    retire(initFailure);
-  });
-  worker.on("exit", (code) => {
-    clearTimeout(initTimer);
-    initFailure ??= crash(running?.requestId, `exit status ${code}`);
-    usable = false;
-    markReady();
-    finish(initFailure);
-  });
+  thread.post(startMessage(environmentId, options));
 
   return {
     get usable() {
-      return usable;
+      return usable && thread.usable;
     },
     get idleSince() {
       return idleSince;
@@ -149,23 +100,27 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     invoke: async (message) => {
       await ready;
       if (!usable) return initFailure ?? crash(message.requestId, "exit status 1");
+      const milliseconds = definition.timeoutSeconds * 1000;
       return new Promise<InvocationOutcome>((resolve) => {
-        const milliseconds = definition.timeoutSeconds * 1000;
-        const timer = setTimeout(() => retire(timedOut(message.requestId, definition.timeoutSeconds)), milliseconds);
+        const timer = setTimeout(() => {
+          die(timedOut(message.requestId, definition.timeoutSeconds));
+          thread.retire(environmentId);
+        }, milliseconds);
         running = { requestId: message.requestId, resolve, timer };
-        const posted: InvokeMessage = { ...message, deadline: Date.now() + milliseconds };
-        worker.postMessage(posted);
+        thread.post({ ...message, kind: "invoke", environmentId, deadline: Date.now() + milliseconds });
       });
     },
     end: async () => {
       usable = false;
-      await worker.terminate();
+      await thread.remove(environmentId);
     },
   };
 }
 
-function startWorker({ definition, variables, onLog }: EnvironmentOptions): Worker {
-  const start: EnvironmentStart = {
+function startMessage(environmentId: number, { definition, variables, onLog }: EnvironmentOptions): EnvironmentStart {
+  return {
+    kind: "start",
+    environmentId,
     functionName: definition.name,
     memorySizeMib: definition.memorySizeMib,
     logGroupName: definition.logGroupName,
@@ -173,18 +128,8 @@ function startWorker({ definition, variables, onLog }: EnvironmentOptions): Work
     handler: definition.handler,
     codeDirectory: definition.codeDirectory,
     forwardLogs: onLog !== undefined,
+    variables,
   };
-  return new Worker(environmentProgram(), {
-    env: { ...variables },
-    execArgv: [],
-    argv: [],
-    name: definition.name,
-    workerData: start,
-    resourceLimits: {
-      maxOldGenerationSizeMb: definition.memorySizeMib,
-      maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB,
-    },
-  });
 }
 
 function failed(payload: string): InvocationOutcome {

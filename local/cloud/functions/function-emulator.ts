@@ -2,16 +2,21 @@ import { randomUUID } from "node:crypto";
 import { startEnvironment } from "./environment.ts";
 import type { Environment } from "./environment.ts";
 import type { FunctionDefinition, InvocationOutcome } from "./function-definition.ts";
+import { type FunctionThread, startFunctionThread } from "./function-thread.ts";
 
 export interface FunctionEmulatorOptions {
   readonly region: string;
   /** Upper bound of a function's environments; a smaller reserved concurrency wins. */
   readonly environmentsPerFunction: number;
+  /** Whether all environments share one thread instead of having one each. */
+  readonly sharedThread: boolean;
   /** An environment without work for this long is ended. */
   readonly idleSeconds: number;
   readonly logSink: ((line: string) => void) | undefined;
   /** AWS_ENDPOINT_URL_* and credentials, given to every function under its own variables. */
   readonly cloudEnvironment: Readonly<Record<string, string>>;
+  /** Given to every function over those. */
+  readonly functionEnvironment: Readonly<Record<string, string>>;
 }
 
 /** Runs functions from their bundles. */
@@ -52,6 +57,7 @@ interface FunctionState {
 export function createFunctionEmulator(options: FunctionEmulatorOptions): FunctionEmulator {
   const states = new Map<string, FunctionState>();
   const invocations = new Map<string, number>();
+  const threadFor = createThreads(options.sharedThread);
   let busy = 0;
   let stopped = false;
 
@@ -69,7 +75,7 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
   };
   const dispatch = (state: FunctionState): void => {
     for (;;) {
-      const environment = stopped || state.queue.length === 0 ? undefined : takeEnvironment(state, options);
+      const environment = stopped || state.queue.length === 0 ? undefined : takeEnvironment(state, options, threadFor);
       const next = environment && state.queue.shift();
       if (!environment || !next) return;
       void run(state, environment, next);
@@ -115,7 +121,31 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
   };
 }
 
-function takeEnvironment(state: FunctionState, options: FunctionEmulatorOptions): Environment | undefined {
+/** Small, for a stack has dozens of environments and each would let its young generation grow to 16 MiB and more. */
+const OWN_YOUNG_GENERATION_MIB = 8;
+
+/** What a thread for all functions may use. */
+const SHARED_HEAP = { youngGenerationMib: 64, oldGenerationMib: 2048 };
+
+/** Gives an environment of a function its thread: its own, or the one that is shared until it has to be replaced. */
+function createThreads(shared: boolean): (definition: FunctionDefinition) => FunctionThread {
+  let thread: FunctionThread | undefined;
+  return ({ name, memorySizeMib }) => {
+    if (!shared)
+      return startFunctionThread(name, {
+        youngGenerationMib: OWN_YOUNG_GENERATION_MIB,
+        oldGenerationMib: memorySizeMib,
+      });
+    if (!thread?.usable) thread = startFunctionThread("functions", SHARED_HEAP);
+    return thread;
+  };
+}
+
+function takeEnvironment(
+  state: FunctionState,
+  options: FunctionEmulatorOptions,
+  threadFor: (definition: FunctionDefinition) => FunctionThread,
+): Environment | undefined {
   for (let idle = state.idle.pop(); idle; idle = state.idle.pop()) {
     if (idle.usable) return idle;
     state.all.delete(idle);
@@ -127,6 +157,7 @@ function takeEnvironment(state: FunctionState, options: FunctionEmulatorOptions)
     definition,
     variables: functionVariables(definition, options),
     onLog: logSink ? (text) => forwardLines(definition.name, text, logSink) : undefined,
+    thread: threadFor(definition),
   });
   state.all.add(environment);
   return environment;
@@ -153,6 +184,7 @@ function functionVariables(definition: FunctionDefinition, options: FunctionEmul
     LANG: "en_US.UTF-8",
     TZ: ":UTC",
     ...options.cloudEnvironment,
+    ...options.functionEnvironment,
     ...definition.environment,
     _HANDLER: definition.handler,
     LAMBDA_TASK_ROOT: definition.codeDirectory,

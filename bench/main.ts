@@ -1,0 +1,165 @@
+import { parseArgs, styleText } from "node:util";
+import Table from "cli-table3";
+import { benchBundles } from "./bundles.ts";
+import { type CallCounts, benchCalls } from "./calls.ts";
+import { benchCreates } from "./creates.ts";
+import { benchImages } from "./images.ts";
+
+const HELP = `Measures Cinderless on this machine, in the embedded cloud.
+
+Usage: npm run bench -- [PART...] [options]
+
+Parts (all of them without a name):
+  creates   raw creates from message to available: one at a time, then with 32 in flight
+  calls     what one raw create costs: state transitions, SDK calls, DynamoDB units, bytes of state
+  bundles   size of each function's bundle, and the time to import it
+  images    a raw image of 1 GiB (40 % data) into a volume, beside cp and sha512sum
+
+Options:
+  --volumes N,N   sizes of the runs with 32 in flight (default 1000,10000)
+  --json          one JSON document instead of tables
+  --help          this text
+
+Examples:
+  npm run bench
+  npm run bench -- creates --volumes 1000
+  npm run bench -- calls bundles --json
+`;
+
+const PARTS = ["creates", "calls", "bundles", "images"] as const;
+type Part = (typeof PARTS)[number];
+
+type Results = {
+  creates?: Awaited<ReturnType<typeof benchCreates>>;
+  calls?: CallCounts;
+  bundles?: Awaited<ReturnType<typeof benchBundles>>;
+  images?: Awaited<ReturnType<typeof benchImages>>;
+};
+
+const { values, positionals } = readArguments();
+if (values.help) {
+  process.stdout.write(HELP);
+} else {
+  const results = await measure(chosenParts(positionals), volumeCounts(values.volumes));
+  process.stdout.write(values.json ? `${JSON.stringify(results, null, 2)}\n` : "");
+}
+// The SDK's clients keep their connections open.
+process.exit();
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        volumes: { type: "string", default: "1000,10000" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+function chosenParts(names: readonly string[]): readonly Part[] {
+  const unknown = names.find((name) => !(PARTS as readonly string[]).includes(name));
+  return unknown === undefined
+    ? PARTS.filter((part) => names.length === 0 || names.includes(part))
+    : refuse(`there is no part "${unknown}"; known are ${PARTS.join(", ")}`);
+}
+
+function volumeCounts(text: string): number[] {
+  const counts = text.split(",").map(Number);
+  return counts.every((count) => Number.isSafeInteger(count) && count > 0)
+    ? counts
+    : refuse(`--volumes takes whole numbers with commas between them, not "${text}"`);
+}
+
+function refuse(reason: string): never {
+  process.stderr.write(`bench: ${reason}. See npm run bench -- --help\n`);
+  process.exit(2);
+}
+
+async function measure(parts: readonly Part[], volumes: readonly number[]): Promise<Results> {
+  const results: Results = {};
+  for (const part of parts) {
+    switch (part) {
+      case "creates":
+        results.creates = await benchCreates(volumes);
+        show("Raw creates, message to available", createRows(results.creates));
+        break;
+      case "calls":
+        results.calls = await benchCalls();
+        show("One raw create", callRows(results.calls));
+        break;
+      case "bundles":
+        results.bundles = await benchBundles();
+        show("Bundles", [
+          ["function", "kB", "import ms"],
+          ...results.bundles.map((each) => [each.function, fixed(each.kilobytes), fixed(each.import_ms)]),
+        ]);
+        break;
+      case "images":
+        results.images = await benchImages();
+        show("Raw image of 1 GiB, 40 % data, bucket to file volume, verified", imageRows(results.images));
+        break;
+    }
+  }
+  return results;
+}
+
+/** First row: the headings. */
+function show(title: string, [head = [], ...rows]: string[][]): void {
+  if (values.json) {
+    return;
+  }
+  const table = new Table({
+    head,
+    style: { head: [], border: [] },
+    colAligns: head.map((_, i) => (i ? "right" : "left")),
+  });
+  table.push(...rows);
+  process.stdout.write(`\n${styleText("bold", title)}\n${table.toString()}\n`);
+}
+
+function createRows({ latency, throughput }: NonNullable<Results["creates"]>): string[][] {
+  return [
+    ["volumes", "in flight", "creates/s", "p50 ms", "p95 ms", "p99 ms", "RSS MB"],
+    [String(latency.volumes), "1", "", fixed(latency.p50_ms), fixed(latency.p95_ms), "", ""],
+    ...throughput.map((each) => [
+      String(each.volumes),
+      String(each.in_flight),
+      fixed(each.creates_per_second),
+      fixed(each.p50_ms),
+      "",
+      fixed(each.p99_ms),
+      fixed(each.rss_mb_after),
+    ]),
+  ];
+}
+
+function callRows(counts: CallCounts): string[][] {
+  return [
+    ["per raw create", ""],
+    ["state transitions", fixed(counts.state_transitions)],
+    ["SDK calls", fixed(counts.sdk_calls)],
+    ...Object.entries(counts.by_call).map(([call, count]) => [`  ${call}`, fixed(count)]),
+    ["DynamoDB write units", fixed(counts.write_units)],
+    ["DynamoDB read units", fixed(counts.read_units)],
+    ["bytes of state, input", String(counts.input_bytes)],
+    ["bytes of state, largest", String(counts.largest_state_bytes)],
+  ];
+}
+
+function imageRows(image: NonNullable<Results["images"]>): string[][] {
+  return [
+    ["", "s", "MiB/s"],
+    ["volume, verified", fixed(image.volume_seconds, 2), fixed(image.volume_mib_per_second)],
+    ["cp --sparse=always", fixed(image.cp_sparse_seconds, 2), fixed(image.cp_sparse_mib_per_second)],
+    ["sha512sum", fixed(image.sha512sum_seconds, 2), fixed(image.sha512sum_mib_per_second)],
+  ];
+}
+
+function fixed(value: number, digits = 1): string {
+  return value.toFixed(digits);
+}
