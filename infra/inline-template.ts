@@ -46,8 +46,11 @@ export function functionNameIn(logicalId: string): FunctionName | undefined {
 /** The workflow's definition out of a template, as JSON text, with these ARNs in place of the functions' own. */
 export function definitionText(template: Template, arnOf: (name: FunctionName) => string): string {
   const machine = Object.values(template.Resources).find(({ Type }) => Type === "AWS::StepFunctions::StateMachine");
-  const { "Fn::Join": join } = machine?.Properties?.["DefinitionString"] as { "Fn::Join": [string, unknown[]] };
-  return join[1].map((part) => (typeof part === "string" ? part : arnOf(functionOf(part)))).join("");
+  const definition = machine?.Properties?.["DefinitionString"] as { "Fn::Join": [string, unknown[]] } | undefined;
+  if (definition === undefined) {
+    throw new Error("The template has no state machine with a definition");
+  }
+  return definition["Fn::Join"][1].map((part) => (typeof part === "string" ? part : arnOf(functionOf(part)))).join("");
 }
 
 function functionOf(token: unknown): FunctionName {

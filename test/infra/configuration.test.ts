@@ -8,8 +8,8 @@ function variable(template: Template, functionName: string, name: string): unkno
     Object.entries(template.Resources).find(
       ([id, { Type }]) => Type === "AWS::Lambda::Function" && functionNameIn(id) === functionName,
     ) ?? [];
-  const { Variables } = resource?.Properties?.["Environment"] as { Variables: Record<string, string> };
-  return JSON.parse(Variables[name] ?? "");
+  const environment = resource?.Properties?.["Environment"] as { Variables: Record<string, string> } | undefined;
+  return JSON.parse(environment?.Variables[name] ?? "null");
 }
 
 const CUSTOM = { host: "node@gold", driver: "file", options: { directory: "/mnt/gold" } };

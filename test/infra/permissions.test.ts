@@ -91,7 +91,7 @@ const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 function statementsOf(name: FunctionName): Statement[] {
   return resources
     .filter(([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith(`Functions${name}ServiceRole`))
-    .flatMap(([, { Properties }]) => (Properties?.["PolicyDocument"] as { Statement: Statement[] }).Statement);
+    .flatMap(([, { Properties = {} }]) => (Properties["PolicyDocument"] as { Statement: Statement[] }).Statement);
 }
 
 function resourceOf(statement: Statement): string {

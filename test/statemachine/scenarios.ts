@@ -6,6 +6,7 @@ import { done, failedBy, MESSAGE, returns, type Scenario, specOf, SUCCEEDED, thr
 const EXTRACT = ["ExtractVolumeRef", "ExtractVolumeSpec", "NotifyCreateStart", "CreateVolumeFromSpec"];
 const FINISH = ["CreateVolumeOnFinish", "VolumeCreated"];
 const WAIT = ["WaitForBackend", "CheckBackend", "BackendReady"];
+const COPY = ["CopyImageToVolume", "ImageCopied"];
 const RESCHEDULED = ["CanReschedule", "RescheduleVolume", "VolumeRescheduled"];
 const FAILED = ["ErrorOutVolume", "VolumeCreateFailed"];
 const RAW = [...EXTRACT, "CreateRawVolume"];
@@ -55,14 +56,7 @@ const CREATES: Scenario[] = [
         returns({ done: false, wait_seconds: 0, checkpoint: null }),
       ],
     },
-    path: [
-      ...DOWNLOAD,
-      ...["CopyImageToVolume", "ImageCopied"],
-      ...["CopyImageToVolume", "ImageCopied"],
-      ...["CopyImageToVolume", "ImageCopied"],
-      "HandleBootableVolume",
-      ...FINISH,
-    ],
+    path: [...DOWNLOAD, ...COPY, ...COPY, ...COPY, "HandleBootableVolume", ...FINISH],
     outcome: SUCCEEDED,
   },
   {
@@ -85,8 +79,14 @@ const CREATES: Scenario[] = [
     name: "a clone of an image that the driver gives up in the background",
     answers: { ...AS_IMAGE, CloneImage: [working("bootable", { cloned: true })], CheckBackend: [done("copy_image")] },
     path: [
-      ...[...EXTRACT, "CloneImage", "ImageCloned", "BackendReady", ...WAIT],
-      ...["CopyImageToVolume", "ImageCopied", "HandleBootableVolume", ...FINISH],
+      ...EXTRACT,
+      "CloneImage",
+      "ImageCloned",
+      "BackendReady",
+      ...WAIT,
+      ...COPY,
+      "HandleBootableVolume",
+      ...FINISH,
     ],
     outcome: SUCCEEDED,
   },
@@ -189,22 +189,16 @@ export const TASK_NAMES = Object.keys(TASKS) as TaskFunctionName[];
 /** What the errors of a task lead to, by the kind of the error. */
 function routeOf(task: TaskFunctionName, error: string, isFinal: boolean): Pick<Scenario, "path" | "outcome"> {
   const { to, after, failing } = TASKS[task];
-  switch (failing) {
-    case "reschedule":
-      return isFinal
-        ? { path: [...to, ...FAILED], outcome: failedBy(error) }
-        : { path: [...to, ...RESCHEDULED], outcome: SUCCEEDED };
-    case "error":
-      return error === "NotificationNotSent" && task === "CreateVolumeOnFinish"
-        ? { path: [...to, ...after], outcome: SUCCEEDED }
-        : { path: [...to, ...FAILED], outcome: failedBy(error) };
-    case "go on":
-      return { path: [...to, ...after], outcome: SUCCEEDED };
-    case "keep the first error":
-      return { path: [...to, ...FAILED], outcome: failedBy("VolumeBackendAPIException") };
-    case "leave it to the nets":
-      return { path: to, outcome: failedBy(error) };
-  }
+  const failed = { path: [...to, ...FAILED], outcome: failedBy(error) };
+  const routes: Record<Failing, Pick<Scenario, "path" | "outcome">> = {
+    reschedule: isFinal ? failed : { path: [...to, ...RESCHEDULED], outcome: SUCCEEDED },
+    error: failed,
+    "go on": { path: [...to, ...after], outcome: SUCCEEDED },
+    "keep the first error": { path: [...to, ...FAILED], outcome: failedBy("VolumeBackendAPIException") },
+    "leave it to the nets": { path: to, outcome: failedBy(error) },
+  };
+  const onlyTheNotification = task === "CreateVolumeOnFinish" && error === "NotificationNotSent";
+  return routes[onlyTheNotification ? "go on" : failing];
 }
 
 /** The task's function fails so often by that error. */

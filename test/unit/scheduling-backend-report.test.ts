@@ -1,15 +1,8 @@
 import { describe, expect, test } from "vitest";
-import {
-  applyBackendReport,
-  poolReports,
-  type BackendReport,
-} from "../../core/scheduling/backend-report.ts";
+import { applyBackendReport, poolReports, type BackendReport } from "../../core/scheduling/backend-report.ts";
 import { consumeFromVolume } from "../../core/scheduling/pool-state.ts";
 
-function aReport(
-  capability: Record<string, unknown>,
-  timestamp = "2026-01-01T00:00:00.000Z",
-): BackendReport {
+function aReport(capability: Record<string, unknown>, timestamp = "2026-01-01T00:00:00.000Z"): BackendReport {
   return { host: "h@b", cluster_name: null, availability_zone: "nova", timestamp, capability };
 }
 
@@ -100,14 +93,10 @@ describe("pools after a report of their backend", () => {
   test("what was consumed after the report was made stays consumed", () => {
     const consumed = pools.map((pool) => consumeFromVolume(pool, 1, "2026-01-01T00:02:00.000Z"));
     const report = { ...first, timestamp: "2026-01-01T00:01:00.000Z" };
-    expect(
-      applyBackendReport(consumed, report, "20.0").map((pool) => pool.free_capacity_gb),
-    ).toEqual([0, 1]);
+    expect(applyBackendReport(consumed, report, "20.0").map((pool) => pool.free_capacity_gb)).toEqual([0, 1]);
   });
 
   test("a late report changes nothing", () => {
-    expect(
-      applyBackendReport(pools, aReport({ pools: [] }, "2025-12-31T00:00:00.000Z"), "20.0"),
-    ).toBe(pools);
+    expect(applyBackendReport(pools, aReport({ pools: [] }, "2025-12-31T00:00:00.000Z"), "20.0")).toBe(pools);
   });
 });

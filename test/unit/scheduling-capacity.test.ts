@@ -5,11 +5,7 @@ import { capacityFilter } from "../../core/scheduling/filters/capacity-filter.ts
 import { aPool, vectors, type CapacityVector } from "../support/scheduler-vectors.ts";
 
 /** Cinder's filter as recorded; where it raised, the pool fails. */
-function expectRecordedAnswer({
-  state,
-  filter_properties: filterProperties,
-  out,
-}: CapacityVector): void {
+function expectRecordedAnswer({ state, filter_properties: filterProperties, out }: CapacityVector): void {
   const verdict = capacityFilter.passes(aPool(state), filterProperties);
   expect(verdict.passes).toBe("result" in out ? out.result : false);
 }
@@ -63,9 +59,7 @@ describe("what the filter asks for", () => {
   const full = aPool({ free_capacity_gb: 0 });
 
   test("a pool that has the volume already is not asked for room", () => {
-    expect(capacityFilter.passes(full, { size: 5, vol_exists_on: full.backend_id }).passes).toBe(
-      true,
-    );
+    expect(capacityFilter.passes(full, { size: 5, vol_exists_on: full.backend_id }).passes).toBe(true);
     expect(capacityFilter.passes(full, { size: 5, vol_exists_on: "h@b" }).passes).toBe(false);
   });
 
@@ -76,9 +70,7 @@ describe("what the filter asks for", () => {
   });
 
   test("a new size of 0 counts as not set", () => {
-    expect(
-      capacityFilter.passes(aPool({ free_capacity_gb: 5 }), { size: 10, new_size: 0 }).passes,
-    ).toBe(false);
+    expect(capacityFilter.passes(aPool({ free_capacity_gb: 5 }), { size: 10, new_size: 0 }).passes).toBe(false);
   });
 });
 
@@ -147,10 +139,7 @@ describe("whatever the figures", () => {
   test("a thick type is never given more than the reported free space, to the half of a hundredth", () => {
     fc.assert(
       fc.property(pool, size, (figures, requested) => {
-        fc.pre(
-          capacityVerdict(figures, requested, { extra_specs: { "provisioning:type": "thick" } })
-            .passes,
-        );
+        fc.pre(capacityVerdict(figures, requested, { extra_specs: { "provisioning:type": "thick" } }).passes);
         expect(figures.free_capacity_gb).toBeGreaterThanOrEqual(requested - 0.005);
       }),
     );

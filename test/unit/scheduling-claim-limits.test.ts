@@ -9,10 +9,7 @@ const THICK = { extra_specs: { "provisioning:type": "thick" } };
 type Stored = { free_capacity_gb: number | string | null; provisioned_capacity_gb: number };
 
 /** What the condition of a claim's write would say of the stored figures. */
-function holds(
-  limits: ClaimLimits,
-  { free_capacity_gb: free, provisioned_capacity_gb: provisioned }: Stored,
-): boolean {
+function holds(limits: ClaimLimits, { free_capacity_gb: free, provisioned_capacity_gb: provisioned }: Stored): boolean {
   const { minFreeCapacityGb: least, maxProvisionedCapacityGb: most } = limits;
   const freeSuffices = least === null || (typeof free === "number" && free >= least);
   return limits.possible && freeSuffices && (most === null || provisioned <= most);
@@ -29,14 +26,8 @@ const pool = fc.record({
   total_capacity_gb: fc.oneof({ weight: 6, arbitrary: gib }, { weight: 1, arbitrary: word }),
   free_capacity_gb: fc.oneof({ weight: 6, arbitrary: gib }, { weight: 1, arbitrary: word }),
   provisioned_capacity_gb: gib,
-  reserved_percentage: fc.oneof(
-    fc.integer({ min: 0, max: 100 }),
-    fc.double({ min: 0, max: 100, noNaN: true }),
-  ),
-  max_over_subscription_ratio: fc.oneof(
-    fc.constantFrom(0.5, 1, 1.5, 20),
-    fc.double({ min: 0, max: 100, noNaN: true }),
-  ),
+  reserved_percentage: fc.oneof(fc.integer({ min: 0, max: 100 }), fc.double({ min: 0, max: 100, noNaN: true })),
+  max_over_subscription_ratio: fc.oneof(fc.constantFrom(0.5, 1, 1.5, 20), fc.double({ min: 0, max: 100, noNaN: true })),
   thin_provisioning_support: fc.boolean(),
 });
 const size = fc.oneof(fc.integer({ min: 1, max: 2000 }), fc.constant(0));
@@ -45,24 +36,14 @@ const volumeType = fc.constantFrom(null, {}, THICK);
 describe("the bounds say what the capacity filter says", () => {
   test("for the same pool with any other stored figures", () => {
     fc.assert(
-      fc.property(
-        pool,
-        size,
-        volumeType,
-        gib,
-        gib,
-        (figures, requested, type, otherFree, otherProvisioned) => {
-          const limits = claimLimits(figures, requested, type);
-          const stored = {
-            free_capacity_gb:
-              typeof figures.free_capacity_gb === "number" ? otherFree : figures.free_capacity_gb,
-            provisioned_capacity_gb: otherProvisioned,
-          };
-          expect(holds(limits, stored)).toBe(
-            capacityVerdict({ ...figures, ...stored }, requested, type).passes,
-          );
-        },
-      ),
+      fc.property(pool, size, volumeType, gib, gib, (figures, requested, type, otherFree, otherProvisioned) => {
+        const limits = claimLimits(figures, requested, type);
+        const stored = {
+          free_capacity_gb: typeof figures.free_capacity_gb === "number" ? otherFree : figures.free_capacity_gb,
+          provisioned_capacity_gb: otherProvisioned,
+        };
+        expect(holds(limits, stored)).toBe(capacityVerdict({ ...figures, ...stored }, requested, type).passes);
+      }),
       { numRuns: 1000 },
     );
   });
@@ -80,9 +61,7 @@ describe("the bounds say what the capacity filter says", () => {
             {
               ...figures,
               free_capacity_gb:
-                typeof figures.free_capacity_gb === "number"
-                  ? Number.MAX_VALUE
-                  : figures.free_capacity_gb,
+                typeof figures.free_capacity_gb === "number" ? Number.MAX_VALUE : figures.free_capacity_gb,
               provisioned_capacity_gb: -Number.MAX_VALUE,
               ...changes,
             },
@@ -112,18 +91,14 @@ describe("the bounds say what the capacity filter says", () => {
       total_capacity_gb: 100,
     };
     fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 200 }),
-        fc.integer({ min: -20, max: 20 }),
-        (requested, thousandths) => {
-          const stored = {
-            free_capacity_gb: 0,
-            provisioned_capacity_gb: 200 - requested + thousandths / 1000,
-          };
-          const passes = capacityVerdict({ ...thin, ...stored }, requested, null).passes;
-          expect(holds(claimLimits(thin, requested, null), stored)).toBe(passes);
-        },
-      ),
+      fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: -20, max: 20 }), (requested, thousandths) => {
+        const stored = {
+          free_capacity_gb: 0,
+          provisioned_capacity_gb: 200 - requested + thousandths / 1000,
+        };
+        const passes = capacityVerdict({ ...thin, ...stored }, requested, null).passes;
+        expect(holds(claimLimits(thin, requested, null), stored)).toBe(passes);
+      }),
     );
   });
 });
@@ -180,10 +155,7 @@ describe("which bounds there are", () => {
   test.each([
     ["free is null", aPool({ free_capacity_gb: null })],
     ["the total is 0", aPool({ total_capacity_gb: 0 })],
-    [
-      "a thin pool reserves everything",
-      aPool({ thin_provisioning_support: true, reserved_percentage: 100 }),
-    ],
+    ["a thin pool reserves everything", aPool({ thin_provisioning_support: true, reserved_percentage: 100 })],
   ])("impossible when %s", (_name, pool) => {
     expect(claimLimits(pool, 1, null).possible).toBe(false);
   });

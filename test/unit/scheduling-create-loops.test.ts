@@ -5,11 +5,7 @@ import {
   revertConsumedCapacity,
   type PoolState,
 } from "../../core/scheduling/pool-state.ts";
-import {
-  populateFilterProperties,
-  type FilterProperties,
-  type RequestSpec,
-} from "../../core/scheduling/request.ts";
+import { populateFilterProperties, type FilterProperties, type RequestSpec } from "../../core/scheduling/request.ts";
 import { addRetryBackend, populateRetry } from "../../core/scheduling/retry.ts";
 import { selectPool } from "../../core/scheduling/schedule.ts";
 import { CINDER_SETTINGS, schedulerSettings } from "../../core/scheduling/settings.ts";
@@ -58,9 +54,7 @@ function runLoop(loop: CreateLoop): Run {
     }
     const populated = populateFilterProperties(counted, requestSpec);
     const lastTried = populated.retry?.backends?.at(-1);
-    pools = pools.map((pool) =>
-      pool.host === lastTried ? revertConsumedCapacity(pool, loop.size) : pool,
-    );
+    pools = pools.map((pool) => (pool.host === lastTried ? revertConsumedCapacity(pool, loop.size) : pool));
     const { selected, noValidBackend } = selectPool(populated, pools, settings);
     if (selected === null) {
       return ended("error", noValidBackend.message);
@@ -114,9 +108,7 @@ describe("creating a volume over several attempts goes as in Cinder", () => {
         keys_in_filter_properties,
       }));
     expect(run.placements).toEqual(recordedPlacements);
-    expect(run.reason).toBe(
-      loop.trace.find((event) => "notify_error" in event)?.["reason"] ?? null,
-    );
+    expect(run.reason).toBe(loop.trace.find((event) => "notify_error" in event)?.["reason"] ?? null);
     expect(run.row).toEqual(loop.final_row);
     expect(run.freeGib).toEqual(loop.scheduler_view_of_free_gb);
   });

@@ -87,13 +87,9 @@ describe("words", () => {
     );
     const requirement = fc.tuple(operator, fc.string()).map((parts) => parts.join(" "));
     fc.assert(
-      fc.property(
-        fc.jsonValue(),
-        fc.oneof(requirement, fc.string(), fc.jsonValue()),
-        (capability, wanted) => {
-          expect(typeof matchExtraSpec(capability, wanted)).toBe("boolean");
-        },
-      ),
+      fc.property(fc.jsonValue(), fc.oneof(requirement, fc.string(), fc.jsonValue()), (capability, wanted) => {
+        expect(typeof matchExtraSpec(capability, wanted)).toBe("boolean");
+      }),
     );
   });
 });

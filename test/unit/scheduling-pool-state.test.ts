@@ -9,10 +9,7 @@ import {
 } from "../../core/scheduling/pool-state.ts";
 import { aPool, vectors } from "../support/scheduler-vectors.ts";
 
-function aReport(
-  capability: Record<string, unknown>,
-  timestamp = "2026-01-01T00:00:00.000Z",
-): PoolReport {
+function aReport(capability: Record<string, unknown>, timestamp = "2026-01-01T00:00:00.000Z"): PoolReport {
   return { host: "h@b#p", cluster_name: null, availability_zone: "nova", timestamp, capability };
 }
 
@@ -33,16 +30,8 @@ describe("over-subscription ratio", () => {
     ["plays no part with unknown free capacity", { ...thin, free_capacity_gb: "unknown" }, 1],
     ["may be text", { ...thin, max_over_subscription_ratio: "2.5" }, 2.5],
     ["of null is the global one", { ...thin, max_over_subscription_ratio: null }, 7],
-    [
-      "auto is 20 while nothing is provisioned",
-      { ...thin, max_over_subscription_ratio: "auto" },
-      20,
-    ],
-    [
-      "auto follows what is usual",
-      { ...thin, max_over_subscription_ratio: "auto", provisioned_capacity_gb: 82 },
-      3,
-    ],
+    ["auto is 20 while nothing is provisioned", { ...thin, max_over_subscription_ratio: "auto" }, 20],
+    ["auto follows what is usual", { ...thin, max_over_subscription_ratio: "auto", provisioned_capacity_gb: 82 }, 3],
     [
       "auto takes allocated for provisioned",
       { ...thin, max_over_subscription_ratio: "auto", allocated_capacity_gb: 82 },
@@ -70,9 +59,7 @@ describe("over-subscription ratio", () => {
     ],
     ["that is no number allows nothing", { ...thin, max_over_subscription_ratio: "much" }, 1],
   ])("%s", (_name, capability, expected) => {
-    expect(poolStateFromReport(aReport(capability), "7").max_over_subscription_ratio).toBe(
-      expected,
-    );
+    expect(poolStateFromReport(aReport(capability), "7").max_over_subscription_ratio).toBe(expected);
   });
 
   test("the global setting may be auto, too", () => {
@@ -81,10 +68,7 @@ describe("over-subscription ratio", () => {
 });
 
 test("provisioned defaults to allocated, and a reported null stays null", () => {
-  const state = poolStateFromReport(
-    aReport({ allocated_capacity_gb: 12, free_capacity_gb: null }),
-    "20.0",
-  );
+  const state = poolStateFromReport(aReport({ allocated_capacity_gb: 12, free_capacity_gb: null }), "20.0");
   expect(state).toMatchObject({
     provisioned_capacity_gb: 12,
     free_capacity_gb: null,
@@ -118,17 +102,12 @@ describe("consumption", () => {
         free_capacity_gb: after.free,
       });
       // Where Cinder raised half-way, the consumption is whole.
-      expect(consumed.updated_at !== before.updated_at).toBe(
-        raises === null ? after.updated_moved : true,
-      );
+      expect(consumed.updated_at !== before.updated_at).toBe(raises === null ? after.updated_moved : true);
     },
   );
 
   test("may take free capacity below zero", () => {
-    expect(
-      consumeFromVolume(aPool({ free_capacity_gb: 1 }), 3, "2026-01-02T00:00:00.000Z")
-        .free_capacity_gb,
-    ).toBe(-2);
+    expect(consumeFromVolume(aPool({ free_capacity_gb: 1 }), 3, "2026-01-02T00:00:00.000Z").free_capacity_gb).toBe(-2);
   });
 
   test("counts a missing figure from 0", () => {
@@ -171,34 +150,23 @@ describe("consumption", () => {
 });
 
 describe("reports after a consumption", () => {
-  test.each(vectors.consume_then_reports)(
-    "an older one changes no figure, a newer one all, as Cinder",
-    (vector) => {
-      const reported = poolStateFromReport(
-        aReport({ total_capacity_gb: 100, free_capacity_gb: vector.free_reported }),
-        "20.0",
-      );
-      const consumed = consumeFromVolume(reported, vector.consumed, "2026-01-01T00:01:00.000Z");
-      const older = applyReport(
-        consumed,
-        aReport({ free_capacity_gb: vector.free_reported }, "2026-01-01T00:00:30.000Z"),
-        "20.0",
-      );
-      expect(older.free_capacity_gb).toBe(vector.free_after_an_older_report);
-      const newer = applyReport(
-        older,
-        aReport({ free_capacity_gb: 9 }, "2026-01-01T00:01:30.000Z"),
-        "20.0",
-      );
-      expect(newer.free_capacity_gb).toBe(vector.free_after_a_newer_report_of_9);
-    },
-  );
+  test.each(vectors.consume_then_reports)("an older one changes no figure, a newer one all, as Cinder", (vector) => {
+    const reported = poolStateFromReport(
+      aReport({ total_capacity_gb: 100, free_capacity_gb: vector.free_reported }),
+      "20.0",
+    );
+    const consumed = consumeFromVolume(reported, vector.consumed, "2026-01-01T00:01:00.000Z");
+    const older = applyReport(
+      consumed,
+      aReport({ free_capacity_gb: vector.free_reported }, "2026-01-01T00:00:30.000Z"),
+      "20.0",
+    );
+    expect(older.free_capacity_gb).toBe(vector.free_after_an_older_report);
+    const newer = applyReport(older, aReport({ free_capacity_gb: 9 }, "2026-01-01T00:01:30.000Z"), "20.0");
+    expect(newer.free_capacity_gb).toBe(vector.free_after_a_newer_report_of_9);
+  });
 
-  const consumed = consumeFromVolume(
-    aPool({ capabilities: { qos: 1 } }),
-    10,
-    "2026-01-01T00:01:00.000Z",
-  );
+  const consumed = consumeFromVolume(aPool({ capabilities: { qos: 1 } }), 10, "2026-01-01T00:01:00.000Z");
 
   test("one made before the consumption still brings its capabilities", () => {
     const applied = applyReport(consumed, aReport({ qos: 2 }, "2026-01-01T00:00:30.000Z"), "20.0");
@@ -210,16 +178,13 @@ describe("reports after a consumption", () => {
   });
 
   test("one that was overtaken by a newer report changes nothing", () => {
-    expect(applyReport(consumed, aReport({ qos: 0 }, "2025-12-31T23:59:59.000Z"), "20.0")).toBe(
-      consumed,
-    );
+    expect(applyReport(consumed, aReport({ qos: 0 }, "2025-12-31T23:59:59.000Z"), "20.0")).toBe(consumed);
   });
 
   test("one of the same moment replaces the figures", () => {
-    expect(
-      applyReport(consumed, aReport({ free_capacity_gb: 5 }, consumed.updated_at), "20.0")
-        .free_capacity_gb,
-    ).toBe(5);
+    expect(applyReport(consumed, aReport({ free_capacity_gb: 5 }, consumed.updated_at), "20.0").free_capacity_gb).toBe(
+      5,
+    );
   });
 
   test("times are compared as times, whatever their precision", () => {

@@ -4,14 +4,11 @@ import { addRetryBackend, attemptOf, populateRetry } from "../../core/scheduling
 import { vectors } from "../support/scheduler-vectors.ts";
 
 describe("retry bookkeeping, as Cinder's", () => {
-  test.each(vectors.populate_retry.filter(({ raises }) => raises !== "KeyError"))(
-    "$name",
-    (vector) => {
-      const populated = populateRetry(vector.filter_properties, vector.max_attempts, "VOL");
-      expect(populated.filterProperties).toEqual(vector.after);
-      expect(populated.noValidBackend?.message ?? null).toBe(vector.message);
-    },
-  );
+  test.each(vectors.populate_retry.filter(({ raises }) => raises !== "KeyError"))("$name", (vector) => {
+    const populated = populateRetry(vector.filter_properties, vector.max_attempts, "VOL");
+    expect(populated.filterProperties).toEqual(vector.after);
+    expect(populated.noValidBackend?.message ?? null).toBe(vector.message);
+  });
 });
 
 describe("counting an attempt", () => {
@@ -66,8 +63,7 @@ describe("counting an attempt", () => {
       if (populated.noValidBackend !== null) {
         break;
       }
-      const { num_attempts: _lost, ...retry } =
-        addRetryBackend(populated.filterProperties, "h@b#p").retry ?? {};
+      const { num_attempts: _lost, ...retry } = addRetryBackend(populated.filterProperties, "h@b#p").retry ?? {};
       properties = { retry };
     }
     expect(placements).toBe(3);
@@ -76,10 +72,7 @@ describe("counting an attempt", () => {
   test("does not change the properties it was given", () => {
     const retry = Object.freeze({ ...second, backends: Object.freeze(["h@b#p"]) });
     const populated = populateRetry(Object.freeze({ retry }), 3, "VOL");
-    expect(addRetryBackend(populated.filterProperties, "x").retry?.backends).toEqual([
-      "h@b#p",
-      "x",
-    ]);
+    expect(addRetryBackend(populated.filterProperties, "x").retry?.backends).toEqual(["h@b#p", "x"]);
     expect(retry.backends).toEqual(["h@b#p"]);
   });
 });

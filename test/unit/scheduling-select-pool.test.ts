@@ -53,16 +53,12 @@ describe("the choice", () => {
   test("without a candidate is an error with Cinder's message", () => {
     const selection = select({ volume_properties: { size: 95 } });
     expect(selection).toMatchObject({ selected: null, weighed: [] });
-    expect(selection.noValidBackend?.message).toBe(
-      "No valid backend was found. No weighed backends available",
-    );
+    expect(selection.noValidBackend?.message).toBe("No valid backend was found. No weighed backends available");
     expect(selection.dropped).toHaveLength(4);
   });
 
   test("is none without pools", () => {
-    expect(selectPool({ size: 1 }, [], DEFAULT_SETTINGS).noValidBackend?.name).toBe(
-      "NoValidBackend",
-    );
+    expect(selectPool({ size: 1 }, [], DEFAULT_SETTINGS).noValidBackend?.name).toBe("NoValidBackend");
   });
 });
 
@@ -100,12 +96,8 @@ describe("the explanation of a failure", () => {
   }));
 
   test("is one line that names a few pools and counts the rest", () => {
-    expect(explainDropped(dropped.slice(0, 1))).toBe(
-      "CapacityFilter: h0@b#p has 3 GiB left, 5 GiB are needed",
-    );
-    expect(explainDropped(dropped)).toMatch(
-      /^CapacityFilter: h0@b#p .*; CapacityFilter: h4@b#p [^;]*; and 2 more$/,
-    );
+    expect(explainDropped(dropped.slice(0, 1))).toBe("CapacityFilter: h0@b#p has 3 GiB left, 5 GiB are needed");
+    expect(explainDropped(dropped)).toMatch(/^CapacityFilter: h0@b#p .*; CapacityFilter: h4@b#p [^;]*; and 2 more$/);
   });
 
   test("says when there was nothing to choose from", () => {
@@ -129,10 +121,7 @@ describe("the properties that filters see and that travel on", () => {
       volume_properties: properties,
     };
     expect(
-      populateFilterProperties(
-        { context: { auth_token: "secret" }, retry: { num_attempts: 1 } },
-        requestSpec,
-      ),
+      populateFilterProperties({ context: { auth_token: "secret" }, retry: { num_attempts: 1 } }, requestSpec),
     ).toEqual({
       ...properties,
       retry: { num_attempts: 1 },

@@ -1,9 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  CINDER_SETTINGS,
-  DEFAULT_SETTINGS,
-  schedulerSettings,
-} from "../../core/scheduling/settings.ts";
+import { CINDER_SETTINGS, DEFAULT_SETTINGS, schedulerSettings } from "../../core/scheduling/settings.ts";
 
 test("Cinder's defaults are kept", () => {
   expect(CINDER_SETTINGS).toEqual({
@@ -26,10 +22,7 @@ test("the product's defaults differ in that attempted hosts are ignored", () => 
 
 describe("settings that cannot be honoured are refused by name", () => {
   test.each([
-    [
-      { scheduler_max_attempts: 0 },
-      /scheduler_max_attempts must be a whole number of at least 1, not 0/,
-    ],
+    [{ scheduler_max_attempts: 0 }, /scheduler_max_attempts must be a whole number of at least 1, not 0/],
     [{ scheduler_max_attempts: 2.5 }, /scheduler_max_attempts .* not 2.5/],
     [
       { scheduler_default_filters: ["CapacityFilter", "ChanceFilter", "X"] },

@@ -15,18 +15,11 @@ const capacity = weighersNamed(["CapacityWeigher"]);
 describe("the weighers answer as Cinder's did", () => {
   test.each(vectors.weighers)("$name", (vector) => {
     const pools = vector.backends_in_order.map(([host, figures]) => aPool({ ...figures, host }));
-    const best = weighPools(
-      weighersNamed(vector.weighers),
-      pools,
-      vector.weight_properties,
-      vector,
-    );
+    const best = weighPools(weighersNamed(vector.weighers), pools, vector.weight_properties, vector);
     const answer = best.map(({ pool, weight }) => [pool.host, weight]);
     // Where Cinder raised, all are equal.
     expect(answer).toEqual(
-      "result" in vector.out_best_first
-        ? vector.out_best_first.result
-        : pools.map(({ host }) => [host, 0]),
+      "result" in vector.out_best_first ? vector.out_best_first.result : pools.map(({ host }) => [host, 0]),
     );
   });
 
@@ -61,63 +54,36 @@ describe("normalising", () => {
   });
 
   test("takes more weights than a call takes arguments", () => {
-    expect(normalize(Array.from({ length: 200_000 }, (_, index) => index % 2)).slice(0, 2)).toEqual(
-      [0, 1],
-    );
+    expect(normalize(Array.from({ length: 200_000 }, (_, index) => index % 2)).slice(0, 2)).toEqual([0, 1]);
   });
 });
 
 describe("capacity weigher", () => {
-  test.each([-1, 0])(
-    "candidates of which none is finite are all equal under the multiplier %d",
-    (multiplier) => {
-      const pools = [
-        aPool({ host: "a", free_capacity_gb: "infinite" }),
-        aPool({ host: "b", total_capacity_gb: "unknown" }),
-      ];
-      const weighed = weighPools(
-        capacity,
-        pools,
-        {},
-        { ...CINDER_SETTINGS, capacity_weight_multiplier: multiplier },
-      );
-      expect(weighed.map(({ pool, weight }) => [pool.host, weight])).toEqual([
-        ["a", 0],
-        ["b", 0],
-      ]);
-    },
-  );
+  test.each([-1, 0])("candidates of which none is finite are all equal under the multiplier %d", (multiplier) => {
+    const pools = [
+      aPool({ host: "a", free_capacity_gb: "infinite" }),
+      aPool({ host: "b", total_capacity_gb: "unknown" }),
+    ];
+    const weighed = weighPools(capacity, pools, {}, { ...CINDER_SETTINGS, capacity_weight_multiplier: multiplier });
+    expect(weighed.map(({ pool, weight }) => [pool.host, weight])).toEqual([
+      ["a", 0],
+      ["b", 0],
+    ]);
+  });
 
-  test.each([1, -1])(
-    "a broken figure loses against every finite one under the multiplier %d",
-    (multiplier) => {
-      const pools = [
-        aPool({ host: "broken", free_capacity_gb: null }),
-        aPool({ host: "a" }),
-        aPool({ host: "b", free_capacity_gb: 5 }),
-      ];
-      const weighed = weighPools(
-        capacity,
-        pools,
-        {},
-        { ...CINDER_SETTINGS, capacity_weight_multiplier: multiplier },
-      );
-      expect(weighed.at(-1)?.pool.host).toBe("broken");
-    },
-  );
+  test.each([1, -1])("a broken figure loses against every finite one under the multiplier %d", (multiplier) => {
+    const pools = [
+      aPool({ host: "broken", free_capacity_gb: null }),
+      aPool({ host: "a" }),
+      aPool({ host: "b", free_capacity_gb: 5 }),
+    ];
+    const weighed = weighPools(capacity, pools, {}, { ...CINDER_SETTINGS, capacity_weight_multiplier: multiplier });
+    expect(weighed.at(-1)?.pool.host).toBe("broken");
+  });
 
   test("unknown pools among equal finite ones lose under a negative multiplier, too", () => {
-    const pools = [
-      aPool({ host: "unknown", free_capacity_gb: "unknown" }),
-      aPool({ host: "a" }),
-      aPool({ host: "b" }),
-    ];
-    const weighed = weighPools(
-      capacity,
-      pools,
-      {},
-      { ...CINDER_SETTINGS, capacity_weight_multiplier: -1 },
-    );
+    const pools = [aPool({ host: "unknown", free_capacity_gb: "unknown" }), aPool({ host: "a" }), aPool({ host: "b" })];
+    const weighed = weighPools(capacity, pools, {}, { ...CINDER_SETTINGS, capacity_weight_multiplier: -1 });
     expect(weighed.map(({ pool, weight }) => [pool.host, weight])).toEqual([
       ["a", 0],
       ["b", 0],
@@ -127,24 +93,13 @@ describe("capacity weigher", () => {
 });
 
 test("an allocated capacity that is not reported weighs as 0", () => {
-  const pools = [
-    aPool({ host: "a", allocated_capacity_gb: 3 }),
-    aPool({ host: "b", allocated_capacity_gb: null }),
-  ];
-  const weighed = weighPools(
-    weighersNamed(["AllocatedCapacityWeigher"]),
-    pools,
-    {},
-    CINDER_SETTINGS,
-  );
+  const pools = [aPool({ host: "a", allocated_capacity_gb: 3 }), aPool({ host: "b", allocated_capacity_gb: null })];
+  const weighed = weighPools(weighersNamed(["AllocatedCapacityWeigher"]), pools, {}, CINDER_SETTINGS);
   expect(weighed.map(({ pool }) => pool.host)).toEqual(["b", "a"]);
 });
 
 describe("the order of the candidates", () => {
-  const figure = fc.oneof(
-    fc.integer({ min: 0, max: 4 }),
-    fc.constantFrom("infinite", "unknown", null),
-  );
+  const figure = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constantFrom("infinite", "unknown", null));
   const pools = fc
     .array(
       fc.record({
@@ -163,18 +118,11 @@ describe("the order of the candidates", () => {
           allocated_capacity_weight_multiplier: other,
         };
         const weighed = weighPools([...WEIGHERS.values()], candidates, {}, settings);
-        expect(weighed.map(({ pool }) => pool.host).toSorted()).toEqual(
-          candidates.map(({ host }) => host).toSorted(),
-        );
+        expect(weighed.map(({ pool }) => pool.host).toSorted()).toEqual(candidates.map(({ host }) => host).toSorted());
         for (const [index, { pool, weight }] of weighed.entries()) {
           const next = weighed[index + 1];
-          const keepsEntryOrder =
-            next === undefined || candidates.indexOf(pool) < candidates.indexOf(next.pool);
-          expect(
-            next === undefined ||
-              weight > next.weight ||
-              (weight === next.weight && keepsEntryOrder),
-          ).toBe(true);
+          const keepsEntryOrder = next === undefined || candidates.indexOf(pool) < candidates.indexOf(next.pool);
+          expect(next === undefined || weight > next.weight || (weight === next.weight && keepsEntryOrder)).toBe(true);
         }
       }),
     );

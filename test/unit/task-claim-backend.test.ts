@@ -41,7 +41,7 @@ describe("claiming", () => {
     let reads = 0;
     const candidates: Candidates = {
       list: async () => ((reads += 1) === 1 ? stale : world.fakes.backends.list()),
-      claim: world.deps.candidates.claim,
+      claim: (...parameters) => world.deps.candidates.claim(...parameters),
     };
     expect((await claim(world, VOLUME_ID, 10, candidates)).host).toBe(SECOND_HOST);
     expect(reads).toBe(2);
@@ -58,7 +58,7 @@ describe("claiming", () => {
 
   it("gives up for now, not for good, when others are always faster", async () => {
     const world = aWorld();
-    const candidates = { list: world.deps.candidates.list, claim: async () => undefined };
+    const candidates: Candidates = { list: () => world.fakes.backends.list(), claim: async () => undefined };
     const thrown = claim(world, VOLUME_ID, 10, candidates);
     await expect(thrown).rejects.toThrow("other requests were faster");
     await expect(thrown).rejects.not.toThrow(NoValidBackend);

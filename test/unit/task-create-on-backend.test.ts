@@ -32,7 +32,7 @@ import type { World } from "../support/fakes/world.ts";
 type Case = {
   name: string;
   spec: VolumeSpec;
-  run(world: World, input: ReturnType<typeof withSpec>, turn: Turn): Promise<Creation>;
+  run: (world: World, input: ReturnType<typeof withSpec>, turn: Turn) => Promise<Creation>;
   made: MadeFrom;
   call: string;
   next: Creation["next"];

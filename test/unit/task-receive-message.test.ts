@@ -101,10 +101,11 @@ describe("a message that cannot be read", () => {
   });
 
   it("dead at any call and delivered again, ends the same", async () => {
-    await expectSameAfterAnyDeath(
+    const deaths = await expectSameAfterAnyDeath(
       () => aWorld(aVolume()),
       (world) => receive(world, UNREADABLE),
     );
+    expect(deaths).toBe(8);
   });
 
   it("comes again when its dead letter could not be sent: the volume is not touched before", async () => {

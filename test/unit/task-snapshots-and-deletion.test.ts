@@ -44,10 +44,11 @@ describe("CreateSnapshot", () => {
   });
 
   it("dead at any call and asked for again, makes one", async () => {
-    await expectSameAfterAnyDeath(
+    const deaths = await expectSameAfterAnyDeath(
       () => aWorld(aSource()),
       (world) => take(world),
     );
+    expect(deaths).toBe(10);
   });
 
   it.each<VolumeStatus>(["creating", "downloading", "error", "deleting", "migration_target"])(
@@ -81,7 +82,7 @@ describe("CreateSnapshot", () => {
   it("that failed can be asked for again", async () => {
     const world = aWorld(aSource());
     world.faults.fail("driver.createSnapshot", new VolumeBackendAPIException("no"));
-    await expect(take(world)).rejects.toThrow();
+    await expect(take(world)).rejects.toThrow("no");
     expect((await take(world)).status).toBe("available");
   });
 
@@ -128,7 +129,7 @@ describe("DeleteSnapshot", () => {
   });
 
   it("dead at any call and run again, ends the same", async () => {
-    await expectSameAfterAnyDeath(taken, ({ deps }) => deleteSnapshot(deps, SNAPSHOT_ID));
+    expect(await expectSameAfterAnyDeath(taken, ({ deps }) => deleteSnapshot(deps, SNAPSHOT_ID))).toBe(8);
   });
 });
 

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { FenceLost } from "../../core/errors.ts";
+import { describe, expect, it, vi } from "vitest";
+import { FenceLost, VolumeNotFound } from "../../core/errors.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
 import { PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
@@ -62,14 +62,11 @@ describe("the sweep", () => {
 
   it("leaves a volume alone that has moved on since the index was read", async () => {
     const world = overdue(aVolumeInFlow());
-    const { listOverdue } = world.fakes.volumes;
-    world.fakes.volumes.listOverdue = async (...parameters) => {
-      const page = await listOverdue.apply(world.fakes.volumes, parameters);
-      world.fakes.volumes.records.set(VOLUME_ID, aVolumeInFlow({ deadline: "2026-01-01T04:00:00.000Z" }));
-      return page;
-    };
+    const moved = aVolumeInFlow({ deadline: "2026-01-01T04:00:00.000Z" });
+    vi.spyOn(world.fakes.volumes, "get").mockResolvedValue(moved);
+    world.faults.fail("volumes.markError", new Error("not to be called"));
     expect(await sweepOverdueVolumes(world.deps)).toEqual({ overdue: 1, errored_out: 0 });
-    expect((await recordOf(world)).status).toBe("creating");
+    expect(world.faults.count("volumes.markError")).toBe(0);
   });
 
   it("leaves a volume alone that another sweep or its workflow took first, or that was deleted", async () => {
@@ -77,11 +74,7 @@ describe("the sweep", () => {
     world.faults.fail("volumes.markError", new FenceLost(VOLUME_ID, "a", "b"));
     expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ errored_out: 0 });
     const gone = overdue(aVolumeInFlow());
-    const { get } = gone.fakes.volumes;
-    gone.fakes.volumes.get = async (id) => {
-      gone.fakes.volumes.records.clear();
-      return get.call(gone.fakes.volumes, id);
-    };
+    gone.faults.fail("volumes.get", new VolumeNotFound(VOLUME_ID));
     expect(await sweepOverdueVolumes(gone.deps)).toMatchObject({ errored_out: 0 });
   });
 
