@@ -45,9 +45,12 @@ afterAll(async () => {
 });
 
 describe("by the Step Functions API of the embedded cloud", () => {
-  it.each(QUICK.map((each) => [each.scenario.name, each] as const))("%s", async (_name, { scenario, index }) => {
-    expect(differences(scenario, await runByApi(client, stateMachineArn, scenario, index))).toEqual([]);
-  });
+  it.concurrent.each(QUICK.map((each) => [each.scenario.name, each] as const))(
+    "%s",
+    async (_name, { scenario, index }) => {
+      expect(differences(scenario, await runByApi(client, stateMachineArn, scenario, index))).toEqual([]);
+    },
+  );
 });
 
 describe("a state machine that is created by a call", () => {

@@ -171,7 +171,7 @@ export class VolumesFake implements VolumeRepository {
 
   async markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
-    const free = isInFlow(found) && found.fence === expectedFence && (expectedFence === null || found.host === null);
+    const free = isFreeInFlow(found, expectedFence);
     if (free) {
       return this.#put(found, { status: "error", fault, deadline: null, progress: null });
     }
@@ -227,7 +227,7 @@ function isInFlow({ status }: VolumeRecord): boolean {
   return (STATUSES_IN_FLOW as readonly string[]).includes(status);
 }
 
-function isFreeInFlow(found: VolumeRecord, fence: string): boolean {
+function isFreeInFlow(found: VolumeRecord, fence: string | null): boolean {
   return isInFlow(found) && (found.fence === null || (found.fence === fence && found.host === null));
 }
 

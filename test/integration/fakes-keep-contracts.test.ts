@@ -1,0 +1,149 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { describeError } from "../../core/errors.ts";
+import type { BackendRepository, VolumeRepository } from "../../core/ports.ts";
+import { startTables, type TestTables } from "../support/dynalite.ts";
+import { BackendsFake } from "../support/fakes/backends.ts";
+import { VolumesFake } from "../support/fakes/volumes.ts";
+import { backendReport, ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
+
+/** Any sequence of calls does the same to the fakes that the unit tests trust as to the repositories that the product uses. */
+
+const NOW = new Date("2026-01-01T01:00:00.000Z");
+const LATER = new Date("2026-01-01T02:00:00.000Z");
+const CLOCK = { now: () => NOW };
+const RUNS = 40;
+
+let tables: TestTables;
+
+beforeAll(async () => {
+  tables = await startTables();
+});
+afterAll(() => tables.close());
+
+/** What came of a call: its result, or the name of its error. */
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return (await call) ?? null;
+  } catch (error) {
+    return `throws ${describeError(error).name}`;
+  }
+}
+
+type VolumeCall = {
+  name: string;
+  attempt: number;
+  bytes: number;
+  call: (to: VolumeRepository, id: string) => Promise<unknown>;
+};
+
+function volumeCalls(): fc.Arbitrary<VolumeCall> {
+  const at = NOW.toISOString();
+  return fc
+    .record({
+      name: fc.integer({ min: 0, max: 10 }),
+      attempt: fc.integer({ min: 1, max: 2 }),
+      bytes: fc.integer({ min: 0, max: 3 }),
+    })
+    .map(({ name, attempt, bytes }) => {
+      const host = `node@${attempt}#pool`;
+      const fault = { error: "E", cause: "c", attempt, at, attempts: [] };
+      const close = { outcome: "rescheduled", error: "E", cause: "c", at: NOW, suspectedOrphan: bytes > 2 } as const;
+      const progress = { bytes_done: bytes, bytes_total: 3, updated_at: at, image_tag: `tag${bytes % 2}` };
+      const by = (id: string, number = attempt) => ownerOf(id, number);
+      const calls: [string, VolumeCall["call"]][] = [
+        ["assignHost", (to, id) => to.assignHost(by(id), host, "az", runningAttempt(by(id), host), LATER)],
+        ["beginCreate", (to, id) => to.beginCreate(by(id), LATER)],
+        [
+          "persistModelUpdate",
+          (to, id) => to.persistModelUpdate(by(id), { provider_location: "p" }, "copying", "downloading"),
+        ],
+        ["saveProgress", (to, id) => to.saveProgress(by(id), progress, LATER)],
+        ["markBootable", (to, id) => to.markBootable(by(id), { image_id: String(bytes) })],
+        ["markAvailable", (to, id) => to.markAvailable(by(id), "available", NOW)],
+        ["markError", (to, id) => to.markError(by(id), fault)],
+        ["releaseForReschedule", (to, id) => to.releaseForReschedule(by(id), by(id, attempt + 1), close, LATER)],
+        ["markUnschedulable", (to, id) => to.markUnschedulable(id, bytes > 1 ? by(id).fence : null, fault)],
+        ["beginDelete", (to, id) => to.beginDelete(id)],
+        ["finishDelete", (to, id) => to.finishDelete(id)],
+      ];
+      const [method, call] = calls[name] ?? ["", async () => null];
+      return { name: method, attempt, bytes, call, toString: () => `${method}(${attempt}, ${bytes})` };
+    });
+}
+
+it("volumes", { timeout: 60_000 }, async () => {
+  const fake = new VolumesFake(CLOCK);
+  const real = new DynamoDbVolumeRepository({ client: tables.client, tableName: "volumes", clock: CLOCK });
+  await fc.assert(
+    fc.asyncProperty(fc.array(volumeCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+      const record = queuedVolume();
+      await Promise.all([fake.create(record), real.create(record)]);
+      for (const { call } of calls) {
+        const [expected, found] = await Promise.all([
+          outcomeOf(call(real, record.id)),
+          outcomeOf(call(fake, record.id)),
+        ]);
+        expect(found).toEqual(expected);
+        expect(await outcomeOf(fake.get(record.id))).toEqual(await outcomeOf(real.get(record.id)));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+type BackendCall = { call: (to: BackendRepository, host: string) => Promise<unknown> };
+
+function backendCalls(): fc.Arbitrary<BackendCall> {
+  return fc
+    .record({
+      name: fc.integer({ min: 0, max: 5 }),
+      volume: fc.constantFrom("one", "two"),
+      attempt: fc.integer({ min: 1, max: 2 }),
+      size: fc.integer({ min: 1, max: 6 }),
+    })
+    .map(({ name, volume, attempt, size }) => {
+      const owner = ownerOf(volume, attempt);
+      const limits = { maxProvisionedCapacityGb: 10 - size, minFreeCapacityGb: size };
+      const claim = async (to: BackendRepository, host: string) => {
+        const backend = (await to.list()).find((each) => each.host === host);
+        return backend && to.claim(backend, owner, size, limits);
+      };
+      const calls: [string, BackendCall["call"]][] = [
+        ["claim", claim],
+        ["settle", (to, host) => to.settle(host, volume)],
+        ["release", (to, host) => to.release(host, owner)],
+        ["returnCapacity", (to, host) => to.returnCapacity(host, volume, size)],
+        ["forgetReturned", (to, host) => to.forgetReturned(host, volume)],
+        [
+          "report",
+          (to, host) =>
+            to.report(
+              backendReport({ host, free_capacity_gb: size, reported_at: `2026-01-0${attempt}T00:00:30.000Z` }),
+            ),
+        ],
+      ];
+      const [method, call] = calls[name] ?? ["", async () => null];
+      return { call, toString: () => `${method}(${volume}, ${attempt}, ${size})` };
+    });
+}
+
+it("backends", { timeout: 60_000 }, async () => {
+  const fake = new BackendsFake(CLOCK);
+  const real = new DynamoDbBackendRepository({ client: tables.client, tableName: "backends", clock: CLOCK });
+  await fc.assert(
+    fc.asyncProperty(fc.array(backendCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+      const report = backendReport();
+      await Promise.all([fake.report(report), real.report(report)]);
+      const stateOf = async (of: BackendRepository) => (await of.list()).find(({ host }) => host === report.host);
+      for (const { call } of calls) {
+        const outcomes = await Promise.all([outcomeOf(call(fake, report.host)), outcomeOf(call(real, report.host))]);
+        expect(outcomes[0]).toEqual(outcomes[1]);
+        expect(await stateOf(fake)).toEqual(await stateOf(real));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
