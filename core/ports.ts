@@ -58,8 +58,8 @@ export interface VolumeRepository {
   saveProgress(owner: Owner, progress: CopyProgress, deadline: Date): Promise<void>;
   /** Sets the bootable flag and, in the same write, all of the image's metadata. */
   markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void>;
-  /** The last write of a create. Repeated after success it changes nothing and returns the record. */
-  markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date): Promise<VolumeRecord>;
+  /** The last write of a create, with what the driver wants kept. Repeated it changes nothing and returns the record. */
+  markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date, update: ModelUpdate): Promise<VolumeRecord>;
   /** Ends the flow in `error`. Repeated by the same attempt it returns the record as it is. */
   markError(owner: Owner, fault: Fault): Promise<VolumeRecord>;
   /** Closes the attempt and hands the record to the next one, with no host. */

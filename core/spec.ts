@@ -1,4 +1,4 @@
-import type { VolumeStatus } from "./records.ts";
+import type { ModelUpdate, VolumeStatus } from "./records.ts";
 import type { ImageMeta } from "./ports.ts";
 
 /** How the volume comes to be; the keys of Cinder's jump table in CreateVolumeFromSpecTask. */
@@ -48,8 +48,11 @@ export type WorkStatus = {
 /** What a driver wants to be handed back on its next turn. */
 export type WorkCheckpoint = Record<string, string | number | boolean | null>;
 
-/** Result of the states that create on the backend (`$.creation`). */
-export type Creation = WorkStatus & { next: NextStep };
+/**
+ * Result of the states that create on the backend (`$.creation`). What the driver wants kept with the volume travels here only when
+ * nothing but the last write of the create follows, which then keeps it.
+ */
+export type Creation = WorkStatus & { next: NextStep; model_update: ModelUpdate | null };
 
 /** Result of CloneImage: `cloned` false sends the workflow to CreateVolumeForImage. */
 export type ImageCloning = Creation & { cloned: boolean };

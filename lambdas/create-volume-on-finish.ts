@@ -3,6 +3,6 @@ import { backends, clock, notifier, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state CreateVolumeOnFinish. */
-export const handler = taskHandler(["volume_spec"], (input) =>
+export const handler = taskHandler(["volume_spec", "creation"], (input) =>
   createVolumeOnFinish({ volumes: volumes(), backends: backends(), notifier: notifier(), clock }, input),
 );

@@ -77,7 +77,7 @@ function successStates(scope: Construct, functionOf: FunctionOf, failures: Failu
   const volumeCreated = new Succeed(scope, "VolumeCreated");
   const finish = taskState(scope, "CreateVolumeOnFinish", {
     function: functionOf("CreateVolumeOnFinish"),
-    input: ["volume_spec"],
+    input: ["volume_spec", "creation"],
   });
   // The volume is available by then, and stays so.
   finish.addCatch(volumeCreated, { errors: ["NotificationNotSent"], resultPath: "$.notification_failure" });

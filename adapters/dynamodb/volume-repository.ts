@@ -112,16 +112,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     phase: VolumePhase,
     status?: VolumeStatus,
   ): Promise<void> {
-    const columns = {
-      ...(update.provider_location !== undefined && {
-        provider_location: update.provider_location,
-      }),
-      ...(status !== undefined && { status }),
-    };
-    const values: Record<string, unknown> = { ":fence": owner.fence, ":phase": phase };
-    for (const [column, value] of Object.entries(columns)) {
-      values[`:${column}`] = value;
-    }
+    const columns = { ...columnsOf(update), ...(status !== undefined && { status }) };
+    const values = { ":fence": owner.fence, ":phase": phase, ...placeholders(columns) };
     if (!(await this.#write(owner.volumeId, statements.persistModelUpdate(Object.keys(columns)), values))) {
       refuse(owner.fence, await this.get(owner.volumeId));
     }
@@ -156,10 +148,22 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   }
 
   /** After its success the volume belongs to its users: whatever status they gave it since, a repeat returns the record. */
-  async markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date): Promise<VolumeRecord> {
+  async markAvailable(
+    owner: Owner,
+    status: VolumeStatus,
+    launchedAt: Date,
+    update: ModelUpdate,
+  ): Promise<VolumeRecord> {
     const at = launchedAt.toISOString();
-    const values = { ":fence": owner.fence, ":status": status, ":launched_at": at };
-    const record = await this.#writeLedger(owner, statements.MARK_AVAILABLE, values, unopenedAttempt(owner, at));
+    const columns = columnsOf(update);
+    const values = {
+      ":fence": owner.fence,
+      ":status": status,
+      ":launched_at": at,
+      ...placeholders(columns),
+    };
+    const prepared = statements.markAvailable(Object.keys(columns));
+    const record = await this.#writeLedger(owner, prepared, values, unopenedAttempt(owner, at));
     if (record !== undefined) {
       return record;
     }
@@ -314,6 +318,15 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     });
     return write();
   }
+}
+
+/** The columns that a driver wants kept. */
+function columnsOf({ provider_location }: ModelUpdate): Record<string, string> {
+  return provider_location === undefined ? {} : { provider_location };
+}
+
+function placeholders(columns: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(columns).map(([column, value]) => [`:${column}`, value]));
 }
 
 /** The line of an attempt that never had one. */

@@ -117,13 +117,16 @@ export const MARK_BOOTABLE = statement(
   { ...FLOW_STATUSES, ":bootable": true },
 );
 
-export const MARK_AVAILABLE = statement(
-  "SET #status = :status, #launched_at = if_not_exists(#launched_at, :launched_at), " +
-    "#attempts.#number.#outcome = :outcome, #attempts.#number.#ended_at = :launched_at, #updated_at = :now " +
-    `REMOVE ${LEAVE_INDEX}, #phase, #progress, #fault`,
-  IS_MINE_IN_FLOW,
-  { ...FLOW_STATUSES, ":outcome": "created" },
-);
+export function markAvailable(columns: readonly string[]) {
+  const assignments = columns.map((column) => `, #${column} = :${column}`).join("");
+  return statement(
+    "SET #status = :status, #launched_at = if_not_exists(#launched_at, :launched_at), " +
+      "#attempts.#number.#outcome = :outcome, #attempts.#number.#ended_at = :launched_at, " +
+      `#updated_at = :now${assignments} REMOVE ${LEAVE_INDEX}, #phase, #progress, #fault`,
+    IS_MINE_IN_FLOW,
+    { ...FLOW_STATUSES, ":outcome": "created" },
+  );
+}
 
 /** The phase stays: it tells whether the backend may hold the volume. */
 export const MARK_ERROR = statement(

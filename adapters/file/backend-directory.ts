@@ -7,6 +7,9 @@ import { parseEntry } from "./paths.ts";
 
 const GIB = 2 ** 30;
 
+/** How long a directory that could be used is taken to be usable. A create in one that is gone by then fails by its own error. */
+const USABLE_FOR_MS = 5000;
+
 /** Something of the driver's own in its directory. */
 export type DirectoryEntry = {
   kind: "volume" | "snapshot";
@@ -21,27 +24,34 @@ export type DirectoryEntry = {
 /** The directory of a backend as a whole: whether it can be used, what is in it, and how much fits. */
 export class BackendDirectory {
   readonly #options: FileDriverOptions;
+  #usableUntil = 0;
 
   constructor(options: FileDriverOptions) {
     this.#options = options;
   }
 
-  /** Makes the directory where it is missing, and tells whether it can be written. */
+  /**
+   * Makes the directory where it is missing, and tells whether it can be written. A good answer about the directory is kept for a
+   * moment, for every create asks; whether the mount is there is looked up each time.
+   */
   async isReady(): Promise<boolean> {
     try {
-      if (!(await this.#isMounted())) {
-        return false;
-      }
-      const { directory } = this.#options;
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-      return (await stat(directory)).isDirectory();
+      return (await this.#isMounted()) && (this.#usableUntil > performance.now() || (await this.#isUsable()));
     } catch (error) {
       if (errnoOf(error) === undefined) {
         throw error;
       }
       return false;
     }
+  }
+
+  async #isUsable(): Promise<boolean> {
+    const { directory } = this.#options;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    const isDirectory = (await stat(directory)).isDirectory();
+    this.#usableUntil = isDirectory ? performance.now() + USABLE_FOR_MS : 0;
+    return isDirectory;
   }
 
   /** @throws VolumeBackendAPIException when a mount point is configured and nothing is mounted there */

@@ -20,7 +20,8 @@ type Follow = { next: NextStep; phase: VolumePhase; status?: VolumeStatus };
 
 /**
  * The common course of CreateVolumeFromSpec's states: check the driver, take the record past the point from which the backend may
- * hold the volume, ask the backend, keep what it returned.
+ * hold the volume, ask the backend, keep what it returned. When only the last write of the create follows, that one keeps it:
+ * nothing needs it before, since drivers find a volume by its id.
  *
  * Twice: drivers create by volume id, so the second call finds what the first made. Dead half-way: a retry repeats it; until the
  * model update is written the phase says `creating`, so rescheduling clears the backend first. Late: the fence refuses the first
@@ -39,10 +40,14 @@ export async function createOnBackend(
   const driver = await readyDriver(deps.drivers, input.host);
   const volume = await deps.volumes.beginCreate(owner, deadlineAfter(deps.clock.now(), PHASE_BOUND_SECONDS.creating));
   const outcome = await create(driver, volume, turn);
-  if (outcome.done) {
-    await deps.volumes.persistModelUpdate(owner, outcome.model_update ?? {}, follow.phase, follow.status);
+  const { done, wait_seconds, checkpoint, model_update } = outcome;
+  if (follow.next === "finish") {
+    return { done, wait_seconds, checkpoint, next: follow.next, model_update };
   }
-  return { done: outcome.done, wait_seconds: outcome.wait_seconds, checkpoint: outcome.checkpoint, next: follow.next };
+  if (done) {
+    await deps.volumes.persistModelUpdate(owner, model_update ?? {}, follow.phase, follow.status);
+  }
+  return { done, wait_seconds, checkpoint, next: follow.next, model_update: null };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { buildNotification } from "../notifications.ts";
 import type { BackendRepository, Clock, Notifier, VolumeRepository } from "../ports.ts";
 import type { VolumeStatus } from "../records.ts";
-import type { VolumeSpec } from "../spec.ts";
+import type { Creation, VolumeSpec } from "../spec.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
 /** What CreateVolumeOnFinish uses. */
@@ -23,10 +23,15 @@ export type FinishDependencies = {
  */
 export async function createVolumeOnFinish(
   deps: FinishDependencies,
-  input: OwnerInput & { volume_spec: VolumeSpec },
+  input: OwnerInput & { volume_spec: VolumeSpec; creation: Creation },
 ): Promise<void> {
   const status = finalStatus(input.volume_spec.status);
-  const volume = await deps.volumes.markAvailable(ownerOf(input), status, deps.clock.now());
+  const volume = await deps.volumes.markAvailable(
+    ownerOf(input),
+    status,
+    deps.clock.now(),
+    input.creation.model_update ?? {},
+  );
   await deps.backends.settle(input.host, input.volume_id);
   await deps.notifier.publish(
     buildNotification("volume.create.end", volume, input.attempt, input.context, deps.clock.now()),

@@ -39,7 +39,10 @@ const shapes = {
     volume_size: v.pipe(v.number(), v.integer(), v.minValue(1)),
   }),
   volume_ref: v.looseObject({ id: v.pipe(v.string(), v.uuid("id must be a UUID")), size: v.number() }),
-  creation: v.looseObject({ next: v.picklist(["copy_image", "bootable", "finish"]) }),
+  creation: v.looseObject({
+    next: v.picklist(["copy_image", "bootable", "finish"]),
+    model_update: v.nullable(v.object({ provider_location: v.optional(v.string()) })),
+  }),
   // The States Language requires no Cause of an error; the last resort must not fail for the lack of one.
   failure: v.object({ Error: v.string(), Cause: v.optional(v.string(), "") }),
   snapshot_id: v.nullable(v.pipe(v.string(), v.uuid("snapshot_id must be a UUID"))),

@@ -62,7 +62,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
         ],
         ["saveProgress", (to, id) => to.saveProgress(by(id), progress, LATER)],
         ["markBootable", (to, id) => to.markBootable(by(id), { image_id: String(bytes) })],
-        ["markAvailable", (to, id) => to.markAvailable(by(id), "available", NOW)],
+        ["markAvailable", (to, id) => to.markAvailable(by(id), "available", NOW, { provider_location: "q" })],
         ["markError", (to, id) => to.markError(by(id), fault)],
         ["releaseForReschedule", (to, id) => to.releaseForReschedule(by(id), by(id, attempt + 1), close, LATER)],
         ["markUnschedulable", (to, id) => to.markUnschedulable(id, bytes > 1 ? by(id).fence : null, fault)],

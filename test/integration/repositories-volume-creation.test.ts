@@ -121,7 +121,7 @@ describe("markAvailable", () => {
   test("ends the flow", async () => {
     await assign();
     await volumes.saveProgress(owner, progress, DEADLINE);
-    const record = await volumes.markAvailable(owner, "available", NOW);
+    const record = await volumes.markAvailable(owner, "available", NOW, { provider_location: "/kept" });
     expect(record).toEqual(await volumes.get(volume.id));
     expect(record).toMatchObject({
       status: "available",
@@ -137,15 +137,15 @@ describe("markAvailable", () => {
 
   test("repeated returns the record and keeps the first launched_at", async () => {
     await assign();
-    const first = await volumes.markAvailable(owner, "available", NOW);
-    expect(await volumes.markAvailable(owner, "available", FAR)).toEqual(first);
+    const first = await volumes.markAvailable(owner, "available", NOW, {});
+    expect(await volumes.markAvailable(owner, "available", FAR, {})).toEqual(first);
   });
 
   test("repeated leaves the status that a user has given the volume since", async () => {
     await assign();
-    await volumes.markAvailable(owner, "available", NOW);
+    await volumes.markAvailable(owner, "available", NOW, {});
     await volumes.beginDelete(volume.id);
-    expect((await volumes.markAvailable(owner, "available", NOW)).status).toBe("deleting");
+    expect((await volumes.markAvailable(owner, "available", NOW, {})).status).toBe("deleting");
     expect((await volumes.get(volume.id)).status).toBe("deleting");
   });
 
@@ -153,12 +153,12 @@ describe("markAvailable", () => {
     await replaceWith({ status: "creating", launched_at: "2025-01-01T00:00:00.000Z" });
     await assign();
     await volumes.markError(owner, fault);
-    await expect(volumes.markAvailable(owner, "available", NOW)).rejects.toThrow(FenceLost);
+    await expect(volumes.markAvailable(owner, "available", NOW, {})).rejects.toThrow(FenceLost);
   });
 
   test("writes the ledger's line where another service left none", async () => {
     await putBare({ fence: { S: owner.fence } });
-    const record = await volumes.markAvailable(owner, "available", NOW);
+    const record = await volumes.markAvailable(owner, "available", NOW, {});
     expect(record.attempts["1"]).toMatchObject({
       execution: owner.fence,
       outcome: "created",
@@ -169,7 +169,7 @@ describe("markAvailable", () => {
   test("and markError race: one wins and the other is refused", async () => {
     await assign();
     const [available, error] = await Promise.allSettled([
-      volumes.markAvailable(owner, "available", NOW),
+      volumes.markAvailable(owner, "available", NOW, {}),
       volumes.markError(owner, fault),
     ]);
     const { status } = await volumes.get(volume.id);
@@ -211,7 +211,7 @@ describe("markError", () => {
 
   test("is refused after markAvailable", async () => {
     await assign();
-    await volumes.markAvailable(owner, "available", NOW);
+    await volumes.markAvailable(owner, "available", NOW, {});
     await expect(volumes.markError(owner, fault)).rejects.toThrow(`it is available and belongs to ${owner.fence}`);
   });
 });

@@ -29,7 +29,7 @@ const TRANSITIONS: Record<string, (by: Owner) => Promise<unknown>> = {
   persistModelUpdate: (by) => volumes.persistModelUpdate(by, {}, "created"),
   saveProgress: (by) => volumes.saveProgress(by, progress, DEADLINE),
   markBootable: (by) => volumes.markBootable(by, { image_id: "i" }),
-  markAvailable: (by) => volumes.markAvailable(by, "available", NOW),
+  markAvailable: (by) => volumes.markAvailable(by, "available", NOW, {}),
   markError: (by) => volumes.markError(by, fault),
   releaseForReschedule: (by) => volumes.releaseForReschedule(by, ownerOf(by.volumeId, by.attempt + 1), close, DEADLINE),
 };

@@ -61,7 +61,7 @@ describe("assignHost", () => {
 
   test("repeated after the end returns the record as it ended", async () => {
     await assign();
-    const finished = await volumes.markAvailable(owner, "available", NOW);
+    const finished = await volumes.markAvailable(owner, "available", NOW, {});
     expect(await assign()).toEqual(finished);
     expect(await isInIndex()).toBe(false);
   });
@@ -141,7 +141,7 @@ describe("assignHost", () => {
     expect(refused.map(({ name }) => name)).toEqual(Array.from({ length: 9 }, () => "FenceLost"));
     const record = await volumes.get(volume.id);
     expect(Object.keys(record.attempts)).toHaveLength(1);
-    expect(record.attempts[record.fence?.split("-a")[1] ?? ""]?.host).toBe(record.host);
+    expect(record.attempts[record.fence?.slice(`${volume.id}-a`.length) ?? ""]?.host).toBe(record.host);
   });
 
   test("gives two deliveries of one attempt the same host", async () => {

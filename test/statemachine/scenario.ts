@@ -59,12 +59,12 @@ export function specOf(type: string): Answer {
 
 /** A create that is done, and what follows it. */
 export function done(next: "copy_image" | "bootable" | "finish", more: object = {}): Answer {
-  return returns({ done: true, wait_seconds: 0, checkpoint: null, next, ...more });
+  return returns({ done: true, wait_seconds: 0, checkpoint: null, next, model_update: null, ...more });
 }
 
 /** A create that its backend goes on with. */
 export function working(next: "copy_image" | "bootable" | "finish", more: object = {}): Answer {
-  return returns({ done: false, wait_seconds: 1, checkpoint: { turn: 1 }, next, ...more });
+  return returns({ done: false, wait_seconds: 1, checkpoint: { turn: 1 }, next, model_update: null, ...more });
 }
 
 /** What a function answers when the scenario says nothing of it: a raw create that works at once. */

@@ -11,7 +11,14 @@ const RESCHEDULED = ["CanReschedule", "RescheduleVolume", "VolumeRescheduled"];
 const FAILED = ["ErrorOutVolume", "VolumeCreateFailed"];
 const RAW = [...EXTRACT, "CreateRawVolume"];
 const DOWNLOAD = [...EXTRACT, "CloneImage", "ImageCloned", "CreateVolumeForImage", "BackendReady"];
-const NOT_CLONED = returns({ done: false, wait_seconds: 0, checkpoint: null, next: "bootable", cloned: false });
+const NOT_CLONED = returns({
+  done: false,
+  wait_seconds: 0,
+  checkpoint: null,
+  next: "bootable",
+  model_update: null,
+  cloned: false,
+});
 const AS_IMAGE = { ExtractVolumeSpec: [specOf("image")] };
 const AS_DOWNLOAD = { ...AS_IMAGE, CloneImage: [NOT_CLONED] };
 

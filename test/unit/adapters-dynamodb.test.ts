@@ -145,7 +145,7 @@ describe("a transition", () => {
     } as const;
     dynamodb.on(UpdateItemCommand).rejects(conditionFailed);
     dynamodb.on(GetItemCommand).resolves({ Item: volumeItem(available) });
-    expect(await volumes.markAvailable(owner, "available", DEADLINE)).toEqual(available);
+    expect(await volumes.markAvailable(owner, "available", DEADLINE, {})).toEqual(available);
   });
 });
 

@@ -75,7 +75,8 @@ describe("a task's function", () => {
     const available = aVolumeInFlow({ status: "available", phase: null, deadline: null });
     dynamodb.on(UpdateItemCommand).resolves({ Attributes: volumeItem(available) });
     sns.on(PublishCommand).rejects(new Error("throttled"));
-    await expect(invoke(onFinish, { ...taskInput(), volume_spec: aSpec() })).rejects.toMatchObject({
+    const creation = { next: "finish", model_update: null };
+    await expect(invoke(onFinish, { ...taskInput(), volume_spec: aSpec(), creation })).rejects.toMatchObject({
       name: "NotificationNotSent",
     });
     expect(dynamodb.commandCalls(UpdateItemCommand)).toHaveLength(2);

@@ -114,7 +114,14 @@ describe("CloneImage", () => {
   it("says that the driver cannot clone, and records nothing as created", async () => {
     const here = world();
     const cloning = await cloneImage(here.deps, withSpec(anImageSpec()), UNHURRIED);
-    expect(cloning).toEqual({ done: false, cloned: false, wait_seconds: 0, checkpoint: null, next: "bootable" });
+    expect(cloning).toEqual({
+      model_update: null,
+      done: false,
+      cloned: false,
+      wait_seconds: 0,
+      checkpoint: null,
+      next: "bootable",
+    });
     expect(await here.fakes.volumes.get(VOLUME_ID)).toMatchObject({ phase: "creating", status: "creating" });
   });
 
@@ -132,7 +139,7 @@ describe("CheckBackend goes on with the create that was begun", () => {
   const check = (here: World, spec: VolumeSpec, next: NextStep, checkpoint = { turn: 1 }): Promise<Creation> =>
     checkBackend(
       here.deps,
-      { ...withSpec(spec), creation: { done: false, wait_seconds: 1, checkpoint, next } },
+      { ...withSpec(spec), creation: { done: false, wait_seconds: 1, checkpoint, next, model_update: null } },
       { ...UNHURRIED, checkpoint },
     );
 

@@ -9,7 +9,17 @@ import { START, type World } from "../support/fakes/world.ts";
 
 const START_INPUT = { ...taskInput(), volume_ref: aVolumeInFlow() };
 const finish = (world: World, status: VolumeStatus = "creating", attempt = 1) =>
-  createVolumeOnFinish(world.deps, { ...taskInput(attempt), volume_spec: aSpec({ status }) });
+  createVolumeOnFinish(world.deps, {
+    ...taskInput(attempt),
+    volume_spec: aSpec({ status }),
+    creation: {
+      done: true,
+      wait_seconds: 0,
+      checkpoint: null,
+      next: "finish",
+      model_update: { provider_location: "/there" },
+    },
+  });
 const created = (): World => aWorld(aVolumeInFlow({ phase: "created" }));
 
 describe("NotifyCreateStart", () => {
@@ -43,6 +53,7 @@ describe("CreateVolumeOnFinish", () => {
     await finish(world);
     expect(await world.fakes.volumes.get(VOLUME_ID)).toMatchObject({
       status: "available",
+      provider_location: "/there",
       launched_at: START,
       phase: null,
       deadline: null,

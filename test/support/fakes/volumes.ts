@@ -103,7 +103,12 @@ export class VolumesFake implements VolumeRepository {
     this.#put(await this.#owned(owner), { bootable: true, glance_metadata: glanceMetadata });
   }
 
-  async markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date): Promise<VolumeRecord> {
+  async markAvailable(
+    owner: Owner,
+    status: VolumeStatus,
+    launchedAt: Date,
+    update: ModelUpdate,
+  ): Promise<VolumeRecord> {
     const found = await this.get(owner.volumeId);
     if (found.fence === owner.fence && found.launched_at !== null && found.fault === null) {
       return found;
@@ -111,6 +116,7 @@ export class VolumesFake implements VolumeRepository {
     requireOwned(owner, found);
     const at = launchedAt.toISOString();
     return this.#put(found, {
+      ...update,
       status,
       launched_at: at,
       attempts: closed(found, owner, { outcome: "created", ended_at: at }),
