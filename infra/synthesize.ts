@@ -1,11 +1,16 @@
 import type { CloudAssembly } from "aws-cdk-lib/cx-api";
+import cdk from "../cdk.json" with { type: "json" };
 import { bundleFunctions } from "./bundle.ts";
 
 /** Name of the stack, and of its entry in an outputs file. */
 export const STACK_NAME = "Cinderless";
 
-/** Context that keeps the template the same wherever it is synthesised. */
-const CONTEXT = { "aws:cdk:version-reporting": false, "aws:cdk:enable-path-metadata": false };
+/** What the CDK CLI would read from cdk.json, so that the template is the same wherever it is synthesised. */
+const CONTEXT = {
+  ...cdk.context,
+  "aws:cdk:version-reporting": cdk.versionReporting,
+  "aws:cdk:enable-path-metadata": cdk.pathMetadata,
+};
 
 /**
  * Synthesises the app in this process, as the CDK CLI would: the template, and the bundles as assets. It leaves out what only

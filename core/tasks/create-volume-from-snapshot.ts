@@ -1,4 +1,4 @@
-import { describeError, InvalidInput, MetadataUpdateFailure } from "../errors.ts";
+import { describeError, InvalidInput, MetadataUpdateFailure, routeOf } from "../errors.ts";
 import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import type { SnapshotRecord } from "../records.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
@@ -35,7 +35,10 @@ async function isOriginBootable(volumes: Pick<VolumeRepository, "get">, snapshot
   try {
     return (await volumes.get(snapshot.volume_id)).bootable;
   } catch (error) {
-    const { message } = describeError(error);
-    throw new MetadataUpdateFailure(`the bootable flag of volume ${snapshot.volume_id} could not be read: ${message}`);
+    const { name, message } = describeError(error);
+    // A read that may succeed the next time is tried again: nothing is on a backend yet.
+    throw routeOf(name) === "final"
+      ? new MetadataUpdateFailure(`the bootable flag of volume ${snapshot.volume_id} could not be read: ${message}`)
+      : error;
   }
 }

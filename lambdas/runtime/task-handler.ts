@@ -22,7 +22,7 @@ export function taskHandler<Key extends InputKey, Output>(
       const input = parseTaskInput(event, keys);
       logFor(logKeys(input, context));
       const output = await task(input, turnOf(event, context));
-      logger.info("done");
+      logger.debug("done");
       return output ?? null;
     } catch (error) {
       const { name, message } = describeError(error);
