@@ -111,7 +111,8 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
       });
     },
     end: async () => {
-      usable = false;
+      // Whoever waits for an invocation is told now: an environment that was removed hears of its thread's end no more.
+      die(crash(running?.requestId, "signal: killed"));
       await thread.remove(environmentId);
     },
   };

@@ -116,6 +116,10 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
     stop: async () => {
       stopped = true;
       clearInterval(reaper);
+      for (const { queue } of states.values()) {
+        busy -= queue.length;
+        for (const { resolve } of queue.splice(0)) resolve({ kind: "throttled" });
+      }
       await Promise.all([...states.values()].flatMap(({ all }) => [...all]).map((environment) => environment.end()));
     },
   };

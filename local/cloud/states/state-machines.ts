@@ -53,6 +53,7 @@ export interface StateMachines {
   onTransition(listener: TransitionListener): () => void;
   readonly stateTransitions: number;
   readonly running: number;
+  /** Ends every execution; none can be started any more. */
   abortAll(): void;
 }
 
@@ -65,6 +66,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
   const endedArns: string[] = [];
   const listeners = new Set<TransitionListener>();
   const counters = { stateTransitions: 0, running: 0 };
+  let stopped = false;
 
   const find = (arn: string): DeployedStateMachine => {
     if (!/^arn:aws[\w-]*:states:[^:]*:\d{12}:stateMachine:.+/.test(arn)) {
@@ -119,6 +121,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
     list: () => [...machines.values()],
     describe: find,
     start: ({ stateMachineArn, name = randomUUID(), input = "{}" }) => {
+      if (stopped) throw new StatesApiError("ServiceUnavailable", "The embedded cloud is being stopped");
       const machine = find(stateMachineArn);
       const value = checkedInput(name, input);
       const executionArn = `${stateMachineArn.replace(":stateMachine:", ":execution:")}:${name}`;
@@ -175,6 +178,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       return () => void listeners.delete(listener);
     },
     abortAll: () => {
+      stopped = true;
       for (const execution of executions.values()) if (execution.status === "RUNNING") execution.abort();
     },
   };
