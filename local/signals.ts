@@ -43,3 +43,12 @@ export function interruption(atOnce: () => void = () => {}): AbortController {
   }
   return controller;
 }
+
+/** How long what is left of the process may take to go away by itself. */
+const LEFTOVERS_MILLISECONDS = 500;
+
+/** Lets the process end by itself, with this status; a timer or socket that was left behind does not keep it for long. */
+export function endProcess(exitStatus: number): void {
+  process.exitCode = exitStatus;
+  setTimeout(() => process.exit(), LEFTOVERS_MILLISECONDS).unref();
+}

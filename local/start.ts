@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { explain, screenOf } from "./screen.ts";
-import { Interrupted, interruption } from "./signals.ts";
+import { endProcess, Interrupted, interruption } from "./signals.ts";
 import { parseStartOptions, type StartOptions } from "./start-options.ts";
 
 /** `npm start`: the embedded cloud with Cinderless deployed to it, until it is asked to end. */
@@ -21,7 +21,7 @@ async function main(options: StartOptions): Promise<number> {
 }
 
 try {
-  process.exitCode = await main(parseStartOptions(process.argv.slice(2)));
+  endProcess(await main(parseStartOptions(process.argv.slice(2))));
 } catch (error) {
   if (!(error instanceof CommanderError)) {
     throw error;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { CommanderError } from "commander";
 import { explain, screenOf } from "../screen.ts";
-import { Interrupted, interruption } from "../signals.ts";
+import { endProcess, Interrupted, interruption } from "../signals.ts";
 import { type DemoOptions, parseOptions } from "./options.ts";
 
 /** The demonstration's command: `npm run demo`. Whatever happens, the cloud is stopped and the directory removed. */
@@ -39,7 +39,7 @@ async function main(options: DemoOptions): Promise<number> {
 }
 
 try {
-  process.exitCode = await main(parseOptions(process.argv.slice(2)));
+  endProcess(await main(parseOptions(process.argv.slice(2))));
 } catch (error) {
   if (!(error instanceof CommanderError)) {
     throw error;
