@@ -49,7 +49,8 @@ export async function benchCalls(): Promise<CallCounts> {
 
 /** The state document that a state handed on. */
 function outputOf({ stateExitedEventDetails: details }: HistoryEvent): string {
-  return typeof details === "object" && details !== null && "output" in details ? String(details.output) : "";
+  const output = typeof details === "object" && details !== null && "output" in details ? details.output : "";
+  return typeof output === "string" ? output : "";
 }
 
 function countsOf(tally: Tally, cloud: EmbeddedCloud, transitions: number): CallCounts {
