@@ -29,6 +29,8 @@ Examples:
 const PARTS = ["creates", "calls", "bundles", "images"] as const;
 type Part = (typeof PARTS)[number];
 
+const NO_ROW_LINES = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
+
 type Results = {
   creates?: Awaited<ReturnType<typeof benchCreates>>;
   calls?: CallCounts;
@@ -115,6 +117,7 @@ function show(title: string, [head = [], ...rows]: string[][]): void {
   }
   const table = new Table({
     head,
+    chars: NO_ROW_LINES,
     style: { head: [], border: [] },
     colAligns: head.map((_, i) => (i ? "right" : "left")),
   });
@@ -144,8 +147,8 @@ function callRows(counts: CallCounts): string[][] {
     ["state transitions", fixed(counts.state_transitions)],
     ["SDK calls", fixed(counts.sdk_calls)],
     ...Object.entries(counts.by_call).map(([call, count]) => [`  ${call}`, fixed(count)]),
-    ["DynamoDB write units", fixed(counts.write_units)],
-    ["DynamoDB read units", fixed(counts.read_units)],
+    ["DynamoDB write units, tables", fixed(counts.write_units)],
+    ["DynamoDB read units, tables", fixed(counts.read_units)],
     ["bytes of state, input", String(counts.input_bytes)],
     ["bytes of state, largest", String(counts.largest_state_bytes)],
   ];

@@ -26,10 +26,18 @@ export type Rig = LocalCinderless & {
 
 const clock = { now: () => new Date() };
 
-/** Starts Cinderless and waits until its backends have reported. */
-export async function startRig(options: Omit<LocalOptions, "directory"> = {}): Promise<Rig> {
+/**
+ * Starts Cinderless and waits until its backends have reported.
+ *
+ * @param onStarted is told of the cloud before its functions can reach anything
+ */
+export async function startRig(
+  options: Omit<LocalOptions, "directory"> = {},
+  onStarted: (local: LocalCinderless) => void = () => {},
+): Promise<Rig> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-bench-"));
   const local = await startCinderless({ directory, maxHistory: 100, ...options });
+  onStarted(local);
   const { outputs, environment } = local.cloud;
   Object.assign(process.env, environment);
   const client = new DynamoDBClient({});

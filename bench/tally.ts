@@ -14,7 +14,7 @@ export type Tally = {
   readonly calls: ReadonlyMap<string, number>;
   readonly writeUnits: number;
   readonly readUnits: number;
-  /** Says where the services are; calls before are refused. */
+  /** Says where the services are; calls wait until then. */
   connect(endpoints: Readonly<Record<Service, string>>): void;
   reset(): void;
   stop(): Promise<void>;
@@ -26,7 +26,7 @@ const READS = new Set(["GetItem", "BatchGetItem", "Query", "Scan"]);
 export async function startTally(): Promise<Tally> {
   const calls = new Map<string, number>();
   const units = { write: 0, read: 0 };
-  let targets: Readonly<Record<Service, string>> | undefined;
+  const connected = Promise.withResolvers<Readonly<Record<Service, string>>>();
   const forwarders = await Promise.all(
     SERVICES.map(async (service) => {
       const server = createServer((incoming, answer) => {
@@ -39,15 +39,11 @@ export async function startTally(): Promise<Tally> {
 
   async function forward(service: Service, incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const body = await buffer(incoming);
-    if (targets === undefined) {
-      answer.writeHead(503).end();
-      return;
-    }
     const action = actionOf(incoming, body);
     const call = `${service} ${action}`;
     calls.set(call, (calls.get(call) ?? 0) + 1);
     const sent = service === "dynamodb" ? askForUnits(body) : body;
-    const response = await send(targets[service], incoming, sent);
+    const response = await send((await connected.promise)[service], incoming, sent);
     const received = await buffer(response);
     if (service === "dynamodb") {
       units[READS.has(action) ? "read" : "write"] += unitsOf(received);
@@ -66,9 +62,7 @@ export async function startTally(): Promise<Tally> {
     get readUnits() {
       return units.read;
     },
-    connect: (endpoints) => {
-      targets = endpoints;
-    },
+    connect: connected.resolve,
     reset: () => {
       calls.clear();
       units.write = 0;
