@@ -4,45 +4,23 @@ import { defineConfig } from "vitest/config";
 const env = { POWERTOOLS_LOG_LEVEL: "SILENT", AWS_REGION: "us-east-1" };
 
 /**
- * Four kinds of tests. Unit and statemachine tests share a process per worker, because loading the modules for each file anew takes
- * longer than the tests themselves; the others start servers and threads, and each file has a process of its own.
+ * Tests that hold nothing but memory. Their files share the modules of a thread: to load them anew for each file takes twice as
+ * long as all the tests together (2,800 tests on two cores: 10 s, against 18 s in processes and 27 s in threads of their own).
  */
+const SHARED = { env, pool: "threads", isolate: false } as const;
+
+/** Tests that start servers, threads and commands: each file in a process of its own. */
+const APART = { env, pool: "forks", isolate: true, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+
 export default defineConfig({
   test: {
+    // The default is one less than there are cores, and the integration tests wait most of their time.
+    maxWorkers: 2,
     projects: [
-      {
-        test: {
-          name: "unit",
-          include: ["test/unit/**/*.test.ts"],
-          env,
-        },
-      },
-      {
-        test: {
-          name: "statemachine",
-          include: ["test/statemachine/**/*.test.ts"],
-          env,
-          testTimeout: 30_000,
-        },
-      },
-      {
-        test: {
-          name: "integration",
-          include: ["test/integration/**/*.test.ts"],
-          env,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: "infra",
-          include: ["test/infra/**/*.test.ts"],
-          env,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
+      { test: { ...SHARED, name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      { test: { ...SHARED, name: "statemachine", include: ["test/statemachine/**/*.test.ts"], testTimeout: 30_000 } },
+      { test: { ...APART, name: "integration", include: ["test/integration/**/*.test.ts"] } },
+      { test: { ...APART, name: "infra", include: ["test/infra/**/*.test.ts"] } },
     ],
   },
 });

@@ -17,6 +17,8 @@ import { FUNCTION_ENVIRONMENT, invoke } from "../support/lambda.ts";
 for (const [name, value] of Object.entries(FUNCTION_ENVIRONMENT)) {
   vi.stubEnv(name, value);
 }
+// Each function makes its clients once, of the environment that it finds.
+vi.resetModules();
 const { handler: extractVolumeRef } = await import("../../lambdas/extract-volume-ref.ts");
 const { handler: createRawVolume } = await import("../../lambdas/create-raw-volume.ts");
 const { handler: cloneVolume } = await import("../../lambdas/create-cloned-volume.ts");
@@ -39,7 +41,10 @@ beforeEach(() => {
   sns.reset();
   sqs.reset();
 });
-afterAll(() => vi.unstubAllEnvs());
+afterAll(() => {
+  vi.unstubAllEnvs();
+  vi.resetModules();
+});
 
 const stored = (volume: VolumeRecord) => dynamodb.on(GetItemCommand).resolves({ Item: volumeItem(volume) });
 

@@ -23,6 +23,8 @@ const written: string[] = [];
 for (const level of ["info", "warn"] as const) {
   vi.spyOn(console, level).mockImplementation((line: string) => void written.push(line));
 }
+// A logger that another file has loaded would keep its own mode.
+vi.resetModules();
 const { handler } = await import("../../lambdas/schedule-volume.ts");
 
 const dynamodb = mockClient(DynamoDBClient);
@@ -65,6 +67,7 @@ beforeEach(() => {
 afterAll(() => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
+  vi.resetModules();
 });
 
 const good = (number: number): string => JSON.stringify(aMessage({ volume_id: uuid(number) }));
