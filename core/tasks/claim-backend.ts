@@ -13,6 +13,8 @@ import { SERVICE_DOWN_SECONDS } from "../time-bounds.ts";
 export type ClaimDependencies = {
   /** The backends among which one is chosen; may be a view of them that is a little old. */
   candidates: Pick<BackendRepository, "list" | "claim">;
+  /** The backends as they are now. */
+  backends: Pick<BackendRepository, "list">;
   clock: Clock;
   settings: SchedulerSettings;
 };
@@ -38,25 +40,41 @@ export async function claimBackend(
   properties: FilterProperties,
 ): Promise<Candidate> {
   for (let round = 0; round < CLAIM_ROUNDS; round += 1) {
-    const backends = await deps.candidates.list();
-    const held = backends.find(({ claims }) => claims[owner.volumeId]?.attempt === owner.attempt);
-    if (held !== undefined) {
-      return candidateOf(held);
+    const seen = choose(await deps.candidates.list(), deps, owner, properties);
+    // That there is none is final, so an old view may not say it.
+    const choice = "dropped" in seen ? choose(await deps.backends.list(), deps, owner, properties) : seen;
+    if ("dropped" in choice) {
+      throw new NoValidBackend(`No weighed backends available (${explainDropped(choice.dropped)})`);
     }
-    const { pools, down } = poolsInService(backends, deps);
-    const selection = selectPool(properties, pools, deps.settings);
-    if (selection.selected === null) {
-      const why = explainDropped([...selection.dropped, ...down]);
-      throw new NoValidBackend(`No weighed backends available (${why})`);
+    if ("held" in choice) {
+      return candidateOf(choice.held);
     }
-    const chosen = backends.find(({ host }) => host === selection.selected.host);
-    const limits = claimLimits(selection.selected, size, properties.volume_type);
-    const claimed = chosen && limits.possible ? await deps.candidates.claim(chosen, owner, size, limits) : undefined;
+    const limits = claimLimits(choice.pool, size, properties.volume_type);
+    const claimed = limits.possible ? await deps.candidates.claim(choice.backend, owner, size, limits) : undefined;
     if (claimed !== undefined) {
       return candidateOf(claimed);
     }
   }
   throw new Error(`No claim for volume ${owner.volumeId} after ${CLAIM_ROUNDS} rounds: other requests were faster`);
+}
+
+/** The backend that holds the attempt's claim already; else the best one; else why each was passed by. */
+type Choice = { held: BackendRecord } | { backend: BackendRecord; pool: PoolState } | { dropped: DroppedPool[] };
+
+function choose(
+  backends: readonly BackendRecord[],
+  deps: ClaimDependencies,
+  owner: Owner,
+  properties: FilterProperties,
+): Choice {
+  const held = backends.find(({ claims }) => claims[owner.volumeId]?.attempt === owner.attempt);
+  if (held !== undefined) {
+    return { held };
+  }
+  const { pools, down } = poolsInService(backends, deps);
+  const { selected, dropped } = selectPool(properties, pools, deps.settings);
+  const backend = backends.find(({ host }) => host === selected?.host);
+  return selected === null || backend === undefined ? { dropped: [...dropped, ...down] } : { backend, pool: selected };
 }
 
 function candidateOf(backend: BackendRecord): Candidate {

@@ -56,6 +56,16 @@ describe("claiming", () => {
     expect(refused.every((reason) => reason instanceof NoValidBackend)).toBe(true);
   });
 
+  it("does not say that there is no room by a view in which room was not free yet", async () => {
+    const world = aWorld();
+    const full = (await world.fakes.backends.list()).map((backend) => ({ ...backend, free_capacity_gb: 0 }));
+    const candidates: Candidates = {
+      list: async () => full,
+      claim: (...parameters) => world.deps.candidates.claim(...parameters),
+    };
+    expect(await claim(world, VOLUME_ID, 10, candidates)).toMatchObject({ host: FIRST_HOST });
+  });
+
   it("gives up for now, not for good, when others are always faster", async () => {
     const world = aWorld();
     const candidates: Candidates = { list: () => world.fakes.backends.list(), claim: async () => undefined };
