@@ -89,7 +89,7 @@ async function cloneFile(source: string, path: string, volumeBytes: number, imag
       await file.close();
     }
     await rename(copy, path);
-    await syncDirectoryOf(path);
+    syncDirectoryOf(path);
     return true;
   } finally {
     await removeWorkArea(path);

@@ -99,7 +99,7 @@ async function turn(job: Job): Promise<WorkStatus> {
     }
     throw error;
   }
-  await syncDirectoryOf(target);
+  syncDirectoryOf(target);
   await removeWorkArea(target);
   return DONE;
 }

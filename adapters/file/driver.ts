@@ -208,7 +208,7 @@ export class FileDriver implements Driver {
       await rm(path, { force: true });
       // Once more, for a call that began in between: it stops as well.
       await removeWorkArea(path);
-      await syncDirectoryOf(path);
+      syncDirectoryOf(path);
     } catch (error) {
       if (!isAbsent(error)) {
         throw asBackendError(error, `deleting ${path}`);

@@ -1,6 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import { createExclusive, errnoOf, openRegular, sizeOfRegular, syncDirectoryOf } from "./files.ts";
+import { createSized, openRegular, syncDirectoryOf } from "./files.ts";
 
 /**
  * Makes the file of a volume that holds nothing: its size, and no block. Repeated, it finds the file.
@@ -11,31 +10,23 @@ import { createExclusive, errnoOf, openRegular, sizeOfRegular, syncDirectoryOf }
  * @throws VolumeBackendAPIException when a file of another size has the name
  */
 export async function makeEmptyVolume(path: string, sizeBytes: number): Promise<void> {
-  const found = await sizeOfRegular(path);
-  if (found === sizeBytes) {
-    return;
+  if (!createSized(path, sizeBytes)) {
+    await finishSize(path, sizeBytes);
   }
-  if (found !== undefined && found !== 0) {
-    throw new VolumeBackendAPIException(`${path} has ${found} bytes, not ${sizeBytes}`);
-  }
-  const file = found === undefined ? await createOrOpen(path) : await openRegular(path, "write");
+  syncDirectoryOf(path);
+}
+
+/** Sets the size of a file that an earlier call made, or another one is making. */
+async function finishSize(path: string, sizeBytes: number): Promise<void> {
+  const file = await openRegular(path, "write");
   try {
+    const { size } = await file.stat();
+    if (size !== sizeBytes && size !== 0) {
+      throw new VolumeBackendAPIException(`${path} has ${size} bytes, not ${sizeBytes}`);
+    }
     await file.truncate(sizeBytes);
     await file.sync();
   } finally {
     await file.close();
-  }
-  await syncDirectoryOf(path);
-}
-
-/** Two calls may both have seen nothing. */
-async function createOrOpen(path: string): Promise<FileHandle> {
-  try {
-    return await createExclusive(path);
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") {
-      return openRegular(path, "write");
-    }
-    throw error;
   }
 }
