@@ -5,7 +5,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
-import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDbBackendRepository } from "../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbVolumeRepository } from "../adapters/dynamodb/volume-repository.ts";
 import { buildCreateRequest, type CreateRequestInput } from "../core/create-request.ts";
@@ -48,6 +48,7 @@ export async function startRig(
     await delay(50);
   }
   const endings = executionEndings(local);
+  const send = batchedSends(sqs, outputs["SchedulerQueueUrl"] ?? "");
   return {
     ...local,
     directory,
@@ -64,9 +65,7 @@ export async function startRig(
     create: async (message) => {
       const ended = endings.of(message.volume_id);
       const start = performance.now();
-      await sqs.send(
-        new SendMessageCommand({ QueueUrl: outputs["SchedulerQueueUrl"], MessageBody: JSON.stringify(message) }),
-      );
+      await send(JSON.stringify(message));
       await ended;
       return performance.now() - start;
     },
@@ -75,6 +74,43 @@ export async function startRig(
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Messages that SQS takes at once. */
+const LARGEST_BATCH = 10;
+
+/** Sends together what is to be sent in the same turn of the event loop, as a busy producer would. */
+function batchedSends(sqs: SQSClient, queueUrl: string): (body: string) => Promise<void> {
+  const waiting: { body: string; resolve(): void; reject(error: unknown): void }[] = [];
+  const flush = async (): Promise<void> => {
+    const batch = waiting.splice(0, LARGEST_BATCH);
+    if (waiting.length > 0) {
+      setImmediate(() => void flush());
+    }
+    try {
+      const entries = batch.map(({ body }, index) => ({ Id: String(index), MessageBody: body }));
+      const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
+      batch.forEach(({ resolve, reject }, index) => {
+        const failure = Failed.find(({ Id }) => Id === String(index));
+        if (failure === undefined) {
+          resolve();
+        } else {
+          reject(new Error(failure.Message));
+        }
+      });
+    } catch (error) {
+      for (const { reject } of batch) {
+        reject(error);
+      }
+    }
+  };
+  return (body) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ body, resolve, reject });
+      if (waiting.length === 1) {
+        setImmediate(() => void flush());
+      }
+    });
 }
 
 /** Promises of executions' ends, by volume; a failed execution is an error, because a benchmark counts successes only. */

@@ -10,7 +10,7 @@ export type LocalOptions = Pick<
   | "ports"
   | "environmentsPerFunction"
   | "functionEnvironment"
-  | "sharedThread"
+  | "sharedThreads"
   | "logSink"
   | "problemSink"
   | "maxHistory"
@@ -82,7 +82,7 @@ async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
   );
   signal?.throwIfAborted();
   const cloud = await startEmbeddedCloud({
-    sharedThread: true,
+    sharedThreads: 2,
     ...cloudOptions,
     template,
     assetDirectory: assembly,

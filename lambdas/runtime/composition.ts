@@ -33,8 +33,20 @@ function once<Value>(make: () => Value): () => Value {
 
 export const clock: Clock = { now: () => new Date() };
 
-const dynamodb = /* @__PURE__ */ once(() => new DynamoDBClient({}));
-const sqs = /* @__PURE__ */ once(() => new SQSClient({}));
+/** What all clients of the SDK have. */
+type Client = { middlewareStack: { remove(name: string): boolean } };
+
+/**
+ * Takes the SDK's log out of a client: it copies each input and output for a logger that drops them, which costs more than the
+ * signature of the call.
+ */
+function unlogged<Value extends Client>(client: Value): Value {
+  client.middlewareStack.remove("loggerMiddleware");
+  return client;
+}
+
+const dynamodb = /* @__PURE__ */ once(() => unlogged(new DynamoDBClient({})));
+const sqs = /* @__PURE__ */ once(() => unlogged(new SQSClient({})));
 
 export const volumes = /* @__PURE__ */ once(
   () => new DynamoDbVolumeRepository({ client: dynamodb(), tableName: environmentVariable("volumesTable"), clock }),
@@ -65,11 +77,16 @@ export const queue = /* @__PURE__ */ once(
 );
 
 export const notifier = /* @__PURE__ */ once(
-  () => new SnsNotifier({ client: new SNSClient({}), topicArn: environmentVariable("notificationsTopicArn") }),
+  () =>
+    new SnsNotifier({ client: unlogged(new SNSClient({})), topicArn: environmentVariable("notificationsTopicArn") }),
 );
 
 export const workflow = /* @__PURE__ */ once(
-  () => new SfnWorkflowStarter({ client: new SFNClient({}), stateMachineArn: environmentVariable("stateMachineArn") }),
+  () =>
+    new SfnWorkflowStarter({
+      client: unlogged(new SFNClient({})),
+      stateMachineArn: environmentVariable("stateMachineArn"),
+    }),
 );
 
 export const configuredBackends = /* @__PURE__ */ once((): Backend[] => parseBackends(readJson("backends")));
@@ -78,7 +95,7 @@ export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBacken
 
 export const images = /* @__PURE__ */ once(() => {
   const bucket = environmentVariable("imagesBucket");
-  return createImageServices(bucket, new S3ImageService(new S3Client({}), bucket));
+  return createImageServices(bucket, new S3ImageService(unlogged(new S3Client({})), bucket));
 });
 
 export const settings = /* @__PURE__ */ once((): SchedulerSettings =>

@@ -53,12 +53,12 @@ export interface EmbeddedCloudOptions {
   /** Most environments of one function; default 2. A smaller reserved concurrency wins. */
   readonly environmentsPerFunction?: number;
   /**
-   * Lets all functions share one thread, each environment with its own module and variables; default false, a thread for each. It
-   * starts faster and needs a third of the processor time, for two cores run one warm program instead of dozens of cold ones. What
-   * is given up: after a time-out the code goes on until the other invocations of the thread have ended, and a crash takes them
+   * Lets all functions share that many threads, each environment with its own module and variables; default 0, a thread for each.
+   * It starts faster and needs less processor time, for two cores run a few warm programs instead of dozens of cold ones. What is
+   * given up: after a time-out the code goes on until the other invocations of the thread have ended, and a crash takes them
    * with it, as the crash of a host would.
    */
-  readonly sharedThread?: boolean;
+  readonly sharedThreads?: number;
   /** Variables given to every function over those of the cloud and under those of the template. */
   readonly functionEnvironment?: Readonly<Record<string, string>>;
   /** An environment without work for this long is ended; default 300. */
@@ -168,7 +168,7 @@ async function start(
   const functions = createFunctionEmulator({
     region,
     environmentsPerFunction: options.environmentsPerFunction ?? 2,
-    sharedThread: options.sharedThread ?? false,
+    sharedThreads: options.sharedThreads ?? 0,
     idleSeconds: options.environmentIdleSeconds ?? 300,
     logSink: options.logSink,
     // Filled in below: the compute server's own address is known once it listens.

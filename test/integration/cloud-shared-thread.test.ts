@@ -25,7 +25,7 @@ beforeAll(async () => {
       Throws: inlineFunction("setImmediate(() => { throw new TypeError('later'); }); await new Promise(() => {});"),
       Secret: inlineFunction("return Object.keys(process.env).filter((name) => name.startsWith('VITEST'));"),
     },
-    { sharedThread: true, environmentsPerFunction: 1, logSink: (line) => void lines.push(line) },
+    { sharedThreads: 1, environmentsPerFunction: 1, logSink: (line) => void lines.push(line) },
   );
 });
 

@@ -8,8 +8,8 @@ export interface FunctionEmulatorOptions {
   readonly region: string;
   /** Upper bound of a function's environments; a smaller reserved concurrency wins. */
   readonly environmentsPerFunction: number;
-  /** Whether all environments share one thread instead of having one each. */
-  readonly sharedThread: boolean;
+  /** How many threads all environments share; 0 gives each its own. */
+  readonly sharedThreads: number;
   /** An environment without work for this long is ended. */
   readonly idleSeconds: number;
   readonly logSink: ((line: string) => void) | undefined;
@@ -57,7 +57,7 @@ interface FunctionState {
 export function createFunctionEmulator(options: FunctionEmulatorOptions): FunctionEmulator {
   const states = new Map<string, FunctionState>();
   const invocations = new Map<string, number>();
-  const threadFor = createThreads(options.sharedThread);
+  const threadFor = createThreads(options.sharedThreads);
   let busy = 0;
   let stopped = false;
 
@@ -131,16 +131,22 @@ const OWN_YOUNG_GENERATION_MIB = 8;
 /** What a thread for all functions may use. */
 const SHARED_HEAP = { youngGenerationMib: 64, oldGenerationMib: 2048 };
 
-/** Gives an environment of a function its thread: its own, or the one that is shared until it has to be replaced. */
-function createThreads(shared: boolean): (definition: FunctionDefinition) => FunctionThread {
-  let thread: FunctionThread | undefined;
-  return ({ name, memorySizeMib }) => {
-    if (!shared)
+/** Gives an environment of a function its thread: its own, or the next of those that are shared until they have to be replaced. */
+function createThreads(shared: number): (definition: FunctionDefinition, earlier: number) => FunctionThread {
+  const threads: FunctionThread[] = [];
+  let lastFirst = 0;
+  return ({ name, memorySizeMib }, earlier) => {
+    if (shared === 0)
       return startFunctionThread(name, {
         youngGenerationMib: OWN_YOUNG_GENERATION_MIB,
         oldGenerationMib: memorySizeMib,
       });
-    if (!thread?.usable) thread = startFunctionThread("functions", SHARED_HEAP);
+    // The environments of one function go to different threads, and so do the first ones of all functions.
+    const index = (earlier === 0 ? (lastFirst += 1) : lastFirst + earlier) % shared;
+    const known = threads[index];
+    if (known?.usable) return known;
+    const thread = startFunctionThread(`functions ${index + 1}`, SHARED_HEAP);
+    threads[index] = thread;
     return thread;
   };
 }
@@ -148,7 +154,7 @@ function createThreads(shared: boolean): (definition: FunctionDefinition) => Fun
 function takeEnvironment(
   state: FunctionState,
   options: FunctionEmulatorOptions,
-  threadFor: (definition: FunctionDefinition) => FunctionThread,
+  threadFor: (definition: FunctionDefinition, earlier: number) => FunctionThread,
 ): Environment | undefined {
   for (let idle = state.idle.pop(); idle; idle = state.idle.pop()) {
     if (idle.usable) return idle;
@@ -161,7 +167,7 @@ function takeEnvironment(
     definition,
     variables: functionVariables(definition, options),
     onLog: logSink ? (text) => forwardLines(definition.name, text, logSink) : undefined,
-    thread: threadFor(definition),
+    thread: threadFor(definition, state.all.size),
   });
   state.all.add(environment);
   return environment;
