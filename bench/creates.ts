@@ -17,7 +17,7 @@ export type LatencyResult = { volumes: number; p50_ms: number; p95_ms: number; m
 const IN_FLIGHT = 32;
 
 /** Not measured: the functions' cold starts and the first runs of code that is not yet compiled. */
-const WARM_UP_VOLUMES = 300;
+const WARM_UP_VOLUMES = 1000;
 
 /** Records of one size class are put before the clock starts: a create is measured from its message. */
 async function measureThroughput(rig: Rig, volumes: number): Promise<ThroughputResult> {

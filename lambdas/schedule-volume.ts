@@ -15,7 +15,7 @@ import {
   volumeTypes,
   workflow,
 } from "./runtime/composition.ts";
-import { logFor, logger } from "./runtime/logger.ts";
+import { logger } from "./runtime/logger.ts";
 
 const processor = new BatchProcessor(EventType.SQS);
 
@@ -39,7 +39,6 @@ function dependencies(): ReceiveDependencies {
  * come twice and in any order: see {@link receiveMessage}.
  */
 export const handler: SQSHandler = async (event, context) => {
-  logFor({ state: context.functionName });
   const deps = dependencies();
   const ids = event.Records.flatMap(({ body }) => readMessage(body).volumeId ?? []);
   const records = await volumes().getMany([...new Set(ids)]);

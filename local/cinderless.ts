@@ -83,6 +83,7 @@ async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
   signal?.throwIfAborted();
   const cloud = await startEmbeddedCloud({
     sharedThreads: 2,
+    environmentsPerFunction: 8,
     ...cloudOptions,
     template,
     assetDirectory: assembly,

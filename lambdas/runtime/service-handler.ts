@@ -1,13 +1,12 @@
 import type { Context, Handler } from "aws-lambda";
 import { describeError } from "../../core/errors.ts";
-import { logFor, logger } from "./logger.ts";
+import { logger } from "./logger.ts";
 
 /** The frame of a function beside the workflow: an error leaves with its own name and is logged first. */
 export function serviceHandler<Output>(
   serve: (event: unknown, context: Context) => Promise<Output>,
 ): Handler<unknown, Output | null> {
   return async (event, context) => {
-    logFor({ state: context.functionName });
     try {
       return (await serve(event, context)) ?? null;
     } catch (error) {

@@ -2,7 +2,7 @@ import type { Context, Handler } from "aws-lambda";
 import { describeError } from "../../core/errors.ts";
 import type { Turn } from "../../core/tasks/create-on-backend.ts";
 import { type OwnerInput, parseTaskInput } from "../../core/tasks/input.ts";
-import { logFor, logger } from "./logger.ts";
+import { logger } from "./logger.ts";
 
 type InputKey = Parameters<typeof parseTaskInput>[1][number];
 
@@ -17,28 +17,24 @@ export function taskHandler<Key extends InputKey, Output>(
   task: (input: ReturnType<typeof parseTaskInput<Key>>, turn: Turn) => Promise<Output>,
 ): Handler<unknown, Output | null> {
   return async (event, context) => {
-    logFor({ state: context.functionName });
     try {
       const input = parseTaskInput(event, keys);
-      logFor(logKeys(input, context));
       const output = await task(input, turnOf(event, context));
-      logger.debug("done");
+      logger.debug("done", logKeys(event));
       return output ?? null;
     } catch (error) {
       const { name, message } = describeError(error);
-      logger.warn("failed", { error: name, cause: message, stack: error instanceof Error ? error.stack : undefined });
+      const stack = error instanceof Error ? error.stack : undefined;
+      logger.warn("failed", { ...logKeys(event), error: name, cause: message, stack });
       throw error;
     }
   };
 }
 
-function logKeys(input: OwnerInput, context: Context): Parameters<typeof logFor>[0] {
-  return {
-    volume_id: input.volume_id,
-    attempt: input.attempt,
-    state: context.functionName,
-    request_id: input.context.request_id,
-  };
+/** What a line tells of its invocation, as far as the event, which may be wrong, has it. */
+function logKeys(event: unknown): Record<string, unknown> {
+  const { volume_id, attempt, context } = (event ?? {}) as Partial<OwnerInput>;
+  return { volume_id, attempt, request_id: context?.request_id };
 }
 
 /** A task that is called again finds the checkpoint of its last turn in `creation`. */

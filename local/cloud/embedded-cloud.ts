@@ -53,9 +53,9 @@ export interface EmbeddedCloudOptions {
   /** Most environments of one function; default 2. A smaller reserved concurrency wins. */
   readonly environmentsPerFunction?: number;
   /**
-   * Lets all functions share that many threads, each environment with its own module and variables; default 0, a thread for each.
-   * It starts faster and needs less processor time, for two cores run a few warm programs instead of dozens of cold ones. What is
-   * given up: after a time-out the code goes on until the other invocations of the thread have ended, and a crash takes them
+   * Lets all functions share that many threads; default 0, a thread for each environment. It starts faster and needs a third of the
+   * processor time, for two cores run a few warm programs instead of dozens of cold ones. Each function keeps its own variables; the
+   * environments of one function in one thread share its module, as those of Lambda's managed instances do. What is given up: after a time-out the code goes on until the other invocations of the thread have ended, and a crash takes them
    * with it, as the crash of a host would.
    */
   readonly sharedThreads?: number;

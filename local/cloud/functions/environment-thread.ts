@@ -34,7 +34,7 @@ if (!port) throw new Error("environments run in a worker thread only");
 
 const hosted = new Map<number, Hosted>();
 const current = new AsyncLocalStorage<Hosted>();
-const loadedFiles = new Set<string>();
+const modules = new Map<string, Promise<Record<string, unknown>>>();
 
 redirectOutput();
 giveEachItsVariables();
@@ -198,16 +198,20 @@ async function loadHandler(start: EnvironmentStart): Promise<Handler> {
   return found as Handler;
 }
 
-async function loadModule(start: EnvironmentStart, file: string): Promise<Record<string, unknown>> {
+/** Environments of one function in one thread share their module, and what it keeps. */
+function loadModule(start: EnvironmentStart, file: string): Promise<Record<string, unknown>> {
+  const loading = modules.get(file) ?? importModule(start, file);
+  modules.set(file, loading);
+  return loading;
+}
+
+async function importModule(start: EnvironmentStart, file: string): Promise<Record<string, unknown>> {
   // A package.json above the asset belongs to the machine that built it. In Lambda a .js file without one is CommonJS.
   if (file.endsWith(".js") && !existsSync(path.join(start.codeDirectory, "package.json"))) {
     const source = readFileSync(file, "utf8");
     if (!/^\s*(import|export)\s/m.test(source)) return loadCommonJs(file, source);
   }
-  // A second environment of the same function has the module for itself, too.
-  const query = loadedFiles.has(file) ? `?environment=${start.environmentId}` : "";
-  loadedFiles.add(file);
-  return (await import(pathToFileURL(file).href + query)) as Record<string, unknown>;
+  return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
 }
 
 function loadCommonJs(file: string, source: string): Record<string, unknown> {
