@@ -26,6 +26,12 @@ export type Rig = LocalCinderless & {
 
 const clock = { now: () => new Date() };
 
+/** Volumes here hold nothing, but their sizes count: the default ratio of 20 gives out what the disk has 20 times over. */
+const ROOM_FOR_ALL = { scheduler: { max_over_subscription_ratio: 10_000 } };
+
+/** A create that takes longer has no execution: it ended in `error` when it was scheduled. */
+const LONGEST_CREATE_MS = 60_000;
+
 /**
  * Starts Cinderless and waits until its backends have reported.
  *
@@ -36,7 +42,7 @@ export async function startRig(
   onStarted: (local: LocalCinderless) => void = () => {},
 ): Promise<Rig> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-bench-"));
-  const local = await startCinderless({ directory, maxHistory: 100, ...options });
+  const local = await startCinderless({ directory, maxHistory: 100, context: ROOM_FOR_ALL, ...options });
   onStarted(local);
   const { outputs, environment } = local.cloud;
   Object.assign(process.env, environment);
@@ -66,7 +72,13 @@ export async function startRig(
       const ended = endings.of(message.volume_id);
       const start = performance.now();
       await send(JSON.stringify(message));
-      await ended;
+      const giveUp = new AbortController();
+      const tooLong = delay(LONGEST_CREATE_MS, "too long", { signal: giveUp.signal }).catch(() => undefined);
+      if ((await Promise.race([ended, tooLong])) === "too long") {
+        const { status, fault } = await volumes.get(message.volume_id);
+        throw new Error(`volume ${message.volume_id} is ${status}: ${fault?.cause ?? "no fault"}`);
+      }
+      giveUp.abort();
       return performance.now() - start;
     },
     stop: async () => {
