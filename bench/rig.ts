@@ -42,7 +42,13 @@ export async function startRig(
   onStarted: (local: LocalCinderless) => void = () => {},
 ): Promise<Rig> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-bench-"));
-  const local = await startCinderless({ directory, maxHistory: 100, context: ROOM_FOR_ALL, ...options });
+  const local = await startCinderless({
+    directory,
+    maxHistory: 100,
+    persistent: true,
+    context: ROOM_FOR_ALL,
+    ...options,
+  });
   onStarted(local);
   const { outputs, environment } = local.cloud;
   Object.assign(process.env, environment);

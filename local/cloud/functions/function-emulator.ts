@@ -129,7 +129,7 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
 const OWN_YOUNG_GENERATION_MIB = 8;
 
 /** What a thread for all functions may use. */
-const SHARED_HEAP = { youngGenerationMib: 64, oldGenerationMib: 2048 };
+const SHARED_HEAP = { youngGenerationMib: 24, oldGenerationMib: 1024 };
 
 /** Gives an environment of a function its thread: its own, or the next of those that are shared until they have to be replaced. */
 function createThreads(shared: number): (definition: FunctionDefinition, earlier: number) => FunctionThread {

@@ -31,6 +31,9 @@ export class PartError extends Error {
   }
 }
 
+/** Small: a store's garbage dies young, and a larger one would only be filled before it is looked at. */
+const YOUNG_GENERATION_MIB = 24;
+
 /** Starts `module` as a thread. Calls that are open when the thread ends are rejected, and so is every later one; a crash is reported too. */
 export function startPartThread(
   module: URL,
@@ -38,7 +41,12 @@ export function startPartThread(
   env: Readonly<Record<string, string>>,
   reportProblem: (line: string) => void,
 ): PartThread {
-  const worker = new Worker(module, { env: { ...env }, execArgv: [], name });
+  const worker = new Worker(module, {
+    env: { ...env },
+    execArgv: [],
+    name,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+  });
   const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let lastId = 0;
   let ended: Error | undefined;
