@@ -99,7 +99,7 @@ const LARGEST_BATCH = 10;
 
 /** Sends together what is to be sent in the same turn of the event loop, as a busy producer would. */
 function batchedSends(sqs: SQSClient, queueUrl: string): (body: string) => Promise<void> {
-  const waiting: { body: string; resolve(): void; reject(error: unknown): void }[] = [];
+  const waiting: { body: string; resolve: () => void; reject: (error: unknown) => void }[] = [];
   const flush = async (): Promise<void> => {
     const batch = waiting.splice(0, LARGEST_BATCH);
     if (waiting.length > 0) {

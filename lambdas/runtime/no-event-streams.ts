@@ -12,8 +12,4 @@ export const eventStreamSerdeProvider = (): never => {
 };
 
 /** See {@link eventStreamSerdeProvider}. */
-export class EventStreamSerde {
-  constructor() {
-    eventStreamSerdeProvider();
-  }
-}
+export const EventStreamSerde = eventStreamSerdeProvider;

@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { buildCreateRequest } from "../../core/create-request.ts";
 import { type LocalCinderless, startCinderless } from "../../local/cinderless.ts";
 
 /** The command itself, as a process, against Cinderless in the embedded cloud. */
@@ -168,6 +171,20 @@ test("backend list shows what the backends have reported", async () => {
   ]);
 });
 
+/** A volume that stays in the flow, because nobody sends its message. */
+async function putWithoutMessage(): Promise<void> {
+  const client = new DynamoDBClient({
+    endpoint: local.cloud.endpoints.dynamodb,
+    region: "us-east-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  const tableName = local.cloud.outputs["VolumesTableName"] ?? "";
+  const volumes = new DynamoDbVolumeRepository({ client, tableName, clock: { now: () => new Date() } });
+  const ids = { volumeId: randomUUID(), requestId: "req-watch" };
+  await volumes.create(buildCreateRequest({ sizeGib: 1 }, new Date(), ids).record);
+  client.destroy();
+}
+
 test("watch without ids runs until Ctrl-C, and ends with 130", async () => {
   let killed = false;
   const watching = run(["watch"], {}, (_text, pid) => {
@@ -176,7 +193,7 @@ test("watch without ids runs until Ctrl-C, and ends with 130", async () => {
       process.kill(pid, "SIGINT");
     }
   });
-  await run(["create", "--size", "1"]);
+  await putWithoutMessage();
   expect(await watching).toMatchObject({ status: 130, stderr: "no longer watching; what is being created goes on\n" });
 });
 

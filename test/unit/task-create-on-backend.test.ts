@@ -112,7 +112,10 @@ describe.each(CASES)("$name", ({ spec, run, made, call, next, phase, status }) =
     const update = { provider_location: "there" };
     const isLast = next === "finish";
     expect(creation).toMatchObject({
-      ...{ done: true, wait_seconds: 0, checkpoint: null, next },
+      done: true,
+      wait_seconds: 0,
+      checkpoint: null,
+      next,
       model_update: isLast ? update : null,
     });
     expect(driverOf(here).volumes.get(VOLUME_ID)).toEqual(made);

@@ -60,15 +60,17 @@ function startEnvironment(start: EnvironmentStart): void {
     currentRequestId: undefined,
   };
   hosted.set(start.environmentId, environment);
-  current.run(environment, () => {
-    loadHandler(start).then(
-      (handler) => {
-        environment.handler = handler;
-        send({ kind: "ready", environmentId: start.environmentId });
-      },
-      (error: unknown) => fail(environment, error, initErrorType(error), true),
-    );
-  });
+  void current.run(environment, prepare, environment);
+}
+
+async function prepare(environment: Hosted): Promise<void> {
+  const { start } = environment;
+  try {
+    environment.handler = await loadHandler(start);
+    send({ kind: "ready", environmentId: start.environmentId });
+  } catch (error) {
+    fail(environment, error, initErrorType(error), true);
+  }
 }
 
 /** `process.env` is that of the environment whose code reads it. */
