@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { InvalidInput } from "./errors.ts";
 import { parseOrThrow } from "./messages.ts";
+import { DEFAULT_POOL_NAME } from "./scheduling/backend-report.ts";
 
 /**
  * The configured backends, as CDK context gives them and as the functions read them from their environment.
@@ -47,7 +48,7 @@ export function parseBackends(value: unknown): Backend[] {
 /** Name of the one pool of a backend that reports none. */
 export function poolOf(backend: Backend): string {
   const name = backend.capabilities["volume_backend_name"];
-  return typeof name === "string" && name !== "" ? name : "_pool0";
+  return typeof name === "string" && name !== "" ? name : DEFAULT_POOL_NAME;
 }
 
 /** `host@backend#pool` without its pool. */

@@ -44,9 +44,7 @@ const SOURCE_STATUSES: readonly VolumeStatus[] = ["available", "in-use", "backin
  */
 export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput): Promise<VolumeSpec> {
   const { context, volume_ref: volume } = input;
-  if (!Number.isSafeInteger(volume.size) || volume.size < 1) {
-    throw new InvalidInput(`volume ${volume.id} has size ${volume.size}, which is no positive integer of GiB`);
-  }
+  requireWholeSize(volume);
   const base = {
     status: volume.status,
     volume_id: volume.id,
@@ -118,6 +116,13 @@ export async function readSourceVolume(
     throw new InvalidVolume(`source volume ${sourceVolumeId} is ${source.status}, not ${SOURCE_STATUSES.join(" or ")}`);
   }
   return source;
+}
+
+/** @throws InvalidInput when the volume's size is no positive integer of GiB */
+export function requireWholeSize(volume: Pick<VolumeRef, "id" | "size">): void {
+  if (!Number.isSafeInteger(volume.size) || volume.size < 1) {
+    throw new InvalidInput(`volume ${volume.id} has size ${volume.size}, which is no positive integer of GiB`);
+  }
 }
 
 function mayUse(context: RequestContext, projectId: string): boolean {

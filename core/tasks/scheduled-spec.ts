@@ -1,4 +1,3 @@
-import { InvalidInput } from "../errors.ts";
 import type { CreateVolumeMessage } from "../messages.ts";
 import type { SnapshotRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
@@ -8,7 +7,7 @@ import {
   type RequestSpec,
   type VolumeType,
 } from "../scheduling/request.ts";
-import { readSnapshot, readSourceVolume } from "./extract-volume-spec.ts";
+import { readSnapshot, readSourceVolume, requireWholeSize } from "./extract-volume-spec.ts";
 
 /** What completing a request reads. */
 export type SpecReaders = {
@@ -29,9 +28,7 @@ export async function scheduledSpec(
   volume: VolumeRecord,
   filterProperties: FilterProperties,
 ): Promise<{ spec: RequestSpec; properties: FilterProperties }> {
-  if (!Number.isSafeInteger(volume.size) || volume.size < 1) {
-    throw new InvalidInput(`volume ${volume.id} has size ${volume.size}, which is no positive integer of GiB`);
-  }
+  requireWholeSize(volume);
   const given = (message.request_spec ?? {}) as RequestSpec;
   const volumeType = await volumeTypeOf(deps, given, volume);
   const sourceHost = await hostOfSource(deps, message, volume);
