@@ -45,7 +45,6 @@ export async function startRig(
   const local = await startCinderless({
     directory,
     maxHistory: 100,
-    persistent: true,
     context: ROOM_FOR_ALL,
     ...options,
   });

@@ -3,6 +3,9 @@ import type { AddressInfo } from "node:net";
 import dynalite from "dynalite";
 import { serveCalls } from "./serve-calls.ts";
 
+/** Values in memory are buffers: out of the pool, a long-lived key would keep 8 KiB of short-lived ones alive with it. */
+Buffer.poolSize = 0;
+
 const KEEP_ALIVE_MILLISECONDS = 65_000;
 
 let server: Server | undefined;
