@@ -14,6 +14,12 @@ export const PHASE_BOUND_SECONDS = {
   copying: 3600,
 } as const;
 
+/**
+ * How long the removal of a volume that was deleted while being created may take before the sweep begins it again: the longest
+ * run of ErrorOutVolume, 30 s time-out x 3 tries + 6 s of waits = 96 s, and as much again for a backend to recover.
+ */
+export const REMOVAL_BOUND_SECONDS = 240;
+
 /** How often the sweep looks. A volume is undecided for at most the longest bound plus two of these. */
 export const SWEEP_INTERVAL_SECONDS = 60;
 
@@ -28,6 +34,12 @@ export const SHORT_FUNCTION_TIMEOUT_SECONDS = 30;
 
 /** Time-out of a function that moves data: Lambda's own limit. */
 export const LONG_FUNCTION_TIMEOUT_SECONDS = 900;
+
+/**
+ * Time-out of a whole execution. Nothing honest comes near it: each turn of long work renews its own deadline, and the sweep
+ * takes a volume that does not move an hour after it stopped.
+ */
+export const EXECUTION_TIMEOUT_SECONDS = 86_400;
 
 /** What a state waits beyond its function's time-out, so that the function's own time-out comes first. */
 export const STATE_TIMEOUT_MARGIN_SECONDS = 30;
