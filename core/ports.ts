@@ -1,5 +1,5 @@
 import type { RequestContext, WorkflowInput } from "./messages.ts";
-import type { Notification } from "./notifications.ts";
+import type { Notification, NotificationEra } from "./notifications.ts";
 import type {
   Attempt,
   AttemptOutcome,
@@ -70,11 +70,50 @@ export interface VolumeRepository {
   /** Volumes whose deadline has passed, oldest first. Costs nothing when there are none. */
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>>;
 
-  /** @throws InvalidVolume when the flow, or anybody else, is using the volume. */
-  beginDelete(volumeId: string): Promise<VolumeRecord>;
+  /**
+   * Begins the deletion of a volume that has come to rest.
+   *
+   * @param locks the record's locks as they were when their holders were found to be gone
+   * @throws InvalidVolume when the flow is using the volume, or its locks have changed.
+   */
+  beginDelete(volumeId: string, locks: Readonly<Record<string, string>>): Promise<VolumeRecord>;
   /** Removes the record of a volume in `deleting`; nothing happens when it is gone. */
   finishDelete(volumeId: string): Promise<void>;
+
+  /**
+   * Records that a volume in the flow is to be deleted. From then on every write of the flow is refused by VolumeDeleteRequested,
+   * and what remains is to remove the volume. Repeated it changes nothing.
+   *
+   * @param deadline when the sweep takes the volume, should it have no deadline yet
+   * @throws InvalidVolume when the volume is not in the flow.
+   */
+  requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord>;
+  /**
+   * Begins, or begins again, the removal of a volume whose deletion was requested, in the name of the fence that owns it.
+   *
+   * @param deadline when the sweep begins it again
+   * @throws FenceLost when it belongs to another attempt, or was not asked for.
+   */
+  beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord>;
+  /** The removal did not get through: `error_deleting`, with the reason, until the deadline of {@link beginRequestedDelete}. */
+  markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void>;
+
+  /**
+   * Keeps a volume from being deleted while `holder` reads it. Undefined, and nothing changed, when its status is none of
+   * `statuses`, it belongs to another project than `projectId` (null: any will do), or it does not exist.
+   */
+  lock(
+    volumeId: string,
+    lock: Lock,
+    statuses: readonly VolumeStatus[],
+    projectId: string | null,
+  ): Promise<VolumeRecord | undefined>;
+  /** Takes the lock off, if it is there. */
+  unlock(volumeId: string, holder: string): Promise<void>;
 }
+
+/** An entry of `locks`: the id of the volume or snapshot that is being made, and its fence or SNAPSHOT_LOCK. */
+export type Lock = { holder: string; value: string };
 
 /** How an attempt ended. */
 export type AttemptClose = {
@@ -88,11 +127,24 @@ export type AttemptClose = {
 /** Snapshots. */
 export interface SnapshotRepository {
   get(snapshotId: string): Promise<SnapshotRecord>;
+  /** The records that exist among `snapshotIds`, by id; consistent reads. */
+  getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>>;
   list(limit: number, from?: string): Promise<Page<SnapshotRecord>>;
   listOfVolume(volumeId: string): Promise<SnapshotRecord[]>;
   create(record: SnapshotRecord): Promise<void>;
   markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord>;
   markError(snapshotId: string): Promise<void>;
+  /** Keeps an available snapshot from being deleted; as the volumes' lock. */
+  lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined>;
+  /** Takes the lock off, if it is there. */
+  unlock(snapshotId: string, holder: string): Promise<void>;
+  /**
+   * Sets `deleting`, from whatever status the record had when it was read.
+   *
+   * @param snapshot the record as it was read, and found to be in nobody's use
+   * @throws InvalidSnapshot when its status or its locks have changed since.
+   */
+  beginDelete(snapshot: SnapshotRecord): Promise<void>;
   delete(snapshotId: string): Promise<void>;
 }
 
@@ -157,6 +209,8 @@ export interface WorkflowStarter {
 
 /** Publishes notifications. */
 export interface Notifier {
+  /** Whose payloads its consumers read; Cinder's latest when it does not say. */
+  readonly era?: NotificationEra;
   /** @throws NotificationNotSent */
   publish(notification: Notification): Promise<void>;
 }
@@ -206,9 +260,26 @@ export interface Driver {
   deleteSnapshot(snapshotId: string): Promise<void>;
   /** Whether the backend holds the volume, or anything half-made of it. */
   findVolume(volumeId: string): Promise<"present" | "absent">;
+  /** The same of a snapshot. */
+  findSnapshot(snapshotId: string): Promise<"present" | "absent">;
+  /**
+   * Everything of volumes and snapshots that the backend holds, half-made ones included, in no order and with bounded memory. What
+   * stands there from before the first item is asked for until the last was given is among them; what comes or goes meanwhile may be.
+   */
+  listContents(): AsyncIterable<StoredContent>;
   /** One report for each pool, without what the backend's configuration adds. */
   getVolumeStats(): Promise<DriverStats>;
 }
+
+/** One thing that a backend holds: a volume or snapshot, or work on one that is not finished (`partial`). */
+export type StoredContent = {
+  kind: "volume" | "snapshot";
+  id: string;
+  partial: boolean;
+  size_bytes: number;
+  /** When it was last written to, by the backend's clock; of partial work the latest write to any part of it. */
+  modified_at: Date;
+};
 
 /** What a driver reports of its capacity (`get_volume_stats`). */
 export type DriverStats = {

@@ -4,6 +4,7 @@ import { INDEXES } from "../../core/environment.ts";
 import { InvalidInput, InvalidSnapshot, SnapshotNotFound } from "../../core/errors.ts";
 import type { Page, SnapshotRepository } from "../../core/ports.ts";
 import type { SnapshotRecord } from "../../core/records.ts";
+import { getItems } from "./batch.ts";
 import { queryPage, scanPage } from "./paging.ts";
 import { find, statement, toItem, tryCreate, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
 
@@ -42,6 +43,11 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
       throw new SnapshotNotFound(snapshotId);
     }
     return readSnapshot(item);
+  }
+
+  async getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>> {
+    const records = (await getItems(this.#table, snapshotIds)).map(readSnapshot);
+    return new Map(records.map((record) => [record.id, record]));
   }
 
   async list(limit: number, from?: string): Promise<Page<SnapshotRecord>> {

@@ -2,7 +2,7 @@ import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as errors from "../../core/errors.ts";
-import type { CopyWork, Driver, ImageSource, Work } from "../../core/ports.ts";
+import type { CopyWork, Driver, ImageSource, StoredContent, Work } from "../../core/ports.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import type { Fault, FaultCall, FaultDriverOptions } from "./options.ts";
@@ -60,6 +60,14 @@ export class FaultDriver implements Driver {
 
   findVolume(volumeId: string) {
     return this.#call("findVolume", () => this.#driver.findVolume(volumeId));
+  }
+
+  findSnapshot(snapshotId: string) {
+    return this.#call("findSnapshot", () => this.#driver.findSnapshot(snapshotId));
+  }
+
+  async *listContents(): AsyncGenerator<StoredContent> {
+    yield* await this.#call("listContents", async () => this.#driver.listContents());
   }
 
   getVolumeStats() {

@@ -14,6 +14,8 @@ const CALLS = [
   "createSnapshot",
   "deleteSnapshot",
   "findVolume",
+  "findSnapshot",
+  "listContents",
   "getVolumeStats",
 ] as const;
 

@@ -1,9 +1,9 @@
-import { access, constants, lstat, mkdir, opendir, stat, statfs } from "node:fs/promises";
+import { access, constants, lstat, mkdir, opendir, readdir, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
 import { errnoOf, isAbsent } from "./files.ts";
 import type { FileDriverOptions } from "./options.ts";
-import { parseEntry } from "./paths.ts";
+import { PARTIAL, parseEntry, snapshotPath, volumePath } from "./paths.ts";
 
 const GIB = 2 ** 30;
 
@@ -73,6 +73,21 @@ export class BackendDirectory {
         yield { ...entry, sizeBytes: stats.size, usedBytes, modifiedAt: stats.mtime };
       }
     }
+  }
+
+  /**
+   * When anything in a work area was last written to. The area's own time tells only of names that came and went: a long copy writes
+   * to a file in it and leaves the directory's time as it was.
+   */
+  async lastWriteBelow(kind: DirectoryEntry["kind"], id: string, modifiedAt: Date): Promise<Date> {
+    const { directory } = this.#options;
+    const area = (kind === "volume" ? volumePath(directory, id) : snapshotPath(directory, id)) + PARTIAL;
+    let latest = modifiedAt;
+    for (const name of (await readdir(area).catch(undefinedIfAbsent)) ?? []) {
+      const stats = await lstatIfThere(join(area, name));
+      latest = stats !== undefined && stats.mtime > latest ? stats.mtime : latest;
+    }
+    return latest;
   }
 
   /** As the file system tells, or as `capacity_gb` does: then what the driver's files take is subtracted from it. */

@@ -6,7 +6,15 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import type { CopyWork, CreateOutcome, Driver, DriverStats, ImageSource, Work } from "../../core/ports.ts";
+import type {
+  CopyWork,
+  CreateOutcome,
+  Driver,
+  DriverStats,
+  ImageSource,
+  StoredContent,
+  Work,
+} from "../../core/ports.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
 import { BackendDirectory } from "./backend-directory.ts";
@@ -24,15 +32,6 @@ const DRIVER_VERSION = "1.0.0";
 
 /** A copy that is not cut into turns. */
 const UNINTERRUPTED: Work = { checkpoint: null, remainingTimeMs: () => Number.POSITIVE_INFINITY };
-
-/** A file of the backend's directory, for an audit against the records. */
-export type StoredVolume = {
-  id: string;
-  size_bytes: number;
-  /** True for work that is not finished. */
-  partial: boolean;
-  modified_at: Date;
-};
 
 /**
  * Volumes as sparse files in a directory: a local disk, or NFS or EFS mounted there. After Cinder's NFS driver
@@ -139,9 +138,11 @@ export class FileDriver implements Driver {
   }
 
   async findVolume(volumeId: string): Promise<"present" | "absent"> {
-    const path = this.#volumePath(volumeId);
-    await this.#directory.requireMount();
-    return (await exists(path)) || (await hasWorkArea(path)) ? "present" : "absent";
+    return this.#find(this.#volumePath(volumeId));
+  }
+
+  async findSnapshot(snapshotId: string): Promise<"present" | "absent"> {
+    return this.#find(snapshotPath(this.#options.directory, snapshotId));
   }
 
   /** With `capacity_gb`, what the driver's own files take is subtracted from it, as far as the file system has that much. */
@@ -164,13 +165,16 @@ export class FileDriver implements Driver {
     };
   }
 
-  /** What stands in the directory of volumes, in no order; an audit compares it with the records. */
-  async *listVolumes(): AsyncIterable<StoredVolume> {
-    for await (const { kind, ...stored } of this.#directory.entries()) {
-      if (kind === "volume") {
-        yield { id: stored.id, size_bytes: stored.sizeBytes, partial: stored.partial, modified_at: stored.modifiedAt };
-      }
+  async *listContents(): AsyncGenerator<StoredContent> {
+    for await (const { kind, id, partial, sizeBytes, modifiedAt } of this.#directory.entries()) {
+      const modified_at = partial ? await this.#directory.lastWriteBelow(kind, id, modifiedAt) : modifiedAt;
+      yield { kind, id, partial, size_bytes: sizeBytes, modified_at };
     }
+  }
+
+  async #find(path: string): Promise<"present" | "absent"> {
+    await this.#directory.requireMount();
+    return (await exists(path)) || (await hasWorkArea(path)) ? "present" : "absent";
   }
 
   /** What the create calls have in common: readiness, the errors' names, the answer. */

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, lstat, mkdir, readFile, readdir, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readFile, readdir, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -122,20 +122,39 @@ test("a create that died before it set the size is finished by the next", async 
   expect((await stat(path)).size).toBe(2 ** 30);
 });
 
-test("lists its volumes and what is half-made of them, and nothing else", async () => {
+test("lists its volumes and snapshots and what is half-made of them, and nothing else", async () => {
   const { directory, driver } = await setUp();
   await driver.createVolume(aVolume(), unhurried());
   await driver.createSnapshot(aSnapshot(), aVolume());
   await mkdir(join(directory, `volume-${uuid(2)}.partial`));
   await writeFile(join(directory, "lost+found"), "");
-  const listed = [];
-  for await (const volume of driver.listVolumes()) {
-    listed.push({ id: volume.id, partial: volume.partial });
-  }
-  expect(listed.sort((a, b) => a.id.localeCompare(b.id))).toEqual([
-    { id: uuid(1), partial: false },
-    { id: uuid(2), partial: true },
+  const listed = await Array.fromAsync(driver.listContents());
+  expect(listed.sort((a, b) => a.id.localeCompare(b.id))).toMatchObject([
+    { kind: "volume", id: uuid(1), partial: false, size_bytes: 2 ** 30 },
+    { kind: "volume", id: uuid(2), partial: true },
+    { kind: "snapshot", id: uuid(900), partial: false, size_bytes: 2 ** 30 },
   ]);
+});
+
+test("dates unfinished work by the last write to any part of it", async () => {
+  const { directory, driver } = await setUp();
+  const area = join(directory, `volume-${uuid(2)}.partial`);
+  const begun = new Date("2026-01-01T00:00:00.000Z");
+  const written = new Date("2026-01-01T00:10:00.000Z");
+  await mkdir(area);
+  await writeFile(join(area, "copy.data"), "bytes");
+  await utimes(join(area, "copy.data"), written, written);
+  await utimes(area, begun, begun);
+  expect(await Array.fromAsync(driver.listContents())).toMatchObject([{ partial: true, modified_at: written }]);
+});
+
+test("finds a snapshot, finished or not", async () => {
+  const { directory, driver } = await setUp();
+  expect(await driver.findSnapshot(uuid(900))).toBe("absent");
+  await mkdir(join(directory, `snapshot-${uuid(900)}.partial`));
+  expect(await driver.findSnapshot(uuid(900))).toBe("present");
+  await driver.deleteSnapshot(uuid(900));
+  expect(await driver.findSnapshot(uuid(900))).toBe("absent");
 });
 
 describe("capacity", () => {

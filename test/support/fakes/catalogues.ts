@@ -15,6 +15,11 @@ export class SnapshotsFake implements SnapshotRepository {
     return structuredClone(record);
   }
 
+  async getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>> {
+    const found = snapshotIds.flatMap((id) => this.records.get(id) ?? []);
+    return new Map(found.map((record) => [record.id, structuredClone(record)]));
+  }
+
   async list(limit: number, from?: string): Promise<Page<SnapshotRecord>> {
     return pageOf(structuredClone([...this.records.values()]), limit, from);
   }

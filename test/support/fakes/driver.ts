@@ -1,4 +1,12 @@
-import type { CopyWork, CreateOutcome, Driver, DriverStats, ImageSource, Work } from "../../../core/ports.ts";
+import type {
+  CopyWork,
+  CreateOutcome,
+  Driver,
+  DriverStats,
+  ImageSource,
+  StoredContent,
+  Work,
+} from "../../../core/ports.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../../core/records.ts";
 import type { ImageLocation } from "../../../core/spec.ts";
 
@@ -12,6 +20,10 @@ export type MadeFrom = { from: "nothing" | "snapshot" | "volume" | "image"; sour
 export class DriverFake implements Driver {
   readonly volumes = new Map<string, MadeFrom>();
   readonly snapshots = new Set<string>();
+  /** Ids of the volumes of which something half-made lies there. */
+  readonly partials = new Set<string>();
+  /** When a volume or snapshot was last written to, by id; what is not named here, long ago. */
+  readonly modifiedAt = new Map<string, Date>();
   /** How often a volume came into being. */
   made = 0;
   isInitialized = true;
@@ -66,6 +78,7 @@ export class DriverFake implements Driver {
 
   async deleteVolume(volumeId: string): Promise<void> {
     this.volumes.delete(volumeId);
+    this.partials.delete(volumeId);
   }
 
   async createSnapshot(snapshot: SnapshotRecord): Promise<ModelUpdate | null> {
@@ -78,7 +91,26 @@ export class DriverFake implements Driver {
   }
 
   async findVolume(volumeId: string): Promise<"present" | "absent"> {
-    return this.volumes.has(volumeId) ? "present" : "absent";
+    return this.volumes.has(volumeId) || this.partials.has(volumeId) ? "present" : "absent";
+  }
+
+  async findSnapshot(snapshotId: string): Promise<"present" | "absent"> {
+    return this.snapshots.has(snapshotId) ? "present" : "absent";
+  }
+
+  async *listContents(): AsyncGenerator<StoredContent> {
+    const content = (kind: StoredContent["kind"], id: string, partial: boolean): StoredContent => {
+      return { kind, id, partial, size_bytes: 2 ** 30, modified_at: this.modifiedAt.get(id) ?? new Date(0) };
+    };
+    for (const id of this.volumes.keys()) {
+      yield content("volume", id, false);
+    }
+    for (const id of this.partials) {
+      yield content("volume", id, true);
+    }
+    for (const id of this.snapshots) {
+      yield content("snapshot", id, false);
+    }
   }
 
   async getVolumeStats(): Promise<DriverStats> {
