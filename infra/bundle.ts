@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { fileNameOf, type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import type { CodeOf } from "./functions.ts";
 import { TRIM_SDK } from "./trim-sdk.ts";
@@ -12,8 +12,10 @@ const REQUIRE_BANNER = 'import { createRequire } from "node:module"; const requi
 /**
  * Bundles every function into `<directory>/<file-name>/index.mjs`: one ECMAScript module each, minified, with its source map. The
  * SDK is bundled too, so what was tested is what runs, whatever version the runtime carries.
+ *
+ * @param plugins for who verifies the functions over other adapters than their own; what is deployed has none
  */
-export async function bundleFunctions(directory: string): Promise<CodeOf> {
+export async function bundleFunctions(directory: string, plugins: readonly Plugin[] = []): Promise<CodeOf> {
   const names = Object.keys(FUNCTIONS) as FunctionName[];
   const building = build({
     absWorkingDir: ROOT,
@@ -33,7 +35,7 @@ export async function bundleFunctions(directory: string): Promise<CodeOf> {
     sourcemap: true,
     sourcesContent: false,
     legalComments: "none",
-    plugins: [TRIM_SDK],
+    plugins: [TRIM_SDK, ...plugins],
     banner: { js: REQUIRE_BANNER },
     logLevel: "warning",
   });

@@ -1,4 +1,5 @@
 import type { CloudAssembly } from "aws-cdk-lib/cx-api";
+import type { Plugin } from "esbuild";
 import cdk from "../cdk.json" with { type: "json" };
 import { bundleFunctions } from "./bundle.ts";
 
@@ -19,12 +20,14 @@ const CONTEXT = {
  *
  * @param outputDirectory becomes the cloud assembly
  * @param context as `-c` would give it
+ * @param bundlerPlugins see `bundleFunctions`
  */
 export async function synthesize(
   outputDirectory: string,
   context: Record<string, unknown> = {},
+  bundlerPlugins: readonly Plugin[] = [],
 ): Promise<CloudAssembly> {
-  const bundling = bundleFunctions(`${outputDirectory}/bundles`);
+  const bundling = bundleFunctions(`${outputDirectory}/bundles`, bundlerPlugins);
   const loading = Promise.all([import("aws-cdk-lib"), import("./cinderless-stack.ts")]);
   const [codeOf, [{ App }, { CinderlessStack }]] = await Promise.all([bundling, loading]);
   const app = new App({

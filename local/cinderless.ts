@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
+import type { Plugin } from "esbuild";
 import { STACK_NAME, synthesize } from "../infra/synthesize.ts";
 import { holdDirectory } from "./cloud/data-directory.ts";
 import { type EmbeddedCloud, type EmbeddedCloudOptions, startEmbeddedCloud } from "./cloud/embedded-cloud.ts";
@@ -21,6 +22,8 @@ export type LocalOptions = Pick<
   persistent?: boolean;
   /** CDK context that differs from {@link localContext}. */
   context?: Record<string, unknown>;
+  /** For who verifies the functions over other adapters than their own. */
+  bundlerPlugins?: readonly Plugin[];
   /** Gives the start up at the next opportunity; it rejects with the reason then. */
   signal?: AbortSignal;
 };
@@ -74,12 +77,11 @@ export async function startCinderless(options: LocalOptions): Promise<LocalCinde
 }
 
 async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
-  const { directory, persistent = false, context = {}, signal, ...cloudOptions } = options;
+  const { directory, persistent = false, context = {}, bundlerPlugins = [], signal, ...cloudOptions } = options;
   const assembly = path.join(directory, "cdk.out");
   rmSync(assembly, { recursive: true, force: true });
-  const { template } = (await synthesize(assembly, { ...localContext(directory), ...context })).getStackByName(
-    STACK_NAME,
-  );
+  const synthesized = await synthesize(assembly, { ...localContext(directory), ...context }, bundlerPlugins);
+  const { template } = synthesized.getStackByName(STACK_NAME);
   signal?.throwIfAborted();
   const cloud = await startEmbeddedCloud({
     sharedThreads: 2,
