@@ -12,12 +12,16 @@ export const ENVIRONMENT = {
   schedulerQueueUrl: "SCHEDULER_QUEUE_URL",
   schedulerDeadLetterQueueUrl: "SCHEDULER_DEAD_LETTER_QUEUE_URL",
   notificationsTopicArn: "NOTIFICATIONS_TOPIC_ARN",
+  /** `icehouse` or `zed`: see `core/notifications.ts`. */
+  notificationEra: "NOTIFICATION_ERA",
   imagesBucket: "IMAGES_BUCKET",
   stateMachineArn: "STATE_MACHINE_ARN",
   /** JSON array of backends: see `core/backends.ts`. */
   backends: "BACKENDS",
   /** JSON object of scheduler settings: see `core/scheduling`. */
   schedulerSettings: "SCHEDULER_SETTINGS",
+  /** JSON object of the phases' bounds in seconds: see `core/time-bounds.ts`. */
+  phaseBounds: "PHASE_BOUNDS",
 } as const;
 
 /** A key of {@link ENVIRONMENT}. */

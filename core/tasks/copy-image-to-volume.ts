@@ -1,18 +1,17 @@
 import { describeError, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
-import type { Clock, Drivers, ImageServices, ImageSource, VolumeRepository } from "../ports.ts";
+import type { Drivers, ImageServices, ImageSource, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { VolumeSpec, WorkStatus } from "../spec.ts";
-import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { readyDriver, type Turn } from "./create-on-backend.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 import { requireInFlow } from "./require-in-flow.ts";
 
 /** What CopyImageToVolume uses. */
-export type CopyImageDependencies = {
+export type CopyImageDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "saveProgress">;
   drivers: Drivers;
   images: ImageServices;
-  clock: Clock;
 };
 
 /** How often one turn goes on from the last checkpoint after an error that may pass (a dropped connection, mostly). */
@@ -61,9 +60,8 @@ async function copyOneTurn(
     progress: volume.progress,
     remainingTimeMs: () => turn.remainingTimeMs(),
     save: async (progress) => {
-      const now = deps.clock.now();
-      const deadline = deadlineAfter(now, PHASE_BOUND_SECONDS.copying);
-      await deps.volumes.saveProgress(owner, { ...progress, updated_at: now.toISOString() }, deadline);
+      const updatedAt = deps.clock.now().toISOString();
+      await deps.volumes.saveProgress(owner, { ...progress, updated_at: updatedAt }, phaseDeadline(deps, "copying"));
     },
   });
 }

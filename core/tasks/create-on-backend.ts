@@ -1,15 +1,14 @@
 import { DriverNotInitialized } from "../errors.ts";
-import type { Clock, CreateOutcome, Driver, Drivers, VolumeRepository, Work } from "../ports.ts";
+import type { CreateOutcome, Driver, Drivers, VolumeRepository, Work } from "../ports.ts";
 import type { VolumePhase, VolumeRecord, VolumeStatus } from "../records.ts";
 import type { Creation, NextStep, WorkCheckpoint } from "../spec.ts";
-import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
 /** What every state that creates on a backend uses. */
-export type CreateDependencies = {
+export type CreateDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "beginCreate" | "persistModelUpdate">;
   drivers: Drivers;
-  clock: Clock;
 };
 
 /** The time that a function has left, and the checkpoint of the turn before. */
@@ -38,7 +37,7 @@ export async function createOnBackend(
 ): Promise<Creation> {
   const owner = ownerOf(input);
   const driver = await readyDriver(deps.drivers, input.host);
-  const volume = await deps.volumes.beginCreate(owner, deadlineAfter(deps.clock.now(), PHASE_BOUND_SECONDS.creating));
+  const volume = await deps.volumes.beginCreate(owner, phaseDeadline(deps, "creating"));
   const outcome = await create(driver, volume, turn);
   const { done, wait_seconds, checkpoint, model_update } = outcome;
   if (follow.next === "finish") {

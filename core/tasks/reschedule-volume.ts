@@ -1,19 +1,18 @@
 import { BackendNotCleared, describeError, FenceLost, routeOf, VolumeNotFound } from "../errors.ts";
 import { bounded, readFailure } from "../fault.ts";
-import type { BackendRepository, Clock, Drivers, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
+import type { BackendRepository, Drivers, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
 import { fenceOf, type VolumeRecord } from "../records.ts";
 import type { Failure } from "../spec.ts";
-import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 import { requireInFlow } from "./require-in-flow.ts";
 
 /** What RescheduleVolume uses. */
-export type RescheduleDependencies = {
+export type RescheduleDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "releaseForReschedule">;
   backends: Pick<BackendRepository, "release">;
   drivers: Drivers;
   queue: Pick<SchedulerQueue, "send">;
-  clock: Clock;
 };
 
 /** The request as it goes back to the scheduler, and why. */
@@ -30,12 +29,13 @@ export type RescheduleInput = OwnerInput & {
 const TRACE_LINES = 10;
 
 /**
- * OnFailureRescheduleTask: clears the failed backend, gives its capacity back, hands the record to the next attempt, and only then
+ * OnFailureRescheduleTask: clears the failed backend, hands the record to the next attempt, gives the capacity back, and only then
  * casts the request to the scheduler.
  *
  * Each step may be repeated. Dead before the record is handed over: a retry does everything again. Dead after: the record names
- * the next attempt, and a retry casts again; the scheduler drops the second cast. Never retried: the queued record is overdue in
- * time, and the sweep takes it.
+ * the next attempt, and a retry goes on from there; the scheduler drops a second cast. Never retried: the queued record is overdue
+ * in time, and the sweep takes it, and the claim, which belongs to an attempt that is over. Capacity is given back after the record
+ * names the host no more, never before: a volume that ends in `error` meanwhile keeps its host and what is counted there.
  *
  * @throws BackendNotCleared when the failure is uncertain and the backend cannot confirm that it holds nothing.
  */
@@ -60,6 +60,7 @@ export async function rescheduleVolume(
     }
     throw error;
   }
+  await deps.backends.release(input.host, owner);
   await deps.queue.send(castOf(input));
   return { outcome: "rescheduled" };
 }
@@ -75,10 +76,9 @@ async function handOver(
   requireInFlow(volume, owner);
   const { error, cause } = readFailure(input.failure);
   const suspectedOrphan = !(await clearBackend(deps.drivers, input.host, volume, error));
-  await deps.backends.release(input.host, owner);
   const now = deps.clock.now();
   const close = { outcome: "rescheduled", error, cause, at: now, suspectedOrphan } as const;
-  await deps.volumes.releaseForReschedule(owner, next, close, deadlineAfter(now, PHASE_BOUND_SECONDS.queued));
+  await deps.volumes.releaseForReschedule(owner, next, close, phaseDeadline(deps, "queued"));
 }
 
 /**

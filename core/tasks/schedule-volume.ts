@@ -5,7 +5,7 @@ import { fenceOf, isInFlow, type VolumePhase, type VolumeRecord } from "../recor
 import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
 import { addRetryBackend, attemptOf, populateRetry } from "../scheduling/retry.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
-import { deadlineAfter, PHASE_BOUND_SECONDS } from "../time-bounds.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
 import {
   errorOutAttempt,
@@ -15,10 +15,12 @@ import {
   isQueuedError,
 } from "./error-out-volume.ts";
 import { scheduledSpec } from "./scheduled-spec.ts";
+import { tellUnscheduled, tellUnscheduledAgain } from "./tell-unscheduled.ts";
 
 /** What ScheduleVolume uses. */
 export type ScheduleDependencies = ErrorOutDependencies &
-  ClaimDependencies & {
+  ClaimDependencies &
+  DeadlineDependencies & {
     volumes: Pick<VolumeRepository, "assignHost">;
     snapshots: Pick<SnapshotRepository, "get">;
     volumeTypes: Pick<VolumeTypeRepository, "get">;
@@ -51,6 +53,7 @@ export async function scheduleVolume(
   if (overtaken !== undefined) {
     if (isQueuedError(volume)) {
       await finishQueuedError(deps, volume, message.context);
+      await tellUnscheduledAgain(deps, message, volume, attempt);
     }
     return { outcome: "left alone", detail: overtaken };
   }
@@ -85,7 +88,10 @@ function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
   return undefined;
 }
 
-/** Claims a backend and writes it on the record; a claim that the record then refuses is released. */
+/**
+ * Claims a backend and writes it on the record. A claim that the record then refuses is released, and no other: this delivery may
+ * have found the claim of another one, which the record names, and which is not closed before everybody has been told.
+ */
 async function placeVolume(
   deps: ScheduleDependencies,
   owner: Owner,
@@ -98,27 +104,27 @@ async function placeVolume(
   const candidate = await claimBackend(deps, owner, volume.size, properties);
   try {
     const scheduled = await assign(deps, owner, candidate);
-    // Another delivery of this attempt was faster. A claim of its host is its claim, unless it has finished and settled it.
-    if (scheduled.host !== candidate.host || !isInFlow(scheduled.status)) {
-      await deps.backends.release(candidate.host, owner);
+    // Otherwise another delivery of this attempt was faster, with a claim of its own.
+    if (scheduled.host !== candidate.host || scheduled.attempts[owner.attempt]?.started_at !== candidate.claimedAt) {
+      await deps.backends.release(candidate.host, owner, candidate.claimedAt);
     }
     return scheduled;
   } catch (error) {
     if (error instanceof FenceLost || error instanceof VolumeNotFound) {
-      await deps.backends.release(candidate.host, owner);
+      await deps.backends.release(candidate.host, owner, candidate.claimedAt);
     }
     throw error;
   }
 }
 
+/** The attempt starts with its claim: the time is how the claim is known again (`isClaimOf`). */
 function assign(deps: ScheduleDependencies, owner: Owner, candidate: Candidate): Promise<VolumeRecord> {
-  const now = deps.clock.now();
   return deps.volumes.assignHost(
     owner,
     candidate.host,
     candidate.availabilityZone,
-    { host: candidate.host, execution: owner.fence, started_at: now.toISOString(), outcome: "running" },
-    deadlineAfter(now, PHASE_BOUND_SECONDS.scheduled),
+    { host: candidate.host, execution: owner.fence, started_at: candidate.claimedAt, outcome: "running" },
+    phaseDeadline(deps, "scheduled"),
   );
 }
 
@@ -177,5 +183,6 @@ async function failScheduling(
     }
     throw thrown;
   }
+  await tellUnscheduled(deps, message, volume, owner.attempt, cause);
   return { outcome: "error", detail: cause };
 }
