@@ -22,8 +22,8 @@ export const PHASE_BOUND_SECONDS = {
 /** Phases with a bound of their own; `created` keeps the deadline of the phase before. */
 export type BoundedPhase = keyof typeof PHASE_BOUND_SECONDS & VolumePhase;
 
-/** Bounds of the phases in seconds, and of a claim that stays open when its volume has left the flow. */
-export type PhaseBounds = Readonly<Record<BoundedPhase | "open_claim", number>>;
+/** Bounds in seconds: of the phases, of a claim that stays open, and of a removal that was asked for. */
+export type PhaseBounds = Readonly<Record<BoundedPhase | "open_claim" | "removal", number>>;
 
 /**
  * How long a claim may stay open after its attempt has ended before the sweep tells of the end and closes it: longer than the
@@ -35,6 +35,12 @@ export const OPEN_CLAIM_BOUND_SECONDS = 300;
 /**
  * How long the removal of a volume that was deleted while being created may take before the sweep begins it again: the longest
  * run of ErrorOutVolume, 30 s time-out x 3 tries + 6 s of waits = 96 s, and as much again for a backend to recover.
+ */
+export const REMOVAL_BOUND_SECONDS = 240;
+
+/**
+ * How long the removal of a volume that was deleted while being created may take before the sweep begins it again: the longest
+ * run of ErrorOutVolume, 3 tries x 60 s + 6 s of waits = 186 s, and some more for a backend to recover.
  */
 export const REMOVAL_BOUND_SECONDS = 240;
 
@@ -57,9 +63,6 @@ export const LONG_FUNCTION_TIMEOUT_SECONDS = 900;
  * Time-out of a whole execution. Nothing honest comes near it: each turn of long work renews its own deadline, and the sweep
  * takes a volume that does not move an hour after it stopped.
  */
-export const EXECUTION_TIMEOUT_SECONDS = 86_400;
-
-/** The longest that an execution may take. Copies end long before; the sweep takes a volume that does not move much earlier. */
 export const EXECUTION_TIMEOUT_SECONDS = 86_400;
 
 /** What a state waits beyond its function's time-out, so that the function's own time-out comes first. */
@@ -87,10 +90,14 @@ export function deadlineAfter(from: Date, seconds: number): Date {
 export type DeadlineDependencies = { clock: Clock; phaseBounds?: PhaseBounds };
 
 /** The published bounds. */
-export const DEFAULT_PHASE_BOUNDS: PhaseBounds = { ...PHASE_BOUND_SECONDS, open_claim: OPEN_CLAIM_BOUND_SECONDS };
+export const DEFAULT_PHASE_BOUNDS: PhaseBounds = {
+  ...PHASE_BOUND_SECONDS,
+  open_claim: OPEN_CLAIM_BOUND_SECONDS,
+  removal: REMOVAL_BOUND_SECONDS,
+};
 
 /** The deadline of a phase that begins, or moves on, now. */
-export function phaseDeadline({ clock, phaseBounds }: DeadlineDependencies, phase: BoundedPhase): Date {
+export function phaseDeadline({ clock, phaseBounds }: DeadlineDependencies, phase: keyof PhaseBounds): Date {
   return deadlineAfter(clock.now(), (phaseBounds ?? DEFAULT_PHASE_BOUNDS)[phase]);
 }
 
@@ -117,6 +124,7 @@ const TimeBoundsSchema = v.strictObject({
   creating_seconds: phase(PHASE_BOUND_SECONDS.creating),
   copying_seconds: phase(PHASE_BOUND_SECONDS.copying),
   open_claim_seconds: phase(OPEN_CLAIM_BOUND_SECONDS),
+  removal_seconds: phase(REMOVAL_BOUND_SECONDS),
   sweep_interval_seconds: interval(SWEEP_INTERVAL_SECONDS),
   report_interval_seconds: interval(REPORT_INTERVAL_SECONDS),
   short_function_timeout_seconds: timeout(SHORT_FUNCTION_TIMEOUT_SECONDS),
@@ -162,6 +170,7 @@ function honestRuns(bounds: TimeBounds): [keyof TimeBounds, number, string][] {
     ["creating_seconds", tried(long), turn],
     ["copying_seconds", tried(long), turn],
     ["open_claim_seconds", tried(short), "CreateVolumeOnFinish with its retries"],
+    ["removal_seconds", tried(short), "ErrorOutVolume with its retries"],
   ];
 }
 
@@ -178,6 +187,7 @@ export function phaseBoundsOf(bounds: TimeBounds): PhaseBounds {
     creating: bounds.creating_seconds,
     copying: bounds.copying_seconds,
     open_claim: bounds.open_claim_seconds,
+    removal: bounds.removal_seconds,
   };
 }
 
