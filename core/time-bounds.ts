@@ -34,12 +34,6 @@ export const OPEN_CLAIM_BOUND_SECONDS = 300;
 
 /**
  * How long the removal of a volume that was deleted while being created may take before the sweep begins it again: the longest
- * run of ErrorOutVolume, 30 s time-out x 3 tries + 6 s of waits = 96 s, and as much again for a backend to recover.
- */
-export const REMOVAL_BOUND_SECONDS = 240;
-
-/**
- * How long the removal of a volume that was deleted while being created may take before the sweep begins it again: the longest
  * run of ErrorOutVolume, 3 tries x 60 s + 6 s of waits = 186 s, and some more for a backend to recover.
  */
 export const REMOVAL_BOUND_SECONDS = 240;
