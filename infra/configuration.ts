@@ -1,12 +1,14 @@
 import type { Node } from "constructs";
 import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
+import { DEFAULT_NOTIFICATION_ERA, notificationEra, type NotificationEra } from "../core/notifications.ts";
 import { type SchedulerSettings, schedulerSettings } from "../core/scheduling/settings.ts";
 
 /** What a deployment may choose, checked when the app is synthesised. */
 export type Configuration = {
   backends: readonly Backend[];
   scheduler: SchedulerSettings;
+  notificationEra: NotificationEra;
 };
 
 /**
@@ -24,8 +26,8 @@ const DEFAULT_BACKENDS = ["first", "second"].map((name) => ({
 const BACKENDS_BYTES_LIMIT = 3072;
 
 /**
- * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it) and `scheduler` (settings by
- * Cinder's option names). On the command line both are JSON: `cdk synth -c backends='[...]'`.
+ * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it) `scheduler` (settings by
+ * Cinder's option names) and `notification_era` (a word). On the command line the first two are JSON: `-c backends='[...]'`.
  *
  * @throws InvalidInput that names what is wrong.
  */
@@ -38,7 +40,8 @@ export function readConfiguration(node: Node): Configuration {
     );
   }
   const scheduler = schedulerSettings(contextJson(node, "scheduler") ?? {});
-  return { backends, scheduler };
+  const era: unknown = node.tryGetContext("notification_era");
+  return { backends, scheduler, notificationEra: notificationEra(era ?? DEFAULT_NOTIFICATION_ERA) };
 }
 
 function contextJson(node: Node, key: string): unknown {

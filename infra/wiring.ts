@@ -135,10 +135,13 @@ function wireBackends({ functions, records }: Parts): void {
   }
 }
 
-function wireMessaging({ functions, messaging }: Parts): void {
+function wireMessaging({ configuration, functions, messaging }: Parts): void {
   for (const name of NOTIFIES) {
     messaging.notificationsTopic.grantPublish(functions.get(name));
-    functions.setEnvironment(name, { notificationsTopicArn: messaging.notificationsTopic.topicArn });
+    functions.setEnvironment(name, {
+      notificationsTopicArn: messaging.notificationsTopic.topicArn,
+      notificationEra: configuration.notificationEra,
+    });
   }
   for (const name of ["RescheduleVolume", "ScheduleVolume"] as const) {
     functions.setEnvironment(name, {

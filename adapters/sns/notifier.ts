@@ -1,19 +1,22 @@
 import { PublishCommand, type MessageAttributeValue, type SNSClient } from "@aws-sdk/client-sns";
 import { MESSAGE_ATTRIBUTES } from "../../core/environment.ts";
 import { describeError, NotificationNotSent } from "../../core/errors.ts";
-import type { Notification } from "../../core/notifications.ts";
+import { DEFAULT_NOTIFICATION_ERA } from "../../core/notifications.ts";
+import type { Notification, NotificationEra } from "../../core/notifications.ts";
 import type { Notifier } from "../../core/ports.ts";
 import { attributeText, messageText } from "../message-text.ts";
 
-/** What the notifier is made of. */
-export type NotifierOptions = { client: Pick<SNSClient, "send">; topicArn: string };
+/** What the notifier is made of; `era` says whose payloads the topic's subscribers read. */
+export type NotifierOptions = { client: Pick<SNSClient, "send">; topicArn: string; era?: NotificationEra };
 
 /** Publishes to an SNS topic. The attributes are for the filter policies of its subscriptions. */
 export class SnsNotifier implements Notifier {
+  readonly era: NotificationEra;
   readonly #options: NotifierOptions;
 
   constructor(options: NotifierOptions) {
     this.#options = options;
+    this.era = options.era ?? DEFAULT_NOTIFICATION_ERA;
   }
 
   async publish(notification: Notification): Promise<void> {

@@ -34,7 +34,9 @@ export async function createVolumeOnFinish(
   );
   await deps.backends.settle(input.host, input.volume_id);
   await deps.notifier.publish(
-    buildNotification("volume.create.end", volume, input.attempt, input.context, deps.clock.now()),
+    buildNotification("volume.create.end", volume, input.attempt, input.context, deps.clock.now(), {
+      era: deps.notifier.era,
+    }),
   );
 }
 

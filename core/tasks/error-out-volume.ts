@@ -106,8 +106,8 @@ async function tellOfError(
   attempt: number,
   context: RequestContext,
 ): Promise<void> {
-  const fault = volume.fault ?? undefined;
-  const notification = buildNotification("volume.create.error", volume, attempt, context, deps.clock.now(), fault);
+  const options = { era: deps.notifier.era, fault: volume.fault ?? undefined };
+  const notification = buildNotification("volume.create.error", volume, attempt, context, deps.clock.now(), options);
   try {
     await deps.notifier.publish(notification);
   } catch (error) {

@@ -13,6 +13,8 @@ export async function notifyCreateStart(
   input: OwnerInput & { volume_ref: VolumeRef },
 ): Promise<void> {
   await deps.notifier.publish(
-    buildNotification("volume.create.start", input.volume_ref, input.attempt, input.context, deps.clock.now()),
+    buildNotification("volume.create.start", input.volume_ref, input.attempt, input.context, deps.clock.now(), {
+      era: deps.notifier.era,
+    }),
   );
 }

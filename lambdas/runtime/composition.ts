@@ -15,6 +15,7 @@ import { SnsNotifier } from "../../adapters/sns/notifier.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { type Backend, parseBackends } from "../../core/backends.ts";
 import { InvalidInput } from "../../core/errors.ts";
+import { notificationEra } from "../../core/notifications.ts";
 import type { Clock } from "../../core/ports.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
@@ -78,7 +79,11 @@ export const queue = /* @__PURE__ */ once(
 
 export const notifier = /* @__PURE__ */ once(
   () =>
-    new SnsNotifier({ client: unlogged(new SNSClient({})), topicArn: environmentVariable("notificationsTopicArn") }),
+    new SnsNotifier({
+      client: unlogged(new SNSClient({})),
+      topicArn: environmentVariable("notificationsTopicArn"),
+      era: notificationEra(environmentVariable("notificationEra")),
+    }),
 );
 
 export const workflow = /* @__PURE__ */ once(

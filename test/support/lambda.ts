@@ -9,6 +9,7 @@ export const FUNCTION_ENVIRONMENT: Record<string, string> = {
   SCHEDULER_QUEUE_URL: "https://sqs.us-east-1.amazonaws.com/000000000000/scheduler",
   SCHEDULER_DEAD_LETTER_QUEUE_URL: "https://sqs.us-east-1.amazonaws.com/000000000000/dead-letters",
   NOTIFICATIONS_TOPIC_ARN: "arn:aws:sns:us-east-1:000000000000:notifications",
+  NOTIFICATION_ERA: "zed",
   IMAGES_BUCKET: "images",
   STATE_MACHINE_ARN: "arn:aws:states:us-east-1:000000000000:stateMachine:create-volume",
   BACKENDS: JSON.stringify([{ host: "node@first", driver: "file", options: { directory: "/nowhere" } }]),

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { buildNotification, type EventType } from "../../core/notifications.ts";
+import { buildNotification, type VolumeEventType } from "../../core/notifications.ts";
 import type { Fault } from "../../core/records.ts";
 import { aVolumeInFlow, FIRST_HOST, VOLUME_ID } from "../support/builders.ts";
 import { CONTEXT } from "../support/fakes/world.ts";
 
 const NOW = new Date("2026-11-22T12:50:30.120Z");
 const volume = aVolumeInFlow({ metadata: { purpose: "test" }, glance_metadata: { image_id: "i" } });
-const build = (event: EventType = "volume.create.start", columns: Partial<typeof volume> = {}, attempt = 1) =>
+const build = (event: VolumeEventType = "volume.create.start", columns: Partial<typeof volume> = {}, attempt = 1) =>
   buildNotification(event, { ...volume, ...columns }, attempt, CONTEXT, NOW);
 
 describe("the envelope", () => {
@@ -108,7 +108,7 @@ describe("the payload", () => {
     const columns = { volume_type_id: "type-id", launched_at: "2026-11-22T12:00:00.500Z" };
     expect(build("volume.create.end", columns).payload).toMatchObject({
       volume_type: "type-id",
-      created_at: "2026-01-01T00:00:00.000000",
+      created_at: "2026-01-01T00:00:00",
       launched_at: "2026-11-22T12:00:00.500000",
     });
   });
@@ -124,9 +124,9 @@ describe("the payload", () => {
     }
   });
 
-  it("has the fault when the create failed", () => {
+  it("has the fault with its class, the route of its error, when the create failed", () => {
     const fault: Fault = { error: "E", cause: "c", attempt: 1, at: NOW.toISOString(), attempts: [] };
-    const { payload } = buildNotification("volume.create.error", volume, 1, CONTEXT, NOW, fault);
-    expect(payload["fault"]).toEqual(fault);
+    const { payload } = buildNotification("volume.create.error", volume, 1, CONTEXT, NOW, { fault });
+    expect(payload["fault"]).toEqual({ error: "E", cause: "c", class: "uncertain", attempt: 1, attempts: [] });
   });
 });

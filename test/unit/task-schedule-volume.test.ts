@@ -155,7 +155,10 @@ describe("a request that no backend can take", () => {
     expect(fault?.cause).toContain(FIRST_HOST);
     expect(fault?.cause).toContain(SECOND_HOST);
     expect(openClaims(world)).toEqual([]);
-    expect(world.notifications).toMatchObject([{ event_type: "volume.create.error", publisher_id: "volume." }]);
+    expect(world.notifications).toMatchObject([
+      { event_type: "volume.create.error", publisher_id: "volume." },
+      { event_type: "scheduler.create_volume", priority: "ERROR", payload: { reason: fault?.cause, state: "error" } },
+    ]);
   });
 
   it("says which backends are disabled or silent", async () => {
