@@ -1,43 +1,75 @@
 import { CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
+import { acknowledge } from "./acknowledge.ts";
 import { readConfiguration } from "./configuration.ts";
+import { readDeployment } from "./deployment.ts";
+import { customerKey } from "./encryption-key.ts";
 import { type CodeOf, Functions } from "./functions.ts";
 import { imagesBucket } from "./images-bucket.ts";
 import { Messaging } from "./messaging.ts";
-import { Nets } from "./nets.ts";
+import { CALLED_BY_EVENTS, Nets } from "./nets.ts";
+import { Observability } from "./observability.ts";
 import { Records } from "./records.ts";
-import { wireFunctions, wireStateMachine } from "./wiring.ts";
+import { Storage } from "./storage.ts";
+import { CALLS_DRIVERS, wireFunctions, wireWorkflow } from "./wiring.ts";
 import { Workflow } from "./workflow.ts";
 
 /** Messages that one scheduling takes at once; they share one read of the volumes and, mostly, of the backends. */
 const SCHEDULER_BATCH_SIZE = 10;
 
-/** The whole product as one stack. */
+/**
+ * Schedulings at once. A burst of messages waits in the queue instead of taking the account's concurrency from the functions of
+ * the creates under way: ten batches of ten are more creates a second than the backends of a stack take.
+ */
+const SCHEDULER_CONCURRENCY = 10;
+
+/**
+ * The whole product as one stack. What keeps data (`EncryptionKey`, `Records`, `ImagesBucket`, `Storage`) is made first and knows
+ * nothing of what works on it, so the workflow can be replaced without touching data.
+ */
 export class CinderlessStack extends Stack {
   constructor(scope: Construct, id: string, props: StackProps & { codeOf: CodeOf }) {
     super(scope, id, props);
-    const records = new Records(this, "Records");
-    const messaging = new Messaging(this, "Messaging");
-    const functions = new Functions(this, "Functions", props.codeOf);
-    const bucket = imagesBucket(this);
+    const { fileSystem, removalPolicy, customerManagedKey, alarmRecipients } = readDeployment(this.node);
+    const encryptionKey = customerManagedKey ? customerKey(this, removalPolicy) : undefined;
+    const data = { removalPolicy, encryptionKey };
+    const records = new Records(this, "Records", data);
+    const bucket = imagesBucket(this, data);
+    const storage = fileSystem === "efs" ? new Storage(this, "Storage", data) : undefined;
+
+    const messaging = new Messaging(this, "Messaging", encryptionKey);
+    const functions = new Functions(this, "Functions", {
+      codeOf: props.codeOf,
+      storageOptions: storage?.functionOptions() ?? {},
+      touchesVolumes: CALLS_DRIVERS,
+      asynchronous: CALLED_BY_EVENTS,
+      asynchronousOptions: { deadLetterQueue: messaging.eventsDeadLetterQueue },
+    });
     const parts = {
       functions,
       records,
       messaging,
       imagesBucket: bucket,
-      configuration: readConfiguration(this.node),
+      configuration: readConfiguration(this.node, fileSystem),
+      encryptionKey,
     };
     wireFunctions(parts);
-    const { stateMachine } = new Workflow(this, "Workflow", functions);
-    wireStateMachine(parts, stateMachine);
-    functions.get("ScheduleVolume").addEventSource(
-      new SqsEventSource(messaging.schedulerQueue, {
-        batchSize: SCHEDULER_BATCH_SIZE,
-        reportBatchItemFailures: true,
-      }),
-    );
-    new Nets(this, "Nets", functions, stateMachine);
+    const workflow = new Workflow(this, "Workflow", functions);
+    const { stateMachine } = workflow;
+    wireWorkflow(parts, workflow);
+    const source = new SqsEventSource(messaging.schedulerQueue, {
+      batchSize: SCHEDULER_BATCH_SIZE,
+      maxConcurrency: SCHEDULER_CONCURRENCY,
+      reportBatchItemFailures: true,
+    });
+    functions.get("ScheduleVolume").addEventSource(source);
+    acknowledge(functions.get("ScheduleVolume"), {
+      "Serverless-LambdaEventSourceMappingDestination":
+        "A queue has no failure destination but its dead-letter queue, which this one has",
+    });
+    new Nets(this, "Nets", { functions, stateMachine, deadLetterQueue: messaging.eventsDeadLetterQueue });
+    new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, alarmRecipients });
 
     const outputs: Record<string, string> = {
       SchedulerQueueUrl: messaging.schedulerQueue.queueUrl,

@@ -3,6 +3,8 @@ import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { DEFAULT_NOTIFICATION_ERA, notificationEra, type NotificationEra } from "../core/notifications.ts";
 import { type SchedulerSettings, schedulerSettings } from "../core/scheduling/settings.ts";
+import type { Deployment } from "./deployment.ts";
+import { MOUNT_POINT } from "./mount-point.ts";
 
 /** What a deployment may choose, checked when the app is synthesised. */
 export type Configuration = {
@@ -12,15 +14,16 @@ export type Configuration = {
 };
 
 /**
- * Two backends in one zone, as directories below a mount point: enough for a second attempt to go elsewhere. A deployment names its
- * own by context.
+ * Two backends in one zone, as directories of one file system: enough for a second attempt to go elsewhere. A deployment names its
+ * own by context. Where the stack mounts the file system, a function without the mount must not take its own disk for it.
  */
-const DEFAULT_BACKENDS = ["first", "second"].map((name) => ({
-  host: `cinderless@${name}`,
-  driver: "file",
-  options: { directory: `/mnt/volumes/${name}` },
-  capabilities: { volume_backend_name: name },
-}));
+const defaultBackends = (fileSystem: Deployment["fileSystem"]): unknown =>
+  ["first", "second"].map((name) => ({
+    host: `cinderless@${name}`,
+    driver: "file",
+    options: { directory: `${MOUNT_POINT}/${name}`, ...(fileSystem === "efs" && { mount_point: MOUNT_POINT }) },
+    capabilities: { volume_backend_name: name },
+  }));
 
 /** Lambda allows 4 KiB of environment in all; what is left covers the names of the tables, queues and topic. */
 const BACKENDS_BYTES_LIMIT = 3072;
@@ -31,8 +34,8 @@ const BACKENDS_BYTES_LIMIT = 3072;
  *
  * @throws InvalidInput that names what is wrong.
  */
-export function readConfiguration(node: Node): Configuration {
-  const backends = parseBackends(contextJson(node, "backends") ?? DEFAULT_BACKENDS);
+export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem"]): Configuration {
+  const backends = parseBackends(contextJson(node, "backends") ?? defaultBackends(fileSystem));
   const bytes = Buffer.byteLength(JSON.stringify(backends));
   if (bytes > BACKENDS_BYTES_LIMIT) {
     throw new InvalidInput(

@@ -1,12 +1,25 @@
-import { Duration } from "aws-cdk-lib";
-import { Architecture, type Code, Function, Runtime } from "aws-cdk-lib/aws-lambda";
+import { Duration, Stack } from "aws-cdk-lib";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Architecture, type Code, Function, type FunctionOptions, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { ENVIRONMENT, type EnvironmentKey } from "../core/environment.ts";
 import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { acknowledge } from "./acknowledge.ts";
 
 /** Gives a function its code; injected, so that templates can be tested without bundling. */
 export type CodeOf = (functionName: FunctionName) => Code;
+
+/** What distinguishes functions from each other, beside their code and permissions. */
+export type FunctionsProps = {
+  codeOf: CodeOf;
+  /** Further options of the functions that touch volumes: their network and its file system. */
+  storageOptions: Partial<FunctionOptions>;
+  touchesVolumes: readonly FunctionName[];
+  /** Functions that are called by an event that nobody waits for, and where such events go when they keep failing. */
+  asynchronous: readonly FunctionName[];
+  asynchronousOptions: Partial<FunctionOptions>;
+};
 
 /**
  * More memory is more CPU: at 1,769 MB a function has one vCPU. Functions that copy and hash are bound by it, the others wait for
@@ -20,28 +33,34 @@ const MEMORY_MIB: Partial<Record<FunctionName, number>> = {
   CopyImageToVolume: 1769,
   CreateSnapshot: 1769,
 };
+
 const DEFAULT_MEMORY_MIB = 512;
 
-/** Every function of the product by name; its variables and permissions follow where it is wired. */
+/** What a function in a network needs to get its interface there; EC2 knows no resource for these at the time of the call. */
+const NETWORK_INTERFACES = [
+  "ec2:CreateNetworkInterface",
+  "ec2:DescribeNetworkInterfaces",
+  "ec2:DescribeSubnets",
+  "ec2:DeleteNetworkInterface",
+  "ec2:AssignPrivateIpAddresses",
+  "ec2:UnassignPrivateIpAddresses",
+];
+
+/** Every function of the product by name, each with a role of its own; its variables and permissions follow where it is wired. */
 export class Functions extends Construct {
   private readonly functions = new Map<FunctionName, Function>();
 
-  constructor(scope: Construct, id: string, codeOf: CodeOf) {
+  constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
-    for (const [name, timeoutSeconds] of Object.entries(FUNCTIONS) as [FunctionName, number][]) {
-      const logGroup = new LogGroup(this, `${name}Logs`, { retention: RetentionDays.ONE_MONTH });
-      const lambda = new Function(this, name, {
-        runtime: Runtime.NODEJS_24_X,
-        architecture: Architecture.ARM_64,
-        handler: "index.handler",
-        code: codeOf(name),
-        timeout: Duration.seconds(timeoutSeconds),
-        memorySize: MEMORY_MIB[name] ?? DEFAULT_MEMORY_MIB,
-        logGroup,
-        environment: { NODE_OPTIONS: "--enable-source-maps" },
-      });
-      this.functions.set(name, lambda);
+    for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+      this.functions.set(name, this.function(name, props));
     }
+    acknowledge(this, {
+      "Serverless-LambdaDLQ":
+        "Called by Step Functions, SQS or a person, who all see the failure; the others have a queue",
+      "AwsSolutions-IAM5[Resource::*]":
+        "X-Ray knows no resources; neither does EC2 for a function's network interface, which Lambda makes and not the code",
+    });
   }
 
   get(name: FunctionName): Function {
@@ -52,10 +71,47 @@ export class Functions extends Construct {
     return found;
   }
 
+  /** Allows a function these actions on these resources, and nothing beside them. */
+  allow(name: FunctionName, actions: readonly string[], ...resources: string[]): void {
+    this.get(name).addToRolePolicy(new PolicyStatement({ actions: [...actions], resources }));
+  }
+
   /** Sets the variables of a function, by their keys in `core/environment.ts`. */
   setEnvironment(name: FunctionName, variables: Partial<Record<EnvironmentKey, string>>): void {
     for (const [key, value] of Object.entries(variables)) {
       this.get(name).addEnvironment(ENVIRONMENT[key as EnvironmentKey], value);
     }
+  }
+
+  private function(name: FunctionName, props: FunctionsProps): Function {
+    const logGroup = new LogGroup(this, `${name}Logs`, { retention: RetentionDays.ONE_MONTH });
+    const storage = props.touchesVolumes.includes(name) ? props.storageOptions : {};
+    return new Function(this, name, {
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      handler: "index.handler",
+      code: props.codeOf(name),
+      timeout: Duration.seconds(FUNCTIONS[name]),
+      memorySize: MEMORY_MIB[name] ?? DEFAULT_MEMORY_MIB,
+      tracing: Tracing.ACTIVE,
+      logGroup,
+      role: this.role(name, logGroup, storage.vpc !== undefined),
+      environment: { NODE_OPTIONS: "--enable-source-maps" },
+      ...storage,
+      ...(props.asynchronous.includes(name) && props.asynchronousOptions),
+    });
+  }
+
+  /** A role that may write its function's log, and have a network interface if it is in a network. */
+  private role(name: FunctionName, logGroup: LogGroup, inNetwork: boolean): Role {
+    const role = new Role(this, `${name}ServiceRole`, {
+      assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+      description: `${name} of ${Stack.of(this).stackName}`,
+    });
+    logGroup.grantWrite(role);
+    if (inNetwork) {
+      role.addToPolicy(new PolicyStatement({ actions: NETWORK_INTERFACES, resources: ["*"] }));
+    }
+    return role;
   }
 }

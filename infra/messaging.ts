@@ -1,30 +1,51 @@
 import { Duration } from "aws-cdk-lib";
 import { Topic } from "aws-cdk-lib/aws-sns";
-import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 import { SHORT_FUNCTION_TIMEOUT_SECONDS } from "../core/time-bounds.ts";
+import { acknowledge } from "./acknowledge.ts";
 
-/** The scheduler queue with its dead letters, and the topic of notifications. */
+/** A queue's own rights: encrypted under the service's key or the customer's, and spoken to by TLS only. */
+export function queueProtection(encryptionKey: IKey | undefined): QueueProps {
+  return encryptionKey === undefined
+    ? { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true }
+    : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey, enforceSSL: true };
+}
+
+/** The scheduler queue with its dead letters, those of the events, and the topic of notifications. */
 export class Messaging extends Construct {
   readonly schedulerQueue: Queue;
   readonly schedulerDeadLetterQueue: Queue;
+  /** Events of the nets and schedules that could not be delivered, or whose function kept failing. */
+  readonly eventsDeadLetterQueue: Queue;
   readonly notificationsTopic: Topic;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, encryptionKey: IKey | undefined) {
     super(scope, id);
+    const protection = queueProtection(encryptionKey);
     this.schedulerDeadLetterQueue = new Queue(this, "SchedulerDeadLetterQueue", {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
+      ...protection,
       retentionPeriod: Duration.days(14),
     });
+    acknowledge(this.schedulerDeadLetterQueue, {
+      "Serverless-SQSRedrivePolicy": "It is the dead-letter queue",
+    });
     this.schedulerQueue = new Queue(this, "SchedulerQueue", {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
+      ...protection,
       retentionPeriod: Duration.days(4),
       // AWS asks for a visibility of at least the function's time-out; four times leaves room for its throttling.
       visibilityTimeout: Duration.seconds(4 * SHORT_FUNCTION_TIMEOUT_SECONDS),
       deadLetterQueue: { queue: this.schedulerDeadLetterQueue, maxReceiveCount: 5 },
     });
-    this.notificationsTopic = new Topic(this, "NotificationsTopic", { enforceSSL: true });
+    this.eventsDeadLetterQueue = new Queue(this, "EventsDeadLetterQueue", {
+      ...protection,
+      retentionPeriod: Duration.days(14),
+    });
+    acknowledge(this.eventsDeadLetterQueue, { "Serverless-SQSRedrivePolicy": "It is a dead-letter queue" });
+    this.notificationsTopic = new Topic(this, "NotificationsTopic", {
+      enforceSSL: true,
+      ...(encryptionKey !== undefined && { masterKey: encryptionKey }),
+    });
   }
 }

@@ -1,36 +1,56 @@
 import { Duration } from "aws-cdk-lib";
-import { Rule, Schedule } from "aws-cdk-lib/aws-events";
+import { Rule, type RuleProps, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
+import type { FunctionName } from "../core/functions.ts";
 import { REPORT_INTERVAL_SECONDS, SWEEP_INTERVAL_SECONDS } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
 
+/** What the nets hang on. */
+export type NetsProps = {
+  functions: Functions;
+  stateMachine: StateMachine;
+  /** Where events go that could not be delivered, or whose function kept failing. */
+  deadLetterQueue: Queue;
+};
+
+/** Functions that only events call. */
+export const CALLED_BY_EVENTS: readonly FunctionName[] = [
+  "ErrorOutFailedExecution",
+  "SweepOverdueVolumes",
+  "ReportBackends",
+];
+
 /**
  * The nets below the workflow's own Catch branches, and the reports of the backends: a rule on executions that failed, timed out or
- * were aborted, and two schedules.
+ * were aborted, and two schedules. An event that cannot be delivered ends in the dead-letter queue; what it was about is taken by
+ * the sweep, whose own events come again each minute.
  */
 export class Nets extends Construct {
-  constructor(scope: Construct, id: string, functions: Functions, stateMachine: StateMachine) {
+  constructor(scope: Construct, id: string, { functions, stateMachine, deadLetterQueue }: NetsProps) {
     super(scope, id);
-    new Rule(this, "ExecutionFailed", {
+    const rule = (ruleId: string, name: FunctionName, retryAttempts: number, props: RuleProps): Rule =>
+      new Rule(this, ruleId, {
+        ...props,
+        targets: [new LambdaFunction(functions.get(name), { retryAttempts, deadLetterQueue })],
+      });
+    rule("ExecutionFailed", "ErrorOutFailedExecution", 10, {
       description: "Executions that ended without deciding their volume",
       eventPattern: {
         source: ["aws.states"],
         detailType: ["Step Functions Execution Status Change"],
         detail: { status: ["FAILED", "TIMED_OUT", "ABORTED"], stateMachineArn: [stateMachine.stateMachineArn] },
       },
-      targets: [new LambdaFunction(functions.get("ErrorOutFailedExecution"), { retryAttempts: 10 })],
     });
-    new Rule(this, "SweepSchedule", {
+    rule("SweepSchedule", "SweepOverdueVolumes", 2, {
       description: "Volumes past their deadline",
       schedule: Schedule.rate(Duration.seconds(SWEEP_INTERVAL_SECONDS)),
-      targets: [new LambdaFunction(functions.get("SweepOverdueVolumes"))],
     });
-    new Rule(this, "ReportSchedule", {
+    rule("ReportSchedule", "ReportBackends", 2, {
       description: "Capacity and capabilities of the backends",
       schedule: Schedule.rate(Duration.seconds(REPORT_INTERVAL_SECONDS)),
-      targets: [new LambdaFunction(functions.get("ReportBackends"))],
     });
   }
 }

@@ -1,14 +1,11 @@
-import { RemovalPolicy } from "aws-cdk-lib";
-import {
-  AttributeType,
-  BillingMode,
-  ProjectionType,
-  Table,
-  TableEncryption,
-  type TableProps,
-} from "aws-cdk-lib/aws-dynamodb";
+import type { RemovalPolicy } from "aws-cdk-lib";
+import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 import { INDEXES } from "../core/environment.ts";
+
+/** What keeps data: how long, and under whose key. */
+export type DataProps = { removalPolicy: RemovalPolicy; encryptionKey: IKey | undefined };
 
 /** The tables of records, one for each kind: on demand, encrypted, with point-in-time recovery, kept when the stack goes. */
 export class Records extends Construct {
@@ -16,14 +13,15 @@ export class Records extends Construct {
   readonly snapshots: Table;
   readonly volumeTypes: Table;
   readonly backends: Table;
+  private readonly props: DataProps;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, props: DataProps) {
     super(scope, id);
+    this.props = props;
     this.volumes = this.table("VolumesTable", "id");
     this.snapshots = this.table("SnapshotsTable", "id");
     this.volumeTypes = this.table("VolumeTypesTable", "id");
     this.backends = this.table("BackendsTable", "host");
-
     // Sparse: only volumes in the flow carry the two attributes, so the index costs what the creates under way cost.
     this.volumes.addGlobalSecondaryIndex({
       indexName: INDEXES.volumesByDeadline,
@@ -44,13 +42,15 @@ export class Records extends Construct {
   }
 
   private table(id: string, key: string): Table {
-    const props: TableProps = {
+    const { removalPolicy, encryptionKey } = this.props;
+    return new Table(this, id, {
       partitionKey: { name: key, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
-      encryption: TableEncryption.AWS_MANAGED,
+      ...(encryptionKey === undefined
+        ? { encryption: TableEncryption.AWS_MANAGED }
+        : { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey }),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      removalPolicy: RemovalPolicy.RETAIN,
-    };
-    return new Table(this, id, props);
+      removalPolicy,
+    });
   }
 }

@@ -1,10 +1,15 @@
+import { type CfnElement, Stack } from "aws-cdk-lib";
+import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
-import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
-import type { FunctionName } from "../core/functions.ts";
+import { INDEXES } from "../core/environment.ts";
+import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Functions } from "./functions.ts";
 import type { Messaging } from "./messaging.ts";
 import type { Records } from "./records.ts";
+import type { Workflow } from "./workflow.ts";
 
 /** What functions are wired to. */
 export type Parts = {
@@ -13,7 +18,11 @@ export type Parts = {
   messaging: Messaging;
   imagesBucket: Bucket;
   configuration: Configuration;
+  encryptionKey: IKey | undefined;
 };
+
+/** What is stored under the customer's key is read and written through the services, in the name of the function. */
+const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"];
 
 const READ_ITEMS = ["dynamodb:GetItem"];
 const UPDATE_ITEMS = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
@@ -43,7 +52,8 @@ const READS_SNAPSHOTS: readonly FunctionName[] = [
 
 const READS_IMAGES: readonly FunctionName[] = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"];
 
-const CALLS_DRIVERS: readonly FunctionName[] = [
+/** Functions that reach the volumes themselves. */
+export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CreateRawVolume",
   "CreateVolumeFromSnapshot",
   "CreateClonedVolume",
@@ -73,11 +83,23 @@ export function wireFunctions(parts: Parts): void {
   wireBackends(parts);
   wireMessaging(parts);
   for (const name of READS_IMAGES) {
-    parts.imagesBucket.grantRead(parts.functions.get(name));
+    parts.functions.allow(name, ["s3:GetObject"], parts.imagesBucket.arnForObjects("*"));
+    // Without it an object that is missing would read as forbidden.
+    parts.functions.allow(name, ["s3:ListBucket"], parts.imagesBucket.bucketArn);
     parts.functions.setEnvironment(name, { imagesBucket: parts.imagesBucket.bucketName });
   }
+  const bucketId = Stack.of(parts.imagesBucket).getLogicalId(parts.imagesBucket.node.defaultChild as CfnElement);
+  acknowledge(parts.functions, {
+    [`AwsSolutions-IAM5[Resource::<${bucketId}.Arn>/*]`]:
+      "Which image is asked for is known at the time of the call only; the bucket holds images and nothing else",
+  });
   for (const name of CALLS_DRIVERS) {
     parts.functions.setEnvironment(name, { backends: JSON.stringify(parts.configuration.backends) });
+  }
+  if (parts.encryptionKey !== undefined) {
+    for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+      parts.functions.allow(name, USE_KEY, parts.encryptionKey.keyArn);
+    }
   }
   parts.functions.setEnvironment("ScheduleVolume", {
     schedulerSettings: JSON.stringify(parts.configuration.scheduler),
@@ -85,18 +107,18 @@ export function wireFunctions(parts: Parts): void {
 }
 
 /** Scheduling starts executions; wired apart, because the state machine is made of the other functions. */
-export function wireStateMachine({ functions }: Parts, stateMachine: StateMachine): void {
-  stateMachine.grantStartExecution(functions.get("ScheduleVolume"));
-  functions.setEnvironment("ScheduleVolume", { stateMachineArn: stateMachine.stateMachineArn });
+export function wireWorkflow({ functions }: Parts, { aliasArn }: Workflow): void {
+  functions.allow("ScheduleVolume", ["states:StartExecution"], aliasArn);
+  functions.setEnvironment("ScheduleVolume", { stateMachineArn: aliasArn });
 }
 
 function wireRecords({ functions, records }: Parts): void {
   const volumes = (name: FunctionName, actions: string[]): void => {
-    records.volumes.grant(functions.get(name), ...actions);
+    allowItems(functions, name, actions, records.volumes, INDEXES.volumesByDeadline);
     functions.setEnvironment(name, { volumesTable: records.volumes.tableName });
   };
   const snapshots = (name: FunctionName, actions: string[]): void => {
-    records.snapshots.grant(functions.get(name), ...actions);
+    allowItems(functions, name, actions, records.snapshots, INDEXES.snapshotsByVolume);
     functions.setEnvironment(name, { snapshotsTable: records.snapshots.tableName });
   };
   for (const name of OWNED_BY_VOLUME_TABLE) {
@@ -114,8 +136,25 @@ function wireRecords({ functions, records }: Parts): void {
   snapshots("CreateSnapshot", [...UPDATE_ITEMS, "dynamodb:PutItem"]);
   snapshots("DeleteSnapshot", [...READ_ITEMS, "dynamodb:DeleteItem"]);
   snapshots("DeleteVolume", ["dynamodb:Query"]);
-  records.volumeTypes.grant(functions.get("ScheduleVolume"), ...READ_ITEMS);
+  allowItems(functions, "ScheduleVolume", READ_ITEMS, records.volumeTypes, INDEXES.volumeTypesByName);
   functions.setEnvironment("ScheduleVolume", { volumeTypesTable: records.volumeTypes.tableName });
+}
+
+/** Allows item actions on the table and queries on its index, which is all that is ever queried. */
+function allowItems(
+  functions: Functions,
+  name: FunctionName,
+  actions: readonly string[],
+  table: Table,
+  index: string,
+): void {
+  const onItems = actions.filter((action) => action !== "dynamodb:Query");
+  if (onItems.length > 0) {
+    functions.allow(name, onItems, table.tableArn);
+  }
+  if (onItems.length < actions.length) {
+    functions.allow(name, ["dynamodb:Query"], `${table.tableArn}/index/${index}`);
+  }
 }
 
 function wireBackends({ functions, records }: Parts): void {
@@ -130,14 +169,14 @@ function wireBackends({ functions, records }: Parts): void {
     ["DeleteVolume", [...UPDATE_ITEMS, "dynamodb:Scan"]],
   ];
   for (const [name, actions] of grants) {
-    records.backends.grant(functions.get(name), ...actions);
+    functions.allow(name, actions, records.backends.tableArn);
     functions.setEnvironment(name, { backendsTable: records.backends.tableName });
   }
 }
 
 function wireMessaging({ configuration, functions, messaging }: Parts): void {
   for (const name of NOTIFIES) {
-    messaging.notificationsTopic.grantPublish(functions.get(name));
+    functions.allow(name, ["sns:Publish"], messaging.notificationsTopic.topicArn);
     functions.setEnvironment(name, {
       notificationsTopicArn: messaging.notificationsTopic.topicArn,
       notificationEra: configuration.notificationEra,
@@ -149,6 +188,6 @@ function wireMessaging({ configuration, functions, messaging }: Parts): void {
       schedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
     });
   }
-  messaging.schedulerQueue.grantSendMessages(functions.get("RescheduleVolume"));
-  messaging.schedulerDeadLetterQueue.grantSendMessages(functions.get("ScheduleVolume"));
+  functions.allow("RescheduleVolume", ["sqs:SendMessage"], messaging.schedulerQueue.queueArn);
+  functions.allow("ScheduleVolume", ["sqs:SendMessage"], messaging.schedulerDeadLetterQueue.queueArn);
 }

@@ -41,20 +41,20 @@ export function backendsDirectoryOf(directory: string): string {
   return path.join(directory, "backends");
 }
 
-/** Two file backends below the directory: the stack's own defaults, where a machine has no `/mnt/volumes`. */
-export function localContext(directory: string): { backends: Record<string, unknown>[] } {
+/** Two file backends below the directory: the stack's own defaults, where a machine has no file system to mount. */
+export function localContext(directory: string): { fileSystem: string; backends: Record<string, unknown>[] } {
   const backends = ["first", "second"].map((name) => ({
     host: `cinderless@${name}`,
     driver: "file",
     options: { directory: path.join(backendsDirectoryOf(directory), name) },
     capabilities: { volume_backend_name: name },
   }));
-  return { backends };
+  return { fileSystem: "none", backends };
 }
 
 /**
- * Synthesises the CDK app and deploys its template to the embedded cloud. Nothing in the template is made for this but the
- * directories of the backends, which are context.
+ * Synthesises the CDK app and deploys its template to the embedded cloud. Nothing in the template is made for this but what is
+ * context: no file system to mount, and the directories of the backends.
  *
  * @throws EmbeddedCloudError with one line for people: a port or the directory in use, or not writable. Nothing that another
  *   instance uses has been touched then.

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { fileNameOf, type FunctionName, FUNCTIONS, TASK_FUNCTIONS } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
 /** What each function may do, by what it is done to. Nothing else is granted to any of them. */
 
 const READ = ["dynamodb:GetItem"];
 const UPDATE = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
-const IMAGES = ["s3:GetBucket*", "s3:GetObject*", "s3:List*"];
-const SEND = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"];
+const IMAGES = ["s3:GetObject", "s3:ListBucket"];
+const SEND = ["sqs:SendMessage"];
 const NOTIFY = { Topic: ["sns:Publish"] };
 
 const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
@@ -41,13 +41,14 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     StateMachine: ["states:StartExecution"],
     ...NOTIFY,
   },
-  ErrorOutFailedExecution: { Volumes: UPDATE, Backends: UPDATE, ...NOTIFY },
+  ErrorOutFailedExecution: { EventsDeadLetterQueue: SEND, Volumes: UPDATE, Backends: UPDATE, ...NOTIFY },
   SweepOverdueVolumes: {
+    EventsDeadLetterQueue: SEND,
     Volumes: ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
     ...NOTIFY,
   },
-  ReportBackends: { Backends: ["dynamodb:UpdateItem"] },
+  ReportBackends: { EventsDeadLetterQueue: SEND, Backends: ["dynamodb:UpdateItem"] },
   CreateSnapshot: { Volumes: READ, Snapshots: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"] },
   DeleteSnapshot: { Snapshots: ["dynamodb:DeleteItem", "dynamodb:GetItem"] },
   DeleteVolume: {
@@ -67,7 +68,8 @@ const RESOURCES: [string, string][] = [
   ["MessagingSchedulerQueue", "Queue"],
   ["MessagingSchedulerDeadLetterQueue", "DeadLetterQueue"],
   ["MessagingNotificationsTopic", "Topic"],
-  ["WorkflowCreateVolume", "StateMachine"],
+  ["MessagingEventsDeadLetterQueue", "EventsDeadLetterQueue"],
+  ["WorkflowLive", "StateMachine"],
 ];
 
 /** Variables by the resource that they name, where a function that may use the one must know the other. */
@@ -83,7 +85,7 @@ const VARIABLES: Record<string, string> = {
 
 type Statement = { Effect: string; Action: string | string[]; Resource: unknown };
 
-const template = inlineTemplate();
+const template = inlineTemplate({ fileSystem: "none" });
 const resources = Object.entries(template.Resources);
 const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 
@@ -94,10 +96,23 @@ function statementsOf(name: FunctionName): Statement[] {
     .flatMap(([, { Properties = {} }]) => (Properties["PolicyDocument"] as { Statement: Statement[] }).Statement);
 }
 
-function resourceOf(statement: Statement): string {
-  const text = JSON.stringify(statement.Resource);
-  const named = RESOURCES.filter(([id]) => new RegExp(`"${id}[0-9A-F]{8}"`).test(text));
-  return named.length === 1 ? (named[0]?.[1] ?? "") : `not one resource: ${text}`;
+/** What every function may do: write its own log, and send its traces, for which X-Ray knows no resource. */
+function isCommon(name: FunctionName, { Action, Resource }: Statement): boolean {
+  const text = JSON.stringify({ Action, Resource });
+  return (
+    text === JSON.stringify({ Action: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], Resource: "*" }) ||
+    new RegExp(
+      `^{"Action":\\["logs:CreateLogStream","logs:PutLogEvents"\\],"Resource":{"Fn::GetAtt":\\["Functions${name}Logs`,
+    ).test(text)
+  );
+}
+
+function resourcesOf(statement: Statement): string[] {
+  return [statement.Resource].flat().map((resource) => {
+    const text = JSON.stringify(resource);
+    const named = RESOURCES.filter(([id]) => new RegExp(`"${id}[0-9A-F]{8}"`).test(text));
+    return named.length === 1 ? (named[0]?.[1] ?? "") : `not one resource: ${text}`;
+  });
 }
 
 function environmentOf(name: FunctionName): Record<string, unknown> {
@@ -109,10 +124,11 @@ function environmentOf(name: FunctionName): Record<string, unknown> {
 describe.each(NAMES)("%s", (name) => {
   it("may do what it needs and nothing else", () => {
     const granted: Record<string, string[]> = {};
-    for (const statement of statementsOf(name)) {
+    for (const statement of statementsOf(name).filter((each) => !isCommon(name, each))) {
       expect(statement.Effect).toBe("Allow");
-      const key = resourceOf(statement);
-      granted[key] = [...(granted[key] ?? []), statement.Action].flat().toSorted();
+      for (const key of resourcesOf(statement)) {
+        granted[key] = [...(granted[key] ?? []), statement.Action].flat().toSorted();
+      }
     }
     expect(granted).toEqual(ALLOWED[name]);
   });
@@ -128,10 +144,46 @@ describe.each(NAMES)("%s", (name) => {
   });
 });
 
-it("the workflow may call its own tasks only", () => {
-  const text = JSON.stringify(template.Resources["WorkflowCreateVolumeRoleDefaultPolicy55BBF1CE"]);
-  expect(text).toContain("lambda:InvokeFunction");
-  expect(text).toContain("FunctionsCreateRawVolume");
-  expect(text).not.toContain("FunctionsDeleteVolume");
-  expect(text).not.toContain("FunctionsScheduleVolume");
+describe("the workflow", () => {
+  const policy = resources.find(
+    ([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith("WorkflowCreateVolume"),
+  );
+  const { Statement: statements } = (policy?.[1].Properties?.["PolicyDocument"] ?? { Statement: [] }) as {
+    Statement: Statement[];
+  };
+
+  it("may call its own tasks and no other function", () => {
+    const calls = statements.filter(({ Action }) => [Action].flat().includes("lambda:InvokeFunction"));
+    const called = calls.flatMap(({ Resource }) => Resource as { "Fn::GetAtt": [string, string] }[]);
+    expect(called.map((arn) => String(functionNameIn(arn["Fn::GetAtt"][0]))).toSorted()).toEqual(
+      Object.keys(TASK_FUNCTIONS).toSorted(),
+    );
+  });
+
+  it("may do nothing else but deliver its logs and traces", () => {
+    const others = statements
+      .flatMap(({ Action }) => [Action].flat())
+      .filter((action) => !/^(logs|xray):/.test(action));
+    expect(others).toEqual(["lambda:InvokeFunction"]);
+  });
+});
+
+describe("a stack with a file system", () => {
+  const withFileSystem = Object.entries(inlineTemplate().Resources);
+  const textOf = (name: FunctionName): string =>
+    JSON.stringify(
+      withFileSystem.filter(
+        ([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith(`Functions${name}ServiceRole`),
+      ),
+    );
+
+  it.each(["CreateRawVolume", "CopyImageToVolume", "DeleteVolume"] as const)("lets %s mount it", (name) => {
+    expect(textOf(name)).toContain("elasticfilesystem:ClientWrite");
+    expect(textOf(name)).toContain("ec2:CreateNetworkInterface");
+  });
+
+  it.each(["ExtractVolumeRef", "ScheduleVolume", "NotifyCreateStart"] as const)("keeps %s away from it", (name) => {
+    expect(textOf(name)).not.toContain("elasticfilesystem");
+    expect(textOf(name)).not.toContain("ec2:");
+  });
 });

@@ -9,7 +9,7 @@ import {
 } from "../../core/time-bounds.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
-const json = inlineTemplate();
+const json = inlineTemplate({ fileSystem: "none" });
 const template = Template.fromJSON(json);
 const only = (type: string): Record<string, unknown> => {
   const found = Object.values(template.findResources(type));
@@ -27,6 +27,7 @@ function propertiesOf(type: string, idPrefix: string): Record<string, unknown> {
 describe("the outputs", () => {
   it("have the names that clients read, and no others", () => {
     expect(Object.keys(json.Outputs).toSorted()).toEqual([
+      "AlarmsTopicArn",
       "BackendsTableName",
       "CreateSnapshotFunctionName",
       "DeleteSnapshotFunctionName",

@@ -66,6 +66,11 @@ export const logGroup: ResourceHandler = {
   identify: named("LogGroupName", { service: "logs", resource: (name) => `log-group:${name}:*` }),
 };
 
+export const logQueryDefinition: ResourceHandler = {
+  properties: ["Name", "QueryString", "LogGroupNames", "QueryLanguage", "Parameters"],
+  identify: named("QueryDefinitionId"),
+};
+
 export const logResourcePolicy: ResourceHandler = {
   properties: ["PolicyName", "PolicyDocument"],
   identify: named("PolicyName"),

@@ -4,7 +4,11 @@ import { eventsRule, schedulerSchedule, schedulerScheduleGroup } from "./events.
 import * as lambda from "./lambda.ts";
 import { s3Bucket, snsSubscription, snsTopic, sqsQueue } from "./messaging.ts";
 import type { ResourceHandler } from "./resource-handler.ts";
-import { stepFunctionsStateMachine, stepFunctionsStateMachineVersion } from "./step-functions.ts";
+import {
+  stepFunctionsStateMachine,
+  stepFunctionsStateMachineAlias,
+  stepFunctionsStateMachineVersion,
+} from "./step-functions.ts";
 
 /** Every resource type that the embedded cloud knows. A new one is a handler and a line here. */
 export const RESOURCE_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
@@ -26,6 +30,7 @@ export const RESOURCE_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
   "AWS::Lambda::Version": lambda.lambdaVersion,
   "AWS::Logs::LogGroup": accepted.logGroup,
   "AWS::Logs::MetricFilter": accepted.logMetricFilter,
+  "AWS::Logs::QueryDefinition": accepted.logQueryDefinition,
   "AWS::Logs::ResourcePolicy": accepted.logResourcePolicy,
   "AWS::S3::Bucket": s3Bucket,
   "AWS::S3::BucketPolicy": accepted.s3BucketPolicy,
@@ -37,5 +42,6 @@ export const RESOURCE_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
   "AWS::Scheduler::Schedule": schedulerSchedule,
   "AWS::Scheduler::ScheduleGroup": schedulerScheduleGroup,
   "AWS::StepFunctions::StateMachine": stepFunctionsStateMachine,
+  "AWS::StepFunctions::StateMachineAlias": stepFunctionsStateMachineAlias,
   "AWS::StepFunctions::StateMachineVersion": stepFunctionsStateMachineVersion,
 };

@@ -67,3 +67,20 @@ export const stepFunctionsStateMachineVersion: ResourceHandler = {
     return { ref: arn, attributes: { Arn: arn } };
   },
 };
+
+/**
+ * AWS::StepFunctions::StateMachineAlias: another name by which executions of the machine are started. There is one version here,
+ * so an alias leads to it.
+ */
+export const stepFunctionsStateMachineAlias: ResourceHandler = {
+  properties: ["Name", "Description", "DeploymentPreference"],
+  identify: ({ properties }) => {
+    const arn = `${aliasedMachine(properties)}:${textOf(properties["Name"])}`;
+    return { ref: arn, attributes: { Arn: arn } };
+  },
+  deploy: ({ properties }, { ref }, { stateMachines }) => stateMachines.addAlias(ref, aliasedMachine(properties)),
+};
+
+function aliasedMachine({ DeploymentPreference: preference }: JsonObject): string {
+  return textOf(objectOrEmpty(preference)["StateMachineVersionArn"]).replace(/:\d+$/, "");
+}

@@ -40,6 +40,8 @@ export interface StateMachineDeclaration {
 /** The state machines and executions of the cloud, kept in memory only: executions that run when the process ends are gone. */
 export interface StateMachines {
   deploy(declaration: StateMachineDeclaration): Promise<void>;
+  /** Makes `aliasArn` another name by which executions of the machine are started and by which it is described. */
+  addAlias(aliasArn: string, machineArn: string): void;
   /** Aborts its executions, of which nothing is known afterwards. Nothing happens when there is no such machine. */
   remove(arn: string): void;
   list(): DeployedStateMachine[];
@@ -62,6 +64,7 @@ const MAXIMUM_INPUT_CHARACTERS = 262_144;
 
 export function createStateMachines(options: StateMachinesOptions): StateMachines {
   const machines = new Map<string, DeployedStateMachine>();
+  const aliases = new Map<string, string>();
   const executions = new Map<string, Execution>();
   const endedArns: string[] = [];
   const listeners = new Set<TransitionListener>();
@@ -72,7 +75,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
     if (!/^arn:aws[\w-]*:states:[^:]*:\d{12}:stateMachine:.+/.test(arn)) {
       throw new StatesApiError("InvalidArn", `Invalid Arn: '${arn}'`);
     }
-    const machine = machines.get(arn);
+    const machine = machines.get(aliases.get(arn) ?? arn);
     if (!machine) throw new StatesApiError("StateMachineDoesNotExist", `State Machine Does Not Exist: '${arn}'`);
     return machine;
   };
@@ -112,6 +115,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
         endedNames: new Set(),
       });
     },
+    addAlias: (aliasArn, machineArn) => void aliases.set(aliasArn, machineArn),
     remove: (arn) => {
       for (const execution of executions.values()) {
         if (execution.stateMachineArn === arn && execution.status === "RUNNING") execution.abort();
@@ -124,7 +128,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       if (stopped) throw new StatesApiError("ServiceUnavailable", "The embedded cloud is being stopped");
       const machine = find(stateMachineArn);
       const value = checkedInput(name, input);
-      const executionArn = `${stateMachineArn.replace(":stateMachine:", ":execution:")}:${name}`;
+      const executionArn = `${machine.arn.replace(":stateMachine:", ":execution:")}:${name}`;
       const existing = executions.get(executionArn);
       if (existing?.status === "RUNNING" && sameInput(existing.input, input)) return existing;
       if (existing ?? machine.endedNames.has(name)) {
@@ -132,7 +136,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       }
       const execution: Execution = {
         executionArn,
-        stateMachineArn,
+        stateMachineArn: machine.arn,
         name,
         status: "RUNNING",
         startDate: Date.now(),

@@ -1,0 +1,72 @@
+import { Duration } from "aws-cdk-lib";
+import {
+  type Alarm,
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  Row,
+  SingleValueWidget,
+} from "aws-cdk-lib/aws-cloudwatch";
+import type { Construct } from "constructs";
+import { ownMetric, type WatchedParts } from "./alarms.ts";
+
+const WIDE = 24;
+const HALF = 12;
+const FIVE_MINUTES = Duration.minutes(5);
+
+/**
+ * One page that is read in a minute, from the question that matters most down: is anything wrong, are volumes being created, how
+ * long does it take, what waits, what went elsewhere or wrong.
+ */
+export function overview(scope: Construct, { messaging, workflow }: WatchedParts, alarms: Alarm[]): Dashboard {
+  const { stateMachine } = workflow;
+  const sum = { statistic: "Sum", period: FIVE_MINUTES };
+  const graph = (title: string, left: IMetric[], width = HALF): GraphWidget =>
+    new GraphWidget({ title, left, width, height: 6, leftYAxis: { min: 0 } });
+  const dashboard = new Dashboard(scope, "Overview", { defaultInterval: Duration.hours(6) });
+  dashboard.addWidgets(
+    new AlarmStatusWidget({ title: "What a person must look at", alarms, width: WIDE, height: 3 }),
+    new Row(
+      new SingleValueWidget({
+        title: "Creates",
+        metrics: [stateMachine.metricStarted(sum), stateMachine.metricSucceeded(sum), stateMachine.metricFailed(sum)],
+        width: WIDE,
+        height: 3,
+        setPeriodToTimeRange: true,
+      }),
+    ),
+    new Row(
+      graph("Creates by end", [
+        stateMachine.metricSucceeded({ ...sum, label: "created or rescheduled" }),
+        stateMachine.metricFailed({ ...sum, label: "in error" }),
+        stateMachine.metricTimedOut({ ...sum, label: "timed out" }),
+        stateMachine.metricAborted({ ...sum, label: "aborted" }),
+      ]),
+      graph("Time to available, ms", [
+        ownMetric("createDuration", "p50").with({ label: "half" }),
+        ownMetric("createDuration", "p99").with({ label: "99 of 100" }),
+      ]),
+    ),
+    new Row(
+      graph("Waiting for the scheduler", [
+        messaging.schedulerQueue.metricApproximateNumberOfMessagesVisible({ label: "messages" }),
+        messaging.schedulerQueue.metricApproximateAgeOfOldestMessage({ label: "age of the oldest, s" }),
+      ]),
+      graph("Sent back to the scheduler, swept, dead letters", [
+        ownMetric("reschedules").with({ label: "rescheduled" }),
+        ownMetric("sweptVolumes").with({ label: "taken by the sweep" }),
+        ownMetric("deadLetters").with({ label: "dead letters" }),
+      ]),
+    ),
+    new Row(
+      graph("Bytes copied from images", [ownMetric("bytesCopied").with({ label: "bytes" })]),
+      graph("What the audit found", [
+        ownMetric("orphans", "Maximum").with({ label: "orphans" }),
+        ownMetric("missingVolumes", "Maximum").with({ label: "missing" }),
+        ownMetric("suspects", "Maximum").with({ label: "suspects" }),
+      ]),
+    ),
+  );
+  return dashboard;
+}

@@ -1,0 +1,43 @@
+import { App } from "aws-cdk-lib";
+import { Code } from "aws-cdk-lib/aws-lambda";
+import { Queue } from "aws-cdk-lib/aws-sqs";
+import { AwsSolutionsChecks, ServerlessChecks } from "cdk-nag";
+import { describe, expect, it } from "vitest";
+import { CinderlessStack } from "../../infra/cinderless-stack.ts";
+
+const CONTEXTS: [string, Record<string, unknown>][] = [
+  ["as it is by default", {}],
+  ["without a file system", { fileSystem: "none" }],
+  ["under the customer's key", { customerManagedKey: "true" }],
+  ["to be thrown away", { removalPolicy: "destroy" }],
+  ["with somebody to alarm", { alarmRecipients: "a@example.org,b@example.org" }],
+];
+
+const PACKS = [AwsSolutionsChecks, ServerlessChecks];
+
+/** Findings that nobody acknowledged, one line each: rule and construct. */
+function findings(context: Record<string, unknown>): string[] {
+  const app = new App({ context, analyticsReporting: false, builtinCloudFormationValidation: false });
+  new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
+  return PACKS.flatMap((Pack) =>
+    new Pack(app)
+      .validateScope(app)
+      .violations.flatMap(({ ruleName, violatingResources }) =>
+        violatingResources.map(({ constructPath = "" }) => `${ruleName} ${constructPath}`),
+      ),
+  );
+}
+
+describe.each(CONTEXTS)("a stack %s", (_what, context) => {
+  it("has no finding that is not acknowledged", () => {
+    expect(findings(context)).toEqual([]);
+  });
+});
+
+it("a construct that breaks a rule is found", () => {
+  const app = new App({ analyticsReporting: false, builtinCloudFormationValidation: false });
+  const stack = new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
+  new Queue(stack, "SpokenToInTheClear");
+  const rules = new AwsSolutionsChecks(app).validateScope(app).violations.map(({ ruleName }) => ruleName);
+  expect(rules).toContain("AwsSolutions-SQS4");
+});
