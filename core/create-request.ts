@@ -30,6 +30,8 @@ export type CreateRequestInput = {
   projectId?: string;
   userId?: string;
   roles?: readonly string[];
+  /** Bound of the phase `queued` in this deployment, when it is not the default. */
+  queuedSeconds?: number;
 };
 
 /** Ids of the new volume and of the request; the request's is `req-` and a UUID in OpenStack. */
@@ -126,8 +128,10 @@ function recordOf(input: CreateRequestInput, now: Date, volumeId: string): Volum
     attempts: {},
     phase: "queued",
     progress: null,
-    deadline: deadlineAfter(now, PHASE_BOUND_SECONDS.queued).toISOString(),
+    deadline: deadlineAfter(now, input.queuedSeconds ?? PHASE_BOUND_SECONDS.queued).toISOString(),
     fault: null,
+    delete_requested_at: null,
+    locks: {},
   };
 }
 

@@ -187,6 +187,17 @@ export class FenceLost extends Error {
   }
 }
 
+/**
+ * The volume's deletion was asked for while it is being created. Whoever gets this makes nothing more; what was made is removed
+ * with the record.
+ */
+export class VolumeDeleteRequested extends Error {
+  override readonly name = "VolumeDeleteRequested";
+  constructor(volumeId: string) {
+    super(`Deletion of volume ${volumeId} was requested while it was being created.`);
+  }
+}
+
 /** The backend could not say that it holds nothing of the volume, so no other backend may be tried. */
 export class BackendNotCleared extends Error {
   override readonly name = "BackendNotCleared";
@@ -259,6 +270,7 @@ export const ERROR_ROUTES = {
   MetadataUpdateFailure: "final",
   NoValidBackend: "final",
   FenceLost: "final",
+  VolumeDeleteRequested: "final",
   BackendNotCleared: "final",
   VolumeBackendAPIException: "reschedulable",
   VolumeDriverException: "reschedulable",

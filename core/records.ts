@@ -115,7 +115,18 @@ export type VolumeRecord = {
   /** When the sweep takes the volume unless it has moved on; null outside the flow. */
   deadline: string | null;
   fault: Fault | null;
+  /** When the volume's deletion was asked for while the flow had it: the flow ends by removing what it made. */
+  delete_requested_at: string | null;
+  /**
+   * Who reads the volume, which is not deleted meanwhile: the creates that copy it, by volume id with their fence, and its
+   * snapshots, by id with {@link SNAPSHOT_LOCK}. An entry may outlast its create, so only a volume that is in the flow counts,
+   * and only a snapshot that exists.
+   */
+  locks: Record<string, string>;
 };
+
+/** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */
+export const SNAPSHOT_LOCK = "snapshot";
 
 /** What a driver may hand back to be kept with the volume (`model_update` in Cinder). */
 export type ModelUpdate = {
@@ -138,6 +149,8 @@ export type SnapshotRecord = {
   /** Copied from the volume when the snapshot was taken. */
   glance_metadata: Record<string, string>;
   created_at: string;
+  /** The creates that copy the snapshot, by volume id with their fence; see `locks` of the volume. */
+  locks: Record<string, string>;
 };
 
 /** A volume type: a name for a set of extra specs that the scheduler matches against capabilities. */

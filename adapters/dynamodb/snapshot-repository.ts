@@ -2,9 +2,10 @@ import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { INDEXES } from "../../core/environment.ts";
 import { InvalidInput, InvalidSnapshot, SnapshotNotFound } from "../../core/errors.ts";
-import type { Page, SnapshotRepository } from "../../core/ports.ts";
+import type { Lock, Page, SnapshotRepository } from "../../core/ports.ts";
 import type { SnapshotRecord } from "../../core/records.ts";
 import { getItems } from "./batch.ts";
+import { tryLock, unlock } from "./locks.ts";
 import { queryPage, scanPage } from "./paging.ts";
 import { find, statement, toItem, tryCreate, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
 
@@ -28,6 +29,12 @@ const MARK_ERROR = statement("SET #status = :error_status", "#status IN (:creati
   ":creating": "creating",
   ":error_status": "error",
 });
+
+const BEGIN_DELETE = statement(
+  "SET #status = :deleting",
+  "#status = :status AND attribute_not_exists(#locks) OR #status = :status AND size(#locks) = :zero",
+  { ":deleting": "deleting", ":zero": 0 },
+);
 
 /** Snapshots in DynamoDB. */
 export class DynamoDbSnapshotRepository implements SnapshotRepository {
@@ -108,6 +115,24 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     }
   }
 
+  async lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined> {
+    const item = await tryLock(this.#table, snapshotId, lock, ["available"], projectId);
+    return item === undefined ? undefined : readSnapshot(item);
+  }
+
+  unlock(snapshotId: string, lock: Lock): Promise<void> {
+    return unlock(this.#table, snapshotId, lock);
+  }
+
+  async beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void> {
+    if ((await tryUpdate(this.#table, snapshotId, BEGIN_DELETE, { values: { ":status": status } })) === undefined) {
+      const { status: found, locks } = await this.get(snapshotId);
+      const [holder] = Object.keys(locks);
+      const why = holder === undefined ? `${found}, not ${status}` : `${found} and locked by ${holder}`;
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${why}`);
+    }
+  }
+
   /** Nothing happens when it is gone. */
   async delete(snapshotId: string): Promise<void> {
     await this.#table.client.send(
@@ -117,7 +142,7 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
 }
 
 /** A stored snapshot: what is null is absent. */
-type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata"> &
+type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata" | "locks"> &
   Partial<SnapshotRecord>;
 
 function readSnapshot(item: Item): SnapshotRecord {
@@ -134,5 +159,6 @@ function readSnapshot(item: Item): SnapshotRecord {
     provider_location: stored.provider_location ?? null,
     glance_metadata: stored.glance_metadata ?? {},
     created_at: stored.created_at,
+    locks: stored.locks ?? {},
   };
 }

@@ -42,6 +42,8 @@ export function readVolume(item: Item): VolumeRecord {
     progress: stored.progress ?? null,
     deadline: stored.deadline ?? null,
     fault: stored.fault ?? null,
+    delete_requested_at: stored.delete_requested_at ?? null,
+    locks: stored.locks ?? {},
   };
 }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
-import { FenceLost, InvalidInput, InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
-import type { AttemptClose, Clock, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
+import { FenceLost, InvalidInput, InvalidVolume, VolumeDeleteRequested, VolumeNotFound } from "../../core/errors.ts";
+import type { AttemptClose, Clock, Lock, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
 import {
   isInFlow,
   type Attempt,
@@ -12,6 +12,7 @@ import {
   type VolumeRecord,
   type VolumeStatus,
 } from "../../core/records.ts";
+import { tryLock, unlock } from "./locks.ts";
 import {
   find,
   isConditionFailure,
@@ -134,7 +135,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       return;
     }
     const found = await this.get(owner.volumeId);
-    const late = found.fence === owner.fence && isInFlow(found.status) && found.progress !== null;
+    const wanted = found.delete_requested_at === null;
+    const late = found.fence === owner.fence && isInFlow(found.status) && wanted && found.progress !== null;
     if (!late) {
       refuse(owner.fence, found);
     }
@@ -241,10 +243,13 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     if (record !== undefined) {
       return record;
     }
-    const { status, deadline } = await this.get(volumeId);
+    const { status, deadline, locks } = await this.get(volumeId);
+    const [holder] = Object.keys(locks);
     throw new InvalidVolume(
-      `volume ${volumeId} is ${status}${deadline === null ? "" : " and in the flow"}; ` +
-        "only an available, migration_target, error or error_deleting volume can be deleted",
+      holder === undefined
+        ? `volume ${volumeId} is ${status}${deadline === null ? "" : " and in the flow"}; ` +
+            "only an available, migration_target, error or error_deleting volume can be deleted"
+        : `volume ${volumeId} is ${status} and locked by ${holder}`,
     );
   }
 
@@ -266,6 +271,43 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       const { status } = await this.get(volumeId);
       throw new InvalidVolume(`volume ${volumeId} is ${status}, not deleting`);
     }
+  }
+
+  async requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+    const values = { ":deadline": deadline.toISOString() };
+    const record = await this.#writeAndRead(volumeId, statements.REQUEST_DELETE, values);
+    if (record !== undefined) {
+      return record;
+    }
+    const { status } = await this.get(volumeId);
+    throw new InvalidVolume(`volume ${volumeId} is ${status}, not being created`);
+  }
+
+  async beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord> {
+    const values = { ":deadline": deadline.toISOString(), ...(fence !== null && { ":fence": fence }) };
+    const record = await this.#writeAndRead(volumeId, statements.beginRequestedDelete(fence !== null), values);
+    return record ?? refuseAsForeign(fence, await this.get(volumeId));
+  }
+
+  async markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
+    const values = { ":fault": fault, ...(fence !== null && { ":fence": fence }) };
+    if (!(await this.#write(volumeId, statements.markErrorDeleting(fence !== null), values))) {
+      refuseAsForeign(fence, await this.get(volumeId));
+    }
+  }
+
+  async lock(
+    volumeId: string,
+    lock: Lock,
+    statuses: readonly VolumeStatus[],
+    projectId: string | null,
+  ): Promise<VolumeRecord | undefined> {
+    const item = await tryLock(this.#table, volumeId, lock, statuses, projectId);
+    return item === undefined ? undefined : readVolume(item);
+  }
+
+  unlock(volumeId: string, lock: Lock): Promise<void> {
+    return unlock(this.#table, volumeId, lock);
   }
 
   /** Runs a transition. False when its condition failed. */
@@ -334,7 +376,15 @@ function unopenedAttempt(owner: Owner, at: string): Attempt {
   return { host: null, execution: owner.fence, started_at: at, outcome: "running" };
 }
 
+/** @throws VolumeDeleteRequested when the record is the caller's still, or nobody's, and its deletion was asked for; FenceLost */
 function refuse(fence: string, found: VolumeRecord): never {
+  if (found.delete_requested_at !== null && (found.fence === null || found.fence === fence)) {
+    throw new VolumeDeleteRequested(found.id);
+  }
+  return refuseAsForeign(fence, found);
+}
+
+function refuseAsForeign(fence: string | null, found: VolumeRecord): never {
   const owner = found.fence === null ? "no attempt" : found.fence;
-  throw new FenceLost(found.id, fence, `it is ${found.status} and belongs to ${owner}`);
+  throw new FenceLost(found.id, fence ?? "nobody", `it is ${found.status} and belongs to ${owner}`);
 }

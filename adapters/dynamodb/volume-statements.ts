@@ -1,5 +1,5 @@
 import { STATUSES_IN_FLOW } from "../../core/records.ts";
-import { statement } from "./table.ts";
+import { statement, type Statement } from "./table.ts";
 import { IN_FLOW } from "./volume-item.ts";
 
 /**
@@ -21,15 +21,18 @@ const FLOW_STATUSES = {
 /** The attempt owns the record. */
 const IS_MINE = "#fence = :fence";
 
-const IS_MINE_IN_FLOW = `${IS_MINE} AND ${IS_IN_FLOW}`;
+/** Nobody has asked for the volume's deletion. */
+const IS_WANTED = "attribute_not_exists(#delete_requested_at)";
+
+const IS_MINE_IN_FLOW = `${IS_MINE} AND ${IS_WANTED} AND ${IS_IN_FLOW}`;
 
 /**
  * In the flow, and owned by no attempt or handed over to this one, which has no host yet. AND binds before OR, here and below:
  * brackets would cost dynalite's parser more than everything else that it does for the call.
  */
 const IS_FREE_IN_FLOW =
-  `attribute_not_exists(#fence) AND ${IS_IN_FLOW}` +
-  ` OR #fence = :fence AND attribute_not_exists(#host) AND ${IS_IN_FLOW}`;
+  `attribute_not_exists(#fence) AND ${IS_WANTED} AND ${IS_IN_FLOW}` +
+  ` OR #fence = :fence AND attribute_not_exists(#host) AND ${IS_WANTED} AND ${IS_IN_FLOW}`;
 
 const LEAVE_INDEX = "#in_flow, #deadline";
 
@@ -144,7 +147,7 @@ export function releaseForReschedule(suspectedOrphan: boolean, migrationTarget: 
     `SET ${suspectedOrphan ? CLOSE_WITH_ORPHAN : CLOSE_FAILED_ATTEMPT}, #fence = :next, #status = :status, #phase = :phase, ` +
       "#bootable = :bootable, #glance_metadata = :empty, #scheduled_at = :ended_at, #in_flow = :in_flow, " +
       "#deadline = :deadline, #updated_at = :now REMOVE #host, #provider_location, #progress",
-    `${IS_MINE} AND ${migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)"}`,
+    `${IS_MINE} AND ${IS_WANTED} AND ${migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)"}`,
     {
       ":status": migrationTarget ? MIGRATION_TARGET_CREATING : CREATING,
       ...(!migrationTarget && { ":downloading": DOWNLOADING }),
@@ -161,11 +164,8 @@ const MARK_UNSCHEDULABLE = `SET #status = :error_status, #fault = :fault, #updat
 
 export const MARK_UNSCHEDULABLE_UNOWNED = statement(
   MARK_UNSCHEDULABLE,
-  `${IS_IN_FLOW} AND attribute_not_exists(#fence)`,
-  {
-    ...FLOW_STATUSES,
-    ":error_status": "error",
-  },
+  `${IS_IN_FLOW} AND ${IS_WANTED} AND attribute_not_exists(#fence)`,
+  { ...FLOW_STATUSES, ":error_status": "error" },
 );
 
 export const MARK_UNSCHEDULABLE_HANDED_OVER = statement(MARK_UNSCHEDULABLE, IS_FREE_IN_FLOW, {
@@ -174,14 +174,45 @@ export const MARK_UNSCHEDULABLE_HANDED_OVER = statement(MARK_UNSCHEDULABLE, IS_F
 });
 
 /** `deleting` is among the statuses so that a deletion that died can be repeated. */
+const IS_AT_REST =
+  "attribute_not_exists(#in_flow) AND #status IN (:available, :error_status, :error_deleting, :migration_target, :deleting)";
+
+const STATUSES_AT_REST = {
+  ":available": "available",
+  ":error_status": "error",
+  ":error_deleting": "error_deleting",
+  ":migration_target": "migration_target",
+  ":deleting": "deleting",
+};
+
 export const BEGIN_DELETE = statement(
   "SET #status = :deleting, #updated_at = :now",
-  "attribute_not_exists(#in_flow) AND #status IN (:available, :error_status, :error_deleting, :migration_target, :deleting)",
-  {
-    ":available": "available",
-    ":error_status": "error",
-    ":error_deleting": "error_deleting",
-    ":migration_target": "migration_target",
-    ":deleting": "deleting",
-  },
+  `${IS_AT_REST} AND attribute_not_exists(#locks) OR ${IS_AT_REST} AND size(#locks) = :zero`,
+  { ...STATUSES_AT_REST, ":zero": 0 },
 );
+
+/** A volume that has no deadline gets one: what was asked for is never lost. */
+export const REQUEST_DELETE = statement(
+  "SET #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
+    "#deadline = if_not_exists(#deadline, :deadline), #updated_at = :now",
+  IS_IN_FLOW,
+  { ...FLOW_STATUSES, ":in_flow": IN_FLOW },
+);
+
+/** The volume stays in the index, so that the sweep takes up a removal that died. */
+export function beginRequestedDelete(owned: boolean): Statement {
+  return statement(
+    "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #progress",
+    `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND ` +
+      "#status IN (:creating, :downloading, :migration_target_creating, :deleting, :error_deleting)",
+    { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting", ":in_flow": IN_FLOW },
+  );
+}
+
+export function markErrorDeleting(owned: boolean): Statement {
+  return statement(
+    "SET #status = :error_deleting, #fault = :fault, #updated_at = :now",
+    `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND #status = :deleting`,
+    { ":deleting": "deleting", ":error_deleting": "error_deleting" },
+  );
+}

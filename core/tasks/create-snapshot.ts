@@ -74,5 +74,6 @@ function snapshotOf(volume: VolumeRecord, host: string, input: CreateSnapshotInp
     provider_location: null,
     glance_metadata: volume.glance_metadata,
     created_at: now.toISOString(),
+    locks: {},
   };
 }

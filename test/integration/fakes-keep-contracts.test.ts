@@ -1,13 +1,15 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { describeError } from "../../core/errors.ts";
-import type { BackendRepository, VolumeRepository } from "../../core/ports.ts";
+import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../../core/ports.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
 import { BackendsFake } from "../support/fakes/backends.ts";
+import { SnapshotsFake } from "../support/fakes/catalogues.ts";
 import { VolumesFake } from "../support/fakes/volumes.ts";
-import { backendReport, ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
+import { backendReport, beginningSnapshot, ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
 
 /** Any sequence of calls does the same to the fakes that the unit tests trust as to the repositories that the product uses. */
 
@@ -43,7 +45,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
   const at = NOW.toISOString();
   return fc
     .record({
-      name: fc.integer({ min: 0, max: 10 }),
+      name: fc.integer({ min: 0, max: 15 }),
       attempt: fc.integer({ min: 1, max: 2 }),
       bytes: fc.integer({ min: 0, max: 3 }),
     })
@@ -68,6 +70,23 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
         ["markUnschedulable", (to, id) => to.markUnschedulable(id, bytes > 1 ? by(id).fence : null, fault)],
         ["beginDelete", (to, id) => to.beginDelete(id)],
         ["finishDelete", (to, id) => to.finishDelete(id)],
+        ["requestDelete", (to, id) => to.requestDelete(id, LATER)],
+        [
+          "beginRequestedDelete",
+          (to, id) => to.beginRequestedDelete(id, bytes > 1 ? null : by(id, attempt + (bytes % 2)).fence, LATER),
+        ],
+        ["markErrorDeleting", (to, id) => to.markErrorDeleting(id, bytes > 1 ? null : by(id).fence, fault)],
+        [
+          "lock",
+          (to, id) =>
+            to.lock(
+              id,
+              { holder: "one", value: "f" },
+              ["available", "error"],
+              [null, "project", "other"][bytes] ?? null,
+            ),
+        ],
+        ["unlock", (to, id) => to.unlock(id, { holder: "one", value: "f" })],
       ];
       const [method, call] = calls[name] ?? ["", async () => null];
       return { name: method, attempt, bytes, call, toString: () => `${method}(${attempt}, ${bytes})` };
@@ -87,6 +106,43 @@ it("volumes", { timeout: 60_000 }, async () => {
           outcomeOf(call(fake, record.id)),
         ]);
         expect(found).toEqual(expected);
+        expect(await outcomeOf(fake.get(record.id))).toEqual(await outcomeOf(real.get(record.id)));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+type SnapshotCall = { call: (to: SnapshotRepository, id: string) => Promise<unknown> };
+
+function snapshotCalls(): fc.Arbitrary<SnapshotCall> {
+  return fc
+    .record({ name: fc.integer({ min: 0, max: 5 }), choice: fc.integer({ min: 0, max: 3 }) })
+    .map(({ name, choice }) => {
+      const status = (["creating", "available", "error", "deleting"] as const)[choice] ?? "error";
+      const calls: [string, SnapshotCall["call"]][] = [
+        ["markAvailable", (to, id) => to.markAvailable(id, choice > 1 ? "p" : null)],
+        ["markError", (to, id) => to.markError(id)],
+        ["lock", (to, id) => to.lock(id, { holder: "one", value: "f" }, [null, "project", "other"][choice] ?? null)],
+        ["unlock", (to, id) => to.unlock(id, { holder: "one", value: "f" })],
+        ["beginDelete", (to, id) => to.beginDelete(id, status)],
+        ["delete", (to, id) => (choice > 2 ? to.delete(id) : Promise.resolve())],
+      ];
+      const [method, call] = calls[name] ?? ["", async () => null];
+      return { call, toString: () => `${method}(${choice})` };
+    });
+}
+
+it("snapshots", { timeout: 60_000 }, async () => {
+  const fake = new SnapshotsFake();
+  const real = new DynamoDbSnapshotRepository({ client: tables.client, tableName: "snapshots" });
+  await fc.assert(
+    fc.asyncProperty(fc.array(snapshotCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+      const record = beginningSnapshot();
+      await Promise.all([fake.create(record), real.create(record)]);
+      for (const { call } of calls) {
+        const expected = await outcomeOf(call(real, record.id));
+        expect(await outcomeOf(call(fake, record.id))).toEqual(expected);
         expect(await outcomeOf(fake.get(record.id))).toEqual(await outcomeOf(real.get(record.id)));
       }
     }),

@@ -71,6 +71,7 @@ export function aSnapshot(columns: Partial<SnapshotRecord> = {}): SnapshotRecord
     provider_location: null,
     glance_metadata: {},
     created_at: START,
+    locks: {},
     ...columns,
   };
 }

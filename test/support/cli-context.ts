@@ -160,6 +160,8 @@ export function volume(changes: Partial<VolumeRecord> = {}): VolumeRecord {
     progress: null,
     deadline: null,
     fault: null,
+    delete_requested_at: null,
+    locks: {},
     ...changes,
   };
 }

@@ -54,6 +54,8 @@ export function aVolume(overrides: Partial<VolumeRecord> = {}): VolumeRecord {
     progress: null,
     deadline: null,
     fault: null,
+    delete_requested_at: null,
+    locks: {},
     ...overrides,
   };
 }
@@ -71,6 +73,7 @@ export function aSnapshot(overrides: Partial<SnapshotRecord> = {}): SnapshotReco
     provider_location: null,
     glance_metadata: {},
     created_at: "2026-01-01T00:00:00.000Z",
+    locks: {},
     ...overrides,
   };
 }

@@ -38,6 +38,8 @@ export function queuedVolume(columns: Partial<VolumeRecord> = {}): VolumeRecord 
     progress: null,
     deadline: "2026-01-01T00:15:00.000Z",
     fault: null,
+    delete_requested_at: null,
+    locks: {},
     ...columns,
   };
 }
@@ -66,6 +68,7 @@ export function beginningSnapshot(columns: Partial<SnapshotRecord> = {}): Snapsh
     provider_location: null,
     glance_metadata: {},
     created_at: "2026-01-01T00:00:00.000Z",
+    locks: {},
     ...columns,
   };
 }

@@ -1,5 +1,11 @@
-import { InvalidInput, SnapshotNotFound, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../../core/errors.ts";
-import type { Page, SnapshotRepository, VolumeTypeRepository } from "../../../core/ports.ts";
+import {
+  InvalidInput,
+  InvalidSnapshot,
+  SnapshotNotFound,
+  VolumeTypeNotFound,
+  VolumeTypeNotFoundByName,
+} from "../../../core/errors.ts";
+import type { Lock, Page, SnapshotRepository, VolumeTypeRepository } from "../../../core/ports.ts";
 import type { SnapshotRecord, VolumeTypeRecord } from "../../../core/records.ts";
 import { pageOf } from "./volumes.ts";
 
@@ -39,8 +45,12 @@ export class SnapshotsFake implements SnapshotRepository {
   }
 
   async markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord> {
+    const found = await this.get(snapshotId);
+    if (found.status === "deleting") {
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is deleting`);
+    }
     const record: SnapshotRecord = {
-      ...(await this.get(snapshotId)),
+      ...found,
       status: "available",
       ...(providerLocation !== null && { provider_location: providerLocation }),
     };
@@ -53,6 +63,30 @@ export class SnapshotsFake implements SnapshotRepository {
     if (record.status === "creating") {
       this.records.set(snapshotId, { ...record, status: "error" });
     }
+  }
+
+  async lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined> {
+    const found = this.records.get(snapshotId);
+    if (found?.status !== "available" || (projectId ?? found.project_id) !== found.project_id) {
+      return undefined;
+    }
+    found.locks[lock.holder] = lock.value;
+    return structuredClone(found);
+  }
+
+  async unlock(snapshotId: string, { holder, value }: Lock): Promise<void> {
+    const locks = this.records.get(snapshotId)?.locks;
+    if (locks?.[holder] === value) {
+      delete locks[holder];
+    }
+  }
+
+  async beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void> {
+    const found = await this.get(snapshotId);
+    if (found.status !== status || Object.keys(found.locks).length > 0) {
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found.status}`);
+    }
+    this.records.set(snapshotId, { ...found, status: "deleting" });
   }
 
   async delete(snapshotId: string): Promise<void> {

@@ -1,5 +1,5 @@
-import { FenceLost, InvalidInput, InvalidVolume, VolumeNotFound } from "../../../core/errors.ts";
-import type { AttemptClose, Clock, Owner, Page, VolumeFilter, VolumeRepository } from "../../../core/ports.ts";
+import { FenceLost, InvalidInput, InvalidVolume, VolumeDeleteRequested, VolumeNotFound } from "../../../core/errors.ts";
+import type { AttemptClose, Clock, Lock, Owner, Page, VolumeFilter, VolumeRepository } from "../../../core/ports.ts";
 import {
   STATUSES_IN_FLOW,
   type Attempt,
@@ -202,7 +202,7 @@ export class VolumesFake implements VolumeRepository {
   async beginDelete(volumeId: string): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
     const deletable = ["available", "error", "error_deleting", "migration_target", "deleting"].includes(found.status);
-    if (found.deadline !== null || !deletable) {
+    if (found.deadline !== null || !deletable || Object.keys(found.locks).length > 0) {
       throw new InvalidVolume(`volume ${volumeId} is ${found.status}`);
     }
     return this.#put(found, { status: "deleting" });
@@ -214,6 +214,58 @@ export class VolumesFake implements VolumeRepository {
       throw new InvalidVolume(`volume ${volumeId} is ${status}, not deleting`);
     }
     this.records.delete(volumeId);
+  }
+
+  async requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    if (!isInFlow(found)) {
+      throw new InvalidVolume(`volume ${volumeId} is ${found.status}, not being created`);
+    }
+    return this.#put(found, {
+      delete_requested_at: found.delete_requested_at ?? this.#clock.now().toISOString(),
+      deadline: found.deadline ?? deadline.toISOString(),
+    });
+  }
+
+  async beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    const removable = isInFlow(found) || found.status === "deleting" || found.status === "error_deleting";
+    if (found.fence !== fence || found.delete_requested_at === null || !removable) {
+      refuseAsForeign(fence, found);
+    }
+    return this.#put(found, { status: "deleting", deadline: deadline.toISOString(), progress: null });
+  }
+
+  async markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
+    const found = await this.get(volumeId);
+    if (found.fence !== fence || found.delete_requested_at === null || found.status !== "deleting") {
+      refuseAsForeign(fence, found);
+    }
+    this.#put(found, { status: "error_deleting", fault });
+  }
+
+  async lock(
+    volumeId: string,
+    lock: Lock,
+    statuses: readonly VolumeStatus[],
+    projectId: string | null,
+  ): Promise<VolumeRecord | undefined> {
+    const found = this.records.get(volumeId);
+    if (found === undefined || !statuses.includes(found.status)) {
+      return undefined;
+    }
+    if (projectId !== null && found.project_id !== projectId) {
+      return undefined;
+    }
+    found.locks[lock.holder] = lock.value;
+    return structuredClone(found);
+  }
+
+  async unlock(volumeId: string, { holder, value }: Lock): Promise<void> {
+    const locks = this.records.get(volumeId)?.locks;
+    if (locks?.[holder] === value) {
+      delete locks[holder];
+    }
   }
 
   async #owned(owner: Owner): Promise<VolumeRecord> {
@@ -234,17 +286,29 @@ function isInFlow({ status }: VolumeRecord): boolean {
 }
 
 function isFreeInFlow(found: VolumeRecord, fence: string | null): boolean {
-  return isInFlow(found) && (found.fence === null || (found.fence === fence && found.host === null));
+  const wanted = found.delete_requested_at === null;
+  return isInFlow(found) && wanted && (found.fence === null || (found.fence === fence && found.host === null));
 }
 
 function requireOwned(owner: Owner, found: VolumeRecord): void {
-  if (found.fence !== owner.fence || !isInFlow(found)) {
+  if (found.fence !== owner.fence || !isInFlow(found) || found.delete_requested_at !== null) {
     refuse(owner.fence, found);
   }
 }
 
 function refuse(fence: string, found: VolumeRecord): never {
-  throw new FenceLost(found.id, fence, `it is ${found.status} and belongs to ${found.fence ?? "no attempt"}`);
+  if (found.delete_requested_at !== null && (found.fence === null || found.fence === fence)) {
+    throw new VolumeDeleteRequested(found.id);
+  }
+  return refuseAsForeign(fence, found);
+}
+
+function refuseAsForeign(fence: string | null, found: VolumeRecord): never {
+  throw new FenceLost(
+    found.id,
+    fence ?? "nobody",
+    `it is ${found.status} and belongs to ${found.fence ?? "no attempt"}`,
+  );
 }
 
 /** The ledger with the owner's line closed; an attempt that never had a host gets its line here. */
