@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import dynalite from "dynalite";
+import { rebuildIndexes } from "./dynamodb-indexes.ts";
 import { serveCalls } from "./serve-calls.ts";
 
 /** Values in memory are buffers: out of the pool, a long-lived key would keep 8 KiB of short-lived ones alive with it. */
@@ -11,8 +12,9 @@ const KEEP_ALIVE_MILLISECONDS = 65_000;
 let server: Server | undefined;
 
 serveCalls({
-  start: ({ port, directory }: { port: number; directory?: string }) =>
-    new Promise<number>((resolve, reject) => {
+  start: async ({ port, directory }: { port: number; directory?: string }) => {
+    if (directory !== undefined) await rebuildIndexes(directory);
+    return new Promise<number>((resolve, reject) => {
       const started = dynalite({
         createTableMs: 0,
         updateTableMs: 0,
@@ -23,7 +25,8 @@ serveCalls({
       started.once("error", reject);
       started.listen(port, "127.0.0.1", () => resolve((started.address() as AddressInfo).port));
       server = started;
-    }),
+    });
+  },
   stop: () =>
     new Promise<void>((resolve) => {
       if (!server?.listening) {
