@@ -70,13 +70,8 @@ export interface VolumeRepository {
   /** Volumes whose deadline has passed, oldest first. Costs nothing when there are none. */
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>>;
 
-  /**
-   * Begins the deletion of a volume that has come to rest.
-   *
-   * @param locks the record's locks as they were when their holders were found to be gone
-   * @throws InvalidVolume when the flow is using the volume, or its locks have changed.
-   */
-  beginDelete(volumeId: string, locks: Readonly<Record<string, string>>): Promise<VolumeRecord>;
+  /** @throws InvalidVolume when the flow is using the volume, or it is locked; whoever deletes takes stale locks off first. */
+  beginDelete(volumeId: string): Promise<VolumeRecord>;
   /** Removes the record of a volume in `deleting`; nothing happens when it is gone. */
   finishDelete(volumeId: string): Promise<void>;
 
@@ -108,8 +103,8 @@ export interface VolumeRepository {
     statuses: readonly VolumeStatus[],
     projectId: string | null,
   ): Promise<VolumeRecord | undefined>;
-  /** Takes the lock off, if it is there. */
-  unlock(volumeId: string, holder: string): Promise<void>;
+  /** Takes the lock off, if it is there; one of another value stays. */
+  unlock(volumeId: string, lock: Lock): Promise<void>;
 }
 
 /** An entry of `locks`: the id of the volume or snapshot that is being made, and its fence or SNAPSHOT_LOCK. */
@@ -136,15 +131,10 @@ export interface SnapshotRepository {
   markError(snapshotId: string): Promise<void>;
   /** Keeps an available snapshot from being deleted; as the volumes' lock. */
   lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined>;
-  /** Takes the lock off, if it is there. */
-  unlock(snapshotId: string, holder: string): Promise<void>;
-  /**
-   * Sets `deleting`, from whatever status the record had when it was read.
-   *
-   * @param snapshot the record as it was read, and found to be in nobody's use
-   * @throws InvalidSnapshot when its status or its locks have changed since.
-   */
-  beginDelete(snapshot: SnapshotRecord): Promise<void>;
+  /** Takes the lock off, if it is there; one of another value stays. */
+  unlock(snapshotId: string, lock: Lock): Promise<void>;
+  /** Sets `deleting` in place of `status`. @throws InvalidSnapshot when it has another status, or is locked. */
+  beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void>;
   delete(snapshotId: string): Promise<void>;
 }
 
