@@ -6,6 +6,8 @@ export class Crash extends Error {
 /** Whether the call's effect happens before it fails: a request that was refused, or an answer that was lost. */
 export type Moment = "before" | "after";
 
+const AsyncGeneratorFunction = async function* none() {}.constructor as new () => () => AsyncGenerator<unknown>;
+
 type Plan = { call: string; moment: Moment; error: Error; times: number };
 
 /**
@@ -39,7 +41,7 @@ export class Faults {
     return this.calls.filter((name) => name === call).length;
   }
 
-  /** The port with its asynchronous methods watched under `name`. */
+  /** The port with its asynchronous methods and listings watched under `name`. */
   watch<Port extends object>(name: string, port: Port): Port {
     return new Proxy(port, {
       get: (target, key) => {
@@ -47,10 +49,20 @@ export class Faults {
         if (typeof member !== "function") {
           return member;
         }
+        if (member instanceof AsyncGeneratorFunction) {
+          return (...parameters: unknown[]) =>
+            this.#listing(`${name}.${String(key)}`, () => Reflect.apply(member, target, parameters));
+        }
         return (...parameters: unknown[]) =>
           this.#around(`${name}.${String(key)}`, async () => Reflect.apply(member, target, parameters) as unknown);
       },
     });
+  }
+
+  /** A listing fails before it begins, or not at all. */
+  async *#listing(call: string, begin: () => AsyncIterable<unknown>): AsyncGenerator<unknown> {
+    await this.#around(call, async () => undefined);
+    yield* begin();
   }
 
   async #around(call: string, effect: () => Promise<unknown>): Promise<unknown> {
