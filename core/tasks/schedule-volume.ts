@@ -149,8 +149,16 @@ function workflowInput(
     source_volid: message.source_volid ?? volume.source_volid,
     request_spec: message.request_spec === null ? {} : spec,
     filter_properties: travelling,
-    allow_reschedule: message.request_spec !== null && Object.keys(properties.retry ?? {}).length > 0,
+    allow_reschedule: mayReschedule(message.request_spec, properties),
   };
+}
+
+/**
+ * Whether a failure that allows it goes back to the scheduler: the request has a spec to be scheduled by and a retry that counts
+ * attempts. Empty ones count as none: the seed asks for a spec that is not empty, Zed for a retry that is not.
+ */
+export function mayReschedule(requestSpec: CreateVolumeMessage["request_spec"], properties: FilterProperties): boolean {
+  return Object.keys(requestSpec ?? {}).length > 0 && Object.keys(properties.retry ?? {}).length > 0;
 }
 
 /** A final error ends the volume in `error` with the reason; anything else is thrown, and the message comes again. */
