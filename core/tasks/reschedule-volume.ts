@@ -25,7 +25,7 @@ export type RescheduleInput = OwnerInput & {
   failure: Failure;
 };
 
-/** Lines of the failed attempt's trace that travel in `retry.exc`. */
+/** Lines of the failed attempt's trace that travel in `retry.exc`, before the line that names the error. */
 const TRACE_LINES = 10;
 
 /**
@@ -116,10 +116,13 @@ async function deleteAndLook(drivers: Drivers, host: string, volumeId: string): 
   }
 }
 
-/** The cast that goes back: `request_spec` with the volume's id, `retry` with the failed attempt's trace (OnFailureRescheduleTask). */
+/**
+ * The cast that goes back: `request_spec` with the volume's id, `retry` with the failed attempt's trace (OnFailureRescheduleTask).
+ * The last line names the error, as that of a traceback of Python's does.
+ */
 function castOf(input: RescheduleInput): Record<string, unknown> {
   const { error, cause, trace } = readFailure(input.failure);
-  const exc = trace.length === 0 ? [`${error}: ${cause}`] : trace.slice(0, TRACE_LINES).map((line) => bounded(line));
+  const exc = [...trace.slice(0, TRACE_LINES).map((line) => bounded(line)), `${error}: ${cause}`];
   const retry = input.filter_properties["retry"];
   return {
     context: input.context,

@@ -12,6 +12,8 @@ const REFUSED = {
   trace: ["Error: no space", "at a"],
 };
 
+const REFUSED_EXC = [...REFUSED.trace, `VolumeBackendAPIException: ${REFUSED.errorMessage}`];
+
 function input(keys: Partial<RescheduleInput> = {}): RescheduleInput {
   return {
     ...taskInput(),
@@ -83,7 +85,7 @@ describe("RescheduleVolume", () => {
     expect((await recordOf(here)).status).toBe("migration_target_creating");
   });
 
-  it("casts the request with the volume's id in the spec and the failed attempt's trace in the retry", async () => {
+  it("casts the request with the volume's id in the spec, and the failed attempt's trace and error in the retry", async () => {
     const here = world();
     await rescheduleVolume(here.deps, input());
     expect(here.casts).toEqual([
@@ -95,7 +97,7 @@ describe("RescheduleVolume", () => {
         source_volid: null,
         request_spec: { volume_properties: { size: 1 }, extra: "kept", volume_id: VOLUME_ID },
         filter_properties: {
-          retry: { num_attempts: 1, hosts: [FIRST_HOST], backends: [FIRST_HOST], exc: REFUSED.trace },
+          retry: { num_attempts: 1, hosts: [FIRST_HOST], backends: [FIRST_HOST], exc: REFUSED_EXC },
           size: 1,
         },
       },
@@ -110,9 +112,9 @@ describe("RescheduleVolume", () => {
       ["VolumeBackendAPIException: no space"],
     ],
     [
-      "of a long trace, ten lines",
+      "of a long trace, ten lines and the error",
       JSON.stringify({ ...REFUSED, trace: Array(50).fill("at b") }),
-      Array(10).fill("at b"),
+      [...Array(10).fill("at b"), "VolumeBackendAPIException: no space"],
     ],
   ])("casts %s", async (_what, Cause, exc) => {
     const here = world();
@@ -130,7 +132,7 @@ describe("RescheduleVolume", () => {
   it.each([null, "text", 7, undefined])("makes a retry of its own out of one that is %j", async (retry) => {
     const here = world();
     await rescheduleVolume(here.deps, input({ filter_properties: { retry } }));
-    expect(here.casts[0]).toMatchObject({ filter_properties: { retry: { exc: REFUSED.trace } } });
+    expect(here.casts[0]).toMatchObject({ filter_properties: { retry: { exc: REFUSED_EXC } } });
   });
 
   it.each(["scheduled", "queued"] as const)("asks nothing of a backend that was not asked: %s", async (phase) => {

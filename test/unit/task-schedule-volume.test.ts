@@ -92,6 +92,12 @@ describe("a message that is delivered", () => {
     expect(world.executions.get(fenceOf(VOLUME_ID, 1))).toMatchObject({ request_spec: {}, allow_reschedule: false });
   });
 
+  it("does not allow a reschedule of a request whose spec is empty", async () => {
+    const world = queued();
+    await deliver(world, { request_spec: {} });
+    expect(world.executions.get(fenceOf(VOLUME_ID, 1))?.allow_reschedule).toBe(false);
+  });
+
   it("does not allow a reschedule when there is one attempt only", async () => {
     const world = queued();
     const deps = { ...world.deps, settings: { ...world.settings, scheduler_max_attempts: 1 } };
