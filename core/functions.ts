@@ -32,12 +32,14 @@ export type TaskFunctionName = keyof typeof TASK_FUNCTIONS;
 /** Functions beside the workflow, with their time-outs in seconds. */
 export const SERVICE_FUNCTIONS = {
   ScheduleVolume: short,
+  KeepDeadLetters: short,
   ErrorOutFailedExecution: short,
   SweepOverdueVolumes: short,
   ReportBackends: short,
   CreateSnapshot: long,
   DeleteSnapshot: short,
   DeleteVolume: short,
+  AuditBackends: long,
 } as const;
 
 /** A service function's name. */

@@ -18,6 +18,9 @@ import { Workflow } from "./workflow.ts";
 /** Messages that one scheduling takes at once; they share one read of the volumes and, mostly, of the backends. */
 const SCHEDULER_BATCH_SIZE = 10;
 
+/** Dead letters that are kept at once; each costs a few writes, and a batch must end within the function's time-out. */
+const DEAD_LETTER_BATCH_SIZE = 5;
+
 /**
  * Schedulings at once. A burst of messages waits in the queue instead of taking the account's concurrency from the functions of
  * the creates under way: ten batches of ten are more creates a second than the backends of a stack take.
@@ -68,7 +71,22 @@ export class CinderlessStack extends Stack {
       "Serverless-LambdaEventSourceMappingDestination":
         "A queue has no failure destination but its dead-letter queue, which this one has",
     });
-    new Nets(this, "Nets", { functions, stateMachine, deadLetterQueue: messaging.eventsDeadLetterQueue });
+    functions.get("KeepDeadLetters").addEventSource(
+      new SqsEventSource(messaging.schedulerDeadLetterQueue, {
+        batchSize: DEAD_LETTER_BATCH_SIZE,
+        reportBatchItemFailures: true,
+      }),
+    );
+    acknowledge(functions.get("KeepDeadLetters"), {
+      "Serverless-LambdaEventSourceMappingDestination":
+        "What it cannot keep stays in its queue, which is the dead-letter queue, and comes again",
+    });
+    new Nets(this, "Nets", {
+      functions,
+      stateMachine,
+      deadLetterQueue: messaging.eventsDeadLetterQueue,
+      audit: parts.configuration.audit,
+    });
     new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, alarmRecipients });
 
     const outputs: Record<string, string> = {
@@ -80,10 +98,12 @@ export class CinderlessStack extends Stack {
       SnapshotsTableName: records.snapshots.tableName,
       VolumeTypesTableName: records.volumeTypes.tableName,
       BackendsTableName: records.backends.tableName,
+      DeadLettersTableName: records.deadLetters.tableName,
       ImagesBucketName: bucket.bucketName,
       CreateSnapshotFunctionName: functions.get("CreateSnapshot").functionName,
       DeleteSnapshotFunctionName: functions.get("DeleteSnapshot").functionName,
       DeleteVolumeFunctionName: functions.get("DeleteVolume").functionName,
+      AuditBackendsFunctionName: functions.get("AuditBackends").functionName,
     };
     for (const [name, value] of Object.entries(outputs)) {
       new CfnOutput(this, name, { value });

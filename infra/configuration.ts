@@ -1,4 +1,5 @@
 import type { Node } from "constructs";
+import { type AuditSchedule, parseAuditSchedule } from "../core/audit/schedule.ts";
 import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { DEFAULT_NOTIFICATION_ERA, notificationEra, type NotificationEra } from "../core/notifications.ts";
@@ -11,6 +12,7 @@ export type Configuration = {
   backends: readonly Backend[];
   scheduler: SchedulerSettings;
   notificationEra: NotificationEra;
+  audit: AuditSchedule;
 };
 
 /**
@@ -29,8 +31,9 @@ const defaultBackends = (fileSystem: Deployment["fileSystem"]): unknown =>
 const BACKENDS_BYTES_LIMIT = 3072;
 
 /**
- * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it) `scheduler` (settings by
- * Cinder's option names) and `notification_era` (a word). On the command line the first two are JSON: `-c backends='[...]'`.
+ * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it), `scheduler` (settings by
+ * Cinder's option names), `audit` (as `core/audit/schedule.ts` describes it) and `notification_era` (a word). On the command line
+ * the first three are JSON: `-c backends='[...]'`.
  *
  * @throws InvalidInput that names what is wrong.
  */
@@ -44,7 +47,8 @@ export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem
   }
   const scheduler = schedulerSettings(contextJson(node, "scheduler") ?? {});
   const era: unknown = node.tryGetContext("notification_era");
-  return { backends, scheduler, notificationEra: notificationEra(era ?? DEFAULT_NOTIFICATION_ERA) };
+  const audit = parseAuditSchedule(contextJson(node, "audit") ?? {});
+  return { backends, scheduler, notificationEra: notificationEra(era ?? DEFAULT_NOTIFICATION_ERA), audit };
 }
 
 function contextJson(node: Node, key: string): unknown {

@@ -1,9 +1,10 @@
 import { Duration } from "aws-cdk-lib";
-import { Rule, type RuleProps, Schedule } from "aws-cdk-lib/aws-events";
+import { Rule, type RuleProps, RuleTargetInput, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
+import type { AuditSchedule } from "../core/audit/schedule.ts";
 import type { FunctionName } from "../core/functions.ts";
 import { REPORT_INTERVAL_SECONDS, SWEEP_INTERVAL_SECONDS } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
@@ -14,22 +15,24 @@ export type NetsProps = {
   stateMachine: StateMachine;
   /** Where events go that could not be delivered, or whose function kept failing. */
   deadLetterQueue: Queue;
+  audit: AuditSchedule;
 };
 
-/** Functions that only events call. */
+/** Functions that events call, and nobody waits for. */
 export const CALLED_BY_EVENTS: readonly FunctionName[] = [
   "ErrorOutFailedExecution",
   "SweepOverdueVolumes",
   "ReportBackends",
+  "AuditBackends",
 ];
 
 /**
- * The nets below the workflow's own Catch branches, and the reports of the backends: a rule on executions that failed, timed out or
- * were aborted, and two schedules. An event that cannot be delivered ends in the dead-letter queue; what it was about is taken by
+ * The nets below the workflow's own Catch branches, the reports of the backends and their audit: a rule on executions that failed,
+ * timed out or were aborted, and three schedules. An event that cannot be delivered ends in the dead-letter queue; what it was about is taken by
  * the sweep, whose own events come again each minute.
  */
 export class Nets extends Construct {
-  constructor(scope: Construct, id: string, { functions, stateMachine, deadLetterQueue }: NetsProps) {
+  constructor(scope: Construct, id: string, { functions, stateMachine, deadLetterQueue, audit }: NetsProps) {
     super(scope, id);
     const rule = (ruleId: string, name: FunctionName, retryAttempts: number, props: RuleProps): Rule =>
       new Rule(this, ruleId, {
@@ -51,6 +54,17 @@ export class Nets extends Construct {
     rule("ReportSchedule", "ReportBackends", 2, {
       description: "Capacity and capabilities of the backends",
       schedule: Schedule.rate(Duration.seconds(REPORT_INTERVAL_SECONDS)),
+    });
+    new Rule(this, "AuditSchedule", {
+      description: "What the backends hold against the records",
+      schedule: Schedule.rate(Duration.minutes(audit.intervalMinutes)),
+      targets: [
+        new LambdaFunction(functions.get("AuditBackends"), {
+          event: RuleTargetInput.fromObject(audit.request),
+          retryAttempts: 0,
+          deadLetterQueue,
+        }),
+      ],
     });
   }
 }

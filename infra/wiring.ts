@@ -25,6 +25,7 @@ export type Parts = {
 const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"];
 
 const READ_ITEMS = ["dynamodb:GetItem"];
+const READ_ALL_ITEMS = ["dynamodb:BatchGetItem", "dynamodb:Scan"];
 const UPDATE_ITEMS = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
 
 const OWNED_BY_VOLUME_TABLE: readonly FunctionName[] = [
@@ -40,6 +41,7 @@ const OWNED_BY_VOLUME_TABLE: readonly FunctionName[] = [
   "RescheduleVolume",
   "ErrorOutVolume",
   "ErrorOutFailedExecution",
+  "KeepDeadLetters",
 ];
 
 const READS_SNAPSHOTS: readonly FunctionName[] = [
@@ -66,6 +68,7 @@ export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CreateSnapshot",
   "DeleteSnapshot",
   "DeleteVolume",
+  "AuditBackends",
 ];
 
 const NOTIFIES: readonly FunctionName[] = [
@@ -75,6 +78,7 @@ const NOTIFIES: readonly FunctionName[] = [
   "ErrorOutFailedExecution",
   "SweepOverdueVolumes",
   "ScheduleVolume",
+  "KeepDeadLetters",
 ];
 
 /** Gives each function the variables and the permissions of its work, and no others. */
@@ -130,6 +134,8 @@ function wireRecords({ functions, records }: Parts): void {
   volumes("ScheduleVolume", [...UPDATE_ITEMS, "dynamodb:BatchGetItem"]);
   volumes("SweepOverdueVolumes", [...UPDATE_ITEMS, "dynamodb:Query"]);
   volumes("DeleteVolume", [...UPDATE_ITEMS, "dynamodb:DeleteItem"]);
+  volumes("AuditBackends", READ_ALL_ITEMS);
+  snapshots("AuditBackends", READ_ALL_ITEMS);
   for (const name of READS_SNAPSHOTS) {
     snapshots(name, READ_ITEMS);
   }
@@ -138,6 +144,8 @@ function wireRecords({ functions, records }: Parts): void {
   snapshots("DeleteVolume", ["dynamodb:Query"]);
   allowItems(functions, "ScheduleVolume", READ_ITEMS, records.volumeTypes, INDEXES.volumeTypesByName);
   functions.setEnvironment("ScheduleVolume", { volumeTypesTable: records.volumeTypes.tableName });
+  functions.allow("KeepDeadLetters", [...READ_ITEMS, "dynamodb:PutItem"], records.deadLetters.tableArn);
+  functions.setEnvironment("KeepDeadLetters", { deadLettersTable: records.deadLetters.tableName });
 }
 
 /** Allows item actions on the table and queries on its index, which is all that is ever queried. */
@@ -161,7 +169,9 @@ function wireBackends({ functions, records }: Parts): void {
   const grants: [FunctionName, string[]][] = [
     ["ScheduleVolume", [...UPDATE_ITEMS, "dynamodb:Scan"]],
     ["SweepOverdueVolumes", [...UPDATE_ITEMS, "dynamodb:Scan"]],
+    ["KeepDeadLetters", [...UPDATE_ITEMS, "dynamodb:Scan"]],
     ["ReportBackends", ["dynamodb:UpdateItem"]],
+    ["AuditBackends", ["dynamodb:Scan"]],
     ["CreateVolumeOnFinish", UPDATE_ITEMS],
     ["RescheduleVolume", UPDATE_ITEMS],
     ["ErrorOutVolume", UPDATE_ITEMS],

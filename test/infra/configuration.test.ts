@@ -74,3 +74,27 @@ describe("the scheduler's settings", () => {
     expect(() => inlineTemplate({ scheduler: value })).toThrow(message);
   });
 });
+
+describe("the audit's schedule", () => {
+  const rule = (audit: unknown) => {
+    const found = Object.entries(inlineTemplate({ audit }).Resources).find(([id]) =>
+      id.startsWith("NetsAuditSchedule"),
+    );
+    return found?.[1].Properties as { ScheduleExpression: string; Targets: { Input: string }[] };
+  };
+
+  it("comes from the context", () => {
+    const { ScheduleExpression, Targets } = rule({ interval_minutes: 15, reap: true, older_than_hours: 48 });
+    expect(ScheduleExpression).toBe("rate(15 minutes)");
+    expect(JSON.parse(Targets[0]?.Input ?? "null")).toEqual({ reap: true, older_than_hours: 48, max_reap: 25 });
+  });
+
+  it.each<[unknown, RegExp]>([
+    [{ interval_minutes: 1 }, /interval_minutes must be a whole number from 5 to 1440/],
+    [{ older_than_hours: 0 }, /older_than_hours must be at least 1/],
+    [{ reap: "no" }, /reap must be true or false/],
+    [{ hosts: [] }, /hosts/],
+  ])("%j is refused", (audit, message) => {
+    expect(() => rule(audit)).toThrow(message);
+  });
+});

@@ -56,6 +56,12 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: ["dynamodb:Query"],
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
   },
+  AuditBackends: {
+    EventsDeadLetterQueue: SEND,
+    Volumes: ["dynamodb:BatchGetItem", "dynamodb:Scan"],
+    Snapshots: ["dynamodb:BatchGetItem", "dynamodb:Scan"],
+    Backends: ["dynamodb:Scan"],
+  },
 };
 
 /** Resources by the start of their logical ids. */

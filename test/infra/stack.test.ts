@@ -28,6 +28,7 @@ describe("the outputs", () => {
   it("have the names that clients read, and no others", () => {
     expect(Object.keys(json.Outputs).toSorted()).toEqual([
       "AlarmsTopicArn",
+      "AuditBackendsFunctionName",
       "BackendsTableName",
       "CreateSnapshotFunctionName",
       "DeleteSnapshotFunctionName",
@@ -54,6 +55,7 @@ describe("the outputs", () => {
     ["BackendsTableName", "RecordsBackendsTable"],
     ["ImagesBucketName", "ImagesBucket"],
     ["DeleteVolumeFunctionName", "FunctionsDeleteVolume"],
+    ["AuditBackendsFunctionName", "FunctionsAuditBackends"],
   ])("%s is %s", (output, idPrefix) => {
     const { Value } = json.Outputs[output] ?? {};
     expect(Value).toEqual({ Ref: expect.stringMatching(new RegExp(`^${idPrefix}[0-9A-F]{8}$`)) });
@@ -167,6 +169,7 @@ describe("the functions", () => {
     );
     expect(new Set(told)).toEqual(
       new Set([
+        "AuditBackends",
         "CheckBackend",
         "CloneImage",
         "CopyImageToVolume",
@@ -204,6 +207,13 @@ describe("the nets", () => {
   it("sweep every minute", () => {
     expect(propertiesOf("AWS::Events::Rule", "NetsSweepSchedule")["ScheduleExpression"]).toBe("rate(1 minute)");
     expect(targetOf("NetsSweepSchedule")).toEqual(["SweepOverdueVolumes"]);
+  });
+
+  it("audit the backends every hour, and reap nothing unless told to", () => {
+    const rule = propertiesOf("AWS::Events::Rule", "NetsAuditSchedule") as { Targets: { Input: string }[] };
+    expect(rule).toMatchObject({ ScheduleExpression: "rate(1 hour)" });
+    expect(targetOf("NetsAuditSchedule")).toEqual(["AuditBackends"]);
+    expect(JSON.parse(rule.Targets[0]?.Input ?? "null")).toEqual({ reap: false, older_than_hours: 24, max_reap: 25 });
   });
 });
 

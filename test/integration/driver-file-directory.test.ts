@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
+import type { StoredContent } from "../../core/ports.ts";
 import type { FileDriverOptions } from "../../adapters/file/options.ts";
 import { aSnapshot, aVolume, imageSource, MIB, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
@@ -14,6 +15,14 @@ async function setUp(options: Partial<FileDriverOptions> = {}) {
   const driver = new FileDriver("node@file", { directory, ...options });
   await mkdir(directory, { mode: 0o700 });
   return { base, directory, driver, path: join(directory, `volume-${uuid(1)}`) };
+}
+
+async function contentsOf(driver: FileDriver): Promise<StoredContent[]> {
+  const contents: StoredContent[] = [];
+  for await (const content of driver.listContents()) {
+    contents.push(content);
+  }
+  return contents;
 }
 
 describe("the directory", () => {
@@ -128,8 +137,8 @@ test("lists its volumes and snapshots and what is half-made of them, and nothing
   await driver.createSnapshot(aSnapshot(), aVolume());
   await mkdir(join(directory, `volume-${uuid(2)}.partial`));
   await writeFile(join(directory, "lost+found"), "");
-  const listed = await Array.fromAsync(driver.listContents());
-  expect(listed.sort((a, b) => a.id.localeCompare(b.id))).toMatchObject([
+  const listed = await contentsOf(driver);
+  expect(listed.toSorted((a, b) => a.id.localeCompare(b.id))).toMatchObject([
     { kind: "volume", id: uuid(1), partial: false, size_bytes: 2 ** 30 },
     { kind: "volume", id: uuid(2), partial: true },
     { kind: "snapshot", id: uuid(900), partial: false, size_bytes: 2 ** 30 },
@@ -145,7 +154,7 @@ test("dates unfinished work by the last write to any part of it", async () => {
   await writeFile(join(area, "copy.data"), "bytes");
   await utimes(join(area, "copy.data"), written, written);
   await utimes(area, begun, begun);
-  expect(await Array.fromAsync(driver.listContents())).toMatchObject([{ partial: true, modified_at: written }]);
+  expect(await contentsOf(driver)).toMatchObject([{ partial: true, modified_at: written }]);
 });
 
 test("finds a snapshot, finished or not", async () => {

@@ -6,7 +6,7 @@ export class Crash extends Error {
 /** Whether the call's effect happens before it fails: a request that was refused, or an answer that was lost. */
 export type Moment = "before" | "after";
 
-const AsyncGeneratorFunction = async function* none() {}.constructor as new () => () => AsyncGenerator<unknown>;
+const AsyncGeneratorFunction = async function* none() {}.constructor as new () => () => AsyncGenerator;
 
 type Plan = { call: string; moment: Moment; error: Error; times: number };
 
@@ -60,7 +60,7 @@ export class Faults {
   }
 
   /** A listing fails before it begins, or not at all. */
-  async *#listing(call: string, begin: () => AsyncIterable<unknown>): AsyncGenerator<unknown> {
+  async *#listing(call: string, begin: () => AsyncIterable<unknown>): AsyncGenerator {
     await this.#around(call, async () => undefined);
     yield* begin();
   }
