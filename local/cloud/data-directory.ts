@@ -8,6 +8,7 @@ export interface DataDirectory {
   readonly tables: string;
   readonly messaging: string;
   readonly objects: string;
+  readonly executions: string;
   release(): void;
 }
 
@@ -27,6 +28,7 @@ export function openDataDirectory(directory: string): DataDirectory {
     tables: folder("dynamodb"),
     messaging: folder("messaging"),
     objects: folder("objects"),
+    executions: folder("executions"),
     release: () => held.release(),
   };
 }

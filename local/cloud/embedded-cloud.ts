@@ -24,6 +24,7 @@ import { cloudOf } from "./running-cloud.ts";
 import type { CloudParts } from "./resources/resource-handler.ts";
 import type { ExecutionStatus, ExecutionView, TransitionListener } from "./states/executions.ts";
 import type { HistoryEvent } from "./states/history.ts";
+import { openExecutionJournal } from "./states/execution-journal.ts";
 import { createStateMachines } from "./states/state-machines.ts";
 import { createStatesApi } from "./states/states-api.ts";
 import { parameterValues, readTemplate } from "./template.ts";
@@ -181,8 +182,11 @@ async function start(
     reportProblem,
   );
   const rules = createEventRules({ region, invocations: asynchronous, messaging, reportProblem });
+  const journal = data && openExecutionJournal(data.executions);
+  if (journal) stops.push(() => journal.close());
   const stateMachines = createStateMachines({
     functions,
+    journal,
     maximumHistory: options.maxHistory ?? 1000,
     onStatusChange: (execution) => rules.executionStatusChanged(execution),
   });
@@ -226,6 +230,7 @@ async function start(
   for (const definition of eventSources)
     sources.push(startSqsEventSource({ definition, messaging, functions, reportProblem }));
   rules.start();
+  stateMachines.tellInterrupted();
   return cloudOf({
     plan,
     dynamodb,

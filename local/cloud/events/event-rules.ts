@@ -31,7 +31,11 @@ export interface EventRules {
   add(rule: EventRule): void;
   /** Starts the schedules. A rate fires at once and then every period, so that what it does is seen without waiting for it. */
   start(): void;
-  executionStatusChanged(execution: ExecutionView): void;
+  /**
+   * Tells the rules of an execution's new status. Resolves when every target has taken the event, or has given it up where such events
+   * go; never once the cloud is being stopped, for then it must be told again.
+   */
+  executionStatusChanged(execution: ExecutionView): Promise<void>;
   /** Deliveries to queues that are under way. */
   readonly pending: number;
   stop(): void;
@@ -56,22 +60,19 @@ export function createEventRules(options: EventRulesOptions): EventRules {
   let pending = 0;
   let stopped = false;
 
-  const deliver = (rule: EventRule, event: JsonObject): void => {
-    for (const target of rule.targets) {
-      const body = targetInput(target, event);
-      if (target.arn.includes(":function:")) {
-        invocations.invoke(functionNameOf(target.arn), body);
-        continue;
-      }
-      pending += 1;
-      messaging
-        .sendMessage({ queueArn: target.arn, body })
-        .catch((error: Error) => reportProblem(`${rule.arn}: ${error.message}`))
-        .finally(() => {
-          pending -= 1;
-        });
-    }
+  const deliverTo = async (rule: EventRule, target: EventTarget, event: JsonObject): Promise<void> => {
+    const body = targetInput(target, event);
+    if (target.arn.includes(":function:")) return invocations.invoke(functionNameOf(target.arn), body);
+    pending += 1;
+    await messaging
+      .sendMessage({ queueArn: target.arn, body })
+      .catch((error: Error) => reportProblem(`${rule.arn}: ${error.message}`))
+      .finally(() => {
+        pending -= 1;
+      });
   };
+  const deliver = (rule: EventRule, event: JsonObject): Promise<unknown> =>
+    Promise.all(rule.targets.map((target) => deliverTo(rule, target, event)));
   const envelope = (source: string, detailType: string, resource: string, detail: JsonObject): JsonObject => ({
     version: "0",
     id: randomUUID(),
@@ -99,7 +100,7 @@ export function createEventRules(options: EventRulesOptions): EventRules {
   const schedule = (rule: EventRule, time: number | undefined): void => {
     if (time === undefined) return;
     fireAt(time, () => {
-      deliver(rule, envelope(rule.source, "Scheduled Event", rule.arn, {}));
+      void deliver(rule, envelope(rule.source, "Scheduled Event", rule.arn, {}));
       schedule(rule, nextTime(rule.schedule, time));
     });
   };
@@ -115,15 +116,17 @@ export function createEventRules(options: EventRulesOptions): EventRules {
     start: () => {
       for (const rule of rules) schedule(rule, firstTime(rule.schedule));
     },
-    executionStatusChanged: (execution) => {
-      if (patternRules.length === 0 || stopped) return;
+    executionStatusChanged: async (execution) => {
+      if (stopped) return new Promise(() => undefined);
+      if (patternRules.length === 0) return;
       const event = envelope(
         "aws.states",
         "Step Functions Execution Status Change",
         execution.executionArn,
         statusDetail(execution),
       );
-      for (const rule of patternRules) if (rule.pattern && matchesPattern(rule.pattern, event)) deliver(rule, event);
+      const matching = patternRules.filter(({ pattern }) => pattern && matchesPattern(pattern, event));
+      await Promise.all(matching.map((rule) => deliver(rule, event)));
     },
     stop: () => {
       stopped = true;

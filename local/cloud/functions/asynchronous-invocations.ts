@@ -11,8 +11,11 @@ export interface AsynchronousPolicy {
 
 export interface AsynchronousInvocations {
   setPolicy(functionName: string, policy: AsynchronousPolicy): void;
-  /** Takes an event for a function and returns at once. */
-  invoke(functionName: string, payload: string): void;
+  /**
+   * Takes an event for a function. Resolves when it was handled: the function took it, or it was given up after its last attempt and is
+   * where such events go. Never rejects, and never resolves once the cloud is being stopped.
+   */
+  invoke(functionName: string, payload: string): Promise<void>;
   /** Events that wait for an attempt or run. */
   readonly pending: number;
   stop(): void;
@@ -51,10 +54,16 @@ export function createAsynchronousInvocations(
     const body = destination ? invocationRecord(definition?.arn, payload, outcome, attempts) : payload;
     await sendToQueue(queueArn, body).catch((error: Error) => reportProblem(`${functionName}: ${error.message}`));
   };
-  const attempt = async (functionName: string, payload: string, failures: number): Promise<void> => {
+  const attempt = async (
+    functionName: string,
+    payload: string,
+    failures: number,
+    handled: () => void,
+  ): Promise<void> => {
     const outcome = await functions.invoke(functionName, payload);
     if (outcome.kind === "succeeded" || stopped) {
       pending -= 1;
+      if (outcome.kind === "succeeded") handled();
       return;
     }
     const policy = policies.get(functionName);
@@ -62,12 +71,13 @@ export function createAsynchronousInvocations(
       reportProblem(`${functionName}: an asynchronous event failed to the last attempt`);
       await giveUp(functionName, payload, outcome, failures + 1);
       pending -= 1;
+      handled();
       return;
     }
     const delaySeconds = RETRY_DELAYS_SECONDS[failures] ?? 120;
     const timer = setTimeout(() => {
       timers.delete(timer);
-      void attempt(functionName, payload, failures + 1);
+      void attempt(functionName, payload, failures + 1, handled);
     }, delaySeconds * 1000);
     timers.add(timer);
   };
@@ -79,7 +89,7 @@ export function createAsynchronousInvocations(
     setPolicy: (functionName, policy) => void policies.set(functionName, policy),
     invoke: (functionName, payload) => {
       pending += 1;
-      void attempt(functionName, payload, 0);
+      return new Promise((resolve) => void attempt(functionName, payload, 0, resolve));
     },
     stop: () => {
       stopped = true;

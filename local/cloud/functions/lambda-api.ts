@@ -60,7 +60,7 @@ async function invoke(
     case "DryRun":
       return { status: 204, body: "" };
     case "Event":
-      asynchronous.invoke(definition.name, payload);
+      void asynchronous.invoke(definition.name, payload);
       return { status: 202, body: "" };
     case "RequestResponse": {
       const outcome = await functions.invoke(definition.name, payload);

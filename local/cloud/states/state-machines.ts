@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { FunctionEmulator } from "../functions/function-emulator.ts";
 import type { JsonObject } from "../json.ts";
 import type { PreparedDefinition } from "./asl-definition.ts";
+import type { ExecutionJournal, UntoldExecution } from "./execution-journal.ts";
 import type {
   DeployedStateMachine,
   Execution,
@@ -10,6 +11,7 @@ import type {
   ExecutionView,
   TransitionListener,
 } from "./executions.ts";
+import { endEvent } from "./history.ts";
 import { runExecution } from "./run-execution.ts";
 
 /** An error of the Step Functions API; `name` is AWS's own. */
@@ -26,7 +28,10 @@ export interface StateMachinesOptions {
   readonly functions: FunctionEmulator;
   /** Ended executions that are kept with their history. */
   readonly maximumHistory: number;
-  readonly onStatusChange: (execution: ExecutionView) => void;
+  /** Resolves when the event is with everybody whom it concerns; it is told again after a restart until then. */
+  readonly onStatusChange: (execution: ExecutionView) => Promise<void>;
+  /** Without it nothing of an execution outlives the process. */
+  readonly journal: ExecutionJournal | undefined;
 }
 
 export interface StateMachineDeclaration {
@@ -37,7 +42,10 @@ export interface StateMachineDeclaration {
   readonly loggingConfiguration: JsonObject;
 }
 
-/** The state machines and executions of the cloud, kept in memory only: executions that run when the process ends are gone. */
+/**
+ * The state machines and executions of the cloud. They run in memory: what runs when the process ends is aborted by that. With a journal,
+ * the next process knows so, keeps its name taken, and tells of its end.
+ */
 export interface StateMachines {
   deploy(declaration: StateMachineDeclaration): Promise<void>;
   /** Makes `aliasArn` another name by which executions of the machine are started and by which it is described. */
@@ -55,6 +63,8 @@ export interface StateMachines {
   onTransition(listener: TransitionListener): () => void;
   readonly stateTransitions: number;
   readonly running: number;
+  /** Tells of the ends that an earlier process did not get to tell, its own end among them. Call it when all rules are there. */
+  tellInterrupted(): void;
   /** Ends every execution; none can be started any more. */
   abortAll(): void;
 }
@@ -92,7 +102,16 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
     machine.endedNames.add(execution.name);
     endedArns.push(execution.executionArn);
     while (endedArns.length > options.maximumHistory) executions.delete(endedArns.shift() ?? "");
-    options.onStatusChange(execution);
+    options.journal?.ended(execution);
+    void tellEnd(execution);
+  };
+  const tellEnd = async (execution: ExecutionView): Promise<void> => {
+    await options.onStatusChange(execution);
+    options.journal?.told(execution.executionArn);
+  };
+  const keepEnded = (execution: Execution): void => {
+    executions.set(execution.executionArn, execution);
+    endedArns.push(execution.executionArn);
   };
 
   return {
@@ -112,7 +131,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
         ...declaration,
         engine,
         creationDate: Date.now(),
-        endedNames: new Set(),
+        endedNames: new Set(options.journal?.namesOf(declaration.arn)),
       });
     },
     addAlias: (aliasArn, machineArn) => void aliases.set(aliasArn, machineArn),
@@ -121,6 +140,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
         if (execution.stateMachineArn === arn && execution.status === "RUNNING") execution.abort();
       }
       machines.delete(arn);
+      options.journal?.forget(arn);
     },
     list: () => [...machines.values()],
     describe: find,
@@ -150,7 +170,8 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       };
       executions.set(executionArn, execution);
       counters.running += 1;
-      options.onStatusChange(execution);
+      options.journal?.started(execution);
+      void options.onStatusChange(execution);
       runExecution({
         machine,
         execution,
@@ -181,11 +202,47 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    tellInterrupted: () => {
+      for (const untold of options.journal?.untold() ?? []) {
+        if (!machines.has(untold.stateMachineArn)) {
+          options.journal?.forget(untold.stateMachineArn);
+          continue;
+        }
+        const execution = interrupted(untold);
+        keepEnded(execution);
+        options.journal?.ended(execution);
+        void tellEnd(execution);
+      }
+    },
     abortAll: () => {
       stopped = true;
       for (const execution of executions.values()) if (execution.status === "RUNNING") execution.abort();
     },
   };
+}
+
+/** An execution of an earlier process as this one knows it: ended, with the history of its beginning and end. */
+function interrupted(untold: UntoldExecution): Execution {
+  const wasRunning = untold.status === "RUNNING";
+  const status = wasRunning ? "ABORTED" : untold.status;
+  const execution: Execution = {
+    ...untold,
+    status,
+    stopDate: untold.stopDate ?? Date.now(),
+    output: undefined,
+    cause: wasRunning ? "The embedded cloud ended while the execution was running." : untold.cause,
+    history: [],
+    abort: () => undefined,
+  };
+  const moments: [number, [string, JsonObject]][] = [
+    [execution.startDate, ["ExecutionStarted", { executionStartedEventDetails: { input: execution.input } }]],
+    [execution.stopDate ?? execution.startDate, endEvent(status, execution)],
+  ];
+  for (const [milliseconds, [type, details]] of moments) {
+    const id = execution.history.length + 1;
+    execution.history.push({ id, previousEventId: id - 1, timestamp: milliseconds / 1000, type, ...details });
+  }
+  return execution;
 }
 
 function checkedInput(name: string, input: string): JsonObject {
