@@ -1,3 +1,4 @@
+import { table } from "./table.ts";
 import { ERROR_ROUTES, errorNamesOf, type ErrorName, type ErrorRoute } from "../../core/errors.ts";
 
 /** What becomes of a failure of each route, as the workflow and ScheduleVolume treat it. */
@@ -64,12 +65,4 @@ function sentencesOf(source: string): Map<string, string> {
       comment.replaceAll(/\n\s*\*\s?/g, " ").trim(),
     ]),
   );
-}
-
-/** A table whose columns are padded as the formatter pads them, so that formatting the page changes nothing. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) => Math.max(3, title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
