@@ -9,6 +9,7 @@ export const ENVIRONMENT = {
   snapshotsTable: "SNAPSHOTS_TABLE",
   volumeTypesTable: "VOLUME_TYPES_TABLE",
   backendsTable: "BACKENDS_TABLE",
+  deadLettersTable: "DEAD_LETTERS_TABLE",
   schedulerQueueUrl: "SCHEDULER_QUEUE_URL",
   schedulerDeadLetterQueueUrl: "SCHEDULER_DEAD_LETTER_QUEUE_URL",
   notificationsTopicArn: "NOTIFICATIONS_TOPIC_ARN",

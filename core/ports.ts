@@ -1,3 +1,4 @@
+import type { DeadLetterRecord } from "./dead-letters.ts";
 import type { RequestContext, WorkflowInput } from "./messages.ts";
 import type { Notification, NotificationEra } from "./notifications.ts";
 import type {
@@ -64,6 +65,14 @@ export interface VolumeRepository {
   markError(owner: Owner, fault: Fault): Promise<VolumeRecord>;
   /** Closes the attempt and hands the record to the next one, with no host. */
   releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord>;
+  /**
+   * Takes into the flow again, for the next attempt, a volume that came to rest in `error`, or waits for a scheduling without an
+   * attempt. Its ledger stays. Repeated it changes nothing and returns the record.
+   *
+   * @param volume the record as it was read, and found to lie on no backend
+   * @throws InvalidVolume when it has changed since.
+   */
+  requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord>;
   /** Ends in `error` a volume that no attempt owns yet: its message was unreadable or found no backend. */
   markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord>;
 
@@ -189,6 +198,19 @@ export interface SchedulerQueue {
   send(message: Record<string, unknown>): Promise<void>;
   /** Keeps a message that cannot be read, with the reason. */
   sendToDeadLetters(body: string, reason: string): Promise<void>;
+}
+
+/** What could not be delivered to the scheduler. */
+export interface DeadLetterRepository {
+  /** Keeps a dead letter. One that was kept before under its id stays as it is; returned is what stands there. */
+  keep(letter: DeadLetterRecord): Promise<DeadLetterRecord>;
+  get(id: string): Promise<DeadLetterRecord | undefined>;
+  /** In no order. */
+  list(limit: number, from?: string): Promise<Page<DeadLetterRecord>>;
+  /** The letter's message is about to be sent as the attempt of that fence. Nothing happens when the letter has expired. */
+  beginRedrive(id: string, fence: string): Promise<void>;
+  /** The message was sent again. Nothing happens when the letter has expired. */
+  markRedriven(id: string, at: Date): Promise<void>;
 }
 
 /** Starts the workflow. */

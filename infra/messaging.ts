@@ -13,6 +13,9 @@ export function queueProtection(encryptionKey: IKey | undefined): QueueProps {
     : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey, enforceSSL: true };
 }
 
+/** As much as a workflow's input may be, and a dead letter's item in its table (400 KB) with room for what is kept beside it. */
+const LONGEST_MESSAGE_BYTES = 262_144;
+
 /** The scheduler queue with its dead letters, those of the events, and the topic of notifications. */
 export class Messaging extends Construct {
   readonly schedulerQueue: Queue;
@@ -26,7 +29,9 @@ export class Messaging extends Construct {
     const protection = queueProtection(encryptionKey);
     this.schedulerDeadLetterQueue = new Queue(this, "SchedulerDeadLetterQueue", {
       ...protection,
+      // A way station: KeepDeadLetters empties it at once. Two weeks are for the function to be mended in, should it fail.
       retentionPeriod: Duration.days(14),
+      visibilityTimeout: Duration.seconds(4 * SHORT_FUNCTION_TIMEOUT_SECONDS),
     });
     acknowledge(this.schedulerDeadLetterQueue, {
       "Serverless-SQSRedrivePolicy": "It is the dead-letter queue",
@@ -34,6 +39,7 @@ export class Messaging extends Construct {
     this.schedulerQueue = new Queue(this, "SchedulerQueue", {
       ...protection,
       retentionPeriod: Duration.days(4),
+      maxMessageSizeBytes: LONGEST_MESSAGE_BYTES,
       // AWS asks for a visibility of at least the function's time-out; four times leaves room for its throttling.
       visibilityTimeout: Duration.seconds(4 * SHORT_FUNCTION_TIMEOUT_SECONDS),
       deadLetterQueue: { queue: this.schedulerDeadLetterQueue, maxReceiveCount: 5 },

@@ -13,6 +13,7 @@ export class Records extends Construct {
   readonly snapshots: Table;
   readonly volumeTypes: Table;
   readonly backends: Table;
+  readonly deadLetters: Table;
   private readonly props: DataProps;
 
   constructor(scope: Construct, id: string, props: DataProps) {
@@ -22,6 +23,7 @@ export class Records extends Construct {
     this.snapshots = this.table("SnapshotsTable", "id");
     this.volumeTypes = this.table("VolumeTypesTable", "id");
     this.backends = this.table("BackendsTable", "host");
+    this.deadLetters = this.table("DeadLettersTable", "id", "expires_at");
     // Sparse: only volumes in the flow carry the two attributes, so the index costs what the creates under way cost.
     this.volumes.addGlobalSecondaryIndex({
       indexName: INDEXES.volumesByDeadline,
@@ -41,7 +43,7 @@ export class Records extends Construct {
     });
   }
 
-  private table(id: string, key: string): Table {
+  private table(id: string, key: string, timeToLiveAttribute?: string): Table {
     const { removalPolicy, encryptionKey } = this.props;
     return new Table(this, id, {
       partitionKey: { name: key, type: AttributeType.STRING },
@@ -51,6 +53,7 @@ export class Records extends Construct {
         : { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey }),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       removalPolicy,
+      ...(timeToLiveAttribute !== undefined && { timeToLiveAttribute }),
     });
   }
 }

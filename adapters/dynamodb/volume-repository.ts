@@ -23,6 +23,7 @@ import {
   type Table,
   type TableOptions,
 } from "./table.ts";
+import { requeueVolume } from "./requeue-volume.ts";
 import { readVolume, volumeItem } from "./volume-item.ts";
 import { getVolumes, listOverdueVolumes, listVolumes } from "./volume-queries.ts";
 import * as statements from "./volume-statements.ts";
@@ -232,6 +233,10 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     const unowned = found.fence === null || found.fence === expectedFence;
     const repeated = unowned && found.status === "error" && found.fault?.error === fault.error;
     return repeated ? found : refuse(expectedFence ?? "nobody", found);
+  }
+
+  requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord> {
+    return requeueVolume(this.#table, volume, next, deadline, this.#clock.now());
   }
 
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {

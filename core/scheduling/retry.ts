@@ -66,9 +66,23 @@ function listedBackends(retry: Retry): readonly string[] {
   return (retry.backends === undefined ? retry.hosts : retry.backends) ?? [];
 }
 
-/** The attempt that `filterProperties` are at: 1 for the first, and where rescheduling is off. */
-export function attemptOf(filterProperties: FilterProperties): number {
-  return filterProperties.retry?.num_attempts ?? 1;
+/**
+ * The number of the attempt that a request asks for, before it is counted up: its retries, and the attempts before it was sent
+ * again by hand, which do not count against the limit. Something that is no number counts as none.
+ */
+export function attemptOfRequest(filterProperties: FilterProperties): number {
+  const { retry } = filterProperties;
+  const before = retry?.[ATTEMPTS_BEFORE];
+  const counted = isStarted(retry) ? attemptsSoFar(retry) + 1 : 1;
+  return counted + (Number.isSafeInteger(before) && typeof before === "number" && before >= 0 ? before : 0);
+}
+
+/** Key in the retry of a request that was sent again by hand: how many attempts its volume had before. */
+const ATTEMPTS_BEFORE = "attempts_before_redrive";
+
+/** The retry of a request that is sent again by hand as that attempt: no backend is tried yet, and the count begins anew. */
+export function redrivenRetry(attempt: number): Retry {
+  return { num_attempts: 0, backends: [], hosts: [], [ATTEMPTS_BEFORE]: attempt - 1 };
 }
 
 /** The properties with the chosen backend noted in each of `retry.hosts` and `retry.backends` that exists. */

@@ -3,7 +3,7 @@ import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
 import { fenceOf, isInFlow, type VolumePhase, type VolumeRecord } from "../records.ts";
 import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
-import { addRetryBackend, attemptOf, populateRetry } from "../scheduling/retry.ts";
+import { addRetryBackend, attemptOfRequest, populateRetry } from "../scheduling/retry.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
@@ -47,7 +47,7 @@ export async function scheduleVolume(
   volume: VolumeRecord,
 ): Promise<ScheduleResult> {
   const retry = populateRetry(message.filter_properties ?? {}, deps.settings.scheduler_max_attempts, volume.id);
-  const attempt = attemptOf(retry.filterProperties);
+  const attempt = attemptOfRequest(message.filter_properties ?? {});
   const owner = { volumeId: volume.id, attempt, fence: fenceOf(volume.id, attempt) };
   const overtaken = overtakenBy(volume, owner);
   if (overtaken !== undefined) {

@@ -1,4 +1,4 @@
-import { describeError, routeOf } from "../errors.ts";
+import { routeOf } from "../errors.ts";
 import type { CreateVolumeMessage } from "../messages.ts";
 import { buildSchedulerNotification } from "../notifications.ts";
 import type { Clock, Notifier } from "../ports.ts";
@@ -7,8 +7,9 @@ import type { VolumeRecord } from "../records.ts";
 type Teller = { notifier: Notifier; clock: Clock };
 
 /**
- * `scheduler.create_volume`, after the record reads `error`: what Cinder's scheduler sends when it gives a request up. It never
- * fails what it tells of; that it was not sent is logged by the notifier.
+ * `scheduler.create_volume`, after the record reads `error`: what Cinder's scheduler sends when it gives a request up.
+ *
+ * @throws NotificationNotSent, so that the message comes again, finds the volume in `error`, and tells again.
  */
 export async function tellUnscheduled(
   deps: Teller,
@@ -17,18 +18,14 @@ export async function tellUnscheduled(
   attempt: number,
   reason: string,
 ): Promise<void> {
-  try {
-    await deps.notifier.publish(buildSchedulerNotification(message, volume, attempt, reason, deps.clock.now()));
-  } catch (error) {
-    if (describeError(error).name !== "NotificationNotSent") {
-      throw error;
-    }
-  }
+  await deps.notifier.publish(buildSchedulerNotification(message, volume, attempt, reason, deps.clock.now()));
 }
 
 /**
  * The same for a delivery that finds the volume in `error`, because the one that put it there may have died before it told. Only
  * scheduling's own errors are told: they are the final ones, and of this very attempt.
+ *
+ * @throws NotificationNotSent
  */
 export async function tellUnscheduledAgain(
   deps: Teller,

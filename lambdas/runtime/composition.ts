@@ -5,6 +5,7 @@ import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
@@ -63,6 +64,10 @@ export const volumeTypes = /* @__PURE__ */ once(
 
 export const backends = /* @__PURE__ */ once(
   () => new DynamoDbBackendRepository({ client: dynamodb(), tableName: environmentVariable("backendsTable"), clock }),
+);
+
+export const deadLetters = /* @__PURE__ */ once(
+  () => new DynamoDbDeadLetterRepository({ client: dynamodb(), tableName: environmentVariable("deadLettersTable") }),
 );
 
 /** What the scheduler chooses among. */

@@ -8,6 +8,13 @@ const READ = ["dynamodb:GetItem"];
 const UPDATE = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
 const IMAGES = ["s3:GetObject", "s3:ListBucket"];
 const SEND = ["sqs:SendMessage"];
+const CONSUME = [
+  "sqs:ChangeMessageVisibility",
+  "sqs:DeleteMessage",
+  "sqs:GetQueueAttributes",
+  "sqs:GetQueueUrl",
+  "sqs:ReceiveMessage",
+];
 const NOTIFY = { Topic: ["sns:Publish"] };
 
 const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
@@ -30,13 +37,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: READ,
     VolumeTypes: READ,
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
-    Queue: [
-      "sqs:ChangeMessageVisibility",
-      "sqs:DeleteMessage",
-      "sqs:GetQueueAttributes",
-      "sqs:GetQueueUrl",
-      "sqs:ReceiveMessage",
-    ],
+    Queue: CONSUME,
     DeadLetterQueue: SEND,
     StateMachine: ["states:StartExecution"],
     ...NOTIFY,
@@ -46,6 +47,13 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     EventsDeadLetterQueue: SEND,
     Volumes: ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    ...NOTIFY,
+  },
+  KeepDeadLetters: {
+    DeadLetters: ["dynamodb:GetItem", "dynamodb:PutItem"],
+    Volumes: UPDATE,
+    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    DeadLetterQueue: CONSUME,
     ...NOTIFY,
   },
   ReportBackends: { EventsDeadLetterQueue: SEND, Backends: ["dynamodb:UpdateItem"] },
@@ -70,6 +78,7 @@ const RESOURCES: [string, string][] = [
   ["RecordsSnapshotsTable", "Snapshots"],
   ["RecordsVolumeTypesTable", "VolumeTypes"],
   ["RecordsBackendsTable", "Backends"],
+  ["RecordsDeadLettersTable", "DeadLetters"],
   ["ImagesBucket", "Images"],
   ["MessagingSchedulerQueue", "Queue"],
   ["MessagingSchedulerDeadLetterQueue", "DeadLetterQueue"],
@@ -84,6 +93,7 @@ const VARIABLES: Record<string, string> = {
   Snapshots: "SNAPSHOTS_TABLE",
   VolumeTypes: "VOLUME_TYPES_TABLE",
   Backends: "BACKENDS_TABLE",
+  DeadLetters: "DEAD_LETTERS_TABLE",
   Images: "IMAGES_BUCKET",
   Topic: "NOTIFICATIONS_TOPIC_ARN",
   StateMachine: "STATE_MACHINE_ARN",

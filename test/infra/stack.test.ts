@@ -31,6 +31,7 @@ describe("the outputs", () => {
       "AuditBackendsFunctionName",
       "BackendsTableName",
       "CreateSnapshotFunctionName",
+      "DeadLettersTableName",
       "DeleteSnapshotFunctionName",
       "DeleteVolumeFunctionName",
       "ImagesBucketName",
@@ -53,6 +54,7 @@ describe("the outputs", () => {
     ["SnapshotsTableName", "RecordsSnapshotsTable"],
     ["VolumeTypesTableName", "RecordsVolumeTypesTable"],
     ["BackendsTableName", "RecordsBackendsTable"],
+    ["DeadLettersTableName", "RecordsDeadLettersTable"],
     ["ImagesBucketName", "ImagesBucket"],
     ["DeleteVolumeFunctionName", "FunctionsDeleteVolume"],
     ["AuditBackendsFunctionName", "FunctionsAuditBackends"],
@@ -68,6 +70,7 @@ describe("the tables", () => {
     ["RecordsSnapshotsTable", "id", INDEXES.snapshotsByVolume, ["volume_id"], "ALL"],
     ["RecordsVolumeTypesTable", "id", INDEXES.volumeTypesByName, ["name"], "ALL"],
     ["RecordsBackendsTable", "host", undefined, [], ""],
+    ["RecordsDeadLettersTable", "id", undefined, [], ""],
   ];
 
   it.each(TABLES)("%s has its key %s and its index", (id, key, index, indexKeys, projection) => {
@@ -116,10 +119,32 @@ describe("the scheduler queue", () => {
     template.hasResourceProperties("AWS::SQS::Queue", { MessageRetentionPeriod: 14 * 24 * 3600 });
   });
 
-  it("feeds ScheduleVolume in batches that may fail in part", () => {
-    const { Properties } = only("AWS::Lambda::EventSourceMapping") as { Properties: Record<string, unknown> };
-    expect(Properties).toMatchObject({ BatchSize: 10, FunctionResponseTypes: ["ReportBatchItemFailures"] });
-    expect(functionNameIn((Properties["FunctionName"] as { Ref: string }).Ref)).toBe("ScheduleVolume");
+  it.each([
+    ["MessagingSchedulerQueue", "ScheduleVolume", 10],
+    ["MessagingSchedulerDeadLetterQueue", "KeepDeadLetters", 5],
+  ])("%s feeds %s in batches that may fail in part", (queueId, functionName, BatchSize) => {
+    const mappings = Object.values(template.findResources("AWS::Lambda::EventSourceMapping"));
+    expect(mappings).toHaveLength(2);
+    const [properties] = mappings
+      .map(({ Properties }) => Properties as Record<string, unknown>)
+      .filter(({ EventSourceArn }) => new RegExp(`"${queueId}[0-9A-F]{8}"`).test(JSON.stringify(EventSourceArn)));
+    expect(properties).toMatchObject({ BatchSize, FunctionResponseTypes: ["ReportBatchItemFailures"] });
+    expect(functionNameIn((properties?.["FunctionName"] as { Ref: string }).Ref)).toBe(functionName);
+  });
+
+  it("takes no message that would not fit a workflow's input or a dead letter's item", () => {
+    expect(queue).toMatchObject({ MaximumMessageSize: 262_144 });
+  });
+
+  it("has dead letters that are hidden longer than the function that keeps them may run", () => {
+    const { VisibilityTimeout } = propertiesOf("AWS::SQS::Queue", "MessagingSchedulerDeadLetterQueue");
+    expect(VisibilityTimeout).toBeGreaterThan(FUNCTIONS.KeepDeadLetters);
+  });
+
+  it("has dead letters that expire where they are kept", () => {
+    expect(propertiesOf("AWS::DynamoDB::Table", "RecordsDeadLettersTable")).toMatchObject({
+      TimeToLiveSpecification: { AttributeName: "expires_at", Enabled: true },
+    });
   });
 
   it("and its dead letters are encrypted, and reached over TLS only", () => {

@@ -6,6 +6,7 @@ export const FUNCTION_ENVIRONMENT: Record<string, string> = {
   SNAPSHOTS_TABLE: "snapshots",
   VOLUME_TYPES_TABLE: "volume-types",
   BACKENDS_TABLE: "backends",
+  DEAD_LETTERS_TABLE: "dead-letters",
   SCHEDULER_QUEUE_URL: "https://sqs.us-east-1.amazonaws.com/000000000000/scheduler",
   SCHEDULER_DEAD_LETTER_QUEUE_URL: "https://sqs.us-east-1.amazonaws.com/000000000000/dead-letters",
   NOTIFICATIONS_TOPIC_ARN: "arn:aws:sns:us-east-1:000000000000:notifications",

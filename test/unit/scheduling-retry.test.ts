@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { FilterProperties } from "../../core/scheduling/request.ts";
-import { addRetryBackend, attemptOf, populateRetry } from "../../core/scheduling/retry.ts";
+import { addRetryBackend, attemptOfRequest, populateRetry, redrivenRetry } from "../../core/scheduling/retry.ts";
 import { vectors } from "../support/scheduler-vectors.ts";
 
 describe("retry bookkeeping, as Cinder's", () => {
@@ -33,7 +33,7 @@ describe("counting an attempt", () => {
       "No valid backend was found. Exceeded max scheduling attempts 3 for resource VOL",
     );
     expect(populated.noValidBackend?.name).toBe("NoValidBackend");
-    expect(attemptOf(populated.filterProperties)).toBe(4);
+    expect(populated.filterProperties.retry?.num_attempts).toBe(4);
   });
 
   test("with one attempt allowed takes the retry out altogether", () => {
@@ -52,7 +52,21 @@ describe("counting an attempt", () => {
     [{ num_attempts: -5, backends: ["a"] }, 2],
     [{ num_attempts: 0.5 }, 1],
   ])("a retry without a usable count, %j, goes by the backends it lists", (retry, attempt) => {
-    expect(attemptOf(populateRetry({ retry }, 5, "VOL").filterProperties)).toBe(attempt);
+    expect(populateRetry({ retry }, 5, "VOL").filterProperties.retry?.num_attempts).toBe(attempt);
+    expect(attemptOfRequest({ retry })).toBe(attempt);
+  });
+
+  test("a request that was sent again by hand is numbered on, and counted anew", () => {
+    const redriven: FilterProperties = { retry: redrivenRetry(4) };
+    expect(attemptOfRequest(redriven)).toBe(4);
+    const first = populateRetry(redriven, 3, "VOL");
+    expect(first.noValidBackend).toBeNull();
+    expect(first.filterProperties.retry).toMatchObject({ num_attempts: 1, backends: [], hosts: [] });
+    expect(attemptOfRequest(addRetryBackend(first.filterProperties, "h@b#p"))).toBe(5);
+  });
+
+  test.each([[null], ["3"], [-1], [0.5], [{}]])("attempts before of %j are none", (before) => {
+    expect(attemptOfRequest({ retry: { num_attempts: 1, attempts_before_redrive: before } })).toBe(2);
   });
 
   test("a count that is lost at every attempt does not go round for ever", () => {

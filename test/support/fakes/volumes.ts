@@ -188,6 +188,30 @@ export class VolumesFake implements VolumeRepository {
     return repeated ? found : refuse(expectedFence ?? "nobody", found);
   }
 
+  async requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(volume.id);
+    if (found.fence === next.fence && isInFlow(found)) {
+      return found;
+    }
+    const { fence, host, phase, status } = found;
+    const asRead = fence === volume.fence && host === volume.host && phase === volume.phase && status === volume.status;
+    if (!asRead || found.delete_requested_at !== null) {
+      throw new InvalidVolume(`volume ${found.id} is ${status}: it has changed since it was read`);
+    }
+    return this.#put(found, {
+      status: "creating",
+      fence: next.fence,
+      host: null,
+      phase: "queued",
+      bootable: false,
+      glance_metadata: {},
+      provider_location: null,
+      progress: null,
+      fault: null,
+      deadline: deadline.toISOString(),
+    });
+  }
+
   async listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
     const overdue = [...this.records.values()].flatMap(({ id, deadline }) =>
       deadline !== null && deadline < now.toISOString() ? [{ id, deadline }] : [],

@@ -5,6 +5,7 @@ import type { ImageMeta, ImageService } from "../../../core/ports.ts";
 import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
 import { BackendsFake } from "./backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "./catalogues.ts";
+import { DeadLettersFake } from "./dead-letters.ts";
 import { DriverFake } from "./driver.ts";
 import { Faults } from "./faults.ts";
 import { VolumesFake } from "./volumes.ts";
@@ -39,6 +40,7 @@ export class World {
     backends: new BackendsFake(this.clock),
     snapshots: new SnapshotsFake(),
     volumeTypes: new VolumeTypesFake(),
+    deadLetters: new DeadLettersFake(),
   };
 
   /** The ports, as a task gets them. */
@@ -48,6 +50,7 @@ export class World {
     snapshots: this.faults.watch("snapshots", this.fakes.snapshots),
     candidates: this.faults.watch("backends", this.fakes.backends),
     volumeTypes: this.faults.watch("volumeTypes", this.fakes.volumeTypes),
+    deadLetters: this.faults.watch("deadLetters", this.fakes.deadLetters),
     notifier: this.faults.watch("notifier", {
       publish: async (notification: Notification) => void this.notifications.push(notification),
     }),
@@ -130,6 +133,7 @@ export class World {
       volumes: this.fakes.volumes.records,
       backends: this.fakes.backends.records,
       snapshots: this.fakes.snapshots.records,
+      keptLetters: this.fakes.deadLetters.records,
       drivers: [...this.drivers].map(([host, driver]) => [host, driver.volumes, driver.snapshots]),
       executions: this.executions,
       notified: [...new Set(this.notifications.map(({ event_type, message_id }) => `${event_type} ${message_id}`))],
