@@ -1,0 +1,79 @@
+import { CALL_FAULTS, type FaultName, VISIT_FAULTS } from "./faults.ts";
+import { INVARIANTS, UNDECIDED_BOUND_SECONDS } from "./invariants.ts";
+import type { Counts } from "./main.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { duration, lettersOf, type Square, type Summary } from "./summary.ts";
+
+const EXPLANATIONS: Readonly<Record<FaultName, string>> = { ...CALL_FAULTS, ...VISIT_FAULTS };
+
+/** The matrix as `docs/fault-matrix.md`. */
+export function documentOf(summary: Summary, { cells, pairs, violated }: Counts, seed: number): string {
+  return `# The fault matrix
+
+Written by \`npm run faults -- --write\`. Every function of the deployed template runs, as it is deployed, on ports in memory and in
+virtual time: its queues with their visibility time-outs and dead letters, its rules and schedules, its state machine. A cell is
+one fault at one place of one scenario: at a call of a port, or at an invocation as a whole. After the fault everything goes on
+until it rests, and then the ten invariants are checked from the records, the backends' contents, the queues and the
+notifications. A state, a function or a call of a port that no scenario reaches fails the run, so new code cannot be passed over.
+
+| | |
+|---|---|
+| cells of one fault | ${cells} |
+| random pairs of faults (seed ${seed}) | ${pairs} |
+| cells that violate an invariant | ${violated} |
+| the published bound | a volume is decided ${duration(UNDECIDED_BOUND_SECONDS)} after its last progress |
+
+![Functions by faults: the longest time to rest](fault-matrix.svg)
+
+## Functions by faults
+
+How the volumes ended over all scenarios (A available, E error, G gone, D deleting) and the longest time to rest; \`!\` marks a
+violation. "Available" under a fault means that a retry or a net mended it; the times of an hour are those of faults that only
+the sweep can see.
+
+${tableOf(summary, Object.keys(CALL_FAULTS) as FaultName[])}
+
+${tableOf(summary, Object.keys(VISIT_FAULTS) as FaultName[])}
+
+## The faults
+
+${Object.entries(EXPLANATIONS)
+  .map(([name, text]) => `- **${name}**: ${text}.`)
+  .join("\n")}
+
+## The scenarios
+
+${SCENARIOS.map(({ name, end }) => `- ${name}: ends ${end === "gone" ? "gone" : `as \`${end}\``}`).join("\n")}
+
+## The invariants
+
+${Object.entries(INVARIANTS)
+  .map(([number, text]) => `${number}. ${text}`)
+  .join("\n")}
+
+## What is not tried
+
+- A request that outlives the function which made it, to a backend that moves bytes by that function: the file driver's copy ends
+  with its process.
+- A fault that never ends: \`each time\` strikes at every try of one visit (all retries of a state, all deliveries of a message), and
+  the next visit works again.
+- Faults of the AWS services below their documented behaviour, such as a queue that loses what it has accepted; the one
+  exception, a message that is never delivered, shows what the sweep is for.
+`;
+}
+
+function tableOf({ rows, faults }: Summary, shown: readonly FaultName[]): string {
+  const columns = shown.filter((fault) => faults.includes(fault));
+  const header = `| function | ${columns.join(" | ")} |\n|---|${columns.map(() => "---").join("|")}|`;
+  const lines = rows.map(({ functionName, squares }) => {
+    const entries = columns.map((fault) => entryOf(squares[fault]));
+    return `| ${functionName} | ${entries.join(" | ")} |`;
+  });
+  return [header, ...lines].join("\n");
+}
+
+function entryOf(square: Square | undefined): string {
+  return square === undefined
+    ? ""
+    : `${square.violated > 0 ? "! " : ""}${lettersOf(square)} ${duration(square.slowestSeconds)}`;
+}

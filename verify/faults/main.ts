@@ -1,0 +1,241 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
+import { FUNCTIONS } from "../../core/functions.ts";
+import { findUncovered, type Uncovered } from "./coverage.ts";
+import { readDeployment } from "./deployment.ts";
+import { documentOf } from "./document.ts";
+import { loadFunctions } from "./functions.ts";
+import { INVARIANTS } from "./invariants.ts";
+import { type Cell, type CellResult, cellsMeant, discover, type Discovered, drawPairs, nameOf } from "./matrix.ts";
+import { pictureOf } from "./picture.ts";
+import { isPortMethod } from "./port-methods.ts";
+import type { Share } from "./worker.ts";
+import { summarize, type Summary } from "./summary.ts";
+import { matrixText } from "./text-report.ts";
+import { randomNumbers } from "./virtual-time.ts";
+
+const HELP = `Usage: npm run faults [-- OPTIONS]
+
+Runs creates of every kind with every fault at every call of every function, lets each come to rest in virtual time, and checks
+the ten invariants. Exits 1 when one is broken, or when a state, a function or a call of a port is reached by no scenario.
+
+  --only PARTS    the cells whose names have these parts in this order, divided by "/": scenario, state or function,
+                  call, fault. A state or call may carry its number ("#2").
+  --seed N        order of what happens at once, and the pairs that are drawn (default 1)
+  --pairs N       as many random pairs of faults beside the single ones (default 4000)
+  --jobs N        threads (default 2)
+  --write         write docs/fault-matrix.md and docs/fault-matrix.svg
+  --json          one JSON document instead of text
+  --help
+
+Examples:
+  npm run faults
+  npm run faults -- --only CreateVolumeOnFinish/notifier.publish
+  npm run faults -- --only "raw/CreateRawVolume#1/driver.createVolume#1/dies after" --seed 7
+  npm run faults -- --seed 42 --pairs 50000
+`;
+
+type Options = { only: string | undefined; seed: number; pairs: number; jobs: number; write: boolean; json: boolean };
+
+/** A mistake of the caller: one line and the way to help. */
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+function readOptions(): Options | "help" {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      options: {
+        only: { type: "string" },
+        seed: { type: "string", default: "1" },
+        pairs: { type: "string" },
+        jobs: { type: "string", default: "2" },
+        write: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+  if (values.help) {
+    return "help";
+  }
+  return {
+    only: values.only,
+    seed: wholeNumber("--seed", values.seed, 0),
+    pairs: wholeNumber("--pairs", values.pairs ?? (values.only === undefined ? "4000" : "0"), 0),
+    jobs: wholeNumber("--jobs", values.jobs, 1),
+    write: values.write,
+    json: values.json,
+  };
+}
+
+function wholeNumber(option: string, text: string, least: number): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number) || number < least) {
+    throw new UsageError(`${option} must be a whole number from ${least}, not ${JSON.stringify(text)}`);
+  }
+  return number;
+}
+
+/** Runs cells in threads, each of which takes every n-th one. */
+async function runCells(cells: readonly Cell[], { seed, jobs }: Options): Promise<CellResult[]> {
+  const threads = Math.max(1, Math.min(jobs, Math.ceil(cells.length / 50)));
+  const shares = await Promise.all(
+    Array.from({ length: threads }, (_thread, thread) =>
+      runShare({ cells: cells.filter((_cell, index) => index % threads === thread), seed }),
+    ),
+  );
+  return shares.flat();
+}
+
+function runShare(share: Share): Promise<CellResult[]> {
+  return new Promise((resolve, reject) => {
+    const results: CellResult[] = [];
+    const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData: share });
+    worker.on("message", (batch: CellResult[]) => void results.push(...batch));
+    worker.on("error", reject);
+    worker.on("exit", (code) => {
+      if (code === 0 && results.length === share.cells.length) {
+        resolve(results);
+      } else {
+        reject(new Error(`a thread ended with ${code} after ${results.length} of ${share.cells.length} cells`));
+      }
+    });
+  });
+}
+
+/** What is wrong with a scenario's own run, before any fault of a cell. */
+function failuresOfScenarios(discovered: readonly Discovered[]): string[] {
+  return discovered.flatMap(({ scenario, run }) => [
+    ...run.ends
+      .filter((end) => end !== scenario.end)
+      .map((end) => `scenario "${scenario.name}" by itself ends with ${end}, not ${scenario.end}`),
+    ...run.violations.map(({ invariant, text }) => `scenario "${scenario.name}" by itself: ${invariant}: ${text}`),
+    ...run.missed.map((fault) => `scenario "${scenario.name}" does not reach its own fault at ${fault.visit}`),
+  ]);
+}
+
+function reproduction(cell: Cell, seed: number): string {
+  return `npm run faults -- --only ${JSON.stringify(nameOf(cell))} --seed ${seed}`;
+}
+
+/** Of the cells that broke one thing in one way, the first is shown: the scenarios stand from simple to involved. */
+function violationLines(results: readonly CellResult[], seed: number): string[] {
+  const groups = new Map<string, { text: string; first: CellResult; count: number }>();
+  for (const result of results) {
+    for (const { invariant, text } of result.violations) {
+      const kind = text.replace(/[0-9a-f-]{36}/g, "").replace(/\d+/g, "");
+      const key = `${invariant} ${kind} ${result.cell.functionName}`;
+      const known = groups.get(key);
+      const isSimpler = known?.first.cell.second !== undefined && result.cell.second === undefined;
+      const first = known === undefined || isSimpler ? result : known.first;
+      const said = known === undefined || isSimpler ? text : known.text;
+      const rule = INVARIANTS[invariant] ?? "the harness itself";
+      groups.set(key, {
+        text: `${invariant} (${rule}): ${said}`.replace(/^\d+ \(/, `invariant ${invariant} (`),
+        first,
+        count: (known?.count ?? 0) + 1,
+      });
+    }
+  }
+  return [...groups.values()].flatMap(({ text, first, count }) => [
+    `  ${text}${count > 1 ? ` (${count} cells)` : ""}`,
+    `    ${reproduction(first.cell, seed)}`,
+  ]);
+}
+
+function uncoveredLines({ states, functions, calls }: Uncovered): string[] {
+  return [
+    ...states.map((state) => `  state ${state} is entered by no scenario`),
+    ...functions.map((name) => `  function ${name} is called by no scenario`),
+    ...calls.map((call) => `  ${call} is made by no scenario`),
+  ];
+}
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (options === "help") {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const began = performance.now();
+  await loadFunctions();
+  const deployment = readDeployment();
+  const discovered = await discover(deployment, options.seed);
+  const broken = failuresOfScenarios(discovered);
+  const uncovered = findUncovered(deployment, discovered, isPortMethod);
+  const singles =
+    options.only === undefined ? discovered.flatMap(({ cells }) => cells) : cellsMeant(discovered, options.only);
+  if (singles.length === 0) {
+    throw new UsageError(`--only ${JSON.stringify(options.only)} means no cell`);
+  }
+  const pairs = options.only === undefined ? drawPairs(discovered, options.pairs, randomNumbers(options.seed)) : [];
+  const results = await runCells([...singles, ...pairs], options);
+  const summary = summarize(results, Object.keys(FUNCTIONS));
+  const violated = results.filter(({ violations }) => violations.length > 0);
+  const missing = uncoveredLines(uncovered);
+  const seconds = (performance.now() - began) / 1000;
+  const counts = { cells: singles.length, pairs: pairs.length, violated: violated.length, seconds };
+  if (options.write) {
+    await writeDocuments(summary, counts, options);
+  }
+  if (options.json) {
+    const violations = violated.map((result) => ({ name: nameOf(result.cell), violations: result.violations }));
+    process.stdout.write(
+      `${JSON.stringify({ seed: options.seed, ...counts, violations, broken, uncovered, summary })}\n`,
+    );
+  } else {
+    printText(summary, violated, [...broken.map((line) => `  ${line}`), ...missing], counts, options);
+  }
+  return violated.length + missing.length + broken.length === 0 ? 0 : 1;
+}
+
+/** How many cells were run, and how long it took. */
+export type Counts = { cells: number; pairs: number; violated: number; seconds: number };
+
+function printText(
+  summary: Summary,
+  violated: readonly CellResult[],
+  problems: readonly string[],
+  { cells, pairs, seconds }: Counts,
+  { seed }: Options,
+): void {
+  const lines = [matrixText(summary), ""];
+  if (problems.length > 0) {
+    lines.push("Not covered, or broken before any fault:", ...problems, "");
+  }
+  if (violated.length > 0) {
+    lines.push("Violations, with the first cell of each kind:", ...violationLines(violated, seed), "");
+  }
+  const sum = `${cells} cells of one fault and ${pairs} of two, seed ${seed}, in ${seconds.toFixed(0)} s`;
+  lines.push(`${sum}: ${violated.length} violate an invariant, ${problems.length} problems of coverage`);
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+async function writeDocuments(summary: Summary, counts: Counts, { seed, only }: Options): Promise<void> {
+  if (only !== undefined) {
+    throw new UsageError("--write needs the whole matrix: it cannot go with --only");
+  }
+  const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
+  if (!existsSync(docs)) {
+    throw new UsageError(`--write: there is no folder ${docs}`);
+  }
+  await writeFile(`${docs}fault-matrix.svg`, pictureOf(summary));
+  await writeFile(`${docs}fault-matrix.md`, documentOf(summary, counts, seed));
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) {
+    throw error;
+  }
+  process.stderr.write(`faults: ${error.message}\nTry: npm run faults -- --help\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,26 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { readDeployment } from "./deployment.ts";
+import { loadFunctions } from "./functions.ts";
+import { type Cell, type CellResult, discover, runCell } from "./matrix.ts";
+
+/** Runs a share of the cells in a thread of its own; the results go out in batches. */
+export type Share = { cells: Cell[]; seed: number };
+
+const BATCH = 200;
+const { cells, seed } = workerData as Share;
+await loadFunctions();
+const deployment = readDeployment();
+const discovered = new Map((await discover(deployment, seed)).map((each) => [each.scenario.name, each]));
+let results: CellResult[] = [];
+for (const cell of cells) {
+  const scenario = discovered.get(cell.scenario);
+  if (scenario === undefined) {
+    throw new Error(`no scenario ${cell.scenario}`);
+  }
+  results.push(await runCell(deployment, scenario, cell, seed));
+  if (results.length === BATCH) {
+    parentPort?.postMessage(results);
+    results = [];
+  }
+}
+parentPort?.postMessage(results);
