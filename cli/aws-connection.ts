@@ -76,6 +76,7 @@ export async function openConnection(
         createSnapshot: () => output("CreateSnapshotFunctionName"),
         deleteSnapshot: () => output("DeleteSnapshotFunctionName"),
         deleteVolume: () => output("DeleteVolumeFunctionName"),
+        auditBackends: () => output("AuditBackendsFunctionName"),
       });
     }),
     close: () => {

@@ -1,3 +1,4 @@
+import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
 import type {
   BackendRepository,
   ImageMeta,
@@ -55,6 +56,8 @@ export interface DriverFunctions {
   createSnapshot(request: CreateSnapshotRequest): Promise<SnapshotRecord>;
   deleteSnapshot(snapshotId: string): Promise<void>;
   deleteVolume(volumeId: string): Promise<void>;
+  /** Takes as long as the backends are large: up to a quarter of an hour. */
+  auditBackends(request: Partial<AuditRequest>): Promise<AuditReport>;
 }
 
 /** A snapshot to take; its id is chosen by the caller, so that a repeat finds what the first call made. */

@@ -1,5 +1,6 @@
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import type { InvocationResponse, LambdaClient } from "@aws-sdk/client-lambda";
+import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
 import type { SnapshotRecord } from "../core/records.ts";
 import type { CreateSnapshotRequest, DriverFunctions } from "./connection.ts";
 import { CliError } from "./errors.ts";
@@ -9,6 +10,7 @@ export type DriverFunctionNames = {
   createSnapshot(): string;
   deleteSnapshot(): string;
   deleteVolume(): string;
+  auditBackends(): string;
 };
 
 /** What is needed of the client. */
@@ -39,6 +41,15 @@ export class LambdaDriverFunctions implements DriverFunctions {
 
   async deleteVolume(volumeId: string): Promise<void> {
     await this.#invoke(this.#names.deleteVolume(), { volume_id: volumeId });
+  }
+
+  async auditBackends(request: Partial<AuditRequest>): Promise<AuditReport> {
+    const name = this.#names.auditBackends();
+    const answer = await this.#invoke(name, request);
+    if (!isAuditReport(answer)) {
+      throw new CliError(`function ${name} did not answer with a report`);
+    }
+    return answer;
   }
 
   /** @throws CliError under the name of the function's own error. */
@@ -81,4 +92,8 @@ function functionError(functionName: string, answer: unknown): CliError {
 
 function isSnapshot(value: unknown): value is SnapshotRecord {
   return typeof value === "object" && value !== null && "id" in value && "volume_id" in value && "status" in value;
+}
+
+function isAuditReport(value: unknown): value is AuditReport {
+  return typeof value === "object" && value !== null && "findings" in value && "totals" in value && "hosts" in value;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Connection } from "./connection.ts";
 import { EXIT } from "./errors.ts";
@@ -24,8 +25,21 @@ function processContext(): CliContext {
       await delay(milliseconds, undefined, { signal }).catch(() => {});
     },
     interruption,
+    confirm: process.stdin.isTTY && process.stderr.isTTY ? askAtTerminal : undefined,
     connect: connectLazily,
   };
+}
+
+/** Anything but a yes is a no, and so is the end of the input. */
+async function askAtTerminal(question: string): Promise<boolean> {
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const closed = once(lines, "close").then(() => "");
+    return /^y(es)?$/i.test((await Promise.race([lines.question(`${question} [y/N] `), closed])).trim());
+  } finally {
+    lines.close();
+  }
 }
 
 /**

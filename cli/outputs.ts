@@ -17,6 +17,7 @@ export const OUTPUT_NAMES = [
   "CreateSnapshotFunctionName",
   "DeleteVolumeFunctionName",
   "DeleteSnapshotFunctionName",
+  "AuditBackendsFunctionName",
 ] as const;
 
 /** A key of the outputs. */

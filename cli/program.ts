@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { registerAudit } from "./commands/audit.ts";
 import { registerBackend } from "./commands/backend.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDelete } from "./commands/delete.ts";
@@ -64,6 +65,7 @@ const REGISTRATIONS = [
   registerImage,
   registerType,
   registerBackend,
+  registerAudit,
 ];
 
 /**

@@ -14,6 +14,8 @@ export type CliContext = {
   newId(): string;
   /** Ends early, without an error, when the signal aborts. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  /** Asks a question that is answered by yes or no; undefined where nobody sits at a terminal to be asked. */
+  confirm: ((question: string) => Promise<boolean>) | undefined;
   /** Aborted by Ctrl-C from the first call on: until then, Ctrl-C ends the process as ever. */
   interruption(): AbortSignal;
   /** Opens nothing yet: parts connect when they are asked for. */

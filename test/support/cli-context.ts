@@ -51,6 +51,8 @@ export type CliRunOptions = {
   environment?: Record<string, string>;
   /** Ctrl-C comes before everything. */
   interrupted?: boolean;
+  /** Answers of whoever sits at the terminal, in turn; without them nobody does. */
+  answers?: boolean[];
   /** Called at each sleep, before it ends; may change the fakes, or abort. */
   onSleep?: (turn: number, abort: () => void) => void;
 };
@@ -92,6 +94,13 @@ export async function runCli(
       options.onSleep?.(turn, () => controller.abort());
     },
     interruption: () => controller.signal,
+    confirm:
+      options.answers === undefined
+        ? undefined
+        : async (question) => {
+            stderr.write(question);
+            return options.answers?.shift() ?? false;
+          },
     connect: (target) => {
       targets.push(target);
       return {

@@ -10,6 +10,7 @@ const functions = new LambdaDriverFunctions(new LambdaClient({ region: "eu-west-
   createSnapshot: () => "create",
   deleteSnapshot: () => "delete-snapshot",
   deleteVolume: () => "delete-volume",
+  auditBackends: () => "audit",
 });
 const SNAPSHOT_ID = "33333333-3333-4333-8333-333333333333";
 
@@ -56,6 +57,13 @@ describe("the functions that have the drivers", () => {
     expect(asked()).toEqual([["create", request]]);
   });
 
+  test("an audit is asked for as it stands, and its report handed back", async () => {
+    const report = { findings: [], totals: {}, hosts: {} };
+    answer(JSON.stringify(report));
+    await expect(functions.auditBackends({ reap: true })).resolves.toEqual(report);
+    expect(asked()).toEqual([["audit", { reap: true }]]);
+  });
+
   test.each([
     [
       '{"errorType":"InvalidVolume","errorMessage":"Invalid volume: in use","trace":["at x"]}',
@@ -75,5 +83,6 @@ describe("the functions that have the drivers", () => {
     answer(payload);
     const request = { volume_id: VOLUME_ID, snapshot_id: SNAPSHOT_ID, name: null, project_id: "p", user_id: "u" };
     await expect(functions.createSnapshot(request)).rejects.toThrow(/no JSON|did not answer with a snapshot/);
+    await expect(functions.auditBackends({})).rejects.toThrow(/no JSON|did not answer with a report/);
   });
 });
