@@ -185,6 +185,24 @@ export function phaseBoundsOf(bounds: TimeBounds): PhaseBounds {
   };
 }
 
+const PhaseBoundsSchema = v.object({
+  queued: v.number(),
+  scheduled: v.number(),
+  creating: v.number(),
+  copying: v.number(),
+  open_claim: v.number(),
+  removal: v.number(),
+});
+
+/** Reads the bounds as the stack gives them to a function. @throws InvalidInput */
+export function parsePhaseBounds(text: string): PhaseBounds {
+  try {
+    return v.parse(PhaseBoundsSchema, JSON.parse(text));
+  } catch {
+    throw new InvalidInput("the phases' bounds in the environment are unreadable");
+  }
+}
+
 /**
  * The published bound T: the longest, in seconds, that any fault may leave a volume undecided after its last progress. The longest
  * phase, then a sweep that has just passed it by, then one that failed.

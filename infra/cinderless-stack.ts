@@ -12,6 +12,7 @@ import { CALLED_BY_EVENTS, Nets } from "./nets.ts";
 import { Observability } from "./observability.ts";
 import { Records } from "./records.ts";
 import { Storage } from "./storage.ts";
+import { applyTimeBounds } from "./time-bounds.ts";
 import { CALLS_DRIVERS, wireFunctions, wireWorkflow } from "./wiring.ts";
 import { Workflow } from "./workflow.ts";
 
@@ -58,6 +59,8 @@ export class CinderlessStack extends Stack {
       encryptionKey,
     };
     wireFunctions(parts);
+    const { audit, timeBounds } = parts.configuration;
+    applyTimeBounds(timeBounds, functions, [messaging.schedulerQueue, messaging.schedulerDeadLetterQueue]);
     const workflow = new Workflow(this, "Workflow", functions);
     const { stateMachine } = workflow;
     wireWorkflow(parts, workflow);
@@ -85,7 +88,8 @@ export class CinderlessStack extends Stack {
       functions,
       stateMachine,
       deadLetterQueue: messaging.eventsDeadLetterQueue,
-      audit: parts.configuration.audit,
+      audit,
+      timeBounds,
     });
     new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, alarmRecipients });
 

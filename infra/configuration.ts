@@ -4,6 +4,7 @@ import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { DEFAULT_NOTIFICATION_ERA, notificationEra, type NotificationEra } from "../core/notifications.ts";
 import { type SchedulerSettings, schedulerSettings } from "../core/scheduling/settings.ts";
+import { parseTimeBounds, type TimeBounds } from "../core/time-bounds.ts";
 import type { Deployment } from "./deployment.ts";
 import { MOUNT_POINT } from "./mount-point.ts";
 
@@ -13,6 +14,7 @@ export type Configuration = {
   scheduler: SchedulerSettings;
   notificationEra: NotificationEra;
   audit: AuditSchedule;
+  timeBounds: TimeBounds;
 };
 
 /**
@@ -32,8 +34,8 @@ const BACKENDS_BYTES_LIMIT = 3072;
 
 /**
  * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it), `scheduler` (settings by
- * Cinder's option names), `audit` (as `core/audit/schedule.ts` describes it) and `notification_era` (a word). On the command line
- * the first three are JSON: `-c backends='[...]'`.
+ * Cinder's option names), `audit` (as `core/audit/schedule.ts` describes it), `time_bounds` (as `core/time-bounds.ts` describes it)
+ * and `notification_era` (a word). On the command line all but the last are JSON: `-c backends='[...]'`.
  *
  * @throws InvalidInput that names what is wrong.
  */
@@ -48,7 +50,8 @@ export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem
   const scheduler = schedulerSettings(contextJson(node, "scheduler") ?? {});
   const era: unknown = node.tryGetContext("notification_era");
   const audit = parseAuditSchedule(contextJson(node, "audit") ?? {});
-  return { backends, scheduler, notificationEra: notificationEra(era ?? DEFAULT_NOTIFICATION_ERA), audit };
+  const timeBounds = parseTimeBounds(contextJson(node, "time_bounds") ?? {});
+  return { backends, scheduler, notificationEra: notificationEra(era ?? DEFAULT_NOTIFICATION_ERA), audit, timeBounds };
 }
 
 function contextJson(node: Node, key: string): unknown {

@@ -6,7 +6,7 @@ import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { AuditSchedule } from "../core/audit/schedule.ts";
 import type { FunctionName } from "../core/functions.ts";
-import { REPORT_INTERVAL_SECONDS, SWEEP_INTERVAL_SECONDS } from "../core/time-bounds.ts";
+import type { TimeBounds } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
 
 /** What the nets hang on. */
@@ -16,6 +16,7 @@ export type NetsProps = {
   /** Where events go that could not be delivered, or whose function kept failing. */
   deadLetterQueue: Queue;
   audit: AuditSchedule;
+  timeBounds: Pick<TimeBounds, "sweep_interval_seconds" | "report_interval_seconds">;
 };
 
 /** Functions that events call, and nobody waits for. */
@@ -32,7 +33,11 @@ export const CALLED_BY_EVENTS: readonly FunctionName[] = [
  * the sweep, whose own events come again each minute.
  */
 export class Nets extends Construct {
-  constructor(scope: Construct, id: string, { functions, stateMachine, deadLetterQueue, audit }: NetsProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { functions, stateMachine, deadLetterQueue, audit, timeBounds }: NetsProps,
+  ) {
     super(scope, id);
     const rule = (ruleId: string, name: FunctionName, retryAttempts: number, props: RuleProps): Rule =>
       new Rule(this, ruleId, {
@@ -49,11 +54,11 @@ export class Nets extends Construct {
     });
     rule("SweepSchedule", "SweepOverdueVolumes", 2, {
       description: "Volumes past their deadline",
-      schedule: Schedule.rate(Duration.seconds(SWEEP_INTERVAL_SECONDS)),
+      schedule: Schedule.rate(Duration.seconds(timeBounds.sweep_interval_seconds)),
     });
     rule("ReportSchedule", "ReportBackends", 2, {
       description: "Capacity and capabilities of the backends",
-      schedule: Schedule.rate(Duration.seconds(REPORT_INTERVAL_SECONDS)),
+      schedule: Schedule.rate(Duration.seconds(timeBounds.report_interval_seconds)),
     });
     new Rule(this, "AuditSchedule", {
       description: "What the backends hold against the records",

@@ -1,8 +1,8 @@
 import { createRawVolume } from "../core/tasks/create-raw-volume.ts";
-import { clock, drivers, volumes } from "./runtime/composition.ts";
+import { bounds, clock, drivers, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state CreateRawVolume. */
 export const handler = taskHandler([], (input, turn) =>
-  createRawVolume({ volumes: volumes(), drivers: drivers(), clock }, input, turn),
+  createRawVolume({ volumes: volumes(), drivers: drivers(), clock, ...bounds() }, input, turn),
 );

@@ -1,8 +1,12 @@
 import { createVolumeFromSnapshot } from "../core/tasks/create-volume-from-snapshot.ts";
-import { clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
+import { bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state CreateVolumeFromSnapshot. */
 export const handler = taskHandler(["volume_spec"], (input, turn) =>
-  createVolumeFromSnapshot({ volumes: volumes(), snapshots: snapshots(), drivers: drivers(), clock }, input, turn),
+  createVolumeFromSnapshot(
+    { volumes: volumes(), snapshots: snapshots(), drivers: drivers(), clock, ...bounds() },
+    input,
+    turn,
+  ),
 );

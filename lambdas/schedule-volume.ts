@@ -5,6 +5,7 @@ import type { VolumeRecord } from "../core/records.ts";
 import { readMessage, receiveMessage, type ReceiveDependencies } from "../core/tasks/receive-message.ts";
 import {
   backends,
+  bounds,
   candidates,
   clock,
   notifier,
@@ -31,6 +32,7 @@ function dependencies(): ReceiveDependencies {
     workflow: workflow(),
     settings: settings(),
     clock,
+    ...bounds(),
   };
 }
 

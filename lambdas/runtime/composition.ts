@@ -20,6 +20,8 @@ import { notificationEra } from "../../core/notifications.ts";
 import type { Clock } from "../../core/ports.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
+import { ENVIRONMENT } from "../../core/environment.ts";
+import { parsePhaseBounds, type PhaseBounds } from "../../core/time-bounds.ts";
 import { environmentVariable } from "./environment.ts";
 
 /**
@@ -111,6 +113,12 @@ export const images = /* @__PURE__ */ once(() => {
 export const settings = /* @__PURE__ */ once((): SchedulerSettings =>
   schedulerSettings(readJson("schedulerSettings") as Partial<SchedulerSettings>),
 );
+
+/** The deployment's own bounds, for whoever writes deadlines; empty where it has the published ones. */
+export const bounds = /* @__PURE__ */ once((): { phaseBounds?: PhaseBounds } => {
+  const text = process.env[ENVIRONMENT.phaseBounds];
+  return text === undefined || text === "" ? {} : { phaseBounds: parsePhaseBounds(text) };
+});
 
 function readJson(key: "backends" | "schedulerSettings"): unknown {
   const text = environmentVariable(key);

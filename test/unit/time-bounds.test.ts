@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   longestUndecidedSeconds,
+  parsePhaseBounds,
   parseTimeBounds,
   DEFAULT_PHASE_BOUNDS,
   phaseBoundsOf,
@@ -60,5 +61,15 @@ describe("a phase's deadline", () => {
   it("follows the deployment's own bound", () => {
     const phaseBounds = { ...DEFAULT_PHASE_BOUNDS, scheduled: 40 };
     expect(phaseDeadline({ clock, phaseBounds }, "scheduled").toISOString()).toBe("2026-01-01T00:00:40.000Z");
+  });
+});
+
+describe("the bounds in a function's environment", () => {
+  it("are read as the stack writes them", () => {
+    expect(parsePhaseBounds(JSON.stringify(DEFAULT_PHASE_BOUNDS))).toEqual(DEFAULT_PHASE_BOUNDS);
+  });
+
+  it.each(["", "{", "{}", '{"queued":"soon"}'])("are refused when they are unreadable: %s", (text) => {
+    expect(() => parsePhaseBounds(text)).toThrow("the phases' bounds in the environment are unreadable");
   });
 });

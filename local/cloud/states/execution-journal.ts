@@ -85,7 +85,7 @@ function untoldOf(row: Record<string, unknown>): UntoldExecution {
     status: String(row["status"]) as ExecutionStatus,
     startDate: Number(row["start_date"]),
     stopDate: row["stop_date"] === null ? undefined : Number(row["stop_date"]),
-    input: String(row["input"] ?? "{}"),
+    input: optional(row["input"]) ?? "{}",
     error: optional(row["error"]),
     cause: optional(row["cause"]),
   };
