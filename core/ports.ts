@@ -24,6 +24,9 @@ export type Clock = { now(): Date };
 /** The attempt that a write belongs to. */
 export type Owner = { volumeId: string; fence: string; attempt: number };
 
+/** Whose claim it is: the attempt, whether or not it owns the record. */
+export type ClaimOwner = Omit<Owner, "fence"> & Partial<Owner>;
+
 /** A page of a listing; `next` is absent on the last one. */
 export type Page<Item> = { items: Item[]; next?: string };
 
@@ -171,16 +174,29 @@ export type ClaimLimits = { maxProvisionedCapacityGb: number | null; minFreeCapa
 export interface BackendRepository {
   /** Every pool that has reported, in the order of their hosts; consistent. */
   list(): Promise<BackendRecord[]>;
+  /** One pool as it is now; undefined when it has never reported. */
+  get(host: string): Promise<BackendRecord | undefined>;
   /**
    * Holds `size` GiB for the attempt on a backend as {@link list} gave it. Returns the backend as it is now, or undefined when it
    * no longer fits `limits`, was disabled, or was reported anew since it was read. Repeated by the same attempt it changes
    * nothing and returns the backend.
    */
   claim(backend: BackendRecord, owner: Owner, size: number, limits: ClaimLimits): Promise<BackendRecord | undefined>;
-  /** The volume stays on this backend: the claim is closed, its capacity stays counted. */
-  settle(host: string, volumeId: string): Promise<void>;
-  /** The volume is not on this backend: the attempt's claim is closed and what it held is given back. */
-  release(host: string, owner: Owner): Promise<void>;
+  /**
+   * The volume stays on this backend, and everybody has been told: the claim is closed, its capacity stays counted. With
+   * `claimedAt` only the claim that was made then, so that no late call closes another one.
+   */
+  settle(host: string, volumeId: string, claimedAt?: string): Promise<void>;
+  /**
+   * The volume stays on this backend, but its end could not be told yet: the capacity is counted as {@link settle} leaves it, and
+   * the claim stays open, with a size of 0, for the sweep to tell. Repeated it changes nothing.
+   */
+  settleUntold(host: string, volumeId: string, claimedAt: string): Promise<void>;
+  /**
+   * The volume is not on this backend: the attempt's claim is closed and what it held is given back. With `claimedAt` only the
+   * claim that was made then.
+   */
+  release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void>;
   /**
    * Gives back a deleted volume's allocated and provisioned capacity, once; {@link forgetReturned} removes the mark that makes it
    * once. The free capacity follows with the backend's next report, which alone knows when the space is free.
@@ -329,8 +345,18 @@ export type ImageMeta = {
   properties: Record<string, unknown>;
 };
 
-/** A ranged read: the bytes, and the tag of the content they belong to. */
-export type ImageRange = { body: AsyncIterable<Uint8Array>; tag: string; totalSize: number };
+/** Which bytes to read, of which content; `to` is the byte behind the last one, by default the end. */
+export type RangeOptions = {
+  to?: number | undefined;
+  tag?: string | undefined;
+  signal?: AbortSignal | undefined;
+};
+
+/**
+ * A ranged read: the bytes, the tag of the content they belong to, and the size of the whole image. `ranged` is false when the
+ * service sends whole images only: then the bytes begin at 0 and go to the end, whatever was asked for.
+ */
+export type ImageRange = { body: AsyncIterable<Uint8Array>; tag: string; totalSize: number; ranged: boolean };
 
 /** An image service: Glance v2, or a bucket. */
 export interface ImageService {
@@ -338,10 +364,10 @@ export interface ImageService {
   show(context: RequestContext, imageId: string): Promise<ImageMeta>;
   getLocation(context: RequestContext, imageId: string): Promise<ImageLocation>;
   /**
-   * The bytes from `from` to the end. With a `tag`, only while the content still has it.
+   * The bytes from `from` on. With a `tag`, only while the content still has it.
    * @throws ImageNotFound, ImageNotAuthorized; ImageCopyFailure when the content has changed.
    */
-  openRange(imageId: string, from: number, tag?: string, signal?: AbortSignal): Promise<ImageRange>;
+  openRange(imageId: string, from: number, options?: RangeOptions): Promise<ImageRange>;
 }
 
 /** Finds the service that an image reference names. */

@@ -1,12 +1,17 @@
 import { sweepOverdueVolumes } from "../core/tasks/sweep-overdue-volumes.ts";
-import { backends, clock, notifier, volumes } from "./runtime/composition.ts";
+import { backends, clock, drivers, notifier, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
-/** Runs on a schedule. */
-export const handler = serviceHandler(async () => {
-  const deps = { volumes: volumes(), backends: backends(), notifier: notifier(), clock };
-  const result = await sweepOverdueVolumes(deps);
+/** Runs on a schedule. What could not be dealt with fails the function at the end, so that somebody looks; the next sweep tries again. */
+export const handler = serviceHandler(async (_event, context) => {
+  const deps = { volumes: volumes(), backends: backends(), drivers: drivers(), notifier: notifier(), clock };
+  const result = await sweepOverdueVolumes(deps, () => context.getRemainingTimeInMillis());
   logger.info("swept", result);
+  const [first] = result.failures;
+  if (first !== undefined) {
+    const { volume_id, error, cause } = first;
+    throw new Error(`${result.failures.length} failed in this sweep, first volume ${volume_id}: ${error}: ${cause}`);
+  }
   return result;
 });

@@ -47,7 +47,7 @@ export function createVolumeDefinition(scope: Construct, functionOf: FunctionOf)
   return extractVolumeRef.next(extractVolumeSpec).next(notifyCreateStart).next(create);
 }
 
-type FailureStates = { errorOut: IChainable; canReschedule: IChainable };
+type FailureStates = { errorOut: IChainable; canReschedule: IChainable; volumeCreated: IChainable };
 type SuccessStates = { finish: IChainable; handleBootable: IChainable; copyImage: IChainable };
 
 /** Where failures lead: `final` to ErrorOutVolume, others back to the scheduler if the request allows it. */
@@ -55,9 +55,21 @@ function failureStates(scope: Construct, functionOf: FunctionOf): FailureStates 
   const errorOut = taskState(scope, "ErrorOutVolume", {
     function: functionOf("ErrorOutVolume"),
     input: ["failure"],
+    result: "error_out",
   });
+  const volumeCreated = new Succeed(scope, "VolumeCreated");
+  const failed = new Fail(scope, "VolumeCreateFailed", {
+    errorPath: `${FAILURE_PATH}.Error`,
+    causePath: `${FAILURE_PATH}.Cause`,
+  });
+  // Whatever keeps it from being written or told: the execution ends with the failure that led here, which the rule on failed
+  // executions then writes, and the sweep tells.
+  errorOut.addCatch(failed, { errors: ["States.ALL"], resultPath: "$.error_out_failure" });
+  // A create that only could not be told has not failed.
   errorOut.next(
-    new Fail(scope, "VolumeCreateFailed", { errorPath: `${FAILURE_PATH}.Error`, causePath: `${FAILURE_PATH}.Cause` }),
+    new Choice(scope, "CreatedAfterAll")
+      .when(Condition.stringEquals("$.error_out.outcome", "created"), volumeCreated)
+      .otherwise(failed),
   );
   const reschedule = taskState(scope, "RescheduleVolume", {
     function: functionOf("RescheduleVolume"),
@@ -69,17 +81,17 @@ function failureStates(scope: Construct, functionOf: FunctionOf): FailureStates 
   const canReschedule = new Choice(scope, "CanReschedule")
     .when(Condition.booleanEquals("$.allow_reschedule", true), reschedule)
     .otherwise(errorOut);
-  return { errorOut, canReschedule };
+  return { errorOut, canReschedule, volumeCreated };
 }
 
 /** From the moment that the backend holds the volume: a failure here is never answered by creating another elsewhere. */
 function successStates(scope: Construct, functionOf: FunctionOf, failures: FailureStates): SuccessStates {
-  const volumeCreated = new Succeed(scope, "VolumeCreated");
+  const { volumeCreated } = failures;
   const finish = taskState(scope, "CreateVolumeOnFinish", {
     function: functionOf("CreateVolumeOnFinish"),
     input: ["volume_spec", "creation"],
   });
-  // The volume is available by then, and stays so.
+  // The volume is available by then, and stays so. Its claim is open, by which the sweep knows what is still to be told.
   finish.addCatch(volumeCreated, { errors: ["NotificationNotSent"], resultPath: "$.notification_failure" });
   catchByRoute(finish, failures.errorOut, failures.errorOut).next(volumeCreated);
 

@@ -1,5 +1,5 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import type { BackendReport, BackendRepository, ClaimLimits, Clock, Owner } from "../../core/ports.ts";
+import type { BackendReport, BackendRepository, ClaimLimits, ClaimOwner, Clock, Owner } from "../../core/ports.ts";
 import type { BackendRecord, CapacityClaim } from "../../core/records.ts";
 import * as statements from "./backend-statements.ts";
 import { scanAll } from "./paging.ts";
@@ -27,6 +27,11 @@ export class DynamoDbBackendRepository implements BackendRepository {
   async list(): Promise<BackendRecord[]> {
     const backends = (await scanAll(this.#table)).map(readBackend);
     return backends.toSorted((one, other) => (one.host < other.host ? -1 : 1));
+  }
+
+  async get(host: string): Promise<BackendRecord | undefined> {
+    const item = await find(this.#table, host);
+    return item === undefined ? undefined : readBackend(item);
   }
 
   async claim(
@@ -60,31 +65,42 @@ export class DynamoDbBackendRepository implements BackendRepository {
     if (claimed !== undefined) {
       return readBackend(claimed);
     }
-    const found = await this.#find(backend.host);
+    const found = await this.get(backend.host);
     return found?.claims[owner.volumeId]?.attempt === owner.attempt ? found : undefined;
   }
 
-  async settle(host: string, volumeId: string): Promise<void> {
-    await tryUpdate(this.#table, host, statements.SETTLE, {
-      values: {},
+  async settle(host: string, volumeId: string, claimedAt?: string): Promise<void> {
+    const prepared = claimedAt === undefined ? statements.SETTLE : statements.SETTLE_MADE_THEN;
+    await tryUpdate(this.#table, host, prepared, {
+      values: { ":claimed_at": claimedAt },
+      names: { "#volume": volumeId },
+    });
+  }
+
+  async settleUntold(host: string, volumeId: string, claimedAt: string): Promise<void> {
+    await tryUpdate(this.#table, host, statements.SETTLE_UNTOLD, {
+      values: { ":claimed_at": claimedAt },
       names: { "#volume": volumeId },
     });
   }
 
   /** Reads first, because only the backend's own figures tell what the claim was taken from; a report in between starts over. */
-  async release(host: string, owner: Owner): Promise<void> {
+  async release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void> {
     for (;;) {
-      const backend = await this.#find(host);
+      const backend = await this.get(host);
       const claim = backend?.claims[owner.volumeId];
       if (backend === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED) {
+        return;
+      }
+      if (claimedAt !== undefined && claim.claimed_at !== claimedAt) {
         return;
       }
       const released = await tryUpdate(
         this.#table,
         host,
-        statements.release(typeof backend.free_capacity_gb === "number"),
+        statements.release(typeof backend.free_capacity_gb === "number", claimedAt !== undefined),
         {
-          values: { ":attempt": owner.attempt, ":reported_at": backend.reported_at },
+          values: { ":attempt": owner.attempt, ":reported_at": backend.reported_at, ":claimed_at": claimedAt },
           names: { "#volume": owner.volumeId },
         },
       );
@@ -108,7 +124,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
       if ((await tryUpdate(this.#table, host, statements.RETURN_CAPACITY, { values, names })) !== undefined) {
         return;
       }
-      const claim = (await this.#find(host))?.claims[volumeId];
+      const claim = (await this.get(host))?.claims[volumeId];
       if (claim === undefined || claim.attempt === RETURNED) {
         return;
       }
@@ -134,11 +150,6 @@ export class DynamoDbBackendRepository implements BackendRepository {
     );
     const values = Object.fromEntries(set.map(([column, value]) => [`:${column}`, value]));
     await tryUpdate(this.#table, host, prepared, { values });
-  }
-
-  async #find(host: string): Promise<BackendRecord | undefined> {
-    const item = await find(this.#table, host);
-    return item === undefined ? undefined : readBackend(item);
   }
 }
 

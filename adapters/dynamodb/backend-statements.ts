@@ -24,6 +24,9 @@ export function claim({ countsFree, boundsProvisioned, boundsFree }: ClaimShape)
   );
 }
 
+/** Only the claim that was made at that time. */
+const MADE_THEN = "#claims.#volume.#claimed_at = :claimed_at";
+
 /** Closes a claim; the mark of a returned capacity is none. */
 export const SETTLE = statement(
   "SET #open_claims_gb = #open_claims_gb - #claims.#volume.#size REMOVE #claims.#volume",
@@ -31,15 +34,24 @@ export const SETTLE = statement(
   { ":returned": 0 },
 );
 
+export const SETTLE_MADE_THEN = statement(SETTLE.update, `${SETTLE.condition} AND ${MADE_THEN}`, { ":returned": 0 });
+
+/** Closes what a claim holds and keeps the claim. */
+export const SETTLE_UNTOLD = statement(
+  "SET #open_claims_gb = #open_claims_gb - #claims.#volume.#size, #claims.#volume.#size = :zero",
+  `#claims.#volume.#attempt > :zero AND ${MADE_THEN}`,
+  { ":zero": 0 },
+);
+
 /** Undoes a claim: what it took is on the claim itself. */
-export function release(countsFree: boolean): Statement {
+export function release(countsFree: boolean, madeThen: boolean): Statement {
   const taken = "#claims.#volume.#size";
   const free = countsFree ? `, #free_capacity_gb = #free_capacity_gb + ${taken}` : "";
   return statement(
     `SET #allocated_capacity_gb = #allocated_capacity_gb - ${taken}, ` +
       `#provisioned_capacity_gb = #provisioned_capacity_gb - ${taken}, ` +
       `#open_claims_gb = #open_claims_gb - ${taken}${free} REMOVE #claims.#volume`,
-    "#claims.#volume.#attempt = :attempt AND #reported_at = :reported_at",
+    `#claims.#volume.#attempt = :attempt AND #reported_at = :reported_at${madeThen ? ` AND ${MADE_THEN}` : ""}`,
   );
 }
 

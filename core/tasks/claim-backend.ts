@@ -19,8 +19,8 @@ export type ClaimDependencies = {
   settings: SchedulerSettings;
 };
 
-/** A backend that holds a claim for the attempt. */
-export type Candidate = { host: string; availabilityZone: string };
+/** A backend that holds a claim for the attempt, and when that was made: the start of the attempt. */
+export type Candidate = { host: string; availabilityZone: string; claimedAt: string };
 
 /** How often the backends are read anew because others were faster; each round takes the best that is left. */
 const CLAIM_ROUNDS = 10;
@@ -47,12 +47,12 @@ export async function claimBackend(
       throw new NoValidBackend(`No weighed backends available (${explainDropped(choice.dropped)})`);
     }
     if ("held" in choice) {
-      return candidateOf(choice.held);
+      return candidateOf(choice.held, owner);
     }
     const limits = claimLimits(choice.pool, size, properties.volume_type);
     const claimed = limits.possible ? await deps.candidates.claim(choice.backend, owner, size, limits) : undefined;
     if (claimed !== undefined) {
-      return candidateOf(claimed);
+      return candidateOf(claimed, owner);
     }
   }
   throw new Error(`No claim for volume ${owner.volumeId} after ${CLAIM_ROUNDS} rounds: other requests were faster`);
@@ -77,8 +77,12 @@ function choose(
   return selected === null || backend === undefined ? { dropped: [...dropped, ...down] } : { backend, pool: selected };
 }
 
-function candidateOf(backend: BackendRecord): Candidate {
-  return { host: backend.host, availabilityZone: backend.availability_zone };
+function candidateOf({ host, availability_zone, claims }: BackendRecord, { volumeId }: Owner): Candidate {
+  const claim = claims[volumeId];
+  if (claim === undefined) {
+    throw new Error(`${host} was claimed for volume ${volumeId}, and has no claim of it`);
+  }
+  return { host, availabilityZone: availability_zone, claimedAt: claim.claimed_at };
 }
 
 /** Backends that are enabled and have reported lately, as pools; the others with the reason. */

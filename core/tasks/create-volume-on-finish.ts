@@ -1,23 +1,21 @@
-import { buildNotification } from "../notifications.ts";
-import type { BackendRepository, Clock, Notifier, VolumeRepository } from "../ports.ts";
+import type { VolumeRepository } from "../ports.ts";
 import type { VolumeStatus } from "../records.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
+import { type CloseClaimDependencies, endNotification, tellAndSettle } from "./close-claim.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
+import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
 /** What CreateVolumeOnFinish uses. */
-export type FinishDependencies = {
-  volumes: Pick<VolumeRepository, "markAvailable">;
-  backends: Pick<BackendRepository, "settle">;
-  notifier: Notifier;
-  clock: Clock;
-};
+export type FinishDependencies = CloseClaimDependencies &
+  SourceUnlocker & { volumes: Pick<VolumeRepository, "markAvailable"> };
 
 /**
- * CreateVolumeOnFinishTask: the volume becomes available, its claim on the backend is settled, `volume.create.end` is sent.
+ * CreateVolumeOnFinishTask: the volume becomes available, `volume.create.end` is sent, and last its claim on the backend is
+ * settled.
  *
  * Unlike the seed it does not swallow a failed update: the volume would stay `creating` for ever. Every part may be repeated;
- * a turn that died after the first write goes on with the others, and the notification is sent only after the record reads
- * available.
+ * a turn that died after the first write goes on with the others. One that is never repeated leaves the claim open, by which the
+ * sweep knows that the volume's end was not told.
  *
  * @throws NotificationNotSent when everything but the notification is done; FenceLost.
  */
@@ -26,18 +24,11 @@ export async function createVolumeOnFinish(
   input: OwnerInput & { volume_spec: VolumeSpec; creation: Creation },
 ): Promise<void> {
   const status = finalStatus(input.volume_spec.status);
-  const volume = await deps.volumes.markAvailable(
-    ownerOf(input),
-    status,
-    deps.clock.now(),
-    input.creation.model_update ?? {},
-  );
-  await deps.backends.settle(input.host, input.volume_id);
-  await deps.notifier.publish(
-    buildNotification("volume.create.end", volume, input.attempt, input.context, deps.clock.now(), {
-      era: deps.notifier.era,
-    }),
-  );
+  const owner = ownerOf(input);
+  const volume = await deps.volumes.markAvailable(owner, status, deps.clock.now(), input.creation.model_update ?? {});
+  const notification = endNotification(deps, "volume.create.end", { ...volume, status }, owner.attempt, input.context);
+  await tellAndSettle(deps, volume, owner.attempt, notification);
+  await unlockSource(deps, volume, owner.fence);
 }
 
 /** `status_translation` of the seed. */

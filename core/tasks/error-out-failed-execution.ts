@@ -1,8 +1,14 @@
+import { claimFate, isClaimOf } from "../claims.ts";
 import { FenceLost, VolumeNotFound } from "../errors.ts";
 import { readFailure } from "../fault.ts";
-import { isInFlow, type VolumeRecord } from "../records.ts";
-import { type ErrorOutDependencies, errorOutAttempt, type ErrorOutResult } from "./error-out-volume.ts";
+import type { BackendRepository } from "../ports.ts";
+import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
+import { closeClaim } from "./close-claim.ts";
+import { endAttempt, type EndAttemptDependencies, type ErrorOutResult } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
+
+/** What the rule on failed executions uses. */
+export type FailedExecutionDependencies = EndAttemptDependencies & { backends: Pick<BackendRepository, "get"> };
 
 /** What EventBridge tells of an execution that failed, timed out or was aborted (detail of its status-change event). */
 export type FailedExecution = {
@@ -18,11 +24,14 @@ const EXECUTION_NAME = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-a([1-9]\d
 /**
  * The net below the workflow's own Catch branches: no Catch sees an execution that was aborted, that timed out, or that failed by
  * States.Runtime or States.DataLimitExceeded. An execution that ended by its own VolumeCreateFailed comes here too, and finds
- * its volume in `error` already. So does a second event after a first that died once the volume was marked: what it left open on
- * the backend is settled.
+ * its volume in `error` already. So does a second event after a first that died once the volume was marked. A volume that has left
+ * the flow by this very execution, but whose claim is still open, is told of at once: the execution ended between its last write
+ * and the notification.
+ *
+ * @throws NotificationNotSent when everything but the notification is done
  */
 export async function errorOutFailedExecution(
-  deps: ErrorOutDependencies,
+  deps: FailedExecutionDependencies,
   execution: FailedExecution,
 ): Promise<ErrorOutResult> {
   const [, volumeId, attemptNumber] = EXECUTION_NAME.exec(execution.name) ?? [];
@@ -35,13 +44,11 @@ export async function errorOutFailedExecution(
   });
   try {
     const volume = await deps.volumes.get(volumeId);
-    if (!isInFlow(volume.status)) {
-      await settleIfErrored(deps, volume, execution.name);
-      return { outcome: "left alone" };
+    if (!isInFlow(volume.status) && volume.delete_requested_at === null) {
+      return { outcome: await closeOwnClaim(deps, volume, execution.name) };
     }
     const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };
-    await errorOutAttempt(deps, owner, why, ownContext(volume));
-    return { outcome: "error" };
+    return { outcome: (await endAttempt(deps, owner, why, ownContext(volume))).outcome };
   } catch (thrown) {
     if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {
       return { outcome: "left alone" };
@@ -50,8 +57,17 @@ export async function errorOutFailedExecution(
   }
 }
 
-async function settleIfErrored(deps: ErrorOutDependencies, volume: VolumeRecord, fence: string): Promise<void> {
-  if (volume.status === "error" && volume.fence === fence && volume.host !== null) {
-    await deps.backends.settle(volume.host, volume.id);
+async function closeOwnClaim(
+  deps: FailedExecutionDependencies,
+  volume: VolumeRecord,
+  fence: string,
+): Promise<ErrorOutResult["outcome"]> {
+  const host = volume.fence === fence ? volume.host : null;
+  const claim = host === null ? undefined : (await deps.backends.get(host))?.claims[volume.id];
+  if (host === null || claim?.attempt !== attemptOfFence(fence) || !isClaimOf(volume, host, claim)) {
+    return "left alone";
   }
+  const open = { host, volumeId: volume.id, claim };
+  await closeClaim(deps, open, claimFate(open, volume), volume);
+  return volume.fault === null ? "created" : "error";
 }

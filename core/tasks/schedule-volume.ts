@@ -1,4 +1,4 @@
-import { describeError, FenceLost, routeOf, VolumeNotFound } from "../errors.ts";
+import { describeError, FenceLost, routeOf, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
 import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
 import { fenceOf, isInFlow, type VolumePhase, type VolumeRecord } from "../records.ts";
@@ -14,6 +14,7 @@ import {
   finishQueuedError,
   isQueuedError,
 } from "./error-out-volume.ts";
+import { removeQueuedVolume } from "./remove-requested-volume.ts";
 import { scheduledSpec } from "./scheduled-spec.ts";
 import { tellUnscheduled, tellUnscheduledAgain } from "./tell-unscheduled.ts";
 
@@ -29,7 +30,7 @@ export type ScheduleDependencies = ErrorOutDependencies &
   };
 
 /** What became of a message. `left alone`: a repeated or late delivery that another one has overtaken. */
-export type ScheduleResult = { outcome: "scheduled" | "error" | "left alone"; detail: string };
+export type ScheduleResult = { outcome: "scheduled" | "error" | "deleted" | "left alone"; detail: string };
 
 /**
  * Schedules one volume: `create_volume` of Cinder's scheduler, with the decision made durable as one claim.
@@ -37,6 +38,8 @@ export type ScheduleResult = { outcome: "scheduled" | "error" | "left alone"; de
  * Delivered twice or late: a volume that has left the flow, or belongs to a later attempt, is left alone; an attempt that was
  * scheduled before is started again, which starts nothing. Dead after the claim: the next delivery finds the claim on its
  * backend and goes on with it. Dead after the record was written: the next delivery starts the execution.
+ *
+ * A volume whose deletion was asked for while it waited is removed here, so that its message is consumed and no dead letter.
  *
  * @param volume the record as it was read for this delivery
  * @throws whatever may pass (throttling, time-outs), so that the message comes again.
@@ -58,6 +61,9 @@ export async function scheduleVolume(
     return { outcome: "left alone", detail: overtaken };
   }
   try {
+    if (volume.delete_requested_at !== null && volume.host === null) {
+      throw new VolumeDeleteRequested(volume.id);
+    }
     if (retry.noValidBackend !== null) {
       throw retry.noValidBackend;
     }
@@ -110,7 +116,8 @@ async function placeVolume(
     }
     return scheduled;
   } catch (error) {
-    if (error instanceof FenceLost || error instanceof VolumeNotFound) {
+    const refused = error instanceof FenceLost || error instanceof VolumeDeleteRequested;
+    if (refused || error instanceof VolumeNotFound) {
       await deps.backends.release(candidate.host, owner, candidate.claimedAt);
     }
     throw error;
@@ -178,6 +185,10 @@ async function failScheduling(
   }
   const why = { error: name, cause };
   try {
+    if (error instanceof VolumeDeleteRequested) {
+      await removeQueuedVolume(deps, volume.id);
+      return { outcome: "deleted", detail: cause };
+    }
     await errorOutQueued(deps, volume, owner.attempt, why, message.context).catch((refused: unknown) => {
       if (!(refused instanceof FenceLost)) {
         throw refused;

@@ -1,49 +1,90 @@
-import { FenceLost, VolumeNotFound } from "../errors.ts";
+import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
 import type { VolumeRepository } from "../ports.ts";
 import { attemptOfFence, type VolumeRecord } from "../records.ts";
-import { type ErrorOutDependencies, errorOutAttempt, errorOutQueued } from "./error-out-volume.ts";
+import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
+import { sweepOpenClaims } from "./sweep-open-claims.ts";
+import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
 /** What the sweep uses. */
-export type SweepDependencies = ErrorOutDependencies & { volumes: Pick<VolumeRepository, "listOverdue"> };
+export type SweepDependencies = EndAttemptDependencies & { volumes: Pick<VolumeRepository, "listOverdue"> };
 
-/** How many volumes one sweep looks at before it leaves the rest to the next. */
-const SWEEP_LIMIT = 500;
-const PAGE_SIZE = 50;
+/** What a sweep found and did. */
+export type SweepResult = {
+  /** Volumes past their deadline that it looked at. */
+  overdue: number;
+  /** Volumes that it put in `error`, or removed because their deletion was asked for. */
+  errored_out: number;
+  /** Claims that were left open, and are closed now. */
+  claims_closed: number;
+  failures: SweepFailure[];
+};
+
+/** How many volumes one sweep decides before it leaves the rest to the next; those that fail do not count, nor hold up others. */
+const SWEEP_LIMIT = 2_000;
+const PAGE_SIZE = 100;
+
+/** What a sweep leaves of its time for the volumes that it has begun. */
+const RESERVE_MS = 5_000;
 
 /**
  * The last net: takes every volume whose deadline has passed, whatever happened to its message, its execution and the rule on
- * failed executions. It reads through the sparse index, so it costs one empty query when nothing is overdue. Two sweeps at once,
- * or one beside a workflow that still moves, are safe: the writes are fenced and the loser leaves the volume alone.
+ * failed executions, and then every claim that nobody closes any more. Two sweeps at once, or one beside a workflow that still
+ * moves, are safe: the writes are fenced and the loser leaves the volume alone.
  *
- * Returns how many volumes it put in `error`.
+ * Overdue volumes are read through the sparse index, so they cost one empty query when there are none; claims cost one read of
+ * the backends. A volume whose handling fails is reported and does not stop the others.
+ *
+ * @param remainingTimeMs until the caller must have an answer; deciding volumes takes at most half of it, claims the rest
  */
-export async function sweepOverdueVolumes(deps: SweepDependencies): Promise<{ overdue: number; errored_out: number }> {
-  let overdue = 0;
-  let erroredOut = 0;
+export async function sweepOverdueVolumes(
+  deps: SweepDependencies,
+  remainingTimeMs: () => number = () => Number.POSITIVE_INFINITY,
+): Promise<SweepResult> {
+  const failures: SweepFailure[] = [];
+  const half = remainingTimeMs() / 2;
+  const decided = await sweepVolumes(deps, { failures, hasTime: () => remainingTimeMs() >= half });
+  const claims = await sweepOpenClaims(deps, { failures, hasTime: () => remainingTimeMs() > RESERVE_MS });
+  return { ...decided, claims_closed: claims, failures };
+}
+
+async function sweepVolumes(
+  deps: SweepDependencies,
+  turn: SweepTurn,
+): Promise<Pick<SweepResult, "overdue" | "errored_out">> {
+  const result = { overdue: 0, errored_out: 0 };
   let from: string | undefined;
   do {
     const page = await deps.volumes.listOverdue(deps.clock.now(), PAGE_SIZE, from);
-    for (const { id } of page.items) {
-      overdue += 1;
-      erroredOut += (await takeOverdue(deps, id)) ? 1 : 0;
-    }
+    await sweepEach(
+      turn,
+      page.items,
+      ({ id }) => id,
+      async ({ id }) => {
+        result.overdue += 1;
+        await takeOverdue(deps, id, result);
+      },
+    );
     from = page.next;
-  } while (from !== undefined && overdue < SWEEP_LIMIT);
-  return { overdue, errored_out: erroredOut };
+  } while (from !== undefined && turn.hasTime() && result.overdue - turn.failures.length < SWEEP_LIMIT);
+  return result;
 }
 
-async function takeOverdue(deps: SweepDependencies, volumeId: string): Promise<boolean> {
+/** Counts a volume that is in `error` also when that could not be told: its claim stays open for a later sweep. */
+async function takeOverdue(deps: SweepDependencies, volumeId: string, result: { errored_out: number }): Promise<void> {
   try {
     const volume = await deps.volumes.get(volumeId);
     if (volume.deadline === null || volume.deadline >= deps.clock.now().toISOString()) {
-      return false;
+      return;
     }
     await errorOutOverdue(deps, volume);
-    return true;
+    result.errored_out += 1;
   } catch (error) {
     if (error instanceof FenceLost || error instanceof VolumeNotFound) {
-      return false;
+      return;
+    }
+    if (describeError(error).name === "NotificationNotSent") {
+      result.errored_out += 1;
     }
     throw error;
   }
@@ -57,8 +98,9 @@ async function errorOutOverdue(deps: SweepDependencies, volume: VolumeRecord): P
   };
   const context = ownContext(volume);
   if (volume.fence === null || volume.phase === "queued") {
+    // Also when its removal had begun and died.
     await errorOutQueued(deps, volume, attempt, why, context);
   } else {
-    await errorOutAttempt(deps, { volumeId: volume.id, fence: volume.fence, attempt }, why, context);
+    await endAttempt(deps, { volumeId: volume.id, fence: volume.fence, attempt }, why, context);
   }
 }

@@ -155,13 +155,14 @@ type BackendCall = { call: (to: BackendRepository, host: string) => Promise<unkn
 function backendCalls(): fc.Arbitrary<BackendCall> {
   return fc
     .record({
-      name: fc.integer({ min: 0, max: 5 }),
+      name: fc.integer({ min: 0, max: 9 }),
       volume: fc.constantFrom("one", "two"),
       attempt: fc.integer({ min: 1, max: 2 }),
       size: fc.integer({ min: 1, max: 6 }),
     })
     .map(({ name, volume, attempt, size }) => {
       const owner = ownerOf(volume, attempt);
+      const claimedAt = (size % 2 === 0 ? NOW : LATER).toISOString();
       const limits = { maxProvisionedCapacityGb: 10 - size, minFreeCapacityGb: size };
       const claim = async (to: BackendRepository, host: string) => {
         const backend = (await to.list()).find((each) => each.host === host);
@@ -170,7 +171,11 @@ function backendCalls(): fc.Arbitrary<BackendCall> {
       const calls: [string, BackendCall["call"]][] = [
         ["claim", claim],
         ["settle", (to, host) => to.settle(host, volume)],
+        ["settle of then", (to, host) => to.settle(host, volume, claimedAt)],
+        ["settleUntold", (to, host) => to.settleUntold(host, volume, claimedAt)],
         ["release", (to, host) => to.release(host, owner)],
+        ["release of then", (to, host) => to.release(host, owner, claimedAt)],
+        ["get", (to, host) => to.get(host)],
         ["returnCapacity", (to, host) => to.returnCapacity(host, volume, size)],
         ["forgetReturned", (to, host) => to.forgetReturned(host, volume)],
         [

@@ -166,6 +166,52 @@ describe("settle", () => {
   });
 });
 
+describe("a claim is known by the time at which it was made", () => {
+  const ANOTHER_TIME = "2026-01-01T00:00:00.000Z";
+
+  test("so neither settle nor release closes one of another time", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.settle(report.host, volumeId, ANOTHER_TIME);
+    await backends.settleUntold(report.host, volumeId, ANOTHER_TIME);
+    await backends.release(report.host, ownerOf(volumeId), ANOTHER_TIME);
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 1 });
+    await backends.settle(report.host, volumeId, NOW.toISOString());
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 0 });
+  });
+
+  test("and release of its own time gives back", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.release(report.host, ownerOf(volumeId), NOW.toISOString());
+    expect(await read()).toEqual(backend);
+  });
+});
+
+describe("a claim whose end could not be told", () => {
+  test("stays open and holds nothing, so a report counts the volume once", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.settleUntold(report.host, volumeId, NOW.toISOString());
+    await backends.settleUntold(report.host, volumeId, NOW.toISOString());
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 1 });
+    await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 6 });
+    expect((await figures()).free).toBe(6);
+    await backends.settle(report.host, volumeId, NOW.toISOString());
+    await backends.report({ ...report, reported_at: "2026-01-01T00:02:00.000Z", free_capacity_gb: 6 });
+    expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 0 });
+  });
+
+  test("gives its capacity back when the volume is deleted", async () => {
+    const volumeId = randomUUID();
+    await claim(volumeId, 4);
+    await backends.settleUntold(report.host, volumeId, NOW.toISOString());
+    await backends.returnCapacity(report.host, volumeId, 4);
+    await backends.forgetReturned(report.host, volumeId);
+    expect(await figures()).toMatchObject({ allocated: 0, provisioned: 0, claims: 0 });
+  });
+});
+
 describe("release", () => {
   test("gives back what the claim took, once", async () => {
     const volumeId = randomUUID();

@@ -143,7 +143,7 @@ describe("the Catch lists are the error table", () => {
 
   it("where a failure is being answered", () => {
     expect(catchesOf("RescheduleVolume")).toEqual([[["States.ALL"], "ErrorOutVolume"]]);
-    expect(catchesOf("ErrorOutVolume")).toEqual([]);
+    expect(catchesOf("ErrorOutVolume")).toEqual([[["States.ALL"], "VolumeCreateFailed"]]);
   });
 
   it("keeps the failure that is the volume's fault in one place, which only the first may write", () => {

@@ -8,7 +8,7 @@ const FINISH = ["CreateVolumeOnFinish", "VolumeCreated"];
 const WAIT = ["WaitForBackend", "CheckBackend", "BackendReady"];
 const COPY = ["CopyImageToVolume", "ImageCopied"];
 const RESCHEDULED = ["CanReschedule", "RescheduleVolume", "VolumeRescheduled"];
-const FAILED = ["ErrorOutVolume", "VolumeCreateFailed"];
+const FAILED = ["ErrorOutVolume", "CreatedAfterAll", "VolumeCreateFailed"];
 const RAW = [...EXTRACT, "CreateRawVolume"];
 const DOWNLOAD = [...EXTRACT, "CloneImage", "ImageCloned", "CreateVolumeForImage", "BackendReady"];
 const NOT_CLONED = returns({
@@ -186,7 +186,7 @@ const TASKS: Record<TaskFunctionName, { by: Scenario["answers"]; to: string[]; a
   ErrorOutVolume: {
     by: { CreateRawVolume: throws("ImageTooBig") },
     to: [...RAW, "ErrorOutVolume"],
-    after: ["VolumeCreateFailed"],
+    after: ["CreatedAfterAll", "VolumeCreateFailed"],
     failing: "leave it to the nets",
   },
 };
@@ -202,7 +202,7 @@ function routeOf(task: TaskFunctionName, error: string, isFinal: boolean): Pick<
     error: failed,
     "go on": { path: [...to, ...after], outcome: SUCCEEDED },
     "keep the first error": { path: [...to, ...FAILED], outcome: failedBy("VolumeBackendAPIException") },
-    "leave it to the nets": { path: to, outcome: failedBy(error) },
+    "leave it to the nets": { path: [...to, "VolumeCreateFailed"], outcome: failedBy("ImageTooBig") },
   };
   const onlyTheNotification = task === "CreateVolumeOnFinish" && error === "NotificationNotSent";
   return routes[onlyTheNotification ? "go on" : failing];
@@ -252,6 +252,29 @@ const SPECIAL: Scenario[] = [
     calls: { CreateVolumeOnFinish: 3 },
     path: [...RAW, "BackendReady", ...FINISH],
     outcome: SUCCEEDED,
+  },
+  {
+    name: "a create of which everything but its end worked",
+    answers: {
+      CreateVolumeOnFinish: throws("ProvisionedThroughputExceededException", 3),
+      ErrorOutVolume: [returns({ outcome: "created" })],
+    },
+    calls: { CreateVolumeOnFinish: 3 },
+    path: [...RAW, "BackendReady", "CreateVolumeOnFinish", "ErrorOutVolume", "CreatedAfterAll", "VolumeCreated"],
+    outcome: SUCCEEDED,
+  },
+  {
+    name: "a create.error that cannot be sent",
+    answers: { CreateRawVolume: throws("ImageTooBig"), ErrorOutVolume: throws("NotificationNotSent", 3) },
+    calls: { ErrorOutVolume: 3 },
+    path: [...RAW, "ErrorOutVolume", "VolumeCreateFailed"],
+    outcome: failedBy("ImageTooBig"),
+  },
+  {
+    name: "a volume that another took meanwhile",
+    answers: { CreateRawVolume: throws("FenceLost"), ErrorOutVolume: [returns({ outcome: "left alone" })] },
+    path: [...RAW, ...FAILED],
+    outcome: failedBy("FenceLost"),
   },
   {
     name: "a backend that is not clear keeps the error that led there",

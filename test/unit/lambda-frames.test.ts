@@ -3,6 +3,7 @@ import {
   DynamoDBClient,
   GetItemCommand,
   QueryCommand,
+  ScanCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
@@ -156,7 +157,19 @@ describe("bad input is InvalidInput that names what is wrong, and nothing is ask
 describe("a service function", () => {
   it("answers what its task did", async () => {
     dynamodb.on(QueryCommand).resolves({ Items: [] });
-    expect(await invoke(sweep, {})).toEqual({ overdue: 0, errored_out: 0 });
+    dynamodb.on(ScanCommand).resolves({ Items: [] });
+    expect(await invoke(sweep, {})).toEqual({ overdue: 0, errored_out: 0, claims_closed: 0, failures: [] });
+  });
+
+  it("fails at the end of a sweep in which a volume could not be dealt with", async () => {
+    const key = { id: { S: VOLUME_ID }, deadline: { S: "2026-01-01T00:00:00.000Z" } };
+    dynamodb.on(QueryCommand).resolves({ Items: [key] });
+    dynamodb.on(ScanCommand).resolves({ Items: [] });
+    dynamodb.on(GetItemCommand).rejects(new Error("its item cannot be read"));
+    await expect(invoke(sweep, {})).rejects.toThrow(
+      `1 failed in this sweep, first volume ${VOLUME_ID}: Error: its item`,
+    );
+    expect(dynamodb.commandCalls(ScanCommand)).toHaveLength(1);
   });
 
   it("leaves an execution alone that is none of a volume", async () => {

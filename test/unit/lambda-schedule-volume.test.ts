@@ -1,4 +1,10 @@
-import { BatchGetItemCommand, DynamoDBClient, ScanCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
+import {
+  BatchGetItemCommand,
+  DynamoDBClient,
+  ScanCommand,
+  UpdateItemCommand,
+  type UpdateItemCommandInput,
+} from "@aws-sdk/client-dynamodb";
 import { SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
@@ -10,6 +16,7 @@ import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { aMessage, aVolume, aVolumeInFlow, FIRST_HOST } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
+import { START } from "../support/fakes/world.ts";
 import { FUNCTION_ENVIRONMENT, invoke } from "../support/lambda.ts";
 import { backendReport } from "../support/records.ts";
 
@@ -43,13 +50,15 @@ const backend = {
 /** The stored volumes; every write of a volume answers with the record as an attempt owns it. */
 function storedVolumes(...volumes: VolumeRecord[]): void {
   dynamodb.on(BatchGetItemCommand).resolves({ Responses: { volumes: volumes.map(volumeItem) } });
-  dynamodb.on(UpdateItemCommand).callsFake(({ TableName, Key }: { TableName: string; Key: { id?: { S: string } } }) => {
-    const id = Key.id?.S ?? "";
+  dynamodb.on(UpdateItemCommand).callsFake((input: UpdateItemCommandInput) => {
+    const id = input.Key?.["id"]?.S ?? "";
+    const claimed = input.ExpressionAttributeNames?.["#volume"] ?? "";
+    const claims = { [claimed]: { attempt: 1, size: 1, claimed_at: START } };
     return {
       Attributes:
-        TableName === "volumes"
+        input.TableName === "volumes"
           ? volumeItem(aVolumeInFlow({ id }))
-          : marshall(backend, { removeUndefinedValues: true }),
+          : marshall({ ...backend, claims }, { removeUndefinedValues: true }),
     };
   });
 }
@@ -126,7 +135,7 @@ describe("a batch", () => {
   it("that cannot be taken at all comes again message by message", async () => {
     storedVolumes(aVolume({ id: uuid(11) }), aVolume({ id: uuid(12) }));
     sfn.on(StartExecutionCommand).rejects(new Error("down"));
-    expect(await deliver(good(11), good(12))).toEqual(["m0", "m1"]);
+    expect((await deliver(good(11), good(12))).toSorted()).toEqual(["m0", "m1"]);
   });
 
   it("takes an execution that was started before for a success", async () => {

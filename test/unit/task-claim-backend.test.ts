@@ -4,7 +4,7 @@ import type { BackendRepository } from "../../core/ports.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { claimBackend } from "../../core/tasks/claim-backend.ts";
 import { aWorld, FIRST_HOST, SECOND_HOST, VOLUME_ID } from "../support/builders.ts";
-import type { World } from "../support/fakes/world.ts";
+import { START, type World } from "../support/fakes/world.ts";
 import { ownerOf } from "../support/records.ts";
 
 type Candidates = Pick<BackendRepository, "list" | "claim">;
@@ -19,7 +19,11 @@ describe("claiming", () => {
   it("takes the best backend and counts the claim", async () => {
     const world = aWorld();
     world.addBackend(SECOND_HOST, { total: 200 });
-    expect(await claim(world)).toEqual({ host: SECOND_HOST, availabilityZone: "nova" });
+    expect(await claim(world)).toEqual({
+      host: SECOND_HOST,
+      availabilityZone: "nova",
+      claimedAt: START,
+    });
     expect(allocated(world, SECOND_HOST)).toBe(10);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { NotificationNotSent } from "../../core/errors.ts";
-import { fenceOf, type VolumeRecord } from "../../core/records.ts";
+import { fenceOf, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
 import { errorOutFailedExecution, type FailedExecution } from "../../core/tasks/error-out-failed-execution.ts";
 import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
 import { aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST, taskInput, VOLUME_ID } from "../support/builders.ts";
@@ -10,14 +10,25 @@ import { START, type World } from "../support/fakes/world.ts";
 const FAILURE = { Error: "ImageTooBig", Cause: JSON.stringify({ errorType: "ImageTooBig", errorMessage: "too big" }) };
 const errorOut = ({ deps }: World, attempt = 1) => errorOutVolume(deps, { ...taskInput(attempt), failure: FAILURE });
 const inFlow = (): World => aWorld(aVolumeInFlow({ phase: "creating" }));
+
+/** Created, and its claim still open. */
+function createdUntold(status: VolumeStatus): World {
+  const world = aWorld(aVolumeInFlow());
+  const attempts = {
+    1: { host: FIRST_HOST, execution: "e", started_at: START, ended_at: START, outcome: "created" as const },
+  };
+  const record = aVolumeInFlow({ status, launched_at: START, deadline: null, phase: null, attempts });
+  world.fakes.volumes.records.set(VOLUME_ID, record);
+  return world;
+}
+
 const recordOf = (of: World) => of.fakes.volumes.get(VOLUME_ID);
 
 /** Volumes that an attempt 1 which comes late finds. */
 const NOT_ITS_OWN: [string, VolumeRecord][] = [
   ["belongs to a later attempt", aVolumeInFlow({}, 2)],
   ["waits for the next attempt", aVolumeInFlow({ fence: fenceOf(VOLUME_ID, 2), host: null, phase: "queued" })],
-  ["is available", aVolumeInFlow({ status: "available", deadline: null, launched_at: START })],
-  ["is in use", aVolumeInFlow({ status: "in-use", deadline: null, launched_at: START })],
+  ["is available by a later attempt", aVolumeInFlow({ status: "available", deadline: null, launched_at: START }, 2)],
   ["is being deleted", aVolumeInFlow({ status: "deleting", deadline: null })],
 ];
 
@@ -72,11 +83,33 @@ describe("ErrorOutVolume", () => {
     ]);
   });
 
-  it("does not fail when that cannot be sent", async () => {
+  it("says NotificationNotSent when that cannot be sent, and leaves the claim open with nothing in it", async () => {
     const world = inFlow();
     world.faults.fail("notifier.publish", new NotificationNotSent("volume.create.error", "no"));
-    expect(await errorOut(world)).toEqual({ outcome: "error" });
+    await expect(errorOut(world)).rejects.toThrow(NotificationNotSent);
+    expect((await recordOf(world)).status).toBe("error");
+    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({
+      allocated_capacity_gb: 1,
+      claims: { [VOLUME_ID]: { size: 0 } },
+    });
   });
+
+  it("writes, tells, and settles last", async () => {
+    const world = inFlow();
+    await errorOut(world);
+    const calls = ["volumes.get", "volumes.markError", "notifier.publish", "backends.settle"];
+    expect(world.faults.calls).toEqual(calls);
+  });
+
+  it.each(["available", "migration_target", "in-use"] as const)(
+    "says created of a volume that its own attempt has made, %s by now, and leaves the telling to the sweep",
+    async (status) => {
+      const world = aWorld(aVolumeInFlow({ status, deadline: null, launched_at: START }));
+      const before = world.state();
+      expect(await errorOut(world)).toEqual({ outcome: "created" });
+      expect(world.state()).toEqual(before);
+    },
+  );
 
   it("dead at any call and run again, ends the same, the claim settled once", async () => {
     await expectSameAfterAnyDeath(inFlow, errorOut, (world) => expect(world.fakes.backends.closed).toHaveLength(1));
@@ -171,11 +204,31 @@ describe("the rule on failed executions", () => {
     expect((await recordOf(world)).fault?.error).toBe("ImageTooBig");
   });
 
-  it("told twice, after the first time died on its way, still settles the claim", async () => {
+  it.each(["available", "in-use"] as const)(
+    "tells at once of a volume that was created and not told of: %s",
+    async (status) => {
+      const world = createdUntold(status);
+      expect(await errorOutFailedExecution(world.deps, ended())).toEqual({ outcome: "created" });
+      expect(world.notifications).toMatchObject([
+        { event_type: "volume.create.end", payload: { status: "available" } },
+      ]);
+      expect(world.fakes.backends.closed).toEqual([`settle ${FIRST_HOST} ${VOLUME_ID} 1`]);
+      expect(await errorOutFailedExecution(world.deps, ended())).toEqual({ outcome: "left alone" });
+      expect(world.notifications).toHaveLength(1);
+    },
+  );
+
+  it("dead at any call on the way, ends the same", async () => {
+    const tell = (world: World) => errorOutFailedExecution(world.deps, ended());
+    expect(await expectSameAfterAnyDeath(inFlow, tell)).toBeGreaterThan(6);
+    expect(await expectSameAfterAnyDeath(() => createdUntold("available"), tell)).toBeGreaterThan(6);
+  });
+
+  it("told twice, after the first time died on its way, still tells and settles the claim", async () => {
     const world = inFlow();
     world.faults.fail("backends.settle", new Error("throttled"));
     await expect(errorOutFailedExecution(world.deps, ended())).rejects.toThrow("throttled");
-    await errorOutFailedExecution(world.deps, ended());
+    expect(await errorOutFailedExecution(world.deps, ended())).toEqual({ outcome: "error" });
     expect(world.fakes.backends.closed).toEqual([`settle ${FIRST_HOST} ${VOLUME_ID} 1`]);
   });
 

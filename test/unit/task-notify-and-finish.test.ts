@@ -48,7 +48,7 @@ describe("NotifyCreateStart", () => {
 });
 
 describe("CreateVolumeOnFinish", () => {
-  it("makes the volume available, settles its claim, then tells of it", async () => {
+  it("makes the volume available, tells of it, and settles its claim last", async () => {
     const world = created();
     await finish(world);
     expect(await world.fakes.volumes.get(VOLUME_ID)).toMatchObject({
@@ -61,7 +61,7 @@ describe("CreateVolumeOnFinish", () => {
     });
     expect(world.fakes.backends.closed).toEqual([`settle ${FIRST_HOST} ${VOLUME_ID} 1`]);
     expect(world.notifications).toMatchObject([{ event_type: "volume.create.end", payload: { status: "available" } }]);
-    expect(world.faults.calls).toEqual(["volumes.markAvailable", "backends.settle", "notifier.publish"]);
+    expect(world.faults.calls).toEqual(["volumes.markAvailable", "notifier.publish", "backends.settle"]);
   });
 
   it("keeps the capacity counted", async () => {
@@ -94,7 +94,36 @@ describe("CreateVolumeOnFinish", () => {
     world.faults.fail("notifier.publish", new NotificationNotSent("volume.create.end", "no"));
     await expect(finish(world)).rejects.toThrow(NotificationNotSent);
     expect((await world.fakes.volumes.get(VOLUME_ID)).status).toBe("available");
-    expect(world.fakes.backends.closed).toHaveLength(1);
+  });
+
+  it("that could not be told leaves its claim open, with nothing in it, so its capacity is counted once", async () => {
+    const world = created();
+    world.faults.fail("notifier.publish", new NotificationNotSent("volume.create.end", "no"));
+    await expect(finish(world)).rejects.toThrow(NotificationNotSent);
+    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({
+      allocated_capacity_gb: 1,
+      claims: { [VOLUME_ID]: { attempt: 1, size: 0 } },
+    });
+    await finish(world);
+    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
+  });
+
+  it("run again late, settles no claim that was made since", async () => {
+    const world = created();
+    await finish(world);
+    const claim = { attempt: 1, size: 1, claimed_at: "2026-01-02T00:00:00.000Z" };
+    Object.assign(world.fakes.backends.records.get(FIRST_HOST)?.claims ?? {}, { [VOLUME_ID]: claim });
+    await finish(world);
+    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toEqual({ [VOLUME_ID]: claim });
+  });
+
+  it("tells the status that the create gave, whatever its users made of the volume since", async () => {
+    const world = created();
+    await finish(world);
+    const record = await world.fakes.volumes.get(VOLUME_ID);
+    world.fakes.volumes.records.set(VOLUME_ID, { ...record, status: "in-use" });
+    await finish(world);
+    expect(world.notifications.map(({ payload }) => payload["status"])).toEqual(["available", "available"]);
   });
 
   it("dead at any call and run again, ends the same, the claim settled once", async () => {

@@ -40,15 +40,15 @@ function world(columns: Partial<VolumeRecord> = {}): World {
 const recordOf = (of: World) => of.fakes.volumes.get(VOLUME_ID);
 
 describe("RescheduleVolume", () => {
-  it("clears the backend, gives its capacity back, hands the record over, and casts last", async () => {
+  it("clears the backend, hands the record over, gives the capacity back, and casts last", async () => {
     const here = world();
     expect(await rescheduleVolume(here.deps, input())).toEqual({ outcome: "rescheduled" });
     expect(here.faults.calls).toEqual([
       "volumes.get",
       "driver.deleteVolume",
       "driver.findVolume",
-      "backends.release",
       "volumes.releaseForReschedule",
+      "backends.release",
       "queue.send",
     ]);
     expect(driverOf(here).volumes.size).toBe(0);
@@ -204,12 +204,20 @@ describe("repeated, dead or late", () => {
     );
   });
 
-  it("after the record was handed over, only casts again", async () => {
+  it("fails before the record is handed over: the capacity stays counted where the record names its host", async () => {
+    const here = world();
+    here.faults.fail("volumes.releaseForReschedule", new Error("throttled"));
+    await expect(rescheduleVolume(here.deps, input())).rejects.toThrow("throttled");
+    expect(here.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
+    expect((await recordOf(here)).host).toBe(FIRST_HOST);
+  });
+
+  it("after the record was handed over, only gives the capacity back and casts again", async () => {
     const here = world();
     await rescheduleVolume(here.deps, input());
     here.faults.calls.length = 0;
     await rescheduleVolume(here.deps, input());
-    expect(here.faults.calls).toEqual(["volumes.get", "queue.send"]);
+    expect(here.faults.calls).toEqual(["volumes.get", "backends.release", "queue.send"]);
   });
 
   it.each<[string, VolumeRecord]>([

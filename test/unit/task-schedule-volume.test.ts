@@ -287,8 +287,30 @@ describe("a message that comes again", () => {
     const stale = await recordOf(world);
     const done = aVolumeInFlow({ status: "available", launched_at: START, deadline: null, phase: null });
     world.fakes.volumes.records.set(VOLUME_ID, done);
+    world.now = new Date("2026-01-01T01:05:00.000Z");
     await scheduleVolume(world.deps, parseCreateVolumeMessage(JSON.stringify(aMessage())), stale);
     expect(openClaims(world)).toEqual([]);
+  });
+
+  it("and finds the claim of a create that ended and could not be told, leaves that claim open", async () => {
+    const world = aWorld(aVolumeInFlow());
+    const stale = aVolume();
+    const done = aVolumeInFlow({ status: "available", launched_at: START, deadline: null, phase: null });
+    world.fakes.volumes.records.set(VOLUME_ID, done);
+    const before = await world.fakes.backends.list();
+    await scheduleVolume(world.deps, parseCreateVolumeMessage(JSON.stringify(aMessage())), stale);
+    expect(await world.fakes.backends.list()).toEqual(before);
+  });
+
+  it("starts the attempt with its claim, however much later the record is written", async () => {
+    const world = queued();
+    world.faults.fail("volumes.assignHost", new Error("throttled"));
+    await expect(deliver(world)).rejects.toThrow("throttled");
+    world.now = new Date("2026-01-01T01:02:00.000Z");
+    await deliver(world);
+    const { host, attempts } = await recordOf(world);
+    const claim = world.fakes.backends.records.get(host ?? "")?.claims[VOLUME_ID];
+    expect([attempts["1"]?.started_at, claim?.claimed_at]).toEqual([START, START]);
   });
 
   it.each<[string, VolumeRecord]>([

@@ -27,7 +27,7 @@ describe("the sweep", () => {
     ["is a migration's target", aVolumeInFlow({ phase: "creating", status: "migration_target_creating" })],
   ])("puts in error a volume that %s", async (_what, volume) => {
     const world = overdue(volume);
-    expect(await sweepOverdueVolumes(world.deps)).toEqual({ overdue: 1, errored_out: 1 });
+    expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: 1, errored_out: 1, failures: [] });
     expect(await recordOf(world)).toMatchObject({
       status: "error",
       deadline: null,
@@ -54,10 +54,11 @@ describe("the sweep", () => {
     expect(waiting.fakes.backends.closed).toEqual([`release ${FIRST_HOST} ${VOLUME_ID} 1`]);
   });
 
-  it("costs one query when nothing is overdue", async () => {
+  it("costs one query, and one read of the backends, when nothing is overdue", async () => {
     const world = aWorld(aVolumeInFlow());
-    expect(await sweepOverdueVolumes(world.deps)).toEqual({ overdue: 0, errored_out: 0 });
-    expect(world.faults.calls).toEqual(["volumes.listOverdue"]);
+    const nothing = { overdue: 0, errored_out: 0, claims_closed: 0, failures: [] };
+    expect(await sweepOverdueVolumes(world.deps)).toEqual(nothing);
+    expect(world.faults.calls).toEqual(["volumes.listOverdue", "backends.list"]);
   });
 
   it("leaves a volume alone that has moved on since the index was read", async () => {
@@ -65,7 +66,7 @@ describe("the sweep", () => {
     const moved = aVolumeInFlow({ deadline: "2026-01-01T04:00:00.000Z" });
     vi.spyOn(world.fakes.volumes, "get").mockResolvedValue(moved);
     world.faults.fail("volumes.markError", new Error("not to be called"));
-    expect(await sweepOverdueVolumes(world.deps)).toEqual({ overdue: 1, errored_out: 0 });
+    expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: 1, errored_out: 0, failures: [] });
     expect(world.faults.count("volumes.markError")).toBe(0);
   });
 
@@ -78,19 +79,55 @@ describe("the sweep", () => {
     expect(await sweepOverdueVolumes(gone.deps)).toMatchObject({ errored_out: 0 });
   });
 
-  it("takes many, the longest overdue first, and leaves what is beyond its bound to the next", async () => {
-    const volumes = Array.from({ length: 620 }, (_, index) => aVolume({ id: uuid(10_000 + index) }));
-    const world = overdue(aVolume());
-    for (const volume of volumes) {
-      world.fakes.volumes.records.set(volume.id, volume);
+  it("decides ten thousand overdue volumes over several sweeps, the longest overdue first", async () => {
+    const { world, volumes } = manyOverdue(10_000);
+    for (let sweep = 1; sweep <= 5; sweep += 1) {
+      expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ errored_out: 2_000, failures: [] });
+      expect(volumes.filter(({ id }) => inError(world, id)).length).toBe(sweep * 2_000);
     }
-    world.fakes.volumes.listOverdue = async (_now, limit, from = "0") => {
-      const items = volumes.slice(Number(from), Number(from) + limit).map(({ id }) => ({ id, deadline: START }));
-      return { items, next: String(Number(from) + limit) };
+    expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: 0 });
+  });
+
+  it("is not stopped by volumes that it cannot deal with, however many are overdue longer than the others", async () => {
+    const { world, volumes } = manyOverdue(3_000);
+    const stuck = new Set(volumes.slice(0, 2_500).map(({ id }) => id));
+    const get = world.deps.volumes.get.bind(world.deps.volumes);
+    world.deps.volumes.get = async (id) => {
+      if (stuck.has(id)) {
+        throw new Error("its item cannot be read");
+      }
+      return get(id);
     };
-    expect(await sweepOverdueVolumes(world.deps)).toEqual({ overdue: 500, errored_out: 500 });
+    const { errored_out, failures } = await sweepOverdueVolumes(world.deps);
+    expect(errored_out).toBe(500);
+    expect(failures).toHaveLength(2_500);
+    expect(failures[0]).toEqual({ volume_id: expect.any(String), error: "Error", cause: "its item cannot be read" });
+  });
+
+  it("leaves half of its time to open claims", async () => {
+    const { world } = manyOverdue(1_000);
+    let time = 1_000;
+    const { overdue } = await sweepOverdueVolumes(world.deps, () => (time -= 1));
+    expect(overdue).toBeGreaterThan(100);
+    expect(overdue).toBeLessThan(600);
+    expect(world.faults.count("backends.list")).toBeGreaterThan(0);
   });
 });
+
+/** So many volumes that wait for the scheduler, listed as an index lists them. */
+function manyOverdue(count: number): { world: World; volumes: VolumeRecord[] } {
+  const volumes = Array.from({ length: count }, (_, index) => aVolume({ id: uuid(10_000 + index) }));
+  const world = aWorld(...volumes);
+  world.now = new Date("2026-01-01T03:00:00.000Z");
+  world.fakes.volumes.listOverdue = async (_now, limit, from = "0") => {
+    const left = volumes.filter(({ id }) => !inError(world, id) && id > from).slice(0, limit);
+    const next = left.at(-1)?.id;
+    return { items: left.map(({ id }) => ({ id, deadline: START })), ...(next !== undefined && { next }) };
+  };
+  return { world, volumes };
+}
+
+const inError = (world: World, id: string) => world.fakes.volumes.records.get(id)?.status === "error";
 
 it("each bound is longer than the sweep's interval", () => {
   for (const bound of Object.values(PHASE_BOUND_SECONDS)) {

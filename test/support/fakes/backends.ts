@@ -1,4 +1,4 @@
-import type { BackendReport, BackendRepository, ClaimLimits, Clock, Owner } from "../../../core/ports.ts";
+import type { BackendReport, BackendRepository, ClaimLimits, ClaimOwner, Clock, Owner } from "../../../core/ports.ts";
 import type { BackendRecord } from "../../../core/records.ts";
 
 /** Attempt of the mark that a deleted volume's capacity was given back. */
@@ -18,6 +18,10 @@ export class BackendsFake implements BackendRepository {
   async list(): Promise<BackendRecord[]> {
     const backends = structuredClone([...this.records.values()]);
     return backends.toSorted((one, other) => (one.host < other.host ? -1 : 1));
+  }
+
+  async get(host: string): Promise<BackendRecord | undefined> {
+    return structuredClone(this.records.get(host));
   }
 
   async claim(
@@ -45,18 +49,28 @@ export class BackendsFake implements BackendRepository {
     return structuredClone(found);
   }
 
-  async settle(host: string, volumeId: string): Promise<void> {
+  async settle(host: string, volumeId: string, claimedAt?: string): Promise<void> {
     const claim = this.records.get(host)?.claims[volumeId];
-    if (claim !== undefined && claim.attempt > RETURNED) {
+    if (claim !== undefined && claim.attempt > RETURNED && (claimedAt ?? claim.claimed_at) === claim.claimed_at) {
       this.closed.push(`settle ${host} ${volumeId} ${claim.attempt}`);
       delete this.records.get(host)?.claims[volumeId];
     }
   }
 
-  async release(host: string, owner: Owner): Promise<void> {
+  async settleUntold(host: string, volumeId: string, claimedAt: string): Promise<void> {
+    const claim = this.records.get(host)?.claims[volumeId];
+    if (claim !== undefined && claim.attempt > RETURNED && claim.claimed_at === claimedAt) {
+      claim.size = 0;
+    }
+  }
+
+  async release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void> {
     const found = this.records.get(host);
     const claim = found?.claims[owner.volumeId];
     if (found === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED) {
+      return;
+    }
+    if (claimedAt !== undefined && claim.claimed_at !== claimedAt) {
       return;
     }
     this.closed.push(`release ${host} ${owner.volumeId} ${claim.attempt}`);

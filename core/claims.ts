@@ -1,0 +1,120 @@
+import {
+  attemptOfFence,
+  type BackendRecord,
+  type CapacityClaim,
+  fenceOf,
+  isInFlow,
+  STATUSES_CREATED,
+  type VolumeRecord,
+} from "./records.ts";
+import { OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
+
+/**
+ * What an open claim says. A claim is closed last, when the volume's record and everybody who is told of it know how the attempt
+ * ended. So a claim whose volume has left the flow means "not all told yet": it is the outbox of `volume.create.end` and
+ * `volume.create.error` (docs/adr/0011).
+ */
+
+/** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */
+export const RETURNED_CAPACITY = 0;
+
+/** What the end of an attempt is told by. */
+export type EndEvent = "volume.create.end" | "volume.create.error";
+
+/**
+ * What is to be done about an open claim.
+ *
+ * - `leave`: whoever made it still needs it.
+ * - `forget`: it is the mark of a deletion that has ended.
+ * - `settle`, `release`: as the methods of the repository, after the event is told, if there is one.
+ */
+export type ClaimFate = { action: "leave" | "forget" | "settle" | "release"; tell?: EndEvent };
+
+/** A claim as it stands on a backend's item. */
+export type OpenClaim = { host: string; volumeId: string; claim: CapacityClaim };
+
+/** The open claims of all backends, the oldest first. */
+export function openClaims(backends: readonly BackendRecord[]): OpenClaim[] {
+  return backends
+    .flatMap(({ host, claims }) => Object.entries(claims).map(([volumeId, claim]) => ({ host, volumeId, claim })))
+    .toSorted((one, other) => (one.claim.claimed_at < other.claim.claimed_at ? -1 : 1));
+}
+
+/**
+ * Whether a claim is the one whose capacity the volume has on that host. An attempt starts with its claim: its `started_at` is the
+ * claim's `claimed_at`. A volume can be claimed again on the same host only when the claim before is closed, so the time tells
+ * one from the other, where a late delivery of the same attempt has claimed anew.
+ */
+export function isClaimOf(volume: VolumeRecord, host: string, claim: CapacityClaim): boolean {
+  const line = volume.attempts[claim.attempt];
+  return (
+    volume.host === host &&
+    volume.fence === fenceOf(volume.id, claim.attempt) &&
+    (line === undefined || line.started_at === claim.claimed_at)
+  );
+}
+
+/** What the volume's record, as it is now, says of a claim. Any answer may be acted upon twice, and late. */
+export function claimFate(open: OpenClaim, volume: VolumeRecord | undefined): ClaimFate {
+  const { host, claim } = open;
+  if (claim.attempt === RETURNED_CAPACITY) {
+    return { action: volume === undefined ? "forget" : "leave" };
+  }
+  if (volume === undefined) {
+    return { action: "release" };
+  }
+  // Its removal closes the claim; what that leaves behind is released when the record is gone.
+  if (volume.delete_requested_at !== null) {
+    return { action: "leave" };
+  }
+  if (isInFlow(volume.status)) {
+    return { action: isNeededInFlow(open, volume) ? "leave" : "release" };
+  }
+  if (isClaimOf(volume, host, claim)) {
+    const tell = endEventOf(volume);
+    return tell === undefined ? { action: "settle" } : { action: "settle", tell };
+  }
+  const isQueuedError = volume.fault !== null && volume.host === null && volume.fault.attempt === claim.attempt;
+  return isQueuedError ? { action: "release", tell: "volume.create.error" } : { action: "release" };
+}
+
+/** The current attempt's claim, or one that the scheduling of this or a later attempt will look for. */
+function isNeededInFlow({ host, claim }: OpenClaim, volume: VolumeRecord): boolean {
+  if (volume.fence === null || claim.attempt > attemptOfFence(volume.fence)) {
+    return true;
+  }
+  return claim.attempt === attemptOfFence(volume.fence) && (volume.host === null || volume.host === host);
+}
+
+/** Undefined for a volume that left the flow by another hand: an operator's, mostly. */
+function endEventOf(volume: VolumeRecord): EndEvent | undefined {
+  if (volume.fault !== null) {
+    return "volume.create.error";
+  }
+  return volume.launched_at === null ? undefined : "volume.create.end";
+}
+
+/**
+ * Whether a claim has been open for so long that its own workflow cannot be about to close it: counted from the end of the
+ * attempt when the volume has left the flow with it, otherwise from the claim.
+ */
+export function isClaimOverdue({ claim }: OpenClaim, volume: VolumeRecord | undefined, now: Date): boolean {
+  const ended = volume?.attempts[claim.attempt]?.ended_at;
+  const since = ended !== undefined && ended > claim.claimed_at ? ended : claim.claimed_at;
+  // Such a volume has no deadline, and the scheduling of its message will look for the claim.
+  const waits = volume !== undefined && volume.status === "error" && volume.fault === null && volume.fence === null;
+  const bound = waits ? PHASE_BOUND_SECONDS.queued : OPEN_CLAIM_BOUND_SECONDS;
+  return Date.parse(since) + bound * 1000 < now.getTime();
+}
+
+/**
+ * The volume as its attempt left it, for an event that is told late: users may have attached or be deleting it by now. Name and
+ * metadata are as they are now.
+ */
+export function asItEnded(volume: VolumeRecord, event: EndEvent): VolumeRecord {
+  if (event === "volume.create.error") {
+    return { ...volume, status: "error" };
+  }
+  const isAsCreated = (STATUSES_CREATED as readonly string[]).includes(volume.status);
+  return isAsCreated ? volume : { ...volume, status: "available" };
+}

@@ -1,0 +1,45 @@
+import { claimFate, isClaimOverdue, type OpenClaim, openClaims } from "../claims.ts";
+import { VolumeNotFound } from "../errors.ts";
+import type { BackendRepository, VolumeRepository } from "../ports.ts";
+import type { VolumeRecord } from "../records.ts";
+import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";
+import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
+
+/** What looking after open claims uses. */
+export type SweepClaimsDependencies = CloseClaimDependencies & {
+  volumes: Pick<VolumeRepository, "get">;
+  backends: Pick<BackendRepository, "list">;
+};
+
+/**
+ * Closes the claims that nobody closes any more, by what their volumes' records say: tells of ends that were not told, gives back
+ * what attempts that are over still hold. One read of the backends when no claim is old; one more for each claim that is.
+ *
+ * Returns how many claims it closed.
+ */
+export async function sweepOpenClaims(deps: SweepClaimsDependencies, turn: SweepTurn): Promise<number> {
+  const now = deps.clock.now();
+  const old = openClaims(await deps.backends.list()).filter((open) => isClaimOverdue(open, undefined, now));
+  let closed = 0;
+  const close = async (open: OpenClaim): Promise<void> => {
+    const volume = await volumeOf(deps, open.volumeId);
+    const fate = claimFate(open, volume);
+    if (fate.action !== "leave" && isClaimOverdue(open, volume, now)) {
+      await closeClaim(deps, open, fate, volume);
+      closed += 1;
+    }
+  };
+  await sweepEach(turn, old, ({ volumeId }) => volumeId, close);
+  return closed;
+}
+
+async function volumeOf({ volumes }: SweepClaimsDependencies, volumeId: string): Promise<VolumeRecord | undefined> {
+  try {
+    return await volumes.get(volumeId);
+  } catch (error) {
+    if (error instanceof VolumeNotFound) {
+      return undefined;
+    }
+    throw error;
+  }
+}
