@@ -1,41 +1,42 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { fileNameOf, FUNCTIONS, type FunctionName } from "../../core/functions.ts";
 import type { Deployment } from "./deployment.ts";
-import type { Discovered } from "./matrix.ts";
+import { callsOf, type Discovered } from "./matrix.ts";
 
 /** What the scenarios did not reach. Everything here fails the run: a fault there would never be tried. */
 export type Uncovered = { states: string[]; functions: string[]; calls: string[] };
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Functions that no volume passes through, each with the reason for which it has no cells. */
-export const WITHOUT_CELLS: Readonly<Record<string, string>> = {};
-
 /** A call of a port in the source of a task: the port's name, as the tasks name it, and its method. */
 const CALL_IN_SOURCE =
-  /\b(volumes|backends|candidates|snapshots|volumeTypes|notifier|queue|workflow|driver|service)\s*\.(\w+)\(/g;
+  /\b(volumes|backends|candidates|snapshots|volumeTypes|deadLetters|notifier|queue|workflow|driver|service)\s*\.(\w+)\(/g;
 
 /** Names by which tasks know a port that the account knows by another. */
 const PORT_OF: Readonly<Record<string, string>> = { candidates: "backends", service: "images" };
 
-/** Compares what the definition and the tasks' sources hold with what the scenarios reached. */
+export const NOTHING_UNCOVERED: Uncovered = { states: [], functions: [], calls: [] };
+
+/**
+ * Compares what the definition and the sources hold with what was reached: states and functions by the scenarios themselves, so
+ * that they have cells; calls also under a fault, because many are made only when something has failed.
+ *
+ * @param calledInCells the calls of all cells, as `Function port.method`
+ */
 export function findUncovered(
   deployment: Deployment,
   discovered: readonly Discovered[],
+  calledInCells: readonly string[],
   isMethod: (call: string) => boolean,
 ): Uncovered {
   const entered = new Set(discovered.flatMap(({ run }) => [...run.enteredStates]));
-  const called = new Map<string, Set<string>>();
-  for (const { functionName, calls } of discovered.flatMap(({ run }) => run.invocations)) {
-    const known = called.get(functionName) ?? new Set<string>();
-    calls.forEach((call) => known.add(call.replace(/#\d+$/, "")));
-    called.set(functionName, known);
-  }
+  const functions = new Set(discovered.flatMap(({ run }) => run.invocations.map(({ functionName }) => functionName)));
+  const called = new Set([...discovered.flatMap(({ run }) => [...callsOf(run)]), ...calledInCells]);
   return {
     states: Object.keys(deployment.definition.States).filter((state) => !entered.has(state)),
-    functions: Object.keys(FUNCTIONS).filter((name) => !called.has(name) && WITHOUT_CELLS[name] === undefined),
+    functions: Object.keys(FUNCTIONS).filter((name) => !functions.has(name)),
     calls: uncoveredCalls(called, isMethod),
   };
 }
@@ -49,12 +50,15 @@ function uncoveredCalls(
     (Object.keys(FUNCTIONS) as FunctionName[]).map((name) => [name, importedBy(`lambdas/${fileNameOf(name)}.ts`)]),
   );
   const uncovered: string[] = [];
-  for (const file of readdirSync(path.join(ROOT, "core/tasks"))) {
-    const source = readFileSync(path.join(ROOT, "core/tasks", file), "utf8");
-    const users = [...filesOf].filter(([, files]) => files.has(`core/tasks/${file}`)).map(([name]) => name);
+  const coreFiles = new Set(
+    [...filesOf.values()].flatMap((files) => [...files]).filter((file) => file.startsWith("core/")),
+  );
+  for (const file of coreFiles) {
+    const source = readFileSync(path.join(ROOT, file), "utf8");
+    const users = [...filesOf].filter(([, files]) => files.has(file)).map(([name]) => name);
     for (const call of callsIn(source).filter(isMethod)) {
-      if (users.length > 0 && !users.some((name) => called.get(name)?.has(call) === true)) {
-        uncovered.push(`${call} in core/tasks/${file}`);
+      if (!users.some((name) => called.has(`${name} ${call}`))) {
+        uncovered.push(`${call} in ${file}`);
       }
     }
   }

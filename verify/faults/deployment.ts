@@ -13,7 +13,12 @@ export type QueueSettings = {
 };
 
 /** A rule of the template: what it listens to, and whom it calls. */
-export type RuleSettings = { everySeconds: number | null; statuses: readonly string[]; functionName: FunctionName };
+export type RuleSettings = {
+  everySeconds: number | null;
+  statuses: readonly string[];
+  functionName: FunctionName;
+  event: unknown;
+};
 
 /** What of the synthesised template the simulated account runs. */
 export type Deployment = { definition: Definition; queues: QueueSettings[]; rules: RuleSettings[] };
@@ -57,17 +62,18 @@ function queueOf(name: string, properties: Properties, mappings: readonly Proper
 }
 
 function rulesOf(id: string, properties: Properties): RuleSettings[] {
-  const targets = properties["Targets"] as { Arn: unknown }[];
+  const targets = properties["Targets"] as { Arn: unknown; Input?: string }[];
   const pattern = properties["EventPattern"] as { source?: string[]; detail?: { status?: string[] } } | undefined;
   const everySeconds = secondsOfRate(properties["ScheduleExpression"]);
   const statuses = pattern?.detail?.status ?? [];
   if (everySeconds === null && (pattern?.source?.[0] !== "aws.states" || statuses.length === 0)) {
     throw new Error(`rule ${id}: the simulation knows rates and status changes of executions only`);
   }
-  return targets.map(({ Arn }) => ({
+  return targets.map(({ Arn, Input }) => ({
     everySeconds,
     statuses,
     functionName: requireFunction(logicalIdIn(Arn)),
+    event: Input === undefined ? {} : (JSON.parse(Input) as unknown),
   }));
 }
 

@@ -76,10 +76,13 @@ export const OF_EXECUTIONS: ReadonlySet<FaultName> = new Set<FaultName>([
 /** Faults that only a message, an event or a tick can have. */
 export const OF_DELIVERIES: ReadonlySet<FaultName> = new Set<FaultName>(["never delivered"]);
 
+/** Strikes of a fault that lasts: more than the tries of any visit but those of a queue that never gives up. */
+const MOST_STRIKES = 12;
+
 /** The faults of a run, and which have struck. */
 export class FaultPlan {
   readonly #faults: readonly Fault[];
-  readonly #struck = new Set<Fault>();
+  readonly #struck = new Map<Fault, number>();
 
   constructor(faults: readonly Fault[]) {
     this.#faults = faults;

@@ -3,14 +3,16 @@ import type { Context } from "aws-lambda";
 import { fileNameOf, FUNCTIONS, type FunctionName } from "../../core/functions.ts";
 
 /**
- * The functions as they are deployed, from `lambdas/`, with two of their modules replaced: the composition root by one that composes
- * the simulated account, and the logger by one that is read. Whatever a function imports from either must exist there, so a new
+ * The functions as they are deployed, from `lambdas/`, with some of their frame's modules replaced: the composition root by one that
+ * composes the simulated account, logger and metrics by ones that are read, and what waits by the clock. Whatever a function imports from them must exist there, so a new
  * port cannot be passed over.
  */
 
 const REPLACED: readonly [end: string, by: URL][] = [
   ["/lambdas/runtime/composition.ts", new URL("composition.ts", import.meta.url)],
   ["/lambdas/runtime/logger.ts", new URL("captured-logger.ts", import.meta.url)],
+  ["/lambdas/runtime/metrics.ts", new URL("captured-metrics.ts", import.meta.url)],
+  ["/lambdas/runtime/time-limit.ts", new URL("virtual-time-limit.ts", import.meta.url)],
 ];
 
 registerHooks({

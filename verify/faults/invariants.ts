@@ -213,11 +213,14 @@ function checkMessages(account: Account, volumeIds: readonly string[]): void {
   if (account.queues.waiting.length > 0) {
     account.breach(7, `${account.queues.waiting.length} messages wait in the scheduler queue for ever`);
   }
-  const handled = new Set(account.queues.deadLetters.map(({ body }) => body));
+  const dead = new Set(account.queues.deadLetters);
+  const kept = [...account.stores.deadLetters.records.values()];
+  account.note("kept dead letter", kept);
   for (const { body } of account.queues.accepted) {
     const names = volumeIds.find((id) => body.includes(id));
-    const isDecided = names !== undefined && account.watch.lives.get(names)?.decidedMs !== null;
-    if (!isDecided && !handled.has(body)) {
+    const isDecided = typeof account.watch.lives.get(names ?? "")?.decidedMs === "number";
+    const isKept = dead.has(body) || kept.some(({ volume_id: volumeId }) => volumeId !== null && volumeId === names);
+    if (!isDecided && !isKept && !account.queues.lost.has(body)) {
       account.breach(7, `a message was lost: ${body.slice(0, 80)}`);
     }
   }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { FUNCTIONS } from "../../core/functions.ts";
-import { findUncovered, type Uncovered } from "./coverage.ts";
+import { findUncovered, NOTHING_UNCOVERED, type Uncovered } from "./coverage.ts";
 import { readDeployment } from "./deployment.ts";
 import { documentOf } from "./document.ts";
 import { loadFunctions } from "./functions.ts";
@@ -12,7 +12,7 @@ import { INVARIANTS } from "./invariants.ts";
 import { type Cell, type CellResult, cellsMeant, discover, type Discovered, drawPairs, nameOf } from "./matrix.ts";
 import { pictureOf } from "./picture.ts";
 import { isPortMethod } from "./port-methods.ts";
-import type { Share } from "./worker.ts";
+import type { Share, ShareResult } from "./worker.ts";
 import { summarize, type Summary } from "./summary.ts";
 import { matrixText } from "./text-report.ts";
 import { randomNumbers } from "./virtual-time.ts";
@@ -84,25 +84,29 @@ function wholeNumber(option: string, text: string, least: number): number {
 }
 
 /** Runs cells in threads, each of which takes every n-th one. */
-async function runCells(cells: readonly Cell[], { seed, jobs }: Options): Promise<CellResult[]> {
+async function runCells(cells: readonly Cell[], { seed, jobs }: Options): Promise<ShareResult> {
   const threads = Math.max(1, Math.min(jobs, Math.ceil(cells.length / 50)));
   const shares = await Promise.all(
     Array.from({ length: threads }, (_thread, thread) =>
       runShare({ cells: cells.filter((_cell, index) => index % threads === thread), seed }),
     ),
   );
-  return shares.flat();
+  return { results: shares.flatMap(({ results }) => results), called: shares.flatMap(({ called }) => called) };
 }
 
-function runShare(share: Share): Promise<CellResult[]> {
+function runShare(share: Share): Promise<ShareResult> {
   return new Promise((resolve, reject) => {
     const results: CellResult[] = [];
+    const called: string[] = [];
     const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData: share });
-    worker.on("message", (batch: CellResult[]) => void results.push(...batch));
+    worker.on("message", (batch: ShareResult) => {
+      results.push(...batch.results);
+      called.push(...batch.called);
+    });
     worker.on("error", reject);
     worker.on("exit", (code) => {
       if (code === 0 && results.length === share.cells.length) {
-        resolve(results);
+        resolve({ results, called });
       } else {
         reject(new Error(`a thread ended with ${code} after ${results.length} of ${share.cells.length} cells`));
       }
@@ -125,27 +129,22 @@ function reproduction(cell: Cell, seed: number): string {
   return `npm run faults -- --only ${JSON.stringify(nameOf(cell))} --seed ${seed}`;
 }
 
-/** Of the cells that broke one thing in one way, the first is shown: the scenarios stand from simple to involved. */
+/** Of the cells that broke one thing in one way the simplest is shown: fewer faults, and an earlier scenario. */
 function violationLines(results: readonly CellResult[], seed: number): string[] {
-  const groups = new Map<string, { text: string; first: CellResult; count: number }>();
+  const groups = new Map<string, { said: string; first: CellResult; count: number }>();
   for (const result of results) {
     for (const { invariant, text } of result.violations) {
-      const kind = text.replace(/[0-9a-f-]{36}/g, "").replace(/\d+/g, "");
+      const kind = text.replace(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/g, "");
       const key = `${invariant} ${kind} ${result.cell.functionName}`;
       const known = groups.get(key);
       const isSimpler = known?.first.cell.second !== undefined && result.cell.second === undefined;
-      const first = known === undefined || isSimpler ? result : known.first;
-      const said = known === undefined || isSimpler ? text : known.text;
-      const rule = INVARIANTS[invariant] ?? "the harness itself";
-      groups.set(key, {
-        text: `${invariant} (${rule}): ${said}`.replace(/^\d+ \(/, `invariant ${invariant} (`),
-        first,
-        count: (known?.count ?? 0) + 1,
-      });
+      const said = `invariant ${invariant} (${INVARIANTS[invariant] ?? "the harness itself"}): ${text}`;
+      const shown = known === undefined || isSimpler ? { said, first: result } : known;
+      groups.set(key, { said: shown.said, first: shown.first, count: (known?.count ?? 0) + 1 });
     }
   }
-  return [...groups.values()].flatMap(({ text, first, count }) => [
-    `  ${text}${count > 1 ? ` (${count} cells)` : ""}`,
+  return [...groups.values()].flatMap(({ said, first, count }) => [
+    `  ${said}${count > 1 ? ` (${count} cells)` : ""}`,
     `    ${reproduction(first.cell, seed)}`,
   ]);
 }
@@ -169,14 +168,15 @@ async function main(): Promise<number> {
   const deployment = readDeployment();
   const discovered = await discover(deployment, options.seed);
   const broken = failuresOfScenarios(discovered);
-  const uncovered = findUncovered(deployment, discovered, isPortMethod);
   const singles =
     options.only === undefined ? discovered.flatMap(({ cells }) => cells) : cellsMeant(discovered, options.only);
   if (singles.length === 0) {
     throw new UsageError(`--only ${JSON.stringify(options.only)} means no cell`);
   }
   const pairs = options.only === undefined ? drawPairs(discovered, options.pairs, randomNumbers(options.seed)) : [];
-  const results = await runCells([...singles, ...pairs], options);
+  const { results, called } = await runCells([...singles, ...pairs], options);
+  const isWhole = options.only === undefined;
+  const uncovered = isWhole ? findUncovered(deployment, discovered, called, isPortMethod) : NOTHING_UNCOVERED;
   const summary = summarize(results, Object.keys(FUNCTIONS));
   const violated = results.filter(({ violations }) => violations.length > 0);
   const missing = uncoveredLines(uncovered);

@@ -124,13 +124,22 @@ export function drawPairs(discovered: readonly Discovered[], count: number, rand
   });
 }
 
+/** The calls of a run, as `Function port.method`. */
+export function callsOf({ invocations }: RunResult): Set<string> {
+  return new Set(
+    invocations.flatMap(({ functionName, calls }) =>
+      calls.map((call) => `${functionName} ${call.replace(/#\d+$/, "")}`),
+    ),
+  );
+}
+
 /** Runs one cell. */
 export async function runCell(
   deployment: Deployment,
   { scenario, run }: Discovered,
   cell: Cell,
   seed: number,
-): Promise<CellResult> {
+): Promise<CellResult & { calls: ReadonlySet<string> }> {
   const faults = cell.second === undefined ? [cell.fault] : [cell.fault, cell.second];
   const result = await runScenario(deployment, scenario, faults, seed, run.contents);
   const violations = [...result.violations];
@@ -138,7 +147,7 @@ export async function runCell(
   if (cell.second === undefined && result.missed.includes(cell.fault)) {
     violations.push({ invariant: 0, text: "the place of the fault was not reached" });
   }
-  return { cell, ends: result.ends, restSeconds: result.restSeconds, violations };
+  return { cell, ends: result.ends, restSeconds: result.restSeconds, violations, calls: callsOf(result) };
 }
 
 function placeOf({ visit, call, fault }: Fault): string {

@@ -37,6 +37,7 @@ export function portsOf(account: Account) {
     volumes: watched("volumes", stores.volumes),
     snapshots: watched("snapshots", stores.snapshots),
     volumeTypes: watched("volumeTypes", stores.volumeTypes),
+    deadLetters: watched("deadLetters", stores.deadLetters),
     backends,
     /** A new environment's view: what an older one remembers only makes it read again. */
     candidates: () => backendView(backends, clock),

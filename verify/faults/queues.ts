@@ -26,6 +26,8 @@ export class Queues {
   readonly #messages = new Map<string, Message[]>();
   /** Every message that was sent to the scheduler. */
   readonly accepted: { body: string }[] = [];
+  /** Bodies of the messages that a fault has taken out of a queue. */
+  readonly lost = new Set<string>();
   #count = 0;
 
   constructor(account: Account, settings: readonly QueueSettings[]) {
@@ -54,9 +56,9 @@ export class Queues {
     this.#put(this.#deadLetterQueue(), body, { reason });
   }
 
-  /** What lies in the dead-letter queue. */
-  get deadLetters(): Message[] {
-    return this.#of(this.#deadLetterQueue());
+  /** Bodies of what lies in the dead-letter queue. */
+  get deadLetters(): string[] {
+    return this.#of(this.#deadLetterQueue()).map(({ body }) => body);
   }
 
   /** What waits in the scheduler queue. */
@@ -88,11 +90,11 @@ export class Queues {
     return this.#messages.get(queueName) ?? [];
   }
 
-  #put(queueName: string, body: string, attributes: Record<string, string>): void {
+  #put(queueName: string, body: string, attributes: Record<string, string>, movedId?: string): void {
     const consumer = this.#settings.get(queueName)?.consumer;
     const visit = consumer === null || consumer === undefined ? "" : this.#account.nextVisit(consumer.functionName);
     this.#count += 1;
-    const message = { id: `message-${this.#count}`, body, attributes, receives: 0, isVisible: true, visit };
+    const message = { id: movedId ?? `message-${this.#count}`, body, attributes, receives: 0, isVisible: true, visit };
     if (visit === "") {
       this.#of(queueName).push(message);
       return;
@@ -101,6 +103,8 @@ export class Queues {
     if (this.#account.visitFault(visit, ["never delivered"]) === undefined) {
       this.#of(queueName).push(message);
       this.#poll(queueName, DELIVERY_MS);
+    } else {
+      this.lost.add(body);
     }
   }
 
@@ -168,7 +172,7 @@ export class Queues {
   #moveToDeadLetters(settings: QueueSettings, message: Message): void {
     const messages = this.#of(settings.name);
     messages.splice(messages.indexOf(message), 1);
-    this.#put(settings.deadLetterQueue ?? "", message.body, message.attributes);
+    this.#put(settings.deadLetterQueue ?? "", message.body, message.attributes, message.id);
   }
 }
 

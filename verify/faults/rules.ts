@@ -21,10 +21,10 @@ export class Rules {
 
   /** Starts the schedules; they do not count as work under way. */
   begin(): void {
-    for (const { everySeconds, functionName } of this.#rules) {
+    for (const { everySeconds, functionName, event } of this.#rules) {
       if (everySeconds !== null) {
         const offsetMs = Math.floor(this.#account.random() * everySeconds * 1000);
-        this.#account.time.after(offsetMs, () => this.#tick(functionName, everySeconds), true);
+        this.#account.time.after(offsetMs, () => this.#tick(functionName, everySeconds, event), true);
       }
     }
   }
@@ -39,9 +39,9 @@ export class Rules {
     }
   }
 
-  #tick(functionName: FunctionName, everySeconds: number): void {
-    this.#account.time.after(everySeconds * 1000, () => this.#tick(functionName, everySeconds), true);
-    this.#deliver(functionName, {}, true);
+  #tick(functionName: FunctionName, everySeconds: number, event: unknown): void {
+    this.#account.time.after(everySeconds * 1000, () => this.#tick(functionName, everySeconds, event), true);
+    this.#deliver(functionName, event, true);
   }
 
   #deliver(functionName: FunctionName, event: unknown, isBackground: boolean): void {

@@ -4,6 +4,7 @@ import type { Notification } from "../../core/notifications.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { BackendsFake } from "../../test/support/fakes/backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
+import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
 import { DriverFake } from "../../test/support/fakes/driver.ts";
 import { VolumesFake } from "../../test/support/fakes/volumes.ts";
 
@@ -46,6 +47,7 @@ export class Stores {
   readonly backends: BackendsFake;
   readonly snapshots = new SnapshotsFake();
   readonly volumeTypes = new VolumeTypesFake();
+  readonly deadLetters = new DeadLettersFake();
   /** By `host@backend#pool`. */
   readonly drivers = new Map<string, SimulatedBackend>();
   readonly imageMetas = new Map<string, ImageMeta>();

@@ -6,21 +6,30 @@ import { type Cell, type CellResult, discover, runCell } from "./matrix.ts";
 /** Runs a share of the cells in a thread of its own; the results go out in batches. */
 export type Share = { cells: Cell[]; seed: number };
 
+/** Results, and the calls that were made, as `Function port.method`. */
+export type ShareResult = { results: CellResult[]; called: string[] };
+
 const BATCH = 200;
 const { cells, seed } = workerData as Share;
 await loadFunctions();
 const deployment = readDeployment();
 const discovered = new Map((await discover(deployment, seed)).map((each) => [each.scenario.name, each]));
 let results: CellResult[] = [];
+const called = new Set<string>();
+function send(batch: ShareResult): void {
+  parentPort?.postMessage(batch);
+}
 for (const cell of cells) {
   const scenario = discovered.get(cell.scenario);
   if (scenario === undefined) {
     throw new Error(`no scenario ${cell.scenario}`);
   }
-  results.push(await runCell(deployment, scenario, cell, seed));
+  const { calls, ...result } = await runCell(deployment, scenario, cell, seed);
+  calls.forEach((call) => called.add(call));
+  results.push(result);
   if (results.length === BATCH) {
-    parentPort?.postMessage(results);
+    send({ results, called: [] });
     results = [];
   }
 }
-parentPort?.postMessage(results);
+send({ results, called: [...called] });
