@@ -49,6 +49,11 @@ export async function openConnection(
       const tableName = output("BackendsTableName");
       return new DynamoDbBackendRepository({ client: await dynamodb(), tableName, clock });
     }),
+    deadLetters: once(async () => {
+      const { DynamoDbDeadLetterRepository } = await import("../adapters/dynamodb/dead-letter-repository.ts");
+      const tableName = output("DeadLettersTableName");
+      return new DynamoDbDeadLetterRepository({ client: await dynamodb(), tableName });
+    }),
     schedulerQueue: once(async () => {
       const queueUrl = output("SchedulerQueueUrl");
       const deadLetterQueueUrl = output("SchedulerDeadLetterQueueUrl");

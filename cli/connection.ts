@@ -1,6 +1,7 @@
 import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
 import type {
   BackendRepository,
+  DeadLetterRepository,
   ImageMeta,
   SchedulerQueue,
   SnapshotRepository,
@@ -18,6 +19,7 @@ export interface Connection {
   snapshots(): Promise<SnapshotRepository>;
   volumeTypes(): Promise<VolumeTypeRepository>;
   backends(): Promise<BackendRepository>;
+  deadLetters(): Promise<DeadLetterRepository>;
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
   images(): Promise<ImageStore>;
   driverFunctions(): Promise<DriverFunctions>;

@@ -67,6 +67,7 @@ function connectLazily(target: Target): Connection {
     snapshots: async () => (await open()).snapshots(),
     volumeTypes: async () => (await open()).volumeTypes(),
     backends: async () => (await open()).backends(),
+    deadLetters: async () => (await open()).deadLetters(),
     schedulerQueue: async () => (await open()).schedulerQueue(),
     images: async () => (await open()).images(),
     driverFunctions: async () => (await open()).driverFunctions(),

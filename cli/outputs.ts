@@ -13,6 +13,7 @@ export const OUTPUT_NAMES = [
   "SnapshotsTableName",
   "VolumeTypesTableName",
   "BackendsTableName",
+  "DeadLettersTableName",
   "ImagesBucketName",
   "CreateSnapshotFunctionName",
   "DeleteVolumeFunctionName",

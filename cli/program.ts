@@ -6,6 +6,7 @@ import { registerCreate } from "./commands/create.ts";
 import { registerDelete } from "./commands/delete.ts";
 import { registerImage } from "./commands/image.ts";
 import { registerList } from "./commands/list.ts";
+import { registerRedrive } from "./commands/redrive.ts";
 import { registerShow } from "./commands/show.ts";
 import { registerSnapshot } from "./commands/snapshot.ts";
 import { registerType } from "./commands/type.ts";
@@ -65,6 +66,7 @@ const REGISTRATIONS = [
   registerImage,
   registerType,
   registerBackend,
+  registerRedrive,
   registerAudit,
 ];
 

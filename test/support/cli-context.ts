@@ -108,6 +108,7 @@ export async function runCli(
         snapshots: part("snapshots"),
         volumeTypes: part("volumeTypes"),
         backends: part("backends"),
+        deadLetters: part("deadLetters"),
         schedulerQueue: part("schedulerQueue"),
         images: part("images"),
         driverFunctions: part("driverFunctions"),

@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { buildCreateRequest, type CreateRequestInput } from "../../core/create-request.ts";
+import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { CreateVolumeMessage } from "../../core/messages.ts";
 import { isInFlow, type VolumeRecord } from "../../core/records.ts";
 import { type LocalCinderless, type LocalOptions, startCinderless } from "../../local/cinderless.ts";
@@ -24,8 +26,10 @@ export type CinderlessUnderTest = LocalCinderless & {
   send(body: string): Promise<void>;
   /** The record once it has left the flow. */
   settled(volumeId: string): Promise<VolumeRecord>;
-  /** Waits for that many dead letters and takes them: body and reason. */
-  deadLetters(count: number): Promise<{ body: string; reason: string | undefined }[]>;
+  /** Sends a body to the dead-letter queue, as SQS does with a message that was received too often. */
+  giveUp(body: string): Promise<void>;
+  /** Waits for that many dead letters that were not given before, and gives them. */
+  deadLetters(count: number): Promise<DeadLetterRecord[]>;
   /** Names of the files on all backends. */
   files(): string[];
   stop(): Promise<void>;
@@ -44,6 +48,8 @@ export async function startUnderTest(options: Omit<LocalOptions, "directory"> = 
   const clock = { now: () => new Date() };
   const volumes = new DynamoDbVolumeRepository({ client, tableName: output("VolumesTableName"), clock });
   const backends = new DynamoDbBackendRepository({ client, tableName: output("BackendsTableName"), clock });
+  const deadLetters = new DynamoDbDeadLetterRepository({ client, tableName: output("DeadLettersTableName") });
+  const given = new Set<string>();
   while ((await backends.list()).length < 2) {
     await delay(20);
   }
@@ -72,22 +78,22 @@ export async function startUnderTest(options: Omit<LocalOptions, "directory"> = 
         await delay(20);
       }
     },
+    giveUp: async (body) => {
+      const QueueUrl = output("SchedulerDeadLetterQueueUrl");
+      await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: body }));
+    },
     deadLetters: async (count) => {
-      const letters: { body: string; reason: string | undefined }[] = [];
-      while (letters.length < count) {
-        const { Messages = [] } = await sqs.send(
-          new ReceiveMessageCommand({
-            QueueUrl: output("SchedulerDeadLetterQueueUrl"),
-            MaxNumberOfMessages: 10,
-            WaitTimeSeconds: 5,
-            MessageAttributeNames: ["All"],
-          }),
-        );
-        for (const { Body = "", MessageAttributes } of Messages) {
-          letters.push({ body: Body, reason: MessageAttributes?.["reason"]?.StringValue });
+      for (;;) {
+        const { items } = await deadLetters.list(1000);
+        const letters = items.filter(({ id }) => !given.has(id));
+        if (letters.length >= count) {
+          for (const { id } of letters) {
+            given.add(id);
+          }
+          return letters;
         }
+        await delay(20);
       }
-      return letters;
     },
     files: () => readdirSync(local.backendsDirectory, { recursive: true }).map(String),
     stop: async () => {
