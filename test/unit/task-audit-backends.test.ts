@@ -162,6 +162,15 @@ describe("what it finds", () => {
     expect(report.hosts[FIRST]?.cleared).toBe(1);
   });
 
+  it("a suspect is cleared, too, when a later attempt has put the volume there by right", async () => {
+    const world = aWorld();
+    const line = { host: FIRST_HOST, execution: "x", started_at: START, ended_at: START, suspected_orphan: true };
+    addFinished(world, { attempts: { "1": { ...line, outcome: "rescheduled" } } });
+    const report = await audit(world);
+    expect(report.findings).toEqual([]);
+    expect(report.hosts[FIRST]?.cleared).toBe(1);
+  });
+
   it("a suspect that is there is told, before it is old enough to be an orphan", async () => {
     const world = aWorld();
     const attempts = {
@@ -196,6 +205,17 @@ describe("what it finds", () => {
     ]);
   });
 
+  it("no claim of a volume whose record was written a moment ago: its claim is about to be closed", async () => {
+    const world = aWorld();
+    addFinished(world, { updated_at: "2026-01-01T02:59:59.000Z" });
+    const claims = { [SOURCE_ID]: { attempt: 1, size: 1, claimed_at: START } };
+    Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, { claims });
+    world.now = new Date("2026-01-01T03:00:00.000Z");
+    expect((await audit(world)).findings).toEqual([]);
+    world.now = new Date("2026-01-01T09:00:00.000Z");
+    expect((await audit(world)).findings).toMatchObject([{ kind: "claim", id: SOURCE_ID }]);
+  });
+
   it("no claim of a volume that is being created, however long that takes", async () => {
     const world = aWorld(aVolumeInFlow({ phase: "copying", updated_at: START }));
     world.now = new Date("2026-01-02T03:00:00.000Z");
@@ -209,6 +229,41 @@ describe("what it finds", () => {
     expect((await audit(world)).findings).toMatchObject([
       { kind: "capacity", id: FIRST_HOST, detail: "5 GiB are counted as allocated, its volumes have 2 GiB" },
     ]);
+  });
+});
+
+describe("capacity that is no difference", () => {
+  const figures = (world: World) => world.fakes.backends.records.get(FIRST_HOST);
+
+  it("is held by a claim whose volume does not name the host yet", async () => {
+    const world = aWorld(aVolume());
+    const claims = { [VOLUME_ID]: { attempt: 1, size: 7, claimed_at: START } };
+    Object.assign(figures(world) ?? {}, { allocated_capacity_gb: 7, claims });
+    expect((await audit(world)).findings).toEqual([]);
+  });
+
+  it("was given back for a volume whose record is still being deleted", async () => {
+    const world = aWorld();
+    addFinished(world, { size: 7, status: "deleting" });
+    Object.assign(figures(world) ?? {}, { allocated_capacity_gb: 0 });
+    expect((await audit(world)).findings).toEqual([]);
+  });
+
+  it.each([
+    ["grew", 0, 7, "creating a volume after its page was read"],
+    ["shrank", 7, 0, "deleting one after its page was read"],
+  ])("%s from %d to %d GiB while the records were read, by %s", async (_how, before, after) => {
+    const world = aWorld();
+    if (before > after) {
+      addFinished(world, { size: before });
+    }
+    let reads = 0;
+    const list = async () => {
+      reads += 1;
+      Object.assign(figures(world) ?? {}, { allocated_capacity_gb: reads === 1 ? before : after });
+      return world.deps.backends.list();
+    };
+    expect((await audit(world, {}, { backends: { list } })).findings).toEqual([]);
   });
 });
 
