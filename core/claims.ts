@@ -67,7 +67,8 @@ export function claimFate(open: OpenClaim, volume: VolumeRecord | undefined): Cl
   if (volume.delete_requested_at !== null) {
     return { action: "leave" };
   }
-  if (isInFlow(volume.status)) {
+  // One with a deadline is being removed by the flow or the sweep, which closes its claim itself.
+  if (isInFlow(volume.status) || volume.deadline !== null) {
     return { action: isNeededInFlow(open, volume) ? "leave" : "release" };
   }
   if (isClaimOf(volume, host, claim)) {

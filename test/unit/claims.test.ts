@@ -27,6 +27,8 @@ describe("what the record says of an open claim", () => {
     ["waiting for a scheduling of this attempt", aVolume({ fence: fenceOf(VOLUME_ID, 1) }), { action: "leave" }],
     ["waiting for a later attempt", aVolume({ fence: fenceOf(VOLUME_ID, 2) }), { action: "release" }],
     ["in the flow by a later attempt", aVolumeInFlow({}, 2, SECOND_HOST), { action: "release" }],
+    ["being removed by the flow", aVolumeInFlow({ status: "deleting" }), { action: "leave" }],
+    ["not to be removed for now", aVolumeInFlow({ status: "error_deleting", fault: FAULT }), { action: "leave" }],
     ["available", created(), { action: "settle", tell: "volume.create.end" }],
     ["a migration's target", created({ status: "migration_target" }), { action: "settle", tell: "volume.create.end" }],
     ["in use by now", created({ status: "in-use" }), { action: "settle", tell: "volume.create.end" }],
