@@ -18,13 +18,13 @@ export type CallCounts = {
   largest_state_bytes: number;
 };
 
-const VOLUMES = 100;
+const DEFAULT_VOLUMES = 100;
 
 /**
  * Counts the calls that the functions make, at a tally between them and the services. Creates are made one at a time, so that no
  * batch shares a call: the figures are the most that a create costs.
  */
-export async function benchCalls(): Promise<CallCounts> {
+export async function benchCalls(volumes = DEFAULT_VOLUMES): Promise<CallCounts> {
   const tally = await startTally();
   const rig = await startRig({ functionEnvironment: tally.environment }, ({ cloud }) => tally.connect(cloud.endpoints));
   try {
@@ -32,7 +32,7 @@ export async function benchCalls(): Promise<CallCounts> {
     await rig.create(warmUp);
     await rig.cloud.quiesce();
     const messages: (typeof warmUp)[] = [];
-    await inFlight(Array.from({ length: VOLUMES }), 8, async () => {
+    await inFlight(Array.from({ length: volumes }), 8, async () => {
       messages.push(await rig.putRecord({ sizeGib: 1 }));
     });
     tally.reset();
@@ -40,7 +40,7 @@ export async function benchCalls(): Promise<CallCounts> {
     for (const message of messages) {
       await rig.create(message);
     }
-    return countsOf(tally, rig.cloud, rig.cloud.counters.stateTransitions - transitionsBefore);
+    return countsOf(volumes, tally, rig.cloud, rig.cloud.counters.stateTransitions - transitionsBefore);
   } finally {
     await rig.stop();
     await tally.stop();
@@ -53,19 +53,19 @@ function outputOf({ stateExitedEventDetails: details }: HistoryEvent): string {
   return typeof output === "string" ? output : "";
 }
 
-function countsOf(tally: Tally, cloud: EmbeddedCloud, transitions: number): CallCounts {
+function countsOf(volumes: number, tally: Tally, cloud: EmbeddedCloud, transitions: number): CallCounts {
   // Reports and sweeps run beside the creates, on their schedules.
-  const byCall = [...tally.calls].map(([call, count]): [string, number] => [call, count / VOLUMES]);
+  const byCall = [...tally.calls].map(([call, count]): [string, number] => [call, count / volumes]);
   const [execution] = cloud.executions.list();
   const history = execution === undefined ? [] : cloud.executions.history(execution.executionArn);
   const sizes = history.map((event) => Buffer.byteLength(outputOf(event)));
   return {
-    volumes: VOLUMES,
-    state_transitions: transitions / VOLUMES,
+    volumes,
+    state_transitions: transitions / volumes,
     sdk_calls: byCall.reduce((sum, [, count]) => sum + count, 0),
     by_call: Object.fromEntries(byCall.toSorted(([a], [b]) => a.localeCompare(b))),
-    write_units: tally.writeUnits / VOLUMES,
-    read_units: tally.readUnits / VOLUMES,
+    write_units: tally.writeUnits / volumes,
+    read_units: tally.readUnits / volumes,
     input_bytes: Buffer.byteLength(execution?.input ?? ""),
     largest_state_bytes: Math.max(0, ...sizes),
   };

@@ -1,5 +1,8 @@
 import { parseArgs, styleText } from "node:util";
 import Table from "cli-table3";
+import { estimate } from "../cli/cost/estimate.ts";
+import prices from "../cli/cost/prices.json" with { type: "json" };
+import { priced } from "../cli/cost/receipt.ts";
 import { benchBundles } from "./bundles.ts";
 import { type CallCounts, benchCalls } from "./calls.ts";
 import { benchCreates } from "./creates.ts";
@@ -28,6 +31,8 @@ Examples:
 
 const PARTS = ["creates", "calls", "bundles", "images"] as const;
 type Part = (typeof PARTS)[number];
+
+const ONE_RAW_VOLUME = { volumes: 1, imageGib: 0, copyMibPerSecond: 100 };
 
 const NO_ROW_LINES = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
 
@@ -149,6 +154,7 @@ function callRows(counts: CallCounts): string[][] {
     ...Object.entries(counts.by_call).map(([call, count]) => [`  ${call}`, fixed(count)]),
     ["DynamoDB write units, tables", fixed(counts.write_units)],
     ["DynamoDB read units, tables", fixed(counts.read_units)],
+    ["cost, USD (cinderless cost --volumes 1)", priced(estimate(ONE_RAW_VOLUME).steps, prices).cost.toFixed(7)],
     ["bytes of state, input", String(counts.input_bytes)],
     ["bytes of state, largest", String(counts.largest_state_bytes)],
   ];

@@ -84,6 +84,12 @@ export async function openConnection(
         auditBackends: () => output("AuditBackendsFunctionName"),
       });
     }),
+    executions: once(async () => {
+      const stateMachineArn = output("StateMachineArn");
+      const { SFNClient } = await import("@aws-sdk/client-sfn");
+      const { SfnExecutions } = await import("./executions.ts");
+      return new SfnExecutions(keep(new SFNClient({})), stateMachineArn);
+    }),
     close: () => {
       for (const client of clients) {
         client.destroy();

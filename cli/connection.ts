@@ -9,6 +9,7 @@ import type {
   VolumeTypeRepository,
 } from "../core/ports.ts";
 import type { SnapshotRecord } from "../core/records.ts";
+import type { HistoryEvent } from "./cost/history.ts";
 
 /**
  * The deployment as the commands see it. A part is made when it is asked for first, and only then its SDK client is loaded, so
@@ -23,6 +24,7 @@ export interface Connection {
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
   images(): Promise<ImageStore>;
   driverFunctions(): Promise<DriverFunctions>;
+  executions(): Promise<Executions>;
   close(): void;
 }
 
@@ -70,3 +72,9 @@ export type CreateSnapshotRequest = {
   project_id: string;
   user_id: string;
 };
+
+/** The workflow's executions by their names. */
+export interface Executions {
+  /** Every event in order; undefined when the execution is not known any more (90 days on AWS). */
+  history(name: string): Promise<HistoryEvent[] | undefined>;
+}

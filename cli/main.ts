@@ -71,6 +71,7 @@ function connectLazily(target: Target): Connection {
     schedulerQueue: async () => (await open()).schedulerQueue(),
     images: async () => (await open()).images(),
     driverFunctions: async () => (await open()).driverFunctions(),
+    executions: async () => (await open()).executions(),
     close: () => {
       // One that could not be opened has nothing to close; its failure was reported by whoever asked for a part.
       opened?.then(

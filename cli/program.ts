@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackend } from "./commands/backend.ts";
+import { registerCost } from "./commands/cost.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDelete } from "./commands/delete.ts";
 import { registerImage } from "./commands/image.ts";
@@ -68,6 +69,7 @@ const REGISTRATIONS = [
   registerBackend,
   registerRedrive,
   registerAudit,
+  registerCost,
 ];
 
 /**

@@ -51,6 +51,26 @@ export type FunctionName = TaskFunctionName | ServiceFunctionName;
 /** Every function with its time-out in seconds. */
 export const FUNCTIONS: Readonly<Record<FunctionName, number>> = { ...TASK_FUNCTIONS, ...SERVICE_FUNCTIONS };
 
+/**
+ * Memory of the functions in MiB that need more than the others. More memory is more CPU: at 1,769 MB a function has
+ * one vCPU. Functions that copy and hash are bound by it, the others wait for answers most of the time.
+ */
+const MEMORY_MIB: Partial<Record<FunctionName, number>> = {
+  CreateVolumeFromSnapshot: 1769,
+  CreateClonedVolume: 1769,
+  CloneImage: 1769,
+  CheckBackend: 1769,
+  CopyImageToVolume: 1769,
+  CreateSnapshot: 1769,
+};
+
+const DEFAULT_MEMORY_MIB = 512;
+
+/** Memory of a function in MiB. */
+export function memoryMibOf(functionName: FunctionName): number {
+  return MEMORY_MIB[functionName] ?? DEFAULT_MEMORY_MIB;
+}
+
 /** `ExtractVolumeRef` as a file name: `extract-volume-ref`. */
 export function fileNameOf(functionName: FunctionName): string {
   return functionName.replace(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();

@@ -4,7 +4,7 @@ import { Architecture, type Code, Function, type FunctionOptions, Runtime, Traci
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { ENVIRONMENT, type EnvironmentKey } from "../core/environment.ts";
-import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { type FunctionName, FUNCTIONS, memoryMibOf } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 
 /** Gives a function its code; injected, so that templates can be tested without bundling. */
@@ -20,21 +20,6 @@ export type FunctionsProps = {
   asynchronous: readonly FunctionName[];
   asynchronousOptions: Partial<FunctionOptions>;
 };
-
-/**
- * More memory is more CPU: at 1,769 MB a function has one vCPU. Functions that copy and hash are bound by it, the others wait for
- * answers most of the time.
- */
-const MEMORY_MIB: Partial<Record<FunctionName, number>> = {
-  CreateVolumeFromSnapshot: 1769,
-  CreateClonedVolume: 1769,
-  CloneImage: 1769,
-  CheckBackend: 1769,
-  CopyImageToVolume: 1769,
-  CreateSnapshot: 1769,
-};
-
-const DEFAULT_MEMORY_MIB = 512;
 
 /** What a function in a network needs to get its interface there; EC2 knows no resource for these at the time of the call. */
 const NETWORK_INTERFACES = [
@@ -92,7 +77,7 @@ export class Functions extends Construct {
       handler: "index.handler",
       code: props.codeOf(name),
       timeout: Duration.seconds(FUNCTIONS[name]),
-      memorySize: MEMORY_MIB[name] ?? DEFAULT_MEMORY_MIB,
+      memorySize: memoryMibOf(name),
       tracing: Tracing.ACTIVE,
       logGroup,
       role: this.role(name, logGroup, storage.vpc !== undefined),

@@ -112,6 +112,7 @@ export async function runCli(
         schedulerQueue: part("schedulerQueue"),
         images: part("images"),
         driverFunctions: part("driverFunctions"),
+        executions: part("executions"),
         close: () => {
           closed += 1;
         },
