@@ -64,9 +64,16 @@ export function parseCreateVolumeMessage(body: string): CreateVolumeMessage {
   try {
     value = JSON.parse(body);
   } catch (error) {
-    throw new InvalidInput(`the message is no JSON (${error instanceof Error ? error.message : "unreadable"})`);
+    throw new InvalidInput(
+      `the message is no JSON (${error instanceof Error ? withoutExcerpt(error.message) : "unreadable"})`,
+    );
   }
   return parseOrThrow(CreateVolumeMessageSchema, value, "message");
+}
+
+/** V8 quotes what stands around the fault, which may be a token. */
+function withoutExcerpt(message: string): string {
+  return message.replace(/,? (?:\.\.\.)?".*$/s, "");
 }
 
 /**

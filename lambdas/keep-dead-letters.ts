@@ -3,7 +3,7 @@ import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { MESSAGE_ATTRIBUTES } from "../core/environment.ts";
 import { describeError } from "../core/errors.ts";
 import { keepDeadLetter, type KeepDependencies } from "../core/tasks/keep-dead-letter.ts";
-import { backends, clock, deadLetters, notifier, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, deadLetters, notifier, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 
 const processor = new BatchProcessor(EventType.SQS);
@@ -19,6 +19,7 @@ export const handler: SQSHandler = (event, context) => {
     backends: backends(),
     notifier: notifier(),
     clock,
+    ...bounds(),
   };
   return processPartialResponse(event, (record: SQSRecord) => keep(deps, record), processor, {
     context,

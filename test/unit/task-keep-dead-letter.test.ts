@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GIVEN_UP, type ReceivedDeadLetter } from "../../core/dead-letters.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { keepDeadLetter } from "../../core/tasks/keep-dead-letter.ts";
+import { readMessage } from "../../core/tasks/receive-message.ts";
 import { aMessage, aVolume, aVolumeInFlow, aWorld, FIRST_HOST, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { START, type World } from "../support/fakes/world.ts";
@@ -85,6 +86,15 @@ describe("a dead letter", () => {
     expect(JSON.stringify(world.state())).not.toContain("s3cr3t");
   });
 
+  it.each(['{"auth_token": s3cr3t}', '{"auth_token": "s3cr3t" x}', "s3cr3t", '["s3cr3t'])(
+    "that is no JSON, %s, is refused without a word of it",
+    (body) => {
+      const read = readMessage(body);
+      expect("reason" in read && read.reason).toMatch(/^Invalid input received: the message is no JSON \(.+\)$/);
+      expect("reason" in read && read.reason).not.toContain("s3cr3t");
+    },
+  );
+
   it("may come twice, and its keeper may die anywhere", async () => {
     const make = () => aWorld(aVolume());
     expect(await expectSameAfterAnyDeath(make, (world) => keep(world))).toBeGreaterThan(6);
@@ -137,6 +147,17 @@ describe("the volume that a dead letter names", () => {
     expect(await recordOf(world)).toEqual(volume);
     expect(world.notifications).toEqual([]);
   });
+
+  it.each(["queued", "scheduled"] as const)(
+    "is not brought back when its deletion was asked for while %s",
+    async (phase) => {
+      const deletion = { delete_requested_at: START, phase };
+      const world = aWorld(phase === "queued" ? aVolume(deletion) : aVolumeInFlow(deletion));
+      await keep(world);
+      expect((await world.fakes.volumes.getMany([VOLUME_ID])).get(VOLUME_ID)?.status).not.toBe("error");
+      expect(world.fakes.deadLetters.records.has("m-1")).toBe(true);
+    },
+  );
 
   it("is left alone when an attempt takes it between reading and writing", async () => {
     const world = aWorld(aVolume());
