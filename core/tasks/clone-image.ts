@@ -1,3 +1,4 @@
+import { VolumeTypeNotFound } from "../errors.ts";
 import type { ImageServices } from "../ports.ts";
 import type { ImageCloning, VolumeSpec } from "../spec.ts";
 import { imageOf } from "./copy-image-to-volume.ts";
@@ -12,12 +13,17 @@ export type CloneImageDependencies = CreateDependencies & { images: ImageService
  * it cannot, and then nothing was made.
  *
  * See {@link createOnBackend} for repeats, crashes and errors.
+ *
+ * @throws VolumeTypeNotFound for a spec of no known type: the workflow's choice leads here what it does not know.
  */
 export async function cloneImage(
   deps: CloneImageDependencies,
   input: OwnerInput & { volume_spec: VolumeSpec },
   turn: Turn,
 ): Promise<ImageCloning> {
+  if (input.volume_spec.type !== "image") {
+    throw new VolumeTypeNotFound(String(input.volume_spec.type));
+  }
   const image = imageOf(deps.images, input);
   const location = input.volume_spec.image_location ?? { direct_url: null, locations: [] };
   let cloned = false;

@@ -27,13 +27,17 @@ export function ownerOf(input: OwnerInput): Owner {
   return { volumeId: input.volume_id, fence: input.fence, attempt: input.attempt };
 }
 
+/** The States Language requires no Cause of an error; the last resort must not fail for the lack of one. */
+const FailureSchema = v.object({ Error: v.string(), Cause: v.optional(v.string(), "") });
+
 /**
  * Keys of the workflow's own making that tasks get beside the owner's. They are checked for what the tasks rely on before they
  * act; the rest of their shape is as the state before made it.
  */
 const shapes = {
   volume_spec: v.looseObject({
-    type: v.picklist(["raw", "snap", "source_vol", "image"]),
+    // A type that is not known is an answer of the tasks: VolumeTypeNotFound.
+    type: v.string(),
     status: v.string(),
     volume_id: v.pipe(v.string(), v.uuid("volume_id must be a UUID")),
     volume_size: v.pipe(v.number(), v.integer(), v.minValue(1)),
@@ -43,8 +47,8 @@ const shapes = {
     next: v.picklist(["copy_image", "bootable", "finish"]),
     model_update: v.nullable(v.object({ provider_location: v.optional(v.string()) })),
   }),
-  // The States Language requires no Cause of an error; the last resort must not fail for the lack of one.
-  failure: v.object({ Error: v.string(), Cause: v.optional(v.string(), "") }),
+  failure: FailureSchema,
+  reschedule_failure: v.nullable(FailureSchema),
   snapshot_id: v.nullable(v.pipe(v.string(), v.uuid("snapshot_id must be a UUID"))),
   source_volid: v.nullable(v.pipe(v.string(), v.uuid("source_volid must be a UUID"))),
   image_id: v.nullable(v.string()),
@@ -58,6 +62,7 @@ type Shapes = {
   volume_ref: VolumeRef;
   creation: Creation;
   failure: Failure;
+  reschedule_failure: Failure | null;
   snapshot_id: string | null;
   source_volid: string | null;
   image_id: string | null;

@@ -133,7 +133,7 @@ describe("bad input is InvalidInput that names what is wrong, and nothing is ask
     ["an attempt that is text", { ...good, attempt: "1" }, "attempt"],
     ["no host", { ...good, host: null }, "host"],
     ["a context without roles", { ...good, context: { ...good.context, roles: undefined } }, "context.roles"],
-    ["a spec of an unknown type", { ...good, volume_spec: aSpec({ type: "tape" as "raw" }) }, "volume_spec.type"],
+    ["a spec of no type", { ...good, volume_spec: aSpec({ type: 7 as unknown as "raw" }) }, "volume_spec.type"],
     ["a spec of no size", { ...good, volume_spec: aSpec({ volume_size: 0 }) }, "volume_spec.volume_size"],
     ["a spec of another volume", { ...good, volume_spec: aSpec({ volume_id: "x" }) }, "volume_spec.volume_id"],
   ])("%s", async (_what, event, names) => {

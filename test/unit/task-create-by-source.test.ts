@@ -125,7 +125,8 @@ describe("CloneImage", () => {
     expect(await here.fakes.volumes.get(VOLUME_ID)).toMatchObject({ phase: "creating", status: "creating" });
   });
 
-  it.each<[string, Partial<VolumeSpec>, typeof InvalidInput | typeof InvalidImageRef]>([
+  it.each<[string, Partial<VolumeSpec>, new (text: string) => Error]>([
+    ["a spec of no known type, to which the workflow's choice leads", { type: "tape" as "raw" }, VolumeTypeNotFound],
     ["a spec without an image", { type: "image" }, InvalidInput],
     ["a reference that names no service", { ...anImageSpec(), image_href: "file:///etc/passwd" }, InvalidImageRef],
   ])("refuses %s", async (_what, spec, error) => {
