@@ -37,11 +37,12 @@ export function compare(
     // What was not recorded cannot be the same.
     return { kind: !sameAs(seed) ? "same as Cinder" : sameAs(cinder) ? "same as both" : "same as seed" };
   }
-  const explained = explanations(given, actual, references, differences);
+  const concerning = differences.filter((row) => row.concerns(given));
+  const explained = explanations(given, actual, references, concerning);
   if (explained !== undefined) {
     return { kind: "deliberate difference", ...explained };
   }
-  return { kind: "different", fields: closestFields(given, actual, references, differences) };
+  return { kind: "different", fields: closestFields(given, actual, references, concerning) };
 }
 
 function explanations(

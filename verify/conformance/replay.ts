@@ -17,8 +17,10 @@ export type Replayable = { name: string; given: Given };
 /** Executions that run at the same time. */
 const LANES = 48;
 
-/** How long the net below the workflow may take to come by. */
-const NET_SECONDS = 20;
+/** How long the net below the workflow may take to come by, and from its read of a volume to its write. */
+const NET_MS = 20_000;
+const NET_WRITE_MS = 1000;
+const POLL_MS = 100;
 
 /** A case that ran: what is needed to read its end. */
 type Ran = { name: string; plan: Plan; execution: Traces["execution"] };
@@ -117,6 +119,7 @@ function placed(plan: Plan): { record: VolumeRecord; input: WorkflowInput } {
       request_spec: requestSpec ?? {},
       filter_properties: filterProperties ?? {},
       allow_reschedule: given.allow_reschedule && mayReschedule(requestSpec, { ...filterProperties, retry }),
+      reschedule_failure: null,
     },
   };
 }
@@ -176,17 +179,20 @@ function sourceOf({ given, sourceId }: Plan): VolumeRecord {
   };
 }
 
-/** The traces of a case, once the net below the workflow has been where the workflow left something to do. */
+/**
+ * The traces of a case, once the net below the workflow has been where the workflow left something to do. It reads the volume
+ * before it writes, so it gets a moment.
+ */
 async function settledTraces(deployment: Deployment, ran: Ran): Promise<Traces> {
-  for (let waited = 0; ; waited += 1) {
+  const isTried = ran.execution.status === "SUCCEEDED";
+  for (let waited = 0, netSince: number | undefined; ; waited += POLL_MS) {
     const traces = await tracesOf(deployment, ran);
-    const netWas = traces.events.some(
-      (event) => event.event === "write fault" && event.functionName.includes("ErrorOutFailedExecution"),
-    );
-    if (isDecided(traces) || traces.execution.status === "SUCCEEDED" || netWas || waited === NET_SECONDS * 10) {
+    netSince ??= traces.events.some(({ event }) => event === "net") ? waited : undefined;
+    const netWas = netSince !== undefined && waited - netSince >= NET_WRITE_MS;
+    if (isDecided(traces) || isTried || netWas || waited >= NET_MS) {
       return traces;
     }
-    await delay(100);
+    await delay(POLL_MS);
   }
 }
 

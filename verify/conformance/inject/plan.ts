@@ -37,7 +37,9 @@ export type PlanEvent =
       raised?: string;
     }
   | CastEvent
-  | { event: "write fault"; index: number; functionName: string };
+  /** The net below the workflow has read the volume. */
+  | { event: "net" }
+  | { event: "write fault"; index: number };
 
 /** The plan that an id belongs to, if it belongs to any. */
 export function planOf(id: string): Plan | undefined {

@@ -25,12 +25,25 @@ export function faultyRecords(client: DynamoDb): DynamoDb {
     if (command instanceof UpdateItemCommand) {
       failWrite(command.input);
     }
+    if (command instanceof GetItemCommand && process.env["AWS_LAMBDA_FUNCTION_NAME"]?.includes(NET) === true) {
+      tellOfNet(command.input.Key?.["id"]?.S);
+    }
     if (command instanceof GetItemCommand && isFailingOrigin(command.input.Key?.["id"]?.S)) {
       return Promise.resolve({ $metadata: {} });
     }
     return (client.send as (...args: unknown[]) => unknown)(command, ...rest);
   };
   return { send: (async (...args: [unknown, ...unknown[]]) => send(...args)) as DynamoDb["send"] };
+}
+
+/** Function that the rule on failed executions calls. */
+const NET = "ErrorOutFailedExecution";
+
+function tellOfNet(volumeId: string | undefined): void {
+  const plan = volumeId === undefined ? undefined : planOf(volumeId);
+  if (plan?.volumeId === volumeId && plan !== undefined) {
+    log(plan, { event: "net" });
+  }
 }
 
 function isFailingOrigin(volumeId: string | undefined): boolean {
@@ -50,7 +63,7 @@ function failWrite(input: UpdateItemCommandInput): void {
   );
   const fault = plan.given.db[index];
   if (fault !== undefined) {
-    log(plan, { event: "write fault", index, functionName: process.env["AWS_LAMBDA_FUNCTION_NAME"] ?? "" });
+    log(plan, { event: "write fault", index });
     throw errorRaised(fault.raise);
   }
 }

@@ -54,8 +54,11 @@ async function create(
   return outcomeOf((await perform(volumeId, call, "volume"))?.return ?? null);
 }
 
-function outcomeOf(update: ModelUpdate | null): CreateOutcome {
-  return { done: true, wait_seconds: 0, checkpoint: null, model_update: update };
+/** What a case's driver returns, as this project's drivers return it. */
+function outcomeOf(update: { provider_location?: string | undefined } | null): CreateOutcome {
+  const { provider_location } = update ?? {};
+  const kept: ModelUpdate = provider_location === undefined ? {} : { provider_location };
+  return { done: true, wait_seconds: 0, checkpoint: null, model_update: update === null ? null : kept };
 }
 
 /** Does what the case says of a call, and returns what it says. */
