@@ -27,6 +27,7 @@ const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateD
 const READ_ITEMS = ["dynamodb:GetItem"];
 const READ_ALL_ITEMS = ["dynamodb:BatchGetItem", "dynamodb:Scan"];
 const UPDATE_ITEMS = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
+const DELETE_ITEMS = ["dynamodb:DeleteItem"];
 
 const OWNED_BY_VOLUME_TABLE: readonly FunctionName[] = [
   "CreateRawVolume",
@@ -42,6 +43,16 @@ const OWNED_BY_VOLUME_TABLE: readonly FunctionName[] = [
   "ErrorOutVolume",
   "ErrorOutFailedExecution",
   "KeepDeadLetters",
+];
+
+/** Functions that may find that a volume's deletion was asked for while it was being created. */
+const REMOVES_VOLUMES: readonly FunctionName[] = [
+  "ErrorOutVolume",
+  "ErrorOutFailedExecution",
+  "SweepOverdueVolumes",
+  "ScheduleVolume",
+  "KeepDeadLetters",
+  "DeleteVolume",
 ];
 
 const READS_SNAPSHOTS: readonly FunctionName[] = [
@@ -64,6 +75,9 @@ export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CheckBackend",
   "CopyImageToVolume",
   "RescheduleVolume",
+  "ErrorOutVolume",
+  "ErrorOutFailedExecution",
+  "SweepOverdueVolumes",
   "ReportBackends",
   "CreateSnapshot",
   "DeleteSnapshot",
@@ -128,20 +142,29 @@ function wireRecords({ functions, records }: Parts): void {
   for (const name of OWNED_BY_VOLUME_TABLE) {
     volumes(name, UPDATE_ITEMS);
   }
-  for (const name of ["ExtractVolumeRef", "ExtractVolumeSpec", "CreateSnapshot"] as const) {
-    volumes(name, READ_ITEMS);
+  for (const name of REMOVES_VOLUMES) {
+    volumes(name, DELETE_ITEMS);
   }
+  volumes("ExtractVolumeRef", READ_ITEMS);
+  // These lock volumes, and take locks off.
+  for (const name of ["ExtractVolumeSpec", "CreateSnapshot"] as const) {
+    volumes(name, UPDATE_ITEMS);
+  }
+  volumes("DeleteSnapshot", ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"]);
   volumes("ScheduleVolume", [...UPDATE_ITEMS, "dynamodb:BatchGetItem"]);
   volumes("SweepOverdueVolumes", [...UPDATE_ITEMS, "dynamodb:Query"]);
-  volumes("DeleteVolume", [...UPDATE_ITEMS, "dynamodb:DeleteItem"]);
+  volumes("DeleteVolume", [...UPDATE_ITEMS, "dynamodb:BatchGetItem"]);
   volumes("AuditBackends", READ_ALL_ITEMS);
   snapshots("AuditBackends", READ_ALL_ITEMS);
   for (const name of READS_SNAPSHOTS) {
     snapshots(name, READ_ITEMS);
   }
   snapshots("CreateSnapshot", [...UPDATE_ITEMS, "dynamodb:PutItem"]);
-  snapshots("DeleteSnapshot", [...READ_ITEMS, "dynamodb:DeleteItem"]);
-  snapshots("DeleteVolume", ["dynamodb:Query"]);
+  snapshots("DeleteSnapshot", [...UPDATE_ITEMS, "dynamodb:DeleteItem"]);
+  snapshots("DeleteVolume", [...READ_ITEMS, "dynamodb:Query"]);
+  for (const name of ["ExtractVolumeSpec", "CreateVolumeOnFinish", "ErrorOutVolume"] as const) {
+    snapshots(name, ["dynamodb:UpdateItem"]);
+  }
   allowItems(functions, "ScheduleVolume", READ_ITEMS, records.volumeTypes, INDEXES.volumeTypesByName);
   functions.setEnvironment("ScheduleVolume", { volumeTypesTable: records.volumeTypes.tableName });
   functions.allow("KeepDeadLetters", [...READ_ITEMS, "dynamodb:PutItem"], records.deadLetters.tableArn);

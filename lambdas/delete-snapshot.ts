@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { parseOrThrow } from "../core/messages.ts";
 import { deleteSnapshot } from "../core/tasks/delete-snapshot.ts";
-import { drivers, snapshots } from "./runtime/composition.ts";
+import { clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 const RequestSchema = v.object({ snapshot_id: v.pipe(v.string(), v.uuid("snapshot_id must be a UUID")) });
@@ -9,5 +9,5 @@ const RequestSchema = v.object({ snapshot_id: v.pipe(v.string(), v.uuid("snapsho
 /** Called synchronously by clients. */
 export const handler = serviceHandler((event) => {
   const { snapshot_id: snapshotId } = parseOrThrow(RequestSchema, event, "request");
-  return deleteSnapshot({ snapshots: snapshots(), drivers: drivers() }, snapshotId);
+  return deleteSnapshot({ volumes: volumes(), snapshots: snapshots(), drivers: drivers(), clock }, snapshotId);
 });

@@ -1,7 +1,7 @@
 import { InvalidInput } from "../errors.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
 import { type CreateDependencies, createOnBackend, type Turn } from "./create-on-backend.ts";
-import { readSourceVolume } from "./extract-volume-spec.ts";
+import { readSourceVolume } from "./sources.ts";
 import type { OwnerInput } from "./input.ts";
 
 /**

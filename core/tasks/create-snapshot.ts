@@ -1,12 +1,12 @@
 import * as v from "valibot";
 import { InvalidVolume, VolumeNotFound } from "../errors.ts";
 import type { Clock, Drivers, SnapshotRepository, VolumeRepository } from "../ports.ts";
-import type { SnapshotRecord, VolumeRecord } from "../records.ts";
+import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { readyDriver } from "./create-on-backend.ts";
 
 /** What taking a snapshot uses. */
 export type CreateSnapshotDependencies = {
-  volumes: Pick<VolumeRepository, "get">;
+  volumes: Pick<VolumeRepository, "get" | "lock">;
   snapshots: SnapshotRepository;
   drivers: Drivers;
   clock: Clock;
@@ -27,10 +27,13 @@ export const CreateSnapshotInputSchema = v.object({
 export type CreateSnapshotInput = v.InferOutput<typeof CreateSnapshotInputSchema>;
 
 /** Statuses of a volume of which a snapshot may be taken (Cinder without `--force`, and with it `in-use`). */
-const SNAPSHOT_STATUSES: readonly string[] = ["available", "in-use"];
+const SNAPSHOT_STATUSES: readonly VolumeStatus[] = ["available", "in-use"];
 
 /**
  * Takes a snapshot of a volume (`cinder/volume/manager.py`, create_snapshot). Its image metadata is copied then, as in Cinder.
+ *
+ * The record comes first, then the lock that keeps the volume from being deleted, which stays until the snapshot is deleted: so
+ * whoever deletes the volume finds the snapshot by the lock, or has set `deleting` before the lock was asked for.
  *
  * Twice: the second call finds the record, and drivers create snapshots by id. Dead half-way: the record says `creating`, and the
  * next call with the same id finishes it.
@@ -52,12 +55,25 @@ export async function createSnapshot(
   await deps.snapshots.create(snapshot);
   try {
     const driver = await readyDriver(deps.drivers, volume.host);
+    await lockVolume(deps.volumes, volume, snapshot.id);
     const update = await driver.createSnapshot(snapshot, volume);
     return await deps.snapshots.markAvailable(snapshot.id, update?.provider_location ?? null);
   } catch (error) {
     // The caller learns the first error; a record that stays `creating` is finished by the next request of its id.
     await deps.snapshots.markError(snapshot.id).catch(() => {});
     throw error;
+  }
+}
+
+/** @throws InvalidVolume when the volume has left its status meanwhile, to be deleted mostly */
+async function lockVolume(
+  volumes: Pick<VolumeRepository, "lock">,
+  { id }: VolumeRecord,
+  snapshotId: string,
+): Promise<void> {
+  const lock = { holder: snapshotId, value: SNAPSHOT_LOCK };
+  if ((await volumes.lock(id, lock, SNAPSHOT_STATUSES, null)) === undefined) {
+    throw new InvalidVolume(`volume ${id} is no longer ${SNAPSHOT_STATUSES.join(" or ")}`);
   }
 }
 

@@ -3,7 +3,7 @@ import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import type { SnapshotRecord } from "../records.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
 import { type CreateDependencies, createOnBackend, type Turn } from "./create-on-backend.ts";
-import { readSnapshot } from "./extract-volume-spec.ts";
+import { readSnapshot } from "./sources.ts";
 import type { OwnerInput } from "./input.ts";
 
 /** CreateVolumeFromSnapshot also reads the snapshot. */

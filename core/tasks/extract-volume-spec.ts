@@ -1,20 +1,15 @@
-import {
-  ImageUnacceptable,
-  InvalidInput,
-  InvalidSnapshot,
-  InvalidVolume,
-  SnapshotNotFound,
-  VolumeNotFound,
-} from "../errors.ts";
+import { ImageUnacceptable, InvalidInput } from "../errors.ts";
 import type { RequestContext } from "../messages.ts";
 import type { ImageMeta, ImageServices, SnapshotRepository, VolumeRepository } from "../ports.ts";
-import { type SnapshotRecord, type VolumeRecord, type VolumeStatus, volumeName } from "../records.ts";
+import { volumeName } from "../records.ts";
 import type { VolumeSpec } from "../spec.ts";
 import type { VolumeRef } from "./extract-volume-ref.ts";
+import { lockSnapshot, lockSourceVolume } from "./source-locks.ts";
 
 /** What the request may be created from; a snapshot beats a source volume beats an image, as in Cinder. */
 export type SpecInput = {
   context: RequestContext;
+  fence: string;
   volume_ref: VolumeRef;
   snapshot_id: string | null;
   source_volid: string | null;
@@ -23,21 +18,19 @@ export type SpecInput = {
 
 /** What ExtractVolumeSpec reads. */
 export type SpecDependencies = {
-  volumes: Pick<VolumeRepository, "get">;
-  snapshots: Pick<SnapshotRepository, "get">;
+  volumes: Pick<VolumeRepository, "get" | "lock">;
+  snapshots: Pick<SnapshotRepository, "get" | "lock">;
   images: ImageServices;
 };
 
 const BYTES_PER_GIB = 1024 ** 3;
 
-/** Statuses of a volume whose bytes are whole (SRC_VOL_PROCEED_STATUS of Cinder's API, and a backup that only reads). */
-const SOURCE_STATUSES: readonly VolumeStatus[] = ["available", "in-use", "backing-up"];
-
 /**
  * ExtractVolumeSpecTask: says what is to be created, as one structure that the following states need no record for. Everything
  * that can be known to be wrong is refused here, before any backend is asked, so that nothing is left on one.
  *
- * Only reads, so it may run any number of times.
+ * Its one write is the lock on a source, which cannot be deleted from then on until the create has ended; the write takes the
+ * place of a read, and may be repeated.
  *
  * @throws InvalidInput for a size that does not fit; VolumeNotFound, SnapshotNotFound or ImageNotFound that name the source,
  *   also when it belongs to another project; InvalidSnapshot, InvalidVolume, ImageUnacceptable.
@@ -51,13 +44,14 @@ export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput
     volume_name: volumeName(volume.id),
     volume_size: volume.size,
   };
+  const lock = { holder: volume.id, value: input.fence };
   if (input.snapshot_id !== null) {
-    const snapshot = await readSnapshot(deps.snapshots, context, input.snapshot_id);
+    const snapshot = await lockSnapshot(deps.snapshots, context, input.snapshot_id, lock);
     requireSize(volume, snapshot.volume_size, `snapshot ${snapshot.id}`);
     return { ...base, type: "snap", snapshot_id: snapshot.id };
   }
   if (input.source_volid !== null) {
-    const source = await readSourceVolume(deps.volumes, context, input.source_volid);
+    const source = await lockSourceVolume(deps.volumes, context, input.source_volid, lock);
     requireSize(volume, source.size, `source volume ${source.id}`);
     return { ...base, type: "source_vol", source_volid: source.id, source_volstatus: source.status };
   }
@@ -78,55 +72,11 @@ export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput
   return { ...base, type: "raw" };
 }
 
-/**
- * The snapshot, if the caller's project may use it.
- *
- * @throws SnapshotNotFound, InvalidSnapshot
- */
-export async function readSnapshot(
-  snapshots: Pick<SnapshotRepository, "get">,
-  context: RequestContext,
-  snapshotId: string,
-): Promise<SnapshotRecord> {
-  const snapshot = await snapshots.get(snapshotId);
-  if (!mayUse(context, snapshot.project_id)) {
-    throw new SnapshotNotFound(snapshotId);
-  }
-  if (snapshot.status !== "available") {
-    throw new InvalidSnapshot(`snapshot ${snapshotId} is ${snapshot.status}, not available`);
-  }
-  return snapshot;
-}
-
-/**
- * The source volume, if the caller's project may use it. One that is itself being created, or has failed, would be copied half.
- *
- * @throws VolumeNotFound, InvalidVolume
- */
-export async function readSourceVolume(
-  volumes: Pick<VolumeRepository, "get">,
-  context: RequestContext,
-  sourceVolumeId: string,
-): Promise<VolumeRecord> {
-  const source = await volumes.get(sourceVolumeId);
-  if (!mayUse(context, source.project_id)) {
-    throw new VolumeNotFound(sourceVolumeId);
-  }
-  if (!SOURCE_STATUSES.includes(source.status)) {
-    throw new InvalidVolume(`source volume ${sourceVolumeId} is ${source.status}, not ${SOURCE_STATUSES.join(" or ")}`);
-  }
-  return source;
-}
-
 /** @throws InvalidInput when the volume's size is no positive integer of GiB */
 export function requireWholeSize(volume: Pick<VolumeRef, "id" | "size">): void {
   if (!Number.isSafeInteger(volume.size) || volume.size < 1) {
     throw new InvalidInput(`volume ${volume.id} has size ${volume.size}, which is no positive integer of GiB`);
   }
-}
-
-function mayUse(context: RequestContext, projectId: string): boolean {
-  return context.is_admin || context.project_id === projectId;
 }
 
 function requireSize(volume: VolumeRef, sourceSize: number, what: string): void {

@@ -7,7 +7,8 @@ import {
   type RequestSpec,
   type VolumeType,
 } from "../scheduling/request.ts";
-import { readSnapshot, readSourceVolume, requireWholeSize } from "./extract-volume-spec.ts";
+import { requireWholeSize } from "./extract-volume-spec.ts";
+import { readSnapshot, readSourceVolume } from "./sources.ts";
 
 /** What completing a request reads. */
 export type SpecReaders = {

@@ -6,6 +6,8 @@ import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
 const READ = ["dynamodb:GetItem"];
 const UPDATE = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
+const REMOVE = ["dynamodb:DeleteItem", ...UPDATE];
+const UNLOCK = ["dynamodb:UpdateItem"];
 const IMAGES = ["s3:GetObject", "s3:ListBucket"];
 const SEND = ["sqs:SendMessage"];
 const CONSUME = [
@@ -19,7 +21,7 @@ const NOTIFY = { Topic: ["sns:Publish"] };
 
 const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   ExtractVolumeRef: { Volumes: READ },
-  ExtractVolumeSpec: { Volumes: READ, Snapshots: READ, Images: IMAGES },
+  ExtractVolumeSpec: { Volumes: UPDATE, Snapshots: UPDATE, Images: IMAGES },
   NotifyCreateStart: NOTIFY,
   CreateRawVolume: { Volumes: UPDATE },
   CreateVolumeFromSnapshot: { Volumes: UPDATE, Snapshots: READ },
@@ -29,11 +31,11 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   CheckBackend: { Volumes: UPDATE, Snapshots: READ, Images: IMAGES },
   CopyImageToVolume: { Volumes: UPDATE, Images: IMAGES },
   HandleBootableVolume: { Volumes: UPDATE, Snapshots: READ },
-  CreateVolumeOnFinish: { Volumes: UPDATE, Backends: UPDATE, ...NOTIFY },
+  CreateVolumeOnFinish: { Volumes: UPDATE, Snapshots: UNLOCK, Backends: UPDATE, ...NOTIFY },
   RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND },
-  ErrorOutVolume: { Volumes: UPDATE, Backends: UPDATE, ...NOTIFY },
+  ErrorOutVolume: { Volumes: REMOVE, Snapshots: UNLOCK, Backends: UPDATE, ...NOTIFY },
   ScheduleVolume: {
-    Volumes: ["dynamodb:BatchGetItem", ...UPDATE],
+    Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
     Snapshots: READ,
     VolumeTypes: READ,
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
@@ -42,26 +44,26 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     StateMachine: ["states:StartExecution"],
     ...NOTIFY,
   },
-  ErrorOutFailedExecution: { EventsDeadLetterQueue: SEND, Volumes: UPDATE, Backends: UPDATE, ...NOTIFY },
+  ErrorOutFailedExecution: { EventsDeadLetterQueue: SEND, Volumes: REMOVE, Backends: UPDATE, ...NOTIFY },
   SweepOverdueVolumes: {
     EventsDeadLetterQueue: SEND,
-    Volumes: ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+    Volumes: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
     ...NOTIFY,
   },
   KeepDeadLetters: {
     DeadLetters: ["dynamodb:GetItem", "dynamodb:PutItem"],
-    Volumes: UPDATE,
+    Volumes: REMOVE,
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
     DeadLetterQueue: CONSUME,
     ...NOTIFY,
   },
   ReportBackends: { EventsDeadLetterQueue: SEND, Backends: ["dynamodb:UpdateItem"] },
-  CreateSnapshot: { Volumes: READ, Snapshots: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"] },
-  DeleteSnapshot: { Snapshots: ["dynamodb:DeleteItem", "dynamodb:GetItem"] },
+  CreateSnapshot: { Volumes: UPDATE, Snapshots: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"] },
+  DeleteSnapshot: { Volumes: ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], Snapshots: REMOVE },
   DeleteVolume: {
-    Volumes: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
-    Snapshots: ["dynamodb:Query"],
+    Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
+    Snapshots: ["dynamodb:GetItem", "dynamodb:Query"],
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
   },
   AuditBackends: {

@@ -5,7 +5,7 @@ import { aVolumeInFlow, aWorld, taskInput } from "../support/builders.ts";
 
 it("gives the volume's columns without those of the flow's own", async () => {
   const volume = aVolumeInFlow({ display_name: "data", metadata: { purpose: "test" } });
-  const OWN = ["attempts", "deadline", "fault", "phase", "progress"];
+  const OWN = ["attempts", "deadline", "fault", "phase", "progress", "delete_requested_at", "locks"];
   const columns = Object.entries(volume).filter(([column]) => !OWN.includes(column));
   expect(await extractVolumeRef(aWorld(volume).deps, taskInput())).toEqual(Object.fromEntries(columns));
 });

@@ -10,7 +10,7 @@ import {
   VolumeNotFound,
 } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/ports.ts";
-import type { VolumeStatus } from "../../core/records.ts";
+import { fenceOf, type VolumeStatus } from "../../core/records.ts";
 import { extractVolumeSpec, type SpecInput } from "../../core/tasks/extract-volume-spec.ts";
 import {
   anImage,
@@ -30,6 +30,7 @@ const GIB = 1024 ** 3;
 function input(keys: Partial<SpecInput> = {}, columns: Parameters<typeof aVolumeInFlow>[0] = {}): SpecInput {
   return {
     context: CONTEXT,
+    fence: fenceOf(VOLUME_ID, 1),
     volume_ref: aVolumeInFlow(columns),
     snapshot_id: null,
     source_volid: null,
@@ -94,12 +95,12 @@ describe("what is to be created", () => {
     expect(spec.status).toBe("migration_target_creating");
   });
 
-  it("is found without a write", async () => {
+  it("is found with one call for a snapshot or a source volume, which locks it", async () => {
     const world = sources();
     for (const keys of [{ snapshot_id: SNAPSHOT_ID }, { source_volid: SOURCE_ID }, { image_id: IMAGE_ID }]) {
       await extractVolumeSpec(world.deps, input(keys));
     }
-    expect(world.faults.calls).toEqual(["snapshots.get", "volumes.get", "images.show", "images.getLocation"]);
+    expect(world.faults.calls).toEqual(["snapshots.lock", "volumes.lock", "images.show", "images.getLocation"]);
   });
 });
 

@@ -78,9 +78,16 @@ export class Faults {
     if (plan?.moment === "before") {
       throw plan.error;
     }
-    const result = await effect();
-    this.#dead = crash === "after";
-    this.#throwIfDead();
+    const dieAfter = (): void => {
+      this.#dead ||= crash === "after";
+      this.#throwIfDead();
+    };
+    // A refusal is an answer, too, that a process may not live to hear.
+    const result = await effect().catch((error: unknown) => {
+      dieAfter();
+      throw error;
+    });
+    dieAfter();
     if (plan !== undefined) {
       throw plan.error;
     }
