@@ -98,4 +98,10 @@ const TABLES: CreateTableCommandInput[] = [
     AttributeDefinitions: [string("host")],
     KeySchema: [hash("host")],
   },
+  {
+    TableName: "dead_letters",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("id")],
+    KeySchema: [hash("id")],
+  },
 ];
