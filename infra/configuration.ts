@@ -4,7 +4,7 @@ import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { DEFAULT_NOTIFICATION_ERA, notificationEra, type NotificationEra } from "../core/notifications.ts";
 import { type SchedulerSettings, schedulerSettings } from "../core/scheduling/settings.ts";
-import { parseTimeBounds, type TimeBounds } from "../core/time-bounds.ts";
+import { parseTimeBounds, phaseBoundsOf, type TimeBounds } from "../core/time-bounds.ts";
 import type { Deployment } from "./deployment.ts";
 import { MOUNT_POINT } from "./mount-point.ts";
 
@@ -49,8 +49,9 @@ export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem
   }
   const scheduler = schedulerSettings(contextJson(node, "scheduler") ?? {});
   const era: unknown = node.tryGetContext("notification_era");
-  const audit = parseAuditSchedule(contextJson(node, "audit") ?? {});
   const timeBounds = parseTimeBounds(contextJson(node, "time_bounds") ?? {});
+  const longestPhaseSeconds = Math.max(...Object.values(phaseBoundsOf(timeBounds)));
+  const audit = parseAuditSchedule(contextJson(node, "audit") ?? {}, longestPhaseSeconds);
   return { backends, scheduler, notificationEra: notificationEra(era ?? DEFAULT_NOTIFICATION_ERA), audit, timeBounds };
 }
 

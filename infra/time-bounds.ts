@@ -26,6 +26,7 @@ export const WRITES_DEADLINES: readonly FunctionName[] = [
   "ErrorOutFailedExecution",
   "DeleteVolume",
   "KeepDeadLetters",
+  "AuditBackends",
 ];
 
 /**

@@ -1,6 +1,7 @@
 import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
+import { longestPhaseSeconds } from "../core/audit/run.ts";
 import { auditBackends } from "../core/tasks/audit-backends.ts";
-import { backends, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
@@ -11,7 +12,7 @@ const ANSWER_WITHIN_MS = 30_000;
 
 /** Runs on a schedule, and called synchronously by clients; both send the request. */
 export const handler = serviceHandler(async (event, context) => {
-  const request = parseAuditRequest(event);
+  const request = parseAuditRequest(event, longestPhaseSeconds(bounds()));
   const report = await auditBackends(
     {
       volumes: volumes(),
@@ -21,6 +22,7 @@ export const handler = serviceHandler(async (event, context) => {
       clock,
       timeLimit: (call) => withTimeLimit(call, ANSWER_WITHIN_MS),
       remainingTimeMs: () => context.getRemainingTimeInMillis(),
+      ...bounds(),
     },
     request,
   );
@@ -38,7 +40,7 @@ export const handler = serviceHandler(async (event, context) => {
   return report;
 });
 
-/** What is still there: what was reaped is a metric of its own. */
+/** What was found; how much of it was reaped is a metric of its own. */
 function metricsOf(counts: HostCounts) {
   const { orphan, missing, suspect, leftover, reaped } = counts;
   return { orphans: orphan, missingVolumes: missing, suspects: suspect, leftovers: leftover, reaped };

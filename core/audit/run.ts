@@ -36,8 +36,8 @@ const OUT_OF_TIME = "the time of one audit was over: narrow it with a host";
 export function beginRun(deps: AuditDependencies, request: AuditRequest): AuditRun {
   const startedAt = deps.clock.now();
   const oldBefore = new Date(startedAt.getTime() - request.older_than_hours * 3_600_000);
-  const longestPhaseSeconds = Math.max(...Object.values(deps.phaseBounds ?? PHASE_BOUND_SECONDS));
-  return { ...deps, request, book: openBook(request, startedAt), startedAt, oldBefore, longestPhaseSeconds };
+  const book = openBook(request, startedAt);
+  return { ...deps, request, book, startedAt, oldBefore, longestPhaseSeconds: longestPhaseSeconds(deps) };
 }
 
 /** Whether there is time to go on; notes it when there is none. */
@@ -47,4 +47,9 @@ export function hasTime(run: AuditRun, host: string | null): boolean {
   }
   run.book.unaudited({ host, reason: OUT_OF_TIME });
   return false;
+}
+
+/** The longest that a create of the deployment stands still before it is decided. */
+export function longestPhaseSeconds({ phaseBounds }: Pick<AuditDependencies, "phaseBounds">): number {
+  return Math.max(...Object.values(phaseBounds ?? PHASE_BOUND_SECONDS));
 }

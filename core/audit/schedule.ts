@@ -24,10 +24,11 @@ export type AuditSchedule = {
  * Reads the schedule as CDK context gives it: `interval_minutes`, and of a request `reap` (off unless it is asked for),
  * `older_than_hours` and `max_reap`.
  *
+ * @param longestPhaseSeconds as for a request
  * @throws InvalidInput that names what is wrong
  */
-export function parseAuditSchedule(value: unknown): AuditSchedule {
+export function parseAuditSchedule(value: unknown, longestPhaseSeconds?: number): AuditSchedule {
   const { interval_minutes: intervalMinutes, ...asked } = parseOrThrow(AuditScheduleSchema, value, "audit");
-  const { reap, older_than_hours, max_reap } = parseAuditRequest(asked);
+  const { reap, older_than_hours, max_reap } = parseAuditRequest(asked, longestPhaseSeconds);
   return { intervalMinutes, request: { reap, older_than_hours, max_reap } };
 }

@@ -76,8 +76,8 @@ describe("the scheduler's settings", () => {
 });
 
 describe("the audit's schedule", () => {
-  const rule = (audit: unknown) => {
-    const found = Object.entries(inlineTemplate({ audit }).Resources).find(([id]) =>
+  const rule = (audit: unknown, context: Record<string, unknown> = {}) => {
+    const found = Object.entries(inlineTemplate({ audit, ...context }).Resources).find(([id]) =>
       id.startsWith("NetsAuditSchedule"),
     );
     return found?.[1].Properties as { ScheduleExpression: string; Targets: { Input: string }[] };
@@ -87,6 +87,12 @@ describe("the audit's schedule", () => {
     const { ScheduleExpression, Targets } = rule({ interval_minutes: 15, reap: true, older_than_hours: 48 });
     expect(ScheduleExpression).toBe("rate(15 minutes)");
     expect(JSON.parse(Targets[0]?.Input ?? "null")).toEqual({ reap: true, older_than_hours: 48, max_reap: 25 });
+  });
+
+  it("waits no shorter than the longest phase of the deployment", () => {
+    const context = { time_bounds: { copying_seconds: 7200 } };
+    expect(() => rule({ older_than_hours: 1 }, context)).toThrow(/at least 2, the longest phase/);
+    expect(rule({ older_than_hours: 2 }, context).ScheduleExpression).toBe("rate(1 hour)");
   });
 
   it.each<[unknown, RegExp]>([
