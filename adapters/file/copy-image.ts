@@ -1,57 +1,65 @@
-import { type FileHandle, rm } from "node:fs/promises";
+import { type FileHandle, rm, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import { ImageCopyFailure, ImageTooBig, ImageUnacceptable, describeError } from "../../core/errors.ts";
 import {
   type ExpectedHash,
+  type ImagePolicy,
   expectedHash,
+  isRawFormat,
+  requireConversionAllowed,
   requireDeclaredContent,
   requireReadableFormat,
   requireSizeWithin,
 } from "../../core/images/acceptance.ts";
-import { SNIFF_BYTES } from "../../core/images/sniff.ts";
-import type { CopyWork, ImageRange, ImageSource } from "../../core/ports.ts";
+import { parseQcow2Header, QCOW2_HEAD_BYTES, type Qcow2Rules } from "../../core/images/qcow2/header.ts";
+import { Qcow2Layout } from "../../core/images/qcow2/layout.ts";
+import type { CopyWork, ImageSource } from "../../core/ports.ts";
 import type { CopyProgress } from "../../core/records.ts";
-import { RESERVED_MS } from "./copy-file.ts";
 import { createExclusive, isAbsent, isOutOfSpace, openRegular } from "./files.ts";
-import { type Cursor, imageTag, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
-import { CHUNK_BYTES } from "./sparse.ts";
+import { handleBytes, readImageHead, serviceBytes, streamOfFile, without } from "./image-bytes.ts";
+import { type Cursor, finalProgress, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
+import { type ImageSink, pump, RawSink, STAGING_SINK } from "./image-pump.ts";
+import { Qcow2Sink, tableChecksum } from "./qcow2-sink.ts";
 import { WorkArea, removeWorkArea } from "./work-area.ts";
-import { WriteLanes, chunksOf } from "./write-lanes.ts";
 
-/** Progress is kept after so many bytes, or so much time, whichever comes first. */
-const CHECKPOINT_BYTES = 256 * CHUNK_BYTES;
-const CHECKPOINT_MS = 20_000;
-
-/** Written between two looks at who holds the work. */
-const LOOK_BYTES = 16 * CHUNK_BYTES;
+/** One turn's order. */
+export type CopyImageRequest = {
+  /** The volume's file, which is there. */
+  path: string;
+  volumeBytes: number;
+  image: ImageSource;
+  work: CopyWork;
+  policy: ImagePolicy;
+};
 
 /**
- * Fills a volume's file with a raw image: one sequential read of the image, hashed on the way, zero blocks left as holes.
+ * Fills a volume's file with an image: one sequential pass over the image, hashed on the way, zero blocks left as holes. A qcow2
+ * image's tables are read first, by ranged reads, and each cluster is written where it belongs as it passes. A qcow2 image of a
+ * service without ranged reads is brought to a file beside the volume first, and then passes from there.
  *
  * A turn ends at a checkpoint when its time is short. Bytes are made durable before the progress that speaks of them is kept, and
  * each turn begins by keeping its progress, so a call that is not the owner's any more is refused before it writes a byte.
  * A volume that was not copied to by the progress at hand, or whose image is another one now, is begun again from zero.
  *
- * @throws ImageUnacceptable, ImageCopyFailure, ImageTooBig: the file is removed then. Everything else that the image service
- * or the file system throws comes through and leaves what is there for the next turn; FenceLost stops the copy at once.
+ * @throws ImageUnacceptable, ImageConversionNotAllowed, ImageCopyFailure, ImageTooBig: the file is removed then. Everything else
+ * that the image service or the file system throws comes through and leaves what is there for the next turn; FenceLost stops the
+ * copy at once.
  */
-export async function copyImage(
-  path: string,
-  volumeBytes: number,
-  image: ImageSource,
-  work: CopyWork,
-): Promise<{ done: boolean }> {
+export async function copyImage(request: CopyImageRequest): Promise<{ done: boolean }> {
+  const { path, image } = request;
   let job: Job;
   try {
     requireReadableFormat(image.meta);
-    const size = requireSizeWithin(image.meta, volumeBytes);
-    job = { path, volumeBytes, image, work, size, expected: expectedHash(image.meta) };
+    requireConversionAllowed(image.meta, request.policy);
+    const size = requireSizeWithin(image.meta, request.volumeBytes);
+    job = { ...request, size, expected: expectedHash(image.meta) };
   } catch (error) {
     // Whoever asks for this image is refused, so nobody uses a volume of it.
     await discard(path);
     throw error;
   }
   // Refused when the record is another attempt's by now, or finished: then nothing here is touched.
-  await work.save(progressBefore(job));
+  await job.work.save(progressBefore(job));
   const area = await WorkArea.takeOver(path);
   try {
     return await turn(job, area);
@@ -65,39 +73,145 @@ export async function copyImage(
 }
 
 /** What one turn works on. */
-type Job = {
-  path: string;
-  volumeBytes: number;
-  image: ImageSource;
-  work: CopyWork;
-  size: number;
-  expected: ExpectedHash;
-};
+type Job = CopyImageRequest & { size: number; expected: ExpectedHash };
 
 async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
-  const { imageId, service } = job.image;
   const file = await openVolume(job.path);
   const abort = new AbortController();
   try {
     const resumed = await resumeCursor(job.work.progress, job, (copyId) => area.has(markName(copyId)));
-    const range = await service.openRange(imageId, resumed?.offset ?? 0, resumed?.tag, abort.signal);
-    if (range.totalSize !== job.size) {
-      throw new ImageCopyFailure(`image ${imageId} has ${range.totalSize} bytes, not ${job.size}`);
-    }
-    const cursor = resumed ?? (await newCursor(job.expected, range.tag));
-    if (resumed === undefined) {
-      await begin(job, area, file, cursor);
-    }
-    const done = await pump(job, area, file, cursor, range);
-    if (done) {
-      await verify(job, file, cursor);
+    const run: Run = { job, area, file, signal: abort.signal };
+    const cursor = await (isRawFormat(job.image.meta) ? copyRaw(run, resumed) : copyQcow2(run, resumed));
+    if (cursor !== undefined) {
+      await finish(run, cursor);
       await removeWorkArea(job.path);
     }
-    return { done };
+    return { done: cursor !== undefined };
   } finally {
     abort.abort();
     await file.close();
   }
+}
+
+/** A turn under way. */
+type Run = { job: Job; area: WorkArea; file: FileHandle; signal: AbortSignal };
+
+/** The cursor when all of the image has passed; undefined when the turn stops before. */
+async function copyRaw(run: Run, resumed: Cursor | undefined): Promise<Cursor | undefined> {
+  const { meta } = run.job.image;
+  const found = resumed?.stage === "copy" ? resumed : undefined;
+  return copyFromService(run, found, new RawSink(meta), found?.offset ?? 0);
+}
+
+async function copyQcow2(run: Run, resumed: Cursor | undefined): Promise<Cursor | undefined> {
+  const { image } = run.job;
+  if (resumed?.stage === "convert") {
+    return convert(run, resumed);
+  }
+  const head = await readImageHead(image, QCOW2_HEAD_BYTES, resumed?.tag, run.signal);
+  requireSameSize(run.job, head.totalSize);
+  requireDeclaredContent(image.meta, head.bytes);
+  if (!head.ranged) {
+    parseQcow2Header(head.bytes, rulesOf(run.job));
+    const staging = resumed?.stage === "stage" ? resumed : undefined;
+    return stage(run, staging ?? (await newCursor(run.job.expected, head.tag, "stage")), staging === undefined);
+  }
+  const bytes = serviceBytes(image, head.tag, run.signal);
+  const layout = await Qcow2Layout.read(head.bytes, bytes, rulesOf(run.job), tableChecksum);
+  const found = resumed?.stage === "copy" ? resumed : undefined;
+  const sink = await Qcow2Sink.from(image.imageId, layout, head.bytes, found?.offset ?? 0);
+  return copyFromService(run, found ?? (await newCursor(run.job.expected, head.tag, "copy")), sink, sink.from);
+}
+
+/** Brings the image to a file beside the volume, as it is, and goes on from there. */
+async function stage(run: Run, cursor: Cursor, isNew: boolean): Promise<Cursor | undefined> {
+  const { job, area } = run;
+  if (isNew) {
+    await begin(run, cursor);
+    await (await createExclusive(area.path(stageName(cursor.copyId)))).close();
+  }
+  const file = await openRegular(area.path(stageName(cursor.copyId)), "write");
+  try {
+    // What is staged is written in the same place again by whoever repeats it, so it needs no other fence than the volume.
+    if ((await copyFromService({ ...run, file }, cursor, STAGING_SINK, cursor.offset)) === undefined) {
+      return undefined;
+    }
+    requireHash(job, cursor);
+    await file.truncate(job.size);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const staged: Cursor = { ...cursor, stage: "convert", offset: 0, hasher: null };
+  await job.work.save(progressOf(staged, job));
+  return convert(run, staged);
+}
+
+/** Places the clusters of the image in the file beside the volume. */
+async function convert(run: Run, cursor: Cursor): Promise<Cursor | undefined> {
+  const { job, area } = run;
+  const staged = await openRegular(area.path(stageName(cursor.copyId)), "read");
+  try {
+    const bytes = handleBytes(staged);
+    const head = await bytes.readAt(0, Math.min(QCOW2_HEAD_BYTES, job.size));
+    const layout = await Qcow2Layout.read(head, bytes, rulesOf(job), tableChecksum);
+    const sink = await Qcow2Sink.from(job.image.imageId, layout, head, cursor.offset);
+    const body = streamOfFile(staged, sink.from, job.size);
+    return (await pumpFrom(run, cursor, sink, body, sink.from)) ? cursor : undefined;
+  } finally {
+    await staged.close();
+  }
+}
+
+/**
+ * Lets the image pass from `from` on, or, from a service that sends whole images only, what of it comes from there on.
+ *
+ * @param resumed undefined to begin at zero
+ */
+async function copyFromService(
+  run: Run,
+  resumed: Cursor | undefined,
+  sink: ImageSink,
+  from: number,
+): Promise<Cursor | undefined> {
+  const { job, signal } = run;
+  const { service, imageId } = job.image;
+  if (resumed !== undefined && resumed.offset === job.size) {
+    // All of it had passed when the last turn died.
+    return resumed;
+  }
+  // A tag of nothing is that of a service without tags.
+  const tag = resumed === undefined || resumed.tag === "" ? undefined : resumed.tag;
+  const range = await service.openRange(imageId, from, { tag, signal });
+  requireSameSize(job, range.totalSize);
+  const cursor = resumed ?? (await newCursor(job.expected, range.tag, "copy"));
+  if (cursor.offset === 0 && cursor.stage === "copy") {
+    await begin(run, cursor);
+  }
+  const body = range.ranged ? range.body : without(range.body, from);
+  return (await pumpFrom(run, cursor, sink, body, from)) ? cursor : undefined;
+}
+
+function pumpFrom(
+  { job, area, file }: Run,
+  cursor: Cursor,
+  sink: ImageSink,
+  body: AsyncIterable<Uint8Array>,
+  from: number,
+): Promise<boolean> {
+  const { size, work } = job;
+  const pass = {
+    file,
+    area,
+    sink,
+    size,
+    body,
+    from,
+    imageId: job.image.imageId,
+    remainingTimeMs: () => work.remainingTimeMs(),
+    keep: () => work.save(progressOf(cursor, job)),
+  };
+  return pump(pass, cursor);
 }
 
 function isRefusal(error: unknown): boolean {
@@ -124,77 +238,58 @@ async function openVolume(path: string): Promise<FileHandle> {
 }
 
 /** Zero blocks are skipped, so nothing may remain of an earlier copy. */
-async function begin(job: Job, area: WorkArea, file: FileHandle, cursor: Cursor): Promise<void> {
+async function begin({ job, area, file }: Run, cursor: Cursor): Promise<void> {
   await area.clear();
   await file.truncate(0);
+  if (!isRawFormat(job.image.meta)) {
+    await requireFreeSpace(job);
+  }
   await file.truncate(job.volumeBytes);
   await (await createExclusive(area.path(markName(cursor.copyId)))).close();
 }
 
-/** Reads, hashes and writes until the image ends, the time does, or another call took over. */
-async function pump(job: Job, area: WorkArea, file: FileHandle, cursor: Cursor, range: ImageRange): Promise<boolean> {
-  const writes = new WriteLanes(file);
-  let kept = { at: Date.now(), offset: cursor.offset };
-  let lookedAt = -1;
-  try {
-    for await (const { buffer, length } of chunksOf(range.body, writes)) {
-      const chunk = buffer.subarray(0, length);
-      if (cursor.offset === 0) {
-        requireDeclaredContent(job.image.meta, chunk.subarray(0, SNIFF_BYTES));
-      }
-      if (cursor.offset + chunk.length > job.size) {
-        throw new ImageCopyFailure(`image ${job.image.imageId} sent more than its ${job.size} bytes`);
-      }
-      if (lookedAt === -1 || cursor.offset - lookedAt >= LOOK_BYTES) {
-        lookedAt = cursor.offset;
-        if (!(await area.isMine())) {
-          return false;
-        }
-      }
-      writes.write(buffer, length, cursor.offset);
-      cursor.hasher.update(chunk);
-      cursor.offset += chunk.length;
-      // Each turn gets on by a chunk, however little time it is given.
-      const late = job.work.remainingTimeMs() < RESERVED_MS;
-      if (late || cursor.offset - kept.offset >= CHECKPOINT_BYTES || Date.now() - kept.at >= CHECKPOINT_MS) {
-        await writes.drain();
-        await file.datasync();
-        await job.work.save(progressOf(cursor, job));
-        kept = { at: Date.now(), offset: cursor.offset };
-        if (late && cursor.offset < job.size) {
-          return false;
-        }
-      }
-    }
-    await writes.drain();
-    return area.isMine();
-  } finally {
-    await writes.settle();
+/** As Cinder's check_available_space. How much of a raw image are holes is not known before it has passed. */
+async function requireFreeSpace({ path, size, image }: Job): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(path));
+  if (bavail * bsize <= size) {
+    throw new ImageTooBig(image.imageId, `${bavail * bsize} bytes are free, and the image has ${size}`);
   }
 }
 
-async function verify(job: Job, file: FileHandle, cursor: Cursor): Promise<void> {
-  const { imageId } = job.image;
-  if (cursor.offset !== job.size) {
-    throw new ImageCopyFailure(`image ${imageId} ended after ${cursor.offset} of ${job.size} bytes`);
+function requireSameSize({ image, size }: Job, found: number): void {
+  if (found !== size) {
+    throw new ImageCopyFailure(`image ${image.imageId} has ${found} bytes, not ${size}`);
   }
-  const found = cursor.hasher.digest("hex");
-  if (found !== job.expected.value) {
-    throw new ImageCopyFailure(`image ${imageId} has ${job.expected.algorithm} ${found}, not ${job.expected.value}`);
+}
+
+function requireHash({ image: { imageId }, size, expected }: Job, cursor: Cursor): void {
+  if (cursor.offset !== size) {
+    throw new ImageCopyFailure(`image ${imageId} ended after ${cursor.offset} of ${size} bytes`);
   }
+  const found = cursor.hasher?.digest("hex");
+  if (found !== undefined && found !== expected.value) {
+    throw new ImageCopyFailure(`image ${imageId} has ${expected.algorithm} ${found}, not ${expected.value}`);
+  }
+}
+
+async function finish({ job, file }: Run, cursor: Cursor): Promise<void> {
+  requireHash(job, cursor);
   await file.sync();
   const { size } = await file.stat();
   if (size !== job.volumeBytes) {
-    throw new ImageUnacceptable(imageId, `its volume has ${size} bytes, not ${job.volumeBytes}`);
+    throw new ImageUnacceptable(job.image.imageId, `its volume has ${size} bytes, not ${job.volumeBytes}`);
   }
-  // Without a hash state: what is finished is not gone on with.
-  await job.work.save({
-    bytes_done: job.size,
-    bytes_total: job.size,
-    image_tag: imageTag(job.expected, cursor.tag),
-  });
+  await job.work.save(finalProgress(cursor, job));
+}
+
+function rulesOf({ image, size, volumeBytes, policy }: Job): Qcow2Rules {
+  return { imageId: image.imageId, fileBytes: size, volumeBytes, allowExtendedL2: policy.allowExtendedL2 };
 }
 
 function markName(copyId: string): string {
   return `${copyId}.image`;
+}
+
+function stageName(copyId: string): string {
+  return `${copyId}.stage`;
 }

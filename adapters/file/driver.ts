@@ -23,7 +23,7 @@ import { copyFileInTurns } from "./copy-file.ts";
 import { copyImage } from "./copy-image.ts";
 import { makeEmptyVolume } from "./empty-volume.ts";
 import { asBackendError, bytesOfGib, exists, isAbsent, syncDirectoryOf } from "./files.ts";
-import type { FileDriverOptions } from "./options.ts";
+import { type FileDriverOptions, imagePolicyOf } from "./options.ts";
 import { snapshotPath, volumePath } from "./paths.ts";
 import { hasWorkArea, removeWorkArea } from "./work-area.ts";
 
@@ -109,7 +109,8 @@ export class FileDriver implements Driver {
   }
 
   async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
-    return copyImage(this.#volumePath(volume.id), bytesOfGib(volume.size), image, work);
+    const policy = imagePolicyOf(this.#options);
+    return copyImage({ path: this.#volumePath(volume.id), volumeBytes: bytesOfGib(volume.size), image, work, policy });
   }
 
   async deleteVolume(volumeId: string): Promise<void> {

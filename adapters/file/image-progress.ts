@@ -6,15 +6,30 @@ import { createHash, stateOf } from "./image-hash.ts";
 
 /** How the place where an image copy stands is kept on the record, and found there again. */
 
-/** Where a copy stands: `offset` bytes are hashed and handed to the file. `copyId` names the start from zero that it goes back to. */
-export type Cursor = { copyId: string; offset: number; tag: string; hasher: IHasher };
+/**
+ * Where a copy stands. `copyId` names the start from zero that it goes back to.
+ *
+ * - `copy`: `offset` bytes of the image are hashed and placed on the volume.
+ * - `stage`: `offset` bytes are hashed and in a file beside the volume.
+ * - `convert`: the file beside the volume is the image, checked, and `offset` of its bytes are placed on the volume.
+ */
+export type Cursor = {
+  copyId: string;
+  stage: "copy" | "stage" | "convert";
+  offset: number;
+  tag: string;
+  hasher: IHasher | null;
+};
 
 /** The content that a copy is of. */
 type Content = { size: number; expected: ExpectedHash };
 
+/** In place of the state of a hash: it is checked. */
+const CHECKED = "-";
+
 /** A copy from zero. */
-export async function newCursor(expected: ExpectedHash, tag: string): Promise<Cursor> {
-  return { copyId: randomUUID(), offset: 0, tag, hasher: await createHash(expected.algorithm) };
+export async function newCursor(expected: ExpectedHash, tag: string, stage: "copy" | "stage"): Promise<Cursor> {
+  return { copyId: randomUUID(), stage, offset: 0, tag, hasher: await createHash(expected.algorithm) };
 }
 
 /**
@@ -27,35 +42,52 @@ export async function resumeCursor(
   isThere: (copyId: string) => Promise<boolean>,
 ): Promise<Cursor | undefined> {
   const prefix = imageTag(content.expected, "");
-  const [, copyId, hashState] = /^([0-9a-f-]{36}) (\S+)$/.exec(progress?.hash_state ?? "") ?? [];
-  if (progress === null || copyId === undefined || hashState === undefined) {
+  const [, copyId, word = "copy", state] =
+    /^([0-9a-f-]{36}) (?:(stage|convert) )?(\S+)$/.exec(progress?.hash_state ?? "") ?? [];
+  if (progress === null || copyId === undefined || state === undefined) {
     return undefined;
   }
-  const { bytes_done: offset, bytes_total: total, image_tag: tag } = progress;
-  const isInside = Number.isSafeInteger(offset) && offset >= 0 && offset < content.size && total === content.size;
-  if (!isInside || tag?.startsWith(prefix) !== true || !(await isThere(copyId))) {
+  const stage = word === "stage" || word === "convert" ? word : "copy";
+  const { bytes_done: done, bytes_total: total, image_tag: tag } = progress;
+  const offset = stage === "convert" ? done - content.size : done;
+  const isInside = Number.isSafeInteger(offset) && offset >= 0 && offset <= content.size;
+  if (!isInside || total !== totalOf(stage, content.size) || tag?.startsWith(prefix) !== true) {
+    return undefined;
+  }
+  if (!(await isThere(copyId))) {
     return undefined;
   }
   try {
-    const hasher = await createHash(content.expected.algorithm, hashState);
-    return { copyId, offset, tag: tag.slice(prefix.length), hasher };
+    const hasher = stage === "convert" ? null : await createHash(content.expected.algorithm, state);
+    return { copyId, stage, offset, tag: tag.slice(prefix.length), hasher };
   } catch {
     // A state that another version of the hash wrote.
     return undefined;
   }
 }
 
-/** The progress that {@link resumeCursor} reads. */
+/** The progress that {@link resumeCursor} reads. What is staged passes twice, and so counts twice. */
 export function progressOf(cursor: Cursor, { size, expected }: Content): Omit<CopyProgress, "updated_at"> {
+  const { copyId, stage, offset, hasher } = cursor;
   return {
-    bytes_done: cursor.offset,
-    bytes_total: size,
+    bytes_done: stage === "convert" ? size + offset : offset,
+    bytes_total: totalOf(stage, size),
     image_tag: imageTag(expected, cursor.tag),
-    hash_state: `${cursor.copyId} ${stateOf(cursor.hasher)}`,
+    hash_state: `${copyId} ${stage === "copy" ? "" : `${stage} `}${hasher === null ? CHECKED : stateOf(hasher)}`,
   };
 }
 
+/** The progress of a copy that is done. Without a hash state: what is finished is not gone on with. */
+export function finalProgress(cursor: Cursor, { size, expected }: Content): Omit<CopyProgress, "updated_at"> {
+  const total = totalOf(cursor.stage, size);
+  return { bytes_done: total, bytes_total: total, image_tag: imageTag(expected, cursor.tag) };
+}
+
+function totalOf(stage: Cursor["stage"], size: number): number {
+  return stage === "copy" ? size : 2 * size;
+}
+
 /** Both what the metadata says of the content and what the image service says. */
-export function imageTag(expected: ExpectedHash, serviceTag: string): string {
+function imageTag(expected: ExpectedHash, serviceTag: string): string {
   return `${expected.algorithm}:${expected.value} ${serviceTag}`;
 }

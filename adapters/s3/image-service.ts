@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { ImageCopyFailure, ImageNotAuthorized, ImageNotFound } from "../../core/errors.ts";
 import type { RequestContext } from "../../core/messages.ts";
-import type { ImageMeta, ImageRange, ImageService } from "../../core/ports.ts";
+import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import { documentKey, parseImageDocument, parseObjectMetadata } from "./image-document.ts";
 
@@ -53,11 +53,12 @@ export class S3ImageService implements ImageService {
   }
 
   /** The tag is the object's ETag: with it, the answer is of that very content or none. */
-  async openRange(imageId: string, from: number, tag?: string, signal?: AbortSignal): Promise<ImageRange> {
+  async openRange(imageId: string, from: number, { to, tag, signal }: RangeOptions = {}): Promise<ImageRange> {
     requireImageId(imageId);
+    const range = `bytes=${from}-${to === undefined ? "" : to - 1}`;
     const output = await this.#get(
       imageId,
-      { Key: imageId, Range: `bytes=${from}-`, ...(tag === undefined ? {} : { IfMatch: tag }) },
+      { Key: imageId, Range: range, ...(tag === undefined ? {} : { IfMatch: tag }) },
       signal,
     );
     const totalSize = totalSizeOf(output, from);
@@ -65,7 +66,8 @@ export class S3ImageService implements ImageService {
       throw new ImageCopyFailure(`the bucket's answer for image ${imageId} from byte ${from} has no range`);
     }
     // In Node the body is a readable stream.
-    return { body: output.Body as AsyncIterable<Uint8Array>, tag: output.ETag, totalSize };
+    const body = output.Body as AsyncIterable<Uint8Array>;
+    return { body, tag: output.ETag, totalSize, ranged: output.ContentRange !== undefined };
   }
 
   async #readDocument(imageId: string): Promise<ImageMeta | undefined> {

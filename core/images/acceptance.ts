@@ -1,4 +1,4 @@
-import { ImageUnacceptable } from "../errors.ts";
+import { ImageConversionNotAllowed, ImageUnacceptable } from "../errors.ts";
 import type { ImageMeta } from "../ports.ts";
 import { sniffImageFormat } from "./sniff.ts";
 
@@ -15,11 +15,30 @@ export type ExpectedHash = { algorithm: HashAlgorithm; value: string };
 
 const HEX_DIGITS = { sha512: 128, sha256: 64, md5: 32 } as const satisfies Record<HashAlgorithm, number>;
 
-/** Disk formats whose content is the disk as it is. */
-const RAW_FORMATS: readonly string[] = ["raw"];
+/** Disk formats whose content is the disk as it is; Cinder reads an ISO 9660 image and the parts of an AMI as raw ones. */
+const RAW_FORMATS: readonly string[] = ["raw", "iso", "ami", "aki", "ari"];
+
+/** Disk formats that can be read. */
+const READABLE_FORMATS: readonly string[] = [...RAW_FORMATS, "qcow2"];
+
+/** What an operator may choose of how images are taken; off is Cinder's default for both. */
+export type ImagePolicy = {
+  /** `image_conversion_disable`: only raw images are taken. */
+  isConversionDisabled: boolean;
+  /** qcow2 images with extended L2 entries are taken. */
+  allowExtendedL2: boolean;
+};
+
+/** The defaults. */
+export const DEFAULT_IMAGE_POLICY: ImagePolicy = { isConversionDisabled: false, allowExtendedL2: false };
+
+/** Whether the declared format is the disk as it is. */
+export function isRawFormat(image: Pick<ImageMeta, "disk_format">): boolean {
+  return image.disk_format !== null && RAW_FORMATS.includes(image.disk_format);
+}
 
 /**
- * Refuses what no driver here can read: a format other than raw, a container other than bare.
+ * Refuses what no driver here can read: a format other than raw and qcow2, a container other than bare.
  *
  * @throws ImageUnacceptable
  */
@@ -30,11 +49,22 @@ export function requireReadableFormat(image: ImageMeta): void {
       `container format ${image.container_format ?? "(none)"} is not supported, only bare`,
     );
   }
-  if (image.disk_format === null || !RAW_FORMATS.includes(image.disk_format)) {
+  if (image.disk_format === null || !READABLE_FORMATS.includes(image.disk_format)) {
     throw new ImageUnacceptable(
       image.id,
-      `disk format ${image.disk_format ?? "(none)"} is not supported by this driver, only raw`,
+      `disk format ${image.disk_format ?? "(none)"} is not supported by this driver, only raw and qcow2`,
     );
+  }
+}
+
+/**
+ * Refuses an image that would have to be converted where the operator has switched that off (Cinder's `fetch_to_volume_format`).
+ *
+ * @throws ImageConversionNotAllowed
+ */
+export function requireConversionAllowed(image: ImageMeta, policy: ImagePolicy): void {
+  if (policy.isConversionDisabled && image.disk_format !== "raw") {
+    throw new ImageConversionNotAllowed(image.id, `it is ${image.disk_format ?? "(none)"}, and volumes are raw`);
   }
 }
 
@@ -47,7 +77,7 @@ export function requireReadableFormat(image: ImageMeta): void {
  */
 export function requireDeclaredContent(image: ImageMeta, head: Uint8Array): void {
   const found = sniffImageFormat(head);
-  if (found !== "raw") {
+  if (found !== (isRawFormat(image) ? "raw" : image.disk_format)) {
     throw new ImageUnacceptable(
       image.id,
       `it is declared ${image.disk_format ?? "(none)"} but its content is ${found}`,
@@ -56,7 +86,8 @@ export function requireDeclaredContent(image: ImageMeta, head: Uint8Array): void
 }
 
 /**
- * The number of bytes of the image, which the volume must be able to hold.
+ * The number of bytes of the image. A volume must be able to hold those of a raw one; how large the disk of another one is, its
+ * content tells.
  *
  * @throws ImageUnacceptable when the size is unknown, nothing, or more than the volume's.
  */
@@ -68,7 +99,7 @@ export function requireSizeWithin(image: ImageMeta, volumeBytes: number): number
   if (size === 0) {
     throw new ImageUnacceptable(image.id, "it contains no data");
   }
-  if (size > volumeBytes) {
+  if (isRawFormat(image) && size > volumeBytes) {
     throw new ImageUnacceptable(image.id, `its ${size} bytes do not fit a volume of ${volumeBytes} bytes`);
   }
   return size;

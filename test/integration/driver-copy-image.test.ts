@@ -268,7 +268,7 @@ describe("fencing", () => {
 
 describe("refusals leave nothing", () => {
   test.each<[string, Partial<ImageMeta>, string]>([
-    ["a format that is not read", { disk_format: "qcow2" }, "qcow2"],
+    ["a format that is not read", { disk_format: "vmdk" }, "vmdk"],
     ["a container", { container_format: "ova" }, "ova"],
     ["a size beyond the volume", { size: GIB + 1 }, "do not fit"],
     ["no data", { size: 0 }, "no data"],

@@ -123,7 +123,7 @@ describe("reading an image", () => {
     const image = newImage();
     await putImage(client, "images", image, pieces(content));
     const { tag } = await service.openRange(image.id, 0);
-    const range = await service.openRange(image.id, 123_457, tag);
+    const range = await service.openRange(image.id, 123_457, { tag });
     expect(range.totalSize).toBe(content.length);
     expect((await read(range.body)).equals(content.subarray(123_457))).toBe(true);
   });
@@ -133,7 +133,7 @@ describe("reading an image", () => {
     await putImage(client, "images", image, pieces(Buffer.from("first")));
     const { tag } = await service.openRange(image.id, 0);
     await client.send(new PutObjectCommand({ Bucket: "images", Key: image.id, Body: "later" }));
-    await expect(service.openRange(image.id, 2, tag)).rejects.toMatchObject({ name: "ImageCopyFailure" });
+    await expect(service.openRange(image.id, 2, { tag })).rejects.toMatchObject({ name: "ImageCopyFailure" });
   });
 
   test("one that became shorter is refused", async () => {

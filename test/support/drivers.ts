@@ -4,7 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { ImageCopyFailure, ImageNotFound } from "../../core/errors.ts";
-import type { CopyWork, ImageMeta, ImageService, ImageSource, Work } from "../../core/ports.ts";
+import type {
+  CopyWork,
+  ImageMeta,
+  ImageRange,
+  ImageService,
+  ImageSource,
+  RangeOptions,
+  Work,
+} from "../../core/ports.ts";
 import type { CopyProgress, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 
 /** Builders and fakes for tests of drivers and image services. */
@@ -145,7 +153,11 @@ export class MemoryImages implements ImageService {
   breakAfter = Number.POSITIVE_INFINITY;
   /** The stream ends, as if it were whole, after this many bytes. */
   endAfter = Number.POSITIVE_INFINITY;
-  readonly opened: { from: number; tag: string | undefined }[] = [];
+  /** False for a service that sends whole images only. */
+  ranged = true;
+  /** Bytes that were read of all bodies. */
+  sent = 0;
+  readonly opened: { from: number; to: number | undefined; tag: string | undefined }[] = [];
 
   constructor(content: Uint8Array) {
     this.content = content;
@@ -159,26 +171,29 @@ export class MemoryImages implements ImageService {
     return { direct_url: null, locations: [] };
   }
 
-  async openRange(imageId: string, from: number, tag?: string) {
-    this.opened.push({ from, tag });
+  async openRange(imageId: string, from: number, { to, tag }: RangeOptions = {}): Promise<ImageRange> {
+    this.opened.push({ from, to, tag });
     if (imageId !== uuid(500)) {
       throw new ImageNotFound(imageId);
     }
     if (tag !== undefined && tag !== this.tag) {
       throw new ImageCopyFailure("image changed");
     }
-    return { body: this.#pieces(from), tag: this.tag, totalSize: this.content.length };
+    const body = this.ranged ? this.#pieces(from, to ?? this.content.length) : this.#pieces(0, this.content.length);
+    return { body, tag: this.tag, totalSize: this.content.length, ranged: this.ranged };
   }
 
-  async *#pieces(from: number): AsyncGenerator<Uint8Array> {
-    for (let at = from; at < this.content.length; at += this.pieceBytes) {
+  async *#pieces(from: number, to: number): AsyncGenerator<Uint8Array> {
+    for (let at = from; at < Math.min(to, this.content.length); at += this.pieceBytes) {
       if (at - from >= this.breakAfter) {
         throw new Error("socket hang up");
       }
       if (at - from >= this.endAfter) {
         return;
       }
-      yield this.content.subarray(at, at + this.pieceBytes);
+      const piece = this.content.subarray(at, Math.min(at + this.pieceBytes, to));
+      this.sent += piece.length;
+      yield piece;
     }
   }
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import {
+  DEFAULT_IMAGE_POLICY,
   expectedHash,
+  requireConversionAllowed,
   requireDeclaredContent,
   requireReadableFormat,
   requireSizeWithin,
@@ -14,14 +16,21 @@ describe("formats", () => {
     expect(() => requireReadableFormat(anImage(content))).not.toThrow();
   });
 
-  test.each(["qcow2", "vmdk", "iso", "ploop", null])("disk format %s is refused by name", (disk_format) => {
-    expect(() => requireReadableFormat(anImage(content, { disk_format }))).toThrow(
-      expect.objectContaining({
-        name: "ImageUnacceptable",
-        message: expect.stringContaining(disk_format ?? "(none)"),
-      }),
-    );
+  test.each(["qcow2", "iso", "ami"])("bare %s images are read", (disk_format) => {
+    expect(() => requireReadableFormat(anImage(content, { disk_format }))).not.toThrow();
   });
+
+  test.each(["vmdk", "vhd", "vhdx", "vdi", "qed", "ploop", null])(
+    "disk format %s is refused by name",
+    (disk_format) => {
+      expect(() => requireReadableFormat(anImage(content, { disk_format }))).toThrow(
+        expect.objectContaining({
+          name: "ImageUnacceptable",
+          message: expect.stringContaining(disk_format ?? "(none)"),
+        }),
+      );
+    },
+  );
 
   test.each(["compressed", "ova", null])("container format %s is refused by name", (container_format) => {
     expect(() => requireReadableFormat(anImage(content, { container_format }))).toThrow(
@@ -32,15 +41,37 @@ describe("formats", () => {
     );
   });
 
-  test("content of another format than declared is refused, with both named", () => {
-    const head = Buffer.from("QFI\xfb", "latin1");
-    expect(() => requireDeclaredContent(anImage(content), head)).toThrow(/declared raw but its content is qcow2/);
+  test.each([
+    ["raw", "QFI\xfb", "qcow2"],
+    ["iso", "QFI\xfb", "qcow2"],
+    ["qcow2", "nothing", "raw"],
+    ["qcow2", "KDMV", "vmdk"],
+  ])("content declared %s that begins with %j is refused, with both named", (disk_format, magic, found) => {
+    const head = Buffer.from(magic, "latin1");
+    expect(() => requireDeclaredContent(anImage(content, { disk_format }), head)).toThrow(
+      `declared ${disk_format} but its content is ${found}`,
+    );
+  });
+
+  test("where conversion is switched off, only raw images are taken", () => {
+    const policy = { ...DEFAULT_IMAGE_POLICY, isConversionDisabled: true };
+    expect(() => requireConversionAllowed(anImage(content), policy)).not.toThrow();
+    expect(() => requireConversionAllowed(anImage(content, { disk_format: "qcow2" }), policy)).toThrow(
+      expect.objectContaining({ name: "ImageConversionNotAllowed" }),
+    );
+    expect(() =>
+      requireConversionAllowed(anImage(content, { disk_format: "qcow2" }), DEFAULT_IMAGE_POLICY),
+    ).not.toThrow();
   });
 });
 
 describe("size", () => {
   test("an image as large as the volume fits", () => {
     expect(requireSizeWithin(anImage(content, { size: GIB }), GIB)).toBe(GIB);
+  });
+
+  test("a qcow2 file may be larger than its disk", () => {
+    expect(requireSizeWithin(anImage(content, { disk_format: "qcow2", size: GIB + 1 }), GIB)).toBe(GIB + 1);
   });
 
   test.each([

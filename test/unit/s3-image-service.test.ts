@@ -93,7 +93,7 @@ test("the location is the object's address, for those who may see it", async () 
 describe("openRange", () => {
   test("asks for the bytes from there, of the content with the tag", async () => {
     s3.on(GetObjectCommand).resolves({ Body: body("ef"), ETag: '"tag"', ContentRange: "bytes 4-5/6" });
-    const range = await service.openRange(id, 4, '"tag"');
+    const range = await service.openRange(id, 4, { tag: '"tag"' });
     const pieces: Uint8Array[] = [];
     for await (const piece of range.body) {
       pieces.push(piece);
@@ -121,7 +121,7 @@ describe("openRange", () => {
     [416, "ImageCopyFailure"],
   ])("status %s is %s", async (status, name) => {
     s3.on(GetObjectCommand).rejects(s3Error(status));
-    await expect(service.openRange(id, 0, '"tag"')).rejects.toMatchObject({ name });
+    await expect(service.openRange(id, 0, { tag: '"tag"' })).rejects.toMatchObject({ name });
   });
 
   test("an error of the service stays what it is, to be asked again", async () => {
@@ -137,7 +137,7 @@ describe("openRange", () => {
   test("a signal ends the request", async () => {
     s3.on(GetObjectCommand).resolves({ Body: body("ab"), ETag: '"tag"', ContentRange: "bytes 0-1/2" });
     const { signal } = new AbortController();
-    await service.openRange(id, 0, undefined, signal);
+    await service.openRange(id, 0, { signal });
     const sent: readonly unknown[] = s3.commandCalls(GetObjectCommand)[0]?.args ?? [];
     expect(sent[1]).toEqual({ abortSignal: signal });
   });
