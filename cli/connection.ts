@@ -59,7 +59,8 @@ export interface ImageStore {
 export interface DriverFunctions {
   createSnapshot(request: CreateSnapshotRequest): Promise<SnapshotRecord>;
   deleteSnapshot(snapshotId: string): Promise<void>;
-  deleteVolume(volumeId: string): Promise<void>;
+  /** `requested`: the volume is being created, and the end of that removes it. */
+  deleteVolume(volumeId: string): Promise<"deleted" | "requested">;
   /** Takes as long as the backends are large: up to a quarter of an hour. */
   auditBackends(request: Partial<AuditRequest>): Promise<AuditReport>;
 }

@@ -39,8 +39,11 @@ export class LambdaDriverFunctions implements DriverFunctions {
     await this.#invoke(this.#names.deleteSnapshot(), { snapshot_id: snapshotId });
   }
 
-  async deleteVolume(volumeId: string): Promise<void> {
-    await this.#invoke(this.#names.deleteVolume(), { volume_id: volumeId });
+  async deleteVolume(volumeId: string): Promise<"deleted" | "requested"> {
+    const answer = await this.#invoke(this.#names.deleteVolume(), { volume_id: volumeId });
+    const isRequested =
+      typeof answer === "object" && answer !== null && "outcome" in answer && answer.outcome === "requested";
+    return isRequested ? "requested" : "deleted";
   }
 
   async auditBackends(request: Partial<AuditRequest>): Promise<AuditReport> {

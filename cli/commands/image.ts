@@ -65,7 +65,10 @@ export function registerImage(program: Command, context: CliContext): void {
     .action((imageIds: string[], _options: unknown, command: Command) =>
       withSession(context, command, async (session) => {
         const ids = imageIds.map((id) => parseUuid("image", id));
-        await deleteEach(session, ids, "image", async (id) => (await session.connection.images()).delete(id));
+        await deleteEach(session, ids, "image", async (id) => {
+          await (await session.connection.images()).delete(id);
+          return "deleted";
+        });
       }),
     );
 }

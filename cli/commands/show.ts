@@ -58,6 +58,7 @@ export function renderVolume(output: Output, volume: VolumeRecord, now: Date): s
     ["migration", text(volume.migration_status)],
     ["progress", progressOf(volume)],
     ["deadline", volume.deadline === null ? "-" : `${formatTime(volume.deadline)} ${untilText(volume.deadline, now)}`],
+    ["deletion", volume.delete_requested_at === null ? "-" : `requested ${formatTime(volume.delete_requested_at)}`],
     ["attempts", attemptsText(output, volume, now)],
     [
       "fault",

@@ -48,7 +48,7 @@ export function registerSnapshot(program: Command, context: CliContext): void {
   snapshot
     .command("delete")
     .summary("delete snapshots")
-    .description("Delete snapshots and wait until they are gone.")
+    .description("Delete snapshots and wait until they are gone. One that a volume is made of is refused.")
     .argument("<snapshots...>", "ids of the snapshots")
     .addHelpText("after", "\nExamples:\n  $ cinderless snapshot delete 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55\n")
     .action((snapshotIds: string[], _options: unknown, command: Command) =>
@@ -99,5 +99,6 @@ async function deleteSnapshots(session: Session, snapshotIds: readonly string[])
   await deleteEach(session, ids, "snapshot", async (id) => {
     await (await session.connection.snapshots()).get(id);
     await (await session.connection.driverFunctions()).deleteSnapshot(id);
+    return "deleted";
   });
 }

@@ -38,9 +38,14 @@ beforeEach(() => {
 
 describe("the functions that have the drivers", () => {
   test("a volume is deleted by its id", async () => {
-    answer("{}");
-    await functions.deleteVolume(VOLUME_ID);
+    answer('{"outcome":"deleted"}');
+    expect(await functions.deleteVolume(VOLUME_ID)).toBe("deleted");
     expect(asked()).toEqual([["delete-volume", { volume_id: VOLUME_ID }]]);
+  });
+
+  test("a volume that is being created is deleted by the end of that", async () => {
+    answer('{"outcome":"requested"}');
+    expect(await functions.deleteVolume(VOLUME_ID)).toBe("requested");
   });
 
   test("a snapshot is deleted by its id; a function that answers nothing has done it", async () => {

@@ -236,16 +236,26 @@ describe("watch", () => {
 });
 
 describe("delete", () => {
-  function deployment(records: VolumeRecord[], deleteVolume = vi.fn(async (_id: string) => {})) {
+  type Answer = "deleted" | "requested";
+
+  function deployment(records: VolumeRecord[], answer?: (id: string) => Promise<Answer>) {
+    const find = (id: string) => records.find((candidate) => candidate.id === id);
     const get = async (id: string) => {
-      const record = records.find((candidate) => candidate.id === id);
+      const record = find(id);
       if (record === undefined) {
         throw new VolumeNotFound(id);
       }
       return record;
     };
-    return { volumes: { get }, driverFunctions: { deleteVolume } };
+    const getMany = async (ids: string[]) =>
+      new Map(ids.flatMap((id) => find(id) ?? []).map((each) => [each.id, each]));
+    const byStatus = async (id: string): Promise<Answer> => (find(id)?.deadline === null ? "deleted" : "requested");
+    return { volumes: { get, getMany }, driverFunctions: { deleteVolume: vi.fn(answer ?? byStatus) } };
   }
+
+  const refusal = async (): Promise<Answer> => {
+    throw Object.assign(new Error("Invalid volume: volume still has 1 snapshot(s)"), { name: "InvalidVolume" });
+  };
 
   test("deletes one after the other and says so; an id that stands twice once", async () => {
     const cloud = deployment([volume(), volume({ id: OTHER_ID, status: "error" })]);
@@ -254,43 +264,62 @@ describe("delete", () => {
     expect(cloud.driverFunctions.deleteVolume.mock.calls).toEqual([[VOLUME_ID], [OTHER_ID]]);
   });
 
-  test.each(["creating", "downloading", "migration_target_creating"] as const)(
-    "refuses a volume that is %s",
-    async (status) => {
-      const cloud = deployment([volumeAtWork({ status })]);
-      const result = await runCli(["delete", VOLUME_ID], cloud);
-      expect(result.status).toBe(1);
-      expect(result.stderr).toBe(
-        `error: volume ${VOLUME_ID} is ${status}: it can be deleted when it has come to rest (cinderless watch ${VOLUME_ID} waits for that)\n`,
-      );
-      expect(cloud.driverFunctions.deleteVolume).not.toHaveBeenCalled();
-    },
-  );
+  test("says that a volume which is being created will go", async () => {
+    const { status, stdout } = await runCli(["delete", VOLUME_ID], deployment([volumeAtWork()]));
+    expect(status).toBe(0);
+    expect(stdout).toBe(
+      `volume ${VOLUME_ID} is being created; its deletion is recorded, and its creation ends by removing it\n`,
+    );
+  });
+
+  test("with --wait waits until it is gone", async () => {
+    const records = [volumeAtWork()];
+    const onSleep = (turn: number) => void (turn === 5 && records.pop());
+    const { status, stdout } = await runCli(["delete", VOLUME_ID, "--wait"], deployment(records), { onSleep });
+    expect([status, stdout, records]).toEqual([0, `volume ${VOLUME_ID} is deleted\n`, []]);
+  });
+
+  test("with --wait tells why a backend does not let it go, and when it is tried again", async () => {
+    const fault = { error: "VolumeBackendAPIException", cause: "down", attempt: 1, at: "", attempts: [] };
+    const record = volumeAtWork({ status: "error_deleting", fault });
+    const { status, stderr } = await runCli(["delete", VOLUME_ID, "--wait"], deployment([record]));
+    expect(status).toBe(1);
+    expect(stderr).toContain("could not be removed yet: VolumeBackendAPIException: down; it is tried again after 2026");
+  });
+
+  test("interrupted while it waits says that the volume goes all the same", async () => {
+    const options: CliRunOptions = { onSleep: (_turn, abort) => abort() };
+    const { status, stderr } = await runCli(["delete", VOLUME_ID, "--wait"], deployment([volumeAtWork()]), options);
+    expect(status).toBe(130);
+    expect(stderr).toContain(`${VOLUME_ID} will be gone in time`);
+  });
 
   test("goes on after a failure, and names at the end what is left", async () => {
-    const cloud = deployment([volumeAtWork(), volume({ id: OTHER_ID })]);
+    const third = "44444444-4444-4444-8444-444444444444";
+    const cloud = deployment([volume(), volume({ id: third })], (id) =>
+      id === VOLUME_ID ? refusal() : Promise.resolve("deleted"),
+    );
     const unknown = "33333333-3333-4333-8333-333333333333";
-    const { status, stdout, stderr } = await runCli(["delete", VOLUME_ID, unknown, OTHER_ID], cloud);
-    expect([status, stdout]).toEqual([1, `volume ${OTHER_ID} is deleted\n`]);
+    const { status, stdout, stderr } = await runCli(["delete", VOLUME_ID, unknown, third], cloud);
+    expect([status, stdout]).toEqual([1, `volume ${third} is deleted\n`]);
     expect(stderr.split("\n")).toHaveLength(4);
     expect(stderr).toContain(`error: 2 volumes were not deleted: ${VOLUME_ID}, ${unknown}\n`);
   });
 
-  test("with --json tells both in one document", async () => {
+  test("with --json tells what is gone, going and left in one document", async () => {
+    const unknown = "33333333-3333-4333-8333-333333333333";
     const cloud = deployment([volumeAtWork(), volume({ id: OTHER_ID })]);
-    const { stdout, stderr } = await runCli(["delete", VOLUME_ID, OTHER_ID, "--json"], cloud);
+    const { stdout, stderr } = await runCli(["delete", VOLUME_ID, OTHER_ID, unknown, "--json"], cloud);
     expect(JSON.parse(stdout)).toEqual({
       deleted: [OTHER_ID],
-      failed: [{ id: VOLUME_ID, error: "InvalidVolume", message: expect.stringContaining("is creating") }],
+      requested: [VOLUME_ID],
+      failed: [{ id: unknown, error: "VolumeNotFound", message: expect.stringContaining("could not be found") }],
     });
-    expect(JSON.parse(stderr)).toMatchObject({ error: { name: "InvalidVolume" } });
+    expect(JSON.parse(stderr)).toMatchObject({ error: { name: "VolumeNotFound" } });
   });
 
   test("what the function refuses is told in its words", async () => {
-    const refuse = vi.fn(async () => {
-      throw Object.assign(new Error("Invalid volume: volume still has 1 snapshot(s)"), { name: "InvalidVolume" });
-    });
-    const { stderr } = await runCli(["delete", VOLUME_ID], deployment([volume()], refuse));
+    const { stderr } = await runCli(["delete", VOLUME_ID], deployment([volume()], refusal));
     expect(stderr).toBe("error: Invalid volume: volume still has 1 snapshot(s)\n");
   });
 });

@@ -109,7 +109,7 @@ describe("asking for the deletion of a volume that is being created", () => {
   it("loses to a create that ends between the look and the request, whose volume is deleted then", async () => {
     const world = aWorld(aVolumeInFlow({ phase: "creating" }));
     driverOf(world).volumes.set(VOLUME_ID, { from: "nothing" });
-    const { requestDelete } = world.fakes.volumes;
+    const requestDelete = world.fakes.volumes.requestDelete.bind(world.fakes.volumes);
     world.fakes.volumes.requestDelete = async (...parameters) => {
       await world.fakes.volumes.markAvailable(
         { volumeId: VOLUME_ID, fence: FENCE, attempt: 1 },
@@ -118,7 +118,7 @@ describe("asking for the deletion of a volume that is being created", () => {
         {},
       );
       await world.fakes.backends.settle(FIRST_HOST, VOLUME_ID);
-      return requestDelete.apply(world.fakes.volumes, parameters);
+      return requestDelete(...parameters);
     };
     expect(await remove(world)).toEqual({ outcome: "deleted" });
     expect(world.fakes.volumes.records.size).toBe(0);
@@ -311,10 +311,10 @@ describe("a volume that waits for the scheduler", () => {
 
   it("that is asked for while a backend is claimed for it gives the claim back", async () => {
     const world = aWorld(aVolume());
-    const { claim } = world.fakes.backends;
+    const claim = world.fakes.backends.claim.bind(world.fakes.backends);
     world.fakes.backends.claim = async (...parameters) => {
       await remove(world);
-      return claim.apply(world.fakes.backends, parameters);
+      return claim(...parameters);
     };
     expect((await schedule(world)).outcome).toBe("deleted");
     expectGone(world);
@@ -347,7 +347,7 @@ describe("a volume that waits for the scheduler", () => {
 
   it("is removed by the sweep when its message never comes", async () => {
     const world = queued();
-    await sweep(world);
+    expect((await sweep(world)).overdue).toBe(1);
     expectGone(world);
   });
 
