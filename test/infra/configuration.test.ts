@@ -104,3 +104,29 @@ describe("the audit's schedule", () => {
     expect(() => rule(audit)).toThrow(message);
   });
 });
+
+describe("the era of the notifications", () => {
+  const era = (context: Record<string, unknown>) => {
+    const functions = Object.entries(inlineTemplate(context).Resources).filter(
+      ([, { Type }]) => Type === "AWS::Lambda::Function",
+    );
+    return new Set(
+      functions.flatMap(([, { Properties }]) => {
+        const { Variables } = (Properties?.["Environment"] ?? {}) as { Variables?: Record<string, unknown> };
+        return Variables !== undefined && "NOTIFICATIONS_TOPIC_ARN" in Variables ? [Variables["NOTIFICATION_ERA"]] : [];
+      }),
+    );
+  };
+
+  it("is Cinder's latest when the context names none", () => {
+    expect(era({})).toEqual(new Set(["zed"]));
+  });
+
+  it("comes from the context, for every function that notifies", () => {
+    expect(era({ notification_era: "icehouse" })).toEqual(new Set(["icehouse"]));
+  });
+
+  it.each(["juno", 7, ""])("%j ends synthesis with a line that names it", (value) => {
+    expect(() => inlineTemplate({ notification_era: value })).toThrow("notification_era must be icehouse or zed");
+  });
+});

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { GIVEN_UP, type ReceivedDeadLetter } from "../../core/dead-letters.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { keepDeadLetter } from "../../core/tasks/keep-dead-letter.ts";
@@ -161,12 +161,11 @@ describe("the volume that a dead letter names", () => {
 
   it("is left alone when an attempt takes it between reading and writing", async () => {
     const world = aWorld(aVolume());
-    const { get } = world.deps.volumes;
-    world.deps.volumes.get = async (id) => {
-      const read = await get(id);
+    const read = await recordOf(world);
+    vi.spyOn(world.fakes.volumes, "get").mockImplementationOnce(async (id) => {
       world.fakes.volumes.records.set(id, aVolumeInFlow({ phase: "creating" }));
       return read;
-    };
+    });
     expect(await keep(world)).toMatchObject({ outcome: "left alone" });
     expect(await recordOf(world)).toMatchObject({ status: "creating" });
   });
