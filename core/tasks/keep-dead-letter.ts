@@ -42,6 +42,10 @@ export async function keepDeadLetter(deps: KeepDependencies, letter: ReceivedDea
   try {
     const volume = await deps.volumes.get(volumeId);
     const message = "message" in read ? read.message : undefined;
+    if (isQueuedError(volume)) {
+      await finishAgain(deps, letter, volume, message);
+      return { volumeId, outcome: "error" };
+    }
     const isDecided = await errorOutWaiting(deps, volume, message, kept.reason);
     return { volumeId, outcome: isDecided ? "error" : "left alone" };
   } catch (error) {
@@ -53,6 +57,21 @@ export async function keepDeadLetter(deps: KeepDependencies, letter: ReceivedDea
   }
 }
 
+/**
+ * An earlier delivery may have died between the mark and the rest. A letter with a reason comes from the scheduler, which does the
+ * rest itself.
+ */
+async function finishAgain(
+  deps: KeepDependencies,
+  { reason }: ReceivedDeadLetter,
+  volume: VolumeRecord,
+  message: CreateVolumeMessage | undefined,
+): Promise<void> {
+  if (reason === undefined) {
+    await finishQueuedError(deps, volume, message?.context ?? ownContext(volume));
+  }
+}
+
 /** True when the volume is in `error` for want of this message. An unreadable message names no attempt: any that waits is meant. */
 async function errorOutWaiting(
   deps: KeepDependencies,
@@ -61,10 +80,6 @@ async function errorOutWaiting(
   reason: string,
 ): Promise<boolean> {
   const context = message?.context ?? ownContext(volume);
-  if (isQueuedError(volume)) {
-    await finishQueuedError(deps, volume, context);
-    return true;
-  }
   const attempt =
     message === undefined ? attemptOfFence(volume.fence) : attemptOfRequest(message.filter_properties ?? {});
   const fence = fenceOf(volume.id, attempt);

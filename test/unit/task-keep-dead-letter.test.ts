@@ -122,6 +122,13 @@ describe("the volume that a dead letter names", () => {
     });
   });
 
+  it("is told of once when the scheduler has put it in error with the letter", async () => {
+    const fault = { error: "InvalidInput", cause: "no", attempt: 1, at: START, attempts: [] };
+    const world = aWorld(aVolume({ status: "error", deadline: null, fault }));
+    expect(await keep(world, { body: UNREADABLE, reason: "no" })).toMatchObject({ outcome: "error" });
+    expect(world.notifications).toEqual([]);
+  });
+
   it("goes to error when it was handed over to the attempt of the message", async () => {
     const volume = aVolume({ fence: fenceOf(VOLUME_ID, 2) });
     const world = aWorld(volume);
