@@ -278,6 +278,22 @@ export const ERROR_ROUTES = {
   NotificationNotSent: "uncertain",
 } as const satisfies Record<string, ErrorRoute>;
 
+/**
+ * Errors by which Step Functions has lost sight of a function that may still run: unlike one that timed out or crashed, it may
+ * make something on its backend after the backend has said that nothing is there.
+ */
+const LOST_FROM_SIGHT = [
+  "Lambda.ClientExecutionTimeoutException",
+  "Lambda.ServiceException",
+  "Lambda.AWSLambdaException",
+  "Lambda.SdkClientException",
+];
+
+/** See {@link LOST_FROM_SIGHT}. */
+export function mayStillRun(errorName: string): boolean {
+  return LOST_FROM_SIGHT.includes(errorName);
+}
+
 /** A name that has a row in {@link ERROR_ROUTES}. */
 export type ErrorName = keyof typeof ERROR_ROUTES;
 

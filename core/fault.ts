@@ -34,6 +34,16 @@ export function readFailure(failure: Failure): { error: string; cause: string; t
   return { error, cause: bounded(text), trace: [] };
 }
 
+/** Why the failure was not answered by another backend, beside what failed: the one must not hide the other. */
+export function causeOf(cause: string, rescheduleFailure: Failure | null): string {
+  if (rescheduleFailure === null) {
+    return cause;
+  }
+  const why = readFailure(rescheduleFailure);
+  const half = CAUSE_LIMIT / 2;
+  return bounded(`${bounded(cause, half - 1)} (not rescheduled: ${bounded(`${why.error}: ${why.cause}`, half - 24)})`);
+}
+
 /** The fault of a volume whose attempt ended by `error`; it names every attempt that came before. */
 export function buildFault(volume: VolumeRecord, attempt: number, error: string, cause: string, at: Date): Fault {
   const earlier = Object.entries(volume.attempts)

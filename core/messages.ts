@@ -52,6 +52,8 @@ export type WorkflowInput = {
   filter_properties: Record<string, unknown>;
   /** Whether a failure that allows it goes back to the scheduler: the request names a retry and a spec. */
   allow_reschedule: boolean;
+  /** Filled by the workflow when rescheduling failed; there from the start, because a task's input names it. */
+  reschedule_failure: null;
 };
 
 /**

@@ -66,7 +66,11 @@ export interface VolumeRepository {
   markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date, update: ModelUpdate): Promise<VolumeRecord>;
   /** Ends the flow in `error`. Repeated by the same attempt it returns the record as it is. */
   markError(owner: Owner, fault: Fault): Promise<VolumeRecord>;
-  /** Closes the attempt and hands the record to the next one, with no host. */
+  /**
+   * Closes the attempt and hands the record to the next one, with no host.
+   *
+   * @throws Error when the attempt has moved on to another phase than the one in which its backend was cleared: to be tried again
+   */
   releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord>;
   /**
    * Takes into the flow again, for the next attempt, a volume that came to rest in `error`, or waits for a scheduling without an
@@ -129,6 +133,8 @@ export type AttemptClose = {
   cause: string;
   at: Date;
   suspectedOrphan: boolean;
+  /** The phase by which the backend was cleared: one that moved on meanwhile has to be cleared again. Absent: any. */
+  clearedPhase?: VolumePhase | null;
 };
 
 /** Snapshots. */

@@ -3,7 +3,7 @@ import { backends, clock, drivers, notifier, snapshots, volumes } from "./runtim
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state ErrorOutVolume. */
-export const handler = taskHandler(["failure"], (input) =>
+export const handler = taskHandler(["failure", "reschedule_failure"], (input) =>
   errorOutVolume(
     {
       volumes: volumes(),

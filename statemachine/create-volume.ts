@@ -54,7 +54,7 @@ type SuccessStates = { finish: IChainable; handleBootable: IChainable; copyImage
 function failureStates(scope: Construct, functionOf: FunctionOf): FailureStates {
   const errorOut = taskState(scope, "ErrorOutVolume", {
     function: functionOf("ErrorOutVolume"),
-    input: ["failure"],
+    input: ["failure", "reschedule_failure"],
     result: "error_out",
   });
   const volumeCreated = new Succeed(scope, "VolumeCreated");

@@ -203,8 +203,10 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":deadline": deadline.toISOString(),
     };
     const release = (migrationTarget: boolean): Promise<VolumeRecord | undefined> => {
-      const prepared = statements.releaseForReschedule(close.suspectedOrphan, migrationTarget);
-      return this.#writeLedger(owner, prepared, values, unopenedAttempt(owner, at));
+      const inPhase = close.clearedPhase !== undefined && close.clearedPhase !== null;
+      const prepared = statements.releaseForReschedule(close.suspectedOrphan, migrationTarget, inPhase);
+      const all = inPhase ? { ...values, ":cleared_phase": close.clearedPhase } : values;
+      return this.#writeLedger(owner, prepared, all, unopenedAttempt(owner, at));
     };
     const released = await release(false);
     if (released !== undefined) {
@@ -217,6 +219,10 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
         return releasedTarget;
       }
       found = await this.get(owner.volumeId);
+    }
+    const isMine = found.fence === owner.fence && isInFlow(found.status) && found.delete_requested_at === null;
+    if (isMine && found.phase !== (close.clearedPhase ?? found.phase)) {
+      throw new Error(`Volume ${found.id} has moved on from ${close.clearedPhase} to ${found.phase}`);
     }
     return found.fence === next.fence ? found : refuse(owner.fence, found);
   }

@@ -142,12 +142,13 @@ export const MARK_ERROR = statement(
  * Hands the record to the next attempt as if no attempt had been made. One update cannot keep one status and replace another, so
  * there is one for a migration's target, which keeps its status, and one for everything else, which returns to `creating`.
  */
-export function releaseForReschedule(suspectedOrphan: boolean, migrationTarget: boolean) {
+export function releaseForReschedule(suspectedOrphan: boolean, migrationTarget: boolean, inPhase: boolean) {
   return statement(
     `SET ${suspectedOrphan ? CLOSE_WITH_ORPHAN : CLOSE_FAILED_ATTEMPT}, #fence = :next, #status = :status, #phase = :phase, ` +
       "#bootable = :bootable, #glance_metadata = :empty, #scheduled_at = :ended_at, #in_flow = :in_flow, " +
       "#deadline = :deadline, #updated_at = :now REMOVE #host, #provider_location, #progress",
-    `${IS_MINE} AND ${IS_WANTED} AND ${migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)"}`,
+    `${IS_MINE} AND ${IS_WANTED} AND ${migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)"}` +
+      (inPhase ? " AND #phase = :cleared_phase" : ""),
     {
       ":status": migrationTarget ? MIGRATION_TARGET_CREATING : CREATING,
       ...(!migrationTarget && { ":downloading": DOWNLOADING }),

@@ -1,5 +1,5 @@
 import { FenceLost, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
-import { buildFault, readFailure } from "../fault.ts";
+import { buildFault, causeOf, readFailure } from "../fault.ts";
 import type { RequestContext } from "../messages.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
 import { isInFlow, type VolumeRecord } from "../records.ts";
@@ -37,11 +37,12 @@ export type ErrorOutResult = { outcome: "error" | "deleted" | "created" | "left 
  */
 export async function errorOutVolume(
   deps: EndAttemptDependencies & SourceUnlocker,
-  input: OwnerInput & { failure: Failure },
+  input: OwnerInput & { failure: Failure; reschedule_failure?: Failure | null },
 ): Promise<ErrorOutResult> {
   const { error, cause } = readFailure(input.failure);
+  const why = { error, cause: causeOf(cause, input.reschedule_failure ?? null) };
   try {
-    const { outcome, volume } = await endAttempt(deps, ownerOf(input), { error, cause }, input.context);
+    const { outcome, volume } = await endAttempt(deps, ownerOf(input), why, input.context);
     await unlockSource(deps, volume, input.fence);
     return { outcome };
   } catch (thrown) {

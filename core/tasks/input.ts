@@ -48,7 +48,7 @@ const shapes = {
     model_update: v.nullable(v.object({ provider_location: v.optional(v.string()) })),
   }),
   failure: FailureSchema,
-  reschedule_failure: v.nullable(FailureSchema),
+  reschedule_failure: v.optional(v.nullable(FailureSchema), null),
   snapshot_id: v.nullable(v.pipe(v.string(), v.uuid("snapshot_id must be a UUID"))),
   source_volid: v.nullable(v.pipe(v.string(), v.uuid("source_volid must be a UUID"))),
   image_id: v.nullable(v.string()),

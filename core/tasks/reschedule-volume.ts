@@ -1,4 +1,4 @@
-import { BackendNotCleared, describeError, FenceLost, routeOf, VolumeNotFound } from "../errors.ts";
+import { BackendNotCleared, describeError, FenceLost, mayStillRun, routeOf, VolumeNotFound } from "../errors.ts";
 import { bounded, readFailure } from "../fault.ts";
 import type { BackendRepository, Drivers, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
 import { fenceOf, type VolumeRecord } from "../records.ts";
@@ -75,15 +75,18 @@ async function handOver(
   // Before the backend is touched: what a volume that left the flow has there is not ours to delete.
   requireInFlow(volume, owner);
   const { error, cause } = readFailure(input.failure);
-  const suspectedOrphan = !(await clearBackend(deps.drivers, input.host, volume, error));
+  const isClear = await clearBackend(deps.drivers, input.host, volume, error);
   const now = deps.clock.now();
-  const close = { outcome: "rescheduled", error, cause, at: now, suspectedOrphan } as const;
+  // Before the backend was asked nothing can be there: a function that still runs gets no further than the fence.
+  const suspectedOrphan = !isClear || (volume.phase === "creating" && mayStillRun(error));
+  const close = { outcome: "rescheduled", error, cause, at: now, suspectedOrphan, clearedPhase: volume.phase } as const;
   await deps.volumes.releaseForReschedule(owner, next, close, phaseDeadline(deps, "queued"));
 }
 
 /**
  * Makes sure that the failed backend holds nothing. True when it confirms that; false when it cannot but said itself that the
- * volume was not created, so that what may be left is a suspected orphan.
+ * volume was not created, so that what may be left is a suspected orphan. A driver that is not ready has said nothing: an earlier
+ * call of the attempt may have reached the backend.
  *
  * @throws BackendNotCleared when neither is known, or when the backend holds the finished volume.
  */
@@ -98,7 +101,7 @@ async function clearBackend(drivers: Drivers, host: string, volume: VolumeRecord
   if (doubt === undefined) {
     return true;
   }
-  if (routeOf(errorName) === "reschedulable") {
+  if (routeOf(errorName) === "reschedulable" && errorName !== "DriverNotInitialized") {
     return false;
   }
   throw new BackendNotCleared(volume.id, host, doubt);

@@ -157,6 +157,7 @@ function workflowInput(
     request_spec: message.request_spec === null ? {} : spec,
     filter_properties: travelling,
     allow_reschedule: mayReschedule(message.request_spec, properties),
+    reschedule_failure: null,
   };
 }
 

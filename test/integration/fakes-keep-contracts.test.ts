@@ -52,7 +52,14 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
     .map(({ name, attempt, bytes }) => {
       const host = `node@${attempt}#pool`;
       const fault = { error: "E", cause: "c", attempt, at, attempts: [] };
-      const close = { outcome: "rescheduled", error: "E", cause: "c", at: NOW, suspectedOrphan: bytes > 2 } as const;
+      const close = {
+        outcome: "rescheduled",
+        error: "E",
+        cause: "c",
+        at: NOW,
+        suspectedOrphan: bytes > 2,
+        ...(bytes === 1 && { clearedPhase: "creating" as const }),
+      } as const;
       const progress = { bytes_done: bytes, bytes_total: 3, updated_at: at, image_tag: `tag${bytes % 2}` };
       const by = (id: string, number = attempt) => ownerOf(id, number);
       const calls: [string, VolumeCall["call"]][] = [

@@ -183,6 +183,19 @@ describe("releaseForReschedule", () => {
     expect(await isInIndex()).toBe(true);
   });
 
+  test("of an attempt that has moved on since its backend was cleared is to be tried again", async () => {
+    await assign();
+    const next = ownerOf(volume.id, 2);
+    const cleared = { ...close, clearedPhase: "scheduled" } as const;
+    await volumes.beginCreate(owner, DEADLINE);
+    await expect(volumes.releaseForReschedule(owner, next, cleared, FAR)).rejects.toThrow(
+      "has moved on from scheduled to creating",
+    );
+    const again = { ...close, clearedPhase: "creating" } as const;
+    expect((await volumes.releaseForReschedule(owner, next, again, FAR)).fence).toBe(next.fence);
+    expect((await volumes.releaseForReschedule(owner, next, cleared, FAR)).fence).toBe(next.fence);
+  });
+
   test("names a suspected orphan", async () => {
     await assign();
     const next = ownerOf(volume.id, 2);

@@ -98,6 +98,7 @@ export function inputOf(scenario: Scenario, fence: string): WorkflowInput {
     request_spec: {},
     filter_properties: {},
     allow_reschedule: true,
+    reschedule_failure: null,
     ...scenario.input,
     fence,
   };

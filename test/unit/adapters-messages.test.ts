@@ -140,6 +140,7 @@ describe("the workflow starter", () => {
     request_spec: {},
     filter_properties: {},
     allow_reschedule: false,
+    reschedule_failure: null,
   };
 
   test("names the execution by the fence", async () => {

@@ -46,6 +46,23 @@ describe("ErrorOutVolume", () => {
     });
   });
 
+  it("says why no other backend was tried, beside what failed", async () => {
+    const world = inFlow();
+    const reschedule_failure = {
+      Error: "BackendNotCleared",
+      Cause: JSON.stringify({ errorMessage: `Volume may still be on it: ${"x".repeat(5_000)}` }),
+    };
+    const failure = { Error: "States.Timeout", Cause: "y".repeat(5_000) };
+    await errorOutVolume(world.deps, { ...taskInput(), failure, reschedule_failure });
+    const { fault, attempts } = await recordOf(world);
+    expect(fault?.error).toBe("States.Timeout");
+    expect(fault?.cause).toMatch(
+      /^y{200,}\u2026 \(not rescheduled: BackendNotCleared: Volume may still be on it: x+\u2026\)$/,
+    );
+    expect(fault?.cause.length).toBeLessThanOrEqual(500);
+    expect(attempts["1"]?.cause).toBe(fault?.cause);
+  });
+
   it("names every earlier attempt in the fault", async () => {
     const volume = aVolumeInFlow({ phase: "creating" }, 2, SECOND_HOST);
     const first = {

@@ -1,10 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { BackendNotCleared, ERROR_ROUTES, VolumeBackendAPIException } from "../../core/errors.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { rescheduleVolume, type RescheduleInput } from "../../core/tasks/reschedule-volume.ts";
 import { aVolumeInFlow, aWorld, driverOf, FIRST_HOST, taskInput, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { CONTEXT, START, type World } from "../support/fakes/world.ts";
+import { ownerOf } from "../support/records.ts";
 
 const REFUSED = {
   errorType: "VolumeBackendAPIException",
@@ -179,6 +180,43 @@ describe("a backend that does not confirm that it is clear", () => {
       expect(here.casts).toHaveLength(1);
     },
   );
+
+  it.each(doubts)("%s, with a driver that is not ready by now: is not left", async (_why, arrange) => {
+    const here = world();
+    arrange(here);
+    await expect(rescheduleVolume(here.deps, failureOf("DriverNotInitialized"))).rejects.toThrow(BackendNotCleared);
+  });
+
+  it.each([
+    ["Lambda.ServiceException", true],
+    ["Lambda.SdkClientException", true],
+    ["Lambda.TooManyRequestsException", undefined],
+    ["States.Timeout", undefined],
+  ])("is suspected although it holds nothing now, when the function may still run: %s", async (error, suspected) => {
+    const here = world();
+    await rescheduleVolume(here.deps, failureOf(error));
+    expect((await recordOf(here)).attempts["1"]?.suspected_orphan).toBe(suspected);
+  });
+
+  it("is suspected of nothing when it was not asked, whatever still runs", async () => {
+    const here = world({ phase: "scheduled" });
+    await rescheduleVolume(here.deps, failureOf("Lambda.ServiceException"));
+    expect((await recordOf(here)).attempts["1"]?.suspected_orphan).toBeUndefined();
+  });
+
+  it("is cleared again when a function that still runs asks it after it was cleared", async () => {
+    const here = world({ phase: "scheduled" });
+    driverOf(here).volumes.clear();
+    vi.spyOn(here.fakes.volumes, "get").mockImplementationOnce(async () => {
+      const volume = await recordOf(here);
+      await here.fakes.volumes.beginCreate(ownerOf(VOLUME_ID), new Date("2026-01-01T02:00:00.000Z"));
+      driverOf(here).volumes.set(VOLUME_ID, { from: "nothing" });
+      return volume;
+    });
+    await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toThrow("it has moved on");
+    await rescheduleVolume(here.deps, TIMED_OUT);
+    expect(driverOf(here).volumes.size).toBe(0);
+  });
 
   it("without a driver any more, is not left", async () => {
     const here = world();

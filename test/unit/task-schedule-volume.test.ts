@@ -77,6 +77,7 @@ describe("a message that is delivered", () => {
         retry: { num_attempts: 1, hosts: [FIRST_HOST], backends: [FIRST_HOST] },
       }),
       allow_reschedule: true,
+      reschedule_failure: null,
     });
   });
 

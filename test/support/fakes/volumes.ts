@@ -153,6 +153,9 @@ export class VolumesFake implements VolumeRepository {
       return found;
     }
     requireOwned(owner, found);
+    if ((close.clearedPhase ?? found.phase) !== found.phase) {
+      throw new Error("it has moved on");
+    }
     const at = close.at.toISOString();
     return this.#put(found, {
       status: found.status === "downloading" ? "creating" : found.status,
