@@ -7,7 +7,6 @@ import type { AssetDirectories } from "./assets.ts";
 import { startComputeServer } from "./compute-server.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import type { DataDirectory } from "./data-directory.ts";
-import { EmbeddedCloudError } from "./errors.ts";
 import { startSqsEventSource } from "./event-sources/sqs-event-source.ts";
 import type { SqsEventSource, SqsEventSourceDefinition } from "./event-sources/sqs-event-source.ts";
 import { createEventRules } from "./events/event-rules.ts";
@@ -18,7 +17,7 @@ import { startDynamodb } from "./parts/dynamodb.ts";
 import type { DynamodbPart } from "./parts/dynamodb.ts";
 import { startMessaging } from "./parts/messaging.ts";
 import type { MessagingPart } from "./parts/messaging.ts";
-import { planDeployment } from "./plan.ts";
+import { changesOf, deployPlan, planDeployment } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { cloudOf } from "./running-cloud.ts";
 import type { CloudParts } from "./resources/resource-handler.ts";
@@ -97,6 +96,13 @@ export interface EmbeddedCloud {
     onTransition(listener: TransitionListener): () => void;
   };
   readonly counters: EmbeddedCloudCounters;
+  /**
+   * Deploys the stack's next template over the running one, as `cdk deploy` does: functions, state machines, and whatever is new.
+   * Executions that run keep their definition; resources that are gone from the template stay.
+   *
+   * @throws {EmbeddedCloudError} before anything is changed when the template is not supported, or changes an event source or a rule
+   */
+  update(next: Pick<EmbeddedCloudOptions, "template" | "assetDirectory">): Promise<void>;
   /** Waits until nothing runs: no execution, invocation, batch or event on its way. Rejects after the time-out. */
   quiesce(timeoutMilliseconds?: number): Promise<void>;
   /** Ends everything and gives ports and data directory back. Running executions are gone. May be called twice. */
@@ -213,7 +219,7 @@ async function start(
 
   const plan = setup.plan(messaging.endpoint);
   const eventSources: SqsEventSourceDefinition[] = [];
-  await deploy(plan, {
+  const parts: CloudParts = {
     region,
     stackName: options.stackName ?? DEFAULT_STACK_NAME,
     messagingEndpoint: messaging.endpoint,
@@ -226,12 +232,17 @@ async function start(
     rules,
     inlineCodeDirectory,
     addEventSource: (definition) => void eventSources.push(definition),
-  });
+  };
+  await deployPlan(plan, parts);
   for (const definition of eventSources)
     sources.push(startSqsEventSource({ definition, messaging, functions, reportProblem }));
   rules.start();
   stateMachines.tellInterrupted();
   return cloudOf({
+    update: async (next) => {
+      const { assets, plan: planOf } = prepare({ ...options, ...next });
+      await deployPlan(changesOf(plan, planOf(messaging.endpoint)), { ...parts, assets });
+    },
     plan,
     dynamodb,
     messaging,
@@ -272,18 +283,6 @@ async function startStores(
     if (result.status === "fulfilled") stops.push(() => result.value.stop());
   const [dynamodb, messaging] = await Promise.all(starting);
   return { dynamodb, messaging };
-}
-
-async function deploy(plan: Plan, parts: CloudParts): Promise<void> {
-  for (const { resource, identity, handler } of plan.resources) {
-    try {
-      await handler.deploy?.(resource, identity, parts);
-    } catch (error) {
-      throw new EmbeddedCloudError(`${resource.logicalId} (${resource.type}): ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
 }
 
 function cloudEnvironment(region: string, dynamodb: string, messaging: string): Record<string, string> {

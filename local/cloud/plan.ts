@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { AssetDirectories } from "./assets.ts";
 import { EmbeddedCloudError } from "./errors.ts";
 import { evaluateCondition, IntrinsicError, resolve } from "./intrinsics.ts";
@@ -6,7 +7,7 @@ import { objectOrEmpty, scalarText } from "./json.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { ACCOUNT_ID } from "./physical-names.ts";
 import { RESOURCE_HANDLERS } from "./resources/index.ts";
-import type { IdentityContext, ResolvedResource, ResourceHandler } from "./resources/resource-handler.ts";
+import type { CloudParts, IdentityContext, ResolvedResource, ResourceHandler } from "./resources/resource-handler.ts";
 import { deploymentOrder } from "./template.ts";
 import type { ResourceDeclaration, Template } from "./template.ts";
 
@@ -139,4 +140,36 @@ function pseudoParameters({ region, stackName }: IdentityContext): Record<string
     "AWS::StackId": `arn:aws:cloudformation:${region}:${ACCOUNT_ID}:stack/${stackName}/00000000-0000-0000-0000-000000000000`,
     "AWS::NotificationARNs": [],
   };
+}
+
+/** Deploys the resources of a plan in their order; what is there already is brought to what the plan says. */
+export async function deployPlan({ resources }: Plan, parts: CloudParts): Promise<void> {
+  for (const { resource, identity, handler } of resources) {
+    try {
+      await handler.deploy?.(resource, identity, parts);
+    } catch (error) {
+      throw new EmbeddedCloudError(`${resource.logicalId} (${resource.type}): ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Resources that are started once with the cloud and cannot be changed under it. */
+const STARTED_ONCE = /^AWS::(Events::Rule|Lambda::EventSourceMapping|Scheduler::Schedule)$/;
+
+/**
+ * What an update has to deploy: everything but event sources and rules, which have to be as they were.
+ *
+ * @throws {EmbeddedCloudError} that names one that is not
+ */
+export function changesOf(deployed: Plan, next: Plan): Plan {
+  const before = new Map(deployed.resources.map(({ resource }) => [resource.logicalId, resource]));
+  for (const { resource } of next.resources) {
+    const { logicalId, type, properties } = resource;
+    if (STARTED_ONCE.test(type) && !isDeepStrictEqual(before.get(logicalId)?.properties, properties)) {
+      throw new EmbeddedCloudError(`${logicalId} (${type}): an update that changes it is not supported`);
+    }
+  }
+  return { ...next, resources: next.resources.filter(({ resource }) => !STARTED_ONCE.test(resource.type)) };
 }

@@ -13,6 +13,7 @@ import type { StateMachines } from "./states/state-machines.ts";
 
 /** Everything that runs, once the template is deployed. */
 export interface RunningCloud {
+  readonly update: EmbeddedCloud["update"];
   readonly plan: Plan;
   readonly dynamodb: DynamodbPart;
   readonly messaging: MessagingPart;
@@ -53,6 +54,7 @@ export function cloudOf(cloud: RunningCloud): EmbeddedCloud {
         lambdaInvocations: Object.fromEntries(functions.invocations),
       };
     },
+    update: cloud.update,
     quiesce: (timeoutMilliseconds = 30_000) => quiesce(cloud, timeoutMilliseconds),
     stop: cloud.stopAll,
   };

@@ -21,6 +21,10 @@ export interface FunctionEmulatorOptions {
 
 /** Runs functions from their bundles. */
 export interface FunctionEmulator {
+  /**
+   * Makes a function known, or replaces one: invocations that run go on in the old code, those that wait and all later ones get the
+   * new.
+   */
   register(definition: FunctionDefinition): void;
   /** Finds a function by name, partial ARN or ARN, with or without a qualifier. */
   find(nameOrArn: string): FunctionDefinition | undefined;
@@ -68,8 +72,10 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
       invokedFunctionArn: state.definition.arn,
     });
     busy -= 1;
-    if (environment.usable && !stopped) state.idle.push(environment);
+    const replaced = states.get(state.definition.name) !== state;
+    if (environment.usable && !stopped && !replaced) state.idle.push(environment);
     else state.all.delete(environment);
+    if (replaced) void environment.end();
     resolve(outcome);
     dispatch(state);
   };
@@ -96,8 +102,18 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
     },
     register: (definition) => {
       const limit = Math.max(1, Math.min(options.environmentsPerFunction, definition.reservedConcurrency ?? Infinity));
-      states.set(definition.name, { definition, limit, idle: [], all: new Set(), queue: [] });
-      invocations.set(definition.name, 0);
+      const earlier = states.get(definition.name);
+      const state: FunctionState = {
+        definition,
+        limit,
+        idle: [],
+        all: new Set(),
+        queue: earlier?.queue.splice(0) ?? [],
+      };
+      states.set(definition.name, state);
+      invocations.set(definition.name, invocations.get(definition.name) ?? 0);
+      for (const environment of earlier?.idle.splice(0) ?? []) void environment.end();
+      dispatch(state);
     },
     find: (nameOrArn) => states.get(functionNameOf(nameOrArn))?.definition,
     list: () => [...states.values()].map(({ definition }) => definition),

@@ -82,7 +82,8 @@ function codeDirectory(
 ): string {
   const { S3Key: key, ZipFile: inline } = objectOrEmpty(properties["Code"]);
   if (typeof inline !== "string") return assets.get(textOf(key)) ?? "";
-  const directory = path.join(inlineRoot, logicalId);
+  // A directory for each code: an update must not change what an earlier environment is about to load.
+  const directory = path.join(inlineRoot, logicalId, stableUuid(inline));
   mkdirSync(directory, { recursive: true });
   writeFileSync(path.join(directory, "index.js"), inline);
   return directory;

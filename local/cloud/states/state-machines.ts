@@ -131,7 +131,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
         ...declaration,
         engine,
         creationDate: Date.now(),
-        endedNames: new Set(options.journal?.namesOf(declaration.arn)),
+        endedNames: machines.get(declaration.arn)?.endedNames ?? new Set(options.journal?.namesOf(declaration.arn)),
       });
     },
     addAlias: (aliasArn, machineArn) => void aliases.set(aliasArn, machineArn),
