@@ -240,8 +240,9 @@ async function start(
   stateMachines.tellInterrupted();
   return cloudOf({
     update: async (next) => {
-      const { assets, plan: planOf } = prepare({ ...options, ...next });
-      await deployPlan(changesOf(plan, planOf(messaging.endpoint)), { ...parts, assets });
+      const nextSetup = prepare({ ...options, ...next });
+      const changes = changesOf(plan, nextSetup.plan(messaging.endpoint));
+      await deployPlan(changes, { ...parts, assets: nextSetup.assets });
     },
     plan,
     dynamodb,
