@@ -54,7 +54,7 @@ const COUNTS_HEAD = [
   "REAPED",
 ];
 
-/** The whole report. */
+/** The whole report but for {@link summaryOf}. */
 export async function renderReport(output: Pick<Output, "hasColours">, report: AuditReport): Promise<string> {
   const { findings, not_listed: notListed, unaudited } = report;
   const parts = [
@@ -72,7 +72,6 @@ export async function renderReport(output: Pick<Output, "hasColours">, report: A
     notListed === 0 ? "" : `${notListed} more are not listed; see --limit\n`,
     findings.length === 0 ? "" : renderAdvice(output, findings),
     await renderCounts(output, report),
-    `${summaryOf(report)}\n`,
   ];
   return parts.filter((part) => part !== "").join("\n");
 }
@@ -83,7 +82,7 @@ export function summaryOf({ totals, complete, unaudited, older_than_hours: hours
     (kind) => `${totals[kind]} ${NAMES[kind][totals[kind] === 1 ? 0 : 1]}`,
   );
   const reaped = totals.reaped === 0 ? "" : `; ${totals.reaped} reaped`;
-  const young = totals.young === 0 ? "" : `; ${totals.young} unclaimed for less than ${hours} h left alone`;
+  const young = totals.young === 0 ? "" : `; ${totals.young} without a claim, younger than ${hours} h`;
   const open = complete ? "" : `; not all was audited (${unaudited.length})`;
   return `the audit found ${found.length === 0 ? "nothing" : found.join(", ")}${reaped}${young}${open}`;
 }

@@ -86,6 +86,9 @@ async function audit(session: Session, options: AuditOptions): Promise<void> {
   if (!report.complete || openFindings(report.totals) > 0) {
     throw new CliError(summaryOf(report), { name: report.complete ? "AuditFindings" : "AuditIncomplete" });
   }
+  if (!session.json) {
+    session.stdout.write(`\n${summaryOf(report)}\n`);
+  }
 }
 
 async function isConfirmed(session: Session, { findings, not_listed }: AuditReport, maxReap: number): Promise<boolean> {

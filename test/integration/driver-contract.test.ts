@@ -132,6 +132,36 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     expect(await driver.findVolume(uuid(2))).toBe("absent");
   });
 
+  test("lists what it holds, and nothing that it deleted", async () => {
+    const { driver } = await setUp();
+    const contents = async () => {
+      const listed: string[] = [];
+      for await (const { kind, id, partial, size_bytes: bytes } of driver.listContents()) {
+        listed.push(`${kind} ${id} ${partial ? "partial" : "whole"} ${bytes}`);
+      }
+      return listed.toSorted();
+    };
+    await driver.createVolume(aVolume(), unhurried());
+    await driver.createVolume(aVolume({ id: uuid(2) }), unhurried());
+    await driver.createSnapshot(aSnapshot(), aVolume());
+    expect(await driver.findSnapshot(uuid(900))).toBe("present");
+    await driver.deleteVolume(uuid(2));
+    expect(await contents()).toEqual([`snapshot ${uuid(900)} whole ${GIB}`, `volume ${uuid(1)} whole ${GIB}`]);
+    await driver.deleteSnapshot(uuid(900));
+    expect(await driver.findSnapshot(uuid(900))).toBe("absent");
+    expect(await contents()).toEqual([`volume ${uuid(1)} whole ${GIB}`]);
+  });
+
+  test("dates what it holds by its last write", async () => {
+    const { driver } = await setUp();
+    const before = Date.now() - 1000;
+    await driver.createVolume(aVolume(), unhurried());
+    for await (const { modified_at: modifiedAt } of driver.listContents()) {
+      expect(modifiedAt.getTime()).toBeGreaterThan(before);
+      expect(modifiedAt.getTime()).toBeLessThan(Date.now() + 1000);
+    }
+  });
+
   test("deletes a volume, and succeeds when there is none", async () => {
     const { driver, names } = await setUp();
     await driver.createVolume(aVolume(), unhurried());
