@@ -1,12 +1,11 @@
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
 import { DeleteObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import type { S3Client } from "@aws-sdk/client-s3";
+import { checkImageFile, type ImageReport } from "../adapters/file/check-image.ts";
 import { documentKey } from "../adapters/s3/image-document.ts";
 import { S3ImageService } from "../adapters/s3/image-service.ts";
 import { putImage } from "../adapters/s3/put-image.ts";
 import { ImageNotFound, ImageUnacceptable } from "../core/errors.ts";
-import { SNIFF_BYTES, sniffImageFormat } from "../core/images/sniff.ts";
 import type { RequestContext } from "../core/messages.ts";
 import type { ImageMeta } from "../core/ports.ts";
 import type { ImageStore, NewImage } from "./connection.ts";
@@ -38,13 +37,13 @@ export class ImageBucket implements ImageStore {
     this.#service = new S3ImageService(client, bucket);
   }
 
-  /** @throws CliError when the file is no raw disk image. */
+  /** @throws CliError when the file is no image that could become a volume. */
   async add(
     image: NewImage,
     onProgress: (bytesDone: number, bytesTotal: number) => void,
     signal: AbortSignal,
   ): Promise<ImageMeta> {
-    const size = await sizeOfRawImage(image.path);
+    const { size, disk_format, virtual_size } = await checkedImage(image.path);
     onProgress(0, size);
     return putImage(
       this.#client,
@@ -52,8 +51,9 @@ export class ImageBucket implements ImageStore {
       {
         id: image.id,
         name: image.name,
-        disk_format: "raw",
+        disk_format,
         container_format: "bare",
+        virtual_size,
         min_disk: image.minDisk,
         min_ram: 0,
         owner: image.owner,
@@ -120,28 +120,17 @@ export class ImageBucket implements ImageStore {
   }
 }
 
-async function sizeOfRawImage(path: string): Promise<number> {
-  const file = await open(path, "r");
-  try {
-    const stats = await file.stat();
-    if (!stats.isFile()) {
-      throw new CliError(`${path} is no file`, { name: "FileError" });
-    }
-    if (stats.size === 0) {
-      throw new CliError(`${path} is empty`, { name: "FileError" });
-    }
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(SNIFF_BYTES), 0, SNIFF_BYTES, 0);
-    const format = sniffImageFormat(buffer.subarray(0, bytesRead));
-    if (format !== "raw") {
-      throw new CliError(`${path} is a ${format} image; only raw images can be added`, {
-        name: "ImageUnacceptable",
-        hint: `qemu-img convert -O raw ${path} disk.raw makes one`,
-      });
-    }
-    return stats.size;
-  } finally {
-    await file.close();
+/** Makes the checks that a copy to a volume makes, so that what nobody could use is not put. */
+async function checkedImage(path: string): Promise<ImageReport> {
+  const report = await checkImageFile(path);
+  if (report.error !== null) {
+    // The errors of the bucket name an image by its id; this one has none yet.
+    throw new CliError(report.error.message, {
+      name: report.error.name,
+      hint: `cinderless image check ${path} tells more`,
+    });
   }
+  return report;
 }
 
 function unreadableImage(imageId: string): ImageMeta {

@@ -32,7 +32,7 @@ export class Qcow2Sink implements ImageSink {
     this.#pass = pass;
     this.#watch = watch;
     this.from = from;
-    if (layout.survey.compressedClusters > 0) {
+    if (layout.survey.compressed_clusters > 0) {
       this.#history = new History(layout.header.clusterBytes * COMPRESSED_SPAN, from);
     }
   }

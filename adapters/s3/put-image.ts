@@ -9,7 +9,16 @@ import { documentKey } from "./image-document.ts";
 /** What the uploader says of an image; the rest is found on the way. */
 export type NewImage = Pick<
   ImageMeta,
-  "id" | "name" | "disk_format" | "container_format" | "min_disk" | "min_ram" | "owner" | "visibility" | "properties"
+  | "id"
+  | "name"
+  | "disk_format"
+  | "container_format"
+  | "min_disk"
+  | "min_ram"
+  | "owner"
+  | "visibility"
+  | "properties"
+  | "virtual_size"
 >;
 
 /**
@@ -57,7 +66,7 @@ export async function putImage(
     ...image,
     status: "active",
     size,
-    virtual_size: image.disk_format === "raw" ? size : null,
+    virtual_size: image.virtual_size ?? (image.disk_format === "raw" ? size : null),
     checksum: md5.digest("hex"),
     os_hash_algo: "sha512",
     os_hash_value: sha512.digest("hex"),

@@ -12,6 +12,7 @@ import type { CliContext, Session } from "../session.ts";
 import { paint, styleOfStatus } from "../terminal.ts";
 import type { Output } from "../terminal.ts";
 import { deleteEach } from "./delete.ts";
+import { registerImageCheck } from "./image-check.ts";
 
 type AddOptions = {
   name?: string;
@@ -25,20 +26,20 @@ type AddOptions = {
 const ADD_EXAMPLES = `
 Examples:
   $ cinderless image add disk.raw --name debian --property os_distro=debian
-  $ cinderless image add disk.raw --public --min-disk 4 --json
+  $ cinderless image add disk.qcow2 --public --min-disk 4 --json
 `;
 
-/** `image add|list|delete`: the bucket of raw images. */
+/** `image add|check|list|delete`: the bucket of images, and files that could become one. */
 export function registerImage(program: Command, context: CliContext): void {
   const image = program
     .command("image")
     .helpCommand(false)
-    .summary("add, list and delete images")
-    .description("Raw images in the images bucket.");
+    .summary("add, check, list and delete images")
+    .description("Raw and qcow2 images in the images bucket.");
   image
     .command("add")
-    .summary("put a raw disk image into the bucket")
-    .description("Put a raw disk image into the bucket, with its checksums and properties.")
+    .summary("put a raw or qcow2 disk image into the bucket")
+    .description("Check a raw or qcow2 disk image, and put it into the bucket with its checksums and properties.")
     .argument("<path>", "file of the image")
     .option("--name <name>", "name to show; by default that of the file", parseName)
     .option("--min-disk <GiB>", "smallest volume that may be made of it", parseMinDisk, 0)
@@ -50,6 +51,7 @@ export function registerImage(program: Command, context: CliContext): void {
     .action((path: string, options: AddOptions, command: Command) =>
       withSession(context, command, (session) => addImage(session, path, options)),
     );
+  registerImageCheck(image, context);
   image
     .command("list")
     .summary("list images")

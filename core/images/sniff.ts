@@ -34,3 +34,26 @@ export function sniffImageFormat(head: Uint8Array): ContainerImageFormat | "raw"
 function ascii(text: string): number[] {
   return Array.from(text, (character) => character.charCodeAt(0));
 }
+
+/** What a raw disk begins with. It is for people only: all of it is raw content. */
+export type RawContent = "LUKS" | "ISO 9660" | "GPT" | "MBR or boot sector";
+
+/** How many bytes from the start {@link describeRawContent} looks at. */
+export const RAW_CONTENT_BYTES = 65_536;
+
+/** Looks for the structures that disks usually begin with; undefined when none is there. */
+export function describeRawContent(head: Uint8Array): RawContent | undefined {
+  const has = (offset: number, text: string): boolean =>
+    ascii(text).every((byte, index) => head[offset + index] === byte);
+  if (has(0, "LUKS\xba\xbe")) {
+    return "LUKS";
+  }
+  // A hybrid ISO has a partition table too.
+  if (has(0x8001, "CD001")) {
+    return "ISO 9660";
+  }
+  if (has(512, "EFI PART") || has(4096, "EFI PART")) {
+    return "GPT";
+  }
+  return head[510] === 0x55 && head[511] === 0xaa ? "MBR or boot sector" : undefined;
+}

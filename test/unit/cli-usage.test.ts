@@ -12,6 +12,7 @@ const COMMANDS = [
   "snapshot list",
   "snapshot delete",
   "image add",
+  "image check",
   "image list",
   "image delete",
   "type create",

@@ -14,7 +14,7 @@ const RUN_BYTES = 2 ** 20;
 const BUCKETS = 4096;
 
 /** What an image's tables say, in sum. */
-export type Qcow2Survey = { dataClusters: number; compressedClusters: number };
+export type Qcow2Survey = { data_clusters: number; compressed_clusters: number };
 
 /** The mappings that begin before `until` and end behind the place that was asked for, in the order of the file. */
 export type Qcow2Window = { mappings: MappingList; until: number };
@@ -57,7 +57,7 @@ export class Qcow2Layout {
   static async read(head: Uint8Array, bytes: FileBytes, rules: Qcow2Rules, checksum: Checksum): Promise<Qcow2Layout> {
     const header = parseQcow2Header(head, rules);
     const tables = await Qcow2Tables.read(header, bytes, rules, checksum);
-    const survey: Qcow2Survey = { dataClusters: 0, compressedClusters: 0 };
+    const survey: Qcow2Survey = { data_clusters: 0, compressed_clusters: 0 };
     const buckets = new Float64Array(BUCKETS);
     const tableChecksums = new Uint32Array(tables.length);
     const all = new MappingList(MAX_MAPPINGS, header.clusterBytes);
@@ -67,9 +67,9 @@ export class Qcow2Layout {
       const bucket = Math.floor(mapping.hostOffset / bucketBytes);
       buckets[bucket] = (buckets[bucket] ?? 0) + 1;
       if (mapping.compressedBytes > 0) {
-        survey.compressedClusters += 1;
+        survey.compressed_clusters += 1;
       } else {
-        survey.dataClusters += mapping.clusters;
+        survey.data_clusters += mapping.clusters;
       }
       isComplete &&= all.add(mapping);
     };
