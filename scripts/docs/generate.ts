@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
 import { inlineTemplate } from "../../infra/inline-template.ts";
 import { architectureGraph, architectureLegend } from "./architecture-graph.ts";
+import { cinderDifferences } from "./cinder-differences.ts";
 import { readDefinition } from "./definition.ts";
 import { errorTable } from "./error-table.ts";
 import { legendGraph } from "./legend-graph.ts";
@@ -26,5 +27,6 @@ export async function generateDocuments(): Promise<Map<string, string>> {
     ],
     ["docs/permissions.md", permissionsTable(template)],
     ["docs/errors.md", errorTable(errors)],
+    ["docs/cinder-differences.md", cinderDifferences()],
   ]);
 }

@@ -23,6 +23,11 @@ const FORBIDDEN: [string, string][] = [
   ["local/cloud/breaks-core.ts", "../../core/errors.ts"],
   ["cli/breaks-lambdas.ts", "../lambdas/create-raw-volume.ts"],
   ["cli/breaks-local.ts", "../local/cinderless.ts"],
+  ["core/breaks-verify.ts", "../verify/conformance/model.ts"],
+  ["adapters/breaks-verify.ts", "../verify/conformance/model.ts"],
+  ["lambdas/runtime/breaks-verify.ts", "../../verify/conformance/model.ts"],
+  ["infra/breaks-verify.ts", "../verify/conformance/bundler-plugin.ts"],
+  ["local/breaks-verify.ts", "../verify/conformance/bundler-plugin.ts"],
 ];
 
 /** What each may import, as far as the same rules could forbid it. */
@@ -35,6 +40,7 @@ const ALLOWED: [string, string][] = [
   ["statemachine/keeps.ts", "../core/errors.ts"],
   ["infra/keeps.ts", "../statemachine/create-volume.ts"],
   ["cli/keeps.ts", "../adapters/drivers.ts"],
+  ["verify/keeps.ts", "../lambdas/runtime/composition.ts"],
 ];
 
 type Diagnostic = { code: string; filename: string };
