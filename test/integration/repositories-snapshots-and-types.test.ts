@@ -34,6 +34,17 @@ describe("a snapshot", () => {
     expect(await snapshots.get(snapshot.id)).toEqual(snapshot);
   });
 
+  test("is found among many, each once, and what is not there is left out", async () => {
+    const some = Array.from({ length: 103 }, () => beginningSnapshot());
+    for (const snapshot of some) {
+      await snapshots.create(snapshot);
+    }
+    const ids = some.map(({ id }) => id);
+    const found = await snapshots.getMany([...ids, ...ids.slice(0, 2), randomUUID()]);
+    expect(found).toEqual(new Map(some.map((snapshot) => [snapshot.id, snapshot])));
+    expect(await snapshots.getMany([])).toEqual(new Map());
+  });
+
   test("becomes available, with the driver's location, and stays so when that is repeated without one", async () => {
     const snapshot = beginningSnapshot();
     await snapshots.create(snapshot);
