@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Context } from "aws-lambda";
+import type { AuditReport } from "../../core/audit/report.ts";
 import { describeError, routeOf } from "../../core/errors.ts";
 import { FUNCTIONS, type FunctionName } from "../../core/functions.ts";
 import type { Notification } from "../../core/notifications.ts";
@@ -60,6 +61,8 @@ export class Account {
   /** When the last call that changes something was made. */
   lastChangeMs: number;
   readonly watch: WriteWatch;
+  /** Ids of what lies on a backend without a record, and the audit has found. */
+  readonly orphans = new Set<string>();
   /** The volume that users mean. */
   subject = "";
   readonly #running = new AsyncLocalStorage<Invocation>();
@@ -210,6 +213,16 @@ export class Account {
       }
       if (waitSeconds !== null) {
         await this.time.sleep(waitSeconds * 1000);
+      }
+    }
+  }
+
+  /** Asks the audit for what lies on the backends without a record. */
+  async audit(): Promise<void> {
+    const answer = await this.invoke("AuditBackends", {}, this.nextVisit("AuditBackends"));
+    for (const { kind, what, id } of (answer as AuditReport).findings) {
+      if (what === "volume" && (kind === "orphan" || kind === "leftover")) {
+        this.orphans.add(id);
       }
     }
   }

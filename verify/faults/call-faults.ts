@@ -1,4 +1,4 @@
-import { InvalidInput, VolumeBackendAPIException } from "../../core/errors.ts";
+import { InvalidInput, NotificationNotSent, VolumeBackendAPIException } from "../../core/errors.ts";
 import type { Account, Invocation } from "./account.ts";
 import { StateFailure } from "./walker.ts";
 
@@ -52,6 +52,9 @@ export async function callUnderFault(
       await outcomeOf(effect);
       invocation.end(died());
       return never();
+    case "not sent":
+    case "not sent, each time":
+      throw new NotificationNotSent("event", FAULTS_OWN);
     case "effect late":
       account.time.after(LATEST_EFFECT_MS * account.random(), () => void outcomeOf(effect));
       throw new UnheardOfError();

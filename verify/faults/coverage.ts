@@ -42,10 +42,7 @@ export function findUncovered(
 }
 
 /** A call in a task's file is covered when a function that imports the file, however indirectly, has made it. */
-function uncoveredCalls(
-  called: ReadonlyMap<string, ReadonlySet<string>>,
-  isMethod: (call: string) => boolean,
-): string[] {
+function uncoveredCalls(called: ReadonlySet<string>, isMethod: (call: string) => boolean): string[] {
   const filesOf = new Map(
     (Object.keys(FUNCTIONS) as FunctionName[]).map((name) => [name, importedBy(`lambdas/${fileNameOf(name)}.ts`)]),
   );

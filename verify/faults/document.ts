@@ -7,7 +7,7 @@ import { duration, lettersOf, type Square, type Summary } from "./summary.ts";
 const EXPLANATIONS: Readonly<Record<FaultName, string>> = { ...CALL_FAULTS, ...VISIT_FAULTS };
 
 /** The matrix as `docs/fault-matrix.md`. */
-export function documentOf(summary: Summary, { cells, pairs, violated }: Counts, seed: number): string {
+export function documentOf(summary: Summary, { cells, pairs, violated, orphaned }: Counts, seed: number): string {
   return `# The fault matrix
 
 Written by \`npm run faults -- --write\`. Every function of the deployed template runs, as it is deployed, on ports in memory and in
@@ -21,6 +21,7 @@ notifications. A state, a function or a call of a port that no scenario reaches 
 | cells of one fault | ${cells} |
 | random pairs of faults (seed ${seed}) | ${pairs} |
 | cells that violate an invariant | ${violated} |
+| cells after which the audit finds something of a deleted volume | ${orphaned} |
 | the published bound | a volume is decided ${duration(UNDECIDED_BOUND_SECONDS)} after its last progress |
 
 ![Functions by faults: the longest time to rest](fault-matrix.svg)
@@ -50,6 +51,12 @@ ${SCENARIOS.map(({ name, end }) => `- ${name}: ends ${end === "gone" ? "gone" : 
 ${Object.entries(INVARIANTS)
   .map(([number, text]) => `${number}. ${text}`)
   .join("\n")}
+
+## What is not promised
+
+A user deletes a volume whose execution was ended from outside while its function is still asking the backend. The deletion
+clears the backend and removes the record; the function, which nobody can stop, may then still have its volume made. No
+ledger is left to name it: the audit finds it, as something without a record, and may reap it when it is old enough.
 
 ## What is not tried
 

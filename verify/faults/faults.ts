@@ -15,6 +15,8 @@ export const CALL_FAULTS = {
   "answer lost, each time": "the same at every try of the visit",
   "dies after": "the process ends when the call has had its effect, once",
   "dies after, each time": "the same at every try of the visit",
+  "not sent": "the notification is refused, and the notifier says so by its own name, once",
+  "not sent, each time": "the same at every try of the visit",
   "effect late": "the call fails, and has its effect some seconds later",
   aborted: "the execution is aborted during the call; its function, which nobody stops, goes on",
   "aborted, event lost": "the same, and the rule never hears of it",
@@ -58,7 +60,11 @@ export const LASTING: ReadonlySet<FaultName> = new Set<FaultName>([
   "time-out, each time",
   "answer lost, each time",
   "dies after, each time",
+  "not sent, each time",
 ]);
+
+/** Faults that only the call of the notifier can have. */
+export const OF_NOTIFICATIONS: ReadonlySet<FaultName> = new Set<FaultName>(["not sent", "not sent, each time"]);
 
 /** Faults of a call that only an execution can have. */
 export const OF_EXECUTIONS: ReadonlySet<FaultName> = new Set<FaultName>([
@@ -108,10 +114,10 @@ export class FaultPlan {
 
   #strike(isMeant: (fault: Fault) => boolean): FaultName | undefined {
     const found = this.#faults.find(
-      (fault) => isMeant(fault) && (LASTING.has(fault.fault) || !this.#struck.has(fault)),
+      (fault) => isMeant(fault) && (this.#struck.get(fault) ?? 0) < (LASTING.has(fault.fault) ? MOST_STRIKES : 1),
     );
     if (found !== undefined) {
-      this.#struck.add(found);
+      this.#struck.set(found, (this.#struck.get(found) ?? 0) + 1);
     }
     return found?.fault;
   }

@@ -73,6 +73,9 @@ function checkDecided(account: Account, id: string, record: VolumeRecord | undef
   if (record !== undefined && record.deadline !== null && !isInFlow(record.status)) {
     account.breach(1, `volume ${id} is ${record.status} and still has a deadline`);
   }
+  if (record !== undefined && record.delete_requested_at !== null && record.status !== "error_deleting") {
+    account.breach(1, `the deletion of ${id} was asked for, and it stays ${record.status}`);
+  }
   if (record?.status === "error" && record.fault === null) {
     account.breach(5, `volume ${id} is in error without a fault`);
   }
@@ -178,17 +181,29 @@ function checkContent(account: Account, record: VolumeRecord, undisturbed: Undis
   }
 }
 
-function checkBackends(account: Account): void {
-  for (const [host, driver] of account.stores.drivers) {
-    for (const id of driver.volumes.keys()) {
+/** Volumes on a backend that are not its record's, and that no ledger names. */
+export function unclaimedOn(account: Account): { host: string; id: string; record: VolumeRecord | undefined }[] {
+  return [...account.stores.drivers].flatMap(([host, { volumes }]) =>
+    [...volumes.keys()].flatMap((id) => {
       const record = account.stores.volumes.records.get(id);
       const isSuspect = Object.values(record?.attempts ?? {}).some(
         (line) => line.host === host && line.suspected_orphan === true,
       );
-      if (record?.host !== host && !isSuspect) {
-        const known = record === undefined ? "has no record" : `is recorded on ${record.host ?? "no host"}`;
-        account.breach(4, `${host} holds volume ${id}, which ${known}, and no ledger names it`);
-      }
+      return record?.host === host || isSuspect ? [] : [{ host, id, record }];
+    }),
+  );
+}
+
+/** A volume that was deleted has no ledger any more: what may be left of it is the audit's to find. */
+function checkBackends(account: Account): void {
+  for (const { host, id, record } of unclaimedOn(account)) {
+    if (record !== undefined) {
+      account.breach(
+        4,
+        `${host} holds volume ${id}, which is recorded on ${record.host ?? "no host"}, and no ledger names it`,
+      );
+    } else if (!account.orphans.has(id)) {
+      account.breach(4, `${host} holds volume ${id}, which has no record, and the audit does not find it`);
     }
   }
 }

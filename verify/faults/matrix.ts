@@ -7,6 +7,7 @@ import {
   type FaultName,
   OF_DELIVERIES,
   OF_EXECUTIONS,
+  OF_NOTIFICATIONS,
   VISIT_FAULTS,
   type VisitFaultName,
 } from "./faults.ts";
@@ -22,6 +23,7 @@ export type CellResult = {
   ends: string[];
   restSeconds: number;
   violations: Violation[];
+  orphans: number;
 };
 
 /** A scenario as it runs by itself: where its faults can strike, and what it must come to. */
@@ -108,6 +110,7 @@ function callFaults(functionName: string, call: string, isOfExecution: boolean):
       (isOfExecution || !OF_EXECUTIONS.has(fault)) &&
       (!READS.test(call) || !OF_EFFECTS.has(fault)) &&
       (fault !== "effect late" || !ENDS_WITH_ITS_CALLER.test(call)) &&
+      (!OF_NOTIFICATIONS.has(fault) || call.startsWith("notifier.publish#")) &&
       (fault !== "deleted meanwhile" || !BESIDE_THE_VOLUME.test(functionName)),
   );
 }
@@ -147,7 +150,14 @@ export async function runCell(
   if (cell.second === undefined && result.missed.includes(cell.fault)) {
     violations.push({ invariant: 0, text: "the place of the fault was not reached" });
   }
-  return { cell, ends: result.ends, restSeconds: result.restSeconds, violations, calls: callsOf(result) };
+  return {
+    cell,
+    ends: result.ends,
+    restSeconds: result.restSeconds,
+    violations,
+    orphans: result.orphans,
+    calls: callsOf(result),
+  };
 }
 
 function placeOf({ visit, call, fault }: Fault): string {

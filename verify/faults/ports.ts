@@ -9,13 +9,40 @@ import type { Account } from "./account.ts";
 /** The ports of a simulated account, as the functions get them. */
 export type Ports = ReturnType<typeof portsOf>;
 
+/** Methods that answer with an iteration: the call is made when its first element is asked for. */
+const ITERATING: ReadonlySet<string> = new Set(["driver.listContents"]);
+
+async function* iterated(
+  account: Account,
+  call: string,
+  target: object,
+  method: (...parameters: never[]) => unknown,
+  parameters: readonly unknown[],
+): AsyncGenerator<unknown> {
+  const elements = await account.call(
+    call,
+    async () => {
+      const all: unknown[] = [];
+      for await (const element of Reflect.apply(method, target, parameters) as AsyncIterable<unknown>) {
+        all.push(element);
+      }
+      return all;
+    },
+    parameters,
+  );
+  yield* elements as unknown[];
+}
+
 /** Each asynchronous method is a call at which faults may strike; `name` is the port's in a cell's name. */
 function watch<Port extends object>(account: Account, name: string, port: Port): Port {
   return new Proxy(port, {
     get: (target, key) => {
       const member: unknown = Reflect.get(target, key);
-      if (typeof member !== "function") {
+      if (!isMethod(member)) {
         return member;
+      }
+      if (ITERATING.has(`${name}.${String(key)}`)) {
+        return (...parameters: unknown[]) => iterated(account, `${name}.${String(key)}`, target, member, parameters);
       }
       return (...parameters: unknown[]) =>
         account.call(
@@ -25,6 +52,10 @@ function watch<Port extends object>(account: Account, name: string, port: Port):
         );
     },
   });
+}
+
+function isMethod(member: unknown): member is (...parameters: never[]) => unknown {
+  return typeof member === "function";
 }
 
 /** Composes the ports over an account's stores, queues and executions. */
@@ -54,7 +85,9 @@ export function portsOf(account: Account) {
       start: async (input: WorkflowInput): Promise<void> => account.executions.start(input),
     }),
     drivers: {
-      hosts: [...stores.drivers.keys()].map(backendHost),
+      get hosts() {
+        return [...stores.drivers.keys()].map(backendHost);
+      },
       forHost: (host: string) => {
         const found = [...stores.drivers].find(([each]) => backendHost(each) === backendHost(host));
         if (found === undefined) {

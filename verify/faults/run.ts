@@ -3,7 +3,14 @@ import { Account, type Violation } from "./account.ts";
 import { simulate } from "./current-account.ts";
 import type { Deployment } from "./deployment.ts";
 import type { Fault } from "./faults.ts";
-import { checkInvariants, contentsOf, endOf, type Undisturbed, UNDECIDED_BOUND_SECONDS } from "./invariants.ts";
+import {
+  checkInvariants,
+  contentsOf,
+  endOf,
+  unclaimedOn,
+  type Undisturbed,
+  UNDECIDED_BOUND_SECONDS,
+} from "./invariants.ts";
 import type { Scenario } from "./scenarios.ts";
 
 /** Two sweeps and two reports find nothing to do within this time. */
@@ -33,6 +40,8 @@ export type RunResult = {
   invocations: readonly RunInvocation[];
   enteredStates: ReadonlySet<string>;
   contents: Undisturbed;
+  /** How many volumes without a record lie on a backend, where the audit finds them. */
+  orphans: number;
   /** Faults whose place was not reached. */
   missed: readonly Fault[];
 };
@@ -53,6 +62,7 @@ export async function runScenario(
     account.lastChangeMs = account.time.nowMs;
     await account.time.run((nextAtMs) => isAtRest(account, nextAtMs));
   } while (account.disturbRest());
+  await auditIfUnclaimed(account);
   checkInvariants(account, scenario, volumeIds, undisturbed);
   return {
     ends: volumeIds.map((id) => endOf(account, id)),
@@ -67,8 +77,17 @@ export async function runScenario(
     })),
     enteredStates: account.executions.entered,
     contents: contentsOf(account, volumeIds),
+    orphans: account.orphans.size,
     missed: account.faults.missed,
   };
+}
+
+/** What no record claims, the audit must find: it is asked when there is something. */
+async function auditIfUnclaimed(account: Account): Promise<void> {
+  if (unclaimedOn(account).length > 0) {
+    account.time.after(0, () => void account.audit());
+    await account.time.run(() => !account.time.isBusy);
+  }
 }
 
 /** Nothing is under way but what recurs, every volume is decided, no claim is open, and nobody has changed anything for a while. */
@@ -76,7 +95,9 @@ function isAtRest(account: Account, nextAtMs: number): boolean {
   if (nextAtMs - account.startMs > LONGEST_RUN_MS) {
     return true;
   }
-  const hasUndecided = [...account.stores.volumes.records.values()].some(({ status }) => isInFlow(status));
+  const hasUndecided = [...account.stores.volumes.records.values()].some(
+    ({ status, deadline }) => isInFlow(status) || deadline !== null,
+  );
   const hasClaims = [...account.stores.backends.records.values()].some(({ claims }) => Object.keys(claims).length > 0);
   return !account.time.isBusy && !hasUndecided && !hasClaims && nextAtMs - account.lastChangeMs > QUIET_MS;
 }

@@ -75,17 +75,16 @@ function send(account: Account, keys: Record<string, unknown> = {}): string[] {
   return [VOLUME];
 }
 
+/** An available volume on the first backend. */
+const LOST = { status: "available", host: FIRST_HOST, phase: null, deadline: null, launched_at: START } as const;
+
 /** A source volume, on the first backend. */
 function addSource(account: Account, columns: Partial<VolumeRecord> = {}): void {
   const source = queuedVolume({
     id: SOURCE,
     project_id: "project",
     size: 1,
-    status: "available",
-    host: FIRST_HOST,
-    phase: null,
-    deadline: null,
-    launched_at: START,
+    ...LOST,
     ...columns,
   });
   account.stores.volumes.records.set(SOURCE, source);
@@ -466,6 +465,38 @@ const OTHERS: Scenario[] = [
       drivers(account).forEach((driver) => (driver.turns = 5));
       account.time.after(6000, () => account.request("DeleteSnapshot", { snapshot_id: SNAPSHOT }));
       return send(account, { snapshot_id: SNAPSHOT });
+    },
+  },
+  {
+    name: "audited",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addSource(account);
+      addSnapshot(account);
+      driverOf(account, SECOND_HOST).volumes.set(uuidOf(9), { from: "nothing" });
+      driverOf(account, SECOND_HOST).snapshots.add(uuidOf(8));
+      // Until the schedule of the audit has come round.
+      account.time.after(3_700_000, () => {});
+      return send(account);
+    },
+  },
+  {
+    name: "audited, and what nobody claims is reaped",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addSource(account);
+      addSnapshot(account);
+      const second = driverOf(account, SECOND_HOST);
+      second.volumes.set(uuidOf(9), { from: "nothing" });
+      second.snapshots.add(uuidOf(8));
+      // Two records of what a backend does not have.
+      const { volumes, snapshots } = account.stores;
+      volumes.records.set(uuidOf(10), queuedVolume({ ...LOST, id: uuidOf(10), size: 0 }));
+      snapshots.records.set(uuidOf(11), beginningSnapshot({ id: uuidOf(11), status: "available", host: FIRST_HOST }));
+      account.time.after(4_000_000, () => account.request("AuditBackends", { reap: true, older_than_hours: 1 }));
+      return send(account);
     },
   },
   {

@@ -1,4 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { describeError } from "../../core/errors.ts";
+import { simulated } from "./current-account.ts";
 import { readDeployment } from "./deployment.ts";
 import { loadFunctions } from "./functions.ts";
 import { type Cell, type CellResult, discover, runCell } from "./matrix.ts";
@@ -11,6 +13,11 @@ export type ShareResult = { results: CellResult[]; called: string[] };
 
 const BATCH = 200;
 const { cells, seed } = workerData as Share;
+// Lambda's runtime ends by one, and takes whatever else its environment does with it.
+process.on("unhandledRejection", (error) => {
+  const { name, message } = describeError(error);
+  simulated().breach(0, `a rejection was left unhandled: ${name}: ${message}`);
+});
 await loadFunctions();
 const deployment = readDeployment();
 const discovered = new Map((await discover(deployment, seed)).map((each) => [each.scenario.name, each]));
