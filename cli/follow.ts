@@ -1,7 +1,7 @@
-import { isInFlow } from "../core/records.ts";
+import { attemptOf, isInFlow } from "../core/records.ts";
 import type { VolumeRecord } from "../core/records.ts";
 import type { VolumeRepository } from "../core/ports.ts";
-import { attemptOf, createMeter, percentOf, renderVolumeLine } from "./progress.ts";
+import { createMeter, percentOf, renderVolumeLine } from "./progress.ts";
 import type { Meter, Reading } from "./progress.ts";
 import type { CliContext } from "./session.ts";
 import type { LiveArea, Output } from "./terminal.ts";

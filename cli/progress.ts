@@ -1,4 +1,4 @@
-import type { VolumeRecord } from "../core/records.ts";
+import { attemptOf, type VolumeRecord } from "../core/records.ts";
 import { formatBytes, formatDuration, text } from "./format.ts";
 import { paint, styleOfStatus } from "./terminal.ts";
 import type { Output } from "./terminal.ts";
@@ -85,11 +85,6 @@ export function renderReading(reading: Reading): string {
     parts.push(`ETA ${formatDuration(reading.etaSeconds * 1000)}`);
   }
   return parts.join("  ");
-}
-
-/** Number of the attempt that is under way or was the last; 0 before the first. */
-export function attemptOf(volume: VolumeRecord): number {
-  return Math.max(0, ...Object.keys(volume.attempts).map(Number));
 }
 
 /** Status, with what is going on where that says more. */

@@ -219,3 +219,8 @@ export function fenceOf(volumeId: string, attempt: number): string {
 export function attemptOfFence(fence: string | null): number {
   return fence === null ? 1 : Number(fence.slice(fence.lastIndexOf("-a") + 2));
 }
+
+/** Number of the attempt that is under way or was the last; 0 before the first. */
+export function attemptOf({ attempts }: Pick<VolumeRecord, "attempts">): number {
+  return Math.max(0, ...Object.keys(attempts).map(Number));
+}

@@ -5,12 +5,12 @@ import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../c
 import type { CreateRequest, CreateRequestInput } from "../../core/create-request.ts";
 import { describeError } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/ports.ts";
-import type { VolumeRecord, VolumeTypeRecord } from "../../core/records.ts";
+import { attemptOf, type VolumeRecord, type VolumeTypeRecord } from "../../core/records.ts";
 import { CliError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
 import { formatDuration, text } from "../format.ts";
 import { collectKeyValue, parseImageReference, parseName, parseSize, parseUuidOption } from "../options.ts";
-import { attemptOf, faultText } from "../progress.ts";
+import { faultText } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import type { VolumeFilter } from "../../core/ports.ts";
+import { attemptOf } from "../../core/records.ts";
 import { formatTime, text } from "../format.ts";
 import { parseLimit } from "../options.ts";
 import { renderTable } from "../output.ts";
-import { attemptOf, stateOf } from "../progress.ts";
+import { stateOf } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { paint, styleOfStatus } from "../terminal.ts";

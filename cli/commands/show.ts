@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Attempt, VolumeRecord } from "../../core/records.ts";
+import { type Attempt, attemptOf, type VolumeRecord } from "../../core/records.ts";
 import { formatBytes, formatDuration, formatMap, formatTime, text } from "../format.ts";
 import { parseUuid } from "../options.ts";
 import { renderFields } from "../output.ts";
@@ -96,7 +96,20 @@ function attemptsText(output: Output, volume: VolumeRecord, now: Date): string {
   const attempts = Object.entries(volume.attempts).toSorted(([one], [other]) => Number(one) - Number(other));
   return attempts.length === 0
     ? "-"
-    : attempts.map(([number, attempt]) => attemptText(output, number, attempt, now)).join("\n");
+    : attempts
+        .map(([number, attempt]) => attemptText(output, number, attempt, now) + leftText(output, volume, number))
+        .join("\n");
+}
+
+/** What the last attempt of a volume in error has left on its backend: the record claims it, and its deletion removes it. */
+function leftText(output: Output, volume: VolumeRecord, number: string): string {
+  const { status, phase, host } = volume;
+  const wasAsked = phase === "creating" || phase === "created" || phase === "copying";
+  if (status !== "error" || host === null || !wasAsked || Number(number) !== attemptOf(volume)) {
+    return "";
+  }
+  const holds = phase === "creating" ? "may hold" : "holds";
+  return `\n   ${paint(output, "yellow", `the backend ${holds} something of the volume, until the volume is deleted`)}`;
 }
 
 function attemptText(output: Output, number: string, attempt: Attempt, now: Date): string {

@@ -1,9 +1,8 @@
 import path from "node:path";
 import { version as versionOfUuid } from "uuid";
 import { backendHost } from "../../core/backends.ts";
-import { snapshotName, volumeName, type VolumeRecord } from "../../core/records.ts";
+import { attemptOf, snapshotName, volumeName, type VolumeRecord } from "../../core/records.ts";
 import { FLAKY_HOST } from "./backends.ts";
-import { attemptOf } from "./live-lines.ts";
 import { messageIdsOf } from "./notifications.ts";
 import type { Result } from "./result.ts";
 import type { Wish } from "./wishes.ts";

@@ -1,4 +1,4 @@
-import type { VolumeRecord } from "../../core/records.ts";
+import { attemptOf, type VolumeRecord } from "../../core/records.ts";
 import type { Screen, Style } from "../screen.ts";
 import type { Wish } from "./wishes.ts";
 
@@ -89,9 +89,4 @@ function percentOf(record: VolumeRecord | undefined): string {
   }
   const { bytes_done: done, bytes_total: total } = record.progress ?? { bytes_done: 0, bytes_total: 1 };
   return `${Math.floor((total <= 0 ? 1 : done / total) * 100)} %`;
-}
-
-/** Number of the attempt that is under way or was the last; 0 before the first. */
-export function attemptOf(record: VolumeRecord): number {
-  return Math.max(0, ...Object.keys(record.attempts).map(Number));
 }

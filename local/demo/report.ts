@@ -1,8 +1,8 @@
 import path from "node:path";
+import { attemptOf } from "../../core/records.ts";
 import { faultOf } from "./ledger.ts";
 import { formatBytes, type Screen, seconds } from "../screen.ts";
 import type { Expectation } from "./expectations.ts";
-import { attemptOf } from "./live-lines.ts";
 import { messageIdsOf } from "./notifications.ts";
 import type { Result } from "./result.ts";
 import { renderTable } from "./tables.ts";

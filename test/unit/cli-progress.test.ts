@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import {
-  attemptOf,
   createMeter,
   fractionOf,
   percentOf,
@@ -9,6 +8,7 @@ import {
   renderVolumeLine,
   stateOf,
 } from "../../cli/progress.ts";
+import { attemptOf } from "../../core/records.ts";
 import { recordedOutput, volume, volumeAtWork, VOLUME_ID } from "../support/cli-context.ts";
 
 const MIB = 1024 ** 2;

@@ -67,6 +67,25 @@ describe("show", () => {
     expect(stdout).toContain("2026-03-04 05:16:07Z (in 10 min 0 s)");
   });
 
+  test.each([
+    ["creating", "the backend may hold something of the volume, until the volume is deleted"],
+    ["copying", "the backend holds something of the volume, until the volume is deleted"],
+  ] as const)("of one in error says what its backend may hold: %s", async (phase, told) => {
+    const record = volume({ status: "error", phase, deadline: null });
+    const { stdout } = await show(record);
+    expect(stdout).toContain(`   ${told}\n`);
+  });
+
+  test.each([
+    { status: "error", phase: "scheduled" },
+    { status: "error", phase: "creating", host: null },
+    { status: "available", phase: null },
+    { status: "creating", phase: "creating" },
+  ] as const)("says nothing of what a backend holds otherwise: %j", async (columns) => {
+    const { stdout } = await show(volume({ deadline: null, ...columns }));
+    expect(stdout).not.toContain("something of the volume");
+  });
+
   test("tells why a volume is in error", async () => {
     const fault = { error: "NoValidBackend", cause: "none left", attempt: 3, at: "", attempts: [] };
     expect((await show(volume({ status: "error", fault }))).stdout).toContain("attempt 3: NoValidBackend: none left");
