@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** What the functions log is of interest where a test reads it, and nowhere else. */
-const env = { POWERTOOLS_LOG_LEVEL: "SILENT", AWS_REGION: "us-east-1" };
+const env = { POWERTOOLS_LOG_LEVEL: "SILENT", POWERTOOLS_METRICS_DISABLED: "true", AWS_REGION: "us-east-1" };
 
 /**
  * Tests that hold nothing but memory. Their files share the modules of a thread: to load them anew for each file takes twice as

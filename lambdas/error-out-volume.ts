@@ -1,10 +1,12 @@
+import { routeOf } from "../core/errors.ts";
 import { errorOutVolume } from "../core/tasks/error-out-volume.ts";
 import { backends, clock, drivers, notifier, snapshots, volumes } from "./runtime/composition.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state ErrorOutVolume. */
-export const handler = taskHandler(["failure", "reschedule_failure"], (input) =>
-  errorOutVolume(
+export const handler = taskHandler(["failure", "reschedule_failure"], async (input) => {
+  const result = await errorOutVolume(
     {
       volumes: volumes(),
       snapshots: snapshots(),
@@ -14,5 +16,8 @@ export const handler = taskHandler(["failure", "reschedule_failure"], (input) =>
       clock,
     },
     input,
-  ),
-);
+  );
+  writeMetrics({ creates: 1 }, { outcome: result.outcome });
+  writeMetrics({ failures: 1 }, { route: routeOf(input.failure.Error) });
+  return result;
+});

@@ -5,6 +5,7 @@ import { describeError } from "../core/errors.ts";
 import { keepDeadLetter, type KeepDependencies } from "../core/tasks/keep-dead-letter.ts";
 import { backends, bounds, clock, deadLetters, notifier, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
 
 const processor = new BatchProcessor(EventType.SQS);
 
@@ -38,6 +39,7 @@ async function keep(deps: KeepDependencies, record: SQSRecord): Promise<void> {
   };
   try {
     const { outcome, volumeId } = await keepDeadLetter(deps, letter);
+    writeMetrics({ deadLetters: 1 });
     logger.warn("dead letter kept", { message_id: messageId, volume_id: volumeId, outcome });
   } catch (error) {
     const { name, message } = describeError(error);

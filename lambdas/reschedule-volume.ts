@@ -1,13 +1,19 @@
+import { routeOf } from "../core/errors.ts";
 import { rescheduleVolume } from "../core/tasks/reschedule-volume.ts";
 import { backends, bounds, clock, drivers, queue, volumes } from "./runtime/composition.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state RescheduleVolume. */
 export const handler = taskHandler(
   ["image_id", "snapshot_id", "source_volid", "request_spec", "filter_properties", "failure"],
-  (input) =>
-    rescheduleVolume(
+  async (input) => {
+    const result = await rescheduleVolume(
       { volumes: volumes(), backends: backends(), drivers: drivers(), queue: queue(), clock, ...bounds() },
       input,
-    ),
+    );
+    writeMetrics({ reschedules: 1 });
+    writeMetrics({ failures: 1 }, { route: routeOf(input.failure.Error) });
+    return result;
+  },
 );

@@ -1,5 +1,5 @@
 import type { VolumeRepository } from "../ports.ts";
-import type { VolumeStatus } from "../records.ts";
+import type { VolumeRecord, VolumeStatus } from "../records.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
 import { type CloseClaimDependencies, endNotification, tellAndSettle } from "./close-claim.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
@@ -22,13 +22,14 @@ export type FinishDependencies = CloseClaimDependencies &
 export async function createVolumeOnFinish(
   deps: FinishDependencies,
   input: OwnerInput & { volume_spec: VolumeSpec; creation: Creation },
-): Promise<void> {
+): Promise<Pick<VolumeRecord, "created_at" | "launched_at">> {
   const status = finalStatus(input.volume_spec.status);
   const owner = ownerOf(input);
   const volume = await deps.volumes.markAvailable(owner, status, deps.clock.now(), input.creation.model_update ?? {});
   const notification = endNotification(deps, "volume.create.end", { ...volume, status }, owner.attempt, input.context);
   await tellAndSettle(deps, volume, owner.attempt, notification);
   await unlockSource(deps, volume, owner.fence);
+  return volume;
 }
 
 /** `status_translation` of the seed. */

@@ -5,6 +5,7 @@ import { afterEach, expect, it } from "vitest";
 import { STACK_NAME, synthesize } from "../../infra/synthesize.ts";
 import { localContext } from "../../local/cinderless.ts";
 import { inFlight, startRig } from "../../bench/rig.ts";
+import { until } from "../support/cloud-fixtures.ts";
 
 const directories: string[] = [];
 
@@ -26,9 +27,7 @@ it("a deployment of another definition while creates run loses none of them", as
       await rig.create(message);
       created += 1;
     });
-    while (created < 5) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(() => created >= 5);
     expect(created).toBeLessThan(messages.length);
     await rig.cloud.update({ template: withAnotherComment(template), assetDirectory: assembly });
     await creating;
