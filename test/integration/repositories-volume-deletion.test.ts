@@ -1,12 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
-import { queuedVolume } from "../support/records.ts";
+import { FenceLost, InvalidVolume, VolumeDeleteRequested, VolumeNotFound } from "../../core/errors.ts";
+import { ownerOf, queuedVolume } from "../support/records.ts";
 import {
-  DEADLINE,
   assign,
+  close,
+  DEADLINE,
+  FAR,
   fault,
+  HOST,
+  isInIndex,
+  NOW,
   owner,
+  progress,
+  putBare,
   replaceWith,
+  tables,
   useVolumes,
   volume,
   volumes,
@@ -57,5 +65,126 @@ describe("deletion", () => {
     await volumes.markError(owner, fault);
     await volumes.beginDelete(volume.id);
     await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(`it is deleting and belongs to ${owner.fence}`);
+  });
+});
+
+describe("a deletion that is asked for during the flow", () => {
+  test("is one update, which keeps owner, status, phase and deadline", async () => {
+    const before = await assign();
+    tables.calls.clear();
+    const { delete_requested_at: requestedAt, ...columns } = await volumes.requestDelete(volume.id, FAR);
+    expect(requestedAt).toBe(NOW.toISOString());
+    expect({ ...columns, delete_requested_at: null }).toEqual(before);
+    expect([...tables.calls]).toEqual([["UpdateItemCommand", 1]]);
+  });
+
+  test("gives a volume that another service wrote a deadline, and so a place in the index", async () => {
+    await putBare({});
+    expect(await volumes.requestDelete(volume.id, DEADLINE)).toMatchObject({ deadline: DEADLINE.toISOString() });
+    expect(await isInIndex()).toBe(true);
+  });
+
+  test.each<[string, () => Promise<unknown>]>([
+    ["assignHost", () => assign()],
+    ["beginCreate", () => volumes.beginCreate(owner, DEADLINE)],
+    ["persistModelUpdate", () => volumes.persistModelUpdate(owner, {}, "created")],
+    ["saveProgress", () => volumes.saveProgress(owner, progress, DEADLINE)],
+    ["markBootable", () => volumes.markBootable(owner, {})],
+    ["markAvailable", () => volumes.markAvailable(owner, "available", NOW, {})],
+    ["markError", () => volumes.markError(owner, fault)],
+    ["releaseForReschedule", () => volumes.releaseForReschedule(owner, ownerOf(volume.id, 2), close, DEADLINE)],
+    ["markUnschedulable", () => volumes.markUnschedulable(volume.id, null, fault)],
+  ])("refuses %s by VolumeDeleteRequested, and nothing is changed", async (name, write) => {
+    const isScheduling = name === "assignHost" || name === "markUnschedulable";
+    if (!isScheduling) {
+      await assign();
+    }
+    const before = await volumes.requestDelete(volume.id, DEADLINE);
+    await expect(write()).rejects.toThrow(VolumeDeleteRequested);
+    expect(await volumes.get(volume.id)).toEqual(before);
+  });
+
+  test("refuses the progress of a late turn, too", async () => {
+    await assign();
+    await volumes.saveProgress(owner, progress, DEADLINE);
+    await volumes.requestDelete(volume.id, DEADLINE);
+    const late = { ...progress, bytes_done: 1 };
+    await expect(volumes.saveProgress(owner, late, DEADLINE)).rejects.toThrow(VolumeDeleteRequested);
+  });
+
+  test("and the last write of the create: whichever comes first wins, and the other one is told", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      await replaceWith({ deadline: DEADLINE.toISOString(), phase: "queued" });
+      await assign();
+      const [made, asked] = await Promise.allSettled([
+        volumes.markAvailable(owner, "available", NOW, {}),
+        volumes.requestDelete(volume.id, DEADLINE),
+      ]);
+      expect([made.status, asked.status].toSorted()).toEqual(["fulfilled", "rejected"]);
+      const { status, delete_requested_at: requestedAt } = await volumes.get(volume.id);
+      expect([status, requestedAt === null]).toEqual(
+        made.status === "fulfilled" ? ["available", true] : ["creating", false],
+      );
+    }
+  });
+
+  test("is carried out in the name of the owner, in the index until the record is gone", async () => {
+    await assign();
+    await volumes.requestDelete(volume.id, DEADLINE);
+    await expect(volumes.beginRequestedDelete(volume.id, null, FAR)).rejects.toThrow(FenceLost);
+    const begun = await volumes.beginRequestedDelete(volume.id, owner.fence, FAR);
+    expect(begun).toMatchObject({ status: "deleting", deadline: FAR.toISOString(), phase: "scheduled", host: HOST });
+    expect(await isInIndex()).toBe(true);
+    await volumes.markErrorDeleting(volume.id, owner.fence, fault);
+    expect(await volumes.beginRequestedDelete(volume.id, owner.fence, FAR)).toMatchObject({ status: "deleting" });
+    await volumes.finishDelete(volume.id);
+    await expect(volumes.get(volume.id)).rejects.toThrow(VolumeNotFound);
+    expect(await isInIndex()).toBe(false);
+  });
+});
+
+describe("a lock", () => {
+  const lock = { holder: "holder", value: "holder-a1" };
+  const take = (statuses: Parameters<typeof volumes.lock>[2] = ["available"], project: string | null = "project") =>
+    volumes.lock(volume.id, lock, statuses, project);
+
+  test("is one update that returns the record, and keeps the volume from being deleted", async () => {
+    await replaceWith({ status: "available" });
+    tables.calls.clear();
+    expect(await take()).toMatchObject({
+      id: volume.id,
+      locks: { holder: "holder-a1" },
+      updated_at: volume.updated_at,
+    });
+    expect([...tables.calls]).toEqual([["UpdateItemCommand", 1]]);
+    await expect(volumes.beginDelete(volume.id)).rejects.toThrow("is available and locked by holder");
+    await volumes.unlock(volume.id, lock);
+    expect((await volumes.beginDelete(volume.id)).status).toBe("deleting");
+  });
+
+  test("is made, and taken off, where another service wrote the volume without locks", async () => {
+    await putBare({ status: { S: "available" }, project_id: { S: "project" } });
+    await volumes.unlock(volume.id, lock);
+    expect((await take())?.locks).toEqual({ holder: "holder-a1" });
+    await volumes.unlock(volume.id, { ...lock, value: "holder-a2" });
+    expect((await volumes.get(volume.id)).locks).toEqual({ holder: "holder-a1" });
+  });
+
+  test("is refused in another status, to another project, and of nothing", async () => {
+    await replaceWith({ status: "deleting" });
+    expect(await take()).toBeUndefined();
+    expect(await take(["deleting"], "another")).toBeUndefined();
+    expect((await volumes.get(volume.id)).locks).toEqual({});
+    expect(await volumes.lock(queuedVolume().id, lock, ["available"], null)).toBeUndefined();
+    expect((await take(["deleting"], null))?.locks).toEqual({ holder: "holder-a1" });
+  });
+
+  test("and the first write of a deletion: whichever comes first wins", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      await replaceWith({ status: "available" });
+      const [deleted, locked] = await Promise.allSettled([volumes.beginDelete(volume.id), take()]);
+      const isLocked = locked.status === "fulfilled" && locked.value !== undefined;
+      expect(isLocked).toBe(deleted.status === "rejected");
+    }
   });
 });

@@ -231,6 +231,7 @@ describe.each<[string, (world: World) => Promise<unknown>]>([
     const world = requested();
     await world.fakes.backends.release(FIRST_HOST, { volumeId: VOLUME_ID, attempt: 1 });
     await end(world);
+    expect(world.fakes.backends.closed).toHaveLength(1);
     expectGone(world);
   });
 });

@@ -70,14 +70,16 @@ export class SnapshotsFake implements SnapshotRepository {
     if (found?.status !== "available" || (projectId ?? found.project_id) !== found.project_id) {
       return undefined;
     }
-    found.locks[lock.holder] = lock.value;
-    return structuredClone(found);
+    const locked = { ...found, locks: { ...found.locks, [lock.holder]: lock.value } };
+    this.records.set(snapshotId, locked);
+    return structuredClone(locked);
   }
 
   async unlock(snapshotId: string, { holder, value }: Lock): Promise<void> {
-    const locks = this.records.get(snapshotId)?.locks;
-    if (locks?.[holder] === value) {
-      delete locks[holder];
+    const found = this.records.get(snapshotId);
+    if (found?.locks[holder] === value) {
+      const { [holder]: _, ...locks } = found.locks;
+      this.records.set(snapshotId, { ...found, locks });
     }
   }
 

@@ -284,14 +284,16 @@ export class VolumesFake implements VolumeRepository {
     if (projectId !== null && found.project_id !== projectId) {
       return undefined;
     }
-    found.locks[lock.holder] = lock.value;
-    return structuredClone(found);
+    const locked = { ...found, locks: { ...found.locks, [lock.holder]: lock.value } };
+    this.records.set(volumeId, locked);
+    return structuredClone(locked);
   }
 
   async unlock(volumeId: string, { holder, value }: Lock): Promise<void> {
-    const locks = this.records.get(volumeId)?.locks;
-    if (locks?.[holder] === value) {
-      delete locks[holder];
+    const found = this.records.get(volumeId);
+    if (found?.locks[holder] === value) {
+      const { [holder]: _, ...locks } = found.locks;
+      this.records.set(volumeId, { ...found, locks });
     }
   }
 
