@@ -92,15 +92,13 @@ describe("a running cloud", () => {
     const one = await cinderless<VolumeRecord>(data, "create", "--size", "1", "--image", imageId, "--wait");
     const snapshot = await cinderless<{ id: string }>(data, "snapshot", "create", one.id);
     await sendDeadLetter(data, "kept");
+    await vi.waitFor(async () => expect(await deadLetters(data)).toEqual(["kept"]), 60_000);
     await stop(child);
 
     child = await start(data);
     expect(await cinderless<VolumeRecord>(data, "show", one.id)).toMatchObject({ id: one.id, status: "available" });
     expect(statSync(one.provider_location ?? "?").size).toBe(2 ** 30);
-    await vi.waitFor(async () => {
-      const { dead_letters: letters } = await cinderless<{ dead_letters: { body: string }[] }>(data, "redrive", "list");
-      expect(letters.map(({ body }) => body)).toEqual(["kept"]);
-    }, 20_000);
+    expect(await deadLetters(data)).toEqual(["kept"]);
     const sources = [
       ["--image", imageId],
       ["--snapshot", snapshot.id],
@@ -125,6 +123,12 @@ function deadLetterQueue(data: string): { client: SQSClient; url: string } {
     credentials: { accessKeyId: "local", secretAccessKey: "local" },
   });
   return { client, url };
+}
+
+/** Bodies of the dead letters that are kept. */
+async function deadLetters(data: string): Promise<string[]> {
+  const { dead_letters: letters } = await cinderless<{ dead_letters: { body: string }[] }>(data, "redrive", "list");
+  return letters.map(({ body }) => body);
 }
 
 async function sendDeadLetter(data: string, body: string): Promise<void> {
