@@ -1,12 +1,14 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, readFileSync } from "node:fs";
 import path from "node:path";
-import { startCinderless } from "../../local/cinderless.ts";
+import { STACK_NAME } from "../../infra/synthesize.ts";
+import { startEmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
 import { explain } from "../../local/screen.ts";
 
 /** What the process is started with, as JSON in its first argument. */
 export type CloudProcessOptions = {
   directory: string;
-  context: Record<string, unknown>;
+  /** The cloud assembly that the CDK app was synthesised to. */
+  assembly: string;
   ports: { dynamodb: number; messaging: number; compute: number };
   functionEnvironment: Record<string, string>;
 };
@@ -19,19 +21,22 @@ export type CloudReady = {
   resources: Record<string, string>;
 };
 
-/** Cinderless on a data directory, as `npm start` has it, until it is killed. Its parent's end is its own. */
-async function serve({ directory, ...options }: CloudProcessOptions): Promise<void> {
+/** The embedded cloud on a data directory, as `npm start` has it, until it is killed. Its parent's end is its own. */
+async function serve({ directory, assembly, ...options }: CloudProcessOptions): Promise<void> {
   const log = createWriteStream(path.join(directory, "cloud.log"), { flags: "a" });
   const write = (line: string): void => void log.write(`${line}\n`);
-  const { cloud } = await startCinderless({
+  const { outputs, endpoints, resources } = await startEmbeddedCloud({
     ...options,
-    directory,
-    persistent: true,
+    template: JSON.parse(readFileSync(path.join(assembly, `${STACK_NAME}.template.json`), "utf8")) as unknown,
+    assetDirectory: assembly,
+    stackName: STACK_NAME,
+    dataDirectory: path.join(directory, "cloud"),
+    sharedThreads: 2,
+    environmentsPerFunction: 8,
     maxHistory: 200,
     logSink: write,
     problemSink: (line) => write(`PROBLEM ${line}`),
   });
-  const { outputs, endpoints, resources } = cloud;
   process.send?.({ outputs, endpoints, resources } satisfies CloudReady);
 }
 

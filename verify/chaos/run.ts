@@ -1,4 +1,6 @@
+import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { synthesize } from "../../infra/synthesize.ts";
 import { findViolations } from "./check.ts";
 import { type KillableCloud, startCloud } from "./cloud.ts";
 import type { Evidence } from "./evidence.ts";
@@ -40,11 +42,10 @@ export async function runChaos(run: RunOptions): Promise<ChaosResult> {
   const faults = await startServiceFaults(options.seed + 100, options.faultRate);
   let cloud: KillableCloud | undefined;
   try {
-    cloud = await startCloud({
-      directory,
-      context: chaosContext(directory, options.seed, options.faultRate),
-      functionEnvironment: faults.environment,
-    });
+    const assembly = path.join(directory, "cdk.out");
+    await synthesize(assembly, chaosContext(directory, options.seed, options.faultRate));
+    signal.throwIfAborted();
+    cloud = await startCloud({ directory, assembly, functionEnvironment: faults.environment });
     signal.throwIfAborted();
     faults.connect(cloud.endpoints);
     return await runOn(cloud, faults, run);

@@ -42,5 +42,5 @@ export function chaosContext(directory: string, seed: number, rate: number): Rec
       random: { seed: seed + index, rate, slow_milliseconds: 1500 },
     },
   }));
-  return { backends, time_bounds: TIME_BOUNDS, scheduler: { max_over_subscription_ratio: 10_000 } };
+  return { fileSystem: "none", backends, time_bounds: TIME_BOUNDS, scheduler: { max_over_subscription_ratio: 10_000 } };
 }

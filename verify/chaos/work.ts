@@ -22,6 +22,7 @@ export type BadWish = BadMessage & { body: string };
 /** What is asked for, in this order; bad messages come between. */
 export type Work = { wishes: Wish[]; bad: BadWish[] };
 
+const IMAGE_SHARE = 0.2;
 const SPOILED_SHARE = 0.01;
 const REPEATED_SHARE = 0.08;
 const DELETED_SHARE = 0.06;
@@ -31,21 +32,29 @@ const LONGEST_DELETE_DELAY_MS = 3000;
 /** How many images, snapshots and source volumes there are to choose from. */
 export const SOURCES = 3;
 
+/**
+ * Share of volumes made from a snapshot, and as many again of clones. Each reads a whole GiB, holes included, which takes seconds of
+ * a busy machine: a few of them in a short run, and one in fifty of a long one.
+ */
+function copiedShare(volumes: number): number {
+  return Math.min(0.2, Math.max(0.02, 4 / volumes));
+}
+
 /** Kinds of work as they come: most are empty volumes. */
-function kindOf(share: number): Kind {
-  if (share < 0.55) {
-    return "raw";
+function kindOf(drawn: number, copied: number): Kind {
+  if (drawn < copied) {
+    return "snapshot";
   }
-  if (share < 0.72) {
-    return "image";
+  if (drawn < 2 * copied) {
+    return "clone";
   }
-  return share < 0.86 ? "snapshot" : "clone";
+  return drawn < 2 * copied + IMAGE_SHARE ? "image" : "raw";
 }
 
 /** Draws the work of a run. */
 export function planWork(random: Random, volumes: number): Work {
   const wishes = Array.from({ length: volumes }, (): Wish => {
-    const kind = kindOf(random.next());
+    const kind = kindOf(random.next(), copiedShare(volumes));
     return {
       volumeId: random.uuid(),
       kind,
