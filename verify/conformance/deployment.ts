@@ -9,7 +9,7 @@ import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-reposit
 import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
 import { functionNameIn } from "../../infra/inline-template.ts";
-import type { ExecutionView } from "../../local/cloud/embedded-cloud.ts";
+import type { EmbeddedCloud, ExecutionView } from "../../local/cloud/embedded-cloud.ts";
 import { startCinderless } from "../../local/cinderless.ts";
 import { CONFORMANCE_PORTS } from "./bundler-plugin.ts";
 import { lateFileIn, PLAN_DIRECTORY_VARIABLE } from "./inject/plan.ts";
@@ -47,7 +47,7 @@ export async function startDeployment(): Promise<Deployment> {
   const lambda = new LambdaClient({ ...connection, endpoint: endpoints.lambda });
   const clock = { now: () => new Date() };
   const workflow = new SfnWorkflowStarter({ client: sfn, stateMachineArn: required(outputs, "StateMachineArn") });
-  const ended = endings(cloud.executions.onTransition);
+  const ended = endings(cloud);
   return {
     planDirectory,
     volumes: new DynamoDbVolumeRepository({ client, tableName: required(outputs, "VolumesTableName"), clock }),
@@ -74,11 +74,9 @@ export async function startDeployment(): Promise<Deployment> {
 }
 
 /** Promises of the ARNs of executions that end, by name. */
-function endings(
-  onTransition: (listener: (execution: ExecutionView, event: { type: string }) => void) => unknown,
-): (name: string) => Promise<string> {
+function endings({ executions }: EmbeddedCloud): (name: string) => Promise<string> {
   const waiting = new Map<string, (arn: string) => void>();
-  onTransition(({ name, executionArn }, { type }) => {
+  executions.onTransition(({ name, executionArn }, { type }) => {
     if (/^Execution(Succeeded|Failed|Aborted|TimedOut)$/.test(type)) {
       // The event is told just before the view says that the execution has ended.
       setImmediate(() => waiting.get(name)?.(executionArn));

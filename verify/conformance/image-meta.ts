@@ -42,5 +42,5 @@ export function imageMetaOf(given: Given, imageId: string): ImageMeta {
     properties: {},
     ...shown,
     id: imageId,
-  } as ImageMeta;
+  };
 }

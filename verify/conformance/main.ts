@@ -1,9 +1,12 @@
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { describeError } from "../../core/errors.ts";
 import { type CaseResult, runCases, unusedRows } from "./case-run.ts";
 import { parseCases, type RecordedCase } from "./cases.ts";
+import { imageLine, runImages } from "./images.ts";
+import { parseCorpus } from "./images/corpus.ts";
 import { type ConformanceOptions, parseOptions } from "./options.ts";
 import { caseLines, totalsLine, totalsOf, vectorLines } from "./report.ts";
 import { parseVectors, runVectors, type VectorResult } from "./vectors/vector-run.ts";
@@ -33,6 +36,9 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function conformance(options: ConformanceOptions): Promise<number> {
+  if (options.images !== undefined) {
+    return conformanceOfImages(options.images, options);
+  }
   const isBoth = options.cases === undefined && options.vectors === undefined;
   const cases = await read(isBoth ? OWN_CASES : options.cases, parseCases);
   const vectors = await read(isBoth ? OWN_VECTORS : options.vectors, parseVectors);
@@ -46,6 +52,18 @@ async function conformance(options: ConformanceOptions): Promise<number> {
   // Whether every row of the list is needed can be said of the project's own cases only, and of all of them.
   const isWhole = isBoth && options.only === undefined;
   return report(options, caseResults, vectorResults, isWhole ? unusedRows(caseResults) : []);
+}
+
+async function conformanceOfImages(directory: string, { json, only }: ConformanceOptions): Promise<number> {
+  await read(path.join(directory, "expected.json"), parseCorpus);
+  const images = await runImages(directory, only, (result) => {
+    if (!json) {
+      console.log(imageLine(result));
+    }
+  });
+  const totals = totalsOf(images.map(({ differences }) => (differences.length === 0 ? "as expected" : "different")));
+  console.log(json ? JSON.stringify({ totals, images }, undefined, 2) : totalsLine("images", totals));
+  return images.length === 0 || images.some(({ differences }) => differences.length > 0) ? EXIT.different : EXIT.same;
 }
 
 async function read<Content>(file: string | undefined, parse: (text: string) => Content): Promise<Content | undefined> {

@@ -11,9 +11,9 @@ import type { CastOutcome, NotificationOutcome, Outcome, VolumeOutcome } from ".
  */
 
 /** The driver's calls of an undisturbed create. */
-export function createCalls({ type, driver }: Given): string[] {
-  const [, cloned] = driver.clone_image?.return ?? [null, false];
-  switch (type) {
+export function createCalls(given: Given): string[] {
+  const [, cloned] = given.driver.clone_image?.return ?? [null, false];
+  switch (given.type) {
     case "raw":
       return ["create_volume"];
     case "snap":
@@ -22,6 +22,8 @@ export function createCalls({ type, driver }: Given): string[] {
       return ["create_cloned_volume"];
     case "image":
       return cloned ? ["clone_image"] : ["clone_image", "create_volume", "copy_image_to_volume"];
+    default:
+      return given.type satisfies never;
   }
 }
 

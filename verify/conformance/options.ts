@@ -4,6 +4,7 @@ import { Command } from "commander";
 export type ConformanceOptions = {
   cases?: string;
   vectors?: string;
+  images?: string;
   only?: string;
   json: boolean;
   verbose: boolean;
@@ -15,9 +16,10 @@ Examples:
   npm run conformance -- --only image/           cases and vectors whose name has that in it
   npm run conformance -- --cases other-cases.json
   npm run conformance -- --vectors other-vectors.json --verbose
+  npm run conformance -- --images test/data/images
   npm run conformance --silent -- --json | jq .totals
 
-Without --cases and --vectors both of the project's own are run; with one of them, only that one.
+Without --cases, --vectors and --images the project's own cases and vectors are run; with one of them, only that one.
 
 Exit status: 0 when nothing is unexplained and, for the project's own cases, no row of
 docs/cinder-differences.md is without use; 1 otherwise; 2 for a command line or a file that is none.`;
@@ -35,6 +37,7 @@ export function parseOptions(argv: readonly string[]): ConformanceOptions {
     )
     .option("--cases <file>", "other create-volume cases of the same form")
     .option("--vectors <file>", "other scheduler vectors of the same form")
+    .option("--images <directory>", "a directory of images with expected.json, of which volumes are made")
     .option("--only <text>", "only those whose name contains the text")
     .option("--json", "print one JSON document at the end and nothing before")
     .option("--verbose", "print the fields that differ, also where a row explains them")

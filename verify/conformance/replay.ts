@@ -5,6 +5,7 @@ import { buildCreateRequest } from "../../core/create-request.ts";
 import { VolumeNotFound } from "../../core/errors.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
 import { fenceOf, isInFlow, type SnapshotRecord, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
+import type { Retry } from "../../core/scheduling/request.ts";
 import { mayReschedule } from "../../core/tasks/schedule-volume.ts";
 import type { Given } from "./cases.ts";
 import type { Deployment } from "./deployment.ts";
@@ -82,7 +83,7 @@ function placed(plan: Plan): { record: VolumeRecord; input: WorkflowInput } {
   });
   const sources = sourcesOf(plan);
   const filterProperties = given.none ? null : (given.filter_properties ?? null);
-  const retry = (filterProperties?.["retry"] ?? null) as { num_attempts?: number } | null;
+  const retry = (filterProperties?.["retry"] ?? null) as Retry | null;
   const attempt = retry?.num_attempts ?? 1;
   const fence = fenceOf(volumeId, attempt);
   const { host, status, bootable, migration_status } = given.volume_row;

@@ -4,19 +4,14 @@ import type { VectorResult } from "./vectors/vector-run.ts";
 
 /** The line of a case, with its differing fields where they are wanted or unexplained. */
 export function caseLines({ name, verdict, fields }: CaseResult, verbose: boolean): string[] {
-  switch (verdict.kind) {
-    case "error":
-      return [`${name}: ERROR: ${verdict.message}`];
-    case "different":
-      return [`${name}: DIFFERENT`, ...verdict.fields.map(fieldLine)];
-    case "deliberate difference":
-      return [
-        `${name}: deliberate difference ${verdict.numbers.join(", ")}`,
-        ...(verbose ? fields.map(fieldLine) : []),
-      ];
-    default:
-      return [`${name}: ${verdict.kind}`, ...(verbose ? fields.map(fieldLine) : [])];
+  if (verdict.kind === "error") {
+    return [`${name}: ERROR: ${verdict.message}`];
   }
+  if (verdict.kind === "different") {
+    return [`${name}: DIFFERENT`, ...verdict.fields.map(fieldLine)];
+  }
+  const rows = verdict.kind === "deliberate difference" ? ` ${verdict.numbers.join(", ")}` : "";
+  return [`${name}: ${verdict.kind}${rows}`, ...(verbose ? fields.map(fieldLine) : [])];
 }
 
 /** The line of a vector. */

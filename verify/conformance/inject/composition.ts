@@ -55,7 +55,6 @@ export const notifier = (): Notifier => ({
 
 /** A case's cast ends here, as it ended in the recording's stub: what the scheduler makes of it is another matter. */
 export const queue = (): SchedulerQueue => ({
-  ...real.queue(),
   send: async (message) => {
     const plan = planOf(String(message["volume_id"]));
     if (plan === undefined) {

@@ -1,6 +1,7 @@
 import { GetItemCommand, UpdateItemCommand, type UpdateItemCommandInput } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDb } from "../../../adapters/dynamodb/table.ts";
+import { pythonStr } from "../../../core/python-str.ts";
 import type { Given, WriteFault } from "../cases.ts";
 import { errorRaised } from "./errors.ts";
 import { eventsOf, log, type Plan, planOf } from "./plan.ts";
@@ -82,7 +83,7 @@ export function isHit(fault: WriteFault, type: Given["type"], written: Written):
     return columns.length > 0;
   }
   const [column = "", value] = fault.match.split("=");
-  return columns.includes(column) && (value === undefined || pythonValue(written[column]) === value);
+  return columns.includes(column) && (value === undefined || pythonStr(written[column]) === value);
 }
 
 /** Those of a volume's columns that Cinder's row has; a write of others only has no counterpart there. */
@@ -90,10 +91,6 @@ const COLUMNS_OF_CINDER = ["status", "host", "bootable", "launched_at", "schedul
 
 function isFilled(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length > 0;
-}
-
-function pythonValue(value: unknown): string {
-  return value === null ? "None" : value === true ? "True" : value === false ? "False" : String(value);
 }
 
 function isUsedUp(plan: Plan, fault: WriteFault, index: number): boolean {
