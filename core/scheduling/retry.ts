@@ -74,8 +74,13 @@ export function attemptOfRequest(filterProperties: FilterProperties): number {
   const { retry } = filterProperties;
   const before = retry?.[ATTEMPTS_BEFORE];
   const counted = isStarted(retry) ? attemptsSoFar(retry) + 1 : 1;
-  return counted + (Number.isSafeInteger(before) && typeof before === "number" && before >= 0 ? before : 0);
+  const isCount =
+    typeof before === "number" && Number.isInteger(before) && before >= 0 && before <= MOST_ATTEMPTS_BEFORE;
+  return counted + (isCount ? before : 0);
 }
+
+/** More than anybody sends again by hand, and few enough that every number after it is exact. */
+const MOST_ATTEMPTS_BEFORE = 1_000_000;
 
 /** Key in the retry of a request that was sent again by hand: how many attempts its volume had before. */
 const ATTEMPTS_BEFORE = "attempts_before_redrive";

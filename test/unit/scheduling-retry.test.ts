@@ -65,7 +65,7 @@ describe("counting an attempt", () => {
     expect(attemptOfRequest(addRetryBackend(first.filterProperties, "h@b#p"))).toBe(5);
   });
 
-  test.each([[null], ["3"], [-1], [0.5], [{}]])("attempts before of %j are none", (before) => {
+  test.each([[null], ["3"], [-1], [0.5], [{}], [2 ** 53 - 1]])("attempts before of %j are none", (before) => {
     expect(attemptOfRequest({ retry: { num_attempts: 1, attempts_before_redrive: before } })).toBe(2);
   });
 
