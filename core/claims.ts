@@ -7,7 +7,7 @@ import {
   STATUSES_CREATED,
   type VolumeRecord,
 } from "./records.ts";
-import { OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
+import { DEFAULT_PHASE_BOUNDS, type PhaseBounds } from "./time-bounds.ts";
 
 /**
  * What an open claim says. A claim is closed last, when the volume's record and everybody who is told of it know how the attempt
@@ -99,12 +99,17 @@ function endEventOf(volume: VolumeRecord): EndEvent | undefined {
  * Whether a claim has been open for so long that its own workflow cannot be about to close it: counted from the end of the
  * attempt when the volume has left the flow with it, otherwise from the claim.
  */
-export function isClaimOverdue({ claim }: OpenClaim, volume: VolumeRecord | undefined, now: Date): boolean {
+export function isClaimOverdue(
+  { claim }: OpenClaim,
+  volume: VolumeRecord | undefined,
+  now: Date,
+  bounds: PhaseBounds = DEFAULT_PHASE_BOUNDS,
+): boolean {
   const ended = volume?.attempts[claim.attempt]?.ended_at;
   const since = ended !== undefined && ended > claim.claimed_at ? ended : claim.claimed_at;
   // Such a volume has no deadline, and the scheduling of its message will look for the claim.
   const waits = volume !== undefined && volume.status === "error" && volume.fault === null && volume.fence === null;
-  const bound = waits ? PHASE_BOUND_SECONDS.queued : OPEN_CLAIM_BOUND_SECONDS;
+  const bound = waits ? bounds.queued : bounds.open_claim;
   return Date.parse(since) + bound * 1000 < now.getTime();
 }
 

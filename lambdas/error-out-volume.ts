@@ -1,6 +1,6 @@
 import { routeOf } from "../core/errors.ts";
 import { errorOutVolume } from "../core/tasks/error-out-volume.ts";
-import { backends, clock, drivers, notifier, snapshots, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, notifier, snapshots, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
@@ -14,6 +14,7 @@ export const handler = taskHandler(["failure", "reschedule_failure"], async (inp
       drivers: drivers(),
       notifier: notifier(),
       clock,
+      ...bounds(),
     },
     input,
   );

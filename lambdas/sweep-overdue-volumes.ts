@@ -1,12 +1,19 @@
 import { sweepOverdueVolumes } from "../core/tasks/sweep-overdue-volumes.ts";
-import { backends, clock, drivers, notifier, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, notifier, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 /** Runs on a schedule. What could not be dealt with fails the function at the end, so that somebody looks; the next sweep tries again. */
 export const handler = serviceHandler(async (_event, context) => {
-  const deps = { volumes: volumes(), backends: backends(), drivers: drivers(), notifier: notifier(), clock };
+  const deps = {
+    volumes: volumes(),
+    backends: backends(),
+    drivers: drivers(),
+    notifier: notifier(),
+    clock,
+    ...bounds(),
+  };
   const result = await sweepOverdueVolumes(deps, () => context.getRemainingTimeInMillis());
   logger.info("swept", result);
   writeMetrics({ sweptVolumes: result.errored_out });

@@ -2,7 +2,7 @@ import { DriverNotInitialized } from "../errors.ts";
 import type { CreateOutcome, Driver, Drivers, VolumeRepository, Work } from "../ports.ts";
 import type { VolumePhase, VolumeRecord, VolumeStatus } from "../records.ts";
 import type { Creation, NextStep, WorkCheckpoint } from "../spec.ts";
-import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { DEFAULT_PHASE_BOUNDS, type DeadlineDependencies, type PhaseBounds, phaseDeadline } from "../time-bounds.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
 /** What every state that creates on a backend uses. */
@@ -39,7 +39,8 @@ export async function createOnBackend(
   const driver = await readyDriver(deps.drivers, input.host);
   const volume = await deps.volumes.beginCreate(owner, phaseDeadline(deps, "creating"));
   const outcome = await create(driver, volume, turn);
-  const { done, wait_seconds, checkpoint, model_update } = outcome;
+  const { done, checkpoint, model_update } = outcome;
+  const wait_seconds = done ? 0 : waitSeconds(outcome.wait_seconds, deps.phaseBounds ?? DEFAULT_PHASE_BOUNDS);
   if (follow.next === "finish") {
     return { done, wait_seconds, checkpoint, next: follow.next, model_update };
   }
@@ -47,6 +48,15 @@ export async function createOnBackend(
     await deps.volumes.persistModelUpdate(owner, model_update ?? {}, follow.phase, follow.status);
   }
   return { done, wait_seconds, checkpoint, next: follow.next, model_update: null };
+}
+
+/**
+ * How long the workflow waits before it asks the backend again: a whole number, because the states language takes no other, and at
+ * most a quarter of the phase's bound, because a wait renews no deadline.
+ */
+function waitSeconds(asked: number, { creating }: PhaseBounds): number {
+  const wanted = Number.isFinite(asked) ? Math.ceil(asked) : 1;
+  return Math.max(0, Math.min(wanted, Math.floor(creating / 4)));
 }
 
 /**

@@ -2,14 +2,16 @@ import { claimFate, isClaimOverdue, type OpenClaim, openClaims } from "../claims
 import { VolumeNotFound } from "../errors.ts";
 import type { BackendRepository, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
+import type { DeadlineDependencies } from "../time-bounds.ts";
 import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";
 import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
 
 /** What looking after open claims uses. */
-export type SweepClaimsDependencies = CloseClaimDependencies & {
-  volumes: Pick<VolumeRepository, "get">;
-  backends: Pick<BackendRepository, "list">;
-};
+export type SweepClaimsDependencies = CloseClaimDependencies &
+  DeadlineDependencies & {
+    volumes: Pick<VolumeRepository, "get">;
+    backends: Pick<BackendRepository, "list">;
+  };
 
 /**
  * Closes the claims that nobody closes any more, by what their volumes' records say: tells of ends that were not told, gives back
@@ -19,12 +21,14 @@ export type SweepClaimsDependencies = CloseClaimDependencies & {
  */
 export async function sweepOpenClaims(deps: SweepClaimsDependencies, turn: SweepTurn): Promise<number> {
   const now = deps.clock.now();
-  const old = openClaims(await deps.backends.list()).filter((open) => isClaimOverdue(open, undefined, now));
+  const old = openClaims(await deps.backends.list()).filter((open) =>
+    isClaimOverdue(open, undefined, now, deps.phaseBounds),
+  );
   let closed = 0;
   const close = async (open: OpenClaim): Promise<void> => {
     const volume = await volumeOf(deps, open.volumeId);
     const fate = claimFate(open, volume);
-    if (fate.action !== "leave" && isClaimOverdue(open, volume, now)) {
+    if (fate.action !== "leave" && isClaimOverdue(open, volume, now, deps.phaseBounds)) {
       await closeClaim(deps, open, fate, volume);
       closed += 1;
     }

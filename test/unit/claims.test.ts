@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { asItEnded, type ClaimFate, claimFate, isClaimOverdue, openClaims } from "../../core/claims.ts";
 import { type CapacityClaim, fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
+import { DEFAULT_PHASE_BOUNDS, OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
 import { aVolume, aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST, VOLUME_ID } from "../support/builders.ts";
 import { START } from "../support/fakes/world.ts";
 
@@ -71,6 +71,12 @@ describe("a claim is overdue", () => {
   it("by its own age where its attempt has no end", () => {
     expect(isClaimOverdue(claim(), undefined, at(OPEN_CLAIM_BOUND_SECONDS))).toBe(false);
     expect(isClaimOverdue(claim(), undefined, at(OPEN_CLAIM_BOUND_SECONDS + 1))).toBe(true);
+  });
+
+  it("by the bound of the deployment", () => {
+    const bounds = { ...DEFAULT_PHASE_BOUNDS, open_claim: 20 };
+    expect(isClaimOverdue(claim(), undefined, at(20), bounds)).toBe(false);
+    expect(isClaimOverdue(claim(), undefined, at(21), bounds)).toBe(true);
   });
 
   it("by the time since its attempt's end, however long that took", () => {

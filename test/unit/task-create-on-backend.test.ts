@@ -122,6 +122,20 @@ describe.each(CASES)("$name", ({ spec, run, made, call, next, phase, status }) =
     expect(await recordOf(here)).toMatchObject({ phase, status, ...(isLast ? { provider_location: null } : update) });
   });
 
+  it.each([
+    [30, 30],
+    [0.5, 1],
+    [-3, 0],
+    [Number.NaN, 1],
+    [Number.POSITIVE_INFINITY, 1],
+    [86_400, 900],
+  ])("waits in whole seconds, and no longer than its deadline allows: %d s are %d s", async (asked, waited) => {
+    const here = world();
+    driverOf(here).turns = 2;
+    driverOf(here).waitSeconds = asked;
+    expect((await run(here, withSpec(spec), UNHURRIED)).wait_seconds).toBe(waited);
+  });
+
   it("writes that the backend may hold the volume before the backend is asked", async () => {
     const here = world();
     here.faults.fail(call, new VolumeBackendAPIException("no"));

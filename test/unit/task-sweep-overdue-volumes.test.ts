@@ -79,14 +79,18 @@ describe("the sweep", () => {
     expect(await sweepOverdueVolumes(gone.deps)).toMatchObject({ errored_out: 0 });
   });
 
-  it("decides ten thousand overdue volumes over several sweeps, the longest overdue first", async () => {
-    const { world, volumes } = manyOverdue(10_000);
-    for (let sweep = 1; sweep <= 5; sweep += 1) {
-      expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ errored_out: 2_000, failures: [] });
-      expect(volumes.filter(({ id }) => inError(world, id)).length).toBe(sweep * 2_000);
-    }
-    expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: 0 });
-  });
+  it(
+    "decides ten thousand overdue volumes over several sweeps, the longest overdue first",
+    { timeout: 30_000 },
+    async () => {
+      const { world, volumes } = manyOverdue(10_000);
+      for (let sweep = 1; sweep <= 5; sweep += 1) {
+        expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ errored_out: 2_000, failures: [] });
+        expect(volumes.filter(({ id }) => inError(world, id)).length).toBe(sweep * 2_000);
+      }
+      expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: 0 });
+    },
+  );
 
   it("is not stopped by volumes that it cannot deal with, however many are overdue longer than the others", async () => {
     const { world, volumes } = manyOverdue(3_000);
@@ -119,8 +123,12 @@ function manyOverdue(count: number): { world: World; volumes: VolumeRecord[] } {
   const volumes = Array.from({ length: count }, (_, index) => aVolume({ id: uuid(10_000 + index) }));
   const world = aWorld(...volumes);
   world.now = new Date("2026-01-01T03:00:00.000Z");
-  world.fakes.volumes.listOverdue = async (_now, limit, from = "0") => {
-    const left = volumes.filter(({ id }) => !inError(world, id) && id > from).slice(0, limit);
+  world.fakes.volumes.listOverdue = async (_now, limit, from = "9999") => {
+    const left: VolumeRecord[] = [];
+    for (let at = Number(from.slice(-6)) - 9_999; at < count && left.length < limit; at += 1) {
+      const volume = volumes[at];
+      left.push(...(volume === undefined || inError(world, volume.id) ? [] : [volume]));
+    }
     const next = left.at(-1)?.id;
     return { items: left.map(({ id }) => ({ id, deadline: START })), ...(next !== undefined && { next }) };
   };

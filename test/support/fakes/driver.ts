@@ -29,6 +29,8 @@ export class DriverFake implements Driver {
   isInitialized = true;
   /** Turns that a create takes before it is done; each checkpoint counts one. */
   turns = 1;
+  /** What a create asks to wait for between its turns, where that is not the number of the turn. */
+  waitSeconds: number | undefined;
   clonesImages = false;
   modelUpdate: ModelUpdate | null = null;
   /** Chunks that an image copy takes, one a turn. */
@@ -124,7 +126,7 @@ export class DriverFake implements Driver {
     }
     const turn = Number(work.checkpoint?.["turn"] ?? 0) + 1;
     return turn < this.turns
-      ? { done: false, wait_seconds: turn, checkpoint: { turn }, model_update: null }
+      ? { done: false, wait_seconds: this.waitSeconds ?? turn, checkpoint: { turn }, model_update: null }
       : { done: true, wait_seconds: 0, checkpoint: null, model_update: this.modelUpdate };
   }
 }
