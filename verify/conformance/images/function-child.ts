@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { S3Client } from "@aws-sdk/client-s3";
 import { checkImageFile } from "../../../adapters/file/check-image.ts";
 import { FileDriver } from "../../../adapters/file/driver.ts";
@@ -40,9 +41,19 @@ const outcome = await (order.what === "file" ? checkFile(order) : fillVolume(ord
 const answer: ChildAnswer = {
   ...outcome,
   milliseconds: Math.round(performance.now() - start),
-  peakMebibytes: Math.round(process.resourceUsage().maxRSS / 1024),
+  peakMebibytes: Math.round(peakKibibytes() / 1024),
 };
 process.stdout.write(JSON.stringify(answer));
+
+/** The largest resident size. On Linux the one of the resource usage begins with that of the parent process. */
+function peakKibibytes(): number {
+  try {
+    const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+    return Number(kibibytes ?? process.resourceUsage().maxRSS);
+  } catch {
+    return process.resourceUsage().maxRSS;
+  }
+}
 
 async function checkFile({
   file,
