@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
 import { WRITES_DEADLINES } from "../../infra/time-bounds.ts";
 
@@ -46,6 +48,14 @@ describe("a deployment with bounds of its own", () => {
       open_claim: 16,
       removal: 16,
     });
+  });
+
+  it("tells them to every function that goes by them, and to no other", () => {
+    const names = (Object.keys(FUNCTIONS) as FunctionName[]).filter((name) => {
+      const file = new URL(`../../lambdas/${fileNameOf(name)}.ts`, import.meta.url);
+      return readFileSync(file, "utf8").includes("bounds()");
+    });
+    expect(WRITES_DEADLINES.toSorted()).toEqual(names.toSorted());
   });
 
   it("hides a scheduler message for four time-outs of its function", () => {
