@@ -136,6 +136,7 @@ describe("create", () => {
       expect(await json("snapshot", "delete", snapshot.id)).toEqual({ deleted: [snapshot.id], failed: [] });
       expect(await json("delete", boot.id, restored.id, copy.id)).toEqual({
         deleted: [boot.id, restored.id, copy.id],
+        requested: [],
         failed: [],
       });
       expect((await run(["image", "delete", image.id])).status).toBe(0);
