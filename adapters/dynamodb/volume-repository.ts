@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
-import { FenceLost, InvalidInput, InvalidVolume, VolumeDeleteRequested, VolumeNotFound } from "../../core/errors.ts";
-import type { AttemptClose, Clock, Lock, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
+import { InvalidInput } from "../../core/errors.ts";
+import type { AttemptClose, Lock, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
 import {
   isInFlow,
   type Attempt,
@@ -13,56 +12,43 @@ import {
   type VolumeStatus,
 } from "../../core/records.ts";
 import { tryLock, unlock } from "./locks.ts";
-import {
-  find,
-  isConditionFailure,
-  isMissingPath,
-  tryCreate,
-  tryUpdate,
-  type Statement,
-  type Table,
-  type TableOptions,
-} from "./table.ts";
+import { find, tryCreate, type TableOptions } from "./table.ts";
 import { requeueVolume } from "./requeue-volume.ts";
 import { readVolume, volumeItem } from "./volume-item.ts";
 import { getVolumes, listOverdueVolumes, listVolumes } from "./volume-queries.ts";
+import * as deletion from "./volume-deletion.ts";
 import * as statements from "./volume-statements.ts";
+import { refuse, VolumeWriter } from "./volume-writer.ts";
 
 /**
  * Volumes in DynamoDB. A transition that succeeds costs one UpdateItem. One whose condition fails reads the record back, because
  * only the record tells a repeat by its owner, which succeeds, from a write that comes too late, which is refused.
  */
 export class DynamoDbVolumeRepository implements VolumeRepository {
-  readonly #table: Table;
-  readonly #clock: Clock;
+  readonly #writer: VolumeWriter;
 
-  constructor({ client, tableName, clock }: TableOptions) {
-    this.#table = { client, tableName, key: "id" };
-    this.#clock = clock;
+  constructor(options: TableOptions) {
+    this.#writer = new VolumeWriter(options);
   }
 
-  async get(volumeId: string): Promise<VolumeRecord> {
-    const item = await find(this.#table, volumeId);
-    if (item === undefined) {
-      throw new VolumeNotFound(volumeId);
-    }
-    return readVolume(item);
+  get(volumeId: string): Promise<VolumeRecord> {
+    return this.#writer.get(volumeId);
   }
 
   getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
-    return getVolumes(this.#table, volumeIds);
+    return getVolumes(this.#writer.table, volumeIds);
   }
 
   list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>> {
-    return listVolumes(this.#table, filter, limit, from);
+    return listVolumes(this.#writer.table, filter, limit, from);
   }
 
   /** Succeeds as well when the record stands there as it is, so a put whose answer was lost may be repeated. */
   async create(record: VolumeRecord): Promise<void> {
-    if (await tryCreate(this.#table, volumeItem(record))) {
+    if (await tryCreate(this.#writer.table, volumeItem(record))) {
       return;
     }
-    const stored = await find(this.#table, record.id);
+    const stored = await find(this.#writer.table, record.id);
     if (stored === undefined || !isDeepStrictEqual(readVolume(stored), record)) {
       throw new InvalidInput(`volume ${record.id} exists already`);
     }
@@ -87,13 +73,13 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":attempt": attempt,
       ":deadline": deadline.toISOString(),
     };
-    const assigned = await this.#writeLedger(owner, statements.ASSIGN_HOST, values, attempt);
+    const assigned = await this.#writer.writeLedger(owner, statements.ASSIGN_HOST, values, attempt);
     if (assigned !== undefined) {
       return assigned;
     }
     let found = await this.get(owner.volumeId);
     if (found.status === "error" && found.fence === null && found.fault === null) {
-      const taken = await this.#writeLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt);
+      const taken = await this.#writer.writeLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt);
       if (taken !== undefined) {
         return taken;
       }
@@ -104,7 +90,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
 
   async beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord> {
     const values = { ":fence": owner.fence, ":deadline": deadline.toISOString() };
-    const record = await this.#writeAndRead(owner.volumeId, statements.BEGIN_CREATE, values);
+    const record = await this.#writer.writeAndRead(owner.volumeId, statements.BEGIN_CREATE, values);
     return record ?? refuse(owner.fence, await this.get(owner.volumeId));
   }
 
@@ -116,7 +102,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   ): Promise<void> {
     const columns = { ...columnsOf(update), ...(status !== undefined && { status }) };
     const values = { ":fence": owner.fence, ":phase": phase, ...placeholders(columns) };
-    if (!(await this.#write(owner.volumeId, statements.persistModelUpdate(Object.keys(columns)), values))) {
+    if (!(await this.#writer.write(owner.volumeId, statements.persistModelUpdate(Object.keys(columns)), values))) {
       refuse(owner.fence, await this.get(owner.volumeId));
     }
   }
@@ -132,7 +118,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     };
     const prepared =
       progress.image_tag === undefined ? statements.SAVE_UNTAGGED_PROGRESS : statements.SAVE_PROGRESS_OF_IMAGE;
-    if (await this.#write(owner.volumeId, prepared, values)) {
+    if (await this.#writer.write(owner.volumeId, prepared, values)) {
       return;
     }
     const found = await this.get(owner.volumeId);
@@ -145,7 +131,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
 
   async markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void> {
     const values = { ":fence": owner.fence, ":glance_metadata": glanceMetadata };
-    if (!(await this.#write(owner.volumeId, statements.MARK_BOOTABLE, values))) {
+    if (!(await this.#writer.write(owner.volumeId, statements.MARK_BOOTABLE, values))) {
       refuse(owner.fence, await this.get(owner.volumeId));
     }
   }
@@ -166,7 +152,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ...placeholders(columns),
     };
     const prepared = statements.markAvailable(Object.keys(columns));
-    const record = await this.#writeLedger(owner, prepared, values, unopenedAttempt(owner, at));
+    const record = await this.#writer.writeLedger(owner, prepared, values, unopenedAttempt(owner, at));
     if (record !== undefined) {
       return record;
     }
@@ -183,7 +169,12 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":error": fault.error,
       ":cause": fault.cause,
     };
-    const record = await this.#writeLedger(owner, statements.MARK_ERROR, values, unopenedAttempt(owner, fault.at));
+    const record = await this.#writer.writeLedger(
+      owner,
+      statements.MARK_ERROR,
+      values,
+      unopenedAttempt(owner, fault.at),
+    );
     if (record !== undefined) {
       return record;
     }
@@ -206,7 +197,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       const inPhase = close.clearedPhase !== undefined && close.clearedPhase !== null;
       const prepared = statements.releaseForReschedule(close.suspectedOrphan, migrationTarget, inPhase);
       const all = inPhase ? { ...values, ":cleared_phase": close.clearedPhase } : values;
-      return this.#writeLedger(owner, prepared, all, unopenedAttempt(owner, at));
+      return this.#writer.writeLedger(owner, prepared, all, unopenedAttempt(owner, at));
     };
     const released = await release(false);
     if (released !== undefined) {
@@ -231,7 +222,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     const prepared =
       expectedFence === null ? statements.MARK_UNSCHEDULABLE_UNOWNED : statements.MARK_UNSCHEDULABLE_HANDED_OVER;
     const values = { ":fault": fault, ...(expectedFence !== null && { ":fence": expectedFence }) };
-    const record = await this.#writeAndRead(volumeId, prepared, values);
+    const record = await this.#writer.writeAndRead(volumeId, prepared, values);
     if (record !== undefined) {
       return record;
     }
@@ -242,69 +233,32 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   }
 
   requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord> {
-    return requeueVolume(this.#table, volume, next, deadline, this.#clock.now());
+    return requeueVolume(this.#writer.table, volume, next, deadline, this.#writer.now);
   }
 
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
-    return listOverdueVolumes(this.#table, now, limit, from);
+    return listOverdueVolumes(this.#writer.table, now, limit, from);
   }
 
-  async beginDelete(volumeId: string): Promise<VolumeRecord> {
-    const record = await this.#writeAndRead(volumeId, statements.BEGIN_DELETE, {});
-    if (record !== undefined) {
-      return record;
-    }
-    const { status, deadline, locks } = await this.get(volumeId);
-    const [holder] = Object.keys(locks);
-    throw new InvalidVolume(
-      holder === undefined
-        ? `volume ${volumeId} is ${status}${deadline === null ? "" : " and in the flow"}; ` +
-            "only an available, migration_target, error or error_deleting volume can be deleted"
-        : `volume ${volumeId} is ${status} and locked by ${holder}`,
-    );
+  beginDelete(volumeId: string): Promise<VolumeRecord> {
+    return deletion.beginDelete(this.#writer, volumeId);
   }
 
   /** @throws InvalidVolume when the volume is not in `deleting`. */
-  async finishDelete(volumeId: string): Promise<void> {
-    const command = new DeleteItemCommand({
-      TableName: this.#table.tableName,
-      Key: { id: { S: volumeId } },
-      ConditionExpression: "attribute_not_exists(#id) OR #status = :deleting",
-      ExpressionAttributeNames: { "#id": "id", "#status": "status" },
-      ExpressionAttributeValues: { ":deleting": { S: "deleting" } },
-    });
-    try {
-      await this.#table.client.send(command);
-    } catch (error) {
-      if (!isConditionFailure(error)) {
-        throw error;
-      }
-      const { status } = await this.get(volumeId);
-      throw new InvalidVolume(`volume ${volumeId} is ${status}, not deleting`);
-    }
+  finishDelete(volumeId: string): Promise<void> {
+    return deletion.finishDelete(this.#writer, volumeId);
   }
 
-  async requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
-    const values = { ":deadline": deadline.toISOString() };
-    const record = await this.#writeAndRead(volumeId, statements.REQUEST_DELETE, values);
-    if (record !== undefined) {
-      return record;
-    }
-    const { status } = await this.get(volumeId);
-    throw new InvalidVolume(`volume ${volumeId} is ${status}, not being created`);
+  requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+    return deletion.requestDelete(this.#writer, volumeId, deadline);
   }
 
-  async beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord> {
-    const values = { ":deadline": deadline.toISOString(), ...(fence !== null && { ":fence": fence }) };
-    const record = await this.#writeAndRead(volumeId, statements.beginRequestedDelete(fence !== null), values);
-    return record ?? refuseAsForeign(fence, await this.get(volumeId));
+  beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord> {
+    return deletion.beginRequestedDelete(this.#writer, volumeId, fence, deadline);
   }
 
-  async markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
-    const values = { ":fault": fault, ...(fence !== null && { ":fence": fence }) };
-    if (!(await this.#write(volumeId, statements.markErrorDeleting(fence !== null), values))) {
-      refuseAsForeign(fence, await this.get(volumeId));
-    }
+  markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
+    return deletion.markErrorDeleting(this.#writer, volumeId, fence, fault);
   }
 
   async lock(
@@ -313,63 +267,12 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     statuses: readonly VolumeStatus[],
     projectId: string | null,
   ): Promise<VolumeRecord | undefined> {
-    const item = await tryLock(this.#table, volumeId, lock, statuses, projectId);
+    const item = await tryLock(this.#writer.table, volumeId, lock, statuses, projectId);
     return item === undefined ? undefined : readVolume(item);
   }
 
   unlock(volumeId: string, lock: Lock): Promise<void> {
-    return unlock(this.#table, volumeId, lock);
-  }
-
-  /** Runs a transition. False when its condition failed. */
-  async #write(volumeId: string, prepared: Statement, values: Record<string, unknown>): Promise<boolean> {
-    return (await tryUpdate(this.#table, volumeId, prepared, { values: this.#stamped(values) })) !== undefined;
-  }
-
-  /** Runs a transition and returns the record that it made. Undefined when its condition failed. */
-  async #writeAndRead(
-    volumeId: string,
-    prepared: Statement,
-    values: Record<string, unknown>,
-    names: Record<string, string> = {},
-  ): Promise<VolumeRecord | undefined> {
-    const item = await tryUpdate(this.#table, volumeId, prepared, {
-      values: this.#stamped(values),
-      names,
-      returnItem: true,
-    });
-    return item === undefined ? undefined : readVolume(item);
-  }
-
-  #stamped(values: Record<string, unknown>): Record<string, unknown> {
-    return { ...values, ":now": this.#clock.now().toISOString() };
-  }
-
-  /**
-   * Runs a transition that writes the owner's line of the ledger. Where there is no ledger, or no such line, one is made first:
-   * `line` is what the attempt's line says then.
-   */
-  async #writeLedger(
-    owner: Owner,
-    prepared: Statement,
-    values: Record<string, unknown>,
-    line: Attempt,
-  ): Promise<VolumeRecord | undefined> {
-    const names = { "#number": String(owner.attempt) };
-    const write = (): Promise<VolumeRecord | undefined> => this.#writeAndRead(owner.volumeId, prepared, values, names);
-    try {
-      return await write();
-    } catch (error) {
-      if (!isMissingPath(error)) {
-        throw error;
-      }
-    }
-    await tryUpdate(this.#table, owner.volumeId, statements.ENSURE_LEDGER, { values: {} });
-    await tryUpdate(this.#table, owner.volumeId, statements.ENSURE_LEDGER_LINE, {
-      values: { ":fence": owner.fence, ":attempt": line },
-      names,
-    });
-    return write();
+    return unlock(this.#writer.table, volumeId, lock);
   }
 }
 
@@ -385,17 +288,4 @@ function placeholders(columns: Record<string, string>): Record<string, string> {
 /** The line of an attempt that never had one. */
 function unopenedAttempt(owner: Owner, at: string): Attempt {
   return { host: null, execution: owner.fence, started_at: at, outcome: "running" };
-}
-
-/** @throws VolumeDeleteRequested when the record is the caller's still, or nobody's, and its deletion was asked for; FenceLost */
-function refuse(fence: string, found: VolumeRecord): never {
-  if (found.delete_requested_at !== null && (found.fence === null || found.fence === fence)) {
-    throw new VolumeDeleteRequested(found.id);
-  }
-  return refuseAsForeign(fence, found);
-}
-
-function refuseAsForeign(fence: string | null, found: VolumeRecord): never {
-  const owner = found.fence === null ? "no attempt" : found.fence;
-  throw new FenceLost(found.id, fence ?? "nobody", `it is ${found.status} and belongs to ${owner}`);
 }
