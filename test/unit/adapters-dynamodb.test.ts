@@ -67,7 +67,9 @@ describe("a transition", () => {
     await volumes.beginCreate(owner, DEADLINE);
     expect(dynamodb.commandCalls(UpdateItemCommand)[0]?.args[0].input).toMatchObject({
       Key: { id: { S: volume.id } },
-      ConditionExpression: "#fence = :fence AND #status IN (:creating, :downloading, :migration_target_creating)",
+      ConditionExpression:
+        "#fence = :fence AND attribute_not_exists(#delete_requested_at) " +
+        "AND #status IN (:creating, :downloading, :migration_target_creating)",
       ExpressionAttributeValues: { ":fence": { S: owner.fence }, ":now": { S: "2026-01-01T01:00:00.000Z" } },
       ReturnValues: "ALL_NEW",
     });
