@@ -56,25 +56,33 @@ export function architectureGraph(template: Template): string {
   return `digraph architecture {\n${lines.join(";\n").replaceAll("{;", "{")}\n}\n`;
 }
 
+/** A line of the picture: what starts what, or what uses what. */
+type Line = { from: string; to: string; starts: boolean };
+
 function edgesOf(template: Template, parts: ReadonlySet<string>): string[] {
   const nodeOf = (name: FunctionName): string => (isTask(name) ? WORKFLOW : name);
-  const starts = triggersOf(template).map(({ from, function: name }) => [from, nodeOf(name), true] as const);
-  const uses = permissionsOf(template).flatMap(({ function: name, resource }) => {
+  const starts = triggersOf(template).map(({ from, function: name }): Line => ({
+    from,
+    to: nodeOf(name),
+    starts: true,
+  }));
+  const uses = permissionsOf(template).flatMap(({ function: name, resource }): Line[] => {
+    const from = nodeOf(name);
     if (shortId(resource) === "WorkflowLive") {
-      return [[nodeOf(name), WORKFLOW, true] as const];
+      return [{ from, to: WORKFLOW, starts: true }];
     }
-    const triggers = starts.some(([from, to]) => from === resource && to === nodeOf(name));
-    return parts.has(resource) && !triggers ? [[nodeOf(name), resource, false] as const] : [];
+    const isTrigger = starts.some((line) => line.from === resource && line.to === from);
+    return parts.has(resource) && !isTrigger ? [{ from, to: resource, starts: false }] : [];
   });
   const failures = [...parts]
     .filter((id) => id.startsWith("NetsExecutionFailed"))
-    .map((id) => [WORKFLOW, id, true] as const);
-  const unique = new Map([...starts, ...failures, ...uses].map((edge) => [`${edge[0]} ${edge[1]}`, edge]));
-  return [...unique.values()].map(([from, to, isStart]) =>
-    statement(`${quote(from)} -> ${quote(to)}`, {
-      ...(isStart ? { penwidth: 1.6, weight: 4 } : { color: "#c3cad1", arrowsize: 0.5 }),
+    .map((id): Line => ({ from: WORKFLOW, to: id, starts: true }));
+  const unique = new Map([...starts, ...failures, ...uses].map((line) => [`${line.from} ${line.to}`, line]));
+  return [...unique.values()].map((line) =>
+    statement(`${quote(line.from)} -> ${quote(line.to)}`, {
+      ...(line.starts ? { penwidth: 1.6, weight: 4 } : { color: "#c3cad1", arrowsize: 0.5 }),
       // What goes back to the scheduler would turn the picture round.
-      ...(from === WORKFLOW && shortId(to) === "MessagingSchedulerQueue" ? { constraint: "false" } : {}),
+      ...(line.from === WORKFLOW && shortId(line.to) === "MessagingSchedulerQueue" ? { constraint: "false" } : {}),
     }),
   );
 }

@@ -205,9 +205,13 @@ describe("the functions", () => {
         "CreateVolumeFromSnapshot",
         "DeleteSnapshot",
         "DeleteVolume",
+        "ErrorOutFailedExecution",
+        "ErrorOutVolume",
         "ReportBackends",
         "RescheduleVolume",
-      ] satisfies FunctionName[]),
+      ] satisfies FunctionName[
+        "SweepOverdueVolumes",
+      ]),
     );
   });
 });
