@@ -209,9 +209,8 @@ describe("the functions", () => {
         "ErrorOutVolume",
         "ReportBackends",
         "RescheduleVolume",
-      ] satisfies FunctionName[
         "SweepOverdueVolumes",
-      ]),
+      ] satisfies FunctionName[]),
     );
   });
 });
