@@ -10,7 +10,7 @@ import { holderOf } from "./source-locks.ts";
 export type DeleteVolumeDependencies = RemovalDependencies & {
   volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete" | "beginDelete" | "finishDelete">;
   snapshots: Pick<SnapshotRepository, "get" | "listOfVolume">;
-  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity" | "forgetReturned">;
+  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
 };
 
 /** `requested`: the volume is being created, and the end of that removes it. */
@@ -20,6 +20,9 @@ export type DeleteVolumeResult = { outcome: "deleted" | "requested" };
  * Deletes a volume: from its backend, then its capacity, then its record. Of one that is being created the wish is recorded: its
  * flow ends at its next write and removes what it made. Each part may be repeated, so a deletion that died is finished by the next
  * one; a volume that is gone is deleted.
+ *
+ * The mark that the capacity was given back outlasts the record: a second deletion of the same volume, which was under way when the
+ * first one ended, would give it back again. The sweep forgets it when no deletion can be under way any more.
  *
  * A create that ends between the look and the request wins, and its volume is deleted like any other.
  *
@@ -75,7 +78,6 @@ async function deleteAtRest(deps: DeleteVolumeDependencies, found: VolumeRecord)
   }
   await deps.backends.returnCapacity(volume.host, volumeId, volume.size);
   await deps.volumes.finishDelete(volumeId);
-  await deps.backends.forgetReturned(volume.host, volumeId);
 }
 
 /**
@@ -97,13 +99,12 @@ async function requireUnused(deps: DeleteVolumeDependencies, { id, locks }: Volu
   }
 }
 
-/** Removes what a scheduling or a deletion that died has left of the volume on any backend's item. */
+/** Gives back what a scheduling that died holds for the volume on any backend's item. */
 async function forgetVolume(backends: DeleteVolumeDependencies["backends"], volumeId: string): Promise<void> {
   for (const { host, claims } of await backends.list()) {
     const claim = claims[volumeId];
     if (claim !== undefined) {
       await backends.release(host, { volumeId, attempt: claim.attempt });
-      await backends.forgetReturned(host, volumeId);
     }
   }
 }

@@ -63,6 +63,8 @@ export class Account {
   readonly watch: WriteWatch;
   /** Ids of what lies on a backend without a record, and the audit has found. */
   readonly orphans = new Set<string>();
+  /** Visits that users asked for. */
+  readonly asked = new Set<string>();
   /** The volume that users mean. */
   subject = "";
   readonly #running = new AsyncLocalStorage<Invocation>();
@@ -195,6 +197,7 @@ export class Account {
   async #askRepeatedly(functionName: FunctionName, event: unknown): Promise<void> {
     for (const waitSeconds of [300, null]) {
       const visit = this.nextVisit(functionName);
+      this.asked.add(visit);
       this.repeatLater(visit, () => void this.invoke(functionName, event, visit).catch(() => {}));
       for (let tries = 0; tries < 3; tries += 1) {
         try {

@@ -47,9 +47,6 @@ const OF_EFFECTS: ReadonlySet<FaultName> = new Set<FaultName>(["answer lost", "a
 /** Functions of whose calls nobody can have a volume deleted meanwhile: they know none, or are the deletion. */
 const BESIDE_THE_VOLUME = /^(ReportBackends|DeleteVolume|DeleteSnapshot|CreateSnapshot|SweepOverdueVolumes)$/;
 
-/** Functions that are called by users, who repeat what got no answer. */
-const ASKED_BY_USERS = /^(DeleteVolume|DeleteSnapshot|CreateSnapshot)$/;
-
 /** Runs every scenario by itself and finds the places at which faults can strike. */
 export async function discover(deployment: Deployment, seed: number): Promise<Discovered[]> {
   const discovered: Discovered[] = [];
@@ -60,19 +57,26 @@ export async function discover(deployment: Deployment, seed: number): Promise<Di
   return discovered;
 }
 
-type Visit = { functionName: string; calls: Set<string>; isOfExecution: boolean; hasAnswered: boolean };
+type Visit = {
+  functionName: string;
+  calls: Set<string>;
+  isOfExecution: boolean;
+  hasAnswered: boolean;
+  isAsked: boolean;
+};
 
 function cellsOf(scenario: Scenario, run: RunResult): Cell[] {
   const visits = new Map<string, Visit>();
-  for (const { functionName, visit, calls, isOfExecution, hasAnswered } of run.invocations) {
-    const known = visits.get(visit) ?? { functionName, calls: new Set(), isOfExecution, hasAnswered };
+  for (const { functionName, visit, calls, isOfExecution, hasAnswered, isAsked } of run.invocations) {
+    const known = visits.get(visit) ?? { functionName, calls: new Set(), isOfExecution, hasAnswered, isAsked };
     known.hasAnswered ||= hasAnswered;
     calls.forEach((call) => known.calls.add(call));
     visits.set(visit, known);
   }
   const cells: Cell[] = [];
   const seen = new Set<string>();
-  for (const [visit, { functionName, calls, isOfExecution, hasAnswered }] of visits) {
+  for (const [visit, kindOfVisit] of visits) {
+    const { functionName, calls, isOfExecution } = kindOfVisit;
     // A sweep that finds nothing is like the one before.
     const kind = `${functionName} ${[...calls].join(" ")}`;
     if (isOfExecution || !seen.has(kind)) {
@@ -81,7 +85,7 @@ function cellsOf(scenario: Scenario, run: RunResult): Cell[] {
         functionName,
         fault: { visit, call, fault },
       });
-      cells.push(...visitFaults(functionName, isOfExecution, hasAnswered).map((fault) => cell(null, fault)));
+      cells.push(...visitFaults(kindOfVisit).map((fault) => cell(null, fault)));
       for (const call of calls) {
         cells.push(...callFaults(functionName, call, isOfExecution).map((fault) => cell(call, fault)));
       }
@@ -95,12 +99,12 @@ function isScenariosOwn(scenario: Scenario, { visit, call }: Fault): boolean {
   return scenario.faults?.some((own) => own.visit === visit && own.call === call) ?? false;
 }
 
-function visitFaults(functionName: string, isOfExecution: boolean, hasAnswered: boolean): VisitFaultName[] {
+function visitFaults({ isOfExecution, hasAnswered, isAsked }: Visit): VisitFaultName[] {
   return (Object.keys(VISIT_FAULTS) as VisitFaultName[]).filter(
     (fault) =>
       (isOfExecution || !OF_EXECUTIONS.has(fault)) &&
       (hasAnswered || !OF_ANSWERS.has(fault)) &&
-      (!OF_DELIVERIES.has(fault) || !(isOfExecution || ASKED_BY_USERS.test(functionName))),
+      (!OF_DELIVERIES.has(fault) || !(isOfExecution || isAsked)),
   );
 }
 
@@ -155,7 +159,7 @@ export async function runCell(
     ends: result.ends,
     restSeconds: result.restSeconds,
     violations,
-    orphans: result.orphans,
+    orphans: Math.max(0, result.orphans - run.orphans),
     calls: callsOf(result),
   };
 }

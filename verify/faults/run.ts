@@ -28,6 +28,8 @@ export type RunInvocation = {
   isOfExecution: boolean;
   /** It ended without an error. */
   hasAnswered: boolean;
+  /** A user asked for it, and repeats what got no answer. */
+  isAsked: boolean;
 };
 
 /** What a run did, and what is wrong with how it ended. */
@@ -73,6 +75,7 @@ export async function runScenario(
       visit,
       calls,
       hasAnswered,
+      isAsked: account.asked.has(visit),
       isOfExecution: account.executionOf(visit) !== undefined,
     })),
     enteredStates: account.executions.entered,
