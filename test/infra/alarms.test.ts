@@ -52,7 +52,8 @@ describe("the alarms", () => {
 
 it("mails the alarms to those who are named", () => {
   const mailed = Template.fromJSON(inlineTemplate({ fileSystem: "none", alarmRecipients: "who@example.org" }));
-  mailed.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "who@example.org" });
+  const subscription = { Protocol: "email", Endpoint: "who@example.org" };
+  expect(Object.values(mailed.findResources("AWS::SNS::Subscription", { Properties: subscription }))).toHaveLength(1);
 });
 
 it.each([

@@ -125,11 +125,11 @@ describe("the scheduler queue", () => {
   ])("%s feeds %s in batches that may fail in part", (queueId, functionName, BatchSize) => {
     const mappings = Object.values(template.findResources("AWS::Lambda::EventSourceMapping"));
     expect(mappings).toHaveLength(2);
-    const [properties] = mappings
-      .map(({ Properties }) => Properties as Record<string, unknown>)
-      .filter(({ EventSourceArn }) => new RegExp(`"${queueId}[0-9A-F]{8}"`).test(JSON.stringify(EventSourceArn)));
+    const properties = mappings
+      .map(({ Properties }) => Properties as { EventSourceArn: unknown; FunctionName: { Ref: string } })
+      .find(({ EventSourceArn }) => new RegExp(`"${queueId}[0-9A-F]{8}"`).test(JSON.stringify(EventSourceArn)));
     expect(properties).toMatchObject({ BatchSize, FunctionResponseTypes: ["ReportBatchItemFailures"] });
-    expect(functionNameIn((properties?.["FunctionName"] as { Ref: string }).Ref)).toBe(functionName);
+    expect(functionNameIn(properties?.FunctionName.Ref ?? "")).toBe(functionName);
   });
 
   it("takes no message that would not fit a workflow's input or a dead letter's item", () => {
