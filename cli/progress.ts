@@ -129,6 +129,11 @@ export function renderVolumeLine(
   return shown.join("  ").trimEnd();
 }
 
+/** A fault in one line, with what the attempts before it ended by: that no backend is left never hides why. */
+export function faultStory(fault: { error: string; cause: string; attempts: readonly string[] }): string {
+  return [faultText(fault), ...fault.attempts.map(text)].join("; ");
+}
+
 /** A fault in one line: its error's name and its message. */
 export function faultText(fault: { error: string; cause: string }): string {
   return text(`${fault.error}: ${fault.cause}`);

@@ -10,7 +10,7 @@ import { CliError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
 import { formatDuration, text } from "../format.ts";
 import { collectKeyValue, parseImageReference, parseName, parseSize, parseUuidOption } from "../options.ts";
-import { faultText } from "../progress.ts";
+import { faultStory } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
@@ -222,7 +222,7 @@ async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
     if (session.json) {
       await session.answer(volume, () => "");
     }
-    const why = volume.fault === null ? "" : `: ${faultText(volume.fault)}`;
+    const why = volume.fault === null ? "" : `: ${faultStory(volume.fault)}`;
     throw new CliError(`volume ${id} is in error after ${spent}${why}`, {
       name: volume.fault?.error ?? "Error",
       hint: `cinderless show ${id} tells every attempt`,

@@ -273,6 +273,18 @@ describe("create --wait", () => {
     );
   });
 
+  test("names what every attempt ended by, so that no backend being left does not hide why", async () => {
+    const attempts = [
+      "attempt 1 on a@b#c: VolumeDriverException: full",
+      "attempt 2 on a@d#c: States.Timeout: \u001b[2J",
+    ];
+    const fault: Fault = { error: "NoValidBackend", cause: "none left", attempt: 3, at: "", attempts };
+    const { stderr } = await create(["--size", "1", "--wait"], deployment([{ status: "error", fault }]));
+    expect(stderr).toContain(
+      "NoValidBackend: none left; attempt 1 on a@b#c: VolumeDriverException: full; attempt 2 on a@d#c: States.Timeout: \uFFFD[2J",
+    );
+  });
+
   test("with --json gives the failed record, and the error as a document of its own", async () => {
     const fault: Fault = { error: "NoValidBackend", cause: "none left", attempt: 1, at: "", attempts: [] };
     const { stdout, stderr } = await create(
