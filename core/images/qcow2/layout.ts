@@ -12,6 +12,7 @@ const RUN_BYTES = 2 ** 20;
 
 /** Parts of the file for which mappings are counted. */
 const BUCKETS = 4096;
+const BUCKET_UNIT_BYTES = 2 ** 16;
 
 /** What an image's tables say, in sum. */
 export type Qcow2Survey = { data_clusters: number; compressed_clusters: number };
@@ -130,8 +131,9 @@ export class Qcow2Layout {
   }
 }
 
+/** Whole clusters of the usual size, so that the end of a window cuts none of them. */
 function bucketBytesOf(fileBytes: number): number {
-  return Math.max(1, Math.ceil(fileBytes / BUCKETS));
+  return Math.max(1, Math.ceil(fileBytes / BUCKETS / BUCKET_UNIT_BYTES)) * BUCKET_UNIT_BYTES;
 }
 
 function walk(
