@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
+import { aQcow2Image } from "../support/qcow2-writer.ts";
 import { aVolume, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
 const CHILD = join(import.meta.dirname, "../support/driver-child.ts");
@@ -54,6 +55,18 @@ test("an image copy that is killed again and again ends with the image's bytes",
   expect((await firstBytes(path(1), BYTES)).equals(sparseContent(BYTES, 7))).toBe(true);
   expect(await readdir(directory)).toEqual([`volume-${uuid(1)}`]);
 });
+
+test.each(["qcow2", "staged"])(
+  "a copy of a qcow2 image (%s) that is killed again and again ends with its disk",
+  { timeout: 60_000 },
+  async (what) => {
+    const { directory, path } = await setUp();
+    await workUnderKills(what, directory);
+    const { disk } = aQcow2Image(BYTES);
+    expect((await firstBytes(path(1), disk.length)).equals(disk)).toBe(true);
+    expect(await readdir(directory)).toEqual([`volume-${uuid(1)}`]);
+  },
+);
 
 test("a clone that is killed again and again ends with its source's bytes", { timeout: 60_000 }, async () => {
   const { directory, path } = await setUp();

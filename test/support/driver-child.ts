@@ -1,17 +1,19 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { CopyProgress } from "../../core/records.ts";
+import { aQcow2Image } from "./qcow2-writer.ts";
 import { aVolume, imageSource, sparseContent, uuid } from "./drivers.ts";
 
 /**
- * A process that works on a volume until it is killed: `driver-child.ts clone|image DIRECTORY PROGRESS_FILE BYTES`.
+ * A process that works on a volume until it is killed: `driver-child.ts clone|image|qcow2|staged DIRECTORY PROGRESS_FILE BYTES`.
+ * `staged` is a qcow2 image of a service without ranged reads.
  *
  * Progress is kept as lines of JSON in the file, the last one whole being the record; its time is always short, so that it stops
  * and goes on at every chance.
  */
 const [what, directory, progressFile, bytes] = process.argv.slice(2);
 if (directory === undefined || progressFile === undefined) {
-  throw new Error("usage: driver-child.ts clone|image DIRECTORY PROGRESS_FILE BYTES");
+  throw new Error("usage: driver-child.ts clone|image|qcow2|staged DIRECTORY PROGRESS_FILE BYTES");
 }
 const driver = new FileDriver("node@file", { directory });
 const remainingTimeMs = (): number => 1_000;
@@ -19,7 +21,19 @@ const keep = (progress: unknown): void => appendFileSync(progressFile, `${JSON.s
 const kept = readFileSync(progressFile, "utf8").split("\n").at(-2);
 let progress: unknown = kept === undefined ? null : JSON.parse(kept);
 
-const image = what === "image" ? imageSource(sparseContent(Number(bytes), 7)) : undefined;
+function imageOf(): ReturnType<typeof imageSource> | undefined {
+  if (what === "clone") {
+    return undefined;
+  }
+  if (what === "image") {
+    return imageSource(sparseContent(Number(bytes), 7));
+  }
+  const source = imageSource(aQcow2Image(Number(bytes)).file, { disk_format: "qcow2" });
+  source.service.ranged = what === "qcow2";
+  return source;
+}
+
+const image = imageOf();
 
 for (let done = false; !done;) {
   if (image === undefined) {

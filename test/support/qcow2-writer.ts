@@ -81,6 +81,17 @@ export function writeQcow2(plan: Qcow2Plan): { file: Buffer; disk: Buffer } {
   return { file: Buffer.concat(parts), disk: disk.subarray(0, plan.virtualBytes) };
 }
 
+/** An image of a disk of about that size, with clusters of each kind; always the same. */
+export function aQcow2Image(bytes: number): { file: Buffer; disk: Buffer } {
+  const kinds: ClusterKind[] = ["data", "data", "compressed", "absent", "shared", "compressed", "zero"];
+  const clusters = Array.from({ length: Math.ceil(bytes / 65_536) }, (_, index) => ({
+    kind: kinds[(index * 5 + Math.floor(index / 7)) % kinds.length] ?? "absent",
+    seed: index,
+  }));
+  const virtualBytes = Math.floor(bytes / 512) * 512;
+  return writeQcow2({ version: 3, clusterBits: 16, compression: "zlib", virtualBytes, clusters, tablesLast: false });
+}
+
 function writeHeader(header: Buffer, plan: Qcow2Plan, l1Size: number, l1Offset: number): void {
   header.write("QFI\xfb", 0, "latin1");
   header.writeUInt32BE(plan.version, 4);
