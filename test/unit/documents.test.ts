@@ -17,7 +17,7 @@ const pages = ["README.md", ...readdirSync(path.join(ROOT, "docs"), { recursive:
   .map((file) => (file === "README.md" ? file : path.join("docs", file)));
 
 /** Folders of the repository, as a path in a text begins. */
-const FOLDERS = "core|adapters|lambdas|statemachine|infra|local|cli|test|docs|scripts|bench";
+const FOLDERS = "core|adapters|lambdas|statemachine|infra|local|cli|test|verify|docs|scripts|bench";
 
 describe.each(pages)("%s", (page) => {
   const text = read(page);
