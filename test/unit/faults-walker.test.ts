@@ -101,14 +101,10 @@ describe("errors", () => {
   });
 
   it("are caught by States.ALL, but for States.Runtime and States.DataLimitExceeded", async () => {
-    for (const [error, path] of [
-      ["E", ["Task", "Caught"]],
-      ["States.Timeout", ["Task", "Caught"]],
-      ["States.Runtime", ["Task"]],
-      ["States.DataLimitExceeded", ["Task"]],
-    ] as const) {
-      expect((await walkMachine(machineOf({ Catch: CATCH_ALL }), failingWith(error))).path, error).toEqual(path);
-    }
+    const machine = machineOf({ Catch: CATCH_ALL });
+    const errors = ["E", "States.Timeout", "States.Runtime", "States.DataLimitExceeded"];
+    const walks = await Promise.all(errors.map((error) => walkMachine(machine, failingWith(error))));
+    expect(walks.map(({ path }) => path.at(-1))).toEqual(["Caught", "Caught", "Task", "Task"]);
   });
 
   it("of a time-out are not failures of the task", async () => {

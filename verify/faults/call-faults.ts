@@ -30,9 +30,10 @@ export async function callUnderFault(
     return never();
   }
   const fault = account.faults.at(invocation.visit, call);
+  if (fault === undefined) {
+    return ifAlive(invocation, await outcomeOf(effect));
+  }
   switch (fault) {
-    case undefined:
-      return ifAlive(invocation, await outcomeOf(effect));
     case "final error":
       throw new InvalidInput(FAULTS_OWN);
     case "reschedulable error":
@@ -58,10 +59,14 @@ export async function callUnderFault(
     case "effect late":
       account.time.after(LATEST_EFFECT_MS * account.random(), () => void outcomeOf(effect));
       throw new UnheardOfError();
-    default:
+    case "aborted":
+    case "aborted, event lost":
+    case "timed out":
+    case "deleted meanwhile":
       await meanwhile(account, invocation, fault);
-      return ifAlive(invocation, await outcomeOf(effect));
+      break;
   }
+  return ifAlive(invocation, await outcomeOf(effect));
 }
 
 type Outcome = { value: unknown } | { thrown: unknown };

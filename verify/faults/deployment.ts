@@ -81,10 +81,11 @@ function secondsOfRate(expression: unknown): number | null {
   if (expression === undefined) {
     return null;
   }
-  const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(String(expression)) ?? [];
+  const text = JSON.stringify(expression);
+  const [, count, unit] = /^"rate\((\d+) (minute|hour|day)s?\)"$/.exec(text) ?? [];
   const seconds = { minute: 60, hour: 3600, day: 86_400 }[unit ?? ""];
   if (seconds === undefined) {
-    throw new Error(`the simulation knows no schedule ${String(expression)}`);
+    throw new Error(`the simulation knows no schedule ${text}`);
   }
   return Number(count) * seconds;
 }

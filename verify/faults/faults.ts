@@ -95,8 +95,10 @@ export class FaultPlan {
   }
 
   /** The fault that strikes at a call; one that lasts also strikes at the later calls of that name. */
-  at(visit: string, call: string): FaultName | undefined {
-    return this.#strike((fault) => fault.visit === visit && fault.call !== null && isAt(fault, fault.call, call));
+  at(visit: string, call: string): CallFaultName | undefined {
+    return this.#strike((fault) => fault.visit === visit && fault.call !== null && isAt(fault, fault.call, call)) as
+      | CallFaultName
+      | undefined;
   }
 
   /** The fault of a visit as a whole, if it is one of these. */

@@ -1,4 +1,4 @@
-import { isInFlow, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
+import { isInFlow, STATUSES_CREATED, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
 import { PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
 import type { MadeFrom } from "../../test/support/fakes/driver.ts";
 import type { Account } from "./account.ts";
@@ -38,7 +38,7 @@ export function contentsOf(account: Account, volumeIds: readonly string[]): Undi
 }
 
 /** How a volume ended. */
-export function endOf(account: Account, volumeId: string): End | string {
+export function endOf(account: Account, volumeId: string): End | VolumeStatus {
   return account.stores.volumes.records.get(volumeId)?.status ?? "gone";
 }
 

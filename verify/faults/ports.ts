@@ -18,7 +18,7 @@ async function* iterated(
   target: object,
   method: (...parameters: never[]) => unknown,
   parameters: readonly unknown[],
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   const elements = await account.call(
     call,
     async () => {
