@@ -16,6 +16,8 @@ export const ENVIRONMENT = {
   /** `icehouse` or `zed`: see `core/notifications.ts`. */
   notificationEra: "NOTIFICATION_ERA",
   imagesBucket: "IMAGES_BUCKET",
+  /** JSON object of image services, where there are others than the bucket: see `core/image-services.ts`. */
+  imageServices: "IMAGE_SERVICES",
   stateMachineArn: "STATE_MACHINE_ARN",
   /** JSON array of backends: see `core/backends.ts`. */
   backends: "BACKENDS",
@@ -27,6 +29,12 @@ export const ENVIRONMENT = {
 
 /** A key of {@link ENVIRONMENT}. */
 export type EnvironmentKey = keyof typeof ENVIRONMENT;
+
+/**
+ * Secrets by name, as a JSON object: in place of Secrets Manager, where there is none. Never set by the stack; the embedded cloud
+ * hands it to the functions.
+ */
+export const LOCAL_SECRETS = "CINDERLESS_SECRETS";
 
 /** Indexes of the tables. */
 export const INDEXES = {

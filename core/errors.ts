@@ -234,6 +234,14 @@ export class DriverNotInitialized extends Error {
 
 // ---- uncertain -------------------------------------------------------------------------------------------------------
 
+/** No server of the image service, or of what authenticates for it, gave a usable answer, in as many tries as are configured. */
+export class GlanceConnectionFailed extends Error {
+  override readonly name = "GlanceConnectionFailed";
+  constructor(reason: string) {
+    super(`Connection to glance failed: ${reason}`);
+  }
+}
+
 /** A notification did not leave. The volume is not affected. */
 export class NotificationNotSent extends Error {
   override readonly name = "NotificationNotSent";
@@ -275,6 +283,7 @@ export const ERROR_ROUTES = {
   VolumeBackendAPIException: "reschedulable",
   VolumeDriverException: "reschedulable",
   DriverNotInitialized: "reschedulable",
+  GlanceConnectionFailed: "uncertain",
   NotificationNotSent: "uncertain",
 } as const satisfies Record<string, ErrorRoute>;
 

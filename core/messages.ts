@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { InvalidInput } from "./errors.ts";
+import { isPathOfSecret } from "./secrets.ts";
 
 /**
  * Cinder's cast `create_volume` to the scheduler, as it stands in the scheduler queue, and the workflow's input that scheduling
@@ -9,6 +10,13 @@ import { InvalidInput } from "./errors.ts";
 
 const uuid = (what: string) => v.pipe(v.string(`${what} must be a string`), v.uuid(`${what} must be a UUID`));
 const looseObject = v.record(v.string(), v.unknown());
+
+/** Name of the secret that holds the caller's token. The value is not told when it is wrong: it may be a token. */
+export const AuthSecret = v.optional(
+  v.nullable(
+    v.pipe(v.string(), v.check(isPathOfSecret, "must be the name of a secret, such as cinderless/tokens/NAME")),
+  ),
+);
 
 /**
  * The caller, as far as the flow needs it. Every other key of the context is dropped here, at the boundary, so that no token can
@@ -20,6 +28,7 @@ const RequestContextSchema = v.object({
   project_id: v.optional(v.nullable(v.string()), null),
   is_admin: v.optional(v.boolean(), false),
   roles: v.optional(v.array(v.string()), []),
+  auth_secret: AuthSecret,
 });
 
 /** See {@link RequestContextSchema}. */

@@ -381,3 +381,13 @@ export interface ImageServices {
   /** `get_remote_image_service`. @throws InvalidImageRef */
   forHref(context: RequestContext, imageHref: string): { service: ImageService; imageId: string };
 }
+
+/** Secrets by name. Names travel in configuration and messages, values nowhere. */
+export interface Secrets {
+  /**
+   * The text of a secret. It may be up to a minute old; `renewed` asks for what it is now, when the one at hand was refused.
+   *
+   * @throws Error that names the secret, and shows nothing of it
+   */
+  read(name: string, renewed?: boolean): Promise<string>;
+}

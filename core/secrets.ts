@@ -11,6 +11,22 @@ export const MASK = "***";
 const SECRET_KEY =
   /admin_?pass|password|passwd|passphrase|auth_token|auth_?key|access_key|api_?key|new_pass|secret|sys_pswd|token|private_key|encrypted_key|fernetkey|sslkey|credential|chappassword|service_catalog/i;
 
+/** Path-like, which no token of Keystone's is: UUID and Fernet tokens, the latter in base64url, have no slash. */
+const PATH_OF_SECRET = /^(?=.{1,128}$)(?:[A-Za-z0-9_+=.@-]+\/)+[A-Za-z0-9_+=.@-]+$/;
+
+/** Whether the text can be the name of a secret below some prefix, and is no token. */
+export function isPathOfSecret(text: string): boolean {
+  return PATH_OF_SECRET.test(text);
+}
+
+/** A request's context names the secret of its token; the name is none, and a message that is sent again needs it. */
+function isSecret(key: string, value: unknown): boolean {
+  return (
+    SECRET_KEY.test(key) &&
+    !(key === "auth_secret" && (value === null || (typeof value === "string" && isPathOfSecret(value))))
+  );
+}
+
 /** Deeper than any request spec; what nests deeper is cut, so that a hostile message cannot exhaust the stack. */
 const DEEPEST = 32;
 
@@ -29,7 +45,7 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
     return value;
   }
   return Object.fromEntries(
-    Object.entries(value).map(([key, entry]) => [key, SECRET_KEY.test(key) ? MASK : maskSecrets(entry, depth + 1)]),
+    Object.entries(value).map(([key, entry]) => [key, isSecret(key, entry) ? MASK : maskSecrets(entry, depth + 1)]),
   );
 }
 

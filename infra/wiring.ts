@@ -1,8 +1,9 @@
-import { type CfnElement, Stack } from "aws-cdk-lib";
+import { ArnFormat, type CfnElement, Stack } from "aws-cdk-lib";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { INDEXES } from "../core/environment.ts";
+import { secretsOf } from "../core/image-services.ts";
 import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
@@ -100,17 +101,7 @@ export function wireFunctions(parts: Parts): void {
   wireRecords(parts);
   wireBackends(parts);
   wireMessaging(parts);
-  for (const name of READS_IMAGES) {
-    parts.functions.allow(name, ["s3:GetObject"], parts.imagesBucket.arnForObjects("*"));
-    // Without it an object that is missing would read as forbidden.
-    parts.functions.allow(name, ["s3:ListBucket"], parts.imagesBucket.bucketArn);
-    parts.functions.setEnvironment(name, { imagesBucket: parts.imagesBucket.bucketName });
-  }
-  const bucketId = Stack.of(parts.imagesBucket).getLogicalId(parts.imagesBucket.node.defaultChild as CfnElement);
-  acknowledge(parts.functions, {
-    [`AwsSolutions-IAM5[Resource::<${bucketId}.Arn>/*]`]:
-      "Which image is asked for is known at the time of the call only; the bucket holds images and nothing else",
-  });
+  wireImages(parts);
   for (const name of CALLS_DRIVERS) {
     parts.functions.setEnvironment(name, { backends: JSON.stringify(parts.configuration.backends) });
   }
@@ -122,6 +113,50 @@ export function wireFunctions(parts: Parts): void {
   parts.functions.setEnvironment("ScheduleVolume", {
     schedulerSettings: JSON.stringify(parts.configuration.scheduler),
   });
+}
+
+/** Images of the bucket, and of Glance where it is configured, with the secrets that its authentication reads and no others. */
+function wireImages({ configuration, functions, imagesBucket }: Parts): void {
+  for (const name of READS_IMAGES) {
+    functions.allow(name, ["s3:GetObject"], imagesBucket.arnForObjects("*"));
+    // Without it an object that is missing would read as forbidden.
+    functions.allow(name, ["s3:ListBucket"], imagesBucket.bucketArn);
+    functions.setEnvironment(name, { imagesBucket: imagesBucket.bucketName });
+  }
+  const bucketId = Stack.of(imagesBucket).getLogicalId(imagesBucket.node.defaultChild as CfnElement);
+  acknowledge(functions, {
+    [`AwsSolutions-IAM5[Resource::<${bucketId}.Arn>/*]`]:
+      "Which image is asked for is known at the time of the call only; the bucket holds images and nothing else",
+  });
+  const { imageServices } = configuration;
+  if (imageServices.glance === undefined) {
+    return;
+  }
+  const { name: secretName, prefix } = secretsOf(imageServices.glance.auth);
+  const secretArn = (resourceName: string): string =>
+    Stack.of(functions).formatArn({
+      service: "secretsmanager",
+      resource: "secret",
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      resourceName,
+    });
+  // Secrets Manager adds six characters to the name.
+  const resources = [
+    ...(secretName === undefined ? [] : [secretArn(`${secretName}-??????`)]),
+    ...(prefix === undefined ? [] : [secretArn(`${prefix}*`)]),
+  ];
+  for (const name of READS_IMAGES) {
+    functions.setEnvironment(name, { imageServices: JSON.stringify(imageServices) });
+    if (resources.length > 0) {
+      functions.allow(name, ["secretsmanager:GetSecretValue"], ...resources);
+    }
+  }
+  if (prefix !== undefined) {
+    acknowledge(functions, {
+      [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${prefix}*]`]:
+        "Whose token is asked for is known at the time of the call only; the prefix holds tokens and nothing else",
+    });
+  }
 }
 
 /** Scheduling starts executions; wired apart, because the state machine is made of the other functions. */

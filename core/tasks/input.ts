@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { parseOrThrow } from "../messages.ts";
+import { AuthSecret, parseOrThrow } from "../messages.ts";
 import type { Owner } from "../ports.ts";
 import type { Creation, Failure, VolumeSpec } from "../spec.ts";
 import type { VolumeRef } from "./extract-volume-ref.ts";
@@ -16,6 +16,7 @@ const OwnerInputSchema = v.object({
     project_id: v.nullable(v.string()),
     is_admin: v.boolean(),
     roles: v.array(v.string()),
+    auth_secret: AuthSecret,
   }),
 });
 

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SFNClient } from "@aws-sdk/client-sfn";
 import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
@@ -11,16 +12,19 @@ import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-reposit
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
 import { createImageServices } from "../../adapters/images.ts";
 import { S3ImageService } from "../../adapters/s3/image-service.ts";
+import { EnvironmentSecrets } from "../../adapters/secrets/environment.ts";
+import { SecretsManagerSecrets } from "../../adapters/secrets/secrets-manager.ts";
 import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
 import { SnsNotifier } from "../../adapters/sns/notifier.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { type Backend, parseBackends } from "../../core/backends.ts";
 import { InvalidInput } from "../../core/errors.ts";
+import { parseImageServices } from "../../core/image-services.ts";
 import { notificationEra } from "../../core/notifications.ts";
-import type { Clock } from "../../core/ports.ts";
+import type { Clock, Secrets } from "../../core/ports.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
-import { ENVIRONMENT } from "../../core/environment.ts";
+import { ENVIRONMENT, LOCAL_SECRETS } from "../../core/environment.ts";
 import { parsePhaseBounds, type PhaseBounds } from "../../core/time-bounds.ts";
 import { environmentVariable } from "./environment.ts";
 
@@ -107,7 +111,17 @@ export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBacken
 
 export const images = /* @__PURE__ */ once(() => {
   const bucket = environmentVariable("imagesBucket");
-  return createImageServices(bucket, new S3ImageService(unlogged(new S3Client({})), bucket));
+  const service = new S3ImageService(unlogged(new S3Client({})), bucket);
+  const { glance: options, default: defaultService } = parseImageServices(readJson("imageServices", "{}"));
+  const glance = options === undefined ? undefined : { options, secrets: secrets(), clock };
+  return createImageServices({ bucket, service }, glance, defaultService);
+});
+
+const secrets = /* @__PURE__ */ once((): Secrets => {
+  const local = process.env[LOCAL_SECRETS];
+  return local === undefined
+    ? new SecretsManagerSecrets(unlogged(new SecretsManagerClient({})), clock)
+    : new EnvironmentSecrets(local);
 });
 
 export const settings = /* @__PURE__ */ once((): SchedulerSettings =>
@@ -120,10 +134,10 @@ export const bounds = /* @__PURE__ */ once((): { phaseBounds?: PhaseBounds } => 
   return text === undefined || text === "" ? {} : { phaseBounds: parsePhaseBounds(text) };
 });
 
-function readJson(key: "backends" | "schedulerSettings"): unknown {
-  const text = environmentVariable(key);
+function readJson(key: "backends" | "schedulerSettings" | "imageServices", absent?: string): unknown {
+  const value = absent === undefined ? environmentVariable(key) : (process.env[ENVIRONMENT[key]] ?? absent);
   try {
-    return JSON.parse(text);
+    return JSON.parse(value);
   } catch {
     throw new InvalidInput(`${key} in the environment is no JSON`);
   }

@@ -4,7 +4,7 @@ import { MemoryImages, uuid } from "../support/drivers.ts";
 
 const context = { request_id: "", user_id: null, project_id: null, is_admin: false, roles: [] };
 const service = new MemoryImages(Buffer.alloc(0));
-const services = createImageServices("images", service);
+const services = createImageServices({ bucket: "images", service });
 
 test.each([uuid(5), `s3://images/${uuid(5)}`])("%s is an image of the bucket", (href) => {
   expect(services.forHref(context, href)).toEqual({ service, imageId: uuid(5) });
