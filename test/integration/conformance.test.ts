@@ -103,6 +103,11 @@ describe("the command", () => {
   it.each([
     ["a file that is not there", ["--cases", "/nowhere.json"], "/nowhere.json: ENOENT"],
     ["a file that is no JSON", ["--cases", () => fileWith("[")], "no JSON"],
+    [
+      "a part of a name that none has",
+      ["--only", "nothing-of-that-name"],
+      "no case and no vector has nothing-of-that-name",
+    ],
     ["an option that is none", ["--case", "x"], "unknown option '--case'"],
   ] as [string, (string | (() => string))[], string][])("refuses %s in one line", async (_what, argv, message) => {
     const { code, stdout, stderr } = await run(...argv.map((word) => (typeof word === "string" ? word : word())));

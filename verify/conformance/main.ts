@@ -44,10 +44,10 @@ async function conformance(options: ConformanceOptions): Promise<number> {
   const vectors = await read(isBoth ? OWN_VECTORS : options.vectors, parseVectors);
   const isWanted = (name: string): boolean => options.only === undefined || name.includes(options.only);
   const wantedCases = (cases ?? []).filter(({ case: name }: RecordedCase) => isWanted(name));
-  if (cases !== undefined && wantedCases.length === 0 && vectors === undefined) {
-    throw new UnusableInput(`no case has ${options.only ?? ""} in its name`);
-  }
   const vectorResults = runVectors(vectors ?? {}).filter(({ name }) => isWanted(name));
+  if (options.only !== undefined && wantedCases.length + vectorResults.length === 0) {
+    throw new UnusableInput(`no case and no vector has ${options.only} in its name`);
+  }
   const caseResults = await runCases(wantedCases);
   // Whether every row of the list is needed can be said of the project's own cases only, and of all of them.
   const isWhole = isBoth && options.only === undefined;
