@@ -15,13 +15,15 @@ const REPLACED: readonly [end: string, by: URL][] = [
   ["/lambdas/runtime/time-limit.ts", new URL("virtual-time-limit.ts", import.meta.url)],
 ];
 
-registerHooks({
-  resolve(specifier, context, nextResolve) {
-    const resolved = nextResolve(specifier, context);
-    const replacement = REPLACED.find(([end]) => resolved.url.endsWith(end));
-    return replacement === undefined ? resolved : { ...resolved, url: replacement[1].href };
-  },
-});
+function replaceModules(): void {
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      const resolved = nextResolve(specifier, context);
+      const replacement = REPLACED.find(([end]) => resolved.url.endsWith(end));
+      return replacement === undefined ? resolved : { ...resolved, url: replacement[1].href };
+    },
+  });
+}
 
 /** A function as Lambda calls it. */
 export type FunctionHandler = (event: unknown, context: Context, callback: () => void) => Promise<unknown>;
@@ -33,6 +35,7 @@ const idle = new Map<FunctionName, FunctionHandler[]>();
 
 /** Loads every function, each as often as it may run at once: an environment serves one invocation at a time. */
 export async function loadFunctions(): Promise<void> {
+  replaceModules();
   for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
     const handlers: FunctionHandler[] = [];
     for (let environment = 1; environment <= ENVIRONMENTS; environment += 1) {

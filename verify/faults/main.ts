@@ -163,6 +163,9 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  if (options.write && options.only !== undefined) {
+    throw new UsageError("--write needs the whole matrix: it cannot go with --only");
+  }
   const began = performance.now();
   await loadFunctions();
   const deployment = readDeployment();
@@ -232,10 +235,7 @@ function printText(
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-async function writeDocuments(summary: Summary, counts: Counts, { seed, only }: Options): Promise<void> {
-  if (only !== undefined) {
-    throw new UsageError("--write needs the whole matrix: it cannot go with --only");
-  }
+async function writeDocuments(summary: Summary, counts: Counts, { seed }: Options): Promise<void> {
   const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
   if (!existsSync(docs)) {
     throw new UsageError(`--write: there is no folder ${docs}`);
