@@ -49,23 +49,29 @@ export function handleBytes(file: FileHandle): FileBytes {
   return {
     readAt: async (offset, length) => {
       const buffer = Buffer.allocUnsafe(length);
-      for (let at = 0; at < length;) {
-        const { bytesRead } = await file.read(buffer, at, length - at, offset + at);
-        if (bytesRead === 0) {
-          throw new Error(`the file ended at byte ${offset + at}`);
-        }
-        at += bytesRead;
-      }
+      await readFully(file, buffer, offset);
       return buffer;
     },
   };
 }
 
-/** The file's bytes from `from` to `size`. */
+/** The file's bytes from `from` to `size`. Each piece is written over by the next one. */
 export async function* streamOfFile(file: FileHandle, from: number, size: number): AsyncGenerator<Uint8Array> {
-  const bytes = handleBytes(file);
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let at = from; at < size; at += CHUNK_BYTES) {
-    yield await bytes.readAt(at, Math.min(CHUNK_BYTES, size - at));
+    const piece = buffer.subarray(0, Math.min(CHUNK_BYTES, size - at));
+    await readFully(file, piece, at);
+    yield piece;
+  }
+}
+
+async function readFully(file: FileHandle, buffer: Buffer, offset: number): Promise<void> {
+  for (let at = 0; at < buffer.length;) {
+    const { bytesRead } = await file.read(buffer, at, buffer.length - at, offset + at);
+    if (bytesRead === 0) {
+      throw new Error(`the file ended at byte ${offset + at}`);
+    }
+    at += bytesRead;
   }
 }
 
