@@ -31,15 +31,15 @@ export async function runCases(cases: readonly RecordedCase[]): Promise<CaseResu
   const readable = read.filter((each): each is ReadCase => !("message" in each));
   const deployment = readable.length === 0 ? undefined : await startDeployment();
   try {
-    const outcomes = deployment === undefined ? new Map<string, Outcome>() : await replay(deployment, readable);
+    const outcomes = deployment === undefined ? new Map<string, Outcome | Error>() : await replay(deployment, readable);
     return read.map((each) => {
       if ("message" in each) {
         return { name: each.name, verdict: { kind: "error", message: each.message }, fields: [] };
       }
       const { name, given, references } = each;
       const actual = outcomes.get(name);
-      if (actual === undefined) {
-        throw new Error(`${name} was not replayed`);
+      if (actual === undefined || actual instanceof Error) {
+        return { name, verdict: { kind: "error", message: actual?.message ?? "it was not replayed" }, fields: [] };
       }
       const [first] = Object.entries(references) as [Reference, Outcome][];
       const fields = first === undefined ? [] : differingFields(first[0], first[1], actual);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { SFNClient } from "@aws-sdk/client-sfn";
@@ -25,6 +26,9 @@ export type Deployment = {
   sweepLate(): Promise<void>;
   stop(): Promise<void>;
 };
+
+/** Most of it is waiting between tries, 6 s for each state that fails. */
+const LONGEST_EXECUTION_MS = 180_000;
 
 /** Executions that are kept for those who wait for them. */
 const MAX_HISTORY = 10_000;
@@ -55,7 +59,10 @@ export async function startDeployment(): Promise<Deployment> {
     run: async (input) => {
       const end = ended(input.fence);
       await workflow.start(input);
-      const arn = await end;
+      const arn = await Promise.race([end, delay(LONGEST_EXECUTION_MS, undefined, { ref: false })]);
+      if (arn === undefined) {
+        throw new Error(`its execution did not end in ${LONGEST_EXECUTION_MS / 1000} s`);
+      }
       return cloud.executions.describe(arn);
     },
     sweepLate: async () => {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildCreateRequest } from "../../core/create-request.ts";
-import { VolumeNotFound } from "../../core/errors.ts";
+import { describeError, VolumeNotFound } from "../../core/errors.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
 import { fenceOf, isInFlow, type SnapshotRecord, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
 import type { Retry } from "../../core/scheduling/request.ts";
@@ -18,6 +18,9 @@ export type Replayable = { name: string; given: Given };
 /** Executions that run at the same time. */
 const LANES = 48;
 
+/** Volumes that one sweep takes at most. */
+const LARGEST_SWEEP = 500;
+
 /** How long the net below the workflow may take to come by, and from its read of a volume to its write. */
 const NET_MS = 20_000;
 const NET_WRITE_MS = 1000;
@@ -28,25 +31,34 @@ type Ran = { name: string; plan: Plan; execution: Traces["execution"] };
 
 /**
  * Runs the cases, each from the moment that the scheduler has placed its volume, and returns how each ended. A volume that nobody
- * has decided by the end of its execution, and that did not go back to the scheduler, is read after the sweep has come by.
+ * has decided by the end of its execution, and that did not go back to the scheduler, is read after the sweep has come by. A case
+ * that cannot be run, or whose execution does not end, is an error.
  */
-export async function replay(deployment: Deployment, cases: readonly Replayable[]): Promise<Map<string, Outcome>> {
-  const outcomes = new Map<string, Outcome>();
+export async function replay(
+  deployment: Deployment,
+  cases: readonly Replayable[],
+): Promise<Map<string, Outcome | Error>> {
+  const outcomes = new Map<string, Outcome | Error>();
   const undecided: Ran[] = [];
   const rest = cases.values();
   const lane = async (): Promise<void> => {
     for (const { name, given } of rest) {
-      const ran = await run(deployment, name, given);
-      const traces = await settledTraces(deployment, ran);
-      if (isDecided(traces)) {
-        outcomes.set(name, outcomeOf(ran.plan, traces));
-      } else {
-        undecided.push(ran);
+      try {
+        const ran = await run(deployment, name, given);
+        const traces = await settledTraces(deployment, ran);
+        if (isDecided(traces)) {
+          outcomes.set(name, outcomeOf(ran.plan, traces));
+        } else {
+          undecided.push(ran);
+        }
+      } catch (error) {
+        outcomes.set(name, new Error(describeError(error).message, { cause: error }));
       }
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
-  if (undecided.length > 0) {
+  // What waits for the scheduler is overdue by then, too, and one sweep takes so many only.
+  for (let swept = 0; undecided.length > 0 && swept <= cases.length; swept += LARGEST_SWEEP) {
     await deployment.sweepLate();
   }
   for (const ran of undecided) {
