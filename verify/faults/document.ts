@@ -24,13 +24,13 @@ notifications. A state, a function or a call of a port that no scenario reaches 
 | cells after which the audit finds something of a deleted volume | ${orphaned} |
 | the published bound | a volume is decided ${duration(UNDECIDED_BOUND_SECONDS)} after its last progress |
 
-![Functions by faults: the longest time to rest](fault-matrix.svg)
+![Functions by faults: the longest delay until rest](fault-matrix.svg)
 
 ## Functions by faults
 
-How the volumes ended over all scenarios (A available, E error, G gone, D deleting) and the longest time to rest; \`!\` marks a
-violation. "Available" under a fault means that a retry or a net mended it; the times of an hour are those of faults that only
-the sweep can see.
+How the volumes ended over all scenarios (A available, E error, G gone, D deleting) and how much later than
+undisturbed they came to rest, at most; \`!\` marks a violation. "Available" under a fault means that a retry or a net mended it; a
+delay of an hour is that of a fault which only the sweep can see.
 
 ${tableOf(summary, Object.keys(CALL_FAULTS) as FaultName[])}
 
@@ -62,6 +62,8 @@ ledger is left to name it: the audit finds it, as something without a record, an
 
 - A request that outlives the function which made it, to a backend that moves bytes by that function: the file driver's copy ends
   with its process.
+- The same beside a second fault, of any driver: a backend that creates after the request's function has died, and after it has
+  answered that it holds nothing, would leave what no ledger names. The audit finds it.
 - A fault that never ends: \`each time\` strikes at every try of one visit (all retries of a state, all deliveries of a message), and
   the next visit works again.
 - Faults of the AWS services below their documented behaviour, such as a queue that loses what it has accepted; the one

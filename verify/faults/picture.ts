@@ -7,7 +7,7 @@ const WIDTH = 44;
 const HEIGHT = 26;
 const FONT = "font-family='Helvetica, Arial, sans-serif'";
 
-/** The longest time to rest as a shade: the darker, the longer; red is a violation. */
+/** The longest delay until rest as a shade: the darker, the longer; red is a violation. */
 const SHADES: readonly [upToSeconds: number, fill: string, text: string][] = [
   [10, "#e3f4e8", "#143d23"],
   [100, "#b9e2c5", "#143d23"],
@@ -23,7 +23,7 @@ export function pictureOf({ rows, faults }: Summary): string {
   const callFaults = faults.filter((fault) => fault in CALL_FAULTS).length;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
-    "<title>Fault matrix: functions by faults, with the longest time to rest</title>",
+    "<title>Fault matrix: functions by faults, with the longest delay until rest</title>",
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     ...faults.map((fault, index) => {
       const x = LEFT + index * WIDTH + WIDTH / 2 + 4;
@@ -58,9 +58,9 @@ function squareOf(square: Square | undefined, x: number, y: number): string {
 
 function legend(y: number): string[] {
   const entries: [fill: string, text: string][] = [
-    ["#e3f4e8", "at rest within 10 s"],
-    ["#b9e2c5", "within 100 s"],
-    ["#f3e2a2", "within 1,000 s"],
+    ["#e3f4e8", "at rest 10 s later"],
+    ["#b9e2c5", "100 s later"],
+    ["#f3e2a2", "1,000 s later"],
     ["#e7b771", "longer: the sweep"],
     [VIOLATED[0], "an invariant is broken"],
     ["#f6f6f6", "does not occur"],

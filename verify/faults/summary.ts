@@ -7,6 +7,7 @@ export type Square = {
   violated: number;
   /** How many volumes ended in which way. */
   ends: Record<string, number>;
+  /** The longest time by which a cell came to rest later than its scenario does undisturbed. */
   slowestSeconds: number;
 };
 
@@ -25,14 +26,14 @@ export const FAULT_NAMES: readonly FaultName[] = [
 /** Sums up the cells of one fault; pairs stand in no square. */
 export function summarize(results: readonly CellResult[], functionNames: readonly string[]): Summary {
   const rows = new Map<string, Partial<Record<FaultName, Square>>>();
-  for (const { cell, ends, restSeconds, violations } of results) {
+  for (const { cell, ends, delaySeconds, violations } of results) {
     if (cell.second === undefined) {
       const squares = rows.get(cell.functionName) ?? {};
       rows.set(cell.functionName, squares);
       const square = (squares[cell.fault.fault] ??= { cells: 0, violated: 0, ends: {}, slowestSeconds: 0 });
       square.cells += 1;
       square.violated += violations.length > 0 ? 1 : 0;
-      square.slowestSeconds = Math.max(square.slowestSeconds, restSeconds);
+      square.slowestSeconds = Math.max(square.slowestSeconds, delaySeconds);
       for (const end of ends) {
         square.ends[end] = (square.ends[end] ?? 0) + 1;
       }

@@ -11,7 +11,7 @@ export function matrixText(summary: Summary): string {
     "Faults:",
     ...columns(legend, 3),
     "",
-    "How the volumes ended (A available, E error, G gone, D deleting; ! a violation) and the longest time to rest:",
+    "How the volumes ended (A available, E error, G gone, D deleting; ! a violation) and how much later than undisturbed they rest, at most:",
     tableOf(summary, summary.faults.filter(isOfCall)),
     tableOf(
       summary,
