@@ -61,7 +61,12 @@ export class Qcow2Sink implements ImageSink {
         writes.write(buffer, at, at + length, disk);
         placed += length;
       },
-      compressed: (host, length, disk, diskBytes) => compressed.push({ host, length, disk, diskBytes }),
+      compressed: (host, length, disk, diskBytes) => {
+        // One that begins before the stream was done before: the stream begins with the first that was not.
+        if (host >= this.from) {
+          compressed.push({ host, length, disk, diskBytes });
+        }
+      },
     });
     for (const { host, length, disk, diskBytes } of compressed) {
       await writes.writeOther(this.#decompress(host, length).subarray(0, diskBytes), disk);

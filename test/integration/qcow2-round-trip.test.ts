@@ -1,6 +1,8 @@
+import { readdir } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { MIB } from "../support/drivers.ts";
+import { FileDriver } from "../../adapters/file/driver.ts";
+import { aVolume, imageSource, KeptProgress, MIB, temporaryDirectory, unhurried } from "../support/drivers.ts";
 import { copyQcow2 } from "../support/image-copies.ts";
 import { type ClusterKind, type Qcow2Plan, writeQcow2 } from "../support/qcow2-writer.ts";
 
@@ -41,7 +43,27 @@ test.each([true, false])("any image, cut anywhere, becomes the disk it holds (ra
         expect(content.subarray(disk.length).every((byte) => byte === 0)).toBe(true);
       },
     ),
-    { numRuns: 40 },
+    {
+      numRuns: 40,
+      examples: [
+        // The second one begins in the last sector of the first.
+        [
+          {
+            version: 2,
+            clusterBits: 21,
+            compression: "zlib",
+            virtualBytes: 4 * MIB,
+            clusters: [
+              { kind: "compressed", seed: 0 },
+              { kind: "compressed", seed: 0 },
+            ],
+            tablesLast: false,
+          },
+          [true, false],
+          100,
+        ],
+      ],
+    },
   );
 });
 
@@ -100,4 +122,68 @@ describe("a copy of qcow2", () => {
     large.writeBigUInt64BE(2n ** 60n, 24);
     await expect(copyQcow2(large, 0)).rejects.toThrow(/virtual size of 1152921504606846976 bytes/);
   });
+});
+
+describe("between two checkpoints", () => {
+  test("lie at most 256 MiB of a raw image", async () => {
+    const content = Buffer.alloc(520 * MIB);
+    const { kept } = await copyQcow2(content, 0, { meta: { disk_format: "raw" }, pieceBytes: MIB });
+    const done = [0, ...kept.saved.map(({ bytes_done: bytes }) => bytes)];
+    const steps = done.slice(1).map((bytes, index) => bytes - (done[index] ?? 0));
+    expect(Math.max(...steps)).toBeLessThanOrEqual(256 * MIB);
+    expect(done.at(-1)).toBe(520 * MIB);
+  });
+
+  test("lies a small part of a disk whose file is tiny: a turn can end inside of it", async () => {
+    const clusters = Array.from({ length: 150 }, (_, seed) => ({ kind: "compressed" as const, seed }));
+    const { file, disk } = writeQcow2({
+      version: 3,
+      clusterBits: 21,
+      compression: "zstd",
+      virtualBytes: 300 * MIB,
+      clusters,
+      tablesLast: true,
+      content: (bytes, seed) => Buffer.alloc(bytes, 1 + seed),
+    });
+    // Without the tables behind them, the clusters are a few KiB.
+    expect(file.length).toBeLessThanOrEqual(8 * MIB);
+    const { content, turns } = await copyQcow2(file, disk.length, { remainingTimeMs: () => 1_000 });
+    expect(turns).toBeGreaterThanOrEqual(300 / 64);
+    expect(content.equals(disk)).toBe(true);
+  });
+});
+
+test("tables that pass must be those that were read before", async () => {
+  const { file } = writeQcow2(PLAN);
+  const directory = await temporaryDirectory();
+  const driver = new FileDriver("node@file", { directory });
+  await driver.createVolume(aVolume(), unhurried());
+  const image = imageSource(file, { disk_format: "qcow2" });
+  const open = image.service.openRange.bind(image.service);
+  // The ranged reads of the L2 table tell of a cluster less than the file does.
+  vi.spyOn(image.service, "openRange").mockImplementation(async (imageId, from, options = {}) => {
+    const isTable = options.to !== undefined && from === 2 * 65_536;
+    image.service.content = isTable ? Buffer.from(file).fill(0, from, from + 8) : file;
+    return open(imageId, from, options);
+  });
+  await expect(driver.copyImageToVolume(aVolume(), image, new KeptProgress().work())).rejects.toMatchObject({
+    name: "ImageCopyFailure",
+    message: expect.stringContaining("not those that were read before"),
+  });
+  expect(await readdir(directory)).toEqual([]);
+});
+
+test("a read of a table that fails leaves what is there for the next call", async () => {
+  const { file, disk } = writeQcow2({ ...PLAN, clusterBits: 12, virtualBytes: 100 * 4096 });
+  const directory = await temporaryDirectory();
+  const driver = new FileDriver("node@file", { directory });
+  await driver.createVolume(aVolume(), unhurried());
+  const image = imageSource(file, { disk_format: "qcow2" });
+  const kept = new KeptProgress();
+  image.service.breakAfter = 0;
+  await expect(driver.copyImageToVolume(aVolume(), image, kept.work())).rejects.toThrow("socket hang up");
+  expect(await driver.findVolume(aVolume().id)).toBe("present");
+  image.service.breakAfter = Number.POSITIVE_INFINITY;
+  expect(await driver.copyImageToVolume(aVolume(), image, kept.work())).toEqual({ done: true });
+  expect(disk.length).toBe(100 * 4096);
 });

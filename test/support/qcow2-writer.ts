@@ -11,6 +11,8 @@ export type Qcow2Plan = {
   virtualBytes: number;
   /** Of the disk's clusters, in their order; those that are left out are absent. */
   clusters: readonly { kind: ClusterKind; seed: number }[];
+  /** Content of a cluster, in place of {@link clusterContent}. */
+  content?: (bytes: number, seed: number) => Buffer;
   /** Whether tables come after the data. */
   tablesLast: boolean;
 };
@@ -42,7 +44,7 @@ export function writeQcow2(plan: Qcow2Plan): { file: Buffer; disk: Buffer } {
   let tablesOffset = plan.tablesLast ? 0 : add(tables);
   let lastData: { offset: number; bytes: Buffer } | undefined;
   plan.clusters.slice(0, diskClusters).forEach(({ kind, seed }, index) => {
-    const content = clusterContent(clusterBytes, seed);
+    const content = (plan.content ?? clusterContent)(clusterBytes, seed);
     const place = (bytes: Buffer): void => void bytes.copy(disk, index * clusterBytes);
     if (kind === "compressed") {
       const packed = plan.compression === "zlib" ? deflateRawSync(content) : zstdCompressSync(content);

@@ -148,7 +148,10 @@ export class Qcow2Tables {
           if (done === true) {
             break;
           }
-          reading.push({ ...value, part: this.#bytes.readAt(value.start, value.end - value.start) });
+          const part = this.#bytes.readAt(value.start, value.end - value.start);
+          // It may fail while an earlier one is waited for; its failure is met in its turn.
+          part.catch(() => undefined);
+          reading.push({ ...value, part });
         }
         const next = reading.shift();
         if (next === undefined) {
