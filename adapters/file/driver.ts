@@ -19,7 +19,7 @@ import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/recor
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
 import { BackendDirectory } from "./backend-directory.ts";
 import { cloneImageFile } from "./clone-image.ts";
-import { copyFileInTurns } from "./copy-file.ts";
+import { copyFileInTurns, RESERVED_MS } from "./copy-file.ts";
 import { copyImage } from "./copy-image.ts";
 import { makeEmptyVolume } from "./empty-volume.ts";
 import { asBackendError, bytesOfGib, exists, isAbsent, syncDirectoryOf } from "./files.ts";
@@ -110,7 +110,13 @@ export class FileDriver implements Driver {
 
   async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
     const policy = imagePolicyOf(this.#options);
-    return copyImage({ path: this.#volumePath(volume.id), volumeBytes: bytesOfGib(volume.size), image, work, policy });
+    return copyImage({
+      path: this.#volumePath(volume.id),
+      volumeBytes: bytesOfGib(volume.size),
+      image,
+      work: this.#inTime(work),
+      policy,
+    });
   }
 
   async deleteVolume(volumeId: string): Promise<void> {
@@ -199,10 +205,19 @@ export class FileDriver implements Driver {
     missing: () => Error,
   ): Promise<WorkStatus> {
     try {
-      return await copyFileInTurns(source, target, bytesOfGib(sizeGib), work);
+      return await copyFileInTurns(source, target, bytesOfGib(sizeGib), this.#inTime(work));
     } catch (error) {
       throw isAbsent(error) && !(await exists(source)) ? missing() : error;
     }
+  }
+
+  /** Copies end their turn at {@link RESERVED_MS}; a backend may ask for less. */
+  #inTime<Kind extends Pick<Work, "remainingTimeMs">>(work: Kind): Kind {
+    const { turn_reserve_seconds: reserve } = this.#options;
+    if (reserve === undefined) {
+      return work;
+    }
+    return { ...work, remainingTimeMs: () => work.remainingTimeMs() + RESERVED_MS - reserve * 1000 };
   }
 
   /** The work area goes first: an older call that still writes sees that and stops. */

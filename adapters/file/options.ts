@@ -19,6 +19,7 @@ const absolutePath = (what: string) =>
  * - `image_directory`: images in files below it may be cloned where they are (see `clone-image.ts`).
  * - `image_conversion_disable`: only raw images become volumes (Cinder's option of that name).
  * - `image_allow_extended_l2`: qcow2 images with extended L2 entries are read. Cinder refuses them.
+ * - `turn_reserve_seconds`: how much of its time a turn of a copy leaves for its answer, where the functions' time-outs are short.
  * - `capacity_gb`: the total to report, for file systems without a size of their own (EFS), or to keep a backend smaller than its disk.
  */
 const FileDriverOptionsSchema = v.pipe(
@@ -28,6 +29,13 @@ const FileDriverOptionsSchema = v.pipe(
     image_directory: v.optional(absolutePath("image_directory")),
     image_conversion_disable: v.optional(v.boolean("image_conversion_disable must be true or false")),
     image_allow_extended_l2: v.optional(v.boolean("image_allow_extended_l2 must be true or false")),
+    turn_reserve_seconds: v.optional(
+      v.pipe(
+        v.number("turn_reserve_seconds must be a number"),
+        v.minValue(1, "turn_reserve_seconds must be from 1 to 60"),
+        v.maxValue(60, "turn_reserve_seconds must be from 1 to 60"),
+      ),
+    ),
     capacity_gb: v.optional(
       v.pipe(v.number("capacity_gb must be a number"), v.gtValue(0, "capacity_gb must be positive")),
     ),

@@ -1,13 +1,14 @@
 import { writeFileSync } from "node:fs";
-import { readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { open, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { copyFileInTurns } from "../../adapters/file/copy-file.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { Work } from "../../core/ports.ts";
-import type { WorkStatus } from "../../core/spec.ts";
-import { hurried, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
+import { volumeName } from "../../core/records.ts";
+import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
+import { aVolume, hurried, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -176,4 +177,29 @@ describe("two calls at once", () => {
     expect(older).toMatchObject({ done: false, wait_seconds: 5, checkpoint: { offset: SEGMENT_BYTES } });
     await expect(stat(path(2))).rejects.toMatchObject({ code: "ENOENT" });
   });
+});
+
+test("a turn goes on where the backend keeps less in reserve than is left", async () => {
+  const directory = await temporaryDirectory();
+  const turnsWith = async (reserve: object): Promise<number> => {
+    const driver = new FileDriver("node@files", { directory, ...reserve });
+    await driver.deleteVolume(uuid(2));
+    let checkpoint: WorkCheckpoint | null = null;
+    for (let turns = 1; ; turns += 1) {
+      const work = { checkpoint, remainingTimeMs: () => 10_000 };
+      const outcome: WorkStatus = await driver.createClonedVolume(
+        aVolume({ id: uuid(2) }),
+        aVolume({ id: uuid(1) }),
+        work,
+      );
+      if (outcome.done) {
+        return turns;
+      }
+      ({ checkpoint } = outcome);
+    }
+  };
+  await using source = await open(join(directory, volumeName(uuid(1))), "w");
+  await source.truncate(64 * MIB);
+  expect(await turnsWith({})).toBeGreaterThan(1);
+  expect(await turnsWith({ turn_reserve_seconds: 2 })).toBe(1);
 });

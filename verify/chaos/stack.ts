@@ -1,14 +1,17 @@
 import path from "node:path";
 import { parseTimeBounds, type TimeBounds } from "../../core/time-bounds.ts";
 
-/** Short, so that what no message or execution decides any more is decided within a minute or two. */
+/**
+ * Short, so that what no message or execution decides any more is decided within a minute or two. The long time-out leaves a copy
+ * ten seconds of work in each turn, beside those that the driver keeps in reserve.
+ */
 export const TIME_BOUNDS: TimeBounds = parseTimeBounds({
   short_function_timeout_seconds: 4,
-  long_function_timeout_seconds: 8,
+  long_function_timeout_seconds: 14,
   queued_seconds: 81,
   scheduled_seconds: 55,
-  creating_seconds: 31,
-  copying_seconds: 31,
+  creating_seconds: 49,
+  copying_seconds: 49,
   open_claim_seconds: 19,
   removal_seconds: 19,
 });
@@ -37,7 +40,7 @@ export function chaosContext(directory: string, seed: number, rate: number): Rec
     capabilities: { volume_backend_name: name },
     options: {
       driver: "file",
-      options: { directory: backendDirectory(directory, name) },
+      options: { directory: backendDirectory(directory, name), turn_reserve_seconds: 4 },
       state_directory: faultDirectory(directory, name),
       random: { seed: seed + index, rate, slow_milliseconds: 1500 },
     },
