@@ -62,11 +62,8 @@ async function makeImage(
 ): Promise<{ file: Buffer; raw: Buffer; path: string }> {
   const path = join(directory, "image.qcow2");
   await run("qemu-img", ["create", "-q", "-f", "qcow2", "-o", imageOptions, path, String(DISK_KIB * KIB + extraBytes)]);
-  const clusterBytes = Number(
-    (JSON.parse((await run("qemu-img", ["info", "--output=json", path])).stdout) as { "cluster-size": number })[
-      "cluster-size"
-    ],
-  );
+  const { stdout } = await run("qemu-img", ["info", "--output=json", path]);
+  const { "cluster-size": clusterBytes } = JSON.parse(stdout) as { "cluster-size": number };
   const commands = steps.flatMap(({ how, pattern, atKib, lengthKib, aligned }) => {
     // A compressed write is of one cluster.
     const isCompressed = how.includes("-c");
