@@ -1,3 +1,4 @@
+import { isCachedVolume } from "./image-cache.ts";
 import {
   attemptOfFence,
   type BackendRecord,
@@ -87,8 +88,11 @@ function isNeededInFlow({ host, claim }: OpenClaim, volume: VolumeRecord): boole
   return claim.attempt === attemptOfFence(volume.fence) && (volume.host === null || volume.host === host);
 }
 
-/** Undefined for a volume that left the flow by another hand: an operator's, mostly. */
+/** Undefined for a volume that left the flow by another hand (an operator's, mostly), and for those that nobody asked for. */
 function endEventOf(volume: VolumeRecord): EndEvent | undefined {
+  if (isCachedVolume(volume)) {
+    return undefined;
+  }
   if (volume.fault !== null) {
     return "volume.create.error";
   }

@@ -1,9 +1,17 @@
 import { describeError, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
+import type { ImageCacheEntry } from "../image-cache.ts";
 import type { Drivers, ImageServices, ImageSource, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { VolumeSpec, WorkStatus } from "../spec.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { readyDriver, type Turn } from "./create-on-backend.ts";
+import {
+  type FillDependencies,
+  fillImageCache,
+  findOwnFill,
+  giveUpFill,
+  leaseKeeper,
+} from "./image-cache/fill-image-cache.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 import { requireInFlow } from "./require-in-flow.ts";
 
@@ -12,6 +20,8 @@ export type CopyImageDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "saveProgress">;
   drivers: Drivers;
   images: ImageServices;
+  /** Absent where no backend has a cache of image volumes: then nothing is asked of it. */
+  fill?: FillDependencies | undefined;
 };
 
 /** How often one turn goes on from the last checkpoint after an error that may pass (a dropped connection, mostly). */
@@ -20,6 +30,9 @@ const TRIES_IN_ONE_TURN = 3;
 /**
  * CreateVolumeFromSpecTask._copy_image_to_volume, one turn of it. The record's progress, not the state document, says where to go
  * on, so a turn that died resumes at its last checkpoint.
+ *
+ * A copy that has ended is copied once more on its backend if the attempt fills the image-volume cache: before the volume becomes
+ * available, for nobody writes to it until then.
  *
  * As in the seed, an error that is no image error of its own becomes ImageCopyFailure: the volume exists by now, so another
  * backend is no answer.
@@ -31,11 +44,44 @@ export async function copyImageToVolume(
   input: OwnerInput & { volume_spec: VolumeSpec },
   turn: Turn,
 ): Promise<WorkStatus> {
+  const { fill } = deps;
+  const entry = fill && (await findOwnFill(fill.cache, input, imageOf(deps.images, input)));
+  if (fill === undefined || entry === undefined) {
+    return { ...(await copyOrFail(deps, input, turn)), wait_seconds: 0, checkpoint: null };
+  }
+  let done = entry.state === "copying" || (await copyForCache(deps, fill, entry, input, turn));
+  if (done) {
+    done = await fillImageCache(fill, input, await ownedVolume(deps.volumes, input), entry, turn);
+  }
+  return { done, wait_seconds: 0, checkpoint: null };
+}
+
+/** As {@link copyOrFail}. Others that wait for this copy are told as soon as it has failed. */
+async function copyForCache(
+  deps: CopyImageDependencies,
+  fill: FillDependencies,
+  entry: ImageCacheEntry,
+  input: OwnerInput & { volume_spec: VolumeSpec },
+  turn: Turn,
+): Promise<boolean> {
+  try {
+    return (await copyOrFail(deps, input, turn, leaseKeeper(fill, entry))).done;
+  } catch (error) {
+    await giveUpFill(fill, entry).catch(() => {});
+    throw error;
+  }
+}
+
+async function copyOrFail(
+  deps: CopyImageDependencies,
+  input: OwnerInput & { volume_spec: VolumeSpec },
+  turn: Turn,
+  onProgress?: () => Promise<void>,
+): Promise<{ done: boolean }> {
   for (let tries = 1; ; tries += 1) {
     const volume = await ownedVolume(deps.volumes, input);
     try {
-      const { done } = await copyOneTurn(deps, input, volume, turn);
-      return { done, wait_seconds: 0, checkpoint: null };
+      return await copyOneTurn(deps, input, volume, turn, onProgress);
     } catch (error) {
       const { name, message } = describeError(error);
       if (routeOf(name) === "final") {
@@ -53,6 +99,7 @@ async function copyOneTurn(
   input: OwnerInput & { volume_spec: VolumeSpec },
   volume: VolumeRecord,
   turn: Turn,
+  onProgress?: () => Promise<void>,
 ): Promise<{ done: boolean }> {
   const owner = ownerOf(input);
   const driver = await readyDriver(deps.drivers, input.host);
@@ -62,6 +109,7 @@ async function copyOneTurn(
     save: async (progress) => {
       const updatedAt = deps.clock.now().toISOString();
       await deps.volumes.saveProgress(owner, { ...progress, updated_at: updatedAt }, phaseDeadline(deps, "copying"));
+      await onProgress?.();
     },
   });
 }

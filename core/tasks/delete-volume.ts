@@ -1,5 +1,6 @@
 import { InvalidVolume, VolumeBackendAPIException, VolumeNotFound } from "../errors.ts";
-import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { isCachedVolume } from "../image-cache.ts";
+import type { BackendRepository, Drivers, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { isInFlow, type VolumeRecord } from "../records.ts";
 import { phaseDeadline } from "../time-bounds.ts";
 import { readyDriver } from "./create-on-backend.ts";
@@ -32,6 +33,9 @@ export type DeleteVolumeResult = { outcome: "deleted" | "requested" };
 export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: string): Promise<DeleteVolumeResult> {
   try {
     const volume = await deps.volumes.get(volumeId);
+    if (isCachedVolume(volume)) {
+      throw new InvalidVolume(`volume ${volumeId} belongs to the image-volume cache: evict it there`);
+    }
     if (isInFlow(volume.status) && (await isRequested(deps, volumeId))) {
       return { outcome: "requested" };
     }
@@ -63,8 +67,19 @@ async function isRequested(deps: DeleteVolumeDependencies, volumeId: string): Pr
 }
 
 async function deleteAtRest(deps: DeleteVolumeDependencies, found: VolumeRecord): Promise<void> {
-  const { id: volumeId } = found;
   await requireUnused(deps, found);
+  await deleteUnlocked(deps, found.id);
+}
+
+/** What {@link deleteUnlocked} uses. */
+export type DeleteUnlockedDependencies = {
+  volumes: Pick<VolumeRepository, "beginDelete" | "finishDelete">;
+  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
+  drivers: Drivers;
+};
+
+/** Deletes a volume at rest that nobody has locked. @throws InvalidVolume when that is not so */
+export async function deleteUnlocked(deps: DeleteUnlockedDependencies, volumeId: string): Promise<void> {
   const volume = await deps.volumes.beginDelete(volumeId);
   if (volume.host === null) {
     await forgetVolume(deps.backends, volumeId);

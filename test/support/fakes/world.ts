@@ -1,4 +1,5 @@
 import { DriverNotInitialized, ImageNotFound, InvalidImageRef } from "../../../core/errors.ts";
+import type { ImageCache, ImageCacheSettings } from "../../../core/image-cache.ts";
 import type { RequestContext, WorkflowInput } from "../../../core/messages.ts";
 import type { Notification } from "../../../core/notifications.ts";
 import type { ImageMeta, ImageService } from "../../../core/ports.ts";
@@ -8,6 +9,7 @@ import { SnapshotsFake, VolumeTypesFake } from "./catalogues.ts";
 import { DeadLettersFake } from "./dead-letters.ts";
 import { DriverFake } from "./driver.ts";
 import { Faults } from "./faults.ts";
+import { ImageCacheFake } from "./image-cache.ts";
 import { VolumesFake } from "./volumes.ts";
 
 /** The moment at which the world's clock begins. */
@@ -41,6 +43,7 @@ export class World {
     snapshots: new SnapshotsFake(),
     volumeTypes: new VolumeTypesFake(),
     deadLetters: new DeadLettersFake(),
+    imageCache: new ImageCacheFake(),
   };
 
   /** The ports, as a task gets them. */
@@ -102,6 +105,14 @@ export class World {
     },
   };
 
+  /** The image-volume cache, for those that have one; `off` are hosts without. */
+  imageCache(settings: Partial<ImageCacheSettings> = {}, off: readonly string[] = []): ImageCache {
+    return {
+      entries: this.faults.watch("imageCache", this.fakes.imageCache),
+      settingsOf: (host) => (off.includes(host) ? undefined : { maxCount: 0, maxSizeGib: 0, ...settings }),
+    };
+  }
+
   /** A host with a backend in service and its driver. */
   addBackend(host: string, columns: { total?: number; zone?: string } = {}): DriverFake {
     const { total = 100, zone = "nova" } = columns;
@@ -133,6 +144,7 @@ export class World {
       volumes: this.fakes.volumes.records,
       backends: this.fakes.backends.records,
       snapshots: this.fakes.snapshots.records,
+      imageCache: this.fakes.imageCache.records,
       keptLetters: this.fakes.deadLetters.records,
       drivers: [...this.drivers].map(([host, driver]) => [host, driver.volumes, driver.snapshots]),
       executions: this.executions,
