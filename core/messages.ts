@@ -116,7 +116,12 @@ export function parseOrThrow<Schema extends v.GenericSchema>(
   }
   const issues = result.issues.map((issue) => {
     const path = v.getDotPath(issue);
-    return path === null ? issue.message : `${path}: ${issue.message}`;
+    return path === null ? withoutText(issue) : `${path}: ${withoutText(issue)}`;
   });
   throw new InvalidInput(`${what}: ${issues.join("; ")}`);
+}
+
+/** Valibot quotes a text that stands where something else is expected, which may be a token, or as long as a message. */
+function withoutText({ message, received }: v.BaseIssue<unknown>): string {
+  return received.startsWith('"') ? message.replace(received, () => "a string") : message;
 }

@@ -53,6 +53,19 @@ describe("reading a message", () => {
     expect("reason" in read && read.reason).not.toContain("\n");
   });
 
+  it.each([
+    ["the context", text({ context: JSON.stringify({ auth_token: "gAAAAAB-token" }) })],
+    ["the roles", text({ context: { roles: "gAAAAAB-token" } })],
+    ["the request spec", text({ request_spec: "gAAAAAB-token" })],
+    ["the whole message", JSON.stringify("gAAAAAB-token")],
+    ["the name of a secret", text({ context: { auth_secret: "gAAAAAB-token" } })],
+    ["a volume's id", text({ volume_id: "gAAAAAB-token" })],
+  ])("does not tell the text that stands for %s, which may be a token", (_what, body) => {
+    const read = readMessage(body);
+    expect("reason" in read && read.reason).toMatch(/string|must be/);
+    expect("reason" in read && read.reason).not.toContain("gAAAAAB");
+  });
+
   it("names every field that is wrong at once", () => {
     const read = readMessage(text({ snapshot_id: "x", source_volid: "y" }));
     expect("reason" in read && read.reason).toMatch(/snapshot_id.*source_volid/);
