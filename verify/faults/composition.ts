@@ -1,4 +1,5 @@
 import type { Backend } from "../../core/backends.ts";
+import type { ImageCache } from "../../core/image-cache.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { SchedulerSettings } from "../../core/scheduling/settings.ts";
 import type { PhaseBounds } from "../../core/time-bounds.ts";
@@ -18,6 +19,7 @@ export const queue = (): Ports["queue"] => simulated().ports.queue;
 export const notifier = (): Ports["notifier"] => simulated().ports.notifier;
 export const workflow = (): Ports["workflow"] => simulated().ports.workflow;
 export const drivers = (): Ports["drivers"] => simulated().ports.drivers;
+export const imageCache = (): ImageCache | undefined => simulated().ports.imageCache;
 export const images = (): Ports["images"] => simulated().ports.images;
 export const configuredBackends = (): Backend[] => simulated().ports.configuredBackends;
 export const bounds = (): { phaseBounds?: PhaseBounds } => ({});

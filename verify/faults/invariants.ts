@@ -168,6 +168,10 @@ function checkContent(account: Account, record: VolumeRecord, undisturbed: Undis
     return;
   }
   const content = drivers.get(record.host ?? "")?.volumes.get(record.id);
+  const chunks = drivers.get(record.host ?? "")?.chunks;
+  if (content?.bytes !== undefined && content.bytes !== chunks) {
+    account.breach(8, `volume ${record.id} holds ${content.bytes} of the ${chunks ?? 0} chunks of its image`);
+  }
   if (JSON.stringify(content) !== JSON.stringify(expected.content)) {
     account.breach(8, `volume ${record.id} holds ${JSON.stringify(content)}, not ${JSON.stringify(expected.content)}`);
   }

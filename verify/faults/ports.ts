@@ -1,5 +1,6 @@
 import { type Backend, backendHost } from "../../core/backends.ts";
 import { DriverNotInitialized, InvalidImageRef } from "../../core/errors.ts";
+import type { ImageCache } from "../../core/image-cache.ts";
 import type { RequestContext, WorkflowInput } from "../../core/messages.ts";
 import type { Notification } from "../../core/notifications.ts";
 import { DEFAULT_SETTINGS } from "../../core/scheduling/settings.ts";
@@ -95,6 +96,11 @@ export function portsOf(account: Account) {
         }
         return watched("driver", found[1]);
       },
+    },
+    get imageCache(): ImageCache | undefined {
+      const { imageCacheSettings: settings } = stores;
+      const entries = watched("imageCache", stores.imageCacheEntries);
+      return settings === undefined ? undefined : { entries, settingsOf: () => settings };
     },
     images: {
       forHref: (_context: RequestContext, href: string) => {

@@ -17,6 +17,8 @@ export type Scenario = {
   name: string;
   /** What the scenario's own run, with no fault of a cell, ends with. */
   end: End;
+  /** The longest until its own run rests, in seconds: what a net mends later than that was meant to be mended before it. */
+  withinSeconds?: number;
   /** Ends that no fault may lead to: what a project must not get. */
   never?: readonly End[];
   /** Faults that make the scenario what it is. */
@@ -153,6 +155,7 @@ function failing(fault: Fault["fault"], visit = "CreateRawVolume#1"): Fault {
 const CREATES: Scenario[] = [
   {
     name: "raw",
+    withinSeconds: 30,
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -228,6 +231,7 @@ const CREATES: Scenario[] = [
   },
   {
     name: "image, downloaded",
+    withinSeconds: 30,
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -285,6 +289,7 @@ const CREATES: Scenario[] = [
 const FAILURES: Scenario[] = [
   {
     name: "rescheduled",
+    withinSeconds: 30,
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -294,6 +299,7 @@ const FAILURES: Scenario[] = [
   },
   {
     name: "rescheduled after an uncertain failure",
+    withinSeconds: 30,
     end: "available",
     faults: [failing("answer lost, each time")],
     begin: (account) => {
@@ -313,6 +319,7 @@ const FAILURES: Scenario[] = [
   },
   {
     name: "refused by every backend",
+    withinSeconds: 30,
     end: "error",
     begin: (account) => {
       arrange(account);
@@ -339,6 +346,7 @@ const FAILURES: Scenario[] = [
   },
   {
     name: "aborted while the backend creates",
+    withinSeconds: 30,
     end: "error",
     faults: [failing("aborted")],
     begin: (account) => {
@@ -375,6 +383,7 @@ const FAILURES: Scenario[] = [
   },
   {
     name: "the message cannot be read",
+    withinSeconds: 30,
     end: "error",
     begin: (account) => {
       arrange(account);
@@ -426,6 +435,7 @@ const OTHERS: Scenario[] = [
   },
   {
     name: "deleted while its backend creates",
+    withinSeconds: 30,
     end: "gone",
     begin: (account) => {
       arrange(account);

@@ -1,11 +1,13 @@
 import { ImageNotFound, VolumeBackendAPIException } from "../../core/errors.ts";
 import type { Clock, CreateOutcome, DriverStats, ImageMeta, ImageService, Work } from "../../core/ports.ts";
+import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { BackendsFake } from "../../test/support/fakes/backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
 import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
 import { DriverFake } from "../../test/support/fakes/driver.ts";
+import { ImageCacheFake } from "../../test/support/fakes/image-cache.ts";
 import { VolumesFake } from "../../test/support/fakes/volumes.ts";
 
 /** GiB of each simulated backend. */
@@ -48,6 +50,9 @@ export class Stores {
   readonly snapshots = new SnapshotsFake();
   readonly volumeTypes = new VolumeTypesFake();
   readonly deadLetters = new DeadLettersFake();
+  readonly imageCacheEntries = new ImageCacheFake();
+  /** Of every backend, where a scenario switches it on. */
+  imageCacheSettings: ImageCacheSettings | undefined;
   /** By `host@backend#pool`. */
   readonly drivers = new Map<string, SimulatedBackend>();
   readonly imageMetas = new Map<string, ImageMeta>();
