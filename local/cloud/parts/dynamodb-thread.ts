@@ -2,10 +2,13 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import dynalite from "dynalite";
 import { rebuildIndexes } from "./dynamodb-indexes.ts";
+import { rememberExpressions } from "./expression-cache.ts";
 import { serveCalls } from "./serve-calls.ts";
 
 /** Values in memory are buffers: out of the pool, a long-lived key would keep 8 KiB of short-lived ones alive with it. */
 Buffer.poolSize = 0;
+
+rememberExpressions();
 
 const KEEP_ALIVE_MILLISECONDS = 65_000;
 
