@@ -142,7 +142,8 @@ export function isQueuedError({ status, fault, host }: VolumeRecord): boolean {
 }
 
 /**
- * What follows the mark of {@link errorOutQueued}: tells of the error, then releases what a dead scheduling holds.
+ * What follows the mark of {@link errorOutQueued}: tells of the error, then releases what a dead scheduling holds. Late, when the
+ * volume has been sent again since it was read: the claim of that attempt stays.
  *
  * @throws NotificationNotSent, so that the message comes again and with it the notification
  */
@@ -155,7 +156,7 @@ export async function finishQueuedError(
   await deps.notifier.publish(endNotification(deps, "volume.create.error", volume, attempt, context));
   for (const { host, claims } of await deps.backends.list()) {
     const claim = claims[volume.id];
-    if (claim !== undefined) {
+    if (claim !== undefined && claim.attempt <= attempt) {
       await deps.backends.release(host, { volumeId: volume.id, attempt: claim.attempt }, claim.claimed_at);
     }
   }

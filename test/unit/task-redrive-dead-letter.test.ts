@@ -203,3 +203,17 @@ describe("a corrected message", () => {
     await expect(redrive(world, other)).rejects.toThrow("the message names volume");
   });
 });
+
+describe("a delivery that read the volume before it was redriven", () => {
+  it("takes nothing from the attempt that the redrive made", async () => {
+    const world = worldOf(unscheduled());
+    const before = await recordOf(world);
+    await redrive(world);
+    await schedule(world);
+    await scheduleVolume(world.deps, parseCreateVolumeMessage(JSON.stringify(aMessage())), before);
+    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({
+      allocated_capacity_gb: 1,
+      claims: { [VOLUME_ID]: { attempt: 2, size: 1 } },
+    });
+  });
+});
