@@ -93,7 +93,12 @@ function requireId(id: string, imageHref: string): string {
   return id;
 }
 
-/** An address may hold a password, which is not told. */
+/** An address may hold a password, or a signature in its query, which is not told. */
 function invalid(imageHref: string): InvalidImageRef {
-  return new InvalidImageRef(imageHref.slice(0, 200).replace(/\/\/[^/]*@/, "//"));
+  return new InvalidImageRef(
+    imageHref
+      .replace(/\/\/.*@/s, "//")
+      .replace(/[?#].*/s, "")
+      .slice(0, 200),
+  );
 }

@@ -25,3 +25,20 @@ test.each([
 ])("%j names no image service", (href) => {
   expect(() => services.forHref(context, href)).toThrow(expect.objectContaining({ name: "InvalidImageRef" }));
 });
+
+test.each([
+  "https://user:hidden@glance.example/v2/images/x",
+  `https://user:${"hidden".repeat(50)}@glance.example/x`,
+  "https://bucket.example/x?X-Amz-Signature=hidden",
+  "https://bucket.example/x#hidden",
+  "swift+https://user:hid/den@keystone.example/x",
+])("what is refused of %s is told without its secret", (href) => {
+  let reason = "";
+  try {
+    services.forHref(context, href);
+  } catch (error) {
+    reason = String(error);
+  }
+  expect(reason).toContain("Invalid image href");
+  expect(reason).not.toMatch(/hid/);
+});
