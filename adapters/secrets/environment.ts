@@ -1,4 +1,3 @@
-import * as v from "valibot";
 import type { Secrets } from "../../core/ports.ts";
 
 /**
@@ -22,22 +21,23 @@ export class EnvironmentSecrets implements Secrets {
   }
 }
 
-/** A secret may be written as the JSON that it holds, or as text. */
-const Schema = v.record(v.string(), v.union([v.string(), v.record(v.string(), v.unknown())]));
-
+/** A secret may be written as text, or as the object that the text would hold. */
 function parse(json: string): Record<string, string> {
-  let parsed: unknown;
+  let values: unknown;
   try {
-    parsed = JSON.parse(json);
+    values = JSON.parse(json);
   } catch {
-    parsed = undefined;
+    // What could not be read is not told.
   }
-  const result = v.safeParse(Schema, parsed);
-  if (!result.success) {
+  if (!isObject(values) || !Object.values(values).every((value) => typeof value === "string" || isObject(value))) {
     throw new Error("the secrets in the environment are no JSON object of texts or objects");
   }
-  const entries = Object.entries(result.output);
+  const entries = Object.entries(values);
   return Object.fromEntries(
     entries.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
   );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
