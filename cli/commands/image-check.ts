@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { checkImageFile, type ImageReport } from "../../adapters/file/check-image.ts";
+import type { ImageReport } from "../../adapters/file/check-image.ts";
 import { CliError, oneLine } from "../errors.ts";
 import { formatBytes } from "../format.ts";
 import { renderJson } from "../output.ts";
@@ -26,6 +26,8 @@ export function registerImageCheck(image: Command, context: CliContext): void {
     .option("--allow-extended-l2", "as a backend with image_allow_extended_l2")
     .addHelpText("after", EXAMPLES)
     .action(async (file: string, options: CheckOptions, command: Command) => {
+      // Only here, so that other commands start without it.
+      const { checkImageFile } = await import("../../adapters/file/check-image.ts");
       const { json = false } = command.optsWithGlobals<{ json?: boolean }>();
       const report = await checkImageFile(file, options.format, {
         isConversionDisabled: false,
