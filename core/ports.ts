@@ -85,6 +85,11 @@ export interface VolumeRepository {
 
   /** Volumes whose deadline has passed, oldest first. Costs nothing when there are none. */
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>>;
+  /**
+   * Takes the deadline off a volume whose status is none of the flow's, though the flow has not ended it: somebody else set it.
+   * Nothing happens when it has another deadline by now, is back in the flow, or is to be deleted.
+   */
+  forgetDeadline(volumeId: string, deadline: string): Promise<void>;
 
   /** @throws InvalidVolume when the flow is using the volume, or it is locked; whoever deletes takes stale locks off first. */
   beginDelete(volumeId: string): Promise<VolumeRecord>;

@@ -240,6 +240,10 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return listOverdueVolumes(this.#writer.table, now, limit, from);
   }
 
+  async forgetDeadline(volumeId: string, deadline: string): Promise<void> {
+    await this.#writer.write(volumeId, statements.FORGET_DEADLINE, { ":deadline": deadline });
+  }
+
   beginDelete(volumeId: string): Promise<VolumeRecord> {
     return deletion.beginDelete(this.#writer, volumeId);
   }

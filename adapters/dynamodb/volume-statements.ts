@@ -174,6 +174,13 @@ export const MARK_UNSCHEDULABLE_HANDED_OVER = statement(MARK_UNSCHEDULABLE, IS_F
   ":error_status": "error",
 });
 
+export const FORGET_DEADLINE = statement(
+  `SET #updated_at = :now REMOVE ${LEAVE_INDEX}`,
+  `#deadline = :deadline AND ${IS_WANTED} AND #status <> :creating AND #status <> :downloading AND ` +
+    "#status <> :migration_target_creating",
+  FLOW_STATUSES,
+);
+
 /** `deleting` is among the statuses so that a deletion that died can be repeated. */
 const IS_AT_REST =
   "attribute_not_exists(#in_flow) AND #status IN (:available, :error_status, :error_deleting, :migration_target, :deleting)";

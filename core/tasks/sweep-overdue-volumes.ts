@@ -1,13 +1,15 @@
 import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
 import type { VolumeRepository } from "../ports.ts";
-import { attemptOfFence, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
 import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 import { sweepOpenClaims } from "./sweep-open-claims.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
 /** What the sweep uses. */
-export type SweepDependencies = EndAttemptDependencies & { volumes: Pick<VolumeRepository, "listOverdue"> };
+export type SweepDependencies = EndAttemptDependencies & {
+  volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
+};
 
 /** What a sweep found and did. */
 export type SweepResult = {
@@ -75,6 +77,11 @@ async function takeOverdue(deps: SweepDependencies, volumeId: string, result: { 
   try {
     const volume = await deps.volumes.get(volumeId);
     if (volume.deadline === null || volume.deadline >= deps.clock.now().toISOString()) {
+      return;
+    }
+    // Somebody else has set its status, by hand mostly: it is theirs to decide, and its claim is closed as that of one at rest.
+    if (!isInFlow(volume.status) && volume.delete_requested_at === null) {
+      await deps.volumes.forgetDeadline(volumeId, volume.deadline);
       return;
     }
     await errorOutOverdue(deps, volume);

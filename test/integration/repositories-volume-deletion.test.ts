@@ -68,6 +68,33 @@ describe("deletion", () => {
   });
 });
 
+describe("the deadline of a volume whose status somebody else has set", () => {
+  const deadline = DEADLINE.toISOString();
+
+  test("is taken off, and the volume may be deleted then", async () => {
+    await replaceWith({ status: "error", deadline });
+    await volumes.forgetDeadline(volume.id, deadline);
+    expect(await volumes.get(volume.id)).toMatchObject({ status: "error", deadline: null });
+    expect(await isInIndex()).toBe(false);
+    await volumes.beginDelete(volume.id);
+  });
+
+  test.each<[string, Parameters<typeof replaceWith>[0]]>([
+    ["is in the flow", { status: "downloading", deadline }],
+    ["is to be deleted", { status: "error_deleting", deadline, delete_requested_at: deadline }],
+    ["has another deadline by now", { status: "error", deadline: FAR.toISOString() }],
+  ])("stays with a volume that %s", async (_what, columns) => {
+    await replaceWith(columns);
+    await volumes.forgetDeadline(volume.id, deadline);
+    expect(await volumes.get(volume.id)).toEqual(volume);
+    expect(await isInIndex()).toBe(true);
+  });
+
+  test("of one that is gone is no matter", async () => {
+    await volumes.forgetDeadline(queuedVolume().id, deadline);
+  });
+});
+
 describe("a deletion that is asked for during the flow", () => {
   test("is one update, which keeps owner, status, phase and deadline", async () => {
     const before = await assign();

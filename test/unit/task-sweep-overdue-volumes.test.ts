@@ -54,6 +54,18 @@ describe("the sweep", () => {
     expect(waiting.fakes.backends.closed).toEqual([`release ${FIRST_HOST} ${VOLUME_ID} 1`]);
   });
 
+  it.each(["error", "available", "in-use"] as const)(
+    "lets go of a volume that somebody else has set to %s: nothing is told of it, and its claim is settled",
+    async (status) => {
+      const world = overdue(aVolumeInFlow({ status }));
+      expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: 1, errored_out: 0, claims_closed: 1 });
+      expect(await recordOf(world)).toMatchObject({ status, deadline: null, fault: null });
+      expect(world.notifications).toEqual([]);
+      expect(world.fakes.backends.closed).toEqual([`settle ${FIRST_HOST} ${VOLUME_ID} 1`]);
+      expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: 0 });
+    },
+  );
+
   it("costs one query, and one read of the backends, when nothing is overdue", async () => {
     const world = aWorld(aVolumeInFlow());
     const nothing = { overdue: 0, errored_out: 0, claims_closed: 0, failures: [] };

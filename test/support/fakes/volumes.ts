@@ -226,6 +226,13 @@ export class VolumesFake implements VolumeRepository {
     );
   }
 
+  async forgetDeadline(volumeId: string, deadline: string): Promise<void> {
+    const found = this.records.get(volumeId);
+    if (found?.deadline === deadline && found.delete_requested_at === null && !isInFlow(found)) {
+      this.#put(found, { deadline: null });
+    }
+  }
+
   async beginDelete(volumeId: string): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
     const deletable = ["available", "error", "error_deleting", "migration_target", "deleting"].includes(found.status);
