@@ -3,6 +3,11 @@ import { InvalidInput } from "./errors.ts";
 import { parseOrThrow } from "./messages.ts";
 import { DEFAULT_POOL_NAME } from "./scheduling/backend-report.ts";
 
+const cacheBound = (name: string) => {
+  const rule = `${name} must be a whole number, 0 or more`;
+  return v.pipe(v.number(rule), v.integer(rule), v.minValue(0, rule));
+};
+
 /**
  * The configured backends, as CDK context gives them and as the functions read them from their environment.
  *
@@ -19,6 +24,10 @@ const BackendSchema = v.object({
   capabilities: v.optional(v.record(v.string(), v.unknown()), {}),
   reserved_percentage: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100)), 0),
   max_over_subscription_ratio: v.optional(v.nullable(v.union([v.number(), v.literal("auto")])), null),
+  /** The image-volume cache (docs/adr/0018), off unless it is switched on; a bound of 0 is none. */
+  image_volume_cache_enabled: v.exactOptional(v.boolean("image_volume_cache_enabled must be true or false")),
+  image_volume_cache_max_count: v.exactOptional(cacheBound("image_volume_cache_max_count")),
+  image_volume_cache_max_size_gb: v.exactOptional(cacheBound("image_volume_cache_max_size_gb")),
 });
 
 /** One configured backend. */

@@ -10,6 +10,7 @@ export const ENVIRONMENT = {
   volumeTypesTable: "VOLUME_TYPES_TABLE",
   backendsTable: "BACKENDS_TABLE",
   deadLettersTable: "DEAD_LETTERS_TABLE",
+  imageCacheTable: "IMAGE_CACHE_TABLE",
   schedulerQueueUrl: "SCHEDULER_QUEUE_URL",
   schedulerDeadLetterQueueUrl: "SCHEDULER_DEAD_LETTER_QUEUE_URL",
   notificationsTopicArn: "NOTIFICATIONS_TOPIC_ARN",

@@ -1,5 +1,5 @@
 import { v5 as uuidv5 } from "uuid";
-import { backendHost } from "./backends.ts";
+import { type Backend, backendHost } from "./backends.ts";
 import type { ImageMeta } from "./ports.ts";
 import type { VolumeRecord } from "./records.ts";
 import type { WorkCheckpoint } from "./spec.ts";
@@ -88,12 +88,10 @@ export type ImageCache = {
 
 /** Finds a backend's settings. */
 export function settingsByHost(
-  backends: readonly {
-    host: string;
-    image_volume_cache_enabled?: boolean;
-    image_volume_cache_max_count?: number;
-    image_volume_cache_max_size_gb?: number;
-  }[],
+  backends: readonly Pick<
+    Backend,
+    "host" | "image_volume_cache_enabled" | "image_volume_cache_max_count" | "image_volume_cache_max_size_gb"
+  >[],
 ): Map<string, ImageCacheSettings> {
   return new Map(
     backends

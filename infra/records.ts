@@ -14,6 +14,7 @@ export class Records extends Construct {
   readonly volumeTypes: Table;
   readonly backends: Table;
   readonly deadLetters: Table;
+  readonly imageCache: Table;
   private readonly props: DataProps;
 
   constructor(scope: Construct, id: string, props: DataProps) {
@@ -24,6 +25,7 @@ export class Records extends Construct {
     this.volumeTypes = this.table("VolumeTypesTable", "id");
     this.backends = this.table("BackendsTable", "host");
     this.deadLetters = this.table("DeadLettersTable", "id", "expires_at");
+    this.imageCache = this.table("ImageCacheTable", "id");
     // Sparse: only volumes in the flow carry the two attributes, so the index costs what the creates under way cost.
     this.volumes.addGlobalSecondaryIndex({
       indexName: INDEXES.volumesByDeadline,

@@ -36,6 +36,21 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
   [/@smithy\/core\/dist-es\/submodules\/checksum\/sha256\/Sha256Js\.js$/, leftOut("Sha256Js")],
   [/@smithy\/core\/dist-es\/submodules\/checksum\/md5\/Md5Js\.js$/, leftOut("Md5Js")],
   [/@aws-sdk\/checksums\/dist-es\/submodules\/sha\/sha1\/Sha1Js\.js$/, leftOut("Sha1Js")],
+  // Clients retry in the standard mode: nothing asks for the other one.
+  [
+    /@smithy\/core\/dist-es\/submodules\/retry\/util-retry\/AdaptiveRetryStrategy\.js$/,
+    leftOut("AdaptiveRetryStrategy"),
+  ],
+  // Bodies of answers are Node's streams here, not a browser's.
+  [
+    /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/sdk-stream-mixin\.browser\.js$/,
+    'export const sdkStreamMixin = () => { throw new Error("no stream of Node"); };',
+  ],
+  // The function's runtime is chosen by the stack.
+  [
+    /@aws-sdk\/core\/dist-es\/submodules\/client\/emitWarningIfUnsupportedVersion\.js$/,
+    "export const state = { warningEmitted: true }; export const emitWarningIfUnsupportedVersion = () => {};",
+  ],
   // Lambda names the region in the environment; nowhere else do the bundles run.
   [
     /@smithy\/core\/dist-es\/submodules\/config\/config-resolver\/regionConfig\/getInstanceMetadataRegion\.js$/,

@@ -5,6 +5,7 @@ import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { INDEXES } from "../core/environment.ts";
 import { secretsOf } from "../core/image-services.ts";
 import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { settingsByHost } from "../core/image-cache.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Functions } from "./functions.ts";
@@ -101,6 +102,7 @@ export function wireFunctions(parts: Parts): void {
   wireRecords(parts);
   wireBackends(parts);
   wireMessaging(parts);
+  wireImageCache(parts);
   wireImages(parts);
   for (const name of CALLS_DRIVERS) {
     parts.functions.setEnvironment(name, { backends: JSON.stringify(parts.configuration.backends) });
@@ -240,6 +242,31 @@ function wireBackends({ functions, records }: Parts): void {
     functions.allow(name, actions, records.backends.tableArn);
     functions.setEnvironment(name, { backendsTable: records.backends.tableName });
   }
+}
+
+/** Nothing where no backend has the cache switched on. */
+function wireImageCache({ configuration, functions, records }: Parts): void {
+  if (settingsByHost(configuration.backends).size === 0) {
+    return;
+  }
+  const use = UPDATE_ITEMS;
+  const evict = ["dynamodb:Scan", "dynamodb:UpdateItem", ...DELETE_ITEMS];
+  const grants: [FunctionName, string[]][] = [
+    ["CloneImage", use],
+    ["CheckBackend", use],
+    ["CopyImageToVolume", [...READ_ITEMS, ...evict]],
+    ["SweepOverdueVolumes", evict],
+  ];
+  for (const [name, actions] of grants) {
+    functions.allow(name, actions, records.imageCache.tableArn);
+    functions.setEnvironment(name, { imageCacheTable: records.imageCache.tableName });
+  }
+  // Makes cached volumes, and deletes them.
+  const remove = ["dynamodb:BatchGetItem", ...DELETE_ITEMS];
+  functions.allow("CopyImageToVolume", ["dynamodb:PutItem", ...remove], records.volumes.tableArn);
+  functions.allow("CopyImageToVolume", UPDATE_ITEMS, records.backends.tableArn);
+  functions.setEnvironment("CopyImageToVolume", { backendsTable: records.backends.tableName });
+  functions.allow("SweepOverdueVolumes", ["dynamodb:BatchGetItem"], records.volumes.tableArn);
 }
 
 function wireMessaging({ configuration, functions, messaging }: Parts): void {

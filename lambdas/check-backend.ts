@@ -1,11 +1,19 @@
 import { checkBackend } from "../core/tasks/check-backend.ts";
-import { bounds, clock, drivers, images, snapshots, volumes } from "./runtime/composition.ts";
+import { bounds, clock, drivers, imageCache, images, snapshots, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state CheckBackend. */
 export const handler = taskHandler(["volume_spec", "creation"], (input, turn) =>
   checkBackend(
-    { volumes: volumes(), snapshots: snapshots(), drivers: drivers(), images: images(), clock, ...bounds() },
+    {
+      volumes: volumes(),
+      snapshots: snapshots(),
+      drivers: drivers(),
+      images: images(),
+      imageCache: imageCache(),
+      clock,
+      ...bounds(),
+    },
     input,
     turn,
   ),

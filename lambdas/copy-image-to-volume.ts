@@ -1,8 +1,11 @@
 import { copyImageToVolume } from "../core/tasks/copy-image-to-volume.ts";
-import { bounds, clock, drivers, images, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, imageCache, images, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state CopyImageToVolume. */
-export const handler = taskHandler(["volume_spec"], (input, turn) =>
-  copyImageToVolume({ volumes: volumes(), drivers: drivers(), images: images(), clock, ...bounds() }, input, turn),
-);
+export const handler = taskHandler(["volume_spec"], (input, turn) => {
+  const deps = { volumes: volumes(), drivers: drivers(), clock, ...bounds() };
+  const cache = imageCache();
+  const fill = cache && { ...deps, cache, backends: backends() };
+  return copyImageToVolume({ ...deps, images: images(), fill }, input, turn);
+});

@@ -1,5 +1,5 @@
 import { sweepOverdueVolumes } from "../core/tasks/sweep-overdue-volumes.ts";
-import { backends, bounds, clock, drivers, notifier, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, imageCache, notifier, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
@@ -11,6 +11,7 @@ export const handler = serviceHandler(async (_event, context) => {
     backends: backends(),
     drivers: drivers(),
     notifier: notifier(),
+    imageCache: imageCache(),
     clock,
     ...bounds(),
   };

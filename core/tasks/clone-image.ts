@@ -28,7 +28,7 @@ export async function cloneImage(
   turn: Turn,
 ): Promise<ImageCloning> {
   if (input.volume_spec.type !== "image") {
-    throw new VolumeTypeNotFound(String(input.volume_spec.type));
+    throw new VolumeTypeNotFound(input.volume_spec.type);
   }
   const image = imageOf(deps.images, input);
   const location = input.volume_spec.image_location ?? { direct_url: null, locations: [] };

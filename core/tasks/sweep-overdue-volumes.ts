@@ -1,15 +1,20 @@
 import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
+import type { ImageCache } from "../image-cache.ts";
 import type { VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
 import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "./error-out-volume.ts";
+import { sweepImageCache, type SweepImageCacheDependencies } from "./image-cache/sweep-image-cache.ts";
 import { ownContext } from "./own-context.ts";
 import { sweepOpenClaims } from "./sweep-open-claims.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
 /** What the sweep uses. */
-export type SweepDependencies = EndAttemptDependencies & {
-  volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
-};
+export type SweepDependencies = EndAttemptDependencies &
+  Omit<SweepImageCacheDependencies, "cache"> & {
+    volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
+    /** Absent where no backend has one. */
+    imageCache?: ImageCache | undefined;
+  };
 
 /** What a sweep found and did. */
 export type SweepResult = {
@@ -19,6 +24,8 @@ export type SweepResult = {
   errored_out: number;
   /** Claims that were left open, and are closed now. */
   claims_closed: number;
+  /** Cached image volumes that it removed; absent without a cache. */
+  images_evicted?: number;
   failures: SweepFailure[];
 };
 
@@ -31,7 +38,7 @@ const RESERVE_MS = 5_000;
 
 /**
  * The last net: takes every volume whose deadline has passed, whatever happened to its message, its execution and the rule on
- * failed executions, and then every claim that nobody closes any more. Two sweeps at once, or one beside a workflow that still
+ * failed executions, then every claim that nobody closes any more, then what the image-volume cache has to remove. Two sweeps at once, or one beside a workflow that still
  * moves, are safe: the writes are fenced and the loser leaves the volume alone.
  *
  * Overdue volumes are read through the sparse index, so they cost one empty query when there are none; claims cost one read of
@@ -47,7 +54,16 @@ export async function sweepOverdueVolumes(
   const half = remainingTimeMs() / 2;
   const decided = await sweepVolumes(deps, { failures, hasTime: () => remainingTimeMs() >= half });
   const claims = await sweepOpenClaims(deps, { failures, hasTime: () => remainingTimeMs() > RESERVE_MS });
-  return { ...decided, claims_closed: claims, failures };
+  const { imageCache: cache } = deps;
+  const result = { ...decided, claims_closed: claims, failures };
+  if (cache === undefined) {
+    return result;
+  }
+  const evicted = await sweepImageCache(
+    { ...deps, cache },
+    { failures, hasTime: () => remainingTimeMs() > RESERVE_MS },
+  );
+  return { ...result, images_evicted: evicted };
 }
 
 async function sweepVolumes(

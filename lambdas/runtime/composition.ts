@@ -7,6 +7,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
+import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
@@ -20,6 +21,7 @@ import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { type Backend, parseBackends } from "../../core/backends.ts";
 import { InvalidInput } from "../../core/errors.ts";
 import { parseImageServices } from "../../core/image-services.ts";
+import { imageCacheOf } from "../../core/image-cache.ts";
 import { notificationEra } from "../../core/notifications.ts";
 import type { Clock, Secrets } from "../../core/ports.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
@@ -108,6 +110,14 @@ export const workflow = /* @__PURE__ */ once(
 export const configuredBackends = /* @__PURE__ */ once((): Backend[] => parseBackends(readJson("backends")));
 
 export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBackends()));
+
+/** Undefined where no backend has it switched on. */
+export const imageCache = /* @__PURE__ */ once(() =>
+  imageCacheOf(
+    configuredBackends(),
+    () => new DynamoDbImageCacheRepository({ client: dynamodb(), tableName: environmentVariable("imageCacheTable") }),
+  ),
+);
 
 export const images = /* @__PURE__ */ once(() => {
   const bucket = environmentVariable("imagesBucket");

@@ -18,6 +18,7 @@ describe("what keeps data", () => {
         "ImagesBucket1E86AFB2",
         "RecordsBackendsTable5F4F9C4B",
         "RecordsDeadLettersTable7B7C0786",
+        "RecordsImageCacheTableA801D12E",
         "RecordsSnapshotsTable4FC82172",
         "RecordsVolumeTypesTable8776872E",
         "RecordsVolumesTableB2D0EB62",

@@ -81,6 +81,7 @@ const RESOURCES: [string, string][] = [
   ["RecordsVolumeTypesTable", "VolumeTypes"],
   ["RecordsBackendsTable", "Backends"],
   ["RecordsDeadLettersTable", "DeadLetters"],
+  ["RecordsImageCacheTable", "ImageCache"],
   ["ImagesBucket", "Images"],
   ["MessagingSchedulerQueue", "Queue"],
   ["MessagingSchedulerDeadLetterQueue", "DeadLetterQueue"],
@@ -96,6 +97,7 @@ const VARIABLES: Record<string, string> = {
   VolumeTypes: "VOLUME_TYPES_TABLE",
   Backends: "BACKENDS_TABLE",
   DeadLetters: "DEAD_LETTERS_TABLE",
+  ImageCache: "IMAGE_CACHE_TABLE",
   Images: "IMAGES_BUCKET",
   Topic: "NOTIFICATIONS_TOPIC_ARN",
   StateMachine: "STATE_MACHINE_ARN",
@@ -203,5 +205,60 @@ describe("a stack with a file system", () => {
   it.each(["ExtractVolumeRef", "ScheduleVolume", "NotifyCreateStart"] as const)("keeps %s away from it", (name) => {
     expect(textOf(name)).not.toContain("elasticfilesystem");
     expect(textOf(name)).not.toContain("ec2:");
+  });
+});
+
+describe("a stack with Glance", () => {
+  const READERS = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"] as const;
+  const withAuth = (auth: Record<string, unknown>) =>
+    Object.entries(
+      inlineTemplate({
+        fileSystem: "none",
+        image_services: { glance: { api_servers: ["https://glance.example"], auth } },
+      }).Resources,
+    );
+  const secretsOf = (stack: ReturnType<typeof withAuth>, name: FunctionName): unknown[] =>
+    stack
+      .filter(([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith(`Functions${name}ServiceRole`))
+      .flatMap(([, { Properties = {} }]) => (Properties["PolicyDocument"] as { Statement: Statement[] }).Statement)
+      .filter(({ Action }) => JSON.stringify(Action).includes("secretsmanager"))
+      .map(({ Action, Effect, Resource }) => ({ Action, Effect, Resource }));
+  const secretArn = (name: string) => ({
+    "Fn::Join": [
+      "",
+      [
+        "arn:",
+        { Ref: "AWS::Partition" },
+        ":secretsmanager:",
+        { Ref: "AWS::Region" },
+        ":",
+        { Ref: "AWS::AccountId" },
+        `:secret:${name}`,
+      ],
+    ],
+  });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ["one secret by its name", { type: "fixed_token", secret: "cinderless/glance" }, "cinderless/glance-??????"],
+    ["what is below the prefix of the callers' tokens", { type: "passed_token" }, "cinderless/tokens/*"],
+  ])("lets those that read images read %s, and nobody else any", (_what, auth, resource) => {
+    const stack = withAuth(auth);
+    for (const name of NAMES) {
+      const expected = { Action: "secretsmanager:GetSecretValue", Effect: "Allow", Resource: secretArn(resource) };
+      expect(secretsOf(stack, name)).toEqual((READERS as readonly string[]).includes(name) ? [expected] : []);
+    }
+  });
+
+  it.each(["none", "trusted_headers"])("needs no secret for %s", (type) => {
+    expect(JSON.stringify(withAuth({ type }))).not.toContain("secretsmanager:GetSecretValue");
+  });
+
+  it("tells those that read images where it is, and nobody else", () => {
+    const told = withAuth({ type: "none" }).flatMap(([id, { Type, Properties }]) =>
+      Type === "AWS::Lambda::Function" && JSON.stringify(Properties?.["Environment"]).includes("IMAGE_SERVICES")
+        ? [functionNameIn(id)]
+        : [],
+    );
+    expect(told.toSorted()).toEqual([...READERS].toSorted());
   });
 });

@@ -32,8 +32,10 @@ describe("the outputs", () => {
       "BackendsTableName",
       "CreateSnapshotFunctionName",
       "DeadLettersTableName",
+      "DefaultImageService",
       "DeleteSnapshotFunctionName",
       "DeleteVolumeFunctionName",
+      "ImageCacheTableName",
       "ImagesBucketName",
       "NotificationsTopicArn",
       "SchedulerDeadLetterQueueUrl",
@@ -55,6 +57,7 @@ describe("the outputs", () => {
     ["VolumeTypesTableName", "RecordsVolumeTypesTable"],
     ["BackendsTableName", "RecordsBackendsTable"],
     ["DeadLettersTableName", "RecordsDeadLettersTable"],
+    ["ImageCacheTableName", "RecordsImageCacheTable"],
     ["ImagesBucketName", "ImagesBucket"],
     ["DeleteVolumeFunctionName", "FunctionsDeleteVolume"],
     ["AuditBackendsFunctionName", "FunctionsAuditBackends"],
@@ -71,6 +74,7 @@ describe("the tables", () => {
     ["RecordsVolumeTypesTable", "id", INDEXES.volumeTypesByName, ["name"], "ALL"],
     ["RecordsBackendsTable", "host", undefined, [], ""],
     ["RecordsDeadLettersTable", "id", undefined, [], ""],
+    ["RecordsImageCacheTable", "id", undefined, [], ""],
   ];
 
   it.each(TABLES)("%s has its key %s and its index", (id, key, index, indexKeys, projection) => {
