@@ -74,6 +74,8 @@ export async function openConnection(
         environment["AWS_ENDPOINT_URL_S3"] !== undefined || environment["AWS_ENDPOINT_URL"] !== undefined;
       return new ImageBucket(keep(new S3Client({ forcePathStyle })), bucket);
     }),
+    // A deployment of before there was a choice has no such output.
+    defaultImageService: async () => (outputs.values["DefaultImageService"] === "glance" ? "glance" : "bucket"),
     driverFunctions: once(async () => {
       const { LambdaClient } = await import("@aws-sdk/client-lambda");
       const { LambdaDriverFunctions } = await import("./driver-functions.ts");

@@ -23,6 +23,8 @@ export interface Connection {
   deadLetters(): Promise<DeadLetterRepository>;
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
   images(): Promise<ImageStore>;
+  /** Which service an image that is named by its id alone is asked of. */
+  defaultImageService(): Promise<"bucket" | "glance">;
   driverFunctions(): Promise<DriverFunctions>;
   executions(): Promise<Executions>;
   close(): void;
@@ -40,7 +42,7 @@ export type NewImage = {
   owner: string;
 };
 
-/** The bucket of raw images. */
+/** The bucket of images. */
 export interface ImageStore {
   /** Puts the file and then its metadata: an image without metadata does not exist. */
   add(

@@ -70,6 +70,7 @@ function connectLazily(target: Target): Connection {
     deadLetters: async () => (await open()).deadLetters(),
     schedulerQueue: async () => (await open()).schedulerQueue(),
     images: async () => (await open()).images(),
+    defaultImageService: async () => (await open()).defaultImageService(),
     driverFunctions: async () => (await open()).driverFunctions(),
     executions: async () => (await open()).executions(),
     close: () => {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { validate as isUuid } from "uuid";
 import { MAX_VOLUME_SIZE_GIB } from "../core/create-request.ts";
+import { isPathOfSecret } from "../core/secrets.ts";
 import { UsageError } from "./errors.ts";
 
 /**
@@ -65,9 +66,19 @@ export function parseUuidOption(text: string): string {
 /** An image's id, or its address in an image service. */
 export function parseImageReference(text: string): string {
   if (!isUuid(text) && !/^[a-z][a-z0-9+.-]*:\/\/\S+$/.test(text)) {
-    throw new InvalidArgumentError("It must be a UUID, or an address such as s3://BUCKET/UUID.");
+    throw new InvalidArgumentError(
+      "It must be a UUID, or an address such as s3://BUCKET/UUID or https://GLANCE/v2/images/UUID.",
+    );
   }
   return isUuid(text) ? text.toLowerCase() : text;
+}
+
+/** Name of a secret. What stands in its place may be a token, which commander's own error would show. */
+export function parseSecretName(text: string): string {
+  if (!isPathOfSecret(text)) {
+    throw new UsageError("--auth-secret must be the name of a secret", "a name such as cinderless/tokens/NAME");
+  }
+  return text;
 }
 
 /** An argument that must be the UUID of a `what`. */

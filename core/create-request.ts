@@ -30,6 +30,8 @@ export type CreateRequestInput = {
   projectId?: string;
   userId?: string;
   roles?: readonly string[];
+  /** Name of the secret that holds the caller's token for the image service; never the token. */
+  authSecret?: string | null;
   /** Bound of the phase `queued` in this deployment, when it is not the default. */
   queuedSeconds?: number;
 };
@@ -60,6 +62,7 @@ export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: Cr
       project_id: record.project_id,
       is_admin: false,
       roles: [...(input.roles ?? ["member"])],
+      ...((input.authSecret ?? null) === null ? {} : { auth_secret: input.authSecret }),
     },
     volume_id: record.id,
     image_id,

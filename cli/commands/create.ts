@@ -9,7 +9,14 @@ import { attemptOf, type VolumeRecord, type VolumeTypeRecord } from "../../core/
 import { CliError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
 import { formatDuration, text } from "../format.ts";
-import { collectKeyValue, parseImageReference, parseName, parseSize, parseUuidOption } from "../options.ts";
+import {
+  collectKeyValue,
+  parseImageReference,
+  parseName,
+  parseSecretName,
+  parseSize,
+  parseUuidOption,
+} from "../options.ts";
 import { faultStory } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
@@ -19,6 +26,7 @@ type CreateOptions = {
   name?: string;
   description?: string;
   image?: string;
+  authSecret?: string;
   snapshot?: string;
   sourceVolume?: string;
   type?: string;
@@ -33,6 +41,7 @@ const EXAMPLES = `
 Examples:
   $ cinderless create --size 1 --name scratch
   $ cinderless create --size 10 --image 7f0c1b1e-3a52-4d6a-9a53-3a4a4ce2a1b7 --wait
+  $ cinderless create --size 10 --image https://glance.example:9292/v2/images/7f0c1b1e-3a52-4d6a-9a53-3a4a4ce2a1b7
   $ cinderless create --snapshot 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55 --type fast --metadata tier=gold
   $ cinderless create --source-volume 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f --wait --json
 `;
@@ -47,9 +56,14 @@ export function registerCreate(program: Command, context: CliContext): void {
     .option("--name <name>", "name to show", parseName)
     .option("--description <text>", "description to show", parseName)
     .addOption(
-      sourceOption("--image <id>", "image to fill the volume with", ["snapshot", "sourceVolume"]).argParser(
+      sourceOption("--image <id|address>", "image to fill the volume with", ["snapshot", "sourceVolume"]).argParser(
         parseImageReference,
       ),
+    )
+    .option(
+      "--auth-secret <name>",
+      "secret with your token for the image service, as in cinderless/tokens/me",
+      parseSecretName,
     )
     .addOption(
       sourceOption("--snapshot <id>", "snapshot to create the volume from", ["image", "sourceVolume"]).argParser(
@@ -112,6 +126,7 @@ async function completeInput(session: Session, options: CreateOptions): Promise<
     metadata: options.metadata ?? {},
     volumeType,
     imageId: options.image ?? null,
+    authSecret: options.authSecret ?? null,
     snapshotId: options.snapshot ?? null,
     sourceVolumeId: options.sourceVolume ?? null,
     projectId: options.project,
@@ -149,6 +164,9 @@ async function smallestSize(
     return { what: `volume ${source.id}`, size: source.size };
   }
   if (options.image !== undefined && isUuid(options.image)) {
+    if ((await connection.defaultImageService()) !== "bucket") {
+      return undefined;
+    }
     const image = await (await connection.images()).get(options.image);
     return { what: `image ${image.id}`, size: smallestSizeOfImage(image) };
   }

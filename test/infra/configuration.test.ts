@@ -130,3 +130,39 @@ describe("the era of the notifications", () => {
     expect(() => inlineTemplate({ notification_era: value })).toThrow("notification_era must be icehouse or zed");
   });
 });
+
+describe("the image services", () => {
+  const services = (context: Record<string, unknown>) =>
+    variable(inlineTemplate(context), "CopyImageToVolume", "IMAGE_SERVICES");
+  const GLANCE = { glance: { api_servers: ["https://glance.example/image"] } };
+
+  it("are the bucket when the context names none", () => {
+    expect(services({})).toBeNull();
+    expect(inlineTemplate().Outputs["DefaultImageService"]?.Value).toBe("bucket");
+  });
+
+  it.each([
+    ["a value", GLANCE],
+    ["JSON, as the command line gives it", JSON.stringify(GLANCE)],
+  ])("come from the context, as %s", (_as, value) => {
+    expect(services({ image_services: value })).toMatchObject({ ...GLANCE, default: "glance" });
+    expect(inlineTemplate({ image_services: value }).Outputs["DefaultImageService"]?.Value).toBe("glance");
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ["is no JSON", "{", /context image_services is no JSON/],
+    ["has a Glance without servers", { glance: {} }, /image_services: glance\.api_servers/],
+    [
+      "holds a secret",
+      { glance: { ...GLANCE.glance, auth: { type: "fixed_token", secret: "s", token: "t" } } },
+      /glance\.auth\.token/,
+    ],
+    [
+      "is too large for a function's environment",
+      { glance: { api_servers: Array.from({ length: 200 }, (_, index) => `https://glance-${index}.example`) } },
+      /backends and image_services: \d+ bytes of JSON do not fit/,
+    ],
+  ])("are refused, with the reason, when the context %s", (_what, value, reason) => {
+    expect(() => inlineTemplate({ image_services: value })).toThrow(reason);
+  });
+});

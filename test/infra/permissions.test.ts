@@ -31,7 +31,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   CheckBackend: { Volumes: UPDATE, Snapshots: READ, Images: IMAGES },
   CopyImageToVolume: { Volumes: UPDATE, Images: IMAGES },
   HandleBootableVolume: { Volumes: UPDATE, Snapshots: READ },
-  CreateVolumeOnFinish: { Volumes: UPDATE, Snapshots: UNLOCK, Backends: UPDATE, ...NOTIFY },
+  CreateVolumeOnFinish: { Volumes: UPDATE, Snapshots: UNLOCK, Backends: ["dynamodb:UpdateItem"], ...NOTIFY },
   RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND },
   ErrorOutVolume: { Volumes: REMOVE, Snapshots: UNLOCK, Backends: UPDATE, ...NOTIFY },
   ScheduleVolume: {
@@ -259,6 +259,6 @@ describe("a stack with Glance", () => {
         ? [functionNameIn(id)]
         : [],
     );
-    expect(told.toSorted()).toEqual([...READERS].toSorted());
+    expect(new Set(told)).toEqual(new Set(READERS));
   });
 });

@@ -5,11 +5,17 @@ import { AwsSolutionsChecks, ServerlessChecks } from "cdk-nag";
 import { describe, expect, it } from "vitest";
 import { CinderlessStack } from "../../infra/cinderless-stack.ts";
 
+const glance = (auth: Record<string, unknown>) => ({
+  image_services: { glance: { api_servers: ["https://glance.example"], auth } },
+});
+
 const CONTEXTS: [string, Record<string, unknown>][] = [
   ["as it is by default", {}],
   ["without a file system", { fileSystem: "none" }],
   ["under the customer's key", { customerManagedKey: "true" }],
   ["to be thrown away", { removalPolicy: "destroy" }],
+  ["with Glance and one secret", glance({ type: "fixed_token", secret: "cinderless/glance" })],
+  ["with Glance and the callers' tokens", glance({ type: "passed_token" })],
   ["with somebody to alarm", { alarmRecipients: "a@example.org,b@example.org" }],
 ];
 

@@ -33,6 +33,7 @@ describe("the outputs", () => {
       "CreateSnapshotFunctionName",
       "DeadLettersTableName",
       "DefaultImageService",
+      "DefaultImageService",
       "DeleteSnapshotFunctionName",
       "DeleteVolumeFunctionName",
       "ImageCacheTableName",

@@ -111,6 +111,7 @@ export async function runCli(
         deadLetters: part("deadLetters"),
         schedulerQueue: part("schedulerQueue"),
         images: part("images"),
+        defaultImageService: async () => (parts.defaultImageService === "glance" ? "glance" : "bucket"),
         driverFunctions: part("driverFunctions"),
         executions: part("executions"),
         close: () => {

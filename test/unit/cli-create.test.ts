@@ -159,6 +159,33 @@ describe("create", () => {
     expect([status, sent[0]?.image_id]).toEqual([0, address]);
   });
 
+  test("an image's id is left to the flow where Glance is the default service, and needs a size", async () => {
+    const cloud = deployment();
+    const parts = { ...cloud.parts, defaultImageService: "glance", images: undefined };
+    const argv = ["--image", VOLUME_ID];
+    expect((await create(argv, { ...cloud, parts } as never)).status).toBe(2);
+    const { status, sent } = await create([...argv, "--size", "1"], { ...cloud, parts } as never);
+    expect([status, sent[0]?.image_id]).toEqual([0, VOLUME_ID]);
+  });
+
+  test("an address in Glance is passed on as it is", async () => {
+    const address = `https://glance.example:9292/image/v2/images/${VOLUME_ID}`;
+    expect((await create(["--image", address, "--size", "1"])).sent[0]?.image_id).toBe(address);
+  });
+
+  test("a token travels by the name of its secret", async () => {
+    const { sent } = await create(["--size", "1", "--auth-secret", "cinderless/tokens/me"]);
+    expect(sent[0]?.context.auth_secret).toBe("cinderless/tokens/me");
+    expect((await create(["--size", "1"])).sent[0]?.context).not.toHaveProperty("auth_secret");
+  });
+
+  test("a token in place of the secret's name is refused, and not shown", async () => {
+    const { status, stderr, created } = await create(["--size", "1", "--auth-secret", "gAAAAABk3"]);
+    expect([status, created]).toEqual([2, []]);
+    expect(stderr).toContain("--auth-secret must be the name of a secret");
+    expect(stderr).not.toContain("gAAAAABk3");
+  });
+
   test("ids are taken in any case and kept in lower case", async () => {
     const { sent } = await create(["--source-volume", "ABCDEFAB-1111-4111-8111-111111111111"]);
     expect(sent[0]?.source_volid).toBe("abcdefab-1111-4111-8111-111111111111");
