@@ -135,7 +135,12 @@ export function alarmDefinitions({ functions, messaging, workflow }: WatchedPart
     {
       id: "Orphans",
       description: "The audit found volumes on a backend that no record claims, or records whose volume is missing",
-      metric: ownMetric("orphans", "Maximum"),
+      metric: new MathExpression({
+        expression: "orphans + missing",
+        usingMetrics: { orphans: ownMetric("orphans", "Maximum"), missing: ownMetric("missingVolumes", "Maximum") },
+        period: FIVE_MINUTES,
+        label: "orphans and missing",
+      }),
       threshold: 1,
       periods: 1,
     },

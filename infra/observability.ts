@@ -1,4 +1,5 @@
-import { CfnOutput } from "aws-cdk-lib";
+import { CfnOutput, Stack } from "aws-cdk-lib";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { QueryDefinition, QueryString } from "aws-cdk-lib/aws-logs";
 import { Topic } from "aws-cdk-lib/aws-sns";
@@ -10,24 +11,28 @@ import { Alarms, type WatchedParts } from "./alarms.ts";
 import { overview } from "./dashboard.ts";
 import type { Functions } from "./functions.ts";
 
-/** What people ask of the logs, as queries of CloudWatch Logs Insights over the logs of every function. */
-const SAVED_QUERIES: Readonly<
+/**
+ * What people ask of the logs, as queries of CloudWatch Logs Insights over the logs of every function. Fields are the keys of the
+ * logger's lines: `state` is the function's name, `error` and `cause` are texts. A task that fails says so as a warning, because
+ * the workflow may try again.
+ */
+export const SAVED_QUERIES: Readonly<
   Record<string, { fields: string[]; filterStatements?: string[]; statsStatements?: string[]; limit: number }>
 > = {
   "What happened to one volume (put its id in)": {
-    fields: ["@timestamp", "function_name", "level", "message", "attempt", "state", "error.name", "error.message"],
+    fields: ["@timestamp", "state", "level", "message", "attempt", "error", "cause"],
     filterStatements: ['volume_id = "VOLUME-ID"'],
     limit: 1000,
   },
   "What one request did (put its id in)": {
-    fields: ["@timestamp", "function_name", "message", "volume_id", "attempt", "error.name"],
+    fields: ["@timestamp", "state", "level", "message", "volume_id", "attempt", "error", "cause"],
     filterStatements: ['request_id = "REQUEST-ID"'],
     limit: 1000,
   },
   "Errors by name and function": {
-    fields: ["function_name", "error.name"],
-    filterStatements: ['level = "ERROR"'],
-    statsStatements: ["count(*) as times by function_name, error.name"],
+    fields: ["state", "error"],
+    filterStatements: ["ispresent(error)"],
+    statsStatements: ["count(*) as times by state, error"],
     limit: 100,
   },
   "Slowest invocations": {
@@ -49,6 +54,16 @@ export class Observability extends Construct {
       enforceSSL: true,
       ...(props.encryptionKey !== undefined && { masterKey: props.encryptionKey }),
     });
+    // The policy that refuses what comes without TLS takes the place of the default one, by which alarms may publish.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "AllowAlarms",
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
+      }),
+    );
     for (const address of props.alarmRecipients) {
       topic.addSubscription(new EmailSubscription(address));
     }

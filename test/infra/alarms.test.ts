@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
+import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
 import { METRICS, METRICS_NAMESPACE } from "../../core/metrics.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
+import { SAVED_QUERIES } from "../../infra/observability.ts";
 
 type AlarmProperties = {
   AlarmDescription: string;
@@ -47,6 +49,54 @@ describe("the alarms", () => {
     const own = watched.filter(({ Namespace }) => Namespace === METRICS_NAMESPACE).map(({ MetricName }) => MetricName);
     expect(own.length).toBeGreaterThan(0);
     expect(own.filter((name) => !(Object.values(METRICS) as (string | undefined)[]).includes(name))).toEqual([]);
+  });
+});
+
+it("may be published by CloudWatch to their topic, whose own policy has replaced the default one", () => {
+  const [topic] = new Set(alarms.flatMap(({ AlarmActions }) => AlarmActions.map((action) => JSON.stringify(action))));
+  const policies = Object.values(template.findResources("AWS::SNS::TopicPolicy")).map(
+    ({ Properties }) => Properties as { Topics: unknown[]; PolicyDocument: { Statement: Record<string, unknown>[] } },
+  );
+  const own = policies.filter(({ Topics }) => JSON.stringify(Topics) === `[${topic}]`);
+  expect(own.flatMap(({ PolicyDocument }) => PolicyDocument.Statement)).toContainEqual(
+    expect.objectContaining({
+      Effect: "Allow",
+      Action: "sns:Publish",
+      Principal: { Service: "cloudwatch.amazonaws.com" },
+      Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+    }),
+  );
+});
+
+it("watches missing volumes beside orphans", () => {
+  const orphans = alarms.find((alarm) => sectionOf(alarm) === "orphans");
+  const watched = orphans?.Metrics?.flatMap(({ MetricStat }) => MetricStat?.Metric.MetricName ?? []) ?? [];
+  expect(watched.toSorted()).toEqual([METRICS.missingVolumes, METRICS.orphans]);
+});
+
+describe("the product's own metrics", () => {
+  it.each(Object.keys(METRICS))("%s is written by a function", async (key) => {
+    const sources = await Promise.all(
+      (Object.keys(FUNCTIONS) as FunctionName[]).map((name) =>
+        readFile(new URL(`../../lambdas/${fileNameOf(name)}.ts`, import.meta.url), "utf8"),
+      ),
+    );
+    expect(sources.some((source) => new RegExp(`\\b${key}\\b`).test(source.slice(source.indexOf("handler"))))).toBe(
+      true,
+    );
+  });
+});
+
+describe("the saved queries", () => {
+  /** Keys of the lines that the functions log, beside those of CloudWatch, which begin with an @. */
+  const LOGGED = ["state", "level", "message", "volume_id", "attempt", "request_id", "error", "cause"];
+  const asked = Object.entries(SAVED_QUERIES).map(([name, { fields, filterStatements = [] }]) => {
+    const words = filterStatements.flatMap((filter) => /^(?:ispresent\()?([@\w.]+)/.exec(filter)?.[1] ?? []);
+    return [name, [...fields, ...words]] as const;
+  });
+
+  it.each(asked)("%s asks for what is in the lines", (_name, names) => {
+    expect(names.filter((name) => !name.startsWith("@") && !LOGGED.includes(name))).toEqual([]);
   });
 });
 
