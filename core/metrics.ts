@@ -16,7 +16,6 @@ export const METRICS = {
   /** Failures by dimension `route`: final, reschedulable, uncertain. */
   failures: "Failures",
   reschedules: "Reschedules",
-  bytesCopied: "BytesCopied",
   sweptVolumes: "SweptVolumes",
   deadLetters: "DeadLetters",
   /** What the audit found, by dimension `backend`. */

@@ -60,7 +60,12 @@ export function overview(scope: Construct, { messaging, workflow }: WatchedParts
       ]),
     ),
     new Row(
-      graph("Bytes copied from images", [ownMetric("bytesCopied").with({ label: "bytes" })]),
+      graph(
+        "Failed attempts by what they say",
+        ["final", "reschedulable", "uncertain"].map((route) =>
+          ownMetric("failures", "Sum", { route }).with({ label: route }),
+        ),
+      ),
       graph("What the audit found", [
         ownMetric("orphans", "Maximum").with({ label: "orphans" }),
         ownMetric("missingVolumes", "Maximum").with({ label: "missing" }),

@@ -4,7 +4,6 @@ import { type MetricName, METRICS, METRICS_NAMESPACE } from "../../core/metrics.
 /** Metrics that are no counts. */
 const UNIT_OF: Partial<Record<MetricName, (typeof MetricUnit)[keyof typeof MetricUnit]>> = {
   createDuration: MetricUnit.Milliseconds,
-  bytesCopied: MetricUnit.Bytes,
 };
 
 /**
