@@ -232,7 +232,7 @@ function wireBackends({ functions, records }: Parts): void {
     ["KeepDeadLetters", [...UPDATE_ITEMS, "dynamodb:Scan"]],
     ["ReportBackends", ["dynamodb:UpdateItem"]],
     ["AuditBackends", ["dynamodb:Scan"]],
-    ["CreateVolumeOnFinish", UPDATE_ITEMS],
+    ["CreateVolumeOnFinish", ["dynamodb:UpdateItem"]],
     ["RescheduleVolume", UPDATE_ITEMS],
     ["ErrorOutVolume", UPDATE_ITEMS],
     ["ErrorOutFailedExecution", UPDATE_ITEMS],

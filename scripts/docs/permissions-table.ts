@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<string, string>> = {
   RecordsSnapshotsTable: "snapshots",
   RecordsVolumeTypesTable: "volume types",
   RecordsBackendsTable: "backends",
+  RecordsDeadLettersTable: "dead letters",
   ImagesBucket: "images bucket",
   MessagingSchedulerQueue: "scheduler queue",
   MessagingSchedulerDeadLetterQueue: "scheduler's dead letters",
