@@ -27,7 +27,7 @@ export type Rig = LocalCinderless & {
 const clock = { now: () => new Date() };
 
 /** Volumes here hold nothing, but their sizes count: the default ratio of 20 gives out what the disk has 20 times over. */
-const ROOM_FOR_ALL = { scheduler: { max_over_subscription_ratio: 10_000 } };
+export const ROOM_FOR_ALL = { scheduler: { max_over_subscription_ratio: 10_000 } };
 
 /** A create that takes longer has no execution: it ended in `error` when it was scheduled. */
 const LONGEST_CREATE_MS = 60_000;
