@@ -329,6 +329,48 @@ describe("a later volume of the image", () => {
   });
 });
 
+describe("a call that comes late, when its retry has gone on to the download", () => {
+  /** Looks at the cache, and goes on from what it saw when the retry has come so far. */
+  async function late(retried: (world: World, create: Create, cache: ImageCache) => Promise<void>) {
+    const create = aCreate(1);
+    const world = aWorld(volumeOf(create));
+    const cache = world.imageCache();
+    const get = async (id: string) => {
+      await clone(world, create, cache);
+      const seen = await cache.entries.get(id);
+      await retried(world, create, cache);
+      return seen;
+    };
+    const entries = Object.assign(Object.create(cache.entries) as typeof cache.entries, { get });
+    const answer = await clone(world, create, { ...cache, entries }).catch((error: unknown) => error);
+    return { world, create, answer };
+  }
+
+  it("leaves the volume that is being filled", async () => {
+    const { world, create, answer } = await late(download);
+    expect(answer).toMatchObject({ cloned: false });
+    expect(driverOf(world).volumes.get(create.id)).toMatchObject({ from: "image" });
+  });
+
+  it("leaves the volume that is in use by now", async () => {
+    const { world, create, answer } = await late(async (...of) => {
+      await download(...of);
+      finish(of[0], of[1]);
+    });
+    expect(answer).toMatchObject({ name: "FenceLost" });
+    expect(driverOf(world).volumes.get(create.id)).toMatchObject({ from: "image" });
+  });
+
+  it("leaves a clone that another turn has made", async () => {
+    const { world, create, answer } = await late(async (of, { id, input }) => {
+      driverOf(of).volumes.set(id, { from: "volume", source: "cached" });
+      await of.fakes.volumes.persistModelUpdate({ volumeId: id, fence: input.fence, attempt: 1 }, {}, "created");
+    });
+    expect(answer).toMatchObject({ message: expect.stringContaining("another turn") });
+    expect(driverOf(world).volumes.get(create.id)).toMatchObject({ from: "volume" });
+  });
+});
+
 describe("two creates of an image at once", () => {
   async function twoAtOnce() {
     const first = aCreate(1);

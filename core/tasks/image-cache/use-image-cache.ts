@@ -4,12 +4,13 @@ import type { Clock, CreateOutcome, Driver, ImageSource, VolumeRepository, Work 
 import type { VolumeRecord } from "../../records.ts";
 import type { WorkCheckpoint } from "../../spec.ts";
 import { deadlineAfter } from "../../time-bounds.ts";
-import type { OwnerInput } from "../input.ts";
+import { type OwnerInput, ownerOf } from "../input.ts";
+import { requireInFlow } from "../require-in-flow.ts";
 
 /** What a clone from the cache uses. */
 export type UseImageCacheDependencies = {
   imageCache?: ImageCache | undefined;
-  volumes: Pick<VolumeRepository, "lock" | "unlock">;
+  volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
   clock: Clock;
 };
 
@@ -59,18 +60,18 @@ export async function cloneFromImageCache(
   const entry = await cache.entries.get(id);
   if (entry?.state === "available") {
     const outcome = await cloneCached(deps, cache, input, driver, volume, entry, work);
-    return outcome ?? removed(driver, volume);
+    return outcome ?? removed(deps, input, driver);
   }
   const since = waitingSince(work.checkpoint) ?? deps.clock.now();
   if (entry !== undefined && entry.fence !== input.fence && isUnderWay(entry, deps.clock)) {
-    return pause(deps.clock, since) ?? removed(driver, volume);
+    return pause(deps.clock, since) ?? removed(deps, input, driver);
   }
   if (entry === undefined || entry.state === "filling") {
     const begun = entry?.fence === input.fence || (await beginFill(deps, cache, input, volume, image, id));
     // Somebody else was faster: the next look finds how far it is.
-    return begun ? removed(driver, volume) : (pause(deps.clock, since) ?? removed(driver, volume));
+    return begun ? removed(deps, input, driver) : (pause(deps.clock, since) ?? removed(deps, input, driver));
   }
-  return removed(driver, volume);
+  return removed(deps, input, driver);
 }
 
 async function beginFill(
@@ -165,10 +166,25 @@ function driversOwn(checkpoint: WorkCheckpoint | null): WorkCheckpoint | null {
   return own;
 }
 
-/** An earlier turn may have cloned, and its answer been lost. */
-async function removed(driver: Driver, { id }: VolumeRecord): Promise<Outcome> {
-  if ((await driver.findVolume(id)) === "present") {
-    await driver.deleteVolume(id);
+/**
+ * An earlier turn may have cloned, and its answer been lost. A turn that is itself late removes nothing: what CreateVolumeForImage
+ * has made since, in the same attempt, may be filled or in use.
+ *
+ * @throws FenceLost, VolumeDeleteRequested; Error when another turn has cloned meanwhile, to be tried again
+ */
+async function removed({ volumes }: UseImageCacheDependencies, input: OwnerInput, driver: Driver): Promise<Outcome> {
+  const { volume_id: volumeId } = input;
+  if ((await driver.findVolume(volumeId)) === "absent") {
+    return NOT_CLONED;
   }
+  const volume = await volumes.get(volumeId);
+  requireInFlow(volume, ownerOf(input));
+  if (volume.status === "downloading") {
+    return NOT_CLONED;
+  }
+  if (volume.phase !== "creating") {
+    throw new Error(`another turn has made volume ${volumeId}: it is ${volume.phase ?? "in no phase"}`);
+  }
+  await driver.deleteVolume(volumeId);
   return NOT_CLONED;
 }
