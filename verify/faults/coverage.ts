@@ -12,10 +12,10 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** A call of a port in a source: the port's name, as the tasks name it, and its method. A map of such a name is not awaited. */
 const CALL_IN_SOURCE =
-  /(?:deps\.|run\.|await |return |=> )(volumes|backends|candidates|snapshots|volumeTypes|deadLetters|notifier|queue|workflow|driver|service)\s*\.(\w+)\(/g;
+  /(?:deps\.|run\.|cache\.|await |return |=> )(volumes|backends|candidates|snapshots|volumeTypes|deadLetters|notifier|queue|workflow|driver|service|entries)\s*\.(\w+)\(/g;
 
 /** Names by which tasks know a port that the account knows by another. */
-const PORT_OF: Readonly<Record<string, string>> = { candidates: "backends", service: "images" };
+const PORT_OF: Readonly<Record<string, string>> = { candidates: "backends", service: "images", entries: "imageCache" };
 
 export const NOTHING_UNCOVERED: Uncovered = { states: [], functions: [], calls: [] };
 

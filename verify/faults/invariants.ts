@@ -32,7 +32,8 @@ export function contentsOf(account: Account, volumeIds: readonly string[]): Undi
   return new Map(
     volumeIds.map((id) => {
       const record = account.stores.volumes.records.get(id);
-      return [id, { record, content: account.stores.drivers.get(record?.host ?? "")?.volumes.get(id) }];
+      const content = bytesOf(account, account.stores.drivers.get(record?.host ?? "")?.volumes.get(id));
+      return [id, { record, content }];
     }),
   );
 }
@@ -172,7 +173,7 @@ function checkContent(account: Account, record: VolumeRecord, undisturbed: Undis
   if (content?.bytes !== undefined && content.bytes !== chunks) {
     account.breach(8, `volume ${record.id} holds ${content.bytes} of the ${chunks ?? 0} chunks of its image`);
   }
-  if (JSON.stringify(content) !== JSON.stringify(expected.content)) {
+  if (JSON.stringify(bytesOf(account, content)) !== JSON.stringify(expected.content)) {
     account.breach(8, `volume ${record.id} holds ${JSON.stringify(content)}, not ${JSON.stringify(expected.content)}`);
   }
   for (const column of ["status", "bootable", "glance_metadata", "provider_location", "size"] as const) {
@@ -183,6 +184,13 @@ function checkContent(account: Account, record: VolumeRecord, undisturbed: Undis
       );
     }
   }
+}
+
+/** A clone of a cached volume holds what a copy of its image does. */
+function bytesOf(account: Account, content: MadeFrom | undefined): MadeFrom | undefined {
+  const imageId = account.stores.imageCacheEntries.imageOf.get(content?.source ?? "");
+  const isOfImage = imageId !== undefined || content?.from === "image";
+  return isOfImage ? { from: "image", source: imageId ?? content?.source ?? "" } : content;
 }
 
 /** Volumes on a backend that are not its record's, and that no ledger names. */

@@ -18,6 +18,7 @@ export function isPortMethod(call: string): boolean {
     backends: stores.backends,
     snapshots: stores.snapshots,
     volumeTypes: stores.volumeTypes,
+    imageCache: stores.imageCacheEntries,
     deadLetters: stores.deadLetters,
     driver: stores.addBackend("any@host#pool", START),
   };

@@ -102,5 +102,8 @@ function isAtRest(account: Account, nextAtMs: number): boolean {
     ({ status, deadline }) => isInFlow(status) || deadline !== null,
   );
   const hasClaims = [...account.stores.backends.records.values()].some(({ claims }) => Object.keys(claims).length > 0);
-  return !account.time.isBusy && !hasUndecided && !hasClaims && nextAtMs - account.lastChangeMs > QUIET_MS;
+  const isCacheBusy = [...account.stores.imageCacheEntries.records.values()].some(({ state }) => state !== "available");
+  return (
+    !account.time.isBusy && !isCacheBusy && !hasUndecided && !hasClaims && nextAtMs - account.lastChangeMs > QUIET_MS
+  );
 }

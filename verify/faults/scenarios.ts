@@ -1,5 +1,6 @@
 import type { ImageMeta } from "../../core/ports.ts";
-import type { VolumeRecord } from "../../core/records.ts";
+import { IMAGE_CACHE_PROJECT_ID, type ImageCacheEntry, imageCacheId } from "../../core/image-cache.ts";
+import { type Attempt, fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
 import { beginningSnapshot, plainVolumeType, queuedVolume } from "../../test/support/records.ts";
 import { type Account, SECRET, START } from "./account.ts";
@@ -132,6 +133,52 @@ function addImage(account: Account, attributes: Partial<ImageMeta> = {}): void {
     properties: { os_distro: "cirros" },
     ...attributes,
   });
+}
+
+/** What the cache can tell an image's content by. */
+const STRONG_HASH = { os_hash_algo: "sha512", os_hash_value: "ab".repeat(64) };
+
+function metaOf(account: Account): ImageMeta {
+  const meta = account.stores.imageMetas.get(IMAGE);
+  if (meta === undefined) {
+    throw new Error("the scenario has no image");
+  }
+  return meta;
+}
+
+/** A cached volume on the first backend: by its number, of another image than the scenario's unless the entry's id is given. */
+function addCached(account: Account, number: number, columns: Partial<VolumeRecord> = {}, entryId?: string): void {
+  const id = uuidOf(number);
+  const imageId = entryId === undefined ? uuidOf(30 + number) : IMAGE;
+  const fence = fenceOf(id, 1);
+  const line = { host: FIRST_HOST, execution: fence, started_at: START };
+  const isMade = columns.status === undefined;
+  const attempt: Attempt = isMade ? { ...line, outcome: "created", ended_at: START } : { ...line, outcome: "running" };
+  const keys = { ...LOST, project_id: IMAGE_CACHE_PROJECT_ID, fence, attempts: { 1: attempt } };
+  account.stores.volumes.records.set(id, queuedVolume({ id, size: 2, ...keys, ...columns }));
+  account.stores.imageCacheEntries.addAvailable({
+    id: entryId ?? uuidOf(50 + number),
+    volume_id: id,
+    host: FIRST_HOST,
+    image_id: imageId,
+    size: 2,
+    at: START,
+  });
+  driverOf(account, FIRST_HOST).volumes.set(id, { from: "image", source: imageId });
+  const backend = account.stores.backends.records.get(FIRST_HOST);
+  if (backend !== undefined) {
+    backend.allocated_capacity_gb += 2;
+    backend.provisioned_capacity_gb += 2;
+    backend.free_capacity_gb = Number(backend.free_capacity_gb) - 2;
+  }
+}
+
+function entryOf(account: Account, number: number): ImageCacheEntry {
+  const found = account.stores.imageCacheEntries.records.get(uuidOf(50 + number));
+  if (found === undefined) {
+    throw new Error("the scenario has no such entry");
+  }
+  return found;
 }
 
 function driverOf(account: Account, host: string) {
@@ -271,6 +318,63 @@ const CREATES: Scenario[] = [
         driver.turns = 2;
       });
       return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, downloaded and cached in another one's place",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account, STRONG_HASH);
+      account.stores.imageCacheSettings = { maxCount: 1, maxSizeGib: 0 };
+      // The least recently used one, with a lock of a create that has left no record, and one of which only a claim was made.
+      addCached(account, 20, { locks: { [uuidOf(21)]: "stale" } });
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, cloned from the cache, slow backend",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account, STRONG_HASH);
+      account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
+      addCached(account, 20, {}, imageCacheId(FIRST_HOST, IMAGE, metaOf(account)) ?? "");
+      drivers(account).forEach((driver) => (driver.turns = 2));
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, two at once, with a cache",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account, STRONG_HASH);
+      account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
+      addQueued(account, { id: OTHER_VOLUME });
+      const other = {
+        volume_id: OTHER_VOLUME,
+        request_spec: { volume_id: OTHER_VOLUME, volume_properties: { size: 2 } },
+      };
+      account.queues.sendTogether([castOf({ image_id: IMAGE }), castOf({ ...other, image_id: IMAGE })]);
+      return [VOLUME, OTHER_VOLUME];
+    },
+  },
+  {
+    name: "what dead fills of the image cache have left",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
+      addCached(account, 20, { status: "creating", launched_at: null });
+      Object.assign(entryOf(account, 20), { state: "copying", lease_until: START });
+      addCached(account, 22);
+      Object.assign(entryOf(account, 22), { state: "evicting" });
+      account.stores.volumes.records.delete(uuidOf(22));
+      driverOf(account, FIRST_HOST).volumes.delete(uuidOf(22));
+      const backend = account.stores.backends.records.get(FIRST_HOST);
+      Object.assign(backend?.claims ?? {}, { [uuidOf(22)]: { attempt: 1, size: 2, claimed_at: START } });
+      return send(account);
     },
   },
   {

@@ -5,6 +5,16 @@ import type { WorkCheckpoint } from "../../../core/spec.ts";
 export class ImageCacheFake implements ImageCacheRepository {
   readonly records = new Map<string, ImageCacheEntry>();
 
+  /** Image by cached volume, of all that ever were. */
+  readonly imageOf = new Map<string, string>();
+
+  /** Puts an entry that is filled. */
+  addAvailable({ at, ...entry }: NewEntry & { at: string }): void {
+    this.imageOf.set(entry.volume_id, entry.image_id);
+    const times = { created_at: at, last_used_at: at, lease_until: null };
+    this.records.set(entry.id, { ...entry, ...times, state: "available", fence: "earlier-a1", checkpoint: null });
+  }
+
   async get(id: string): Promise<ImageCacheEntry | undefined> {
     return structuredClone(this.records.get(id));
   }
@@ -18,6 +28,7 @@ export class ImageCacheFake implements ImageCacheRepository {
     if (found !== undefined && !(found.state === "filling" && isOver(found, now))) {
       return false;
     }
+    this.imageOf.set(entry.volume_id, entry.image_id);
     this.records.set(entry.id, {
       ...entry,
       state: "filling",
