@@ -371,6 +371,34 @@ describe("a call that comes late, when its retry has gone on to the download", (
   });
 });
 
+describe("a cache whose table does not answer", () => {
+  const CALLS = ["get", "list", "beginFill", "renew", "beginCopy", "complete", "abandon", "touch", "beginEvict"];
+
+  it.each(CALLS)("fails no create when %s fails: the image is downloaded, or cloned all the same", async (call) => {
+    const { world, cache, second } = await aWorldWithCachedImage({ maxCount: 1 }, aCreate(3));
+    const other = anImage({ ...SHA512, id: uuid(203) });
+    world.faults.fail(`imageCache.${call}`, new Error("no answer"), { times: 99 });
+    await createFrom(world, second, cache);
+    await createFrom(world, aCreate(3, other), cache);
+    expect(driverOf(world).volumes.has(second.id)).toBe(true);
+    expect(driverOf(world).volumes.has(aCreate(3).id)).toBe(true);
+  });
+
+  it("fails no copy that takes longer than a lease", async () => {
+    const create = aCreate(1);
+    const world = aWorld(volumeOf(create));
+    const cache = world.imageCache();
+    await clone(world, create, cache);
+    await createVolumeForImage(world.deps, create.input, UNHURRIED);
+    world.faults.fail("imageCache.renew", new Error("no answer"), { times: 99 });
+    driverOf(world).chunks = 3;
+    for (const done of [false, false, true]) {
+      after(world, 100);
+      expect(await copy(world, create, cache)).toMatchObject({ done });
+    }
+  });
+});
+
 describe("two creates of an image at once", () => {
   async function twoAtOnce() {
     const first = aCreate(1);

@@ -31,26 +31,27 @@ const RENEW_BELOW_SECONDS = FILL_LEASE_SECONDS - 60;
 /** How often a claim is asked for anew because the backend has reported in between. */
 const CLAIM_ROUNDS = 3;
 
-/** The entry that this attempt is to fill; undefined when another one does, or nobody. */
+/** The entry that this attempt is to fill; undefined when another one does, or nobody, or when the cache does not answer. */
 export async function findOwnFill(
   cache: ImageCache | undefined,
   { host, fence }: OwnerInput,
   image: ImageSource,
 ): Promise<ImageCacheEntry | undefined> {
   const id = cache?.settingsOf(host) && imageCacheId(host, image.imageId, image.meta);
-  const entry = cache === undefined || id === undefined ? undefined : await cache.entries.get(id);
+  const entry =
+    cache === undefined || id === undefined ? undefined : await cache.entries.get(id).catch(() => undefined);
   const isOwn = entry?.fence === fence && (entry.state === "filling" || entry.state === "copying");
   return isOwn ? entry : undefined;
 }
 
-/** Keeps others from taking the entry while the image is downloaded, at most once a minute. */
+/** Keeps others from taking the entry while the image is downloaded, at most once a minute; a copy does not fail for it. */
 export function leaseKeeper({ cache, clock }: FillDependencies, entry: ImageCacheEntry): () => Promise<void> {
   let until = Date.parse(entry.lease_until ?? "");
   return async () => {
     if (until - clock.now().getTime() < RENEW_BELOW_SECONDS * 1000) {
       const lease = fillLease(clock, entry.fence);
       until = lease.until.getTime();
-      await cache.entries.renew(entry.id, lease);
+      await cache.entries.renew(entry.id, lease).catch(() => false);
     }
   };
 }
@@ -66,7 +67,8 @@ export async function giveUpFill({ cache, clock }: FillDependencies, { id, fence
  * Manager._create_image_cache_volume_entry, one turn of it: copies the volume, whose image is whole and verified and which nobody
  * uses yet, into the cached volume. True when that is done, or cannot be: the cache never fails a create.
  *
- * @throws FenceLost, VolumeDeleteRequested when the volume is not the attempt's any more; what writing the entry throws
+ * @throws FenceLost, VolumeDeleteRequested when the volume is not the attempt's any more; what giving the entry up throws, to be
+ *   tried again
  */
 export async function fillImageCache(
   deps: FillDependencies,

@@ -57,7 +57,11 @@ export async function cloneFromImageCache(
   if (cache === undefined || id === undefined) {
     return NOT_CLONED;
   }
-  const entry = await cache.entries.get(id);
+  // The cache's table fails no create: without it the image is downloaded.
+  const entry = await cache.entries.get(id).catch(() => null);
+  if (entry === null) {
+    return removed(deps, input, driver);
+  }
   if (entry?.state === "available") {
     const outcome = await cloneCached(deps, cache, input, driver, volume, entry, work);
     return outcome ?? removed(deps, input, driver);
@@ -67,7 +71,9 @@ export async function cloneFromImageCache(
     return pause(deps.clock, since) ?? removed(deps, input, driver);
   }
   if (entry === undefined || entry.state === "filling") {
-    const begun = entry?.fence === input.fence || (await beginFill(deps, cache, input, volume, image, id));
+    // An entry that may have been made all the same is known by its fence when the copy has ended.
+    const begun =
+      entry?.fence === input.fence || (await beginFill(deps, cache, input, volume, image, id).catch(() => true));
     // Somebody else was faster: the next look finds how far it is.
     return begun ? removed(deps, input, driver) : (pause(deps.clock, since) ?? removed(deps, input, driver));
   }
@@ -123,7 +129,7 @@ async function cloneCached(
   entry: ImageCacheEntry,
   work: Work,
 ): Promise<Outcome | undefined> {
-  const evict = () => entries.beginEvict(entry.id, { fence: null, now: deps.clock.now() });
+  const evict = () => entries.beginEvict(entry.id, { fence: null, now: deps.clock.now() }).catch(() => false);
   if (entry.size > volume.size) {
     await evict();
     return undefined;
@@ -134,7 +140,7 @@ async function cloneCached(
     await evict();
     return undefined;
   }
-  await entries.touch(entry.id, deps.clock.now());
+  await entries.touch(entry.id, deps.clock.now()).catch(() => false);
   try {
     const checkpoint = driversOwn(work.checkpoint);
     const outcome = await driver.createClonedVolume(volume, source, {
