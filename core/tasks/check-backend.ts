@@ -36,7 +36,11 @@ export function checkBackend(
   }
 }
 
-/** A driver that gives up a clone which it had begun gets the volume to be filled instead: the workflow has passed that choice. */
+/**
+ * A clone that was begun and is given up, by the driver or the cache, is followed by the download: the workflow has passed that
+ * choice, so the next turn makes the volume to be filled. Not this one: repeated, it could clone after all, and would find that empty
+ * volume and take it for its finished clone.
+ */
 async function continueImage(
   deps: CheckBackendDependencies,
   input: OwnerInput & { volume_spec: VolumeSpec; creation: Creation | ImageCloning },
@@ -46,5 +50,5 @@ async function continueImage(
     return createVolumeForImage(deps, input, turn);
   }
   const cloning = await cloneImage(deps, input, turn);
-  return cloning.cloned ? cloning : createVolumeForImage(deps, input, { ...turn, checkpoint: null });
+  return cloning.cloned ? cloning : { ...cloning, next: "copy_image", wait_seconds: 0, checkpoint: null };
 }

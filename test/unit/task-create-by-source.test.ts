@@ -162,7 +162,9 @@ describe("CheckBackend goes on with the create that was begun", () => {
   it("and makes a volume to be filled when the driver gives up a clone it had begun", async () => {
     const here = world();
     const creation = await check(here, anImageSpec(), "bootable");
-    expect(creation).toMatchObject({ done: true, next: "copy_image" });
+    expect(creation).toMatchObject({ done: false, wait_seconds: 0, checkpoint: null, next: "copy_image" });
+    expect(here.faults.count("driver.createVolume")).toBe(0);
+    expect(await check(here, anImageSpec(), "copy_image")).toMatchObject({ done: true, next: "copy_image" });
     expect(await here.fakes.volumes.get(VOLUME_ID)).toMatchObject({ phase: "copying", status: "downloading" });
   });
 

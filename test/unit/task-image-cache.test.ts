@@ -12,6 +12,7 @@ import { cachedVolumeId, type ImageCache, imageCacheId, type ImageCacheSettings 
 import type { ImageMeta } from "../../core/ports.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import type { WorkCheckpoint } from "../../core/spec.ts";
+import { checkBackend } from "../../core/tasks/check-backend.ts";
 import { cloneImage } from "../../core/tasks/clone-image.ts";
 import { copyImageToVolume } from "../../core/tasks/copy-image-to-volume.ts";
 import { createVolumeForImage } from "../../core/tasks/create-volume-for-image.ts";
@@ -430,6 +431,24 @@ describe("two creates of an image at once", () => {
     expect(await clone(world, third, cache)).toMatchObject({ cloned: true, done: false });
     await download(world, second, cache);
     expect(entryOf(world).state).toBe("available");
+  });
+
+  it("end the wait for a slow one once: a repeat that finds the cached one clones it whole", async () => {
+    const { world, cache, first, second, waiting } = await twoAtOnce();
+    after(world, 901);
+    await cache.entries.renew(ENTRY_ID, { fence: first.input.fence, now: world.now, until: new Date("2027-01-01") });
+    const check = () => {
+      const input = { ...second.input, volume_spec: specOf(second), creation: waiting };
+      return checkBackend({ ...world.deps, imageCache: cache }, input, {
+        ...UNHURRIED,
+        checkpoint: waiting.checkpoint,
+      });
+    };
+    expect(await check()).toMatchObject({ next: "copy_image" });
+    await download(world, first, cache);
+    finish(world, first);
+    expect(await check()).toMatchObject({ next: "bootable", done: true });
+    expect(driverOf(world).volumes.get(second.id)).toMatchObject({ from: "volume" });
   });
 
   it("do not wait for ever for a slow one, and cache nothing of their own then", async () => {
