@@ -84,12 +84,17 @@ const CREATES: Scenario[] = [
   },
   {
     name: "a clone of an image that the driver gives up in the background",
-    answers: { ...AS_IMAGE, CloneImage: [working("bootable", { cloned: true })], CheckBackend: [done("copy_image")] },
+    answers: {
+      ...AS_IMAGE,
+      CloneImage: [working("bootable", { cloned: true })],
+      CheckBackend: [working("copy_image"), done("copy_image")],
+    },
     path: [
       ...EXTRACT,
       "CloneImage",
       "ImageCloned",
       "BackendReady",
+      ...WAIT,
       ...WAIT,
       ...COPY,
       "HandleBootableVolume",
