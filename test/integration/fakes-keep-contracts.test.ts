@@ -1,13 +1,16 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { describeError } from "../../core/errors.ts";
+import type { ImageCacheRepository } from "../../core/image-cache.ts";
 import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../../core/ports.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
 import { BackendsFake } from "../support/fakes/backends.ts";
 import { SnapshotsFake } from "../support/fakes/catalogues.ts";
+import { ImageCacheFake } from "../support/fakes/image-cache.ts";
 import { VolumesFake } from "../support/fakes/volumes.ts";
 import { backendReport, beginningSnapshot, ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
 
@@ -214,4 +217,51 @@ it("backends", { timeout: 60_000 }, async () => {
     }),
     { numRuns: RUNS },
   );
+});
+
+type CacheCall = { call: (to: ImageCacheRepository, id: string) => Promise<unknown> };
+
+function cacheCalls(): fc.Arbitrary<CacheCall> {
+  return fc
+    .record({
+      name: fc.integer({ min: 0, max: 8 }),
+      fence: fc.constantFrom("one-a1", "two-a1"),
+      minutes: fc.integer({ min: 0, max: 4 }),
+    })
+    .map(({ name, fence, minutes }) => {
+      const now = new Date(NOW.getTime() + minutes * 60_000);
+      const lease = { fence, now, until: new Date(now.getTime() + 90_000) };
+      const entry = { volume_id: `of ${fence}`, host: "node@first#pool", image_id: "image", size: 1 + minutes };
+      const calls: [string, CacheCall["call"]][] = [
+        ["beginFill", (to, id) => to.beginFill({ id, ...entry }, lease)],
+        ["renew", (to, id) => to.renew(id, lease, [undefined, null, { offset: minutes }][minutes % 3])],
+        ["beginCopy", (to, id) => to.beginCopy(id, lease)],
+        ["complete", (to, id) => to.complete(id, fence, now)],
+        ["abandon", (to, id) => to.abandon(id, { fence })],
+        ["abandon what is over", (to, id) => to.abandon(id, { now })],
+        ["touch", (to, id) => to.touch(id, now)],
+        ["beginEvict", (to, id) => to.beginEvict(id, { fence: minutes > 2 ? null : fence, now })],
+        ["finishEvict", (to, id) => to.finishEvict(id)],
+      ];
+      const [method, call] = calls[name] ?? ["", async () => null];
+      return { call, toString: () => `${method}(${fence}, ${minutes})` };
+    });
+}
+
+it("the image-volume cache", { timeout: 60_000 }, async () => {
+  const fake = new ImageCacheFake();
+  const real = new DynamoDbImageCacheRepository({ client: tables.client, tableName: "image_cache" });
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(cacheCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+      const id = `entry ${(runs += 1)}`;
+      for (const { call } of calls) {
+        expect(await outcomeOf(call(fake, id))).toEqual(await outcomeOf(call(real, id)));
+        expect(await fake.get(id)).toEqual(await real.get(id));
+      }
+    }),
+    { numRuns: 2 * RUNS },
+  );
+  const byId = (one: { id: string }, other: { id: string }): number => (one.id < other.id ? -1 : 1);
+  expect((await fake.list()).toSorted(byId)).toEqual((await real.list()).toSorted(byId));
 });

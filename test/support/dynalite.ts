@@ -99,6 +99,12 @@ const TABLES: CreateTableCommandInput[] = [
     KeySchema: [hash("host")],
   },
   {
+    TableName: "image_cache",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("id")],
+    KeySchema: [hash("id")],
+  },
+  {
     TableName: "dead_letters",
     BillingMode: "PAY_PER_REQUEST",
     AttributeDefinitions: [string("id")],
