@@ -2,7 +2,6 @@ import { type FileHandle, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ImageCopyFailure, ImageTooBig, ImageUnacceptable, describeError } from "../../core/errors.ts";
 import {
-  type ExpectedHash,
   type ImagePolicy,
   expectedHash,
   isRawFormat,
@@ -17,7 +16,8 @@ import type { CopyWork, ImageSource } from "../../core/ports.ts";
 import type { CopyProgress } from "../../core/records.ts";
 import { createExclusive, isAbsent, isOutOfSpace, openRegular } from "./files.ts";
 import { handleBytes, readImageHead, serviceBytes, streamOfFile, without } from "./image-bytes.ts";
-import { type Cursor, finalProgress, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
+import { hashOfFile, type ImageHasher } from "./image-hash.ts";
+import { type Content, type Cursor, finalProgress, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
 import { type ImageSink, pump, RawSink, STAGING_SINK } from "./image-pump.ts";
 import { Qcow2Sink, tableChecksum } from "./qcow2-sink.ts";
 import { WorkArea, removeWorkArea } from "./work-area.ts";
@@ -52,7 +52,7 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
     requireReadableFormat(image.meta);
     requireConversionAllowed(image.meta, request.policy);
     const size = requireSizeWithin(image.meta, request.volumeBytes);
-    job = { ...request, size, expected: expectedHash(image.meta) };
+    job = { ...request, size, expected: expectedHash(image.meta), inPlace: isRawFormat(image.meta) };
   } catch (error) {
     // Whoever asks for this image is refused, so nobody uses a volume of it.
     await discard(path);
@@ -73,13 +73,18 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
 }
 
 /** What one turn works on. */
-type Job = CopyImageRequest & { size: number; expected: ExpectedHash };
+type Job = CopyImageRequest & Content;
 
 async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
   const file = await openVolume(job.path);
   const abort = new AbortController();
   try {
-    const resumed = await resumeCursor(job.work.progress, job, (copyId) => area.has(markName(copyId)));
+    const resumed = await resumeCursor(
+      job.work.progress,
+      job,
+      (copyId) => area.has(markName(copyId)),
+      (copyId, stage, length) => hashAgain({ job, area, file, signal: abort.signal }, copyId, stage, length),
+    );
     const run: Run = { job, area, file, signal: abort.signal };
     const cursor = await (isRawFormat(job.image.meta) ? copyRaw(run, resumed) : copyQcow2(run, resumed));
     if (cursor !== undefined) {
@@ -95,6 +100,24 @@ async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
 
 /** A turn under way. */
 type Run = { job: Job; area: WorkArea; file: FileHandle; signal: AbortSignal };
+
+/** Hashes what an interrupted turn has left: of a staged image the file beside the volume, else the volume. */
+async function hashAgain(
+  { job, area, file }: Run,
+  copyId: string,
+  stage: Cursor["stage"],
+  length: number,
+): Promise<ImageHasher> {
+  if (stage !== "stage") {
+    return hashOfFile(job.expected.algorithm, file, length);
+  }
+  const staged = await openRegular(area.path(stageName(copyId)), "read");
+  try {
+    return await hashOfFile(job.expected.algorithm, staged, length);
+  } finally {
+    await staged.close();
+  }
+}
 
 /** The cursor when all of the image has passed; undefined when the turn stops before. */
 async function copyRaw(run: Run, resumed: Cursor | undefined): Promise<Cursor | undefined> {
@@ -114,13 +137,13 @@ async function copyQcow2(run: Run, resumed: Cursor | undefined): Promise<Cursor 
   if (!head.ranged) {
     parseQcow2Header(head.bytes, rulesOf(run.job));
     const staging = resumed?.stage === "stage" ? resumed : undefined;
-    return stage(run, staging ?? (await newCursor(run.job.expected, head.tag, "stage")), staging === undefined);
+    return stage(run, staging ?? (await newCursor(run.job, head.tag, "stage")), staging === undefined);
   }
   const bytes = serviceBytes(image, head.tag, run.signal);
   const layout = await Qcow2Layout.read(head.bytes, bytes, rulesOf(run.job), tableChecksum);
   const found = resumed?.stage === "copy" ? resumed : undefined;
   const sink = await Qcow2Sink.from(image.imageId, layout, head.bytes, found?.offset ?? 0);
-  return copyFromService(run, found ?? (await newCursor(run.job.expected, head.tag, "copy")), sink, sink.from);
+  return copyFromService(run, found ?? (await newCursor(run.job, head.tag, "copy")), sink, sink.from);
 }
 
 /** Brings the image to a file beside the volume, as it is, and goes on from there. */
@@ -132,12 +155,13 @@ async function stage(run: Run, cursor: Cursor, isNew: boolean): Promise<Cursor |
   }
   const file = await openRegular(area.path(stageName(cursor.copyId)), "write");
   try {
+    // Zeros are left out when it is written, and read when it is hashed again.
+    await file.truncate(job.size);
     // What is staged is written in the same place again by whoever repeats it, so it needs no other fence than the volume.
     if ((await copyFromService({ ...run, file }, cursor, STAGING_SINK, cursor.offset)) === undefined) {
       return undefined;
     }
     requireHash(job, cursor);
-    await file.truncate(job.size);
     await file.sync();
   } finally {
     await file.close();
@@ -184,7 +208,7 @@ async function copyFromService(
   const tag = resumed === undefined || resumed.tag === "" ? undefined : resumed.tag;
   const range = await service.openRange(imageId, from, { tag, signal });
   requireSameSize(job, range.totalSize);
-  const cursor = resumed ?? (await newCursor(job.expected, range.tag, "copy"));
+  const cursor = resumed ?? (await newCursor(job, range.tag, "copy"));
   if (cursor.offset === 0 && cursor.stage === "copy") {
     await begin(run, cursor);
   }
@@ -266,7 +290,7 @@ function requireHash({ image: { imageId }, size, expected }: Job, cursor: Cursor
   if (cursor.offset !== size) {
     throw new ImageCopyFailure(`image ${imageId} ended after ${cursor.offset} of ${size} bytes`);
   }
-  const found = cursor.hasher?.digest("hex");
+  const found = cursor.hasher?.digest();
   if (found !== undefined && found !== expected.value) {
     throw new ImageCopyFailure(`image ${imageId} has ${expected.algorithm} ${found}, not ${expected.value}`);
   }

@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { IHasher } from "hash-wasm";
 import type { ExpectedHash } from "../../core/images/acceptance.ts";
 import type { CopyProgress } from "../../core/records.ts";
-import { createHash, stateOf } from "./image-hash.ts";
+import { createFastHash, createHash, type ImageHasher } from "./image-hash.ts";
 
 /** How the place where an image copy stands is kept on the record, and found there again. */
 
@@ -18,18 +17,36 @@ export type Cursor = {
   stage: "copy" | "stage" | "convert";
   offset: number;
   tag: string;
-  hasher: IHasher | null;
+  hasher: ImageHasher | null;
 };
 
-/** The content that a copy is of. */
-type Content = { size: number; expected: ExpectedHash };
+/**
+ * The content that a copy is of. `inPlace` is true where the file that is written has the image's bytes in their places, so that they
+ * can be hashed again from there.
+ */
+export type Content = { size: number; expected: ExpectedHash; inPlace: boolean };
 
 /** In place of the state of a hash: it is checked. */
 const CHECKED = "-";
 
+/** In place of the state of a hash: the bytes that are there are hashed again. */
+const READ_AGAIN = "=";
+
+/**
+ * Images up to this size are hashed by Node's own hash, which is twice as fast; after an interruption the bytes that are there are read
+ * again, from the backend and not from the image service. Of a larger image that would cost too much of each turn.
+ */
+const LARGEST_READ_AGAIN_BYTES = 16 * 2 ** 30;
+
 /** A copy from zero. */
-export async function newCursor(expected: ExpectedHash, tag: string, stage: "copy" | "stage"): Promise<Cursor> {
-  return { copyId: randomUUID(), stage, offset: 0, tag, hasher: await createHash(expected.algorithm) };
+export async function newCursor(content: Content, tag: string, stage: "copy" | "stage"): Promise<Cursor> {
+  const { algorithm } = content.expected;
+  const hasher = mayReadAgain(content, stage) ? createFastHash(algorithm) : await createHash(algorithm);
+  return { copyId: randomUUID(), stage, offset: 0, tag, hasher };
+}
+
+function mayReadAgain({ size, inPlace }: Content, stage: Cursor["stage"]): boolean {
+  return (inPlace || stage === "stage") && size <= LARGEST_READ_AGAIN_BYTES;
 }
 
 /**
@@ -40,6 +57,7 @@ export async function resumeCursor(
   progress: CopyProgress | null,
   content: Content,
   isThere: (copyId: string) => Promise<boolean>,
+  hashAgain: (copyId: string, stage: Cursor["stage"], length: number) => Promise<ImageHasher>,
 ): Promise<Cursor | undefined> {
   const prefix = imageTag(content.expected, "");
   const [, copyId, word = "copy", state] =
@@ -58,27 +76,41 @@ export async function resumeCursor(
     return undefined;
   }
   try {
-    const hasher = stage === "convert" ? null : await createHash(content.expected.algorithm, state);
-    return { copyId, stage, offset, tag: tag.slice(prefix.length), hasher };
+    return { copyId, stage, offset, tag: tag.slice(prefix.length), hasher: await resumedHash() };
   } catch {
-    // A state that another version of the hash wrote.
+    // A state that another version of the hash wrote, or bytes that are not there.
     return undefined;
+  }
+
+  async function resumedHash(): Promise<ImageHasher | null> {
+    if (stage === "convert") {
+      return null;
+    }
+    return state === READ_AGAIN
+      ? hashAgain(copyId ?? "", stage, offset)
+      : createHash(content.expected.algorithm, state);
   }
 }
 
 /** The progress that {@link resumeCursor} reads. What is staged passes twice, and so counts twice. */
-export function progressOf(cursor: Cursor, { size, expected }: Content): Omit<CopyProgress, "updated_at"> {
+export function progressOf(
+  cursor: Cursor,
+  { size, expected }: Pick<Content, "size" | "expected">,
+): Omit<CopyProgress, "updated_at"> {
   const { copyId, stage, offset, hasher } = cursor;
   return {
     bytes_done: stage === "convert" ? size + offset : offset,
     bytes_total: totalOf(stage, size),
     image_tag: imageTag(expected, cursor.tag),
-    hash_state: `${copyId} ${stage === "copy" ? "" : `${stage} `}${hasher === null ? CHECKED : stateOf(hasher)}`,
+    hash_state: `${copyId} ${stage === "copy" ? "" : `${stage} `}${hasher === null ? CHECKED : (hasher.state() ?? READ_AGAIN)}`,
   };
 }
 
 /** The progress of a copy that is done. Without a hash state: what is finished is not gone on with. */
-export function finalProgress(cursor: Cursor, { size, expected }: Content): Omit<CopyProgress, "updated_at"> {
+export function finalProgress(
+  cursor: Cursor,
+  { size, expected }: Pick<Content, "size" | "expected">,
+): Omit<CopyProgress, "updated_at"> {
   const total = totalOf(cursor.stage, size);
   return { bytes_done: total, bytes_total: total, image_tag: imageTag(expected, cursor.tag) };
 }

@@ -1,10 +1,10 @@
 import type { FileHandle } from "node:fs/promises";
-import type { IHasher } from "hash-wasm";
 import { ImageCopyFailure } from "../../core/errors.ts";
 import { requireDeclaredContent } from "../../core/images/acceptance.ts";
 import { SNIFF_BYTES } from "../../core/images/sniff.ts";
 import type { ImageMeta } from "../../core/ports.ts";
 import { RESERVED_MS } from "./copy-file.ts";
+import type { ImageHasher } from "./image-hash.ts";
 import { CHUNK_BYTES } from "./sparse.ts";
 import type { WorkArea } from "./work-area.ts";
 import { WriteLanes, chunksOf } from "./write-lanes.ts";
@@ -31,7 +31,7 @@ export type ImageSink = {
 };
 
 /** Where the pass stands: `offset` bytes are placed, and hashed if there is a hasher. */
-export type PassCursor = { offset: number; hasher: IHasher | null };
+export type PassCursor = { offset: number; hasher: ImageHasher | null };
 
 /** One pass, or what is left of it. */
 export type Pass = {

@@ -101,6 +101,17 @@ describe("turns", () => {
     expect(image.service.opened.at(-1)?.from).toBe(MIB);
   });
 
+  test("bytes that changed on the volume between two turns do not pass for the image's", async () => {
+    const { driver, volume, image, kept, copy, directory } = await setUp(sparseContent(4 * MIB, 5, 1));
+    await driver.copyImageToVolume(volume, image, kept.work(SHORT));
+    const name = (await readdir(directory, { recursive: true })).find((entry) => entry.endsWith(volume.id));
+    const file = await open(join(directory, name ?? ""), "r+");
+    await file.write(Buffer.from("somebody else's bytes"), 0, undefined, 4096);
+    await file.close();
+    await expect(copy()).rejects.toMatchObject({ name: "ImageCopyFailure" });
+    expect(await driver.findVolume(volume.id)).toBe("absent");
+  });
+
   test("any content, in pieces of any size, cut anywhere, arrives whole and with its holes", async () => {
     await fc.assert(
       fc.asyncProperty(
