@@ -54,6 +54,11 @@ export async function openConnection(
       const tableName = output("DeadLettersTableName");
       return new DynamoDbDeadLetterRepository({ client: await dynamodb(), tableName });
     }),
+    imageCache: once(async () => {
+      const { DynamoDbImageCacheRepository } = await import("../adapters/dynamodb/image-cache-repository.ts");
+      const tableName = output("ImageCacheTableName");
+      return new DynamoDbImageCacheRepository({ client: await dynamodb(), tableName });
+    }),
     schedulerQueue: once(async () => {
       const queueUrl = output("SchedulerQueueUrl");
       const deadLetterQueueUrl = output("SchedulerDeadLetterQueueUrl");

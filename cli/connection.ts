@@ -1,4 +1,5 @@
 import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
+import type { ImageCacheRepository } from "../core/image-cache.ts";
 import type {
   BackendRepository,
   DeadLetterRepository,
@@ -21,6 +22,7 @@ export interface Connection {
   volumeTypes(): Promise<VolumeTypeRepository>;
   backends(): Promise<BackendRepository>;
   deadLetters(): Promise<DeadLetterRepository>;
+  imageCache(): Promise<Pick<ImageCacheRepository, "list" | "beginEvict">>;
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
   images(): Promise<ImageStore>;
   /** Which service an image that is named by its id alone is asked of. */

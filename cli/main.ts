@@ -68,6 +68,7 @@ function connectLazily(target: Target): Connection {
     volumeTypes: async () => (await open()).volumeTypes(),
     backends: async () => (await open()).backends(),
     deadLetters: async () => (await open()).deadLetters(),
+    imageCache: async () => (await open()).imageCache(),
     schedulerQueue: async () => (await open()).schedulerQueue(),
     images: async () => (await open()).images(),
     defaultImageService: async () => (await open()).defaultImageService(),

@@ -14,6 +14,7 @@ export const OUTPUT_NAMES = [
   "VolumeTypesTableName",
   "BackendsTableName",
   "DeadLettersTableName",
+  "ImageCacheTableName",
   "ImagesBucketName",
   "CreateSnapshotFunctionName",
   "DeleteVolumeFunctionName",

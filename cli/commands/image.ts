@@ -12,6 +12,7 @@ import type { CliContext, Session } from "../session.ts";
 import { paint, styleOfStatus } from "../terminal.ts";
 import type { Output } from "../terminal.ts";
 import { deleteEach } from "./delete.ts";
+import { registerImageCache } from "./image-cache.ts";
 import { registerImageCheck } from "./image-check.ts";
 
 type AddOptions = {
@@ -29,7 +30,7 @@ Examples:
   $ cinderless image add disk.qcow2 --public --min-disk 4 --json
 `;
 
-/** `image add|check|list|delete`: the bucket of images, and files that could become one. */
+/** `image add|cache|check|list|delete`: the bucket of images, and files that could become one. */
 export function registerImage(program: Command, context: CliContext): void {
   const image = program
     .command("image")
@@ -52,6 +53,7 @@ export function registerImage(program: Command, context: CliContext): void {
       withSession(context, command, (session) => addImage(session, path, options)),
     );
   registerImageCheck(image, context);
+  registerImageCache(image, context);
   image
     .command("list")
     .summary("list images")

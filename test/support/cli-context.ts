@@ -109,6 +109,7 @@ export async function runCli(
         volumeTypes: part("volumeTypes"),
         backends: part("backends"),
         deadLetters: part("deadLetters"),
+        imageCache: part("imageCache"),
         schedulerQueue: part("schedulerQueue"),
         images: part("images"),
         defaultImageService: async () => (parts.defaultImageService === "glance" ? "glance" : "bucket"),
