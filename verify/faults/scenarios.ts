@@ -402,6 +402,15 @@ const FAILURES: Scenario[] = [
     },
   },
   {
+    name: "beside one whose status somebody else has set",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addQueued(account, { id: OTHER_VOLUME, status: "error", fence: fenceOf(OTHER_VOLUME, 1) });
+      return send(account);
+    },
+  },
+  {
     name: "rescheduled after an uncertain failure",
     withinSeconds: 30,
     end: "available",
