@@ -9,6 +9,13 @@ const glance = (auth: Record<string, unknown>) => ({
   image_services: { glance: { api_servers: ["https://glance.example"], auth } },
 });
 
+const CACHED = {
+  host: "node@first",
+  driver: "file",
+  options: { directory: "/mnt/1" },
+  image_volume_cache_enabled: true,
+};
+
 const CONTEXTS: [string, Record<string, unknown>][] = [
   ["as it is by default", {}],
   ["without a file system", { fileSystem: "none" }],
@@ -16,6 +23,7 @@ const CONTEXTS: [string, Record<string, unknown>][] = [
   ["to be thrown away", { removalPolicy: "destroy" }],
   ["with Glance and one secret", glance({ type: "fixed_token", secret: "cinderless/glance" })],
   ["with Glance and the callers' tokens", glance({ type: "passed_token" })],
+  ["with an image-volume cache", { backends: [CACHED] }],
   ["with somebody to alarm", { alarmRecipients: "a@example.org,b@example.org" }],
 ];
 
