@@ -1,119 +1,30 @@
 import { describe, expect, it } from "vitest";
-import { auditBackends } from "../../core/tasks/audit-backends.ts";
-import { claimFate } from "../../core/claims.ts";
-import {
-  ImageCopyFailure,
-  ImageUnacceptable,
-  InvalidVolume,
-  VolumeBackendAPIException,
-  VolumeNotFound,
-} from "../../core/errors.ts";
-import { cachedVolumeId, type ImageCache, imageCacheId, type ImageCacheSettings } from "../../core/image-cache.ts";
-import type { ImageMeta } from "../../core/ports.ts";
-import { fenceOf, type VolumeRecord } from "../../core/records.ts";
-import type { WorkCheckpoint } from "../../core/spec.ts";
+import { ImageCopyFailure, ImageUnacceptable, VolumeBackendAPIException, VolumeNotFound } from "../../core/errors.ts";
+import { cachedVolumeId, type ImageCache, imageCacheId } from "../../core/image-cache.ts";
 import { checkBackend } from "../../core/tasks/check-backend.ts";
-import { cloneImage } from "../../core/tasks/clone-image.ts";
-import { copyImageToVolume } from "../../core/tasks/copy-image-to-volume.ts";
 import { createVolumeForImage } from "../../core/tasks/create-volume-for-image.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { evictCachedImage } from "../../core/tasks/image-cache/evict-cached-image.ts";
-import { sweepImageCache } from "../../core/tasks/image-cache/sweep-image-cache.ts";
-import type { OwnerInput } from "../../core/tasks/input.ts";
-import {
-  anImage,
-  anImageSpec,
-  aVolumeInFlow,
-  aWorld,
-  driverOf,
-  FIRST_HOST,
-  IMAGE_ID,
-  taskInput,
-  UNHURRIED,
-} from "../support/builders.ts";
+import { anImage, aWorld, driverOf, FIRST_HOST, IMAGE_ID, UNHURRIED } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import type { World } from "../support/fakes/world.ts";
-
-const SHA512 = { os_hash_algo: "sha512", os_hash_value: "ab".repeat(64) };
-const IMAGE = anImage(SHA512);
-const ENTRY_ID = imageCacheId(FIRST_HOST, IMAGE_ID, IMAGE) ?? "";
-
-type Create = { id: string; input: OwnerInput; meta: ImageMeta };
-
-/** A create of an image, by a number; each has its own volume. */
-function aCreate(number: number, meta: ImageMeta = IMAGE): Create {
-  const id = uuid(100 + number);
-  return { id, input: { ...taskInput(), volume_id: id, fence: fenceOf(id, 1) }, meta };
-}
-
-function volumeOf({ id, input }: Create, columns: Partial<VolumeRecord> = {}): VolumeRecord {
-  const attempts = { 1: { host: FIRST_HOST, execution: input.fence, started_at: "then", outcome: "running" } } as const;
-  return aVolumeInFlow({ id, fence: input.fence, attempts, ...columns });
-}
-
-function specOf(create: Create) {
-  return { ...anImageSpec(create.meta), volume_id: create.id, image_id: create.meta.id, image_href: create.meta.id };
-}
-
-function clone(world: World, create: Create, cache?: ImageCache, checkpoint: WorkCheckpoint | null = null) {
-  const input = { ...create.input, volume_spec: specOf(create) };
-  return cloneImage({ ...world.deps, imageCache: cache }, input, { ...UNHURRIED, checkpoint });
-}
-
-function copy(world: World, create: Create, cache?: ImageCache) {
-  const fill = cache && { ...world.deps, cache };
-  return copyImageToVolume({ ...world.deps, fill }, { ...create.input, volume_spec: specOf(create) }, UNHURRIED);
-}
-
-async function download(world: World, create: Create, cache?: ImageCache): Promise<void> {
-  await createVolumeForImage(world.deps, create.input, UNHURRIED);
-  for (let done = false; !done;) {
-    ({ done } = await copy(world, create, cache));
-  }
-}
-
-/** The whole of a create as far as the cache is concerned; true when it was cloned. */
-async function createFrom(world: World, create: Create, cache?: ImageCache): Promise<boolean> {
-  const { cloned, done } = await clone(world, create, cache);
-  expect(done || !cloned).toBe(true);
-  if (!cloned) {
-    await download(world, create, cache);
-  }
-  return cloned;
-}
-
-/** After the create: it has left the flow. */
-function finish(world: World, { id }: Create): void {
-  const found = world.fakes.volumes.records.get(id);
-  if (found !== undefined) {
-    world.fakes.volumes.records.set(id, { ...found, status: "available", deadline: null, phase: null });
-  }
-}
-
-const sweep = (world: World, cache: ImageCache) =>
-  sweepImageCache({ ...world.deps, cache }, { failures: [], hasTime: () => true });
-
-const after = (world: World, seconds: number) => (world.now = new Date(world.now.getTime() + seconds * 1000));
-
-function entryOf(world: World, id = ENTRY_ID) {
-  const entry = world.fakes.imageCache.records.get(id);
-  if (entry === undefined) {
-    throw new Error("there is no entry");
-  }
-  return entry;
-}
-
-/** What a second create finds: the image is cached by the first. */
-async function aWorldWithCachedImage(settings: Partial<ImageCacheSettings> = {}, ...more: Create[]) {
-  const first = aCreate(1);
-  const second = aCreate(2);
-  const world = aWorld(volumeOf(first), volumeOf(second), ...more.map((each) => volumeOf(each)));
-  const cache = world.imageCache(settings);
-  await createFrom(world, first, cache);
-  finish(world, first);
-  return { world, cache, first, second };
-}
+import {
+  SHA512,
+  IMAGE,
+  ENTRY_ID,
+  type Create,
+  aCreate,
+  volumeOf,
+  clone,
+  specOf,
+  copy,
+  download,
+  createFrom,
+  finish,
+  sweep,
+  after,
+  entryOf,
+  aWorldWithCachedImage,
+} from "../support/image-cache.ts";
 
 describe("an image-volume cache that is off", () => {
   it("is asked nothing, and makes no other call", async () => {
@@ -481,133 +392,6 @@ describe("two creates of an image at once", () => {
     await download(world, first, cache);
     expect(entryOf(world)).toMatchObject({ fence: second.input.fence, state: "available" });
     expect(driverOf(world).volumes.has(cachedVolumeId(ENTRY_ID, first.input.fence))).toBe(false);
-  });
-});
-
-describe("the bounds of the cache", () => {
-  const other = (number: number) => aCreate(number, anImage({ ...SHA512, id: uuid(200 + number) }));
-
-  it("of its count put out the least recently used", async () => {
-    const creates = [other(3), other(4)];
-    const { world, cache, second } = await aWorldWithCachedImage({ maxCount: 2 }, ...creates);
-    for (const create of creates) {
-      after(world, 120);
-      if (create === creates[1]) {
-        await clone(world, second, cache);
-        finish(world, second);
-      }
-      await createFrom(world, create, cache);
-      finish(world, create);
-    }
-    const images = [...world.fakes.imageCache.records.values()].map(({ image_id: id }) => id);
-    expect(images.toSorted()).toEqual([IMAGE_ID, uuid(204)]);
-    expect(driverOf(world).volumes.size).toBe(4 + 2);
-  });
-
-  it("of its size put out as many as are needed", async () => {
-    const create = other(3);
-    const { world, cache } = await aWorldWithCachedImage({ maxSizeGib: 2 }, create);
-    world.fakes.volumes.records.set(create.id, volumeOf(create, { size: 2 }));
-    await createFrom(world, create, cache);
-    expect([...world.fakes.imageCache.records.values()]).toMatchObject([{ image_id: uuid(203), size: 2 }]);
-  });
-
-  it("keep what never fits, and what is being cloned from, and then cache nothing new", async () => {
-    const create = other(3);
-    const { world, cache, second } = await aWorldWithCachedImage({ maxCount: 1, maxSizeGib: 3 }, create);
-    driverOf(world).turns = 2;
-    await clone(world, second, cache);
-    driverOf(world).turns = 1;
-    await createFrom(world, create, cache);
-    const states = [...world.fakes.imageCache.records.values()].map(({ state }) => state);
-    expect(states).toEqual(["evicting"]);
-    expect(driverOf(world).volumes.has(entryOf(world).volume_id)).toBe(true);
-    world.fakes.volumes.records.set(create.id, volumeOf(create, { size: 9 }));
-    expect(await sweep(world, cache)).toBe(0);
-    finish(world, second);
-    expect(await sweep(world, cache)).toBe(1);
-    expect(world.fakes.imageCache.records.size).toBe(0);
-  });
-});
-
-describe("a cached volume", () => {
-  it("cannot be deleted as a volume", async () => {
-    const { world } = await aWorldWithCachedImage();
-    await expect(deleteVolume(world.deps, entryOf(world).volume_id)).rejects.toThrow(InvalidVolume);
-  });
-
-  it("is nothing that the audit finds", async () => {
-    const { world } = await aWorldWithCachedImage();
-    world.drivers.set("node@first", driverOf(world));
-    world.deps.drivers.hosts.splice(0, 2, "node@first");
-    after(world, 48 * 3600);
-    const timeLimit = <Value>(call: Promise<Value>) => call;
-    const request = { host: null, older_than_hours: 24, reap: true, max_reap: 10, max_listed: 100 };
-    const report = await auditBackends({ ...world.deps, timeLimit, remainingTimeMs: () => 900_000 }, request);
-    const about = report.findings.filter(({ id }) => id === entryOf(world).volume_id || id === FIRST_HOST);
-    expect(about).toEqual([]);
-    expect(report.hosts["node@first"]?.volumes).toBe(2);
-  });
-
-  it("whose claim was left open is settled, and nobody is told of it", async () => {
-    const { world } = await aWorldWithCachedImage();
-    const volume = world.fakes.volumes.records.get(entryOf(world).volume_id);
-    const claim = { attempt: 1, size: 1, claimed_at: volume?.attempts[1]?.started_at ?? "" };
-    expect(claimFate({ host: FIRST_HOST, volumeId: volume?.id ?? "", claim }, volume)).toEqual({ action: "settle" });
-  });
-
-  it("is evicted the same after any death", async () => {
-    const { world: before } = await aWorldWithCachedImage();
-    const entry = entryOf(before);
-    await before.fakes.imageCache.beginEvict(ENTRY_ID, { fence: null, now: before.now });
-    await expectSameAfterAnyDeath(
-      () => {
-        const world = aWorld();
-        Object.assign(world.fakes.volumes, { records: structuredClone(before.fakes.volumes.records) });
-        Object.assign(world.fakes.imageCache, { records: structuredClone(before.fakes.imageCache.records) });
-        Object.assign(world.fakes.backends, { records: structuredClone(before.fakes.backends.records) });
-        Object.assign(driverOf(world), { volumes: structuredClone(driverOf(before).volumes) });
-        return world;
-      },
-      (world) => evictCachedImage({ ...world.deps, entries: world.imageCache().entries }, entry),
-      (world) => expect(world.fakes.imageCache.records.size).toBe(0),
-    );
-  });
-});
-
-describe("the sweep of the cache", () => {
-  it("leaves what is in order, and what is under way", async () => {
-    const { world, cache } = await aWorldWithCachedImage();
-    const filling = aCreate(3, anImage({ ...SHA512, id: uuid(203) }));
-    world.fakes.volumes.records.set(filling.id, volumeOf(filling));
-    await clone(world, filling, cache);
-    expect(await sweep(world, cache)).toBe(0);
-    expect(world.fakes.imageCache.records.size).toBe(2);
-    after(world, 301);
-    expect(await sweep(world, cache)).toBe(0);
-    expect([...world.fakes.imageCache.records.keys()]).toEqual([ENTRY_ID]);
-  });
-
-  it("removes what a fill has left that died for good", async () => {
-    const create = aCreate(1);
-    const world = aWorld(volumeOf(create));
-    const cache = world.imageCache();
-    await clone(world, create, cache);
-    await createVolumeForImage(world.deps, create.input, UNHURRIED);
-    driverOf(world).turns = 2;
-    driverOf(world).waitSeconds = 0;
-    expect((await copy(world, create, cache)).done).toBe(false);
-    expect(await sweep(world, cache)).toBe(0);
-    after(world, 1801);
-    expect(await sweep(world, cache)).toBe(1);
-    expect([...world.fakes.volumes.records.keys()]).toEqual([create.id]);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
-  });
-
-  it("removes the cached volumes of a backend whose cache was switched off", async () => {
-    const { world } = await aWorldWithCachedImage();
-    expect(await sweep(world, world.imageCache({}, [FIRST_HOST]))).toBe(1);
-    expect(world.fakes.imageCache.records.size).toBe(0);
   });
 });
 
