@@ -1,13 +1,13 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { LambdaClient } from "@aws-sdk/client-lambda";
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
@@ -123,6 +123,19 @@ async function anImage(visibility: "public" | "private" = "public"): Promise<Ima
   return { id: image.id, bytes };
 }
 
+const filesOfCached = (id: string): string[] =>
+  readdirSync(join(directory, CACHED), { recursive: true })
+    .map(String)
+    .filter((name) => name.includes(id));
+
+/** Calls the sweep, which its rule calls once a minute. */
+async function sweep(): Promise<unknown> {
+  const [, name] =
+    Object.entries(under.cloud.resources).find(([id]) => /^FunctionsSweepOverdueVolumes[0-9A-F]{8}$/.test(id)) ?? [];
+  const { Payload } = await clients.lambda.send(new InvokeCommand({ FunctionName: name }));
+  return JSON.parse(new TextDecoder().decode(Payload)) as unknown;
+}
+
 const create = (image: Image, zone = CACHED, projectId = "owner") =>
   under.create({ sizeGib: 1, availabilityZone: zone, imageId: image.id, projectId });
 
@@ -186,6 +199,22 @@ describe("cached volumes", () => {
     expect(readsOf(images[2])).toBe(1);
     await expectWhole(await under.settled(await create(images[0])), images[0]);
     expect(readsOf(images[0])).toBe(2);
+  });
+
+  it("that were evicted are removed by the sweep, record, file and capacity", async () => {
+    const image = await anImage();
+    const { host, size } = await under.settled(await create(image));
+    const allocated = async () =>
+      (await under.backends.list()).find((backend) => backend.host === host)?.allocated_capacity_gb ?? 0;
+    const before = await allocated();
+    const { id = "", volume_id: cachedId = "" } = (await entryOf(image)) ?? {};
+    expect(filesOfCached(cachedId)).toHaveLength(1);
+    expect(await entries.beginEvict(id, { fence: null, now: new Date() })).toBe(true);
+    expect(await sweep()).toMatchObject({ failures: [] });
+    expect(await entryOf(image)).toBeUndefined();
+    expect((await under.volumes.getMany([cachedId])).size).toBe(0);
+    expect(filesOfCached(cachedId)).toEqual([]);
+    expect(await allocated()).toBe(before - size);
   });
 
   it("are nobody's to delete, and nothing that the audit finds", async () => {
