@@ -61,7 +61,8 @@ export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: Cr
       user_id: record.user_id,
       project_id: record.project_id,
       is_admin: false,
-      roles: [...(input.roles ?? ["member"])],
+      // As Keystone has it, where a member is a reader too.
+      roles: [...(input.roles ?? ["member", "reader"])],
       ...((input.authSecret ?? null) === null ? {} : { auth_secret: input.authSecret }),
     },
     volume_id: record.id,

@@ -51,6 +51,30 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     /@aws-sdk\/core\/dist-es\/submodules\/client\/emitWarningIfUnsupportedVersion\.js$/,
     "export const state = { warningEmitted: true }; export const emitWarningIfUnsupportedVersion = () => {};",
   ],
+  // Functions read objects: they put none, and none of their requests has a body of XML.
+  [
+    /@aws-sdk\/core\/dist-es\/submodules\/protocols\/xml\/XmlShapeSerializer\.js$/,
+    `export class XmlShapeSerializer {
+      setSerdeContext() {}
+      write() { throw new Error("bodies of XML are left out of this bundle"); }
+      flush() { throw new Error("bodies of XML are left out of this bundle"); }
+    }`,
+  ],
+  [
+    /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/createBufferedReadable\.js$/,
+    'export const createBufferedReadable = () => { throw new Error("uploads are left out of this bundle"); };',
+  ],
+  [
+    /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/getAwsChunkedEncodingStream\.js$/,
+    'export const getAwsChunkedEncodingStream = () => { throw new Error("uploads are left out of this bundle"); };',
+  ],
+  // Directory buckets are refused by the endpoints above.
+  [
+    /@aws-sdk\/middleware-sdk-s3\/.*\/S3ExpressIdentityProviderImpl\.js$/,
+    `export class S3ExpressIdentityProviderImpl {
+      async getS3ExpressIdentity() { throw new Error("directory buckets are left out of this bundle"); }
+    }`,
+  ],
   // Lambda names the region in the environment; nowhere else do the bundles run.
   [
     /@smithy\/core\/dist-es\/submodules\/config\/config-resolver\/regionConfig\/getInstanceMetadataRegion\.js$/,
