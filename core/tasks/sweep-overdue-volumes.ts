@@ -38,8 +38,8 @@ const RESERVE_MS = 5_000;
 
 /**
  * The last net: takes every volume whose deadline has passed, whatever happened to its message, its execution and the rule on
- * failed executions, then every claim that nobody closes any more, then what the image-volume cache has to remove. Two sweeps at once, or one beside a workflow that still
- * moves, are safe: the writes are fenced and the loser leaves the volume alone.
+ * failed executions, then every claim that nobody closes any more, then what the image-volume cache has to remove. Two sweeps at
+ * once, or one beside a workflow that still moves, are safe: the writes are fenced and the loser leaves the volume alone.
  *
  * Overdue volumes are read through the sparse index, so they cost one empty query when there are none; claims cost one read of
  * the backends. A volume whose handling fails is reported and does not stop the others.
