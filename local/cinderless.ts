@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import type { Plugin } from "esbuild";
+import { LOCAL_SECRETS } from "../core/environment.ts";
 import { STACK_NAME, synthesize } from "../infra/synthesize.ts";
 import { holdDirectory } from "./cloud/data-directory.ts";
 import { type EmbeddedCloud, type EmbeddedCloudOptions, startEmbeddedCloud } from "./cloud/embedded-cloud.ts";
@@ -78,6 +79,12 @@ export async function startCinderless(options: LocalOptions): Promise<LocalCinde
 
 async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
   const { directory, persistent = false, context = {}, bundlerPlugins = [], signal, ...cloudOptions } = options;
+  // There is no Secrets Manager here: whoever starts this machine's functions gives them their secrets.
+  const secrets = process.env[LOCAL_SECRETS];
+  const functionEnvironment = {
+    ...(secrets === undefined ? {} : { [LOCAL_SECRETS]: secrets }),
+    ...cloudOptions.functionEnvironment,
+  };
   const assembly = path.join(directory, "cdk.out");
   rmSync(assembly, { recursive: true, force: true });
   const synthesized = await synthesize(assembly, { ...localContext(directory), ...context }, bundlerPlugins);
@@ -87,6 +94,7 @@ async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
     sharedThreads: 2,
     environmentsPerFunction: 8,
     ...cloudOptions,
+    functionEnvironment,
     template,
     assetDirectory: assembly,
     stackName: STACK_NAME,

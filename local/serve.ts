@@ -2,8 +2,9 @@ import { createWriteStream, readFileSync } from "node:fs";
 import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDbBackendRepository } from "../adapters/dynamodb/backend-repository.ts";
-import { type Backend, parseBackends } from "../core/backends.ts";
+import { parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
+import { parseImageServices } from "../core/image-services.ts";
 import { waitForBackends } from "./backends-ready.ts";
 import { localContext, startCinderless } from "./cinderless.ts";
 import { type EmbeddedCloud, EmbeddedCloudError } from "./cloud/embedded-cloud.ts";
@@ -25,7 +26,9 @@ export type ServeContext = { options: StartOptions; screen: Screen; signal: Abor
 export async function serve({ options, screen, signal }: ServeContext): Promise<void> {
   const startedAt = new Date();
   const directory = path.resolve(options.dataDir);
-  const backends = options.backends === undefined ? undefined : readBackends(options.backends);
+  const backends = options.backends === undefined ? undefined : readOptions(options.backends, parseBackends);
+  const imageServices =
+    options.imageServices === undefined ? undefined : readOptions(options.imageServices, parseImageServices);
   screen.write(`\n${screen.paint("bold", "Cinderless on this machine")}\n  starting in ${directory} ...\n`);
   const logs = openLogs(directory, options, screen);
   const { cloud, stop } = await startCinderless({
@@ -33,7 +36,10 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
     persistent: true,
     signal,
     ports: portsFrom(options.port),
-    ...(backends === undefined ? {} : { context: { backends } }),
+    context: {
+      ...(backends === undefined ? {} : { backends }),
+      ...(imageServices === undefined ? {} : { image_services: imageServices }),
+    },
     ...logs,
   }).catch((error: unknown) => {
     throw explainPort(error);
@@ -66,9 +72,9 @@ function portsFrom(first: number): { dynamodb: number; messaging: number; comput
 }
 
 /** @throws Error that names the file and what is wrong with it */
-function readBackends(file: string): Backend[] {
+function readOptions<Options>(file: string, parse: (value: unknown) => Options): Options {
   try {
-    return parseBackends(JSON.parse(readFileSync(file, "utf8")));
+    return parse(JSON.parse(readFileSync(file, "utf8")));
   } catch (error) {
     const reason =
       error instanceof InvalidInput ? error.message.replace(/^Invalid input received: /, "") : explain(error);

@@ -1,7 +1,13 @@
 import { Command, InvalidArgumentError } from "commander";
 
 /** What the command line asks for. */
-export type StartOptions = { dataDir: string; port: number; backends?: string; verbose: boolean };
+export type StartOptions = {
+  dataDir: string;
+  port: number;
+  backends?: string;
+  imageServices?: string;
+  verbose: boolean;
+};
 
 /** Ports in a row from the base port on: DynamoDB; SQS, SNS and S3; Step Functions and Lambda. */
 export const PORT_COUNT = 3;
@@ -11,6 +17,7 @@ Examples:
   npm start
   npm start -- --data-dir /var/tmp/cinderless --port 5000
   npm start -- --backends backends.json
+  CINDERLESS_SECRETS='{"glance":{"token":"..."}}' npm start -- --image-services images.json
 
 Then, in another shell:
   source .cinderless/environment.sh
@@ -19,6 +26,9 @@ Then, in another shell:
 
 backends.json is a list such as
   [{"host": "me@ssd", "driver": "file", "options": {"directory": "/mnt/ssd/volumes"}}]
+
+and images.json an object such as
+  {"glance": {"api_servers": ["http://127.0.0.1:9292"], "auth": {"type": "fixed_token", "secret": "glance"}}}
 
 Ctrl-C ends it; volumes, records, queues and images stay in the data directory. A second Ctrl-C
 ends it at once.`;
@@ -37,6 +47,7 @@ export function parseStartOptions(argv: readonly string[]): StartOptions {
     .option("--data-dir <dir>", "where everything is kept", ".cinderless")
     .option("--port <number>", `first of ${PORT_COUNT} ports; 0 takes free ones`, parsePort, 4580)
     .option("--backends <file>", "JSON file with other backends than two directories below the data directory")
+    .option("--image-services <file>", "JSON file with a Glance beside the bucket of images")
     .option("--verbose", "show what the functions log, which else goes to functions.log")
     .addHelpText("after", EXAMPLES)
     .exitOverride();

@@ -35,22 +35,19 @@ beforeAll(async () => {
   glance = await FakeGlance.start();
   glance.authentication = "token";
   glance.tokens.set(TOKEN, "proj-a").set(OTHER_TOKEN, "proj-b");
+  const secrets = { "cinderless/tokens/a": { token: TOKEN }, "cinderless/tokens/b": { token: OTHER_TOKEN } };
+  vi.stubEnv("CINDERLESS_SECRETS", JSON.stringify(secrets));
   under = await startUnderTest({
     context: {
       image_services: { glance: { api_servers: [glance.url], num_retries: 1, auth: { type: "passed_token" } } },
     },
-    functionEnvironment: {
-      CINDERLESS_SECRETS: JSON.stringify({
-        "cinderless/tokens/a": { token: TOKEN },
-        "cinderless/tokens/b": { token: OTHER_TOKEN },
-      }),
-      POWERTOOLS_LOG_LEVEL: "DEBUG",
-    },
+    functionEnvironment: { POWERTOOLS_LOG_LEVEL: "DEBUG" },
     logSink: (line) => logs.push(line),
   });
 });
 
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await under.stop();
   await glance.stop();
 });

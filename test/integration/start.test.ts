@@ -177,6 +177,16 @@ describe("a start that cannot be", () => {
     expect(stderr).toContain(reason);
   });
 
+  it("names the file of image services", async () => {
+    using temporary = temporaryDirectory();
+    const file = path.join(temporary.path, "images.json");
+    writeFileSync(file, '{"glance": {"api_servers": ["glance:9292"]}}');
+    const argv = ["--port", "0", "--data-dir", temporary.path, "--image-services", file];
+    const { status, stderr } = await runChild(START, argv);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: [^\n]*images\.json: image_services: glance\.api_servers[^\n]*\n$/);
+  });
+
   it("refuses a port that leaves no room for the others", async () => {
     const { status, stderr } = await runChild(START, ["--port", "65534"]);
     expect(status).toBe(2);
