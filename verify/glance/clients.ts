@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { GLANCE_USER, KEYSTONE_ADMIN, type Running } from "./openstack.ts";
 
 /** Just enough of the APIs of Keystone and Glance to make what the scenarios need. */
@@ -31,6 +32,22 @@ export class GlanceClient {
 
   constructor({ url }: Running) {
     this.#url = `${url}/v2/images`;
+  }
+
+  /** Waits until a Glance that has just started has found its Keystone, and takes the caller's token. */
+  async ready(who: Who): Promise<void> {
+    const until = Date.now() + 30_000;
+    for (;;) {
+      try {
+        await call(this.#url, "GET", who);
+        return;
+      } catch (error) {
+        if (Date.now() > until) {
+          throw error;
+        }
+        await delay(200);
+      }
+    }
   }
 
   /** Creates an image and uploads its bytes; returns its id. */

@@ -138,6 +138,7 @@ export async function checksWithKeystone(
     Object.entries({ a, b, c: revoked }).map(([name, { token }]) => [`cinderless/tokens/${name}`, { token }]),
   );
   const client = new GlanceClient(glance);
+  await client.ready({ "X-Auth-Token": a.token });
   const passed = await deploy(join(directory, "passed"), glance.url, { type: "passed_token" }, secrets);
   keepRunning(passed);
   const credential = await identities.applicationCredential(admin);
