@@ -106,7 +106,6 @@ export class CinderlessStack extends Stack {
       ImageCacheTableName: records.imageCache.tableName,
       ImagesBucketName: bucket.bucketName,
       DefaultImageService: parts.configuration.imageServices.default,
-      DefaultImageService: parts.configuration.imageServices.default,
       CreateSnapshotFunctionName: functions.get("CreateSnapshot").functionName,
       DeleteSnapshotFunctionName: functions.get("DeleteSnapshot").functionName,
       DeleteVolumeFunctionName: functions.get("DeleteVolume").functionName,

@@ -42,7 +42,8 @@ export const REQUESTS: Partial<Record<FunctionName, Requests>> = {
   CloneImage: { dynamodb_write_unit: 3 },
   CreateVolumeForImage: { dynamodb_write_unit: 4 },
   CheckBackend: { dynamodb_read_unit: 1, dynamodb_write_unit: 3 },
-  CopyImageToVolume: { dynamodb_read_unit: 1, s3_get: 2 },
+  // Progress is kept when a turn begins and when it ends; the index's entry moves.
+  CopyImageToVolume: { dynamodb_read_unit: 1, dynamodb_write_unit: 6, s3_get: 2 },
   HandleBootableVolume: { dynamodb_write_unit: 1 },
   CreateVolumeOnFinish: { dynamodb_write_unit: 3, sns_publish: 1 },
   RescheduleVolume: { dynamodb_read_unit: 1, dynamodb_write_unit: 4, sqs_request: 1 },

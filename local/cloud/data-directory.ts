@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { EmbeddedCloudError } from "./errors.ts";
@@ -43,7 +43,7 @@ export function openDataDirectory(directory: string): DataDirectory {
 export function holdDirectory(directory: string): { readonly path: string; release(): void } {
   const root = path.resolve(directory);
   try {
-    mkdirSync(root, { recursive: true });
+    makeDirectory(root);
     accessSync(root, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new EmbeddedCloudError(`data directory ${root} is not writable: ${(error as Error).message}`, {
@@ -57,6 +57,17 @@ export function holdDirectory(directory: string): { readonly path: string; relea
       if (lock.isOpen) lock.close();
     },
   };
+}
+
+/** Step by step: Node's own way of making parents never ends where the file system takes no directory but says that its parent is missing. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  makeDirectory(path.dirname(directory));
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 function takeLock(root: string): DatabaseSync {

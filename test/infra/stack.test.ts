@@ -33,7 +33,6 @@ describe("the outputs", () => {
       "CreateSnapshotFunctionName",
       "DeadLettersTableName",
       "DefaultImageService",
-      "DefaultImageService",
       "DeleteSnapshotFunctionName",
       "DeleteVolumeFunctionName",
       "ImageCacheTableName",

@@ -133,6 +133,8 @@ describe("a data directory", () => {
     const file = path.join(directory.path, "file");
     writeFileSync(file, "precious");
     await expect(deploy(RESOURCES, { dataDirectory: file })).rejects.toThrow(`data directory ${file} is not writable`);
+    // Where nobody can make a directory, whoever asks.
+    await expect(deploy(RESOURCES, { dataDirectory: "/proc/nowhere" })).rejects.toThrow("is not writable");
     expect(readFileSync(file, "utf8")).toBe("precious");
   });
 
