@@ -16,13 +16,24 @@ export function writeMetrics(
   values: Readonly<Partial<Record<MetricName, number>>>,
   dimensions: Readonly<Record<string, string>> = {},
 ): void {
-  // One for each line: dimensions that are kept between lines would mix invocations which share an environment.
-  const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: "cinderless" });
-  for (const [name, value] of Object.entries(dimensions)) {
-    metrics.addDimension(name, value);
-  }
+  const metrics = metricsOf(dimensions);
   for (const [name, value] of Object.entries(values) as [MetricName, number][]) {
     metrics.addMetric(METRICS[name], UNIT_OF[name] ?? MetricUnit.Count, value);
   }
   metrics.publishStoredMetrics();
+}
+
+/** One for each set of dimensions, for it takes a while to make: what is added is written in the same turn, so nothing mixes. */
+const made = new Map<string, Metrics>();
+
+function metricsOf(dimensions: Readonly<Record<string, string>>): Metrics {
+  const key = JSON.stringify(dimensions);
+  const known = made.get(key);
+  if (known !== undefined) {
+    return known;
+  }
+  const options = { namespace: METRICS_NAMESPACE, serviceName: "cinderless", defaultDimensions: { ...dimensions } };
+  const metrics = new Metrics(options);
+  made.set(key, metrics);
+  return metrics;
 }
