@@ -58,12 +58,14 @@ export async function benchImages(): Promise<ImageResult> {
     const imageId = randomUUID();
     const bucket = bucketRig.cloud.outputs["ImagesBucketName"] ?? "";
     await putImage(bucketRig.s3, bucket, imageOf(imageId), createReadStream(raw, { highWaterMark: MEBIBYTE }));
-    await measure("volume, raw from the bucket, verified", () => createFrom(bucketRig, imageId));
+    let location = "";
+    await measure("volume, raw from the bucket, verified", async () => {
+      location = await createFrom(bucketRig, imageId);
+    });
     const copy = path.join(directory, "copy.raw");
     await measure("cp --sparse=always", () => run("cp", ["--sparse=always", raw, copy]));
     await rm(copy);
     await measure("sha512sum", () => run("sha512sum", [raw]));
-    const location = await createFrom(bucketRig, imageId);
     await measureGlance(directory, raw, measure);
     const secondsOf = (what: string): number => rows.find((row) => row.what === what)?.seconds ?? Number.NaN;
     const ratio = (cinder: string, ours: string): number | undefined =>

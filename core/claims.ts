@@ -5,6 +5,7 @@ import {
   type CapacityClaim,
   fenceOf,
   isInFlow,
+  RETURNED_CAPACITY,
   STATUSES_CREATED,
   type VolumeRecord,
 } from "./records.ts";
@@ -15,9 +16,6 @@ import { DEFAULT_PHASE_BOUNDS, type PhaseBounds } from "./time-bounds.ts";
  * ended. So a claim whose volume has left the flow means "not all told yet": it is the outbox of `volume.create.end` and
  * `volume.create.error` (docs/adr/0011).
  */
-
-/** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */
-export const RETURNED_CAPACITY = 0;
 
 /** What the end of an attempt is told by. */
 export type EndEvent = "volume.create.end" | "volume.create.error";

@@ -42,6 +42,11 @@ export const STATUSES_CREATED = ["available", "migration_target"] as const satis
  */
 export type VolumePhase = "queued" | "scheduled" | "creating" | "created" | "copying";
 
+/** Whether no backend has been asked for a volume in that phase. */
+export function isBeforeTheBackend(phase: VolumePhase | null): boolean {
+  return phase === "queued" || phase === "scheduled";
+}
+
 /** How one attempt ended, or that it has not. */
 export type AttemptOutcome = "running" | "created" | "rescheduled" | "error";
 
@@ -162,6 +167,9 @@ export type VolumeTypeRecord = {
   is_public: boolean;
   created_at: string;
 };
+
+/** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */
+export const RETURNED_CAPACITY = 0;
 
 /** Capacity held for a volume that is being created, on the backend's own item. */
 export type CapacityClaim = {

@@ -1,12 +1,9 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { BackendReport, BackendRepository, ClaimLimits, ClaimOwner, Clock, Owner } from "../../core/ports.ts";
-import type { BackendRecord, CapacityClaim } from "../../core/records.ts";
+import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
 import * as statements from "./backend-statements.ts";
 import { scanAll } from "./paging.ts";
 import { find, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
-
-/** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */
-const RETURNED = 0;
 
 /**
  * Backends in DynamoDB. Each claim is an entry of its backend's own item, so that the entry and the sums change in one write or
@@ -89,7 +86,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
     for (;;) {
       const backend = await this.get(host);
       const claim = backend?.claims[owner.volumeId];
-      if (backend === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED) {
+      if (backend === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED_CAPACITY) {
         return;
       }
       if (claimedAt !== undefined && claim.claimed_at !== claimedAt) {
@@ -113,7 +110,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
   /** A claim that is still open is settled first: what it holds is what is given back. */
   async returnCapacity(host: string, volumeId: string, size: number): Promise<void> {
     const mark: CapacityClaim = {
-      attempt: RETURNED,
+      attempt: RETURNED_CAPACITY,
       size: 0,
       claimed_at: this.#clock.now().toISOString(),
     };
@@ -125,7 +122,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
         return;
       }
       const claim = (await this.get(host))?.claims[volumeId];
-      if (claim === undefined || claim.attempt === RETURNED) {
+      if (claim === undefined || claim.attempt === RETURNED_CAPACITY) {
         return;
       }
     }

@@ -1,5 +1,5 @@
-import { claimFate, RETURNED_CAPACITY } from "../claims.ts";
-import type { BackendRecord, CapacityClaim, VolumeRecord } from "../records.ts";
+import { claimFate } from "../claims.ts";
+import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
 import type { Finding } from "./report.ts";
 import type { SizesByHost } from "./records.ts";
 import type { AuditRun } from "./run.ts";

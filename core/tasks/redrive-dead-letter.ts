@@ -1,9 +1,8 @@
-import { RETURNED_CAPACITY } from "../claims.ts";
 import type { DeadLetterRecord } from "../dead-letters.ts";
 import { InvalidInput, InvalidVolume } from "../errors.ts";
 import { type CreateVolumeMessage, parseCreateVolumeMessage } from "../messages.ts";
 import type { BackendRepository, DeadLetterRepository, SchedulerQueue, VolumeRepository } from "../ports.ts";
-import { attemptOfFence, fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, fenceOf, isInFlow, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
 import { attemptOfRequest, redrivenRetry } from "../scheduling/retry.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 

@@ -1,7 +1,7 @@
 import { describeError, FenceLost, VolumeBackendAPIException } from "../errors.ts";
 import { buildFault } from "../fault.ts";
 import type { BackendRepository, Drivers, Owner, VolumeRepository } from "../ports.ts";
-import { attemptOfFence, type VolumePhase, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { readyDriver } from "./create-on-backend.ts";
 
@@ -16,9 +16,6 @@ export type RemovalDependencies = QueuedRemovalDependencies & {
   volumes: Pick<VolumeRepository, "markErrorDeleting">;
   drivers: Drivers;
 };
-
-/** Phases in which no backend was asked for the volume. */
-const PHASES_BEFORE_THE_BACKEND: readonly (VolumePhase | null)[] = ["queued", "scheduled"];
 
 /**
  * Removes a volume whose deletion was asked for while it was being created, and with it everything that its attempt made: from the
@@ -39,7 +36,7 @@ export async function removeRequestedVolume(
 ): Promise<VolumeRecord> {
   const { volumeId, fence } = owner;
   const volume = await deps.volumes.beginRequestedDelete(volumeId, fence, phaseDeadline(deps, "removal"));
-  if (volume.host !== null && !PHASES_BEFORE_THE_BACKEND.includes(volume.phase)) {
+  if (volume.host !== null && !isBeforeTheBackend(volume.phase)) {
     await removeFromBackend(deps, volume, volume.host);
   }
   await finishRemoval(deps, volume);

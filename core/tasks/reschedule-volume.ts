@@ -1,7 +1,7 @@
 import { BackendNotCleared, describeError, FenceLost, mayStillRun, routeOf, VolumeNotFound } from "../errors.ts";
 import { bounded, readFailure } from "../fault.ts";
 import type { BackendRepository, Drivers, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
-import { fenceOf, type VolumeRecord } from "../records.ts";
+import { fenceOf, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import type { Failure } from "../spec.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
@@ -91,7 +91,7 @@ async function handOver(
  * @throws BackendNotCleared when neither is known, or when the backend holds the finished volume.
  */
 async function clearBackend(drivers: Drivers, host: string, volume: VolumeRecord, errorName: string): Promise<boolean> {
-  if (volume.phase === "scheduled" || volume.phase === "queued") {
+  if (isBeforeTheBackend(volume.phase)) {
     return true;
   }
   if (volume.phase !== "creating") {

@@ -1,7 +1,7 @@
 import { describeError, FenceLost, routeOf, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
 import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
-import { fenceOf, isInFlow, type VolumePhase, type VolumeRecord } from "../records.ts";
+import { fenceOf, isBeforeTheBackend, isInFlow, type VolumeRecord } from "../records.ts";
 import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
 import { addRetryBackend, attemptOfRequest, populateRetry } from "../scheduling/retry.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
@@ -76,9 +76,6 @@ export async function scheduleVolume(
   }
 }
 
-/** Phases in which the attempt's execution may not have been started yet. */
-const PHASES_BEFORE_THE_BACKEND: readonly VolumePhase[] = ["queued", "scheduled"];
-
 /** Why this delivery has nothing to do, if it has nothing to do. */
 function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
   const errorWithoutFault = volume.status === "error" && volume.fault === null && volume.fence === null;
@@ -88,7 +85,8 @@ function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
   if (volume.fence !== null && volume.fence !== owner.fence) {
     return `the volume belongs to ${volume.fence}`;
   }
-  if (volume.phase !== null && !PHASES_BEFORE_THE_BACKEND.includes(volume.phase)) {
+  // Before the backend is asked, the attempt's execution may not have been started yet.
+  if (volume.phase !== null && !isBeforeTheBackend(volume.phase)) {
     return `its workflow runs, in phase ${volume.phase}`;
   }
   return undefined;

@@ -1,5 +1,5 @@
-import { ImageNotFound, VolumeBackendAPIException } from "../../core/errors.ts";
-import type { Clock, CreateOutcome, DriverStats, ImageMeta, ImageService, Work } from "../../core/ports.ts";
+import { VolumeBackendAPIException } from "../../core/errors.ts";
+import type { Clock, CreateOutcome, DriverStats, ImageMeta, Work } from "../../core/ports.ts";
 import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
 import type { VolumeRecord } from "../../core/records.ts";
@@ -8,6 +8,7 @@ import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalog
 import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
 import { DriverFake } from "../../test/support/fakes/driver.ts";
 import { ImageCacheFake } from "../../test/support/fakes/image-cache.ts";
+import { imageServiceFake } from "../../test/support/fakes/image-service.ts";
 import { VolumesFake } from "../../test/support/fakes/volumes.ts";
 
 /** GiB of each simulated backend. */
@@ -88,18 +89,5 @@ export class Stores {
   }
 
   /** Images that are seen by their owner and, if public, by everybody. */
-  readonly imageService: ImageService = {
-    show: async (context, imageId) => {
-      const meta = this.imageMetas.get(imageId);
-      const isVisible = meta?.visibility === "public" || meta?.owner === context.project_id || context.is_admin;
-      if (meta === undefined || !isVisible) {
-        throw new ImageNotFound(imageId);
-      }
-      return structuredClone(meta);
-    },
-    getLocation: async (_context, imageId) => ({ direct_url: `s3://images/${imageId}`, locations: [] }),
-    openRange: async () => {
-      throw new Error("simulated backends read no bytes");
-    },
-  };
+  readonly imageService = imageServiceFake(this.imageMetas);
 }

@@ -1,8 +1,5 @@
 import type { BackendReport, BackendRepository, ClaimLimits, ClaimOwner, Clock, Owner } from "../../../core/ports.ts";
-import type { BackendRecord } from "../../../core/records.ts";
-
-/** Attempt of the mark that a deleted volume's capacity was given back. */
-const RETURNED = 0;
+import { type BackendRecord, RETURNED_CAPACITY } from "../../../core/records.ts";
 
 /** Backends in memory, under the contract of the port: a claim is counted once, and settled or given back once. */
 export class BackendsFake implements BackendRepository {
@@ -51,7 +48,11 @@ export class BackendsFake implements BackendRepository {
 
   async settle(host: string, volumeId: string, claimedAt?: string): Promise<void> {
     const claim = this.records.get(host)?.claims[volumeId];
-    if (claim !== undefined && claim.attempt > RETURNED && (claimedAt ?? claim.claimed_at) === claim.claimed_at) {
+    if (
+      claim !== undefined &&
+      claim.attempt > RETURNED_CAPACITY &&
+      (claimedAt ?? claim.claimed_at) === claim.claimed_at
+    ) {
       this.closed.push(`settle ${host} ${volumeId} ${claim.attempt}`);
       delete this.records.get(host)?.claims[volumeId];
     }
@@ -59,7 +60,7 @@ export class BackendsFake implements BackendRepository {
 
   async settleUntold(host: string, volumeId: string, claimedAt: string): Promise<void> {
     const claim = this.records.get(host)?.claims[volumeId];
-    if (claim !== undefined && claim.attempt > RETURNED && claim.claimed_at === claimedAt) {
+    if (claim !== undefined && claim.attempt > RETURNED_CAPACITY && claim.claimed_at === claimedAt) {
       claim.size = 0;
     }
   }
@@ -67,7 +68,7 @@ export class BackendsFake implements BackendRepository {
   async release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void> {
     const found = this.records.get(host);
     const claim = found?.claims[owner.volumeId];
-    if (found === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED) {
+    if (found === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED_CAPACITY) {
       return;
     }
     if (claimedAt !== undefined && claim.claimed_at !== claimedAt) {
@@ -84,14 +85,14 @@ export class BackendsFake implements BackendRepository {
     if (found === undefined || found.claims[volumeId] !== undefined) {
       return;
     }
-    found.claims[volumeId] = { attempt: RETURNED, size: 0, claimed_at: this.#clock.now().toISOString() };
+    found.claims[volumeId] = { attempt: RETURNED_CAPACITY, size: 0, claimed_at: this.#clock.now().toISOString() };
     found.allocated_capacity_gb -= size;
     found.provisioned_capacity_gb -= size;
   }
 
   async forgetReturned(host: string, volumeId: string): Promise<void> {
     const found = this.records.get(host);
-    if (found?.claims[volumeId]?.attempt === RETURNED) {
+    if (found?.claims[volumeId]?.attempt === RETURNED_CAPACITY) {
       delete found.claims[volumeId];
     }
   }

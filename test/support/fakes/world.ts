@@ -1,8 +1,8 @@
-import { DriverNotInitialized, ImageNotFound, InvalidImageRef } from "../../../core/errors.ts";
+import { DriverNotInitialized, InvalidImageRef } from "../../../core/errors.ts";
 import type { ImageCache, ImageCacheSettings } from "../../../core/image-cache.ts";
 import type { RequestContext, WorkflowInput } from "../../../core/messages.ts";
 import type { Notification } from "../../../core/notifications.ts";
-import type { ImageMeta, ImageService } from "../../../core/ports.ts";
+import type { ImageMeta } from "../../../core/ports.ts";
 import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
 import { BackendsFake } from "./backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "./catalogues.ts";
@@ -10,6 +10,7 @@ import { DeadLettersFake } from "./dead-letters.ts";
 import { DriverFake } from "./driver.ts";
 import { Faults } from "./faults.ts";
 import { ImageCacheFake } from "./image-cache.ts";
+import { imageServiceFake } from "./image-service.ts";
 import { VolumesFake } from "./volumes.ts";
 
 /** The moment at which the world's clock begins. */
@@ -90,20 +91,7 @@ export class World {
     settings: this.settings,
   };
 
-  readonly #imageService: ImageService = {
-    show: async (context, imageId) => {
-      const meta = this.imageMetas.get(imageId);
-      const visible = meta?.visibility === "public" || meta?.owner === context.project_id || context.is_admin;
-      if (meta === undefined || !visible) {
-        throw new ImageNotFound(imageId);
-      }
-      return structuredClone(meta);
-    },
-    getLocation: async (_context, imageId) => ({ direct_url: `s3://images/${imageId}`, locations: [] }),
-    openRange: async () => {
-      throw new Error("the fake driver reads no bytes");
-    },
-  };
+  readonly #imageService = imageServiceFake(this.imageMetas);
 
   /** The image-volume cache, for those that have one; `off` are hosts without. */
   imageCache(settings: Partial<ImageCacheSettings> = {}, off: readonly string[] = []): ImageCache {
