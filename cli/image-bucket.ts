@@ -5,6 +5,7 @@ import { checkImageFile, type ImageReport } from "../adapters/file/check-image.t
 import { documentKey } from "../adapters/s3/image-document.ts";
 import { S3ImageService } from "../adapters/s3/image-service.ts";
 import { putImage } from "../adapters/s3/put-image.ts";
+import { blankImageMeta } from "../core/blank-image-meta.ts";
 import { ImageNotFound, ImageUnacceptable } from "../core/errors.ts";
 import type { RequestContext } from "../core/messages.ts";
 import type { ImageMeta } from "../core/ports.ts";
@@ -100,7 +101,7 @@ export class ImageBucket implements ImageStore {
         return undefined;
       }
       if (error instanceof ImageUnacceptable) {
-        return unreadableImage(imageId);
+        return blankImageMeta(imageId, "unreadable");
       }
       throw error;
     }
@@ -131,23 +132,4 @@ async function checkedImage(path: string): Promise<ImageReport> {
     });
   }
   return report;
-}
-
-function unreadableImage(imageId: string): ImageMeta {
-  return {
-    id: imageId,
-    name: null,
-    status: "unreadable",
-    disk_format: null,
-    container_format: null,
-    size: null,
-    min_disk: 0,
-    min_ram: 0,
-    checksum: null,
-    os_hash_algo: null,
-    os_hash_value: null,
-    owner: null,
-    visibility: "private",
-    properties: {},
-  };
 }

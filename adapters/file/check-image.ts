@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { blankImageMeta } from "../../core/blank-image-meta.ts";
 import { ImageUnacceptable, InvalidInput, VolumeBackendAPIException, describeError } from "../../core/errors.ts";
 import {
   DEFAULT_IMAGE_POLICY,
@@ -149,22 +150,7 @@ async function checkQcow2(
 }
 
 function metaOf({ file, disk_format, size }: ImageReport): ImageMeta {
-  return {
-    id: file,
-    name: null,
-    status: "active",
-    disk_format,
-    container_format: "bare",
-    size,
-    min_disk: 0,
-    min_ram: 0,
-    checksum: null,
-    os_hash_algo: null,
-    os_hash_value: null,
-    owner: null,
-    visibility: "private",
-    properties: {},
-  };
+  return { ...blankImageMeta(file, "active"), disk_format, container_format: "bare", size };
 }
 
 function padded(head: Uint8Array): Uint8Array {

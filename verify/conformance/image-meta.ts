@@ -1,3 +1,4 @@
+import { blankImageMeta } from "../../core/blank-image-meta.ts";
 import type { ImageMeta } from "../../core/ports.ts";
 import type { Given } from "./cases.ts";
 
@@ -24,23 +25,5 @@ export function imageMetaOf(given: Given, imageId: string): ImageMeta {
       delete shown[key];
     }
   }
-  return {
-    name: null,
-    status: "active",
-    disk_format: null,
-    container_format: null,
-    size: null,
-    virtual_size: null,
-    // Glance's own defaults, which the image services of this project fill in as well.
-    min_disk: 0,
-    min_ram: 0,
-    checksum: null,
-    os_hash_algo: null,
-    os_hash_value: null,
-    owner: null,
-    visibility: "private",
-    properties: {},
-    ...shown,
-    id: imageId,
-  };
+  return { ...blankImageMeta(imageId, "active"), ...shown, id: imageId };
 }
