@@ -4,17 +4,21 @@
  */
 
 /** Volume statuses that clients of Cinder know (`cinder/objects/fields.py`, VolumeStatus), as far as this flow meets them. */
-export type VolumeStatus =
-  | "creating"
-  | "downloading"
-  | "migration_target_creating"
-  | "migration_target"
-  | "available"
-  | "in-use"
-  | "backing-up"
-  | "error"
-  | "deleting"
-  | "error_deleting";
+export const VOLUME_STATUSES = [
+  "creating",
+  "downloading",
+  "migration_target_creating",
+  "migration_target",
+  "available",
+  "in-use",
+  "backing-up",
+  "error",
+  "deleting",
+  "error_deleting",
+] as const;
+
+/** One of {@link VOLUME_STATUSES}. */
+export type VolumeStatus = (typeof VOLUME_STATUSES)[number];
 
 /** Statuses of a volume that the flow may still write: it is being created. */
 export const STATUSES_IN_FLOW = [

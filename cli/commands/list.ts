@@ -1,6 +1,6 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { VolumeFilter } from "../../core/ports.ts";
-import { attemptOf } from "../../core/records.ts";
+import { attemptOf, VOLUME_STATUSES } from "../../core/records.ts";
 import { formatTime, text } from "../format.ts";
 import { parseLimit } from "../options.ts";
 import { renderTable } from "../output.ts";
@@ -31,7 +31,7 @@ export function registerList(program: Command, context: CliContext): void {
     .command("list")
     .summary("list volumes")
     .description("List volumes, all or those that match every filter that is given.")
-    .option("--status <status>", "only volumes of this status")
+    .addOption(new Option("--status <status>", "only volumes of this status").choices(VOLUME_STATUSES))
     .option("--host <host>", "only volumes on this host, as host@backend or host@backend#pool")
     .option("--name <name>", "only volumes of this name")
     .option("--project <id>", "only volumes of this project")

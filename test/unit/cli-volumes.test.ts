@@ -114,6 +114,20 @@ describe("list", () => {
     expect(asked.mock.calls).toEqual([[filter, 3, "token"]]);
   });
 
+  test("refuses a status that no volume has, in one line with those that there are, and asks for nothing", async () => {
+    const { status, stdout, stderr, asked } = await list({ items: [] }, "--status", "nonsense");
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(
+      stderr
+        .trimEnd()
+        .split("\n")
+        .filter((line) => line.includes("nonsense")),
+    ).toEqual([
+      expect.stringMatching(/'nonsense' is invalid.*creating, downloading,.*in-use, backing-up, error, deleting/),
+    ]);
+    expect(asked).not.toHaveBeenCalled();
+  });
+
   test("without filters asks for the first 50 of all", async () => {
     expect((await list({ items: [] })).asked.mock.calls).toEqual([[{}, 50, undefined]]);
   });
