@@ -1,8 +1,6 @@
-import { type FileHandle, rm, statfs } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, rm } from "node:fs/promises";
 import { ImageCopyFailure, ImageTooBig, ImageUnacceptable, describeError } from "../../core/errors.ts";
 import {
-  type ImagePolicy,
   expectedHash,
   isRawFormat,
   requireConversionAllowed,
@@ -10,27 +8,27 @@ import {
   requireReadableFormat,
   requireSizeWithin,
 } from "../../core/images/acceptance.ts";
-import { parseQcow2Header, QCOW2_HEAD_BYTES, type Qcow2Rules } from "../../core/images/qcow2/header.ts";
+import { parseQcow2Header, QCOW2_HEAD_BYTES } from "../../core/images/qcow2/header.ts";
 import { Qcow2Layout } from "../../core/images/qcow2/layout.ts";
-import type { CopyWork, ImageSource } from "../../core/ports.ts";
 import type { CopyProgress } from "../../core/records.ts";
 import { createExclusive, isAbsent, isOutOfSpace, openRegular } from "./files.ts";
+import { canHashClustersAgain, hashAgain } from "./hash-again.ts";
 import { handleBytes, readImageHead, serviceBytes, streamOfFile, without } from "./image-bytes.ts";
-import { hashOfFile, type ImageHasher } from "./image-hash.ts";
-import { type Content, type Cursor, finalProgress, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
+import { type Cursor, finalProgress, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
 import { type ImageSink, pump, RawSink, STAGING_SINK } from "./image-pump.ts";
+import {
+  type CopyImageRequest,
+  type Job,
+  markName,
+  requireFreeSpace,
+  requireHash,
+  requireSameSize,
+  rulesOf,
+  type Run,
+  stageName,
+} from "./image-turn.ts";
 import { Qcow2Sink, tableChecksum } from "./qcow2-sink.ts";
 import { WorkArea, removeWorkArea } from "./work-area.ts";
-
-/** One turn's order. */
-export type CopyImageRequest = {
-  /** The volume's file, which is there. */
-  path: string;
-  volumeBytes: number;
-  image: ImageSource;
-  work: CopyWork;
-  policy: ImagePolicy;
-};
 
 /**
  * Fills a volume's file with an image: one sequential pass over the image, hashed on the way, zero blocks left as holes. A qcow2
@@ -52,7 +50,7 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
     requireReadableFormat(image.meta);
     requireConversionAllowed(image.meta, request.policy);
     const size = requireSizeWithin(image.meta, request.volumeBytes);
-    job = { ...request, size, expected: expectedHash(image.meta), inPlace: isRawFormat(image.meta) };
+    job = { ...request, size, expected: expectedHash(image.meta) };
   } catch (error) {
     // Whoever asks for this image is refused, so nobody uses a volume of it.
     await discard(path);
@@ -72,20 +70,17 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
   }
 }
 
-/** What one turn works on. */
-type Job = CopyImageRequest & Content;
-
 async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
   const file = await openVolume(job.path);
   const abort = new AbortController();
   try {
+    const run: Run = { job, area, file, signal: abort.signal };
     const resumed = await resumeCursor(
       job.work.progress,
       job,
       (copyId) => area.has(markName(copyId)),
-      (copyId, stage, length) => hashAgain({ job, area, file, signal: abort.signal }, copyId, stage, length),
+      (resumption) => hashAgain(run, resumption),
     );
-    const run: Run = { job, area, file, signal: abort.signal };
     const cursor = await (isRawFormat(job.image.meta) ? copyRaw(run, resumed) : copyQcow2(run, resumed));
     if (cursor !== undefined) {
       await finish(run, cursor);
@@ -95,27 +90,6 @@ async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
   } finally {
     abort.abort();
     await file.close();
-  }
-}
-
-/** A turn under way. */
-type Run = { job: Job; area: WorkArea; file: FileHandle; signal: AbortSignal };
-
-/** Hashes what an interrupted turn has left: of a staged image the file beside the volume, else the volume. */
-async function hashAgain(
-  { job, area, file }: Run,
-  copyId: string,
-  stage: Cursor["stage"],
-  length: number,
-): Promise<ImageHasher> {
-  if (stage !== "stage") {
-    return hashOfFile(job.expected.algorithm, file, length);
-  }
-  const staged = await openRegular(area.path(stageName(copyId)), "read");
-  try {
-    return await hashOfFile(job.expected.algorithm, staged, length);
-  } finally {
-    await staged.close();
   }
 }
 
@@ -137,13 +111,14 @@ async function copyQcow2(run: Run, resumed: Cursor | undefined): Promise<Cursor 
   if (!head.ranged) {
     parseQcow2Header(head.bytes, rulesOf(run.job));
     const staging = resumed?.stage === "stage" ? resumed : undefined;
-    return stage(run, staging ?? (await newCursor(run.job, head.tag, "stage")), staging === undefined);
+    return stage(run, staging ?? (await newCursor(run.job, head.tag, "stage", true)), staging === undefined);
   }
   const bytes = serviceBytes(image, head.tag, run.signal);
   const layout = await Qcow2Layout.read(head.bytes, bytes, rulesOf(run.job), tableChecksum);
   const found = resumed?.stage === "copy" ? resumed : undefined;
   const sink = await Qcow2Sink.from(image.imageId, layout, head.bytes, found?.offset ?? 0);
-  return copyFromService(run, found ?? (await newCursor(run.job, head.tag, "copy")), sink, sink.from);
+  const cursor = found ?? (await newCursor(run.job, head.tag, "copy", canHashClustersAgain(layout)));
+  return copyFromService(run, cursor, sink, sink.from);
 }
 
 /** Brings the image to a file beside the volume, as it is, and goes on from there. */
@@ -208,7 +183,7 @@ async function copyFromService(
   const tag = resumed === undefined || resumed.tag === "" ? undefined : resumed.tag;
   const range = await service.openRange(imageId, from, { tag, signal });
   requireSameSize(job, range.totalSize);
-  const cursor = resumed ?? (await newCursor(job, range.tag, "copy"));
+  const cursor = resumed ?? (await newCursor(job, range.tag, "copy", true));
   if (cursor.offset === 0 && cursor.stage === "copy") {
     await begin(run, cursor);
   }
@@ -272,30 +247,6 @@ async function begin({ job, area, file }: Run, cursor: Cursor): Promise<void> {
   await (await createExclusive(area.path(markName(cursor.copyId)))).close();
 }
 
-/** As Cinder's check_available_space. How much of a raw image are holes is not known before it has passed. */
-async function requireFreeSpace({ path, size, image }: Job): Promise<void> {
-  const { bavail, bsize } = await statfs(dirname(path));
-  if (bavail * bsize <= size) {
-    throw new ImageTooBig(image.imageId, `${bavail * bsize} bytes are free, and the image has ${size}`);
-  }
-}
-
-function requireSameSize({ image, size }: Job, found: number): void {
-  if (found !== size) {
-    throw new ImageCopyFailure(`image ${image.imageId} has ${found} bytes, not ${size}`);
-  }
-}
-
-function requireHash({ image: { imageId }, size, expected }: Job, cursor: Cursor): void {
-  if (cursor.offset !== size) {
-    throw new ImageCopyFailure(`image ${imageId} ended after ${cursor.offset} of ${size} bytes`);
-  }
-  const found = cursor.hasher?.digest();
-  if (found !== undefined && found !== expected.value) {
-    throw new ImageCopyFailure(`image ${imageId} has ${expected.algorithm} ${found}, not ${expected.value}`);
-  }
-}
-
 async function finish({ job, file }: Run, cursor: Cursor): Promise<void> {
   requireHash(job, cursor);
   await file.sync();
@@ -304,16 +255,4 @@ async function finish({ job, file }: Run, cursor: Cursor): Promise<void> {
     throw new ImageUnacceptable(job.image.imageId, `its volume has ${size} bytes, not ${job.volumeBytes}`);
   }
   await job.work.save(finalProgress(cursor, job));
-}
-
-function rulesOf({ image, size, volumeBytes, policy }: Job): Qcow2Rules {
-  return { imageId: image.imageId, fileBytes: size, volumeBytes, allowExtendedL2: policy.allowExtendedL2 };
-}
-
-function markName(copyId: string): string {
-  return `${copyId}.image`;
-}
-
-function stageName(copyId: string): string {
-  return `${copyId}.stage`;
 }

@@ -1,8 +1,6 @@
 import { createHash as createNodeHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { createMD5, createSHA256, createSHA512, type IHasher } from "hash-wasm";
 import type { HashAlgorithm } from "../../core/images/acceptance.ts";
-import { CHUNK_BYTES } from "./sparse.ts";
 
 /** A hash of an image's bytes in their order. */
 export type ImageHasher = {
@@ -37,19 +35,4 @@ export function createFastHash(algorithm: HashAlgorithm): ImageHasher {
     digest: () => hasher.digest("hex"),
     state: () => undefined,
   };
-}
-
-/** The hash of the first `length` bytes of a file, to go on with behind them. @throws an error when the file is shorter */
-export async function hashOfFile(algorithm: HashAlgorithm, file: FileHandle, length: number): Promise<ImageHasher> {
-  const hasher = createFastHash(algorithm);
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  for (let offset = 0; offset < length;) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK_BYTES, length - offset), offset);
-    if (bytesRead === 0) {
-      throw new Error(`the file ends after ${offset} of ${length} bytes`);
-    }
-    hasher.update(buffer.subarray(0, bytesRead));
-    offset += bytesRead;
-  }
-  return hasher;
 }

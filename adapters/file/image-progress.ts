@@ -20,11 +20,11 @@ export type Cursor = {
   hasher: ImageHasher | null;
 };
 
-/**
- * The content that a copy is of. `inPlace` is true where the file that is written has the image's bytes in their places, so that they
- * can be hashed again from there.
- */
-export type Content = { size: number; expected: ExpectedHash; inPlace: boolean };
+/** The content that a copy is of. */
+export type Content = { size: number; expected: ExpectedHash };
+
+/** Where a copy that an interruption ended is gone on with. */
+export type Resumption = Omit<Cursor, "hasher">;
 
 /** In place of the state of a hash: it is checked. */
 const CHECKED = "-";
@@ -34,30 +34,37 @@ const READ_AGAIN = "=";
 
 /**
  * Images up to this size are hashed by Node's own hash, which is twice as fast; after an interruption the bytes that are there are read
- * again, from the backend and not from the image service. Of a larger image that would cost too much of each turn.
+ * again, from the backend and hardly from the image service. Of a larger image that would cost too much of each turn.
  */
 const LARGEST_READ_AGAIN_BYTES = 16 * 2 ** 30;
 
-/** A copy from zero. */
-export async function newCursor(content: Content, tag: string, stage: "copy" | "stage"): Promise<Cursor> {
-  const { algorithm } = content.expected;
-  const hasher = mayReadAgain(content, stage) ? createFastHash(algorithm) : await createHash(algorithm);
+/**
+ * A copy from zero.
+ *
+ * @param canHashAgain whether what is written will tell the image's bytes, so that they can be hashed again
+ */
+export async function newCursor(
+  { size, expected }: Content,
+  tag: string,
+  stage: "copy" | "stage",
+  canHashAgain: boolean,
+): Promise<Cursor> {
+  const isFast = canHashAgain && size <= LARGEST_READ_AGAIN_BYTES;
+  const hasher = isFast ? createFastHash(expected.algorithm) : await createHash(expected.algorithm);
   return { copyId: randomUUID(), stage, offset: 0, tag, hasher };
-}
-
-function mayReadAgain({ size, inPlace }: Content, stage: Cursor["stage"]): boolean {
-  return (inPlace || stage === "stage") && size <= LARGEST_READ_AGAIN_BYTES;
 }
 
 /**
  * The cursor that the progress tells; undefined when it tells of another image, of a copy whose bytes are not there any more, or
  * nothing that can be read.
+ *
+ * @param hashAgain undefined when the bytes are not there; what it throws comes through, since a later turn may find them
  */
 export async function resumeCursor(
   progress: CopyProgress | null,
   content: Content,
   isThere: (copyId: string) => Promise<boolean>,
-  hashAgain: (copyId: string, stage: Cursor["stage"], length: number) => Promise<ImageHasher>,
+  hashAgain: (resumption: Resumption) => Promise<ImageHasher | undefined>,
 ): Promise<Cursor | undefined> {
   const prefix = imageTag(content.expected, "");
   const [, copyId, word = "copy", state] =
@@ -75,28 +82,25 @@ export async function resumeCursor(
   if (!(await isThere(copyId))) {
     return undefined;
   }
-  try {
-    return { copyId, stage, offset, tag: tag.slice(prefix.length), hasher: await resumedHash() };
-  } catch {
-    // A state that another version of the hash wrote, or bytes that are not there.
-    return undefined;
+  const resumption: Resumption = { copyId, stage, offset, tag: tag.slice(prefix.length) };
+  if (stage === "convert") {
+    return { ...resumption, hasher: null };
   }
+  const hasher = state === READ_AGAIN ? await hashAgain(resumption) : await keptHash(content.expected, state);
+  return hasher === undefined ? undefined : { ...resumption, hasher };
+}
 
-  async function resumedHash(): Promise<ImageHasher | null> {
-    if (stage === "convert") {
-      return null;
-    }
-    return state === READ_AGAIN
-      ? hashAgain(copyId ?? "", stage, offset)
-      : createHash(content.expected.algorithm, state);
+/** Undefined for a state that another version of the hash wrote. */
+async function keptHash({ algorithm }: ExpectedHash, state: string): Promise<ImageHasher | undefined> {
+  try {
+    return await createHash(algorithm, state);
+  } catch {
+    return undefined;
   }
 }
 
 /** The progress that {@link resumeCursor} reads. What is staged passes twice, and so counts twice. */
-export function progressOf(
-  cursor: Cursor,
-  { size, expected }: Pick<Content, "size" | "expected">,
-): Omit<CopyProgress, "updated_at"> {
+export function progressOf(cursor: Cursor, { size, expected }: Content): Omit<CopyProgress, "updated_at"> {
   const { copyId, stage, offset, hasher } = cursor;
   return {
     bytes_done: stage === "convert" ? size + offset : offset,
@@ -107,10 +111,7 @@ export function progressOf(
 }
 
 /** The progress of a copy that is done. Without a hash state: what is finished is not gone on with. */
-export function finalProgress(
-  cursor: Cursor,
-  { size, expected }: Pick<Content, "size" | "expected">,
-): Omit<CopyProgress, "updated_at"> {
+export function finalProgress(cursor: Cursor, { size, expected }: Content): Omit<CopyProgress, "updated_at"> {
   const total = totalOf(cursor.stage, size);
   return { bytes_done: total, bytes_total: total, image_tag: imageTag(expected, cursor.tag) };
 }

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
@@ -18,9 +18,12 @@ const plans = fc
     clusters: fc.array(fc.record({ kind: fc.constantFrom(...KINDS), seed: fc.nat(100_000) }), { maxLength: 200 }),
     cut: fc.nat(2 ** 21),
     tablesLast: fc.boolean(),
+    compress: fc.boolean(),
   })
-  .map(({ clusterBits, zstd, version, clusters, cut, tablesLast }): Qcow2Plan => {
-    const kept = clusters.slice(0, clusterBits === 21 ? 4 : 200);
+  .map(({ clusterBits, zstd, version, clusters, cut, tablesLast, compress }): Qcow2Plan => {
+    const kept = clusters
+      .slice(0, clusterBits === 21 ? 4 : 200)
+      .map(({ kind, seed }) => ({ kind: kind === "compressed" && !compress ? "data" : kind, seed }));
     // Ends somewhere in the last cluster, at a sector.
     const virtualBytes = Math.max(0, kept.length * 2 ** clusterBits - Math.floor((cut % 2 ** clusterBits) / 512) * 512);
     const compression = zstd && version === 3 ? "zstd" : "zlib";
@@ -67,6 +70,15 @@ test.each([true, false])("any image, cut anywhere, becomes the disk it holds (ra
   );
 });
 
+const dataClusters = (count: number): Qcow2Plan["clusters"] =>
+  Array.from({ length: count }, (_, seed) => ({ kind: "data", seed }));
+
+async function writeAt(path: string, bytes: Buffer, position: number): Promise<void> {
+  const handle = await open(path, "r+");
+  await handle.write(bytes, 0, bytes.length, position);
+  await handle.close();
+}
+
 const PLAN: Qcow2Plan = {
   version: 3,
   clusterBits: 16,
@@ -100,6 +112,34 @@ describe("a copy of qcow2", () => {
     const streams = service.opened.filter(({ to }) => to === undefined).map(({ from }) => from);
     expect(streams.length).toBeGreaterThan(3);
     expect(streams).toEqual(streams.toSorted((a, b) => a - b));
+  });
+
+  test("without compression is hashed again from the volume where it was cut, and hardly sent again", async () => {
+    const plan: Qcow2Plan = { ...PLAN, clusters: dataClusters(100) };
+    const whole = writeQcow2(plan);
+    const { content, turns, service, kept } = await copyQcow2(whole.file, whole.disk.length, {
+      remainingTimeMs: () => 1_000,
+    });
+    expect(content.equals(whole.disk)).toBe(true);
+    expect(kept.saved[1]?.hash_state).toMatch(/ =$/);
+    // Of each turn the tables, twice, and the chunks that they are in.
+    expect(turns).toBeGreaterThan(3);
+    expect(service.sent).toBeLessThan(whole.file.length + turns * 3 * MIB);
+  });
+
+  test("does not pass for the image when the volume's bytes change between two turns", async () => {
+    const whole = writeQcow2({ ...PLAN, clusters: dataClusters(100) });
+    let turn = 0;
+    const changed = copyQcow2(whole.file, whole.disk.length, {
+      remainingTimeMs: () => 1_000,
+      betweenTurns: async (path) => {
+        turn += 1;
+        if (turn === 5) {
+          await writeAt(path, Buffer.from("changed"), 2.5 * MIB);
+        }
+      },
+    });
+    await expect(changed).rejects.toMatchObject({ name: "ImageCopyFailure" });
   });
 
   test("from a service without ranges is staged, and counts both passes", async () => {

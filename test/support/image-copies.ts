@@ -14,6 +14,8 @@ export type CopyOptions = {
   pieceBytes?: number;
   allowExtendedL2?: boolean;
   meta?: Partial<ImageMeta>;
+  /** Called with the volume's file after a turn that others follow. */
+  betweenTurns?: (path: string) => Promise<void>;
 };
 
 /** Copies a qcow2 image to a volume in as many turns as it takes; returns the first `bytes` of the volume. */
@@ -29,11 +31,12 @@ export async function copyQcow2(file: Buffer, bytes: number, options: CopyOption
   image.service.ranged = options.ranged ?? true;
   image.service.pieceBytes = options.pieceBytes ?? 64 * 1024;
   const kept = new KeptProgress();
+  const path = join(directory, `volume-${volume.id}`);
   let turns = 1;
   while (!(await driver.copyImageToVolume(volume, image, kept.work(options.remainingTimeMs))).done) {
     turns += 1;
+    await options.betweenTurns?.(path);
   }
-  const path = join(directory, `volume-${volume.id}`);
   const handle = await open(path, "r");
   const content = Buffer.alloc(bytes);
   for (let at = 0; at < bytes;) {
