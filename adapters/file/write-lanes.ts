@@ -4,6 +4,9 @@ import { CHUNK_BYTES, LANES, settleAll, writeSparse } from "./sparse.ts";
 /** A buffer, and what of it is to be written. */
 type Lane = { pieces: { bytes: Buffer; position: number }[]; writing: Promise<void> | undefined; released: boolean };
 
+/** After so many bytes the disk begins to take them, while others are still to come: a checkpoint has little left to wait for. */
+const SYNC_BEHIND_BYTES = 16 * CHUNK_BYTES;
+
 /** A few buffers, each free, being filled, or being written. */
 export class WriteLanes {
   readonly #file: FileHandle;
@@ -11,6 +14,9 @@ export class WriteLanes {
   readonly #lanes = new Map<Buffer, Lane>();
   /** Writes of buffers that are not these. */
   readonly #others = new Set<Promise<void>>();
+  #unsynced = 0;
+  #syncing: Promise<void> | undefined;
+  /** The first of a write or a sync. Who syncs later is not told of it by the kernel again. */
   #failure: unknown;
 
   constructor(file: FileHandle) {
@@ -56,7 +62,7 @@ export class WriteLanes {
     this.#others.add(writing);
   }
 
-  /** Everything given to the lanes is in the file. */
+  /** Everything given to the lanes is in the file. @throws what a write or a sync of it threw */
   async drain(): Promise<void> {
     await this.settle();
     this.#throwFailure();
@@ -65,6 +71,7 @@ export class WriteLanes {
   /** Nothing is being written any more. */
   async settle(): Promise<void> {
     await settleAll(this.#writing());
+    await this.#syncing;
   }
 
   async #writePieces(buffer: Buffer, lane: Lane): Promise<void> {
@@ -88,6 +95,20 @@ export class WriteLanes {
     } catch (error) {
       this.#failure ??= error;
     }
+    this.#unsynced += bytes.length;
+    if (this.#unsynced >= SYNC_BEHIND_BYTES && this.#syncing === undefined) {
+      this.#unsynced = 0;
+      this.#syncing = this.#sync();
+    }
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      await this.#file.datasync();
+    } catch (error) {
+      this.#failure ??= error;
+    }
+    this.#syncing = undefined;
   }
 
   #setFree(buffer: Buffer): void {

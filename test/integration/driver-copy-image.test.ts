@@ -88,6 +88,21 @@ describe("turns", () => {
     expect(order).toEqual(["save", "datasync", "save"]);
   });
 
+  test("a disk that fails behind the writes is told of at the checkpoint, and no progress kept", async () => {
+    const content = sparseContent(40 * MIB, 3);
+    const { driver, volume, image, kept, copy, holds, directory } = await setUp(content);
+    const probe = await open(join(directory, "probe"), "w");
+    const prototype: { datasync(): Promise<void> } = Object.getPrototypeOf(probe);
+    await probe.close();
+    // The kernel tells of it once: to the first who asks.
+    const datasync = vi.spyOn(prototype, "datasync").mockRejectedValueOnce(new Error("EIO: i/o error, fdatasync"));
+    await expect(driver.copyImageToVolume(volume, image, kept.work())).rejects.toThrow("EIO");
+    expect(datasync).toHaveBeenCalled();
+    expect(kept.saved.map(({ bytes_done: done }) => done)).toEqual([0]);
+    await copy();
+    expect(await holds(content)).toBe(true);
+  });
+
   test("a broken stream leaves the progress, and the next call goes on", async () => {
     const content = sparseContent(9 * MIB, 4);
     const { driver, volume, image, kept, copy, holds } = await setUp(content);
