@@ -1,8 +1,7 @@
 import { attemptOf, isInFlow } from "../core/records.ts";
 import type { VolumeRecord } from "../core/records.ts";
 import type { VolumeRepository } from "../core/ports.ts";
-import { createMeter, percentOf, renderVolumeLine } from "./progress.ts";
-import type { Meter, Reading } from "./progress.ts";
+import { percentOf, readingOf, renderVolumeLine } from "./progress.ts";
 import type { CliContext } from "./session.ts";
 import type { LiveArea, Output } from "./terminal.ts";
 
@@ -34,27 +33,13 @@ export function createDisplay(
   clock: CliContext["clock"],
   options: { alone?: boolean; idleText?: string } = {},
 ): Display {
-  const readings = createReadings(clock);
-  const line = (volume: VolumeRecord) => renderVolumeLine(output, volume, readings(volume), options.alone);
+  const line = (volume: VolumeRecord) =>
+    renderVolumeLine(output, volume, readingOf(volume, clock.now()), options.alone);
   return output.isTty ? createLiveDisplay(output, line, options.idleText ?? "") : createPlainDisplay(output, line);
 }
 
 /** A display of nothing, for answers that are one document. */
 export const NO_DISPLAY: Display = { show: async () => {}, end: () => {} };
-
-function createReadings(clock: CliContext["clock"]): (volume: VolumeRecord) => Reading | undefined {
-  const meters = new Map<string, Meter>();
-  return (volume) => {
-    if (volume.progress === null) {
-      return undefined;
-    }
-    const meter = meters.get(volume.id) ?? createMeter();
-    meters.set(volume.id, meter);
-    const { bytes_done: done, bytes_total: total, updated_at: updatedAt } = volume.progress;
-    const at = Date.parse(updatedAt);
-    return meter.read(done, total, Number.isFinite(at) ? at : clock.now().getTime());
-  };
-}
 
 function createLiveDisplay(output: Output, line: (volume: VolumeRecord) => string, idleText: string): Display {
   let area: LiveArea | undefined;

@@ -74,6 +74,8 @@ export type Attempt = {
 export type CopyProgress = {
   bytes_done: number;
   bytes_total: number;
+  /** Over the last seconds of the turn that copies; absent while it cannot be told. */
+  bytes_per_second?: number;
   updated_at: string;
   /** Identity of the image that the bytes came from; another identity restarts the copy. */
   image_tag?: string;

@@ -17,7 +17,7 @@ import {
   parseSize,
   parseUuidOption,
 } from "../options.ts";
-import { faultStory } from "../progress.ts";
+import { faultStory, volumeDocument } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
@@ -227,6 +227,10 @@ async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
     throw lostSight(id, error);
   });
   if (interrupted) {
+    const last = read.get(id);
+    if (session.json && last !== undefined) {
+      await session.answer(volumeDocument(last, session.clock.now()), () => "");
+    }
     throw new Interrupted(`volume ${id} goes on being created; \`cinderless watch ${id}\` follows it`);
   }
   const volume = read.get(id);

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { type Attempt, attemptOf, type VolumeRecord } from "../../core/records.ts";
-import { formatBytes, formatDuration, formatMap, formatTime, text } from "../format.ts";
+import { formatDuration, formatMap, formatTime, text } from "../format.ts";
 import { parseUuid } from "../options.ts";
 import { renderFields } from "../output.ts";
-import { faultText, fractionOf, percentOf, stateOf } from "../progress.ts";
+import { faultText, readingOf, renderReading, stateOf, volumeDocument } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext } from "../session.ts";
 import { paint, styleOfStatus } from "../terminal.ts";
@@ -29,7 +29,8 @@ export function registerShow(program: Command, context: CliContext): void {
       withSession(context, command, async (session) => {
         const id = parseUuid("volume", volumeId);
         const volume = await (await session.connection.volumes()).get(id);
-        await session.answer(volume, () => renderVolume(session.stdout, volume, session.clock.now()));
+        const now = session.clock.now();
+        await session.answer(volumeDocument(volume, now), () => renderVolume(session.stdout, volume, now));
       }),
     );
 }
@@ -56,7 +57,7 @@ export function renderVolume(output: Output, volume: VolumeRecord, now: Date): s
     ["image metadata", formatMap(volume.glance_metadata)],
     ["location", text(volume.provider_location)],
     ["migration", text(volume.migration_status)],
-    ["progress", progressOf(volume)],
+    ["progress", progressOf(volume, now)],
     ["deadline", volume.deadline === null ? "-" : `${formatTime(volume.deadline)} ${untilText(volume.deadline, now)}`],
     ["deletion", volume.delete_requested_at === null ? "-" : `requested ${formatTime(volume.delete_requested_at)}`],
     ["attempts", attemptsText(output, volume, now)],
@@ -79,12 +80,11 @@ function sourceOf(volume: VolumeRecord): string {
   return imageId === undefined ? "-" : `image ${text(imageId)}`;
 }
 
-function progressOf({ progress }: VolumeRecord): string {
-  if (progress === null) {
-    return "-";
-  }
-  const percent = percentOf(fractionOf(progress.bytes_done, progress.bytes_total));
-  return `${percent} % (${formatBytes(progress.bytes_done)} of ${formatBytes(progress.bytes_total)}, ${formatTime(progress.updated_at)})`;
+function progressOf(volume: VolumeRecord, now: Date): string {
+  const reading = readingOf(volume, now);
+  return reading === undefined
+    ? "-"
+    : `${renderReading(reading).trimStart()}  (${formatTime(volume.progress?.updated_at)})`;
 }
 
 function untilText(deadline: string, now: Date): string {

@@ -5,6 +5,7 @@ import type { VolumeRecord } from "../../core/records.ts";
 import { CliError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
 import { parseUuid } from "../options.ts";
+import { volumeDocument } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
@@ -49,11 +50,12 @@ async function watchNamed(session: Session, volumeIds: readonly string[]): Promi
     async () => ids,
     isOver,
   );
+  if (session.json) {
+    const now = session.clock.now();
+    await session.answer({ volumes: [...read.values()].map((volume) => volumeDocument(volume, now)) }, () => "");
+  }
   if (interrupted) {
     throw stopped();
-  }
-  if (session.json) {
-    await session.answer({ volumes: [...read.values()] }, () => "");
   }
   const failed = [...read.values()].filter((volume) => volume.status.startsWith("error"));
   if (failed.length > 0) {

@@ -1,6 +1,7 @@
 import { describeError, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
 import type { ImageCacheEntry } from "../image-cache.ts";
 import type { Drivers, ImageServices, ImageSource, VolumeRepository } from "../ports.ts";
+import { createRateMeter, type RateMeter } from "../rate-meter.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { VolumeSpec, WorkStatus } from "../spec.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
@@ -78,10 +79,12 @@ async function copyOrFail(
   turn: Turn,
   onProgress?: () => Promise<void>,
 ): Promise<{ done: boolean }> {
+  // What was copied before this turn tells nothing of how fast it goes: nobody knows how long nothing was done in between.
+  const meter = createRateMeter();
   for (let tries = 1; ; tries += 1) {
     const volume = await ownedVolume(deps.volumes, input);
     try {
-      return await copyOneTurn(deps, input, volume, turn, onProgress);
+      return await copyOneTurn(deps, input, volume, turn, meter, onProgress);
     } catch (error) {
       const { name, message } = describeError(error);
       if (routeOf(name) === "final") {
@@ -99,6 +102,7 @@ async function copyOneTurn(
   input: OwnerInput & { volume_spec: VolumeSpec },
   volume: VolumeRecord,
   turn: Turn,
+  meter: RateMeter,
   onProgress?: () => Promise<void>,
 ): Promise<{ done: boolean }> {
   const owner = ownerOf(input);
@@ -106,9 +110,13 @@ async function copyOneTurn(
   return driver.copyImageToVolume(volume, imageOf(deps.images, input), {
     progress: volume.progress,
     remainingTimeMs: () => turn.remainingTimeMs(),
-    save: async (progress) => {
-      const updatedAt = deps.clock.now().toISOString();
-      await deps.volumes.saveProgress(owner, { ...progress, updated_at: updatedAt }, phaseDeadline(deps, "copying"));
+    save: async (kept) => {
+      const now = deps.clock.now();
+      const { bytes_per_second: _, ...progress } = kept;
+      const rate = meter.read(progress.bytes_done, now.getTime());
+      const figures = rate === undefined ? {} : { bytes_per_second: Math.round(rate) };
+      const saved = { ...progress, ...figures, updated_at: now.toISOString() };
+      await deps.volumes.saveProgress(owner, saved, phaseDeadline(deps, "copying"));
       await onProgress?.();
     },
   });

@@ -8,7 +8,7 @@ import {
 } from "../../core/errors.ts";
 import type { CreateVolumeMessage } from "../../core/messages.ts";
 import type { Fault, VolumeRecord } from "../../core/records.ts";
-import { image, runCli, volume, volumeAtWork, VOLUME_ID } from "../support/cli-context.ts";
+import { image, NOW, runCli, volume, volumeAtWork, VOLUME_ID } from "../support/cli-context.ts";
 import type { CliRunOptions } from "../support/cli-context.ts";
 
 const FIRST_ID = "00000000-0000-4000-8000-000000000001";
@@ -271,18 +271,38 @@ describe("create --wait", () => {
     ]);
   });
 
-  test("on a terminal draws state, attempt, bar, percent, rate and time left", async () => {
-    const copying = (bytes_done: number, second: number): Partial<VolumeRecord> => ({
+  test("on a terminal draws state, attempt, bar, percent, bytes, rate and time left", async () => {
+    const copying = (bytes_done: number, rate?: number): Partial<VolumeRecord> => ({
       ...atWork,
       status: "downloading",
       phase: "copying",
-      progress: { bytes_done, bytes_total: 100 * 1024 ** 2, updated_at: `2026-03-04T05:00:0${second}.000Z` },
+      progress: {
+        bytes_done,
+        bytes_total: 100 * 1024 ** 2,
+        updated_at: NOW.toISOString(),
+        ...(rate === undefined ? {} : { bytes_per_second: rate }),
+      },
     });
-    const cloud = deployment([copying(0, 0), copying(25 * 1024 ** 2, 1), {}]);
+    const cloud = deployment([copying(0), copying(25 * 1024 ** 2, 5 * 1024 ** 2), {}]);
     const { outputs } = await create(["--size", "1", "--wait"], cloud, { isTty: true });
     expect(outputs.stderr.frames[1]).toMatch(
-      /^downloading \(copying\)\s+attempt 1 .*\[█{5}░{15}\]\s+25 % {2}25\.0 MiB\/s {2}ETA 3\.0 s$/,
+      /^downloading \(copying\)\s+attempt 1 .*\[█{5}░{15}\]\s+25 % {2}25\.0 MiB of 100 MiB {2}5\.0 MiB\/s {2}ETA 14\.9 s$/,
     );
+    expect(outputs.stderr.frames[0]).toMatch(/ 0 % {2}0 B of 100 MiB$/);
+  });
+
+  test("with --json, Ctrl-C leaves the record as it was seen last, with how far the copy is", async () => {
+    const progress = { bytes_done: 30, bytes_total: 100, bytes_per_second: 10, updated_at: NOW.toISOString() };
+    const cloud = deployment([{ ...atWork, status: "downloading", phase: "copying", progress }]);
+    const { status, stdout, stderr } = await create(["--size", "1", "--wait", "--json"], cloud, {
+      onSleep: (_turn, abort) => abort(),
+    });
+    expect(status).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({
+      status: "downloading",
+      progress: { ...progress, percent: 30, eta_seconds: 7 },
+    });
+    expect(JSON.parse(stderr)).toMatchObject({ error: { message: expect.stringContaining("goes on being created") } });
   });
 
   test("with --json says nothing but the record", async () => {

@@ -5,10 +5,11 @@ import {
   percentOf,
   renderBar,
   renderReading,
+  readingOf,
   renderVolumeLine,
   stateOf,
 } from "../../cli/progress.ts";
-import { attemptOf } from "../../core/records.ts";
+import { attemptOf, type CopyProgress } from "../../core/records.ts";
 import { recordedOutput, volume, volumeAtWork, VOLUME_ID } from "../support/cli-context.ts";
 
 const MIB = 1024 ** 2;
@@ -62,6 +63,37 @@ describe("the meter", () => {
   });
 });
 
+describe("a copy's reading", () => {
+  const at = new Date("2026-03-04T05:06:07.000Z");
+  const later = (seconds: number) => new Date(at.getTime() + seconds * 1000);
+  const progress = { bytes_done: 20, bytes_total: 100, bytes_per_second: 10, updated_at: at.toISOString() };
+  const read = (changes: Partial<CopyProgress>, now = at) => readingOf({ progress: { ...progress, ...changes } }, now);
+
+  test("is what its record tells", () => {
+    expect(read({})).toEqual({ bytesDone: 20, bytesTotal: 100, fraction: 0.2, bytesPerSecond: 10, etaSeconds: 8 });
+    expect(readingOf({ progress: null }, at)).toBeUndefined();
+  });
+
+  test("counts the time down between two figures, and never below nothing", () => {
+    expect([read({}, later(3))?.etaSeconds, read({}, later(9))?.etaSeconds]).toEqual([5, 0]);
+  });
+
+  test("has neither rate nor end when the record has no rate, or has not changed for long", () => {
+    const { bytes_per_second: _, ...untold } = progress;
+    const bytesOnly = { bytesDone: 20, bytesTotal: 100, fraction: 0.2 };
+    expect([readingOf({ progress: untold }, at), read({}, later(61))]).toEqual([bytesOnly, bytesOnly]);
+    expect(read({}, later(60))?.bytesPerSecond).toBe(10);
+  });
+
+  test("of a copy that stands still has no end", () => {
+    expect(read({ bytes_per_second: 0 })).not.toHaveProperty("etaSeconds");
+  });
+
+  test("bears a clock that is behind", () => {
+    expect(read({}, later(-100))?.etaSeconds).toBe(8);
+  });
+});
+
 describe("fraction and percent", () => {
   test.each([
     [0, 10, 0],
@@ -95,6 +127,11 @@ describe("a reading in words", () => {
   test("has percent, rate and time left", () => {
     const words = renderReading({ fraction: 0.43, bytesPerSecond: 128 * MIB, etaSeconds: 4 });
     expect(words).toBe(" 43 %  128 MiB/s  ETA 4.0 s");
+  });
+
+  test("has the bytes where they are known", () => {
+    const words = renderReading({ bytesDone: 43 * MIB, bytesTotal: 100 * MIB, fraction: 0.43 });
+    expect(words).toBe(" 43 %  43.0 MiB of 100 MiB");
   });
 
   test("leaves out what is not known, and what is over", () => {
@@ -136,6 +173,16 @@ describe("a volume's line", () => {
     const line = renderVolumeLine(recordedOutput(true, columns), volumeAtWork(), reading, columns === 80);
     expect(line.length).toBeLessThanOrEqual(columns);
     expect(line).toContain("50 %");
+  });
+
+  test("on a terminal has the bytes where there is room for them", () => {
+    const full = { ...reading, bytesDone: 512 * MIB, bytesTotal: 1024 * MIB };
+    const lines = [80, 120].map((columns) =>
+      renderVolumeLine(recordedOutput(true, columns), volumeAtWork(), full, true),
+    );
+    expect(lines.map((line) => line.includes("512 MiB of 1.0 GiB"))).toEqual([false, true]);
+    expect(lines.map((line) => line.length <= 120 && line.includes("50 %"))).toEqual([true, true]);
+    expect(lines[0]?.length).toBeLessThanOrEqual(80);
   });
 
   test("draws the bar where there is room for it", () => {

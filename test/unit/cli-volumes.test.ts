@@ -63,8 +63,23 @@ describe("show", () => {
   test("tells how far a copy is, and when the volume is taken out of the flow", async () => {
     const progress = { bytes_done: 512, bytes_total: 2048, updated_at: "2026-03-04T05:06:05.000Z" };
     const { stdout } = await show(volumeAtWork({ progress, deadline: "2026-03-04T05:16:07.000Z" }));
-    expect(stdout).toContain("25 % (512 B of 2.0 KiB, 2026-03-04 05:06:05Z)");
+    expect(stdout).toContain("progress  25 %  512 B of 2.0 KiB  (2026-03-04 05:06:05Z)\n");
     expect(stdout).toContain("2026-03-04 05:16:07Z (in 10 min 0 s)");
+  });
+
+  test("tells how fast a copy is and how long it takes, as far as that is known", async () => {
+    const progress = { bytes_done: 512, bytes_total: 2048, updated_at: "2026-03-04T05:06:06.000Z" };
+    const fast = volumeAtWork({ progress: { ...progress, bytes_per_second: 512 } });
+    expect((await show(fast)).stdout).toContain("25 %  512 B of 2.0 KiB  512 B/s  ETA 2.0 s  (2026-03-04 05:06:06Z)");
+    const documents = [fast, volumeAtWork({ progress })].map(async (record) => (await show(record, "--json")).stdout);
+    expect((await Promise.all(documents)).map((text) => JSON.parse(text).progress)).toEqual([
+      { ...progress, percent: 25, bytes_per_second: 512, eta_seconds: 2 },
+      { ...progress, percent: 25, bytes_per_second: null, eta_seconds: null },
+    ]);
+  });
+
+  test("with --json gives a volume without a copy as it is recorded", async () => {
+    expect(JSON.parse((await show(volume(), "--json")).stdout)).toEqual(volume());
   });
 
   test.each([
@@ -236,6 +251,15 @@ describe("watch", () => {
   test("with --json answers once, with the records at rest", async () => {
     const { stdout } = await watch([VOLUME_ID, "--json"], changing([[one], [one], [volume()]]));
     expect(JSON.parse(stdout)).toEqual({ volumes: [volume()] });
+  });
+
+  test("with --json, Ctrl-C leaves the records as they were seen last, with how far each copy is", async () => {
+    const progress = { bytes_done: 1, bytes_total: 4, bytes_per_second: 0, updated_at: "2026-03-04T05:06:07.000Z" };
+    const { status, stdout } = await watch([VOLUME_ID, "--json"], changing([[volumeAtWork({ progress })]]), {
+      onSleep: (_turn, abort) => abort(),
+    });
+    expect(status).toBe(130);
+    expect(JSON.parse(stdout).volumes[0].progress).toEqual({ ...progress, percent: 25, eta_seconds: null });
   });
 
   test("without ids shows what is in the flow, new volumes too, and each once more at rest, until Ctrl-C", async () => {

@@ -9,6 +9,7 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
+import type { CopyWork } from "../../core/ports.ts";
 import { copyImageToVolume } from "../../core/tasks/copy-image-to-volume.ts";
 import {
   anImageSpec,
@@ -26,6 +27,9 @@ import { START, type World } from "../support/fakes/world.ts";
 
 const INPUT = { ...taskInput(), volume_spec: anImageSpec() };
 const CALL = "driver.copyImageToVolume";
+
+/** What a driver keeps. */
+type CopyWorkProgress = Parameters<CopyWork["save"]>[0];
 const downloading = { status: "downloading", phase: "copying" } as const;
 
 function world(chunks = 1): World {
@@ -70,6 +74,47 @@ describe("CopyImageToVolume", () => {
 
   it("dead at any call and run again, copies the whole image", async () => {
     expect(await expectSameAfterAnyDeath(() => world(3), untilDone)).toBeGreaterThan(9);
+  });
+});
+
+describe("the rate on the record", () => {
+  /** Saves what a driver would, second by second, and returns the rates that the record had then. */
+  async function ratesOf(here: World, saved: readonly CopyWorkProgress[]): Promise<(number | undefined)[]> {
+    const rates: (number | undefined)[] = [];
+    vi.spyOn(driverOf(here), "copyImageToVolume").mockImplementation(async (_volume, _image, work) => {
+      for (const progress of saved) {
+        await work.save(progress);
+        rates.push((await here.fakes.volumes.get(VOLUME_ID)).progress?.bytes_per_second);
+        here.now = new Date(here.now.getTime() + 1000);
+      }
+      return { done: true };
+    });
+    await turn(here);
+    return rates;
+  }
+  const progress = { bytes_total: 1000, image_tag: "tag" };
+
+  it("is that of the turn's last seconds", async () => {
+    const saved = [0, 100, 300].map((bytes) => ({ ...progress, bytes_done: bytes }));
+    expect(await ratesOf(world(), saved)).toEqual([undefined, 100, 150]);
+  });
+
+  it("is not taken over from an earlier turn, nor told by its bytes", async () => {
+    const saved = [500, 510].map((bytes) => ({ ...progress, bytes_done: bytes, bytes_per_second: 7777 }));
+    expect(await ratesOf(world(), saved)).toEqual([undefined, 10]);
+  });
+
+  it("begins anew with a copy that does", async () => {
+    const saved = [
+      { ...progress, bytes_done: 500 },
+      ...[0, 20].map((bytes) => ({ bytes_total: 1000, bytes_done: bytes })),
+    ];
+    expect(
+      await ratesOf(
+        world(),
+        saved.map((each, index) => ({ ...each, image_tag: index === 0 ? "a" : "b" })),
+      ),
+    ).toEqual([undefined, undefined, 20]);
   });
 });
 
