@@ -9,7 +9,7 @@ import {
   STATUSES_CREATED,
   type VolumeRecord,
 } from "./records.ts";
-import { DEFAULT_PHASE_BOUNDS, type PhaseBounds } from "./time-bounds.ts";
+import { DEFAULT_PHASE_BOUNDS, LONG_FUNCTION_TIMEOUT_SECONDS, type PhaseBounds } from "./time-bounds.ts";
 
 /**
  * What an open claim says. A claim is closed last, when the volume's record and everybody who is told of it know how the attempt
@@ -99,7 +99,8 @@ function endEventOf(volume: VolumeRecord): EndEvent | undefined {
 
 /**
  * Whether a claim has been open for so long that its own workflow cannot be about to close it: counted from the end of the
- * attempt when the volume has left the flow with it, otherwise from the claim.
+ * attempt when the volume has left the flow with it, otherwise from the claim. The mark of a deleted volume on which somebody may
+ * still be at work waits until every function that worked on it has ended.
  */
 export function isClaimOverdue(
   { claim }: OpenClaim,
@@ -112,7 +113,8 @@ export function isClaimOverdue(
   // Such a volume has no deadline, and the scheduling of its message will look for the claim.
   const waits = volume !== undefined && volume.status === "error" && volume.fault === null && volume.fence === null;
   const bound = waits ? bounds.queued : bounds.open_claim;
-  return Date.parse(since) + bound * 1000 < now.getTime();
+  const atWork = claim.suspected_orphan === true ? LONG_FUNCTION_TIMEOUT_SECONDS : 0;
+  return Date.parse(since) + Math.max(bound, atWork) * 1000 < now.getTime();
 }
 
 /**

@@ -187,14 +187,11 @@ export class FenceLost extends Error {
   }
 }
 
-/**
- * The volume's deletion was asked for while it is being created. Whoever gets this makes nothing more; what was made is removed
- * with the record.
- */
+/** The volume's deletion was asked for. Whoever gets this makes nothing more; what was made is removed with the record. */
 export class VolumeDeleteRequested extends Error {
   override readonly name = "VolumeDeleteRequested";
   constructor(volumeId: string) {
-    super(`Deletion of volume ${volumeId} was requested while it was being created.`);
+    super(`Deletion of volume ${volumeId} was requested.`);
   }
 }
 

@@ -87,12 +87,18 @@ export interface VolumeRepository {
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>>;
   /**
    * Takes the deadline off a volume whose status is none of the flow's, though the flow has not ended it: somebody else set it.
-   * Nothing happens when it has another deadline by now, is back in the flow, or is to be deleted.
+   * Nothing happens when it has another deadline by now, is back in the flow, or is being deleted. A deletion that was asked for
+   * is void when the status says otherwise.
    */
   forgetDeadline(volumeId: string, deadline: string): Promise<void>;
 
-  /** @throws InvalidVolume when the flow is using the volume, or it is locked; whoever deletes takes stale locks off first. */
-  beginDelete(volumeId: string): Promise<VolumeRecord>;
+  /**
+   * Begins the removal of a volume at rest, or begins it again.
+   *
+   * @param deadline when the sweep begins it again
+   * @throws InvalidVolume when the flow is using the volume, or it is locked; whoever deletes takes stale locks off first.
+   */
+  beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord>;
   /** Removes the record of a volume in `deleting`; nothing happens when it is gone. */
   finishDelete(volumeId: string): Promise<void>;
 
@@ -158,6 +164,8 @@ export interface SnapshotRepository {
   unlock(snapshotId: string, lock: Lock): Promise<void>;
   /** Sets `deleting` in place of `status`. @throws InvalidSnapshot when it has another status, or is locked. */
   beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void>;
+  /** The deletion did not get through. Nothing happens when the snapshot is not `deleting`. */
+  markErrorDeleting(snapshotId: string): Promise<void>;
   delete(snapshotId: string): Promise<void>;
 }
 
@@ -211,8 +219,10 @@ export interface BackendRepository {
   /**
    * Gives back a deleted volume's allocated and provisioned capacity, once; {@link forgetReturned} removes the mark that makes it
    * once. The free capacity follows with the backend's next report, which alone knows when the space is free.
+   *
+   * @param suspectedOrphan whether work on it that was given up may still go on, see `suspected_orphan` of the mark
    */
-  returnCapacity(host: string, volumeId: string, size: number): Promise<void>;
+  returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan?: boolean): Promise<void>;
   /** To be called when the deleted volume's record is gone. */
   forgetReturned(host: string, volumeId: string): Promise<void>;
   /** Takes a new report; what is claimed stays counted. */

@@ -32,6 +32,11 @@ export function isInFlow(status: VolumeStatus): boolean {
   return (STATUSES_IN_FLOW as readonly string[]).includes(status);
 }
 
+/** Whether the volume's deletion was asked for and has begun. Any other status was set by somebody who has decided otherwise. */
+export function isBeingRemoved({ delete_requested_at: asked, status }: VolumeRecord): boolean {
+  return asked !== null && (status === "deleting" || status === "error_deleting");
+}
+
 /** Statuses with which a finished create leaves the flow. */
 export const STATUSES_CREATED = ["available", "migration_target"] as const satisfies readonly VolumeStatus[];
 
@@ -150,7 +155,7 @@ export type SnapshotRecord = {
   volume_id: string;
   project_id: string;
   user_id: string;
-  status: "creating" | "available" | "error" | "deleting";
+  status: "creating" | "available" | "error" | "deleting" | "error_deleting";
   display_name: string | null;
   /** GiB of the volume when the snapshot was taken. */
   volume_size: number;
@@ -182,6 +187,8 @@ export type CapacityClaim = {
   attempt: number;
   size: number;
   claimed_at: string;
+  /** Of a deleted volume's mark: work that was given up may have gone on after the deletion; the backend is asked once more. */
+  suspected_orphan?: boolean;
 };
 
 /**

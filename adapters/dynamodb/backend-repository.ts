@@ -108,11 +108,12 @@ export class DynamoDbBackendRepository implements BackendRepository {
   }
 
   /** A claim that is still open is settled first: what it holds is what is given back. */
-  async returnCapacity(host: string, volumeId: string, size: number): Promise<void> {
+  async returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan = false): Promise<void> {
     const mark: CapacityClaim = {
       attempt: RETURNED_CAPACITY,
       size: 0,
       claimed_at: this.#clock.now().toISOString(),
+      ...(suspectedOrphan && { suspected_orphan: true }),
     };
     const names = { "#volume": volumeId };
     for (;;) {

@@ -36,6 +36,11 @@ const BEGIN_DELETE = statement(
   { ":deleting": "deleting", ":zero": 0 },
 );
 
+const MARK_ERROR_DELETING = statement("SET #status = :error_deleting", "#status = :deleting", {
+  ":deleting": "deleting",
+  ":error_deleting": "error_deleting",
+});
+
 /** Snapshots in DynamoDB. */
 export class DynamoDbSnapshotRepository implements SnapshotRepository {
   readonly #table: Table;
@@ -131,6 +136,10 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
       const why = holder === undefined ? `${found}, not ${status}` : `${found} and locked by ${holder}`;
       throw new InvalidSnapshot(`snapshot ${snapshotId} is ${why}`);
     }
+  }
+
+  async markErrorDeleting(snapshotId: string): Promise<void> {
+    await tryUpdate(this.#table, snapshotId, MARK_ERROR_DELETING, { values: {} });
   }
 
   /** Nothing happens when it is gone. */

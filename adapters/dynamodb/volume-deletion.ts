@@ -7,16 +7,16 @@ import { refuseAsForeign, type VolumeWriter } from "./volume-writer.ts";
 
 /** The transitions by which a volume goes; each is the method of the same name of the repository. */
 
-export async function beginDelete(writer: VolumeWriter, volumeId: string): Promise<VolumeRecord> {
-  const record = await writer.writeAndRead(volumeId, statements.BEGIN_DELETE, {});
+export async function beginDelete(writer: VolumeWriter, volumeId: string, deadline: Date): Promise<VolumeRecord> {
+  const record = await writer.writeAndRead(volumeId, statements.BEGIN_DELETE, { ":deadline": deadline.toISOString() });
   if (record !== undefined) {
     return record;
   }
-  const { status, deadline, locks } = await writer.get(volumeId);
+  const { status, deadline: pending, locks } = await writer.get(volumeId);
   const [holder] = Object.keys(locks);
   throw new InvalidVolume(
     holder === undefined
-      ? `volume ${volumeId} is ${status}${deadline === null ? "" : " and in the flow"}; ` +
+      ? `volume ${volumeId} is ${status}${pending === null ? "" : " and in the flow"}; ` +
           "only an available, migration_target, error or error_deleting volume can be deleted"
       : `volume ${volumeId} is ${status} and locked by ${holder}`,
   );

@@ -244,8 +244,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     await this.#writer.write(volumeId, statements.FORGET_DEADLINE, { ":deadline": deadline });
   }
 
-  beginDelete(volumeId: string): Promise<VolumeRecord> {
-    return deletion.beginDelete(this.#writer, volumeId);
+  beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+    return deletion.beginDelete(this.#writer, volumeId, deadline);
   }
 
   /** @throws InvalidVolume when the volume is not in `deleting`. */

@@ -174,14 +174,18 @@ export const MARK_UNSCHEDULABLE_HANDED_OVER = statement(MARK_UNSCHEDULABLE, IS_F
   ":error_status": "error",
 });
 
+const IS_OVERDUE_OUT_OF_FLOW =
+  "#deadline = :deadline AND #status <> :creating AND #status <> :downloading AND #status <> :migration_target_creating";
+
+/** Whoever has set such a status has decided otherwise about a deletion, too. */
 export const FORGET_DEADLINE = statement(
-  `SET #updated_at = :now REMOVE ${LEAVE_INDEX}`,
-  `#deadline = :deadline AND ${IS_WANTED} AND #status <> :creating AND #status <> :downloading AND ` +
-    "#status <> :migration_target_creating",
-  FLOW_STATUSES,
+  `SET #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at`,
+  `${IS_OVERDUE_OUT_OF_FLOW} AND ${IS_WANTED}` +
+    ` OR ${IS_OVERDUE_OUT_OF_FLOW} AND #status <> :deleting AND #status <> :error_deleting`,
+  { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting" },
 );
 
-/** `deleting` is among the statuses so that a deletion that died can be repeated. */
+/** `deleting` is among the statuses for volumes that another service has set to it. */
 const IS_AT_REST =
   "attribute_not_exists(#in_flow) AND #status IN (:available, :error_status, :error_deleting, :migration_target, :deleting)";
 
@@ -193,10 +197,13 @@ const STATUSES_AT_REST = {
   ":deleting": "deleting",
 };
 
+/** The volume comes into the index, so that the sweep takes up a removal that died. Nobody locks one that is being removed. */
 export const BEGIN_DELETE = statement(
-  "SET #status = :deleting, #updated_at = :now",
-  `${IS_AT_REST} AND attribute_not_exists(#locks) OR ${IS_AT_REST} AND size(#locks) = :zero`,
-  { ...STATUSES_AT_REST, ":zero": 0 },
+  "SET #status = :deleting, #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
+    "#deadline = :deadline, #updated_at = :now",
+  `${IS_AT_REST} AND attribute_not_exists(#locks) OR ${IS_AT_REST} AND size(#locks) = :zero` +
+    " OR attribute_exists(#delete_requested_at) AND #status IN (:error_deleting, :deleting)",
+  { ...STATUSES_AT_REST, ":in_flow": IN_FLOW, ":zero": 0 },
 );
 
 /** A volume that has no deadline gets one: what was asked for is never lost. */
@@ -207,7 +214,7 @@ export const REQUEST_DELETE = statement(
   { ...FLOW_STATUSES, ":in_flow": IN_FLOW },
 );
 
-/** The volume stays in the index, so that the sweep takes up a removal that died. */
+/** Of a volume in the flow; see {@link BEGIN_DELETE}. */
 export function beginRequestedDelete(owned: boolean): Statement {
   return statement(
     "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #progress",

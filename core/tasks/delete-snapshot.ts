@@ -8,14 +8,15 @@ import { holderOf } from "./source-locks.ts";
 /** What deleting a snapshot uses. */
 export type DeleteSnapshotDependencies = {
   volumes: Pick<VolumeRepository, "getMany" | "unlock">;
-  snapshots: Pick<SnapshotRepository, "get" | "unlock" | "beginDelete" | "delete">;
+  snapshots: Pick<SnapshotRepository, "get" | "unlock" | "beginDelete" | "markErrorDeleting" | "delete">;
   drivers: Drivers;
   clock: Clock;
 };
 
 /**
  * Deletes a snapshot from its backend, then its volume's lock, then its record. May be repeated; a snapshot that is gone is
- * deleted. One that is in `creating` longer than its function lives was given up, and may be deleted.
+ * deleted. One that is in `creating` longer than its function lives was given up, and may be deleted. A backend that refuses leaves
+ * `error_deleting`, as in Cinder; dead half-way, the record reads `deleting`: either is deleted by the next request.
  *
  * @throws InvalidSnapshot while it is taken, or a volume is made of it; VolumeBackendAPIException, DriverNotInitialized
  */
@@ -26,14 +27,24 @@ export async function deleteSnapshot(deps: DeleteSnapshotDependencies, snapshotI
       await requireUnused(deps, snapshot);
       await deps.snapshots.beginDelete(snapshotId, snapshot.status);
     }
-    const driver = await readyDriver(deps.drivers, snapshot.host);
-    await driver.deleteSnapshot(snapshotId);
+    await deleteFromBackend(deps, snapshot);
     await deps.volumes.unlock(snapshot.volume_id, { holder: snapshotId, value: SNAPSHOT_LOCK });
     await deps.snapshots.delete(snapshotId);
   } catch (error) {
     if (!(error instanceof SnapshotNotFound)) {
       throw error;
     }
+  }
+}
+
+async function deleteFromBackend(deps: DeleteSnapshotDependencies, { id, host }: SnapshotRecord): Promise<void> {
+  try {
+    const driver = await readyDriver(deps.drivers, host);
+    await driver.deleteSnapshot(id);
+  } catch (error) {
+    // The caller learns the first error; without the mark the record reads `deleting`.
+    await deps.snapshots.markErrorDeleting(id).catch(() => {});
+    throw error;
   }
 }
 

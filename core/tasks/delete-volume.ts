@@ -1,17 +1,15 @@
-import { InvalidVolume, VolumeBackendAPIException, VolumeNotFound } from "../errors.ts";
+import { InvalidVolume, VolumeNotFound } from "../errors.ts";
 import { isCachedVolume } from "../image-cache.ts";
-import type { BackendRepository, Drivers, SnapshotRepository, VolumeRepository } from "../ports.ts";
-import { isInFlow, type VolumeRecord } from "../records.ts";
+import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { isBeingRemoved, isInFlow, type VolumeRecord } from "../records.ts";
 import { phaseDeadline } from "../time-bounds.ts";
-import { readyDriver } from "./create-on-backend.ts";
-import { type RemovalDependencies, removeRequestedVolume } from "./remove-requested-volume.ts";
+import { releaseClaims, type RestRemovalDependencies, removeVolumeAtRest } from "./remove-requested-volume.ts";
 import { holderOf } from "./source-locks.ts";
 
 /** What deleting a volume uses. */
-export type DeleteVolumeDependencies = RemovalDependencies & {
-  volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete" | "beginDelete" | "finishDelete">;
+export type DeleteVolumeDependencies = RestRemovalDependencies & {
+  volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete">;
   snapshots: Pick<SnapshotRepository, "get" | "listOfVolume">;
-  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
 };
 
 /** `requested`: the volume is being created, and the end of that removes it. */
@@ -19,11 +17,8 @@ export type DeleteVolumeResult = { outcome: "deleted" | "requested" };
 
 /**
  * Deletes a volume: from its backend, then its capacity, then its record. Of one that is being created the wish is recorded: its
- * flow ends at its next write and removes what it made. Each part may be repeated, so a deletion that died is finished by the next
- * one; a volume that is gone is deleted.
- *
- * The mark that the capacity was given back outlasts the record: a second deletion of the same volume, which was under way when the
- * first one ended, would give it back again. The sweep forgets it when no deletion can be under way any more.
+ * flow ends at its next write and removes what it made. Each part may be repeated; a volume that is gone is deleted. Dead half-way, or
+ * refused by the backend: it is begun again by the sweep, or by the next request, whichever comes first.
  *
  * A create that ends between the look and the request wins, and its volume is deleted like any other.
  *
@@ -39,16 +34,15 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
     if (isInFlow(volume.status) && (await isRequested(deps, volumeId))) {
       return { outcome: "requested" };
     }
-    if (volume.delete_requested_at === null) {
-      await deleteAtRest(deps, volume);
-    } else {
-      await removeRequestedVolume(deps, { volumeId, fence: volume.fence });
+    if (!isBeingRemoved(volume)) {
+      await requireUnused(deps, volume);
     }
+    await removeVolumeAtRest(deps, volumeId);
   } catch (error) {
     if (!(error instanceof VolumeNotFound)) {
       throw error;
     }
-    await forgetVolume(deps.backends, volumeId);
+    await releaseClaims(deps.backends, volumeId);
   }
   return { outcome: "deleted" };
 }
@@ -64,35 +58,6 @@ async function isRequested(deps: DeleteVolumeDependencies, volumeId: string): Pr
     }
     throw error;
   }
-}
-
-async function deleteAtRest(deps: DeleteVolumeDependencies, found: VolumeRecord): Promise<void> {
-  await requireUnused(deps, found);
-  await deleteUnlocked(deps, found.id);
-}
-
-/** What {@link deleteUnlocked} uses. */
-export type DeleteUnlockedDependencies = {
-  volumes: Pick<VolumeRepository, "beginDelete" | "finishDelete">;
-  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
-  drivers: Drivers;
-};
-
-/** Deletes a volume at rest that nobody has locked. @throws InvalidVolume when that is not so */
-export async function deleteUnlocked(deps: DeleteUnlockedDependencies, volumeId: string): Promise<void> {
-  const volume = await deps.volumes.beginDelete(volumeId);
-  if (volume.host === null) {
-    await forgetVolume(deps.backends, volumeId);
-    await deps.volumes.finishDelete(volumeId);
-    return;
-  }
-  const driver = await readyDriver(deps.drivers, volume.host);
-  await driver.deleteVolume(volumeId);
-  if ((await driver.findVolume(volumeId)) !== "absent") {
-    throw new VolumeBackendAPIException(`volume ${volumeId} is still on ${volume.host} after its deletion`);
-  }
-  await deps.backends.returnCapacity(volume.host, volumeId, volume.size);
-  await deps.volumes.finishDelete(volumeId);
 }
 
 /**
@@ -111,15 +76,5 @@ async function requireUnused(deps: DeleteVolumeDependencies, { id, locks }: Volu
   }
   for (const [stale, value] of Object.entries(locks)) {
     await deps.volumes.unlock(id, { holder: stale, value });
-  }
-}
-
-/** Gives back what a scheduling that died holds for the volume on any backend's item. */
-async function forgetVolume(backends: DeleteVolumeDependencies["backends"], volumeId: string): Promise<void> {
-  for (const { host, claims } of await backends.list()) {
-    const claim = claims[volumeId];
-    if (claim !== undefined) {
-      await backends.release(host, { volumeId, attempt: claim.attempt });
-    }
   }
 }

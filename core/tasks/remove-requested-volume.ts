@@ -1,30 +1,36 @@
-import { describeError, FenceLost, VolumeBackendAPIException } from "../errors.ts";
+import { describeError, FenceLost } from "../errors.ts";
 import { buildFault } from "../fault.ts";
 import type { BackendRepository, Drivers, Owner, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
-import { readyDriver } from "./create-on-backend.ts";
+import { requireGone } from "./require-gone.ts";
 
 /** What removing a volume uses of which no backend was asked. */
 export type QueuedRemovalDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "beginRequestedDelete" | "finishDelete">;
-  backends: Pick<BackendRepository, "list" | "release">;
+  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
 };
 
-/** What removing a volume uses that may be on a backend. */
-export type RemovalDependencies = QueuedRemovalDependencies & {
-  volumes: Pick<VolumeRepository, "markErrorDeleting">;
+type BegunRemovalDependencies = DeadlineDependencies & {
+  volumes: Pick<VolumeRepository, "finishDelete" | "markErrorDeleting">;
+  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
   drivers: Drivers;
 };
 
+/** What removing a volume uses that may be on a backend. */
+export type RemovalDependencies = QueuedRemovalDependencies & BegunRemovalDependencies;
+
+/** What removing a volume at rest uses. */
+export type RestRemovalDependencies = BegunRemovalDependencies & { volumes: Pick<VolumeRepository, "beginDelete"> };
+
 /**
  * Removes a volume whose deletion was asked for while it was being created, and with it everything that its attempt made: from the
- * backend first, which has to confirm it, then the claim with its capacity, then the record. The caller is the end of the
- * attempt, or a net that has found it ended.
+ * backend first, which has to confirm it, then its capacity, then the record. The caller is the end of the attempt, or a net that has
+ * found it ended.
  *
  * Each part may be repeated. Dead half-way: the record reads `deleting` and keeps a deadline, at which the sweep begins again. A
- * backend that refuses leaves `error_deleting` with its error as the fault, and the same deadline. Twice at once: a claim is
- * released once, and whoever comes second finds the rest gone.
+ * backend that refuses leaves `error_deleting` with its error as the fault, and the same deadline. Twice at once: capacity is given
+ * back once, and whoever comes second finds the rest gone.
  *
  * Returns the record as it was.
  *
@@ -36,11 +42,20 @@ export async function removeRequestedVolume(
 ): Promise<VolumeRecord> {
   const { volumeId, fence } = owner;
   const volume = await deps.volumes.beginRequestedDelete(volumeId, fence, phaseDeadline(deps, "removal"));
+  await removeBegun(deps, volume);
+  return volume;
+}
+
+/** The same for a volume at rest that nobody has locked. @throws InvalidVolume when that is not so; what the backend answered */
+export async function removeVolumeAtRest(deps: RestRemovalDependencies, volumeId: string): Promise<void> {
+  await removeBegun(deps, await deps.volumes.beginDelete(volumeId, phaseDeadline(deps, "removal")));
+}
+
+async function removeBegun(deps: BegunRemovalDependencies, volume: VolumeRecord): Promise<void> {
   if (volume.host !== null && !isBeforeTheBackend(volume.phase)) {
     await removeFromBackend(deps, volume, volume.host);
   }
   await finishRemoval(deps, volume);
-  return volume;
 }
 
 /**
@@ -57,13 +72,9 @@ export async function removeQueuedVolume(deps: QueuedRemovalDependencies, volume
   await finishRemoval(deps, await deps.volumes.beginRequestedDelete(volumeId, fence, phaseDeadline(deps, "removal")));
 }
 
-async function removeFromBackend(deps: RemovalDependencies, volume: VolumeRecord, host: string): Promise<void> {
+async function removeFromBackend(deps: BegunRemovalDependencies, volume: VolumeRecord, host: string): Promise<void> {
   try {
-    const driver = await readyDriver(deps.drivers, host);
-    await driver.deleteVolume(volume.id);
-    if ((await driver.findVolume(volume.id)) !== "absent") {
-      throw new VolumeBackendAPIException(`volume ${volume.id} is still on ${host} after its deletion`);
-    }
+    await requireGone(deps.drivers, host, volume.id);
   } catch (error) {
     const { name, message } = describeError(error);
     const fault = buildFault(volume, attemptOfFence(volume.fence), name, message, deps.clock.now());
@@ -74,21 +85,35 @@ async function removeFromBackend(deps: RemovalDependencies, volume: VolumeRecord
 }
 
 /**
- * A volume in the flow holds its capacity by a claim that is open, or was released by a rescheduling that died: never by one that
- * was settled. So closing the claim is all that there is to give back.
+ * Capacity is counted on a host for exactly the volumes whose record names it, whether the claim is open or closed. The mark that it
+ * was given back outlasts the record: a second removal, which was under way when the first one ended, would give it back again. The
+ * sweep forgets the mark when no removal can be under way any more.
  */
-async function finishRemoval({ volumes, backends }: QueuedRemovalDependencies, volume: VolumeRecord): Promise<void> {
-  const { id: volumeId, host, fence } = volume;
-  if (host !== null) {
-    await backends.release(host, { volumeId, attempt: attemptOfFence(fence) });
+async function finishRemoval(
+  {
+    volumes,
+    backends,
+  }: Pick<BegunRemovalDependencies, "backends"> & { volumes: Pick<VolumeRepository, "finishDelete"> },
+  { id: volumeId, host, phase, size }: VolumeRecord,
+): Promise<void> {
+  if (host === null) {
+    await releaseClaims(backends, volumeId);
   } else {
-    // A scheduling that died may have left a claim anywhere.
-    for (const backend of await backends.list()) {
-      const claim = backend.claims[volumeId];
-      if (claim !== undefined) {
-        await backends.release(backend.host, { volumeId, attempt: claim.attempt });
-      }
-    }
+    // One that was finished has no phase: nobody works on it any more.
+    await backends.returnCapacity(host, volumeId, size, phase !== null && !isBeforeTheBackend(phase));
   }
   await volumes.finishDelete(volumeId);
+}
+
+/** Gives back what a scheduling that died holds for the volume on any backend's item. */
+export async function releaseClaims(
+  backends: Pick<BackendRepository, "list" | "release">,
+  volumeId: string,
+): Promise<void> {
+  for (const { host, claims } of await backends.list()) {
+    const claim = claims[volumeId];
+    if (claim !== undefined) {
+      await backends.release(host, { volumeId, attempt: claim.attempt });
+    }
+  }
 }

@@ -1,9 +1,10 @@
 import { claimFate, isClaimOverdue, type OpenClaim, openClaims } from "../claims.ts";
 import { VolumeNotFound } from "../errors.ts";
-import type { BackendRepository, VolumeRepository } from "../ports.ts";
+import type { BackendRepository, Drivers, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { DeadlineDependencies } from "../time-bounds.ts";
 import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";
+import { requireGone } from "./require-gone.ts";
 import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
 
 /** What looking after open claims uses. */
@@ -11,11 +12,15 @@ export type SweepClaimsDependencies = CloseClaimDependencies &
   DeadlineDependencies & {
     volumes: Pick<VolumeRepository, "get">;
     backends: Pick<BackendRepository, "list">;
+    drivers: Drivers;
   };
 
 /**
  * Closes the claims that nobody closes any more, by what their volumes' records say: tells of ends that were not told, gives back
  * what attempts that are over still hold. One read of the backends when no claim is old; one more for each claim that is.
+ *
+ * The mark of a volume that was deleted while somebody may have been at work on it is forgotten when its backend says once more that
+ * nothing is there: what came late is deleted. As long as the mark stands nothing of that id can be placed there.
  *
  * Returns how many claims it closed.
  */
@@ -29,6 +34,9 @@ export async function sweepOpenClaims(deps: SweepClaimsDependencies, turn: Sweep
     const volume = await volumeOf(deps, open.volumeId);
     const fate = claimFate(open, volume);
     if (fate.action !== "leave" && isClaimOverdue(open, volume, now, deps.phaseBounds)) {
+      if (fate.action === "forget" && open.claim.suspected_orphan === true) {
+        await requireGone(deps.drivers, open.host, open.volumeId);
+      }
       await closeClaim(deps, open, fate, volume);
       closed += 1;
     }

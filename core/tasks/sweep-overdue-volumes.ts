@@ -1,10 +1,11 @@
 import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
 import type { ImageCache } from "../image-cache.ts";
 import type { VolumeRepository } from "../ports.ts";
-import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, isBeingRemoved, isInFlow, type VolumeRecord } from "../records.ts";
 import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "./error-out-volume.ts";
 import { sweepImageCache, type SweepImageCacheDependencies } from "./image-cache/sweep-image-cache.ts";
 import { ownContext } from "./own-context.ts";
+import { removeRequestedVolume } from "./remove-requested-volume.ts";
 import { sweepOpenClaims } from "./sweep-open-claims.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
@@ -95,12 +96,15 @@ async function takeOverdue(deps: SweepDependencies, volumeId: string, result: { 
     if (volume.deadline === null || volume.deadline >= deps.clock.now().toISOString()) {
       return;
     }
-    // Somebody else has set its status, by hand mostly: it is theirs to decide, and its claim is closed as that of one at rest.
-    if (!isInFlow(volume.status) && volume.delete_requested_at === null) {
+    if (isBeingRemoved(volume)) {
+      await removeRequestedVolume(deps, { volumeId, fence: volume.fence });
+    } else if (isInFlow(volume.status)) {
+      await errorOutOverdue(deps, volume);
+    } else {
+      // Somebody else has set its status, by hand mostly: it is theirs to decide, and its claim is closed as that of one at rest.
       await deps.volumes.forgetDeadline(volumeId, volume.deadline);
       return;
     }
-    await errorOutOverdue(deps, volume);
     result.errored_out += 1;
   } catch (error) {
     if (error instanceof FenceLost || error instanceof VolumeNotFound) {
@@ -121,7 +125,6 @@ async function errorOutOverdue(deps: SweepDependencies, volume: VolumeRecord): P
   };
   const context = ownContext(volume);
   if (volume.fence === null || volume.phase === "queued") {
-    // Also when its removal had begun and died.
     await errorOutQueued(deps, volume, attempt, why, context);
   } else {
     await endAttempt(deps, { volumeId: volume.id, fence: volume.fence, attempt }, why, context);

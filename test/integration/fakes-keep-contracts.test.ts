@@ -78,7 +78,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
         ["markError", (to, id) => to.markError(by(id), fault)],
         ["releaseForReschedule", (to, id) => to.releaseForReschedule(by(id), by(id, attempt + 1), close, LATER)],
         ["markUnschedulable", (to, id) => to.markUnschedulable(id, bytes > 1 ? by(id).fence : null, fault)],
-        ["beginDelete", (to, id) => to.beginDelete(id)],
+        ["beginDelete", (to, id) => to.beginDelete(id, LATER)],
         ["finishDelete", (to, id) => to.finishDelete(id)],
         ["requestDelete", (to, id) => to.requestDelete(id, LATER)],
         [

@@ -26,33 +26,47 @@ describe("deletion", () => {
   for (const status of ["available", "error", "error_deleting", "migration_target", "deleting"] as const) {
     test(`begins for a volume that is ${status}`, async () => {
       await replaceWith({ status });
-      expect((await volumes.beginDelete(volume.id)).status).toBe("deleting");
+      expect((await volumes.beginDelete(volume.id, DEADLINE)).status).toBe("deleting");
     });
   }
 
   for (const status of ["creating", "downloading", "migration_target_creating", "in-use", "backing-up"] as const) {
     test(`is refused for a volume that is ${status}, by that name`, async () => {
       await replaceWith({ status });
-      await expect(volumes.beginDelete(volume.id)).rejects.toThrow(InvalidVolume);
-      await expect(volumes.beginDelete(volume.id)).rejects.toThrow(`is ${status};`);
+      await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow(InvalidVolume);
+      await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow(`is ${status};`);
     });
   }
 
   test("is refused for a volume that is in the flow whatever its status", async () => {
     await replaceWith({ status: "error", deadline: DEADLINE.toISOString() });
-    await expect(volumes.beginDelete(volume.id)).rejects.toThrow("is error and in the flow");
+    await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow("is error and in the flow");
   });
 
   test("of a volume that does not exist is VolumeNotFound", async () => {
-    await expect(volumes.beginDelete(queuedVolume().id)).rejects.toThrow(VolumeNotFound);
+    await expect(volumes.beginDelete(queuedVolume().id, DEADLINE)).rejects.toThrow(VolumeNotFound);
   });
 
   test("removes the record, and may be repeated", async () => {
     await replaceWith({ status: "available" });
-    await volumes.beginDelete(volume.id);
+    await volumes.beginDelete(volume.id, DEADLINE);
     await volumes.finishDelete(volume.id);
     await volumes.finishDelete(volume.id);
     await expect(volumes.get(volume.id)).rejects.toThrow(VolumeNotFound);
+  });
+
+  test("of a volume at rest has a deadline, and may be begun again when it died or was refused", async () => {
+    await replaceWith({ status: "available" });
+    const begun = await volumes.beginDelete(volume.id, DEADLINE);
+    expect(begun).toMatchObject({ deadline: DEADLINE.toISOString(), delete_requested_at: NOW.toISOString() });
+    expect(await isInIndex()).toBe(true);
+    await volumes.markErrorDeleting(volume.id, null, fault);
+    expect(await volumes.get(volume.id)).toMatchObject({ status: "error_deleting", fault });
+    expect(await volumes.beginDelete(volume.id, FAR)).toMatchObject({
+      status: "deleting",
+      deadline: FAR.toISOString(),
+    });
+    expect((await volumes.beginRequestedDelete(volume.id, null, DEADLINE)).status).toBe("deleting");
   });
 
   test("does not remove a record that is not deleting", async () => {
@@ -63,8 +77,8 @@ describe("deletion", () => {
   test("keeps a late attempt from the record", async () => {
     await assign();
     await volumes.markError(owner, fault);
-    await volumes.beginDelete(volume.id);
-    await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(`it is deleting and belongs to ${owner.fence}`);
+    await volumes.beginDelete(volume.id, DEADLINE);
+    await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(VolumeDeleteRequested);
   });
 });
 
@@ -76,7 +90,7 @@ describe("the deadline of a volume whose status somebody else has set", () => {
     await volumes.forgetDeadline(volume.id, deadline);
     expect(await volumes.get(volume.id)).toMatchObject({ status: "error", deadline: null });
     expect(await isInIndex()).toBe(false);
-    await volumes.beginDelete(volume.id);
+    await volumes.beginDelete(volume.id, DEADLINE);
   });
 
   test.each<[string, Parameters<typeof replaceWith>[0]]>([
@@ -88,6 +102,13 @@ describe("the deadline of a volume whose status somebody else has set", () => {
     await volumes.forgetDeadline(volume.id, deadline);
     expect(await volumes.get(volume.id)).toEqual(volume);
     expect(await isInIndex()).toBe(true);
+  });
+
+  test("is taken off, and a deletion that was asked for is void, when the status says otherwise", async () => {
+    await replaceWith({ status: "available", deadline, delete_requested_at: deadline });
+    await volumes.forgetDeadline(volume.id, deadline);
+    expect(await volumes.get(volume.id)).toMatchObject({ deadline: null, delete_requested_at: null });
+    expect(await isInIndex()).toBe(false);
   });
 
   test("of one that is gone is no matter", async () => {
@@ -184,9 +205,9 @@ describe("a lock", () => {
       updated_at: volume.updated_at,
     });
     expect([...tables.calls]).toEqual([["UpdateItemCommand", 1]]);
-    await expect(volumes.beginDelete(volume.id)).rejects.toThrow("is available and locked by holder");
+    await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow("is available and locked by holder");
     await volumes.unlock(volume.id, lock);
-    expect((await volumes.beginDelete(volume.id)).status).toBe("deleting");
+    expect((await volumes.beginDelete(volume.id, DEADLINE)).status).toBe("deleting");
   });
 
   test("is made, and taken off, where another service wrote the volume without locks", async () => {
@@ -209,7 +230,7 @@ describe("a lock", () => {
   test("and the first write of a deletion: whichever comes first wins", async () => {
     for (let round = 0; round < 10; round += 1) {
       await replaceWith({ status: "available" });
-      const [deleted, locked] = await Promise.allSettled([volumes.beginDelete(volume.id), take()]);
+      const [deleted, locked] = await Promise.allSettled([volumes.beginDelete(volume.id, DEADLINE), take()]);
       const isLocked = locked.status === "fulfilled" && locked.value !== undefined;
       expect(isLocked).toBe(deleted.status === "rejected");
     }

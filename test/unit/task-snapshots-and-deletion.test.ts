@@ -11,6 +11,7 @@ import type { VolumeStatus } from "../../core/records.ts";
 import { createSnapshot, CreateSnapshotInputSchema } from "../../core/tasks/create-snapshot.ts";
 import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
 import { deleteVolume } from "../../core/tasks/delete-volume.ts";
+import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
 import {
   aSnapshot,
   aSource,
@@ -24,6 +25,7 @@ import {
   VOLUME_ID,
 } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
+import { DriverFake } from "../support/fakes/driver.ts";
 import { START, type World } from "../support/fakes/world.ts";
 
 const REQUEST = { snapshot_id: SNAPSHOT_ID, volume_id: SOURCE_ID, name: "s", project_id: "project", user_id: "user" };
@@ -117,11 +119,13 @@ describe("DeleteSnapshot", () => {
     expect(world.fakes.snapshots.records.size).toBe(0);
   });
 
-  it("keeps the record when the backend refuses", async () => {
+  it("keeps the record, in error_deleting, when the backend refuses, and can be repeated", async () => {
     const world = taken();
     world.faults.fail("driver.deleteSnapshot", new VolumeBackendAPIException("busy"));
     await expect(deleteSnapshot(world.deps, SNAPSHOT_ID)).rejects.toThrow(VolumeBackendAPIException);
-    expect(world.fakes.snapshots.records.size).toBe(1);
+    expect(world.fakes.snapshots.records.get(SNAPSHOT_ID)?.status).toBe("error_deleting");
+    await deleteSnapshot(world.deps, SNAPSHOT_ID);
+    expect(world.fakes.snapshots.records.size).toBe(0);
   });
 
   it("of one that is gone is done", async () => {
@@ -207,7 +211,59 @@ describe("DeleteVolume", () => {
     const world = available();
     arrange(world);
     await expect(remove(world)).rejects.toThrow(error);
-    expect((await world.fakes.volumes.get(VOLUME_ID)).status).toBe("deleting");
+    expect(await world.fakes.volumes.get(VOLUME_ID)).toMatchObject({ status: "error_deleting", fault: { attempt: 1 } });
     expect(world.fakes.backends.records.get(FIRST_HOST)?.allocated_capacity_gb).toBe(1);
+    world.drivers.set(FIRST_HOST, new DriverFake());
+    expect(await remove(world)).toEqual({ outcome: "deleted" });
+    expect(world.fakes.backends.records.get(FIRST_HOST)?.allocated_capacity_gb).toBe(0);
+  });
+
+  it("that dies is finished by the sweep, wherever it died, and gives the capacity back once", async () => {
+    for (let call = 1; call < 9; call += 1) {
+      for (const moment of ["before", "after"] as const) {
+        const world = available();
+        world.faults.crashAt(call, moment);
+        await remove(world).catch(() => {});
+        world.faults.revive();
+        const isBegun = (await world.fakes.volumes.getMany([VOLUME_ID])).get(VOLUME_ID)?.status !== "available";
+        world.now = new Date(world.now.getTime() + 5 * 60_000);
+        expect((await sweepOverdueVolumes(world.deps)).failures).toEqual([]);
+        expect(world.fakes.volumes.records.size).toBe(isBegun ? 0 : 1);
+        expect(world.fakes.backends.records.get(FIRST_HOST)?.allocated_capacity_gb).toBe(isBegun ? 0 : 1);
+      }
+    }
+  });
+
+  it("that its backend refused is asked again by the sweep, and as long as it takes", async () => {
+    const world = available();
+    world.faults.fail("driver.deleteVolume", new VolumeBackendAPIException("busy"), { times: 3 });
+    await expect(remove(world)).rejects.toThrow("busy");
+    const failed: number[] = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      world.now = new Date(world.now.getTime() + 5 * 60_000);
+      failed.push((await sweepOverdueVolumes(world.deps)).failures.length);
+    }
+    expect(failed).toEqual([1, 1, 0]);
+    expect(world.fakes.volumes.records.size).toBe(0);
+  });
+
+  it("of one that was refused, and that somebody has made available since, is a deletion like any other", async () => {
+    const world = available();
+    world.faults.fail("driver.deleteVolume", new VolumeBackendAPIException("busy"));
+    await expect(remove(world)).rejects.toThrow("busy");
+    const record = await world.fakes.volumes.get(VOLUME_ID);
+    world.fakes.volumes.records.set(VOLUME_ID, { ...record, status: "available" });
+    world.now = new Date(world.now.getTime() + 5 * 60_000);
+    await sweepOverdueVolumes(world.deps);
+    expect(await world.fakes.volumes.get(VOLUME_ID)).toMatchObject({ status: "available", delete_requested_at: null });
+    expect(await remove(world)).toEqual({ outcome: "deleted" });
+  });
+
+  it("of one that failed while it was only scheduled asks no backend, which may be down", async () => {
+    const world = aWorld(aVolumeInFlow({ status: "error", phase: "scheduled" }));
+    world.fakes.volumes.records.set(VOLUME_ID, aVolumeInFlow({ status: "error", phase: "scheduled", deadline: null }));
+    driverOf(world).isInitialized = false;
+    expect(await remove(world)).toEqual({ outcome: "deleted" });
+    expect(world.fakes.backends.records.get(FIRST_HOST)?.allocated_capacity_gb).toBe(0);
   });
 });

@@ -192,7 +192,7 @@ describe("CreateSnapshot", () => {
     const world = makeWorld(aVolume());
     const create = world.fakes.snapshots.create.bind(world.fakes.snapshots);
     world.fakes.snapshots.create = async (record) => {
-      await world.fakes.volumes.beginDelete(SOURCE_ID);
+      await world.fakes.volumes.beginDelete(SOURCE_ID, world.now);
       return create(record);
     };
     await expect(createSnapshot(world.deps, request)).rejects.toThrow(InvalidVolume);

@@ -2,12 +2,16 @@ import { describe, expect, it } from "vitest";
 import { NotificationNotSent } from "../../core/errors.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
+import { deleteVolume } from "../../core/tasks/delete-volume.ts";
+import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
 import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { LONG_FUNCTION_TIMEOUT_SECONDS } from "../../core/time-bounds.ts";
 import {
   aSpec,
   aVolume,
   aVolumeInFlow,
   aWorld,
+  driverOf,
   FIRST_HOST,
   SECOND_HOST,
   taskInput,
@@ -169,5 +173,48 @@ describe("the sweep of open claims", () => {
       (world) => expect(world.fakes.backends.closed).toHaveLength(1),
     );
     expect(deaths).toBeGreaterThan(4);
+  });
+});
+
+describe("what a function that was given up makes after its volume was deleted", () => {
+  /** The volume is removed while its create is with the backend, which makes it all the same. */
+  async function deletedInCreate(): Promise<World> {
+    const world = aWorld(aVolumeInFlow({ phase: "creating", delete_requested_at: START }));
+    await errorOutVolume(world.deps, { ...taskInput(), failure: { Error: "VolumeDeleteRequested", Cause: "asked" } });
+    driverOf(world).volumes.set(VOLUME_ID, { from: "nothing" });
+    return world;
+  }
+  const sweepAfter = (world: World, seconds: number) => {
+    world.now = new Date(Date.parse(START) + seconds * 1000);
+    return sweepOverdueVolumes(world.deps);
+  };
+  const claimsOf = (world: World) => world.fakes.backends.records.get(FIRST_HOST)?.claims;
+
+  it("is deleted by the sweep when every such function has ended, and not before", async () => {
+    const world = await deletedInCreate();
+    await sweepAfter(world, LONG_FUNCTION_TIMEOUT_SECONDS);
+    expect([driverOf(world).volumes.size, Object.keys(claimsOf(world) ?? {})]).toEqual([1, [VOLUME_ID]]);
+    await sweepAfter(world, LONG_FUNCTION_TIMEOUT_SECONDS + 1);
+    expect([driverOf(world).volumes.size, claimsOf(world)]).toEqual([0, {}]);
+  });
+
+  it("stays named on the backend's item, and is told of, while the backend does not let it go", async () => {
+    const world = await deletedInCreate();
+    driverOf(world).isInitialized = false;
+    expect((await sweepAfter(world, 1000)).failures).toMatchObject([{ error: "DriverNotInitialized" }]);
+    expect(claimsOf(world)).toMatchObject({ [VOLUME_ID]: { suspected_orphan: true } });
+    driverOf(world).isInitialized = true;
+    expect((await sweepAfter(world, 1060)).failures).toEqual([]);
+    expect([driverOf(world).volumes.size, claimsOf(world)]).toEqual([0, {}]);
+  });
+
+  it("is not asked for where the volume was finished before it was deleted", async () => {
+    const world = aWorld(aVolumeInFlow());
+    world.fakes.volumes.records.set(VOLUME_ID, created());
+    await deleteVolume(world.deps, VOLUME_ID);
+    world.faults.calls.length = 0;
+    await sweepAfter(world, 301);
+    expect(world.faults.calls.filter((call) => call.startsWith("driver."))).toEqual([]);
+    expect(claimsOf(world)).toEqual({});
   });
 });

@@ -66,6 +66,20 @@ describe("the sweep", () => {
     },
   );
 
+  it.each(["error", "available"] as const)(
+    "lets go of a volume that somebody has set to %s after its deletion was asked for: that is void, and nothing is told",
+    async (status) => {
+      const world = overdue(aVolumeInFlow({ status, phase: "creating", delete_requested_at: START }));
+      for (let minute = 0; minute < 3; minute += 1) {
+        expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: minute === 0 ? 1 : 0, failures: [] });
+        world.now = new Date(world.now.getTime() + 60_000);
+      }
+      expect(await recordOf(world)).toMatchObject({ status, deadline: null, delete_requested_at: null, fault: null });
+      expect(world.notifications).toEqual([]);
+      expect(world.fakes.backends.closed).toEqual([`settle ${FIRST_HOST} ${VOLUME_ID} 1`]);
+    },
+  );
+
   it("costs one query, and one read of the backends, when nothing is overdue", async () => {
     const world = aWorld(aVolumeInFlow());
     const nothing = { overdue: 0, errored_out: 0, claims_closed: 0, failures: [] };

@@ -1,16 +1,13 @@
 import { VolumeNotFound } from "../../errors.ts";
 import { IMAGE_CACHE_ATTEMPT, type ImageCacheEntry, type ImageCacheRepository } from "../../image-cache.ts";
-import type { BackendRepository, Clock, Drivers, Owner, VolumeRepository } from "../../ports.ts";
+import type { Owner, VolumeRepository } from "../../ports.ts";
 import { fenceOf, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../records.ts";
-import { deleteUnlocked } from "../delete-volume.ts";
+import { type RestRemovalDependencies, removeVolumeAtRest } from "../remove-requested-volume.ts";
 
 /** What taking a cached volume away uses. */
-export type EvictDependencies = {
+export type EvictDependencies = RestRemovalDependencies & {
   entries: ImageCacheRepository;
-  volumes: Pick<VolumeRepository, "get" | "getMany" | "markError" | "unlock" | "beginDelete" | "finishDelete">;
-  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
-  drivers: Drivers;
-  clock: Clock;
+  volumes: Pick<VolumeRepository, "get" | "getMany" | "markError" | "unlock">;
 };
 
 /** The attempt that owns a cached volume's record. */
@@ -46,7 +43,7 @@ export async function evictCachedImage(deps: EvictDependencies, entry: ImageCach
     const fault = { error: "ImageCopyFailure", cause: "The image was not cached.", attempt: IMAGE_CACHE_ATTEMPT, at };
     await deps.volumes.markError(ownerOfCached(volume.id), { ...fault, attempts: [] });
   }
-  await deleteUnlocked(deps, volume.id);
+  await removeVolumeAtRest(deps, volume.id);
   await deps.entries.finishEvict(entry.id);
   return true;
 }

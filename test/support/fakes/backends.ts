@@ -79,13 +79,18 @@ export class BackendsFake implements BackendRepository {
     delete found.claims[owner.volumeId];
   }
 
-  async returnCapacity(host: string, volumeId: string, size: number): Promise<void> {
+  async returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan = false): Promise<void> {
     await this.settle(host, volumeId);
     const found = this.records.get(host);
     if (found === undefined || found.claims[volumeId] !== undefined) {
       return;
     }
-    found.claims[volumeId] = { attempt: RETURNED_CAPACITY, size: 0, claimed_at: this.#clock.now().toISOString() };
+    found.claims[volumeId] = {
+      attempt: RETURNED_CAPACITY,
+      size: 0,
+      claimed_at: this.#clock.now().toISOString(),
+      ...(suspectedOrphan && { suspected_orphan: true }),
+    };
     found.allocated_capacity_gb -= size;
     found.provisioned_capacity_gb -= size;
   }

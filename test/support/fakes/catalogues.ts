@@ -44,6 +44,13 @@ export class SnapshotsFake implements SnapshotRepository {
     }
   }
 
+  async markErrorDeleting(snapshotId: string): Promise<void> {
+    const record = this.records.get(snapshotId);
+    if (record?.status === "deleting") {
+      this.records.set(snapshotId, { ...record, status: "error_deleting" });
+    }
+  }
+
   async markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord> {
     const found = await this.get(snapshotId);
     if (found.status === "deleting") {

@@ -228,18 +228,25 @@ export class VolumesFake implements VolumeRepository {
 
   async forgetDeadline(volumeId: string, deadline: string): Promise<void> {
     const found = this.records.get(volumeId);
-    if (found?.deadline === deadline && found.delete_requested_at === null && !isInFlow(found)) {
-      this.#put(found, { deadline: null });
+    const isWanted =
+      found?.delete_requested_at === null || !["deleting", "error_deleting"].includes(found?.status ?? "");
+    if (found?.deadline === deadline && isWanted && !isInFlow(found)) {
+      this.#put(found, { deadline: null, delete_requested_at: null });
     }
   }
 
-  async beginDelete(volumeId: string): Promise<VolumeRecord> {
+  async beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
     const deletable = ["available", "error", "error_deleting", "migration_target", "deleting"].includes(found.status);
-    if (found.deadline !== null || !deletable || Object.keys(found.locks).length > 0) {
+    const isBegun = found.delete_requested_at !== null && ["deleting", "error_deleting"].includes(found.status);
+    if (!isBegun && (found.deadline !== null || !deletable || Object.keys(found.locks).length > 0)) {
       throw new InvalidVolume(`volume ${volumeId} is ${found.status}`);
     }
-    return this.#put(found, { status: "deleting" });
+    return this.#put(found, {
+      status: "deleting",
+      delete_requested_at: found.delete_requested_at ?? this.#clock.now().toISOString(),
+      deadline: deadline.toISOString(),
+    });
   }
 
   async finishDelete(volumeId: string): Promise<void> {
