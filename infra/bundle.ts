@@ -1,10 +1,26 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { fileNameOf, type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import type { CodeOf } from "./functions.ts";
+import { buildUnlessKept } from "./kept-build.ts";
 import { TRIM_SDK } from "./trim-sdk.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Where bundles are kept from one start on this machine to the next. */
+const KEPT_IN = `${ROOT}node_modules/.cache/cinderless/bundles`;
+
+/** What decides the bundles beside the files in them: the versions of all packages, the settings of the bundler, and these. */
+const DECIDES_BUNDLES = [
+  "node_modules/.package-lock.json",
+  "package.json",
+  "tsconfig.json",
+  "core/functions.ts",
+  "infra/bundle.ts",
+  "infra/trim-sdk.ts",
+].map((file) => `${ROOT}${file}`);
 
 /** Some of the SDK's parts are CommonJS and ask for Node's own modules by `require`, which a module has to be given. */
 const REQUIRE_BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
@@ -16,8 +32,28 @@ const REQUIRE_BANNER = 'import { createRequire } from "node:module"; const requi
  * @param plugins for who verifies the functions over other adapters than their own; what is deployed has none
  */
 export async function bundleFunctions(directory: string, plugins: readonly Plugin[] = []): Promise<CodeOf> {
+  return codeFrom(directory, bundle(directory, plugins));
+}
+
+/** As {@link bundleFunctions}, but what has not changed since it was last bundled for this machine is not bundled again. */
+export async function bundleChangedFunctions(directory: string): Promise<CodeOf> {
+  const made = buildUnlessKept(directory, {
+    keptIn: KEPT_IN,
+    build: async () => [...(await bundle(directory, [])), ...DECIDES_BUNDLES],
+  });
+  return codeFrom(directory, made);
+}
+
+/** The bundler is a process of its own: the CDK, which takes a second to load, is loaded meanwhile. */
+async function codeFrom(directory: string, bundling: Promise<unknown>): Promise<CodeOf> {
+  const [{ Code }] = await Promise.all([import("aws-cdk-lib/aws-lambda"), bundling]);
+  return (name) => Code.fromAsset(`${directory}/${fileNameOf(name)}`);
+}
+
+/** @returns the files that were read */
+async function bundle(directory: string, plugins: readonly Plugin[]): Promise<string[]> {
   const names = Object.keys(FUNCTIONS) as FunctionName[];
-  const building = build({
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: names.map((name) => ({ in: `lambdas/${fileNameOf(name)}.ts`, out: `${fileNameOf(name)}/index` })),
     outdir: directory,
@@ -38,8 +74,13 @@ export async function bundleFunctions(directory: string, plugins: readonly Plugi
     plugins: [TRIM_SDK, ...plugins],
     banner: { js: REQUIRE_BANNER },
     logLevel: "warning",
+    metafile: true,
   });
-  // The bundler is a process of its own: the CDK, which takes a second to load, is loaded meanwhile.
-  const [{ Code }] = await Promise.all([import("aws-cdk-lib/aws-lambda"), building]);
-  return (name) => Code.fromAsset(`${directory}/${fileNameOf(name)}`);
+  return Object.keys(metafile.inputs).flatMap((input) => fileOf(input));
+}
+
+/** The file of an input; one that is empty on this platform has a note before its path, and some are no files. */
+function fileOf(input: string): string[] {
+  const file = path.resolve(ROOT, input.replace(/^\(disabled\):/, ""));
+  return existsSync(file) ? [file] : [];
 }

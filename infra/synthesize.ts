@@ -1,7 +1,7 @@
 import type { CloudAssembly } from "aws-cdk-lib/cx-api";
 import type { Plugin } from "esbuild";
 import cdk from "../cdk.json" with { type: "json" };
-import { bundleFunctions } from "./bundle.ts";
+import { bundleChangedFunctions, bundleFunctions } from "./bundle.ts";
 
 /** Name of the stack, and of its entry in an outputs file. */
 export const STACK_NAME = "Cinderless";
@@ -27,7 +27,9 @@ export async function synthesize(
   context: Record<string, unknown> = {},
   bundlerPlugins: readonly Plugin[] = [],
 ): Promise<CloudAssembly> {
-  const bundling = bundleFunctions(`${outputDirectory}/bundles`, bundlerPlugins);
+  const bundles = `${outputDirectory}/bundles`;
+  const bundling =
+    bundlerPlugins.length === 0 ? bundleChangedFunctions(bundles) : bundleFunctions(bundles, bundlerPlugins);
   const loading = Promise.all([import("aws-cdk-lib"), import("./cinderless-stack.ts")]);
   const [codeOf, [{ App }, { CinderlessStack }]] = await Promise.all([bundling, loading]);
   const app = new App({
