@@ -41,7 +41,7 @@ export type ImageReport = {
   acceptable: boolean;
   /** Why it is not. */
   error: { name: string; message: string } | null;
-  /** Bytes of the disk, and GiB of the smallest volume for it; null when it is not acceptable. */
+  /** Bytes of the disk, and GiB of the smallest volume that disk and file are let into; null when it is not acceptable. */
   virtual_size: number | null;
   min_volume_gb: number | null;
   qcow2: (Qcow2Description & Partial<Qcow2Survey>) | null;
@@ -115,7 +115,7 @@ async function judge(report: ImageReport, file: FileHandle, head: Uint8Array, po
   }
   report.acceptable = true;
   report.virtual_size = virtualBytes;
-  report.min_volume_gb = Math.max(1, Math.ceil(virtualBytes / GIB));
+  report.min_volume_gb = Math.max(1, Math.ceil(Math.max(virtualBytes, report.size) / GIB));
 }
 
 /** Reads the tables, and decompresses what is compressed: the only content that can be damaged by itself. */

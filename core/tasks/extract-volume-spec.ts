@@ -85,7 +85,11 @@ function requireSize(volume: VolumeRef, sourceSize: number, what: string): void 
   }
 }
 
-/** The tests that Cinder's API makes (`_check_metadata_properties`, size and min_disk) and Zed's flow (virtual_size). */
+/**
+ * The tests that Cinder's API makes (`check_image_metadata` of cinder/volume/volume_utils.py: size and min_disk) and Zed's flow
+ * (virtual_size). The size is that of the image's bytes, whatever its format: a full qcow2 image is a little larger than its disk, and
+ * so needs a volume of a GiB more, there as here.
+ */
 function requireImageFits(volume: VolumeRef, meta: ImageMeta): void {
   if (meta.status !== "active") {
     throw new InvalidInput(`image ${meta.id} is ${meta.status}, not active`);

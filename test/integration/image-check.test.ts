@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { startFauxqs } from "fauxqs";
@@ -33,6 +33,12 @@ describe("image check", () => {
     expect(stdout).toMatch(new RegExp(`^virtual size .*\\(${DISK.length} bytes\\)$`, "m"));
     expect(stdout).toMatch(/^smallest volume +1 GiB$/m);
     expect(stdout).toMatch(/^acceptable +yes$/m);
+  });
+
+  test("asks for a volume that a file larger than its disk fits too, as Cinder does", async () => {
+    const path = await fileOf(QCOW2);
+    await truncate(path, 2 ** 30 + 1);
+    expect((await runCli(["image", "check", path])).stdout).toMatch(/^smallest volume +2 GiB$/m);
   });
 
   test("names a backing file without following it, and fails", async () => {

@@ -157,6 +157,7 @@ describe("a size that does not fit is refused before any backend is asked", () =
   it.each<[string, Partial<ImageMeta>, typeof InvalidInput | typeof ImageUnacceptable]>([
     ["smaller than min_disk", { min_disk: 2 }, InvalidInput],
     ["smaller than the image by a byte", { size: GIB + 1 }, InvalidInput],
+    ["smaller than a qcow2 file by a byte", { disk_format: "qcow2", size: GIB + 1, virtual_size: GIB }, InvalidInput],
     ["smaller than the image's virtual size by a byte", { virtual_size: GIB + 1 }, ImageUnacceptable],
   ])("%s", async (_what, attributes, error) => {
     const world = sources();
