@@ -22,8 +22,15 @@ export type Tally = {
 
 const READS = new Set(["GetItem", "BatchGetItem", "Query", "Scan"]);
 
-/** Starts a forwarder on 127.0.0.1 for each service. It asks DynamoDB for the units that each call consumes, and adds them up. */
-export async function startTally(): Promise<Tally> {
+/** A call on its way. */
+export type Call = { service: Service; action: string; accessKeyId: string; path: string; body: Buffer };
+
+/**
+ * Starts a forwarder on 127.0.0.1 for each service. It asks DynamoDB for the units that each call consumes, and adds them up.
+ *
+ * @param onCall sees each call before it is passed on
+ */
+export async function startTally(onCall: (call: Call) => void = () => {}): Promise<Tally> {
   const calls = new Map<string, number>();
   const units = { write: 0, read: 0 };
   const connected = Promise.withResolvers<Readonly<Record<Service, string>>>();
@@ -42,6 +49,7 @@ export async function startTally(): Promise<Tally> {
     const action = actionOf(incoming, body);
     const call = `${service} ${action}`;
     calls.set(call, (calls.get(call) ?? 0) + 1);
+    onCall({ service, action, accessKeyId: accessKeyIdOf(incoming), path: incoming.url ?? "/", body });
     const sent = service === "dynamodb" ? askForUnits(body) : body;
     const response = await send((await connected.promise)[service], incoming, sent);
     const received = await buffer(response);
@@ -84,6 +92,11 @@ function actionOf(incoming: IncomingMessage, body: Buffer): string {
     return target.slice(target.lastIndexOf(".") + 1);
   }
   return new URLSearchParams(body.toString()).get("Action") ?? incoming.method ?? "";
+}
+
+/** Who signed the call (AWS Signature Version 4). */
+function accessKeyIdOf({ headers }: IncomingMessage): string {
+  return /Credential=([^/,\s]+)/.exec(headers.authorization ?? "")?.[1] ?? "";
 }
 
 function askForUnits(body: Buffer): Buffer {

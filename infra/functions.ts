@@ -10,6 +10,9 @@ import { acknowledge } from "./acknowledge.ts";
 /** Gives a function its code; injected, so that templates can be tested without bundling. */
 export type CodeOf = (functionName: FunctionName) => Code;
 
+/** Conditions of a statement: values by key, by operator. */
+export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+
 /** What distinguishes functions from each other, beside their code and permissions. */
 export type FunctionsProps = {
   codeOf: CodeOf;
@@ -58,7 +61,12 @@ export class Functions extends Construct {
 
   /** Allows a function these actions on these resources, and nothing beside them. */
   allow(name: FunctionName, actions: readonly string[], ...resources: string[]): void {
-    this.get(name).addToRolePolicy(new PolicyStatement({ actions: [...actions], resources }));
+    this.allowIf(name, {}, actions, ...resources);
+  }
+
+  /** Allows it where the request is as the conditions say: IAM's operators, each with its keys and their values. */
+  allowIf(name: FunctionName, conditions: Conditions, actions: readonly string[], ...resources: string[]): void {
+    this.get(name).addToRolePolicy(new PolicyStatement({ actions: [...actions], resources, conditions }));
   }
 
   /** Sets the variables of a function, by their keys in `core/environment.ts`. */

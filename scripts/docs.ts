@@ -1,25 +1,34 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { generateDocuments } from "./docs/generate.ts";
+import { tableAccess } from "./permissions/table-access.ts";
 
 /**
- * Writes the generated documents; with `--check` it writes nothing, names the stale ones and fails.
+ * Writes the functions' rights on tables and the generated documents; with `--check` it writes nothing, names the stale ones and
+ * fails.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const check = process.argv.includes("--check");
 
 const stale: string[] = [];
-for (const [name, content] of await generateDocuments()) {
+
+async function keep(name: string, content: string): Promise<void> {
   const file = path.join(ROOT, name);
   if ((await readFile(file, "utf8").catch(() => undefined)) === content) {
-    continue;
+    return;
   }
   stale.push(name);
   if (!check) {
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, content);
   }
+}
+
+await keep("infra/table-access.json", await tableAccess());
+// The template that documents are made of reads that file, so it has to be there before the stack is loaded.
+const { generateDocuments } = await import("./docs/generate.ts");
+for (const [name, content] of await generateDocuments()) {
+  await keep(name, content);
 }
 
 if (stale.length === 0) {

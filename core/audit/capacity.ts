@@ -20,9 +20,9 @@ export async function auditClaims(run: AuditRun, backends: readonly BackendRecor
   for (const { host, claims } of backends) {
     const old = Object.entries(claims).filter(([, { claimed_at }]) => claimed_at < stillBefore);
     const ids = old.map(([volumeId]) => volumeId);
-    const volumes = ids.length === 0 ? new Map<string, VolumeRecord>() : await run.volumes.getMany(ids);
+    const volumesById = ids.length === 0 ? new Map<string, VolumeRecord>() : await run.volumes.getMany(ids);
     for (const [volumeId, claim] of old) {
-      const volume = volumes.get(volumeId);
+      const volume = volumesById.get(volumeId);
       const isStill = volume === undefined || volume.updated_at < stillBefore;
       if (isStill && claimFate({ host, volumeId, claim }, volume).action !== "leave") {
         run.book.add(claimFinding(host, volumeId, claim, volume));

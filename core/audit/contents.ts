@@ -64,15 +64,15 @@ async function readListing(run: AuditRun, listing: Listing, driver: Driver): Pro
 
 async function judgeBatch(run: AuditRun, listing: Listing, batch: readonly StoredContent[]): Promise<void> {
   const idsOf = (kind: StoredContent["kind"]) => batch.filter((one) => one.kind === kind).map(({ id }) => id);
-  const [volumes, snapshots] = await Promise.all([
+  const [volumesById, snapshotsById] = await Promise.all([
     run.volumes.getMany(idsOf("volume")),
     run.snapshots.getMany(idsOf("snapshot")),
   ]);
   for (const stored of batch) {
     const judgement =
       stored.kind === "volume"
-        ? judgeVolume(stored, listing.host, volumes.get(stored.id), run.oldBefore)
-        : judgeSnapshot(stored, listing.host, snapshots.get(stored.id), run.oldBefore);
+        ? judgeVolume(stored, listing.host, volumesById.get(stored.id), run.oldBefore)
+        : judgeSnapshot(stored, listing.host, snapshotsById.get(stored.id), run.oldBefore);
     (stored.partial ? listing.seen.partial : listing.seen.whole).add(keyOf(stored));
     note(run, listing, stored, judgement);
   }

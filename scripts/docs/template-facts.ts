@@ -1,13 +1,22 @@
 import { type FunctionName, TASK_FUNCTIONS } from "../../core/functions.ts";
 import { functionNameIn, type Template } from "../../infra/inline-template.ts";
 
-/** One statement of a function's role: what it may do to a resource, by the resource's logical id, or `*`. */
-export type Permission = { function: FunctionName; actions: string[]; resource: string; part: string };
+/** One statement of a function's role: what it may do to a resource, by the resource's logical id, or `*`, and on what condition. */
+export type Permission = {
+  function: FunctionName;
+  actions: string[];
+  resource: string;
+  part: string;
+  conditions: Conditions;
+};
+
+/** Values by condition key, by operator. */
+export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
 /** What brings a function to run: a queue or a rule, by its logical id. */
 export type Trigger = { from: string; function: FunctionName };
 
-type Statement = { Action: string | string[]; Resource: unknown };
+type Statement = { Action: string | string[]; Resource: unknown; Condition?: Conditions };
 type Resources = Template["Resources"];
 
 /** Every permission that a function's role gives it, as the synthesised template says. */
@@ -18,12 +27,13 @@ export function permissionsOf({ Resources: resources }: Template): Permission[] 
       return [];
     }
     const { Statement: statements } = properties["PolicyDocument"] as { Statement: Statement[] };
-    return statements.flatMap(({ Action, Resource }) =>
+    return statements.flatMap(({ Action, Resource, Condition = {} }) =>
       [Resource].flat().map((resource) => ({
         function: name,
         actions: [Action].flat().toSorted(),
         resource: logicalIdIn(resource),
         part: suffixIn(resource),
+        conditions: Condition,
       })),
     );
   });

@@ -4,6 +4,7 @@ import { readDefinition, type Definition } from "../../scripts/docs/definition.t
 import { errorTable } from "../../scripts/docs/error-table.ts";
 import { generateDocuments } from "../../scripts/docs/generate.ts";
 import { workflowGraph } from "../../scripts/docs/workflow-graph.ts";
+import { tableAccess } from "../../scripts/permissions/table-access.ts";
 
 // The stack is synthesised, which takes seconds on a busy machine.
 vi.setConfig({ hookTimeout: 60_000, testTimeout: 60_000 });
@@ -34,6 +35,11 @@ describe("the generated documents", () => {
   test("are the same twice", async () => {
     expect(await generateDocuments()).toEqual(documents);
   });
+});
+
+test("the functions have the rights on tables that their code has calls for", async () => {
+  const stored = await readFile(new URL("../../infra/table-access.json", import.meta.url), "utf8");
+  expect(stored === (await tableAccess()), "infra/table-access.json is stale: npm run docs").toBe(true);
 });
 
 describe("the picture of the workflow", () => {

@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { fileNameOf, type FunctionName, FUNCTIONS, TASK_FUNCTIONS } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+import { type Statement, statementsOf } from "../support/iam.ts";
 
 /** What each function may do, by what it is done to. Nothing else is granted to any of them. */
 
 const READ = ["dynamodb:GetItem"];
 const UPDATE = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
 const REMOVE = ["dynamodb:DeleteItem", ...UPDATE];
+/** A claim of a scheduling that died may be on any backend. */
+const CLAIMS = ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"];
 const UNLOCK = ["dynamodb:UpdateItem"];
 const IMAGES = ["s3:GetObject", "s3:ListBucket"];
 const SEND = ["sqs:SendMessage"];
@@ -33,28 +36,28 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   HandleBootableVolume: { Volumes: UPDATE, Snapshots: READ },
   CreateVolumeOnFinish: { Volumes: UPDATE, Snapshots: UNLOCK, Backends: ["dynamodb:UpdateItem"], ...NOTIFY },
   RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND },
-  ErrorOutVolume: { Volumes: REMOVE, Snapshots: UNLOCK, Backends: UPDATE, ...NOTIFY },
+  ErrorOutVolume: { Volumes: REMOVE, Snapshots: UNLOCK, Backends: CLAIMS, ...NOTIFY },
   ScheduleVolume: {
     Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
     Snapshots: READ,
     VolumeTypes: READ,
-    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    Backends: CLAIMS,
     Queue: CONSUME,
     DeadLetterQueue: SEND,
     StateMachine: ["states:StartExecution"],
     ...NOTIFY,
   },
-  ErrorOutFailedExecution: { EventsDeadLetterQueue: SEND, Volumes: REMOVE, Backends: UPDATE, ...NOTIFY },
+  ErrorOutFailedExecution: { EventsDeadLetterQueue: SEND, Volumes: REMOVE, Backends: CLAIMS, ...NOTIFY },
   SweepOverdueVolumes: {
     EventsDeadLetterQueue: SEND,
     Volumes: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
-    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    Backends: CLAIMS,
     ...NOTIFY,
   },
   KeepDeadLetters: {
     DeadLetters: ["dynamodb:GetItem", "dynamodb:PutItem"],
     Volumes: REMOVE,
-    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    Backends: CLAIMS,
     DeadLetterQueue: CONSUME,
     ...NOTIFY,
   },
@@ -64,7 +67,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   DeleteVolume: {
     Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
     Snapshots: ["dynamodb:GetItem", "dynamodb:Query"],
-    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    Backends: CLAIMS,
   },
   AuditBackends: {
     EventsDeadLetterQueue: SEND,
@@ -103,18 +106,9 @@ const VARIABLES: Record<string, string> = {
   StateMachine: "STATE_MACHINE_ARN",
 };
 
-type Statement = { Effect: string; Action: string | string[]; Resource: unknown };
-
 const template = inlineTemplate({ fileSystem: "none" });
 const resources = Object.entries(template.Resources);
 const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
-
-/** Statements of the policies of a function's role. */
-function statementsOf(name: FunctionName): Statement[] {
-  return resources
-    .filter(([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith(`Functions${name}ServiceRole`))
-    .flatMap(([, { Properties = {} }]) => (Properties["PolicyDocument"] as { Statement: Statement[] }).Statement);
-}
 
 /** What every function may do: write its own log, and send its traces, for which X-Ray knows no resource. */
 function isCommon(name: FunctionName, { Action, Resource }: Statement): boolean {
@@ -144,7 +138,7 @@ function environmentOf(name: FunctionName): Record<string, unknown> {
 describe.each(NAMES)("%s", (name) => {
   it("may do what it needs and nothing else", () => {
     const granted: Record<string, string[]> = {};
-    for (const statement of statementsOf(name).filter((each) => !isCommon(name, each))) {
+    for (const statement of statementsOf(template, name).filter((each) => !isCommon(name, each))) {
       expect(statement.Effect).toBe("Allow");
       for (const key of resourcesOf(statement)) {
         granted[key] = [...(granted[key] ?? []), statement.Action].flat().toSorted();
@@ -161,6 +155,101 @@ describe.each(NAMES)("%s", (name) => {
 
   it("has its file", async () => {
     expect(await import(`../../lambdas/${fileNameOf(name)}.ts`)).toHaveProperty("handler");
+  });
+});
+
+/** Attributes of volumes that only the flow's own decisions write. */
+const DECISIONS = ["status", "fence", "attempts", "fault", "bootable", "launched_at"];
+
+describe("writes of tables", () => {
+  const writes = (name: FunctionName): Statement[] =>
+    statementsOf(template, name).filter(({ Action }) =>
+      ["dynamodb:PutItem", "dynamodb:UpdateItem"].some((action) => [Action].flat().includes(action)),
+    );
+  const attributesOf = (name: FunctionName, table: string): readonly string[] =>
+    writes(name)
+      .filter((statement) => resourcesOf(statement).includes(table))
+      .flatMap(({ Condition }) => Condition?.["ForAllValues:StringEquals"]?.["dynamodb:Attributes"] ?? []);
+
+  it.each(NAMES)("of %s may name certain attributes only", (name) => {
+    for (const { Action, Condition } of writes(name)) {
+      // Nothing that is not bound stands beside it.
+      expect([Action].flat()).toHaveLength(1);
+      const attributes = [Condition?.["ForAllValues:StringEquals"]?.["dynamodb:Attributes"]].flat();
+      expect(attributes.some((attribute) => attribute === "id" || attribute === "host")).toBe(true);
+    }
+  });
+
+  it("let a lock be set, and nothing that the flow decides", () => {
+    expect(attributesOf("CreateSnapshot", "Volumes").toSorted()).toEqual(["id", "locks", "project_id", "status"]);
+    expect(attributesOf("DeleteSnapshot", "Volumes").toSorted()).toEqual(["id", "locks"]);
+  });
+
+  it("let nobody but the flow's last step and its scheduler write how an attempt ended", () => {
+    const tasks = NAMES.filter((name) => attributesOf(name, "Volumes").includes("attempts"));
+    expect(tasks.toSorted()).toEqual(
+      [
+        "CreateVolumeOnFinish",
+        "ErrorOutFailedExecution",
+        "ErrorOutVolume",
+        "KeepDeadLetters",
+        "RescheduleVolume",
+        "ScheduleVolume",
+        "SweepOverdueVolumes",
+      ].toSorted(),
+    );
+    expect(
+      attributesOf("CopyImageToVolume", "Volumes")
+        .filter((each) => DECISIONS.includes(each))
+        .toSorted(),
+    ).toEqual(["fence", "status"]);
+  });
+
+  it("return nothing to whoever may not read the table", () => {
+    const silent = NAMES.flatMap((name) =>
+      writes(name)
+        .filter(({ Condition }) => Condition?.["StringEqualsIfExists"]?.["dynamodb:ReturnValues"] === "NONE")
+        .map((statement) => `${name}: ${resourcesOf(statement).join()}`),
+    );
+    expect(silent.toSorted()).toEqual([
+      "CreateVolumeOnFinish: Backends",
+      "CreateVolumeOnFinish: Snapshots",
+      "ErrorOutVolume: Snapshots",
+      "ReportBackends: Backends",
+    ]);
+  });
+
+  it("of reports are of pools of the configured backends", () => {
+    expect(writes("ReportBackends").map(({ Condition }) => Condition?.["ForAllValues:StringLike"])).toEqual([
+      { "dynamodb:LeadingKeys": ["cinderless@first#*", "cinderless@second#*"] },
+    ]);
+  });
+});
+
+describe("the policies of a role", () => {
+  /** Characters of all inline policies of a role together, without white space. */
+  const QUOTA = 10_240;
+  /** What stands for an ARN or a name that is known at the deployment only. */
+  const LONG_VALUE = "a".repeat(120);
+
+  it.each([
+    ["as the stack is by default", {}],
+    [
+      "with the image-volume cache and the customer's key",
+      {
+        customerManagedKey: "true",
+        backends: [{ host: "n@b", driver: "file", options: { directory: "/mnt/b" }, image_volume_cache_enabled: true }],
+      },
+    ],
+  ])("fit into half of what IAM takes, %s", (_what, context) => {
+    const stack = inlineTemplate(context);
+    const lengths = NAMES.map((name) => {
+      const text = JSON.stringify(statementsOf(stack, name), (_key, value: unknown) =>
+        typeof value === "object" && value !== null && ("Fn::GetAtt" in value || "Ref" in value) ? LONG_VALUE : value,
+      );
+      return text.length;
+    });
+    expect(Math.max(...lengths)).toBeLessThan(QUOTA / 2);
   });
 });
 

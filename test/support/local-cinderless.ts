@@ -35,10 +35,20 @@ export type CinderlessUnderTest = LocalCinderless & {
   stop(): Promise<void>;
 };
 
-/** Starts it in a temporary directory, and waits until its backends have reported. */
-export async function startUnderTest(options: Omit<LocalOptions, "directory"> = {}): Promise<CinderlessUnderTest> {
+/**
+ * Starts it in a temporary directory, and waits until its backends have reported.
+ *
+ * @param options `onDeployed` is called before that wait, for who stands between functions and services
+ */
+export async function startUnderTest({
+  onDeployed,
+  ...options
+}: Omit<LocalOptions, "directory"> & {
+  onDeployed?: (cloud: LocalCinderless["cloud"]) => void;
+} = {}): Promise<CinderlessUnderTest> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-test-"));
   const local = await startCinderless({ directory, ...options });
+  onDeployed?.(local.cloud);
   const { outputs, endpoints } = local.cloud;
   const output = (name: string): string => outputs[name] ?? "";
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };

@@ -210,6 +210,8 @@ function functionVariables(definition: FunctionDefinition, options: FunctionEmul
     LANG: "en_US.UTF-8",
     TZ: ":UTC",
     ...options.cloudEnvironment,
+    // Lambda gives each function credentials of its own role, so a call says which function made it.
+    AWS_ACCESS_KEY_ID: definition.name,
     ...options.functionEnvironment,
     ...definition.environment,
     _HANDLER: definition.handler,
