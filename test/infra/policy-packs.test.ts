@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { App } from "aws-cdk-lib";
 import { Code } from "aws-cdk-lib/aws-lambda";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { AwsSolutionsChecks, ServerlessChecks } from "cdk-nag";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { CinderlessStack } from "../../infra/cinderless-stack.ts";
 
 const glance = (auth: Record<string, unknown>) => ({
@@ -27,11 +30,15 @@ const CONTEXTS: [string, Record<string, unknown>][] = [
   ["with somebody to alarm", { alarmRecipients: "a@example.org,b@example.org" }],
 ];
 
+// An app makes its directory even when it is never synthesised.
+const outdir = mkdtempSync(path.join(tmpdir(), "cinderless-policy-packs-"));
+afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
 const PACKS = [AwsSolutionsChecks, ServerlessChecks];
 
 /** Findings that nobody acknowledged, one line each: rule and construct. */
 function findings(context: Record<string, unknown>): string[] {
-  const app = new App({ context, analyticsReporting: false, builtinCloudFormationValidation: false });
+  const app = new App({ outdir, context, analyticsReporting: false, builtinCloudFormationValidation: false });
   new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
   return PACKS.flatMap((Pack) =>
     new Pack(app)
@@ -49,7 +56,7 @@ describe.each(CONTEXTS)("a stack %s", (_what, context) => {
 });
 
 it("a construct that breaks a rule is found", () => {
-  const app = new App({ analyticsReporting: false, builtinCloudFormationValidation: false });
+  const app = new App({ outdir, analyticsReporting: false, builtinCloudFormationValidation: false });
   const stack = new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
   new Queue(stack, "SpokenToInTheClear");
   const rules = new AwsSolutionsChecks(app).validateScope(app).violations.map(({ ruleName }) => ruleName);

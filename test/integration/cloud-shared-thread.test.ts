@@ -76,7 +76,7 @@ describe("functions that share a thread", () => {
     ["Exits", "Runtime.ExitError"],
     ["Throws", "TypeError"],
   ])("fail together when one (%s) takes the thread down, and work again after it", async (functionId, errorType) => {
-    const [crash, beside] = await Promise.all([invoke(functionId), invoke("Second", { ms: 5000 })]);
+    const [crash, beside] = await Promise.all([invoke(functionId), invoke("Second", { ms: 1500 })]);
     expect(crash).toMatchObject({ errorType });
     expect(beside === "second" || (beside as { errorType: string }).errorType === "Runtime.ExitError").toBe(true);
     expect(await invoke("First", { ms: 0 })).toBe("first");

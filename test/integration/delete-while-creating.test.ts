@@ -21,8 +21,8 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 /** Makes the volume, and never answers. */
 const MUTE = "mute";
-/** Answers, but not the first time that it copies anything. */
-const HESITANT = "hesitant";
+/** Answer, but not the first time that they copy anything. The tests run at the same time, so each has one of its own. */
+const HESITANT = { copies: "copies", makes: "makes", clones: "clones", restores: "restores" };
 
 let directory: string;
 let under: CinderlessUnderTest;
@@ -44,14 +44,18 @@ beforeAll(async () => {
     },
   });
   const hang = (call: string, when: string, times: unknown) => ({ call, error: "timeout", when, times });
-  const copies = ["createClonedVolume", "createVolumeFromSnapshot"];
+  const hesitations = [
+    hang("createClonedVolume", "before", 1),
+    hang("createVolumeFromSnapshot", "before", 1),
+    hang("copyImageToVolume", "after", 1),
+  ];
   under = await startUnderTest({
     context: {
       backends: [
         backend(MUTE, [hang("createVolume", "after", "always")]),
-        backend(HESITANT, [...copies.map((call) => hang(call, "before", 1)), hang("copyImageToVolume", "after", 1)]),
+        ...Object.values(HESITANT).map((name) => backend(name, hesitations)),
       ],
-      time_bounds: { short_function_timeout_seconds: 6, long_function_timeout_seconds: 6 },
+      time_bounds: { short_function_timeout_seconds: 5, long_function_timeout_seconds: 5 },
     },
   });
   const { outputs, endpoints } = under.cloud;
@@ -107,7 +111,7 @@ async function allocated(zone: string): Promise<number> {
   return backend?.allocated_capacity_gb ?? Number.NaN;
 }
 
-describe("a volume that is deleted while it is created", () => {
+describe.concurrent("a volume that is deleted while it is created", () => {
   it("is removed with what its backend made, by its own flow", async () => {
     const volumeId = await create(MUTE);
     await reached(volumeId, isBeingCreated);
@@ -136,27 +140,27 @@ describe("a volume that is deleted while it is created", () => {
       yield Buffer.alloc(1 << 20, 7);
     };
     await putImage(s3, under.cloud.outputs["ImagesBucketName"] ?? "", image, bytes());
-    const before = await allocated(HESITANT);
-    const volumeId = await create(HESITANT, { imageId });
+    const before = await allocated(HESITANT.copies);
+    const volumeId = await create(HESITANT.copies, { imageId });
     await reached(volumeId, ({ progress }) => progress !== null && progress.bytes_done > 0);
     expect(await functions.deleteVolume(volumeId)).toBe("requested");
     await expectGone(volumeId);
-    expect(await allocated(HESITANT)).toBe(before);
+    expect(await allocated(HESITANT.copies)).toBe(before);
   });
 
   it("is removed right after its request as well, wherever it is by then", async () => {
-    const before = await allocated(HESITANT);
-    const volumeId = await create(HESITANT);
+    const before = await allocated(HESITANT.makes);
+    const volumeId = await create(HESITANT.makes);
     await functions.deleteVolume(volumeId);
     await expectGone(volumeId);
-    expect(await allocated(HESITANT)).toBe(before);
+    expect(await allocated(HESITANT.makes)).toBe(before);
   });
 });
 
-describe("a source that is deleted while a volume is made of it", () => {
+describe.concurrent("a source that is deleted while a volume is made of it", () => {
   it("a volume: is refused by the name of its clone, which becomes whole; then it may go", async () => {
-    const source = await available(HESITANT);
-    const cloneId = await create(HESITANT, { sourceVolumeId: source.id });
+    const source = await available(HESITANT.clones);
+    const cloneId = await create(HESITANT.clones, { sourceVolumeId: source.id });
     await reached(cloneId, isBeingCreated);
     await expect(functions.deleteVolume(source.id)).rejects.toThrow(
       `volume ${source.id} is being copied to volume ${cloneId}`,
@@ -168,7 +172,7 @@ describe("a source that is deleted while a volume is made of it", () => {
   });
 
   it("a snapshot, and the volume behind it: both are refused, then both may go", async () => {
-    const source = await available(HESITANT);
+    const source = await available(HESITANT.restores);
     const { id: snapshotId } = await functions.createSnapshot({
       snapshot_id: randomUUID(),
       volume_id: source.id,
@@ -176,7 +180,7 @@ describe("a source that is deleted while a volume is made of it", () => {
       project_id: source.project_id,
       user_id: source.user_id,
     });
-    const volumeId = await create(HESITANT, { snapshotId });
+    const volumeId = await create(HESITANT.restores, { snapshotId });
     await reached(volumeId, isBeingCreated);
     await expect(functions.deleteSnapshot(snapshotId)).rejects.toThrow(
       `snapshot ${snapshotId} is being copied to volume ${volumeId}`,

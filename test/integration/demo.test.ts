@@ -30,7 +30,7 @@ type Document = {
 const GIB = 2 ** 30;
 
 describe("the demonstration", { timeout: TIMEOUT_MILLISECONDS }, () => {
-  it("creates every volume as it should and leaves nothing behind", async () => {
+  it.concurrent("creates every volume as it should and leaves nothing behind", async () => {
     using temporary = temporaryDirectory();
     const { status, stdout, stderr } = await runChild(DEMO, ["--json"], { TMPDIR: temporary.path });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -52,7 +52,7 @@ describe("the demonstration", { timeout: TIMEOUT_MILLISECONDS }, () => {
     expect(readdirSync(temporary.path)).toEqual([]);
   });
 
-  it("ends with status 1 and names what did not come true when a volume ends otherwise", async () => {
+  it.concurrent("ends with status 1 and names what did not come true when a volume ends otherwise", async () => {
     const { status, stdout } = await runChild(DEMO, ["--fail-with", "ImageCopyFailure"]);
     expect(status).toBe(1);
     expect(stdout).toContain("✘ second-try is available: found error (ImageCopyFailure: ");

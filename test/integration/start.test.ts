@@ -137,7 +137,7 @@ async function sendDeadLetter(data: string, body: string): Promise<void> {
   client.destroy();
 }
 
-describe("a start that cannot be", () => {
+describe.concurrent("a start that cannot be", () => {
   it("names the port that is in use and the option, and damages nothing", async () => {
     using temporary = temporaryDirectory();
     const blocker = createServer().listen(0, "127.0.0.1");
@@ -194,7 +194,7 @@ describe("a start that cannot be", () => {
   });
 });
 
-it("serves other backends, and warns of one that does not report", async () => {
+it.concurrent("serves other backends, and warns of one that does not report", async () => {
   using temporary = temporaryDirectory();
   const [data, volumes] = [path.join(temporary.path, "data"), path.join(temporary.path, "volumes")];
   mkdirSync(volumes);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { parseOptions } from "../../verify/chaos/options.ts";
 import { randomOf } from "../../verify/chaos/random.ts";
 import { planWork } from "../../verify/chaos/work.ts";
@@ -58,7 +58,10 @@ describe("the command line", () => {
     ["--seed", "0x10"],
     ["--unknown", "1"],
     ["volumes"],
-  ])("refuses %s %s", (...argv) => {
+  ])("refuses %s %s, and has said so in one line", (...argv) => {
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    onTestFinished(() => written.mockRestore());
     expect(() => parse(...argv)).toThrow(/^error: /);
+    expect(written.mock.calls).toEqual([[expect.stringMatching(/^error: [^\n]+\n$/)]]);
   });
 });
