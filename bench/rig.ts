@@ -20,7 +20,7 @@ export type Rig = LocalCinderless & {
   /** Puts a volume's record, without asking for the volume. */
   putRecord(input: CreateRequestInput): Promise<CreateVolumeMessage>;
   /** Sends the volume's message; resolves with the milliseconds until its execution has ended well. */
-  create(message: CreateVolumeMessage): Promise<number>;
+  create(message: CreateVolumeMessage, longestMs?: number): Promise<number>;
   stop(): Promise<void>;
 };
 
@@ -73,12 +73,12 @@ export async function startRig(
       await volumes.create(record);
       return message;
     },
-    create: async (message) => {
+    create: async (message, longestMs = LONGEST_CREATE_MS) => {
       const ended = endings.of(message.volume_id);
       const start = performance.now();
       await send(JSON.stringify(message));
       const giveUp = new AbortController();
-      const tooLong = delay(LONGEST_CREATE_MS, "too long", { signal: giveUp.signal }).catch(() => undefined);
+      const tooLong = delay(longestMs, "too long", { signal: giveUp.signal }).catch(() => undefined);
       if ((await Promise.race([ended, tooLong])) === "too long") {
         const { status, fault } = await volumes.get(message.volume_id);
         throw new Error(`volume ${message.volume_id} is ${status}: ${fault?.cause ?? "no fault"}`);
