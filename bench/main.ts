@@ -41,7 +41,7 @@ Examples:
   npm run bench -- large-image --gib 20
 `;
 
-const PARTS = ["creates", "calls", "bundles", "images", "large-image"] as const;
+const PARTS = ["creates", "calls", "bundles", "images", "large-image", "clones"] as const;
 const ONLY_BY_NAME: readonly Part[] = ["large-image"];
 type Part = (typeof PARTS)[number];
 
