@@ -69,7 +69,8 @@ describe("a data directory", () => {
     using directory = temporaryDirectory();
     const data = path.join(directory.path, "data");
     const program = fileURLToPath(new URL("../support/cloud-storing-process.ts", import.meta.url));
-    const child = spawn(process.execPath, [program, data], { stdio: ["ignore", "pipe", "inherit"] });
+    const env = { ...process.env, TMPDIR: directory.path };
+    const child = spawn(process.execPath, [program, data], { env, stdio: ["ignore", "pipe", "inherit"] });
     const [output] = (await once(child.stdout, "data")) as [Buffer];
     expect(output.toString()).toContain("stored");
     const refused = deploy(RESOURCES, { dataDirectory: data });
