@@ -4,6 +4,7 @@ import type { BackendRepository, Drivers, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { DeadlineDependencies } from "../time-bounds.ts";
 import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";
+import { readyDriver } from "./create-on-backend.ts";
 import { requireGone } from "./require-gone.ts";
 import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
 
@@ -35,7 +36,7 @@ export async function sweepOpenClaims(deps: SweepClaimsDependencies, turn: Sweep
     const fate = claimFate(open, volume);
     if (fate.action !== "leave" && isClaimOverdue(open, volume, now, deps.phaseBounds)) {
       if (fate.action === "forget" && open.claim.suspected_orphan === true) {
-        await requireGone(deps.drivers, open.host, open.volumeId);
+        await removeLateWork(deps.drivers, open);
       }
       await closeClaim(deps, open, fate, volume);
       closed += 1;
@@ -43,6 +44,14 @@ export async function sweepOpenClaims(deps: SweepClaimsDependencies, turn: Sweep
   };
   await sweepEach(turn, old, ({ volumeId }) => volumeId, close);
   return closed;
+}
+
+/** What there is when the deletion has ended came after it. @throws as {@link requireGone} */
+async function removeLateWork(drivers: Drivers, { host, volumeId }: OpenClaim): Promise<void> {
+  const driver = await readyDriver(drivers, host);
+  if ((await driver.findVolume(volumeId)) === "present") {
+    await requireGone(drivers, host, volumeId);
+  }
 }
 
 async function volumeOf({ volumes }: SweepClaimsDependencies, volumeId: string): Promise<VolumeRecord | undefined> {

@@ -39,7 +39,8 @@ export type Invocation = {
 export type Violation = { invariant: number; text: string };
 
 /** Calls that change nothing that lasts, or nothing that anybody waits for. */
-const READS = /\.(get|getMany|getByName|list\w*|initialized|findVolume|getVolumeStats|show|getLocation|report)#/;
+const READS =
+  /\.(get|getMany|getByName|list\w*|initialized|findVolume|getVolumeStats|show|getLocation|report|forgetReturned)#/;
 
 /**
  * One simulated deployment: the template's queues, rules and state machine, its functions on ports in memory, a clock of its own

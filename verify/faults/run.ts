@@ -59,6 +59,7 @@ export async function runScenario(
   const account = new Account(deployment, seed, [...(scenario.faults ?? []), ...faults]);
   simulate(account);
   const volumeIds = scenario.begin(account);
+  const isScenariosOwn = new Set(unclaimedOn(account).map(({ id }) => id));
   account.rules.begin();
   do {
     account.lastChangeMs = account.time.nowMs;
@@ -80,7 +81,7 @@ export async function runScenario(
     })),
     enteredStates: account.executions.entered,
     contents: contentsOf(account, volumeIds),
-    orphans: account.orphans.size,
+    orphans: [...account.orphans].filter((id) => !isScenariosOwn.has(id)).length,
     missed: account.faults.missed,
   };
 }
