@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,12 +9,15 @@ import { aQcow2Image } from "../support/qcow2-writer.ts";
 import { aVolume, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
 const CHILD = join(import.meta.dirname, "../support/driver-child.ts");
-const BYTES = 48 * MIB + 123;
+const BYTES = 24 * MIB + 123;
 const KILLS = 4;
 
-function start(what: string, directory: string, progressFile: string): ChildProcess {
+/** Shorter than the work takes, so that most of the kills meet it. */
+const LONGEST_LIFE_MS = 100;
+
+function start(what: string, directory: string, progressFile: string) {
   return spawn(process.execPath, [CHILD, what, directory, progressFile, String(BYTES)], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "pipe", "inherit"],
   });
 }
 
@@ -24,7 +27,9 @@ async function workUnderKills(what: string, directory: string): Promise<void> {
   await writeFile(progressFile, "");
   for (let kill = 0; kill < KILLS; kill += 1) {
     const child = start(what, directory, progressFile);
-    await Promise.race([once(child, "exit"), sleep(200 + Math.random() * 400)]);
+    // It says so when it begins to work.
+    await Promise.race([once(child, "exit"), once(child.stdout, "data")]);
+    await Promise.race([once(child, "exit"), sleep(Math.random() * LONGEST_LIFE_MS)]);
     if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, "exit");
       child.kill("SIGKILL");

@@ -8,7 +8,7 @@ import { aVolume, imageSource, sparseContent, uuid } from "./drivers.ts";
  * A process that works on a volume until it is killed: `driver-child.ts clone|image|qcow2|staged DIRECTORY PROGRESS_FILE BYTES`.
  * `staged` is a qcow2 image of a service without ranged reads.
  *
- * Progress is kept as lines of JSON in the file, the last one whole being the record; its time is always short, so that it stops
+ * It writes a line when it begins. Progress is kept as lines of JSON in the file, the last one whole being the record; its time is always short, so that it stops
  * and goes on at every chance.
  */
 const [what, directory, progressFile, bytes] = process.argv.slice(2);
@@ -34,6 +34,7 @@ function imageOf(): ReturnType<typeof imageSource> | undefined {
 }
 
 const image = imageOf();
+process.stdout.write("working\n");
 
 for (let done = false; !done;) {
   if (image === undefined) {
