@@ -223,6 +223,14 @@ export interface BackendRepository {
    * @param suspectedOrphan whether work on it that was given up may still go on, see `suspected_orphan` of the mark
    */
   returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan?: boolean): Promise<void>;
+  /**
+   * The same for a volume that no backend was asked for and that is to be placed anew. It may be called by several at once and
+   * however late: nothing is given back while the volume has a claim there, or once it has left.
+   *
+   * @param isStillThere reads whether the volume's record names the host for the same attempt as before; it is asked after the backend
+   *   was read, and what anybody gives back by this method in between has it asked again
+   */
+  returnUnasked(host: string, volumeId: string, size: number, isStillThere: () => Promise<boolean>): Promise<void>;
   /** To be called when the deleted volume's record is gone. */
   forgetReturned(host: string, volumeId: string): Promise<void>;
   /** Takes a new report; what is claimed stays counted. */

@@ -109,12 +109,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
 
   /** A claim that is still open is settled first: what it holds is what is given back. */
   async returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan = false): Promise<void> {
-    const mark: CapacityClaim = {
-      attempt: RETURNED_CAPACITY,
-      size: 0,
-      claimed_at: this.#clock.now().toISOString(),
-      ...(suspectedOrphan && { suspected_orphan: true }),
-    };
+    const mark = this.#mark(suspectedOrphan);
     const names = { "#volume": volumeId };
     for (;;) {
       await this.settle(host, volumeId);
@@ -127,6 +122,40 @@ export class DynamoDbBackendRepository implements BackendRepository {
         return;
       }
     }
+  }
+
+  async returnUnasked(
+    host: string,
+    volumeId: string,
+    size: number,
+    isStillThere: () => Promise<boolean>,
+  ): Promise<void> {
+    for (;;) {
+      const item = await find(this.#table, host);
+      if (item === undefined || readBackend(item).claims[volumeId] !== undefined || !(await isStillThere())) {
+        return;
+      }
+      const returns = item["returns"]?.N;
+      const values = {
+        ":mark": this.#mark(false),
+        ":size": size,
+        ":returns": returns === undefined ? undefined : Number(returns),
+        ":next_returns": Number(returns ?? 0) + 1,
+      };
+      const prepared = statements.returnUnasked(returns === undefined);
+      if ((await tryUpdate(this.#table, host, prepared, { values, names: { "#volume": volumeId } })) !== undefined) {
+        return;
+      }
+    }
+  }
+
+  #mark(suspectedOrphan: boolean): CapacityClaim {
+    return {
+      attempt: RETURNED_CAPACITY,
+      size: 0,
+      claimed_at: this.#clock.now().toISOString(),
+      ...(suspectedOrphan && { suspected_orphan: true }),
+    };
   }
 
   async forgetReturned(host: string, volumeId: string): Promise<void> {

@@ -61,6 +61,14 @@ export const RETURN_CAPACITY = statement(
   "attribute_exists(#host) AND attribute_not_exists(#claims.#volume)",
 );
 
+/** The count of such returns tells a late one: who has seen fewer has read a record that may be another by now. */
+export function returnUnasked(isFirst: boolean): Statement {
+  return statement(
+    `${RETURN_CAPACITY.update}, #returns = :next_returns`,
+    `${RETURN_CAPACITY.condition} AND ${isFirst ? "attribute_not_exists(#returns)" : "#returns = :returns"}`,
+  );
+}
+
 export const FORGET_RETURNED = statement("REMOVE #claims.#volume", "#claims.#volume.#attempt = :returned", {
   ":returned": 0,
 });

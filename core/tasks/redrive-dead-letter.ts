@@ -10,7 +10,7 @@ import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 export type RedriveDependencies = DeadlineDependencies & {
   deadLetters: Pick<DeadLetterRepository, "beginRedrive" | "markRedriven">;
   volumes: Pick<VolumeRepository, "get" | "requeue">;
-  backends: Pick<BackendRepository, "list" | "returnCapacity" | "forgetReturned">;
+  backends: Pick<BackendRepository, "list" | "returnUnasked" | "forgetReturned">;
   queue: Pick<SchedulerQueue, "send">;
 };
 
@@ -21,6 +21,9 @@ export type RedriveResult = { volumeId: string; attempt: number };
  * Sends a dead letter's message to the scheduler again, as a new attempt of its volume. The volume is taken back into the flow
  * first, with one conditional write; its ledger stays, and the attempts are numbered on from it, so that no late message and no
  * late write of an earlier one is taken for the new one's. The scheduler counts its retries anew.
+ *
+ * Two at once: both find the volume idle, one of them takes it, and the other goes on with the same attempt or is refused; the
+ * capacity of a host that was chosen before is given back once.
  *
  * Dead before the message was sent: the letter names the attempt that was begun, and a repeat goes on with it; never repeated,
  * the volume is overdue in time, and the sweep takes it. Dead after: a repeat sends the message of the same attempt, which the
@@ -45,7 +48,7 @@ export async function redriveDeadLetter(
     await deps.deadLetters.beginRedrive(letter.id, next.fence);
     const { host, id, size } = volume;
     if (host !== null) {
-      await deps.backends.returnCapacity(host, id, size);
+      await deps.backends.returnUnasked(host, id, size, () => isAsRead(deps, volume));
     }
     await deps.volumes.requeue(volume, next, phaseDeadline(deps, "queued"));
   }
@@ -98,6 +101,15 @@ async function requireTold(backends: RedriveDependencies["backends"], { host, id
   if (claim !== undefined && claim.attempt !== RETURNED_CAPACITY) {
     throw new InvalidVolume(`volume ${id} is in error, but that is still being told of; try again in some minutes`);
   }
+}
+
+/** Whether nobody has taken the volume since it was found idle. */
+async function isAsRead(
+  { volumes }: RedriveDependencies,
+  { id, fence, host, phase, status }: VolumeRecord,
+): Promise<boolean> {
+  const now = await volumes.get(id);
+  return now.fence === fence && now.host === host && now.phase === phase && now.status === status;
 }
 
 /** Later than every attempt that anybody has heard of. */

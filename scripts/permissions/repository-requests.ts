@@ -147,6 +147,8 @@ const BACKENDS: Calls<BackendRepository> = {
   returnCapacity: [false, true].map(
     (suspect) => (backends: BackendRepository) => backends.returnCapacity(BACKEND.host, VOLUME.id, 1, suspect),
   ),
+  // An id without a claim there.
+  returnUnasked: [(backends) => backends.returnUnasked(BACKEND.host, SNAPSHOT.id, 1, async () => true)],
   forgetReturned: [(backends) => backends.forgetReturned(BACKEND.host, VOLUME.id)],
   report: [
     (backends) => backends.report(samples.REPORT),

@@ -112,6 +112,66 @@ describe("list", () => {
   });
 });
 
+describe("the capacity of a volume of which no backend was asked", () => {
+  const volumeId = randomUUID();
+  const stillThere = async () => true;
+
+  beforeEach(async () => {
+    await claim(volumeId, 4);
+    await backends.settle(report.host, volumeId);
+  });
+
+  test("is given back once, however many ask at once", async () => {
+    const ask = () => backends.returnUnasked(report.host, volumeId, 4, stillThere);
+    await Promise.all(Array.from({ length: 10 }, ask));
+    await ask();
+    expect(await figures()).toEqual({ allocated: 0, provisioned: 0, free: 6, claims: 1 });
+  });
+
+  test("is not given back by who read the record before another one gave it back and the volume left", async () => {
+    let reads = 0;
+    const leavesMeanwhile = async (): Promise<boolean> => {
+      reads += 1;
+      if (reads === 1) {
+        await backends.returnUnasked(report.host, volumeId, 4, stillThere);
+        await backends.forgetReturned(report.host, volumeId);
+        await claim(volumeId, 4);
+        await backends.settle(report.host, volumeId);
+      }
+      return reads === 1;
+    };
+    await backends.returnUnasked(report.host, volumeId, 4, leavesMeanwhile);
+    expect(reads).toBe(2);
+    expect((await figures()).allocated).toBe(4);
+  });
+
+  test("waits for no other volume's: the record is read again, and it is given back", async () => {
+    const other = randomUUID();
+    await claim(other, 2);
+    await backends.settle(report.host, other);
+    let reads = 0;
+    await backends.returnUnasked(report.host, volumeId, 4, async () => {
+      reads += 1;
+      await backends.returnUnasked(report.host, other, 2, stillThere);
+      return true;
+    });
+    expect(reads).toBe(2);
+    expect((await figures()).allocated).toBe(0);
+  });
+
+  test("is left where it is when the volume has a claim there, or has left", async () => {
+    const open = randomUUID();
+    await claim(open, 2);
+    await backends.returnUnasked(report.host, open, 2, stillThere);
+    await backends.returnUnasked(report.host, volumeId, 4, async () => false);
+    expect(await figures()).toMatchObject({ allocated: 6, claims: 1 });
+  });
+
+  test("on a backend that is gone is no matter", async () => {
+    await expect(backends.returnUnasked("gone@file#pool", volumeId, 4, stillThere)).resolves.toBeUndefined();
+  });
+});
+
 describe("a deleted volume's capacity", () => {
   const volumeId = randomUUID();
 

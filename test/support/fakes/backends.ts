@@ -7,6 +7,7 @@ export class BackendsFake implements BackendRepository {
   /** Every claim that was settled or released, as `settle|release host volume attempt`. */
   readonly closed: string[] = [];
   readonly #clock: Clock;
+  #unaskedReturns = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -93,6 +94,26 @@ export class BackendsFake implements BackendRepository {
     };
     found.allocated_capacity_gb -= size;
     found.provisioned_capacity_gb -= size;
+  }
+
+  async returnUnasked(
+    host: string,
+    volumeId: string,
+    size: number,
+    isStillThere: () => Promise<boolean>,
+  ): Promise<void> {
+    for (;;) {
+      const seen = this.#unaskedReturns;
+      const found = this.records.get(host);
+      if (found === undefined || found.claims[volumeId] !== undefined || !(await isStillThere())) {
+        return;
+      }
+      if (seen === this.#unaskedReturns) {
+        this.#unaskedReturns += 1;
+        await this.returnCapacity(host, volumeId, size);
+        return;
+      }
+    }
   }
 
   async forgetReturned(host: string, volumeId: string): Promise<void> {
