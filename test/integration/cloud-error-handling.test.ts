@@ -171,7 +171,7 @@ describe("a failing function", () => {
   });
 });
 
-describe("a task's TimeoutSeconds", () => {
+describe.concurrent("a task's TimeoutSeconds", () => {
   it("is States.Timeout, and the history says LambdaFunctionTimedOut", async () => {
     const { executionArn, output } = await under.run("TaskTimeoutMachine");
     expect(JSON.parse(output ?? "{}")).toMatchObject({ caught: { Error: "States.Timeout" } });
