@@ -6,9 +6,15 @@
 /** Longest attribute, in UTF-16 units: attributes share the message's bound with its body. */
 const LONGEST_ATTRIBUTE = 512;
 
-/** JSON of a message. The two code points that JSON writes plainly and XML forbids are escaped. */
+/**
+ * JSON of a message. The two code points that JSON writes plainly and XML forbids are escaped, and those above U+FFFF as their
+ * surrogates: queues that look at UTF-16 units, as the embedded cloud's does, take an emoji for what XML forbids.
+ */
 export function messageText(message: unknown): string {
-  return JSON.stringify(message).replaceAll("\uFFFE", "\\ufffe").replaceAll("\uFFFF", "\\uffff");
+  return JSON.stringify(message).replaceAll(
+    /[\uD800-\uDFFF\uFFFE\uFFFF]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /** A text for a message attribute: one line of a bounded length, with a space for every character that is not allowed. */

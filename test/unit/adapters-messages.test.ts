@@ -40,7 +40,7 @@ describe("text of a message", () => {
   test("is JSON that holds only characters which SQS allows, and reads back the same", () => {
     const message = { text: "\u0000\u001F\uFFFE\uFFFF\uD800é😀" };
     const text = messageText(message);
-    expect(text).not.toMatch(/[^\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u);
+    expect(text).not.toMatch(/[^\u0020-\uD7FF\uE000-\uFFFD]/);
     expect(JSON.parse(text)).toEqual(message);
   });
 });
