@@ -188,12 +188,12 @@ async function failScheduling(
       await removeQueuedVolume(deps, volume.id);
       return { outcome: "deleted", detail: cause };
     }
-    await errorOutQueued(deps, volume, owner.attempt, why, message.context).catch((refused: unknown) => {
-      if (!(refused instanceof FenceLost)) {
+    await errorOutQueued(deps, volume, owner.attempt, why, message.context).catch(async (refused: unknown) => {
+      // The host was written by this delivery, or by another one of the attempt, whose execution may be with the backend by now.
+      if (!(refused instanceof FenceLost) || !isBeforeTheBackend((await deps.volumes.get(volume.id)).phase)) {
         throw refused;
       }
-      // The host was written before the failure: by now the volume is this attempt's own.
-      return errorOutAttempt(deps, owner, why, message.context);
+      await errorOutAttempt(deps, owner, why, message.context);
     });
   } catch (thrown) {
     if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {

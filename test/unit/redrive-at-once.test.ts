@@ -76,7 +76,11 @@ it.each([
         await create(world);
         const volume = await world.fakes.volumes.get(VOLUME_ID);
         const where = `first after ${firstCalls}, second after ${secondCalls}`;
-        expect(volume, where).toMatchObject({ status: "available", attempts: { 2: { outcome: "created" } } });
+        expect({ where, ...volume }).toMatchObject({
+          where,
+          status: "available",
+          attempts: { 2: { outcome: "created" } },
+        });
         for (const { host, allocated_capacity_gb: allocated, claims } of world.fakes.backends.records.values()) {
           expect(allocated, `${host}, ${where}`).toBe(volume.host === host ? 1 : 0);
           expect(Object.values(claims).filter(({ attempt }) => attempt !== RETURNED_CAPACITY)).toEqual([]);
