@@ -1,6 +1,7 @@
-import { CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
+import { Annotations, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
+import type { ImageServicesOptions } from "../core/image-services.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { readConfiguration } from "./configuration.ts";
 import { readDeployment } from "./deployment.ts";
@@ -8,7 +9,7 @@ import { customerKey } from "./encryption-key.ts";
 import { type CodeOf, Functions } from "./functions.ts";
 import { imagesBucket } from "./images-bucket.ts";
 import { Messaging } from "./messaging.ts";
-import { CALLED_BY_EVENTS, Nets } from "./nets.ts";
+import { CALLED_BY_EVENTS, Nets, retriesOf } from "./nets.ts";
 import { Observability } from "./observability.ts";
 import { Records } from "./records.ts";
 import { Storage } from "./storage.ts";
@@ -22,11 +23,27 @@ const SCHEDULER_BATCH_SIZE = 10;
 /** Dead letters that are kept at once; each costs a few writes, and a batch must end within the function's time-out. */
 const DEAD_LETTER_BATCH_SIZE = 5;
 
+/** Batches of dead letters at once: many at a time are a disaster elsewhere, which needs the account's concurrency itself. */
+const DEAD_LETTER_CONCURRENCY = 2;
+
 /**
  * Schedulings at once. A burst of messages waits in the queue instead of taking the account's concurrency from the functions of
  * the creates under way: ten batches of ten are more creates a second than the backends of a stack take.
  */
 const SCHEDULER_CONCURRENCY = 10;
+
+/** Says at synthesis what the deployment would say at the first image: nothing leads from the functions' network to a Glance. */
+function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions): void {
+  if (glance === undefined) {
+    return;
+  }
+  Annotations.of(stack).addWarningV2(
+    "cinderless:glance-out-of-reach",
+    `image_services.glance: ${glance.api_servers.join(", ")} cannot be reached from the isolated subnets of Storage/Network, in which ` +
+      "CloneImage, CheckBackend and CopyImageToVolume mount the file system. Connect that network to the Glance (peering, a transit " +
+      "gateway, PrivateLink; see docs/configuration.md, Image services), or deploy with -c fileSystem=none",
+  );
+}
 
 /**
  * The whole product as one stack. What keeps data (`EncryptionKey`, `Records`, `ImagesBucket`, `Storage`) is made first and knows
@@ -48,7 +65,8 @@ export class CinderlessStack extends Stack {
       storageOptions: storage?.functionOptions() ?? {},
       touchesVolumes: CALLS_DRIVERS,
       asynchronous: CALLED_BY_EVENTS,
-      asynchronousOptions: { deadLetterQueue: messaging.eventsDeadLetterQueue },
+      asynchronousOptions: (name) => ({ deadLetterQueue: messaging.eventsDeadLetterQueue, ...retriesOf(name) }),
+      removalPolicy,
     });
     const parts = {
       functions,
@@ -59,10 +77,12 @@ export class CinderlessStack extends Stack {
       encryptionKey,
     };
     wireFunctions(parts);
+    if (storage !== undefined) {
+      warnOfGlanceOutOfReach(this, parts.configuration.imageServices);
+    }
     const { audit, timeBounds } = parts.configuration;
     applyTimeBounds(timeBounds, functions, [messaging.schedulerQueue, messaging.schedulerDeadLetterQueue]);
-    const workflow = new Workflow(this, "Workflow", functions);
-    const { stateMachine } = workflow;
+    const workflow = new Workflow(this, "Workflow", functions, removalPolicy);
     wireWorkflow(parts, workflow);
     const source = new SqsEventSource(messaging.schedulerQueue, {
       batchSize: SCHEDULER_BATCH_SIZE,
@@ -77,6 +97,7 @@ export class CinderlessStack extends Stack {
     functions.get("KeepDeadLetters").addEventSource(
       new SqsEventSource(messaging.schedulerDeadLetterQueue, {
         batchSize: DEAD_LETTER_BATCH_SIZE,
+        maxConcurrency: DEAD_LETTER_CONCURRENCY,
         reportBatchItemFailures: true,
       }),
     );
@@ -86,7 +107,7 @@ export class CinderlessStack extends Stack {
     });
     new Nets(this, "Nets", {
       functions,
-      stateMachine,
+      workflow,
       deadLetterQueue: messaging.eventsDeadLetterQueue,
       audit,
       timeBounds,
@@ -96,7 +117,7 @@ export class CinderlessStack extends Stack {
     const outputs: Record<string, string> = {
       SchedulerQueueUrl: messaging.schedulerQueue.queueUrl,
       SchedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
-      StateMachineArn: stateMachine.stateMachineArn,
+      StateMachineArn: workflow.stateMachine.stateMachineArn,
       NotificationsTopicArn: messaging.notificationsTopic.topicArn,
       VolumesTableName: records.volumes.tableName,
       SnapshotsTableName: records.snapshots.tableName,

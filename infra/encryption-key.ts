@@ -1,4 +1,4 @@
-import type { RemovalPolicy } from "aws-cdk-lib";
+import { type RemovalPolicy, Stack } from "aws-cdk-lib";
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
@@ -18,6 +18,8 @@ export function customerKey(scope: Construct, removalPolicy: RemovalPolicy): Key
       principals: [new ServicePrincipal("events.amazonaws.com"), new ServicePrincipal("cloudwatch.amazonaws.com")],
       actions: ["kms:Decrypt", "kms:GenerateDataKey"],
       resources: ["*"],
+      // For what is this account's own; not every call of theirs says whose it is.
+      conditions: { StringEqualsIfExists: { "aws:SourceAccount": Stack.of(scope).account } },
     }),
   );
   return key;

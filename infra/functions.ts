@@ -1,4 +1,4 @@
-import { Duration, Stack } from "aws-cdk-lib";
+import { Duration, type RemovalPolicy, Stack } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, type Code, Function, type FunctionOptions, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
@@ -21,7 +21,9 @@ export type FunctionsProps = {
   touchesVolumes: readonly FunctionName[];
   /** Functions that are called by an event that nobody waits for, and where such events go when they keep failing. */
   asynchronous: readonly FunctionName[];
-  asynchronousOptions: Partial<FunctionOptions>;
+  asynchronousOptions: (name: FunctionName) => Partial<FunctionOptions>;
+  /** What becomes of the logs when the stack is deleted; they end with their retention in any case. */
+  removalPolicy: RemovalPolicy;
 };
 
 /** What a function in a network needs to get its interface there; EC2 knows no resource for these at the time of the call. */
@@ -46,6 +48,8 @@ export class Functions extends Construct {
     acknowledge(this, {
       "Serverless-LambdaDLQ":
         "Called by Step Functions, SQS or a person, who all see the failure; the others have a queue",
+      "Serverless-LambdaAsyncFailureDestination":
+        "Its dead-letter queue takes the event; a destination beside it would keep the event twice",
       "AwsSolutions-IAM5[Resource::*]":
         "X-Ray knows no resources; neither does EC2 for a function's network interface, which Lambda makes and not the code",
     });
@@ -77,7 +81,10 @@ export class Functions extends Construct {
   }
 
   private function(name: FunctionName, props: FunctionsProps): Function {
-    const logGroup = new LogGroup(this, `${name}Logs`, { retention: RetentionDays.ONE_MONTH });
+    const logGroup = new LogGroup(this, `${name}Logs`, {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: props.removalPolicy,
+    });
     const storage = props.touchesVolumes.includes(name) ? props.storageOptions : {};
     return new Function(this, name, {
       runtime: Runtime.NODEJS_24_X,
@@ -91,7 +98,7 @@ export class Functions extends Construct {
       role: this.role(name, logGroup, storage.vpc !== undefined),
       environment: { NODE_OPTIONS: "--enable-source-maps" },
       ...storage,
-      ...(props.asynchronous.includes(name) && props.asynchronousOptions),
+      ...(props.asynchronous.includes(name) && props.asynchronousOptions(name)),
     });
   }
 

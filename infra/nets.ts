@@ -2,17 +2,17 @@ import { Duration } from "aws-cdk-lib";
 import { Rule, type RuleProps, RuleTargetInput, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
-import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { AuditSchedule } from "../core/audit/schedule.ts";
 import type { FunctionName } from "../core/functions.ts";
 import type { TimeBounds } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
+import type { Workflow } from "./workflow.ts";
 
 /** What the nets hang on. */
 export type NetsProps = {
   functions: Functions;
-  stateMachine: StateMachine;
+  workflow: Workflow;
   /** Where events go that could not be delivered, or whose function kept failing. */
   deadLetterQueue: Queue;
   audit: AuditSchedule;
@@ -27,17 +27,31 @@ export const CALLED_BY_EVENTS: readonly FunctionName[] = [
   "AuditBackends",
 ];
 
+/** How long an event of a schedule is worth anything: the next one does the same work. */
+const SCHEDULED_EVENT_AGE = Duration.minutes(5);
+
+/** How an event comes again that its function took and failed. */
+type Retries = { retryAttempts: number; maxEventAge?: Duration };
+
+/** What a schedule asks for comes again by itself; an audit is a quarter of an hour of listing, which may also reap. */
+const RETRIES: Partial<Record<FunctionName, Retries>> = {
+  SweepOverdueVolumes: { retryAttempts: 1, maxEventAge: SCHEDULED_EVENT_AGE },
+  ReportBackends: { retryAttempts: 1, maxEventAge: SCHEDULED_EVENT_AGE },
+  AuditBackends: { retryAttempts: 0, maxEventAge: SCHEDULED_EVENT_AGE },
+};
+
+/** An execution's end comes once: Lambda's own two retries, and hours of them where the function is throttled. */
+export function retriesOf(name: FunctionName): Retries {
+  return RETRIES[name] ?? { retryAttempts: 2 };
+}
+
 /**
  * The nets below the workflow's own Catch branches, the reports of the backends and their audit: a rule on executions that failed,
  * timed out or were aborted, and three schedules. An event that cannot be delivered ends in the dead-letter queue; what it was about is taken by
  * the sweep, whose own events come again each minute.
  */
 export class Nets extends Construct {
-  constructor(
-    scope: Construct,
-    id: string,
-    { functions, stateMachine, deadLetterQueue, audit, timeBounds }: NetsProps,
-  ) {
+  constructor(scope: Construct, id: string, { functions, workflow, deadLetterQueue, audit, timeBounds }: NetsProps) {
     super(scope, id);
     const rule = (ruleId: string, name: FunctionName, retryAttempts: number, props: RuleProps): Rule =>
       new Rule(this, ruleId, {
@@ -49,7 +63,11 @@ export class Nets extends Construct {
       eventPattern: {
         source: ["aws.states"],
         detailType: ["Step Functions Execution Status Change"],
-        detail: { status: ["FAILED", "TIMED_OUT", "ABORTED"], stateMachineArn: [stateMachine.stateMachineArn] },
+        detail: {
+          status: ["FAILED", "TIMED_OUT", "ABORTED"],
+          // Events name the machine, and tell of the alias apart; no page of AWS promises it.
+          stateMachineArn: [workflow.stateMachine.stateMachineArn, workflow.aliasArn],
+        },
       },
     });
     rule("SweepSchedule", "SweepOverdueVolumes", 2, {

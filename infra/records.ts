@@ -1,4 +1,4 @@
-import type { RemovalPolicy } from "aws-cdk-lib";
+import { RemovalPolicy } from "aws-cdk-lib";
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
@@ -55,6 +55,8 @@ export class Records extends Construct {
         : { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey }),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       removalPolicy,
+      // Data that is to stay is not deleted by hand either, before somebody has said so twice.
+      deletionProtection: removalPolicy === RemovalPolicy.RETAIN,
       ...(timeToLiveAttribute !== undefined && { timeToLiveAttribute }),
     });
   }

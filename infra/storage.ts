@@ -1,3 +1,4 @@
+import type { RemovalPolicy } from "aws-cdk-lib";
 import {
   FlowLogDestination,
   GatewayVpcEndpointAwsService,
@@ -16,7 +17,7 @@ import {
   OutOfInfrequentAccessPolicy,
   ThroughputMode,
 } from "aws-cdk-lib/aws-efs";
-import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { FunctionOptions } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
@@ -25,6 +26,25 @@ import type { DataProps } from "./records.ts";
 
 /** The one user as whom all functions write. */
 const OWNER = { uid: "1000", gid: "1000" };
+
+/**
+ * Nobody without TLS. That there is a policy, and that it allows nobody, also shuts out anonymous clients: who mounts needs the right
+ * in its own policy, and only the functions have it, through the access point.
+ *
+ * @see https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
+ */
+function encryptedClientsOnly(): PolicyDocument {
+  return new PolicyDocument({
+    statements: [
+      new PolicyStatement({
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ["*"],
+        conditions: { Bool: { "aws:SecureTransport": "false" } },
+      }),
+    ],
+  });
+}
 
 /** Two zones: a mount target in each, so that the loss of one zone leaves the volumes reachable. */
 const ZONES = 2;
@@ -43,7 +63,7 @@ export class Storage extends Construct {
   constructor(scope: Construct, id: string, props: DataProps) {
     super(scope, id);
     // The types of the package disagree with each other about what may be undefined.
-    this.vpc = this.network() as IVpc;
+    this.vpc = this.network(props.removalPolicy) as IVpc;
     this.functionsGroup = this.securityGroup("FunctionsSecurityGroup", "Functions that touch volumes", true);
     this.endpoints();
     const fileSystemGroup = this.securityGroup("FileSystemSecurityGroup", "The file system of the volumes", false);
@@ -58,7 +78,7 @@ export class Storage extends Construct {
       lifecyclePolicy: LifecyclePolicy.AFTER_30_DAYS,
       outOfInfrequentAccessPolicy: OutOfInfrequentAccessPolicy.AFTER_1_ACCESS,
       enableAutomaticBackups: true,
-      allowAnonymousAccess: false,
+      fileSystemPolicy: encryptedClientsOnly(),
       removalPolicy: props.removalPolicy,
     });
     this.accessPoint = this.fileSystem.addAccessPoint("AccessPoint", {
@@ -96,8 +116,8 @@ export class Storage extends Construct {
     return new SecurityGroup(this, id, { vpc: this.vpc, description, allowAllOutbound });
   }
 
-  private network(): Vpc {
-    const logGroup = new LogGroup(this, "FlowLogs", { retention: RetentionDays.ONE_MONTH });
+  private network(removalPolicy: RemovalPolicy): Vpc {
+    const logGroup = new LogGroup(this, "FlowLogs", { retention: RetentionDays.ONE_MONTH, removalPolicy });
     return new Vpc(this, "Network", {
       maxAzs: ZONES,
       natGateways: 0,

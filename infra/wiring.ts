@@ -5,11 +5,11 @@ import { secretsOf } from "../core/image-services.ts";
 import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
-import type { Functions } from "./functions.ts";
+import type { Conditions, Functions } from "./functions.ts";
 import type { Messaging } from "./messaging.ts";
 import type { Records } from "./records.ts";
 import { grantTables } from "./table-access.ts";
-import type { Workflow } from "./workflow.ts";
+import { LIVE_ALIAS, type Workflow } from "./workflow.ts";
 
 /** What functions are wired to. */
 export type Parts = {
@@ -21,7 +21,9 @@ export type Parts = {
   encryptionKey: IKey | undefined;
 };
 
-/** What is stored under the customer's key is read and written through the services, in the name of the function. */
+/** What is stored under the customer's key is read and written through these services, in the name of the function. */
+const KEY_SERVICES = ["dynamodb", "s3", "sns", "sqs"];
+
 const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"];
 
 const READS_IMAGES: readonly FunctionName[] = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"];
@@ -66,12 +68,20 @@ export function wireFunctions(parts: Parts): void {
   }
   if (parts.encryptionKey !== undefined) {
     for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
-      parts.functions.allow(name, USE_KEY, parts.encryptionKey.keyArn);
+      parts.functions.allowIf(name, throughServices(parts), USE_KEY, parts.encryptionKey.keyArn);
     }
   }
   parts.functions.setEnvironment("ScheduleVolume", {
     schedulerSettings: JSON.stringify(parts.configuration.scheduler),
   });
+}
+
+/** The key is used by the services that the function calls, and not by the function: China's have a further suffix. */
+function throughServices({ functions, configuration }: Parts): Conditions {
+  const services =
+    configuration.imageServices.glance === undefined ? KEY_SERVICES : [...KEY_SERVICES, "secretsmanager"];
+  const { region } = Stack.of(functions);
+  return { StringLike: { "kms:ViaService": services.map((service) => `${service}.${region}.amazonaws.com*`) } };
 }
 
 /** Images of the bucket, and of Glance where it is configured, with the secrets that its authentication reads and no others. */
@@ -118,9 +128,15 @@ function wireImages({ configuration, functions, imagesBucket }: Parts): void {
   }
 }
 
-/** Scheduling starts executions; wired apart, because the state machine is made of the other functions. */
-export function wireWorkflow({ functions }: Parts, { aliasArn }: Workflow): void {
-  functions.allow("ScheduleVolume", ["states:StartExecution"], aliasArn);
+/**
+ * Scheduling starts executions; wired apart, because the state machine is made of the other functions. A call that names an alias is
+ * authorised for the state machine, and the alias is a condition.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
+ */
+export function wireWorkflow({ functions }: Parts, { aliasArn, stateMachine }: Workflow): void {
+  const throughAlias = { "ForAnyValue:StringEquals": { "states:StateMachineQualifier": LIVE_ALIAS } };
+  functions.allowIf("ScheduleVolume", throughAlias, ["states:StartExecution"], stateMachine.stateMachineArn);
   functions.setEnvironment("ScheduleVolume", { stateMachineArn: aliasArn });
 }
 

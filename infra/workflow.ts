@@ -1,4 +1,4 @@
-import { CfnDeletionPolicy, Duration } from "aws-cdk-lib";
+import { CfnDeletionPolicy, Duration, type RemovalPolicy } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import {
@@ -35,13 +35,16 @@ const TRACING = [
   "xray:GetSamplingTargets",
 ];
 
+/** The alias by which executions are started. */
+export const LIVE_ALIAS = "live";
+
 /** The state machine `create volume`, its versions, and the alias by which executions are started. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
   /** ARN of the alias `live`, which leads to the version deployed last. */
   readonly aliasArn: string;
 
-  constructor(scope: Construct, id: string, functions: Functions) {
+  constructor(scope: Construct, id: string, functions: Functions, removalPolicy: RemovalPolicy) {
     super(scope, id);
     const role = new Role(this, "CreateVolumeRole", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
     const tasks = Object.keys(TASK_FUNCTIONS) as TaskFunctionName[];
@@ -63,7 +66,7 @@ export class Workflow extends Construct {
       // What CDK would add names every version of each function by a wildcard.
       role: role.withoutPolicyUpdates(),
       logs: {
-        destination: new LogGroup(this, "ExecutionLogs", { retention: RetentionDays.ONE_MONTH }),
+        destination: new LogGroup(this, "ExecutionLogs", { retention: RetentionDays.ONE_MONTH, removalPolicy }),
         level: LogLevel.ALL,
         // Ids are in the logs of the functions; documents stay out.
         includeExecutionData: false,
@@ -87,7 +90,7 @@ export class Workflow extends Construct {
     version.cfnOptions.updateReplacePolicy = CfnDeletionPolicy.RETAIN;
     version.cfnOptions.deletionPolicy = CfnDeletionPolicy.DELETE;
     return new CfnStateMachineAlias(this, "Live", {
-      name: "live",
+      name: LIVE_ALIAS,
       deploymentPreference: { type: "ALL_AT_ONCE", stateMachineVersionArn: version.attrArn },
     });
   }

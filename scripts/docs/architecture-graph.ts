@@ -68,7 +68,7 @@ function edgesOf(template: Template, parts: ReadonlySet<string>): string[] {
   }));
   const uses = permissionsOf(template).flatMap(({ function: name, resource }): Line[] => {
     const from = nodeOf(name);
-    if (shortId(resource) === "WorkflowLive") {
+    if (shortId(resource) === "WorkflowCreateVolume") {
       return [{ from, to: WORKFLOW, starts: true }];
     }
     const isTrigger = starts.some((line) => line.from === resource && line.to === from);

@@ -18,7 +18,7 @@ const WORDS: Readonly<Record<string, string>> = {
   MessagingSchedulerDeadLetterQueue: "scheduler's dead letters",
   MessagingEventsDeadLetterQueue: "events' dead letters",
   MessagingNotificationsTopic: "notifications",
-  WorkflowLive: "workflow",
+  WorkflowCreateVolume: "workflow",
   StorageFileSystem: "file system",
 };
 

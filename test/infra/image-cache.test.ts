@@ -50,6 +50,7 @@ const ADDED: Partial<Record<FunctionName, string[]>> = {
     "dynamodb:DeleteItem on Volumes",
     "dynamodb:PutItem on Volumes",
     "dynamodb:GetItem on Backends",
+    "dynamodb:Scan on Backends",
     "dynamodb:UpdateItem on Backends",
   ],
   SweepOverdueVolumes: [...EVICT, "dynamodb:BatchGetItem on Volumes"],

@@ -90,7 +90,7 @@ const RESOURCES: [string, string][] = [
   ["MessagingSchedulerDeadLetterQueue", "DeadLetterQueue"],
   ["MessagingNotificationsTopic", "Topic"],
   ["MessagingEventsDeadLetterQueue", "EventsDeadLetterQueue"],
-  ["WorkflowLive", "StateMachine"],
+  ["WorkflowCreateVolume", "StateMachine"],
 ];
 
 /** Variables by the resource that they name, where a function that may use the one must know the other. */
@@ -222,6 +222,27 @@ describe("writes of tables", () => {
   it("of reports are of pools of the configured backends", () => {
     expect(writes("ReportBackends").map(({ Condition }) => Condition?.["ForAllValues:StringLike"])).toEqual([
       { "dynamodb:LeadingKeys": ["cinderless@first#*", "cinderless@second#*"] },
+    ]);
+  });
+});
+
+it("scheduling may start executions through the alias only, as Step Functions authorises it", () => {
+  const start = statementsOf(template, "ScheduleVolume").find(({ Action }) => Action === "states:StartExecution");
+  expect(start?.Resource).toEqual({ Ref: expect.stringMatching(/^WorkflowCreateVolume[0-9A-F]{8}$/) as string });
+  expect(start?.Condition).toEqual({ "ForAnyValue:StringEquals": { "states:StateMachineQualifier": "live" } });
+});
+
+describe("under the customer's key", () => {
+  const own = inlineTemplate({ customerManagedKey: "true" });
+
+  it.each(NAMES)("%s uses it through the services that it calls only", (name) => {
+    const use = statementsOf(own, name).find(({ Action }) => [Action].flat().includes("kms:Decrypt"));
+    const services = [use?.Condition?.["StringLike"]?.["kms:ViaService"] ?? []].flat();
+    expect(services.map((service) => /"(\w+)\./.exec(JSON.stringify(service))?.[1])).toEqual([
+      "dynamodb",
+      "s3",
+      "sns",
+      "sqs",
     ]);
   });
 });

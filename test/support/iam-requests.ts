@@ -31,7 +31,15 @@ export function iamRequests(call: Call, resources: Readonly<Record<string, strin
     }
     case "sfn": {
       const { stateMachineArn = "" } = JSON.parse(call.body.toString()) as { stateMachineArn?: string };
-      return [plain(`states:${call.action}`, logicalId(stateMachineArn))];
+      const [, machine = "", qualifier] = /^(.*:stateMachine:[^:]+)(?::(.+))?$/.exec(stateMachineArn) ?? [];
+      // Authorised for the machine, whatever alias or version the call names.
+      return [
+        {
+          action: `states:${call.action}`,
+          resource: logicalId(machine),
+          context: qualifier === undefined ? {} : { "states:StateMachineQualifier": [qualifier] },
+        },
+      ];
     }
     case "s3": {
       const [, bucket = "", ...key] = (call.path.split("?")[0] ?? "").split("/");

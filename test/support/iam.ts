@@ -56,6 +56,8 @@ function holds(operator: string, allowed: readonly string[], given: readonly str
       return (given ?? []).every((value) => matches(value, false));
     case "ForAllValues:StringLike":
       return (given ?? []).every((value) => matches(value, true));
+    case "ForAnyValue:StringEquals":
+      return (given ?? []).some((value) => matches(value, false));
     case "StringEqualsIfExists":
       return given === undefined || given.some((value) => matches(value, false));
     case "StringEquals":
