@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NotificationNotSent } from "../../core/errors.ts";
 import { fenceOf, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
+import { deleteVolume } from "../../core/tasks/delete-volume.ts";
 import { errorOutFailedExecution, type FailedExecution } from "../../core/tasks/error-out-failed-execution.ts";
 import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
 import { aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST, taskInput, VOLUME_ID } from "../support/builders.ts";
@@ -183,6 +184,19 @@ describe("the rule on failed executions", () => {
     const world = inFlow();
     await errorOutFailedExecution(world.deps, ended({ status, error: null, cause: null }));
     expect((await recordOf(world)).fault).toMatchObject({ error, cause });
+  });
+
+  it("ends one that was aborted while it was only scheduled: in error, told on the record, and deleted without its backend", async () => {
+    const world = aWorld(aVolumeInFlow());
+    await errorOutFailedExecution(world.deps, ended({ status: "ABORTED", error: null, cause: null }));
+    expect(await recordOf(world)).toMatchObject({
+      status: "error",
+      fault: { error: "ExecutionABORTED", cause: "The execution ended as ABORTED.", attempt: 1 },
+      attempts: { 1: { outcome: "error", error: "ExecutionABORTED", host: FIRST_HOST } },
+    });
+    await deleteVolume(world.deps, VOLUME_ID);
+    expect(world.faults.calls.filter((call) => call.startsWith("driver."))).toEqual([]);
+    expect(world.fakes.volumes.records.size).toBe(0);
   });
 
   it("tells of it as the volume's own user and project", async () => {
