@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type BackendRecord, fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { Account, SECRET, START } from "../../verify/faults/account.ts";
 import { checkInvariants, type Undisturbed, UNDECIDED_BOUND_SECONDS } from "../../verify/faults/invariants.ts";
-import { FIRST_HOST, type Scenario, SECOND_HOST, uuidOf } from "../../verify/faults/scenarios.ts";
+import { FIRST_HOST, type Scenario, SECOND_HOST, uuidOf } from "../../verify/faults/scenario.ts";
 import { buildNotification, type VolumeEventType } from "../../core/notifications.ts";
 import { queuedVolume } from "../support/records.ts";
 

@@ -2,7 +2,7 @@ import { isInFlow, STATUSES_CREATED, type VolumeRecord, type VolumeStatus } from
 import { PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
 import type { MadeFrom } from "../../test/support/fakes/driver.ts";
 import type { Account } from "./account.ts";
-import type { End, Scenario } from "./scenarios.ts";
+import type { End, Scenario } from "./scenario.ts";
 
 /** What is looked for when everything has come to rest: the invariants of the architecture, by their numbers. */
 export const INVARIANTS: Readonly<Record<number, string>> = {

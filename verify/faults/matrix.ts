@@ -12,7 +12,8 @@ import {
   type VisitFaultName,
 } from "./faults.ts";
 import { type RunResult, runScenario } from "./run.ts";
-import { type Scenario, SCENARIOS } from "./scenarios.ts";
+import type { Scenario } from "./scenario.ts";
+import { SCENARIOS } from "./scenarios.ts";
 
 /** One fault at one place of one scenario; in a pair, another fault beside it. */
 export type Cell = { scenario: string; functionName: string; fault: Fault; second?: Fault };

@@ -11,7 +11,7 @@ import {
   type Undisturbed,
   UNDECIDED_BOUND_SECONDS,
 } from "./invariants.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Scenario } from "./scenario.ts";
 
 /** Two sweeps and two reports find nothing to do within this time. */
 const QUIET_MS = 150_000;
