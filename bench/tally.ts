@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 
 /** Services whose endpoints are counted, by the SDK's name for them. */
-const SERVICES = ["dynamodb", "sqs", "sns", "s3", "sfn"] as const;
+const SERVICES = ["dynamodb", "sqs", "sns", "s3", "sfn", "lambda"] as const;
 type Service = (typeof SERVICES)[number];
 
 /** Counts calls on their way to the services. */

@@ -69,7 +69,8 @@ Keys have a form in one place: \`ReportBackends\` writes items of its configured
 How it is known that no function needs more: a test runs the functions' bundles in the embedded cloud, creating, copying, failing and
 deleting volumes, notes every call with the function that signed it, and evaluates the synthesised policies for it
 (\`test/integration/least-privilege.test.ts\`). It evaluates what the stack uses of the policy language, and is no IAM: the calls that
-Lambda makes for a function (its log, its network, its queue) are not among those that it sees.
+Lambda makes for a function (its log, its network, what it receives of a queue) are not among those that it sees, and neither are messages
+to queues, whose address is in their URL.
 `;
 }
 

@@ -30,7 +30,10 @@ export function iamRequests(call: Call, resources: Readonly<Record<string, strin
       return [plain(`sns:${call.action}`, logicalId(topic))];
     }
     case "sfn": {
-      const { stateMachineArn = "" } = JSON.parse(call.body.toString()) as { stateMachineArn?: string };
+      const { stateMachineArn = "", executionArn } = JSON.parse(call.body.toString()) as Record<string, string>;
+      if (executionArn !== undefined) {
+        return [plain(`states:${call.action}`, executionArn)];
+      }
       const [, machine = "", qualifier] = /^(.*:stateMachine:[^:]+)(?::(.+))?$/.exec(stateMachineArn) ?? [];
       // Authorised for the machine, whatever alias or version the call names.
       return [
@@ -45,16 +48,23 @@ export function iamRequests(call: Call, resources: Readonly<Record<string, strin
       const [, bucket = "", ...key] = (call.path.split("?")[0] ?? "").split("/");
       const object = key.join("/");
       const id = logicalId(bucket);
-      return [object === "" ? plain(`s3:${call.action}`, id) : plain(s3Action(call.action), `${id}/${object}`)];
+      return [object === "" ? plain("s3:ListBucket", id) : plain(s3Action(call), `${id}/${object}`)];
+    }
+    case "lambda": {
+      const [, name = ""] = /\/functions\/([^/]+)\/invocations/.exec(call.path) ?? [];
+      return [plain("lambda:InvokeFunction", logicalId(decodeURIComponent(name)))];
     }
     default:
       return call.service satisfies never;
   }
 }
 
-/** S3 knows no right of its own for HEAD. */
-function s3Action(method: string): string {
-  return method === "GET" || method === "HEAD" ? "s3:GetObject" : `s3:${method}`;
+/** S3 knows no right of its own for HEAD, nor for the steps of an upload in parts. */
+function s3Action({ action: method, path }: Call): string {
+  if (method === "DELETE") {
+    return path.includes("uploadId=") ? "s3:AbortMultipartUpload" : "s3:DeleteObject";
+  }
+  return method === "GET" || method === "HEAD" ? "s3:GetObject" : "s3:PutObject";
 }
 
 function plain(action: string, resource: string): IamRequest {
