@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { describeError } from "../core/errors.ts";
 
 /** Exit statuses of the command line. */
@@ -90,7 +91,7 @@ export function explainError(error: unknown): ErrorReport {
     return {
       name: error.name,
       message: oneLine(error.message),
-      hint: error.hint ?? null,
+      hint: error.hint ?? wordsFor(HINTS, error.name) ?? null,
       exitStatus: error.exitStatus,
     };
   }
@@ -109,6 +110,10 @@ export function explainError(error: unknown): ErrorReport {
       hint: null,
       exitStatus: EXIT.failure,
     };
+  }
+  if (error instanceof TypeError && "code" in error && error.code === "ERR_INVALID_URL") {
+    const message = oneLine(`'${textOf(error, "input")}' is no address`);
+    return { name: "ConnectionError", message, hint: HINT_NETWORK, exitStatus: EXIT.failure };
   }
   const { name, message } = describeError(error);
   const hint = wordsFor(HINTS, name) ?? (message.startsWith("Region is missing") ? HINT_CREDENTIALS : null);
@@ -152,6 +157,17 @@ function systemErrorOf(error: unknown, depth = 0): SystemError | undefined {
 function textOf(value: object, key: string): string {
   const found = (value as Record<string, unknown>)[key];
   return typeof found === "string" || typeof found === "number" ? String(found) : "";
+}
+
+/** Reads a file of text, named on the command line. @throws CliError that names it, and says what is wrong with it */
+export async function readTextFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    // Node names no path where it could open what it cannot read.
+    const reason = wordsFor(FILE_FAILURES, systemErrorOf(error)?.code ?? "") ?? describeError(error).message;
+    throw new CliError(`${path}: ${reason}`, { name: "FileError", cause: error });
+  }
 }
 
 /** The text without line ends and without anything a terminal would act on. */

@@ -85,7 +85,7 @@ export function parseSecretName(text: string): string {
 export function parseUuid(what: string, text: string): string {
   if (!isUuid(text)) {
     throw new UsageError(
-      `the id of a ${what} must be a UUID, not '${text}'`,
+      `the id of ${/^[aeiou]/.test(what) ? "an" : "a"} ${what} must be a UUID, not '${text}'`,
       `\`cinderless ${what === "volume" ? "" : `${what} `}list\` shows the ids`,
     );
   }

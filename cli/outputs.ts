@@ -1,7 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { describeError } from "../core/errors.ts";
-import { CliError } from "./errors.ts";
+import { CliError, readTextFile } from "./errors.ts";
 
 /** Names of the stack's outputs that the commands use. */
 export const OUTPUT_NAMES = [
@@ -39,6 +37,8 @@ const MARK: OutputName = "VolumesTableName";
 
 const START_HINT =
   "start the embedded cloud with `npm start`, or name a deployed stack with --stack NAME or --outputs FILE";
+
+const OUTPUTS_HINT = "`npm start` and `cdk deploy --outputs-file FILE` write such a file";
 
 /**
  * Finds the outputs: `--outputs`, `--stack`, CINDERLESS_OUTPUTS, then the embedded cloud's file in the current directory. For a
@@ -86,7 +86,7 @@ export function selectStack(file: string, document: unknown, stack?: string): Ou
     isObject(values) ? [{ name, values }] : [],
   );
   if (stacks.length === 0) {
-    throw new CliError(`${file} holds no stack: {"StackName": {"Key": "value"}} is expected`);
+    throw new CliError(`${file} holds no stack: {"StackName": {"Key": "value"}} is expected`, { hint: OUTPUTS_HINT });
   }
   const chosen = stacks.filter(({ name, values }) =>
     stack === undefined ? Object.hasOwn(values, MARK) : name === stack,
@@ -95,6 +95,7 @@ export function selectStack(file: string, document: unknown, stack?: string): Ou
   if (first === undefined) {
     throw new CliError(
       stack === undefined ? `no stack in ${file} has the output ${MARK}` : `${file} holds no stack ${stack}`,
+      { hint: stack === undefined ? OUTPUTS_HINT : `it holds ${stacks.map(({ name }) => name).join(", ")}` },
     );
   }
   if (others.length > 0) {
@@ -164,17 +165,20 @@ class MissingFile extends CliError {}
 async function readJsonFile(path: string, hint?: string): Promise<unknown> {
   let content: string;
   try {
-    content = await readFile(path, "utf8");
+    content = await readTextFile(path);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+    const cause = error instanceof CliError ? error.cause : undefined;
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
       throw new MissingFile(`there is no file ${path}`, hint === undefined ? {} : { hint });
     }
-    throw new CliError(`${path} cannot be read: ${describeError(error).message}`, { name: "FileError", cause: error });
+    throw error;
   }
   try {
     return JSON.parse(content);
   } catch (error) {
-    throw new CliError(`${path} is no JSON: ${error instanceof Error ? error.message : "unreadable"}`);
+    throw new CliError(`${path} is no JSON: ${error instanceof Error ? error.message : "unreadable"}`, {
+      hint: OUTPUTS_HINT,
+    });
   }
 }
 

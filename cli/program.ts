@@ -30,7 +30,8 @@ ${DEFAULT_OUTPUTS_FILE}, which the embedded cloud (npm start) writes. CINDERLESS
 
 /** The program with all of its commands. */
 export function buildProgram(context: CliContext): Command {
-  const program = new Command("cinderless")
+  const program = new Command("cinderless");
+  program
     .description("Create volumes as OpenStack Cinder does, with the serverless workflow.")
     .version(readVersion(), "--version", "show the version")
     .option("--json", "answer with one JSON document; errors too, on the error stream")
@@ -39,7 +40,12 @@ export function buildProgram(context: CliContext): Command {
     .helpOption("-h, --help", "show help")
     .helpCommand(false)
     .addHelpText("after", EXAMPLES)
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureHelp({
+      showGlobalOptions: true,
+      sortSubcommands: false,
+      // Those of the program alone: what `redrive` takes for itself is not an option of `redrive list`.
+      visibleGlobalOptions: ({ parent }) => (parent === null ? [] : [...program.options]),
+    })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),

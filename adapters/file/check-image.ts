@@ -1,4 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, realpath } from "node:fs/promises";
 import { blankImageMeta } from "../../core/blank-image-meta.ts";
 import { ImageUnacceptable, InvalidInput, VolumeBackendAPIException, describeError } from "../../core/errors.ts";
 import {
@@ -93,7 +93,8 @@ export async function checkImageFile(
 
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    return await openRegular(path, "read");
+    // Whoever names a file here may name it by a link; a backend never follows one.
+    return await openRegular(await realpath(path), "read");
   } catch (error) {
     throw error instanceof VolumeBackendAPIException ? new InvalidInput(`${path} is no regular file`) : error;
   }

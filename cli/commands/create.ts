@@ -6,7 +6,7 @@ import type { CreateRequest, CreateRequestInput } from "../../core/create-reques
 import { describeError } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/ports.ts";
 import { attemptOf, type VolumeRecord, type VolumeTypeRecord } from "../../core/records.ts";
-import { CliError, Interrupted, UsageError } from "../errors.ts";
+import { CliError, explainError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
 import { formatDuration, text } from "../format.ts";
 import {
@@ -257,8 +257,8 @@ async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
 }
 
 function lostSight(id: string, error: unknown): CliError {
-  const { name, message } = describeError(error);
-  return new CliError(`lost sight of volume ${id}: ${name}: ${message}`, {
+  const { name, message } = explainError(error);
+  return new CliError(`lost sight of volume ${id}: ${message}`, {
     name,
     hint: `it may go on being created; cinderless watch ${id} follows it`,
     cause: error,

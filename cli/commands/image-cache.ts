@@ -6,9 +6,8 @@ import { renderTable } from "../output.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
-const EXAMPLES = `
+const EVICT_EXAMPLES = `
 Examples:
-  $ cinderless image cache list
   $ cinderless image cache evict 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55
   $ cinderless image cache evict --all --json
 
@@ -21,18 +20,20 @@ export function registerImageCache(image: Command, context: CliContext): void {
     .command("cache")
     .helpCommand(false)
     .summary("list cached image volumes, and evict them")
-    .description("The volumes that backends with image_volume_cache_enabled keep of images.")
-    .addHelpText("after", EXAMPLES);
+    .description("The volumes that backends with image_volume_cache_enabled keep of images.");
   cache
     .command("list")
     .summary("list the cached images of all backends")
+    .description("List the cached images of all backends, the last used first.")
+    .addHelpText("after", "\nExamples:\n  $ cinderless image cache list\n  $ cinderless image cache list --json\n")
     .action((_options: unknown, command: Command) => withSession(context, command, listCache));
   cache
     .command("evict")
     .summary("have the cached volumes of images deleted")
-    .argument("[image...]", "ids of images")
+    .description("Have the cached volumes of images deleted. The next volume of such an image downloads it again.")
+    .argument("[images...]", "ids of the images")
     .option("--all", "every cached image")
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", EVICT_EXAMPLES)
     .action((images: string[], options: { all?: boolean }, command: Command) =>
       withSession(context, command, (session) =>
         evictImages(

@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { validate as isUuid } from "uuid";
 import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { RedriveResult } from "../../core/tasks/redrive-dead-letter.ts";
-import { CliError, type ErrorReport, explainError, UsageError } from "../errors.ts";
+import { CliError, type ErrorReport, explainError, readTextFile, UsageError } from "../errors.ts";
 import { formatTime, text } from "../format.ts";
 import { parseLimit } from "../options.ts";
 import { renderError, renderFields, renderTable } from "../output.ts";
@@ -110,7 +109,7 @@ function renderLetter(session: Session, letter: DeadLetterRecord): string {
     ["id", letter.id],
     ["volume", text(letter.volume_id)],
     ["reason", text(letter.reason)],
-    ["received", `${letter.received_count} times`],
+    ["received", letter.received_count === 1 ? "once" : `${letter.received_count} times`],
     ["sent", formatTime(letter.sent_at)],
     ["kept", formatTime(letter.kept_at)],
     ["expires", formatTime(new Date(letter.expires_at * 1000).toISOString())],
@@ -126,7 +125,7 @@ type Refused = { id: string; volumeId: string | null; report: ErrorReport };
 /** One after the other, and goes on after a refusal: each is reported, and the command fails at its end. */
 async function redriveEach(session: Session, ids: readonly string[], options: RedriveOptions): Promise<void> {
   const letters = await lettersOf(session, ids.map(parseId), options);
-  const body = options.message === undefined ? undefined : await readFile(options.message, "utf8");
+  const body = options.message === undefined ? undefined : await readTextFile(options.message);
   const redriven: Redriven[] = [];
   const refused: Refused[] = [];
   for (const letter of letters) {

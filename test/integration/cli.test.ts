@@ -218,7 +218,7 @@ describe("the deployment", () => {
   test.each([
     ["missing.json", undefined, "there is no file missing.json (start the embedded cloud"],
     ["bad.json", "{", "bad.json is no JSON"],
-    [".", undefined, ". cannot be read: EISDIR"],
+    [".", undefined, ".: is a directory, not a file"],
   ])("outputs in %s: one line", async (file, content, message) => {
     if (content !== undefined) {
       writeFileSync(join(directory, file), content);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, truncate, writeFile } from "node:fs/promises";
+import { mkdir, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { startFauxqs } from "fauxqs";
@@ -81,6 +81,12 @@ describe("image check", () => {
     const { status, stderr } = await runCli(["image", "check", join(parent, name)]);
     expect(status).toBe(1);
     expect(stderr.trim().split("\n")).toEqual([expect.stringContaining(reason)]);
+  });
+
+  test("follows a link", async () => {
+    const link = join(await temporaryDirectory(), "latest");
+    await symlink(await fileOf(Buffer.alloc(512, "disk")), link);
+    expect(await runCli(["image", "check", link])).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("of an empty file says that it contains no data", async () => {

@@ -363,6 +363,6 @@ describe("create --wait", () => {
     };
     const { status, stderr } = await create(["--size", "1", "--wait"], cloud);
     expect(status).toBe(1);
-    expect(stderr).toContain(`lost sight of volume ${FIRST_ID}: Error: socket hang up (it may go on being created`);
+    expect(stderr).toContain(`lost sight of volume ${FIRST_ID}: socket hang up (it may go on being created`);
   });
 });

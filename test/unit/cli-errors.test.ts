@@ -28,6 +28,14 @@ describe("a refused connection", () => {
     });
   });
 
+  test("an endpoint that is no address is named", () => {
+    const error = Object.assign(new TypeError("Invalid URL"), { code: "ERR_INVALID_URL", input: "nowhere" });
+    expect(explainError(error)).toMatchObject({
+      message: "'nowhere' is no address",
+      hint: expect.stringContaining("AWS_ENDPOINT_URL_"),
+    });
+  });
+
   test("a host that does not exist is named", () => {
     expect(explainError(systemError("ENOTFOUND", { hostname: "no.example" }))).toMatchObject({
       message: "the connection to no.example finds no such host",
@@ -42,6 +50,7 @@ describe("hints", () => {
     [named("ResourceNotFoundException", "Requested resource not found"), "do the outputs belong to this deployment?"],
     [named("QueueDoesNotExist", "The specified queue does not exist."), "do the outputs belong to this deployment?"],
     [named("CredentialsProviderError", "Could not load credentials"), "check the AWS credentials"],
+    [new CliError("as a function tells it", { name: "SnapshotNotFound" }), "`cinderless snapshot list`"],
     [new Error("Region is missing"), "check the AWS credentials and region"],
     [named("AccessDeniedException", "User is not authorized"), "check the AWS credentials"],
   ])("%s", (error, hint) => {

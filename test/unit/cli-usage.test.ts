@@ -18,6 +18,14 @@ const COMMANDS = [
   "type create",
   "type list",
   "backend list",
+  "image cache list",
+  "image cache evict",
+  "redrive list",
+  "redrive show",
+  "redrive",
+  "audit",
+  "cost",
+  "watch",
 ];
 
 describe("help", () => {
@@ -35,6 +43,13 @@ describe("help", () => {
     for (const words of COMMANDS) {
       expect(stdout).toMatch(new RegExp(`^  ${words.split(" ")[0]} `, "m"));
     }
+  });
+
+  test("global options are those of the program", async () => {
+    const { stdout } = await runCli(["redrive", "list", "--help"]);
+    const [, globals = ""] = stdout.split("Global Options:");
+    expect(globals).toContain("--json");
+    expect(globals).not.toContain("--message");
   });
 
   test("connects to nothing", async () => {
