@@ -116,9 +116,33 @@ export function parseOrThrow<Schema extends v.GenericSchema>(
   }
   const issues = result.issues.map((issue) => {
     const path = v.getDotPath(issue);
+    const plain = plainWords(issue);
+    if (plain !== undefined) {
+      return `${path ?? "it"} ${plain}`;
+    }
     return path === null ? withoutText(issue) : `${path}: ${withoutText(issue)}`;
   });
   throw new InvalidInput(`${what}: ${issues.join("; ")}`);
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  Object: "an object",
+  Array: "a list",
+  string: "a string",
+  number: "a number",
+  boolean: "true or false",
+};
+
+/** What is wrong where the schema has no words of its own: something is missing, or is of another kind. */
+function plainWords({ message, expected, received }: v.BaseIssue<unknown>): string | undefined {
+  if (!message.startsWith("Invalid key: ") && !message.startsWith("Invalid type: ")) {
+    return undefined;
+  }
+  if (received === "undefined") {
+    return "is missing";
+  }
+  const kind = (expected !== null && Object.hasOwn(EXPECTED, expected) ? EXPECTED[expected] : expected) ?? "another";
+  return `must be ${kind}, not ${received.startsWith('"') ? "a string" : received}`;
 }
 
 /** Valibot quotes a text that stands where something else is expected, which may be a token, or as long as a message. */

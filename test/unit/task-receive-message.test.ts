@@ -41,10 +41,12 @@ describe("reading a message", () => {
     ["without a volume", text({ volume_id: undefined }), "volume_id"],
     ["with a volume that is no UUID", text({ volume_id: "../x" }), "volume_id must be a UUID"],
     ["with a number for a volume", text({ volume_id: 7 }), "volume_id must be a string"],
+    ["of nothing", "{}", "message: context is missing; volume_id is missing"],
+    ["that is null", "null", "message: it must be an object, not null"],
+    ["with a text for a spec", text({ request_spec: "x" }), "request_spec must be an object, not a string"],
     ["with a snapshot that is no UUID", UNREADABLE, "snapshot_id must be a UUID"],
     ["with a source that is no UUID", text({ source_volid: "x" }), "source_volid must be a UUID"],
     ["with an image that is no text", text({ image_id: { a: 1 } }), "image_id"],
-    ["with a request spec that is no object", text({ request_spec: "x" }), "request_spec"],
     ["without a context", text({ context: undefined }), "context"],
     ["with roles that are no list", text({ context: { roles: "admin" } }), "context.roles"],
   ])("says what is wrong with one that is %s", (_what, body, reason) => {
