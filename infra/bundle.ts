@@ -9,8 +9,8 @@ import { TRIM_SDK } from "./trim-sdk.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** Where bundles are kept from one start on this machine to the next. */
-const KEPT_IN = `${ROOT}node_modules/.cache/cinderless/bundles`;
+/** Where bundles are kept from one start on this machine to the next. Copies of the repository may share their packages. */
+const KEPT_IN = `${ROOT}node_modules/.cache/cinderless/bundles/${encodeURIComponent(ROOT)}`;
 
 /** What decides the bundles beside the files in them: the versions of all packages, the settings of the bundler, and these. */
 const DECIDES_BUNDLES = [
