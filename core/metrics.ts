@@ -24,6 +24,11 @@ export const METRICS = {
   suspects: "Suspects",
   leftovers: "Leftovers",
   reaped: "Reaped",
+  /** Creates on a backend with an image-volume cache: cloned from it, or told to download. A turn that is repeated counts again. */
+  imageCacheHits: "ImageCacheHits",
+  imageCacheMisses: "ImageCacheMisses",
+  /** Cached images that were taken away, for another one or by the sweep. */
+  imageCacheEvictions: "ImageCacheEvictions",
 } as const;
 
 /** A key of {@link METRICS}. */

@@ -72,6 +72,17 @@ export function overview(scope: Construct, { messaging, workflow }: WatchedParts
         ownMetric("suspects", "Maximum").with({ label: "suspects" }),
       ]),
     ),
+    new Row(
+      graph(
+        "Image-volume cache, where a backend has one",
+        [
+          ownMetric("imageCacheHits").with({ label: "cloned from it" }),
+          ownMetric("imageCacheMisses").with({ label: "downloaded" }),
+          ownMetric("imageCacheEvictions").with({ label: "evicted" }),
+        ],
+        WIDE,
+      ),
+    ),
   );
   return dashboard;
 }

@@ -1,5 +1,6 @@
 import { checkBackend } from "../core/tasks/check-backend.ts";
 import { bounds, clock, drivers, imageCache, images, snapshots, volumes } from "./runtime/composition.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state CheckBackend. */
@@ -11,6 +12,7 @@ export const handler = taskHandler(["volume_spec", "creation"], (input, turn) =>
       drivers: drivers(),
       images: images(),
       imageCache: imageCache(),
+      onImageCacheUse: (use) => writeMetrics(use === "hit" ? { imageCacheHits: 1 } : { imageCacheMisses: 1 }),
       clock,
       ...bounds(),
     },

@@ -18,6 +18,9 @@ export const handler = serviceHandler(async (_event, context) => {
   const result = await sweepOverdueVolumes(deps, () => context.getRemainingTimeInMillis());
   logger.info("swept", result);
   writeMetrics({ sweptVolumes: result.errored_out });
+  if (result.images_evicted !== undefined && result.images_evicted > 0) {
+    writeMetrics({ imageCacheEvictions: result.images_evicted });
+  }
   const [first] = result.failures;
   if (first !== undefined) {
     const { volume_id, error, cause } = first;

@@ -87,6 +87,14 @@ describe("the product's own metrics", () => {
   });
 });
 
+it("has a dashboard of metrics that the functions write", () => {
+  const dashboards = Object.values(template.findResources("AWS::CloudWatch::Dashboard"));
+  const body = dashboards.map(({ Properties }) => JSON.stringify(Properties)).join("");
+  const shown = [...body.matchAll(/\\"Cinderless\\",\\"(\w+)\\"/g)].map(([, name]) => name);
+  expect(shown).toContain(METRICS.imageCacheHits);
+  expect(shown.filter((name) => !(Object.values(METRICS) as (string | undefined)[]).includes(name))).toEqual([]);
+});
+
 describe("the saved queries", () => {
   /** Keys of the lines that the functions log, beside those of CloudWatch, which begin with an @. */
   const LOGGED = ["state", "level", "message", "volume_id", "attempt", "request_id", "error", "cause"];

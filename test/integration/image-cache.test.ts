@@ -31,6 +31,8 @@ let under: CinderlessUnderTest;
 let counter: Server;
 /** Ids of the objects that functions have read the bytes of, once for each read. */
 const reads: string[] = [];
+/** Lines of the functions' logs: metrics, and errors if there are any. */
+const logged: string[] = [];
 let clients: { lambda: LambdaClient; s3: S3Client; dynamodb: DynamoDBClient };
 let functions: LambdaDriverFunctions;
 let entries: DynamoDbImageCacheRepository;
@@ -67,6 +69,7 @@ beforeAll(async () => {
   });
   const s3 = await startCounter();
   under = await startUnderTest({
+    logSink: (line) => void logged.push(line),
     functionEnvironment: { AWS_ENDPOINT_URL_S3: s3, POWERTOOLS_LOG_LEVEL: "SILENT" },
     context: {
       backends: [
@@ -100,6 +103,14 @@ afterAll(async () => {
   }
   rmSync(directory, { recursive: true, force: true });
 });
+
+const CACHE_METRICS = ["ImageCacheMisses", "ImageCacheHits", "ImageCacheEvictions"];
+
+/** The sum of a metric that the functions have written. */
+function sumOf(name: string): number {
+  const values = logged.flatMap((line) => new RegExp(`"${name}":(\\d+)`).exec(line)?.[1] ?? []);
+  return values.reduce((sum, value) => sum + Number(value), 0);
+}
 
 type Image = { id: string; bytes: Buffer };
 
@@ -190,6 +201,8 @@ describe("volumes of one image", () => {
 describe("cached volumes", () => {
   it("stay within their bound; what was put out leaves nothing, and is downloaded again", async () => {
     const images = [await anImage(), await anImage(), await anImage()] as const;
+    const others = (await entries.list()).length;
+    const [misses = 0, hits = 0, evictions = 0] = CACHE_METRICS.map(sumOf);
     for (const image of images) {
       await under.settled(await create(image));
     }
@@ -199,6 +212,8 @@ describe("cached volumes", () => {
     expect(readsOf(images[2])).toBe(1);
     await expectWhole(await under.settled(await create(images[0])), images[0]);
     expect(readsOf(images[0])).toBe(2);
+    // Two of these make room for the others, after all that were there.
+    expect(CACHE_METRICS.map(sumOf)).toEqual([misses + 4, hits + 1, evictions + others + 2]);
   });
 
   it("that were evicted are removed by the sweep, record, file and capacity", async () => {

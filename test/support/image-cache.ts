@@ -2,7 +2,7 @@ import { type ImageCache, imageCacheId, type ImageCacheSettings } from "../../co
 import type { ImageMeta } from "../../core/ports.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import type { WorkCheckpoint } from "../../core/spec.ts";
-import { cloneImage } from "../../core/tasks/clone-image.ts";
+import { cloneImage, type CloneImageDependencies } from "../../core/tasks/clone-image.ts";
 import { copyImageToVolume } from "../../core/tasks/copy-image-to-volume.ts";
 import { createVolumeForImage } from "../../core/tasks/create-volume-for-image.ts";
 import { sweepImageCache } from "../../core/tasks/image-cache/sweep-image-cache.ts";
@@ -41,14 +41,20 @@ export function specOf(create: Create) {
 }
 
 /** CloneImage of a create. */
-export function clone(world: World, create: Create, cache?: ImageCache, checkpoint: WorkCheckpoint | null = null) {
+export function clone(
+  world: World,
+  create: Create,
+  cache?: ImageCache,
+  checkpoint: WorkCheckpoint | null = null,
+  told: Pick<CloneImageDependencies, "onImageCacheUse"> = {},
+) {
   const input = { ...create.input, volume_spec: specOf(create) };
-  return cloneImage({ ...world.deps, imageCache: cache }, input, { ...UNHURRIED, checkpoint });
+  return cloneImage({ ...world.deps, imageCache: cache, ...told }, input, { ...UNHURRIED, checkpoint });
 }
 
 /** One turn of CopyImageToVolume. */
-export function copy(world: World, create: Create, cache?: ImageCache) {
-  const fill = cache && { ...world.deps, cache };
+export function copy(world: World, create: Create, cache?: ImageCache, onImageEvicted: () => void = () => {}) {
+  const fill = cache && { ...world.deps, cache, onImageEvicted };
   return copyImageToVolume({ ...world.deps, fill }, { ...create.input, volume_spec: specOf(create) }, UNHURRIED);
 }
 

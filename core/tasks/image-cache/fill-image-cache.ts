@@ -18,6 +18,8 @@ import { FILL_LEASE_SECONDS, fillLease } from "./use-image-cache.ts";
 export type FillDependencies = DeadlineDependencies &
   Omit<EvictDependencies, "entries"> & {
     cache: ImageCache;
+    /** Told of each cached image that was taken away to make room. */
+    onImageEvicted?: () => void;
     volumes: Pick<VolumeRepository, "get" | "create" | "markAvailable" | "saveProgress">;
     backends: Pick<BackendRepository, "get" | "claim" | "settle">;
   };
@@ -249,7 +251,11 @@ async function isEvicted(deps: FillDependencies, entry: ImageCacheEntry): Promis
   const { entries } = deps.cache;
   try {
     const isBegun = await entries.beginEvict(entry.id, { fence: null, now: deps.clock.now() });
-    return isBegun && (await evictCachedImage({ ...deps, entries }, entry));
+    const isGone = isBegun && (await evictCachedImage({ ...deps, entries }, entry));
+    if (isGone) {
+      deps.onImageEvicted?.();
+    }
+    return isGone;
   } catch {
     return false;
   }

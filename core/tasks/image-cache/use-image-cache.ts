@@ -10,6 +10,8 @@ import { requireInFlow } from "../require-in-flow.ts";
 /** What a clone from the cache uses. */
 export type UseImageCacheDependencies = {
   imageCache?: ImageCache | undefined;
+  /** Told once the cache has decided: the volume is a clone, or its image is to be downloaded. Not told where there is no cache. */
+  onImageCacheUse?: (use: "hit" | "miss") => void;
   volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
   clock: Clock;
 };
@@ -57,6 +59,21 @@ export async function cloneFromImageCache(
   if (cache === undefined || id === undefined) {
     return NOT_CLONED;
   }
+  const outcome = await cloneOrWait(deps, cache, id, { input, driver, volume, image, work });
+  if (outcome.done) {
+    deps.onImageCacheUse?.(outcome.cloned ? "hit" : "miss");
+  }
+  return outcome;
+}
+
+/** One turn of a create that may be cloned from an entry. */
+async function cloneOrWait(
+  deps: UseImageCacheDependencies,
+  cache: ImageCache,
+  id: string,
+  create: { input: OwnerInput; driver: Driver; volume: VolumeRecord; image: ImageSource; work: Work },
+): Promise<Outcome> {
+  const { input, driver, volume, image, work } = create;
   // The cache's table fails no create: without it the image is downloaded.
   const entry = await cache.entries.get(id).catch(() => null);
   if (entry === null) {
