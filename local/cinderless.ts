@@ -15,6 +15,7 @@ export type LocalOptions = Pick<
   | "sharedThreads"
   | "logSink"
   | "problemSink"
+  | "crashSink"
   | "maxHistory"
 > & {
   /** Everything lives below it: the cloud's own data, the volumes of the backends, the synthesised template. */

@@ -30,6 +30,9 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
   const imageServices =
     options.imageServices === undefined ? undefined : readOptions(options.imageServices, parseImageServices);
   screen.write(`\n${screen.paint("bold", "Cinderless on this machine")}\n  starting in ${directory} ...\n`);
+  const crash = Promise.withResolvers<never>();
+  // A crash while it stops for another reason is no news.
+  crash.promise.catch(() => {});
   const logs = openLogs(directory, options, screen);
   const { cloud, stop } = await startCinderless({
     directory,
@@ -41,8 +44,9 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
       ...(imageServices === undefined ? {} : { image_services: imageServices }),
     },
     ...logs,
+    crashSink: (line) => crash.reject(new Error(`${line}; what was stored before is kept: start it again`)),
   }).catch((error: unknown) => {
-    throw explainPort(error);
+    throw withHint(error);
   });
   try {
     const hosts = (backends ?? parseBackends(localContext(directory).backends)).map(({ host }) => host);
@@ -51,7 +55,7 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
     signal.throwIfAborted();
     const spent = seconds(Date.now() - startedAt.getTime());
     screen.write(describe(screen, { cloud, hosts, silent, files, directory, spent }));
-    await aborted(signal);
+    await Promise.race([aborted(signal), crash.promise]);
   } finally {
     await stop();
   }
@@ -76,8 +80,13 @@ function readOptions<Options>(file: string, parse: (value: unknown) => Options):
   try {
     return parse(JSON.parse(readFileSync(file, "utf8")));
   } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
     const reason =
-      error instanceof InvalidInput ? error.message.replace(/^Invalid input received: /, "") : explain(error);
+      error instanceof InvalidInput
+        ? error.message.replace(/^Invalid input received: /, "")
+        : isMissing
+          ? "no such file"
+          : explain(error);
     throw new Error(`${file}: ${oneLine(reason)}`, { cause: error });
   }
 }
@@ -96,10 +105,21 @@ function openLogs(directory: string, { verbose }: StartOptions, screen: Screen) 
   };
 }
 
-/** A port in use, with what to do about it. */
-function explainPort(error: unknown): unknown {
-  return error instanceof EmbeddedCloudError && /port \d+ .*in use/.test(error.message)
-    ? new EmbeddedCloudError(`${error.message}; name another with --port`, { cause: error })
+/** What hinders the start, with what to do about it. */
+function withHint(error: unknown): unknown {
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
+    return new Error("no space is left in the data directory; free some, or name another with --data-dir", {
+      cause: error,
+    });
+  }
+  if (!(error instanceof EmbeddedCloudError)) {
+    return error;
+  }
+  const hint = error.message.startsWith("data directory ")
+    ? "name another with --data-dir"
+    : "name another with --port";
+  return /^data directory |port \d+ .*in use/.test(error.message)
+    ? new EmbeddedCloudError(`${error.message}; ${hint}`, { cause: error })
     : error;
 }
 

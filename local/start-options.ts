@@ -44,14 +44,22 @@ export function parseStartOptions(argv: readonly string[]): StartOptions {
       "Runs the embedded cloud on 127.0.0.1 with Cinderless deployed to it, until Ctrl-C. The AWS CLI, " +
         "any AWS SDK and the cinderless command work against it.",
     )
-    .option("--data-dir <dir>", "where everything is kept", ".cinderless")
+    .option("--data-dir <dir>", "where everything is kept", parseDirectory, ".cinderless")
     .option("--port <number>", `first of ${PORT_COUNT} ports; 0 takes free ones`, parsePort, 4580)
     .option("--backends <file>", "JSON file with other backends than two directories below the data directory")
     .option("--image-services <file>", "JSON file with a Glance beside the bucket of images")
     .option("--verbose", "show what the functions log, which else goes to functions.log")
     .addHelpText("after", EXAMPLES)
+    .configureOutput({ outputError: (text, write) => write(`${text.trim()} (see npm start -- --help)\n`) })
     .exitOverride();
   return { verbose: false, ...command.parse(argv, { from: "user" }).opts<Omit<StartOptions, "verbose">>() };
+}
+
+function parseDirectory(text: string): string {
+  if (text === "") {
+    throw new InvalidArgumentError("It must not be empty.");
+  }
+  return text;
 }
 
 function parsePort(text: string): number {

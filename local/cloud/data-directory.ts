@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { EmbeddedCloudError } from "./errors.ts";
@@ -44,11 +44,11 @@ export function holdDirectory(directory: string): { readonly path: string; relea
   const root = path.resolve(directory);
   try {
     makeDirectory(root);
+    if (!statSync(root).isDirectory()) throw new EmbeddedCloudError(`data directory ${root} is a file`);
     accessSync(root, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new EmbeddedCloudError(`data directory ${root} is not writable: ${(error as Error).message}`, {
-      cause: error,
-    });
+    if (error instanceof EmbeddedCloudError) throw error;
+    throw new EmbeddedCloudError(`data directory ${root} ${whyNotWritable(error)}`, { cause: error });
   }
   const lock = takeLock(root);
   return {
@@ -57,6 +57,13 @@ export function holdDirectory(directory: string): { readonly path: string; relea
       if (lock.isOpen) lock.close();
     },
   };
+}
+
+function whyNotWritable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOTDIR") return "is not below a directory";
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS") return "is not writable";
+  return `cannot be made: ${message}`;
 }
 
 /** Step by step: Node's own way of making parents never ends where the file system takes no directory but says that its parent is missing. */

@@ -67,6 +67,8 @@ export interface EmbeddedCloudOptions {
   readonly logSink?: (line: string) => void;
   /** Takes what goes wrong behind the APIs: a failed batch, an event that was given up. */
   readonly problemSink?: (line: string) => void;
+  /** Takes why a store ended by itself, as on a full disk: nothing works from then on. Without it, that is one problem more. */
+  readonly crashSink?: (line: string) => void;
   /** Ended executions that are kept with their history; default 1000. */
   readonly maxHistory?: number;
 }
@@ -170,7 +172,7 @@ async function start(
   const data = options.dataDirectory === undefined ? undefined : openDataDirectory(options.dataDirectory);
   if (data) stops.push(() => data.release());
   const reportProblem = options.problemSink ?? (() => undefined);
-  const { dynamodb, messaging } = await startStores(options, region, data, stops, reportProblem);
+  const { dynamodb, messaging } = await startStores(options, region, data, stops, options.crashSink ?? reportProblem);
   const environment = cloudEnvironment(region, dynamodb.endpoint, messaging.endpoint);
   const functions = createFunctionEmulator({
     region,
@@ -264,17 +266,17 @@ async function startStores(
   region: string,
   data: DataDirectory | undefined,
   stops: Array<() => Promise<void> | void>,
-  reportProblem: (line: string) => void,
+  reportCrash: (line: string) => void,
 ): Promise<{ dynamodb: DynamodbPart; messaging: MessagingPart }> {
   const starting = [
     startDynamodb({
-      reportProblem,
+      reportCrash,
       port: options.ports?.dynamodb ?? 0,
       region,
       ...(data ? { directory: data.tables } : {}),
     }),
     startMessaging({
-      reportProblem,
+      reportCrash,
       port: options.ports?.messaging ?? 0,
       region,
       ...(data ? { directory: data.messaging, objectDirectory: data.objects } : {}),

@@ -133,9 +133,9 @@ describe("a data directory", () => {
     using directory = temporaryDirectory();
     const file = path.join(directory.path, "file");
     writeFileSync(file, "precious");
-    await expect(deploy(RESOURCES, { dataDirectory: file })).rejects.toThrow(`data directory ${file} is not writable`);
+    await expect(deploy(RESOURCES, { dataDirectory: file })).rejects.toThrow(`data directory ${file} is a file`);
     // Where nobody can make a directory, whoever asks.
-    await expect(deploy(RESOURCES, { dataDirectory: "/proc/nowhere" })).rejects.toThrow("is not writable");
+    await expect(deploy(RESOURCES, { dataDirectory: "/proc/nowhere" })).rejects.toThrow("cannot be made");
     expect(readFileSync(file, "utf8")).toBe("precious");
   });
 

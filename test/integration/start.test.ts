@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { VolumeRecord } from "../../core/records.ts";
@@ -80,7 +81,9 @@ describe("a running cloud", () => {
   it("keeps its directory from a second instance, and goes on", async () => {
     const second = await runChild(START, ["--port", "0", "--data-dir", data]);
     expect(second.status).toBe(1);
-    expect(second.stderr).toBe(`error: data directory ${data} is in use by another running instance\n`);
+    expect(second.stderr).toBe(
+      `error: data directory ${data} is in use by another running instance; name another with --data-dir\n`,
+    );
     const { status } = await cinderless<VolumeRecord>(data, "create", "--size", "1", "--wait");
     expect(status).toBe("available");
   });
@@ -159,12 +162,12 @@ describe.concurrent("a start that cannot be", () => {
     writeFileSync(file, "precious");
     const { status, stderr } = await runChild(START, ["--port", "0", "--data-dir", file]);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: data directory .*\/file is not writable: [^\n]*\n$/);
+    expect(stderr).toBe(`error: data directory ${file} is a file; name another with --data-dir\n`);
     expect(readFileSync(file, "utf8")).toBe("precious");
   });
 
   it.each([
-    ["a file that is not there", undefined, "ENOENT"],
+    ["a file that is not there", undefined, "backends.json: no such file"],
     ["no JSON", "{", "JSON"],
     ["no list of backends", '[{"host": "here"}]', "0.host: host must be host@backend"],
   ])("names the file of backends: %s", async (_, content, reason) => {
@@ -185,6 +188,16 @@ describe.concurrent("a start that cannot be", () => {
     const { status, stderr } = await runChild(START, argv);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^error: [^\n]*images\.json: image_services: glance\.api_servers[^\n]*\n$/);
+  });
+
+  it.each([
+    ["--data-dir=", "It must not be empty."],
+    ["--bogus", "unknown option '--bogus'"],
+  ])("refuses %s, and says where the options are", async (option, reason) => {
+    const { status, stderr } = await runChild(START, [option]);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^error: [^\n]* \(see npm start -- --help\)\n$/);
+    expect(stderr).toContain(reason);
   });
 
   it("refuses a port that leaves no room for the others", async () => {
@@ -213,3 +226,40 @@ it.concurrent("serves other backends, and warns of one that does not report", as
   expect(stdout).toContain("warning: me@broken has not reported");
   expect(stdout).not.toContain("me@sound has not reported");
 });
+
+it("ends when a store can write no longer, and serves again what was stored before", async () => {
+  using temporary = temporaryDirectory();
+  // Files may grow to 3 MiB: the log of the tables reaches that first.
+  const limited = 'ulimit -f 6144; exec "$@"';
+  const child = startChild(START, ["--port", "0", "--data-dir", temporary.path], {}, ["sh", "-c", limited, "sh"]);
+  await child.says("Try it in another shell");
+  const kept = await cinderless(temporary.path, "type", "create", "kept");
+  await expect(fillTables(temporary.path)).rejects.toThrow(/ECONNRESET|ECONNREFUSED|socket hang up|aborted/);
+  const { status, stderr } = await child.ended;
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^error: dynamodb crashed: [^\n]*; what was stored before is kept: start it again\n$/);
+
+  const again = await start(temporary.path);
+  expect(await cinderless(temporary.path, "type", "list")).toMatchObject({ volume_types: [kept] });
+  await stop(again);
+});
+
+/** Puts large items until that fails. */
+async function fillTables(data: string): Promise<void> {
+  const { BackendsTableName: TableName = "" } = readJson(data, "outputs.json")["Cinderless"] ?? {};
+  const variables: Record<string, string> = readJson(data, "environment.json");
+  const client = new DynamoDBClient({
+    endpoint: variables["AWS_ENDPOINT_URL_DYNAMODB"] ?? "",
+    region: variables["AWS_REGION"] ?? "",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    maxAttempts: 1,
+  });
+  try {
+    for (let number = 0; number < 20; number += 1) {
+      const Item = { host: { S: "large" }, padding: { S: "x".repeat(350_000) } };
+      await client.send(new PutItemCommand({ TableName, Item }));
+    }
+  } finally {
+    client.destroy();
+  }
+}

@@ -15,10 +15,20 @@ export type Child = {
   readonly ended: Promise<Ended>;
 };
 
-/** Starts a program of the repository, by its path from the root. The AWS variables of this process are kept from it. */
-export function startChild(program: string, args: readonly string[], env: Record<string, string> = {}): Child {
+/**
+ * Starts a program of the repository, by its path from the root. The AWS variables of this process are kept from it.
+ *
+ * @param launcher command that starts it in its own place, given what to start as its last arguments
+ */
+export function startChild(
+  program: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  launcher: readonly string[] = [],
+): Child {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(AWS|CINDERLESS)_/.test(name));
-  const child = spawn(process.execPath, [program, ...args], {
+  const [command = "", ...argv] = [...launcher, process.execPath, program, ...args];
+  const child = spawn(command, argv, {
     cwd: ROOT,
     env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -28,7 +28,7 @@ export async function startDynamodb(options: {
   port: number;
   region: string;
   directory?: string;
-  reportProblem: (line: string) => void;
+  reportCrash: (line: string) => void;
 }): Promise<DynamodbPart> {
   const thread = startPartThread(
     new URL("./dynamodb-thread.ts", import.meta.url),
@@ -37,7 +37,7 @@ export async function startDynamodb(options: {
       AWS_REGION: options.region,
       AWS_ACCOUNT_ID: ACCOUNT_ID,
     },
-    options.reportProblem,
+    options.reportCrash,
   );
   try {
     const port = await thread.call<number>("start", {

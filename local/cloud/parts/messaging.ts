@@ -68,14 +68,14 @@ export async function startMessaging(options: {
   region: string;
   directory?: string;
   objectDirectory?: string;
-  reportProblem: (line: string) => void;
+  reportCrash: (line: string) => void;
 }): Promise<MessagingPart> {
-  const { reportProblem: _reportProblem, ...parameters } = options;
+  const { reportCrash: _reportCrash, ...parameters } = options;
   const thread = startPartThread(
     new URL("./messaging-thread.ts", import.meta.url),
     "messaging",
     {},
-    options.reportProblem,
+    options.reportCrash,
   );
   try {
     const endpoint = await thread.call<string>("start", parameters);

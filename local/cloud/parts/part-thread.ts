@@ -39,7 +39,7 @@ export function startPartThread(
   module: URL,
   name: string,
   env: Readonly<Record<string, string>>,
-  reportProblem: (line: string) => void,
+  reportCrash: (line: string) => void,
 ): PartThread {
   const worker = new Worker(module, {
     env: { ...env },
@@ -62,7 +62,7 @@ export function startPartThread(
     else call?.resolve(response.result);
   });
   worker.on("error", (error: Error) => {
-    reportProblem(`${name} crashed: ${error.message}`);
+    reportCrash(`${name} crashed: ${error.message}`);
     end(new PartError(`${name} crashed: ${error.message}`));
   });
   worker.on("exit", () => end(new PartError(`${name} has stopped`)));
