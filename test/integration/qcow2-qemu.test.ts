@@ -53,6 +53,12 @@ const options = fc.oneof(
   fc.constantFrom("compat=1.1,extended_l2=on,cluster_size=128k", "compat=1.1,extended_l2=on,cluster_size=16k"),
 );
 
+/** What QEMU says of an image. */
+async function about(path: string) {
+  const { stdout } = await run("qemu-img", ["info", "--output=json", path]);
+  return JSON.parse(stdout) as { "cluster-size": number; "format-specific": { data: { corrupt?: boolean } } };
+}
+
 /** Makes an image by QEMU's tools, with snapshots in between; returns its file and its raw content. */
 async function makeImage(
   directory: string,
@@ -62,8 +68,7 @@ async function makeImage(
 ): Promise<{ file: Buffer; raw: Buffer; path: string }> {
   const path = join(directory, "image.qcow2");
   await run("qemu-img", ["create", "-q", "-f", "qcow2", "-o", imageOptions, path, String(DISK_KIB * KIB + extraBytes)]);
-  const { stdout } = await run("qemu-img", ["info", "--output=json", path]);
-  const { "cluster-size": clusterBytes } = JSON.parse(stdout) as { "cluster-size": number };
+  const { "cluster-size": clusterBytes } = await about(path);
   const commands = steps.flatMap(({ how, pattern, atKib, lengthKib, aligned }) => {
     // A compressed write is of one cluster.
     const isCompressed = how.includes("-c");
@@ -76,6 +81,8 @@ async function makeImage(
   if (commands.length > 0) {
     // It goes on after a write that cannot be, as a compressed one over other data, and says so in its exit status.
     await run("qemu-io", ["-f", "qcow2", ...commands, path]).catch(() => undefined);
+    // Rarely, after such a write, it says of its own image that it is corrupt: then there is nothing to compare with.
+    fc.pre((await about(path))["format-specific"].data.corrupt !== true);
   }
   if (steps.length % 3 === 1) {
     await run("qemu-img", ["snapshot", "-c", "before", path]);
@@ -110,6 +117,7 @@ test.runIf(hasQemu)("random images of QEMU become what QEMU reads of them", asyn
         expect(report).toMatchObject({ acceptable: true, virtual_size: DISK_KIB * KIB + extraBytes });
       },
     ),
-    { numRuns: 12 },
+    // Before the test's time is up, so that what was found by then is told.
+    { numRuns: 12, interruptAfterTimeLimit: 90_000, markInterruptAsFailure: true },
   );
 });
