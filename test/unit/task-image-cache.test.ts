@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ImageCopyFailure, ImageUnacceptable, VolumeBackendAPIException, VolumeNotFound } from "../../core/errors.ts";
 import { cachedVolumeId, type ImageCache, imageCacheId } from "../../core/image-cache.ts";
 import { checkBackend } from "../../core/tasks/check-backend.ts";
+import { COPY_LEASE_SECONDS } from "../../core/tasks/image-cache/fill-image-cache.ts";
 import { createVolumeForImage } from "../../core/tasks/create-volume-for-image.ts";
 import { anImage, aWorld, driverOf, FIRST_HOST, IMAGE_ID, UNHURRIED } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
@@ -126,6 +127,20 @@ describe("the first volume of an image", () => {
     expect(await sweep(world, cache)).toBe(1);
     expect(world.fakes.imageCache.records.size).toBe(0);
     expect([...world.fakes.volumes.records.keys()]).toEqual([create.id]);
+    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
+  });
+
+  it("leaves the entry to its lease when nobody knows whether the cached volume's record is written", async () => {
+    const create = aCreate(1);
+    const world = aWorld(volumeOf(create));
+    const cache = world.imageCache();
+    world.faults.fail("volumes.create", new Error("no answer"));
+    expect(await createFrom(world, create, cache)).toBe(false);
+    expect(entryOf(world).state).toBe("copying");
+    expect(await sweep(world, cache)).toBe(0);
+    after(world, COPY_LEASE_SECONDS + 1);
+    expect(await sweep(world, cache)).toBe(1);
+    expect(world.fakes.imageCache.records.size).toBe(0);
     expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
   });
 

@@ -82,7 +82,7 @@ export async function fillImageCache(
   if (entry.state === "copying" && source.progress !== null) {
     await deps.volumes.saveProgress(ownerOf(input), source.progress, phaseDeadline(deps, "copying"));
   }
-  let progress: "done" | "again" | "impossible";
+  let progress: FillProgress;
   try {
     progress = await fillOneTurn(deps, source, entry, turn);
   } catch {
@@ -90,16 +90,24 @@ export async function fillImageCache(
   }
   if (progress === "impossible") {
     await giveUpFill(deps, entry);
+  } else if (progress === "uncertain") {
+    await deps.cache.entries.renew(entry.id, fillLease(deps.clock, entry.fence, COPY_LEASE_SECONDS));
   }
   return progress !== "again";
 }
+
+/**
+ * `uncertain`: the cached volume's record was written or will be, or not at all. The entry keeps its lease, and the sweep removes what
+ * there is when that is over: looked for now, the record might come later, and nobody would know of it any more.
+ */
+type FillProgress = "done" | "again" | "impossible" | "uncertain";
 
 async function fillOneTurn(
   deps: FillDependencies,
   source: VolumeRecord,
   entry: ImageCacheEntry,
   turn: Turn,
-): Promise<"done" | "again" | "impossible"> {
+): Promise<FillProgress> {
   const { entries } = deps.cache;
   if (entry.state === "filling" && !(await makeRoom(deps, entry))) {
     return "impossible";
@@ -111,8 +119,8 @@ async function fillOneTurn(
     return "impossible";
   }
   const cached = await cachedVolume(deps, entry);
-  if (cached === undefined) {
-    return "impossible";
+  if (cached === undefined || cached === "uncertain") {
+    return cached ?? "impossible";
   }
   const driver = await readyDriver(deps.drivers, entry.host);
   const work = { checkpoint: entry.checkpoint, remainingTimeMs: () => turn.remainingTimeMs() };
@@ -130,7 +138,10 @@ async function fillOneTurn(
 }
 
 /** The cached volume's record, with its capacity counted; undefined when there is not enough. The claim comes first. */
-async function cachedVolume(deps: FillDependencies, entry: ImageCacheEntry): Promise<VolumeRecord | undefined> {
+async function cachedVolume(
+  deps: FillDependencies,
+  entry: ImageCacheEntry,
+): Promise<VolumeRecord | "uncertain" | undefined> {
   try {
     return await deps.volumes.get(entry.volume_id);
   } catch (error) {
@@ -143,8 +154,12 @@ async function cachedVolume(deps: FillDependencies, entry: ImageCacheEntry): Pro
     return undefined;
   }
   const record = recordOf(entry, startedAt);
-  await deps.volumes.create(record);
-  return record;
+  try {
+    await deps.volumes.create(record);
+    return record;
+  } catch {
+    return "uncertain";
+  }
 }
 
 /** Free capacity is all that is asked for: Cinder's cache asks for none. */
