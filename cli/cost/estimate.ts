@@ -1,6 +1,6 @@
 import type { FunctionName } from "../../core/functions.ts";
 import { LONG_FUNCTION_TIMEOUT_SECONDS } from "../../core/time-bounds.ts";
-import { invocation, type Step, workOf } from "./work.ts";
+import { invocation, sourceSteps, type Step, workOf } from "./work.ts";
 
 /** What is to be created. */
 export type Wish = {
@@ -49,12 +49,15 @@ export function estimate(wish: Wish): { steps: Step[]; assumptions: string[] } {
     const tasks = RAW.map((name) => short(name, 1));
     return { steps: [send, schedule, ...tasks, choices(CHOICES_OF_A_RAW_CREATE)], assumptions };
   }
-  assumptions.push(`${wish.copyMibPerSecond} MiB/s of copying and verifying; all of the image is data`);
+  assumptions.push(
+    `${wish.copyMibPerSecond} MiB/s of copying and verifying; all of the image is data; it is in the bucket`,
+  );
   return {
     steps: [
       send,
       schedule,
       ...IMAGE_BEFORE_THE_COPY.map((name) => short(name, 1)),
+      ...sourceSteps(IMAGE_BEFORE_THE_COPY, wish.volumes),
       ...copySteps(wish),
       ...IMAGE_AFTER_THE_COPY.map((name) => short(name, 1)),
       choices(CHOICES_OF_AN_IMAGE_CREATE),

@@ -1,5 +1,5 @@
 import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
-import { addWork, invocation, type Step, workOf } from "./work.ts";
+import { addWork, invocation, sourceSteps, type Step, workOf } from "./work.ts";
 
 /** An event of GetExecutionHistory, as far as a receipt is made of it. */
 export type HistoryEvent = { type: string; timestamp: Date; stateName: string | undefined };
@@ -32,7 +32,8 @@ export function stepsOfExecution(events: readonly HistoryEvent[]): Step[] {
       started = undefined;
     }
   }
-  return [...steps].map(([step, works]) => ({ step, times: 1, work: addWork(works) }));
+  const ofStates = [...steps].map(([step, works]) => ({ step, times: 1, work: addWork(works) }));
+  return [...ofStates, ...sourceSteps([...steps.keys()], 1)];
 }
 
 function isFunction(name: string): name is FunctionName {

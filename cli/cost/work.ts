@@ -43,11 +43,21 @@ export const REQUESTS: Partial<Record<FunctionName, Requests>> = {
   CreateVolumeForImage: { dynamodb_write_unit: 4 },
   CheckBackend: { dynamodb_read_unit: 1, dynamodb_write_unit: 3 },
   // Progress is kept when a turn begins and when it ends; the index's entry moves.
-  CopyImageToVolume: { dynamodb_read_unit: 1, dynamodb_write_unit: 6, s3_get: 2 },
+  CopyImageToVolume: { dynamodb_read_unit: 1, dynamodb_write_unit: 6, s3_get: 1 },
   HandleBootableVolume: { dynamodb_write_unit: 1 },
   CreateVolumeOnFinish: { dynamodb_write_unit: 3, sns_publish: 1 },
   RescheduleVolume: { dynamodb_read_unit: 1, dynamodb_write_unit: 4, sqs_request: 1 },
   ErrorOutVolume: { dynamodb_read_unit: 1, dynamodb_write_unit: 3, sns_publish: 1 },
+};
+
+/**
+ * What the source of a volume adds to the functions' own requests, by the state that makes it: the image's metadata are read for the
+ * spec and for its location, a source is locked and unlocked.
+ */
+export const SOURCE_REQUESTS: Readonly<Record<string, { step: string; requests: Requests }>> = {
+  CloneImage: { step: "image metadata", requests: { s3_get: 2 } },
+  CreateVolumeFromSnapshot: { step: "lock of the snapshot", requests: { dynamodb_write_unit: 2 } },
+  CreateClonedVolume: { step: "lock of the source", requests: { dynamodb_write_unit: 2 } },
 };
 
 /** Units of the index among the writes of a raw create, which an emulator does not count. */
@@ -69,6 +79,13 @@ const NO_WORK: Work = {
 /** Work with these parts and nothing else. */
 export function workOf(parts: Partial<Work>): Work {
   return { ...NO_WORK, ...parts };
+}
+
+/** The steps of {@link SOURCE_REQUESTS} that the states of a create call for. */
+export function sourceSteps(states: readonly string[], times: number): Step[] {
+  return Object.entries(SOURCE_REQUESTS)
+    .filter(([state]) => states.includes(state))
+    .map(([, { step, requests }]) => ({ step, times, work: workOf(requests) }));
 }
 
 /** The sum of works. */
