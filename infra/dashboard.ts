@@ -9,19 +9,18 @@ import {
   SingleValueWidget,
 } from "aws-cdk-lib/aws-cloudwatch";
 import type { Construct } from "constructs";
-import { ownMetric, type WatchedParts } from "./alarms.ts";
+import { executionMetric, type ExecutionMetric, ownMetric, type WatchedParts } from "./alarms.ts";
 
 const WIDE = 24;
 const HALF = 12;
-const FIVE_MINUTES = Duration.minutes(5);
 
 /**
  * One page that is read in a minute, from the question that matters most down: is anything wrong, are volumes being created, how
  * long does it take, what waits, what went elsewhere or wrong.
  */
 export function overview(scope: Construct, { messaging, workflow }: WatchedParts, alarms: Alarm[]): Dashboard {
-  const { stateMachine } = workflow;
-  const sum = { statistic: "Sum", period: FIVE_MINUTES };
+  const executions = (metricName: ExecutionMetric, label?: string): IMetric =>
+    executionMetric(workflow, metricName, label);
   const graph = (title: string, left: IMetric[], width = HALF): GraphWidget =>
     new GraphWidget({ title, left, width, height: 6, leftYAxis: { min: 0 } });
   const dashboard = new Dashboard(scope, "Overview", { defaultInterval: Duration.hours(6) });
@@ -30,7 +29,11 @@ export function overview(scope: Construct, { messaging, workflow }: WatchedParts
     new Row(
       new SingleValueWidget({
         title: "Creates",
-        metrics: [stateMachine.metricStarted(sum), stateMachine.metricSucceeded(sum), stateMachine.metricFailed(sum)],
+        metrics: [
+          executions("ExecutionsStarted", "started"),
+          executions("ExecutionsSucceeded", "succeeded"),
+          executions("ExecutionsFailed", "failed"),
+        ],
         width: WIDE,
         height: 3,
         setPeriodToTimeRange: true,
@@ -38,10 +41,10 @@ export function overview(scope: Construct, { messaging, workflow }: WatchedParts
     ),
     new Row(
       graph("Creates by end", [
-        stateMachine.metricSucceeded({ ...sum, label: "created or rescheduled" }),
-        stateMachine.metricFailed({ ...sum, label: "in error" }),
-        stateMachine.metricTimedOut({ ...sum, label: "timed out" }),
-        stateMachine.metricAborted({ ...sum, label: "aborted" }),
+        executions("ExecutionsSucceeded", "created or rescheduled"),
+        executions("ExecutionsFailed", "in error"),
+        executions("ExecutionsTimedOut", "timed out"),
+        executions("ExecutionsAborted", "aborted"),
       ]),
       graph("Time to available, ms", [
         ownMetric("createDuration", "p50").with({ label: "half" }),
