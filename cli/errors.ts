@@ -68,6 +68,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ExpiredToken: HINT_CREDENTIALS,
   AccessDenied: HINT_CREDENTIALS,
   AccessDeniedException: HINT_CREDENTIALS,
+  InvalidPart: "what was sent is not there: is there room where the images are kept?",
 };
 
 const CONNECTION_FAILURES: Readonly<Record<string, string>> = {
@@ -115,6 +116,11 @@ export function explainError(error: unknown): ErrorReport {
     const message = oneLine(`'${textOf(error, "input")}' is no address`);
     return { name: "ConnectionError", message, hint: HINT_NETWORK, exitStatus: EXIT.failure };
   }
+  const status = statusWithoutError(error);
+  if (status !== undefined) {
+    const message = `an endpoint answered with HTTP status ${status}, and not as AWS does`;
+    return { name: "ConnectionError", message, hint: HINT_NETWORK, exitStatus: EXIT.failure };
+  }
   const { name, message } = describeError(error);
   const hint = wordsFor(HINTS, name) ?? (message.startsWith("Region is missing") ? HINT_CREDENTIALS : null);
   return {
@@ -123,6 +129,15 @@ export function explainError(error: unknown): ErrorReport {
     hint,
     exitStatus: EXIT.failure,
   };
+}
+
+/** The HTTP status of an answer in which an SDK found no error of the service, as of a proxy. */
+function statusWithoutError(error: unknown): number | undefined {
+  if (!(error instanceof Error) || error.message !== "UnknownError" || !("$metadata" in error)) {
+    return undefined;
+  }
+  const { httpStatusCode } = error.$metadata as { httpStatusCode?: number };
+  return httpStatusCode;
 }
 
 function wordsFor(table: Readonly<Record<string, string>>, key: string): string | undefined {

@@ -30,7 +30,7 @@ export type ClaimOwner = Omit<Owner, "fence"> & Partial<Owner>;
 /** A page of a listing; `next` is absent on the last one. */
 export type Page<Item> = { items: Item[]; next?: string };
 
-/** What the listing of volumes may be narrowed by. */
+/** What the listing of volumes may be narrowed by. A host without its pool, `host@backend`, stands for all of its pools. */
 export type VolumeFilter = { status?: string; host?: string; name?: string; projectId?: string };
 
 /**

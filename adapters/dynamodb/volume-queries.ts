@@ -66,8 +66,21 @@ function scanFilter(filter: VolumeFilter): ScanFilter | undefined {
     return undefined;
   }
   return {
-    FilterExpression: asked.map(({ column }) => `#${column} = :${column}`).join(" AND "),
+    FilterExpression: asked.map(conditionOf).join(" AND "),
     ExpressionAttributeNames: Object.fromEntries(asked.map(({ column }) => [`#${column}`, column])),
-    ExpressionAttributeValues: Object.fromEntries(asked.map(({ column, value }) => [`:${column}`, { S: value }])),
+    ExpressionAttributeValues: Object.fromEntries(
+      asked.map((one) => [`:${one.column}`, { S: isBackend(one) ? `${one.value}#` : one.value }]),
+    ),
   };
+}
+
+type Asked = { column: (typeof FILTER_COLUMNS)[number][1]; value: string };
+
+/** Whether it names a backend with all of its pools: every host of a record has its pool. */
+function isBackend({ column, value }: Asked): boolean {
+  return column === "host" && !value.includes("#");
+}
+
+function conditionOf(one: Asked): string {
+  return isBackend(one) ? `begins_with(#${one.column}, :${one.column})` : `#${one.column} = :${one.column}`;
 }

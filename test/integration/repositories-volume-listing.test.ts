@@ -80,6 +80,11 @@ describe("list", () => {
     expect(idsOf(read.flat())).toEqual(idsOf([made[2], made[4]].filter((record) => record !== undefined)));
   });
 
+  test("by a backend finds the volumes on all of its pools, and none of another's", async () => {
+    expect(idsOf((await pages({ host: `${project}@file` }, 10)).flat())).toEqual(idsOf(made.slice(0, 5)));
+    expect(await pages({ host: `${project}@fil` }, 10)).toEqual([[]]);
+  });
+
   const tokens = [
     "nonsense",
     "",

@@ -36,6 +36,11 @@ describe("a refused connection", () => {
     });
   });
 
+  test("an answer that is none of AWS is told by its status", () => {
+    const error = Object.assign(new Error("UnknownError"), { $metadata: { httpStatusCode: 503 } });
+    expect(explainError(error).message).toContain("HTTP status 503");
+  });
+
   test("a host that does not exist is named", () => {
     expect(explainError(systemError("ENOTFOUND", { hostname: "no.example" }))).toMatchObject({
       message: "the connection to no.example finds no such host",

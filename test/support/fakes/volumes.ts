@@ -39,7 +39,7 @@ export class VolumesFake implements VolumeRepository {
     const matching = [...this.records.values()].filter(
       ({ status, host, display_name, project_id }) =>
         (filter.status ?? status) === status &&
-        (filter.host ?? host) === host &&
+        (filter.host === undefined || [host, host?.split("#")[0]].includes(filter.host)) &&
         (filter.name ?? display_name) === display_name &&
         (filter.projectId ?? project_id) === project_id,
     );
