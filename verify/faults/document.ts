@@ -1,3 +1,4 @@
+import { table } from "../../scripts/docs/table.ts";
 import { CALL_FAULTS, type FaultName, VISIT_FAULTS } from "./faults.ts";
 import { INVARIANTS, UNDECIDED_BOUND_SECONDS } from "./invariants.ts";
 import type { Counts } from "./main.ts";
@@ -6,8 +7,12 @@ import { duration, lettersOf, type Square, type Summary } from "./summary.ts";
 
 const EXPLANATIONS: Readonly<Record<FaultName, string>> = { ...CALL_FAULTS, ...VISIT_FAULTS };
 
-/** The matrix as `docs/fault-matrix.md`. */
-export function documentOf(summary: Summary, { cells, pairs, violated, orphaned }: Counts, seed: number): string {
+/** The matrix as `docs/fault-matrix.md`, formed as the formatter forms it. */
+export function documentOf(
+  summary: Summary,
+  { cells, pairs, violated, orphaned }: Omit<Counts, "seconds">,
+  seed: number,
+): string {
   return `# The fault matrix
 
 Written by \`npm run faults -- --write\`. Every function of the deployed template runs, as it is deployed, on ports in memory and in
@@ -16,13 +21,16 @@ one fault at one place of one scenario: at a call of a port, or at an invocation
 until it rests, and then the ten invariants are checked from the records, the backends' contents, the queues and the
 notifications. A state, a function or a call of a port that no scenario reaches fails the run, so new code cannot be passed over.
 
-| | |
-|---|---|
-| cells of one fault | ${cells} |
-| random pairs of faults (seed ${seed}) | ${pairs} |
-| cells that violate an invariant | ${violated} |
-| cells after which the audit finds something of a deleted volume | ${orphaned} |
-| the published bound | a volume is decided ${duration(UNDECIDED_BOUND_SECONDS)} after its last progress |
+${table(
+  ["", ""],
+  [
+    ["cells of one fault", String(cells)],
+    [`random pairs of faults (seed ${seed})`, String(pairs)],
+    ["cells that violate an invariant", String(violated)],
+    ["cells after which the audit finds something of a deleted volume", String(orphaned)],
+    ["the published bound", `a volume is decided ${duration(UNDECIDED_BOUND_SECONDS)} after its last progress`],
+  ],
+)}
 
 ![Functions by faults: the longest delay until rest](fault-matrix.svg)
 
@@ -73,12 +81,10 @@ ledger is left to name it: the audit finds it, as something without a record, an
 
 function tableOf({ rows, faults }: Summary, shown: readonly FaultName[]): string {
   const columns = shown.filter((fault) => faults.includes(fault));
-  const header = `| function | ${columns.join(" | ")} |\n|---|${columns.map(() => "---").join("|")}|`;
-  const lines = rows.map(({ functionName, squares }) => {
-    const entries = columns.map((fault) => entryOf(squares[fault]));
-    return `| ${functionName} | ${entries.join(" | ")} |`;
-  });
-  return [header, ...lines].join("\n");
+  return table(
+    ["function", ...columns],
+    rows.map(({ functionName, squares }) => [functionName, ...columns.map((fault) => entryOf(squares[fault]))]),
+  );
 }
 
 function entryOf(square: Square | undefined): string {
