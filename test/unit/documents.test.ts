@@ -39,6 +39,42 @@ describe.each(pages)("%s", (page) => {
   });
 });
 
+describe("the README's commands", () => {
+  const sections = read("README.md").split(/^(?=## )/m);
+  const blocks = sections.flatMap((section) =>
+    Array.from(section.matchAll(/^```sh\n(.*?)^```/gms), ([, block = ""]) => ({ title: titleOf(section), block })),
+  );
+  const ci = read(".ci/run");
+
+  test.each(blocks.map(({ title }) => title))("under %s are run by CI, or need an account", (title) => {
+    expect(["# Cinderless", "## On this machine", "## On AWS", "## What it promises"]).toContain(title);
+  });
+
+  test("that stand alone are steps of CI", () => {
+    const alone = blocks.filter(({ title }) => title === "# Cinderless" || title === "## What it promises");
+    const commands = alone.flatMap(({ block }) =>
+      block
+        .split("\n")
+        .flatMap((line) => line.replace(/#.*/, "").split("&&"))
+        .map((command) => command.trim()),
+    );
+    const missing = commands.filter((command) => command !== "" && !ci.includes(`step "${command}" `));
+    expect(commands.length).toBeGreaterThan(5);
+    expect(missing).toEqual([]);
+  });
+
+  test("for this machine are followed as one", () => {
+    expect(ci).toMatch(/^step "\.ci\/readme" \d+ \.ci\/readme$/m);
+    const machine = blocks.filter(({ title }) => title === "## On this machine");
+    expect(machine.map(({ block }) => block.split(" ")[0])).toEqual(["npm", "source"]);
+    expect(read(".ci/readme")).toContain('"## On this machine"');
+  });
+});
+
+function titleOf(section: string): string {
+  return section.split("\n")[0] ?? "";
+}
+
 describe("the table of dependencies", () => {
   const table = read("README.md").split("## Dependencies")[1] ?? "";
   const packages = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
