@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { ENVIRONMENT } from "../../core/environment.ts";
+import { runCli } from "../support/cli-context.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -26,6 +28,21 @@ describe.each(pages)("%s", (page) => {
     const targets = Array.from(text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g), ([, target = ""]) => target);
     const missing = targets.filter((target) => !existsSync(path.join(ROOT, path.dirname(page), target)));
     expect(missing).toEqual([]);
+  });
+
+  test("links to headings that exist", () => {
+    const targets = Array.from(text.matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g), ([, file = "", heading = ""]) => ({
+      file: file === "" ? page : path.join(path.dirname(page), file),
+      heading,
+    }));
+    const missing = targets.filter(({ file, heading }) => !headingsOf(file).includes(heading));
+    expect(missing).toEqual([]);
+  });
+
+  test("names commands and options that there are", async () => {
+    const named = Array.from(text.matchAll(/npx cinderless ([^`\n#|]*)/g), ([, words = ""]) => words.trim());
+    const wrong = await Promise.all([...new Set(named)].map(unknownWords));
+    expect(wrong.flat()).toEqual([]);
   });
 
   test("names files that exist", () => {
@@ -75,6 +92,26 @@ function titleOf(section: string): string {
   return section.split("\n")[0] ?? "";
 }
 
+/** The names that GitHub gives to the headings of a page. */
+function headingsOf(page: string): string[] {
+  return Array.from(read(page).matchAll(/^#+ (.*)$/gm), ([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** What of a command line the help of its command does not know. */
+async function unknownWords(line: string): Promise<string[]> {
+  const words = line.replaceAll(/--(?:outputs|stack) \S+/g, "").match(/\S+/g) ?? [];
+  const command = words.filter((word) => !word.startsWith("-"));
+  const { stdout } = await runCli([...command.slice(0, 3), "--help"]);
+  const options = words.filter((word) => word.startsWith("--"));
+  const unknown = options.filter((option) => !new RegExp(`^ +(-h, )?${option}\\b`, "m").test(stdout));
+  return stdout.includes(`Usage: cinderless ${command[0] ?? "["}`) ? unknown : [line];
+}
+
 describe("the table of dependencies", () => {
   const table = read("README.md").split("## Dependencies")[1] ?? "";
   const packages = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
@@ -90,4 +127,9 @@ describe("the table of dependencies", () => {
     );
     expect(named.filter((name) => name === undefined || !packages.includes(name))).toEqual([]);
   });
+});
+
+test("the configuration's page names every variable of the functions", () => {
+  const page = read("docs/configuration.md");
+  expect(Object.values(ENVIRONMENT).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
