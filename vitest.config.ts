@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache/cinderless/modules", import.meta.url));
 
 /** What the functions log is of interest where a test reads it, and nowhere else. */
-const env = { POWERTOOLS_LOG_LEVEL: "SILENT", POWERTOOLS_METRICS_DISABLED: "true", AWS_REGION: "us-east-1" };
+const env = { POWERTOOLS_LOG_LEVEL: "SILENT", AWS_REGION: "us-east-1" };
 
 /**
  * Tests that hold nothing but memory, and those of the stack, all of which need the CDK. Their files share the modules of a thread:

@@ -96,7 +96,7 @@ export class Functions extends Construct {
       tracing: Tracing.ACTIVE,
       logGroup,
       role: this.role(name, logGroup, storage.vpc !== undefined),
-      environment: { NODE_OPTIONS: "--enable-source-maps" },
+      environment: { NODE_OPTIONS: nodeOptionsOf(name) },
       ...storage,
       ...(props.asynchronous.includes(name) && props.asynchronousOptions(name)),
     });
@@ -114,4 +114,12 @@ export class Functions extends Construct {
     }
     return role;
   }
+}
+
+/**
+ * What passes through a copy of an image is garbage at once. A small young generation keeps less of it: 131 MiB resident instead of
+ * 171, for 6 % more processor time (`npm run bench -- large-image --gib 3`).
+ */
+function nodeOptionsOf(name: FunctionName): string {
+  return name === "CopyImageToVolume" ? "--enable-source-maps --max-semi-space-size=1" : "--enable-source-maps";
 }

@@ -18,6 +18,8 @@ import { FUNCTION_ENVIRONMENT, invoke } from "../support/lambda.ts";
 for (const [name, value] of Object.entries(FUNCTION_ENVIRONMENT)) {
   vi.stubEnv(name, value);
 }
+// Metrics are of interest in other tests.
+const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
 // Each function makes its clients once, of the environment that it finds.
 vi.resetModules();
 const { handler: extractVolumeRef } = await import("../../lambdas/extract-volume-ref.ts");
@@ -43,6 +45,7 @@ beforeEach(() => {
   sqs.reset();
 });
 afterAll(() => {
+  stdout.mockRestore();
   vi.unstubAllEnvs();
   vi.resetModules();
 });

@@ -23,6 +23,7 @@ const written: string[] = [];
 for (const level of ["info", "warn", "error"] as const) {
   vi.spyOn(console, level).mockImplementation((line: string) => void written.push(line));
 }
+vi.spyOn(process.stdout, "write").mockReturnValue(true);
 vi.resetModules();
 const { handler } = await import("../../lambdas/keep-dead-letters.ts");
 
