@@ -1,6 +1,6 @@
 import { type Backend, backendHost } from "../core/backends.ts";
 import { DriverNotInitialized } from "../core/errors.ts";
-import type { Driver, Drivers } from "../core/ports.ts";
+import type { Driver, Drivers } from "../core/driver-ports.ts";
 import { FaultDriver } from "./fault/driver.ts";
 import { parseFaultDriverOptions } from "./fault/options.ts";
 import { FileDriver } from "./file/driver.ts";

@@ -1,7 +1,8 @@
 import { InvalidImageRef } from "../core/errors.ts";
 import { allowedOrigins, type GlanceOptions } from "../core/image-services.ts";
 import type { RequestContext } from "../core/messages.ts";
-import type { Clock, ImageService, ImageServices, Secrets } from "../core/ports.ts";
+import type { ImageService, ImageServices } from "../core/driver-ports.ts";
+import type { Clock, Secrets } from "../core/ports.ts";
 import { PATIENCE, type Patience } from "./glance/http.ts";
 import { identities } from "./glance/identity.ts";
 import { GlanceImageService } from "./glance/image-service.ts";

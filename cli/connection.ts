@@ -1,9 +1,9 @@
 import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
 import type { ImageCacheRepository } from "../core/image-cache.ts";
+import type { ImageMeta } from "../core/driver-ports.ts";
 import type {
   BackendRepository,
   DeadLetterRepository,
-  ImageMeta,
   SchedulerQueue,
   SnapshotRepository,
   VolumeRepository,

@@ -8,7 +8,7 @@ import { putImage } from "../adapters/s3/put-image.ts";
 import { blankImageMeta } from "../core/blank-image-meta.ts";
 import { ImageNotFound, ImageUnacceptable } from "../core/errors.ts";
 import type { RequestContext } from "../core/messages.ts";
-import type { ImageMeta } from "../core/ports.ts";
+import type { ImageMeta } from "../core/driver-ports.ts";
 import type { ImageStore, NewImage } from "./connection.ts";
 import { CliError } from "./errors.ts";
 

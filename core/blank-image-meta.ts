@@ -1,4 +1,4 @@
-import type { ImageMeta } from "./ports.ts";
+import type { ImageMeta } from "./driver-ports.ts";
 
 /**
  * Metadata that say nothing of an image but its id and its status, with what Glance itself takes for what is left out. It is private,

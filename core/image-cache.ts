@@ -1,6 +1,6 @@
 import { v5 as uuidv5 } from "uuid";
 import { type Backend, backendHost } from "./backends.ts";
-import type { ImageMeta } from "./ports.ts";
+import type { ImageMeta } from "./driver-ports.ts";
 import type { VolumeRecord } from "./records.ts";
 import type { WorkCheckpoint } from "./spec.ts";
 

@@ -18,7 +18,7 @@ import {
   describeRawContent,
   sniffImageFormat,
 } from "../../core/images/sniff.ts";
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { openRegular } from "./files.ts";
 import { handleBytes } from "./image-bytes.ts";
 import { decompressOrRefuse, tableChecksum } from "./qcow2-sink.ts";

@@ -4,7 +4,7 @@ import { isAbsolute, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { requireDeclaredContent, requireReadableFormat, requireSizeWithin } from "../../core/images/acceptance.ts";
 import { SNIFF_BYTES } from "../../core/images/sniff.ts";
-import type { ImageSource } from "../../core/ports.ts";
+import type { ImageSource } from "../../core/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import { reflink } from "./copy-file.ts";
 import { isAbsent, openRegular, sizeOfRegular, syncDirectoryOf } from "./files.ts";

@@ -14,7 +14,7 @@ import type {
   ImageSource,
   StoredContent,
   Work,
-} from "../../core/ports.ts";
+} from "../../core/driver-ports.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
 import { BackendDirectory } from "./backend-directory.ts";

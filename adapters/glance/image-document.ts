@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { GlanceConnectionFailed, ImageUnacceptable } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { maskSecrets } from "../../core/secrets.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 

@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { ImageCopyFailure, ImageNotAuthorized, ImageNotFound } from "../../core/errors.ts";
 import type { RequestContext } from "../../core/messages.ts";
-import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/ports.ts";
+import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import { documentKey, parseImageDocument, parseObjectMetadata } from "./image-document.ts";
 

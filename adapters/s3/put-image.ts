@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { InvalidInput } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { documentKey } from "./image-document.ts";
 
 /** What the uploader says of an image; the rest is found on the way. */

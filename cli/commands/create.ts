@@ -4,7 +4,7 @@ import { validate as isUuid } from "uuid";
 import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/create-request.ts";
 import type { CreateRequest, CreateRequestInput } from "../../core/create-request.ts";
 import { describeError } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { attemptOf, type VolumeRecord, type VolumeTypeRecord } from "../../core/records.ts";
 import { CliError, explainError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";

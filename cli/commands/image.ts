@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { Interrupted } from "../errors.ts";
 import { formatBytes, text } from "../format.ts";
 import { collectKeyValue, parseMinDisk, parseName, parseUuid, parseUuidOption } from "../options.ts";

@@ -1,6 +1,6 @@
 import { describeError } from "../errors.ts";
 import { bounded } from "../fault.ts";
-import type { Driver, StoredContent } from "../ports.ts";
+import type { Driver, StoredContent } from "../driver-ports.ts";
 import { judgeSnapshot, judgeVolume, type Judgement } from "./judge.ts";
 import type { Finding } from "./report.ts";
 import { type AuditRun, hasTime } from "./run.ts";

@@ -1,5 +1,5 @@
 import { VolumeTypeNotFound } from "../errors.ts";
-import type { CreateOutcome, Driver, ImageServices, ImageSource, Work } from "../ports.ts";
+import type { CreateOutcome, Driver, ImageServices, ImageSource, Work } from "../driver-ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { ImageCloning, ImageLocation, VolumeSpec } from "../spec.ts";
 import { imageOf } from "./copy-image-to-volume.ts";

@@ -1,6 +1,7 @@
 import { describeError, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
 import type { ImageCacheEntry } from "../image-cache.ts";
-import type { Drivers, ImageServices, ImageSource, VolumeRepository } from "../ports.ts";
+import type { Drivers, ImageServices, ImageSource } from "../driver-ports.ts";
+import type { VolumeRepository } from "../ports.ts";
 import { createRateMeter, type RateMeter } from "../rate-meter.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { VolumeSpec, WorkStatus } from "../spec.ts";

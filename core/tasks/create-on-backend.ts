@@ -1,5 +1,6 @@
 import { DriverNotInitialized } from "../errors.ts";
-import type { CreateOutcome, Driver, Drivers, VolumeRepository, Work } from "../ports.ts";
+import type { CreateOutcome, Driver, Drivers, Work } from "../driver-ports.ts";
+import type { VolumeRepository } from "../ports.ts";
 import type { VolumePhase, VolumeRecord, VolumeStatus } from "../records.ts";
 import type { Creation, NextStep, WorkCheckpoint } from "../spec.ts";
 import { DEFAULT_PHASE_BOUNDS, type DeadlineDependencies, type PhaseBounds, phaseDeadline } from "../time-bounds.ts";

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { InvalidVolume, VolumeNotFound } from "../errors.ts";
-import type { Clock, Drivers, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { readyDriver } from "./create-on-backend.ts";
 

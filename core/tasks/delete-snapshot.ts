@@ -1,5 +1,6 @@
 import { InvalidSnapshot, SnapshotNotFound } from "../errors.ts";
-import type { Clock, Drivers, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK } from "../records.ts";
 import { deadlineAfter, LONG_FUNCTION_TIMEOUT_SECONDS } from "../time-bounds.ts";
 import { readyDriver } from "./create-on-backend.ts";

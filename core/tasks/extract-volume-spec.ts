@@ -1,6 +1,7 @@
 import { ImageUnacceptable, InvalidInput } from "../errors.ts";
 import type { RequestContext } from "../messages.ts";
-import type { ImageMeta, ImageServices, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { ImageMeta, ImageServices } from "../driver-ports.ts";
+import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { volumeName } from "../records.ts";
 import type { VolumeSpec } from "../spec.ts";
 import type { VolumeRef } from "./extract-volume-ref.ts";

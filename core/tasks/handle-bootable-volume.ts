@@ -1,5 +1,6 @@
 import { describeError, InvalidInput, MetadataCopyFailure, routeOf } from "../errors.ts";
-import type { ImageMeta, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { ImageMeta } from "../driver-ports.ts";
+import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { pythonStr } from "../python-str.ts";
 import type { VolumeSpec } from "../spec.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";

@@ -1,6 +1,7 @@
 import { describeError, FenceLost } from "../errors.ts";
 import { buildFault } from "../fault.ts";
-import type { BackendRepository, Drivers, Owner, VolumeRepository } from "../ports.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { requireGone } from "./require-gone.ts";

@@ -1,6 +1,7 @@
 import { type Backend, poolOf } from "../backends.ts";
 import { describeError } from "../errors.ts";
-import type { BackendRepository, Clock, Drivers } from "../ports.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { BackendRepository, Clock } from "../ports.ts";
 
 /** What reporting uses. */
 export type ReportDependencies = {

@@ -1,5 +1,5 @@
 import { VolumeBackendAPIException } from "../errors.ts";
-import type { Drivers } from "../ports.ts";
+import type { Drivers } from "../driver-ports.ts";
 import { readyDriver } from "./create-on-backend.ts";
 
 /**

@@ -1,6 +1,7 @@
 import { BackendNotCleared, describeError, FenceLost, mayStillRun, routeOf, VolumeNotFound } from "../errors.ts";
 import { bounded, readFailure } from "../fault.ts";
-import type { BackendRepository, Drivers, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { BackendRepository, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
 import { fenceOf, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import type { Failure } from "../spec.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";

@@ -1,6 +1,7 @@
 import { claimFate, isClaimOverdue, type OpenClaim, openClaims } from "../claims.ts";
 import { VolumeNotFound } from "../errors.ts";
-import type { BackendRepository, Drivers, VolumeRepository } from "../ports.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { BackendRepository, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { DeadlineDependencies } from "../time-bounds.ts";
 import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";

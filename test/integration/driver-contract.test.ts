@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { writeSparse } from "../../adapters/file/sparse.ts";
 import { parseBackends } from "../../core/backends.ts";
-import type { CreateOutcome, Driver } from "../../core/ports.ts";
+import type { CreateOutcome, Driver } from "../../core/driver-ports.ts";
 import {
   aSnapshot,
   aVolume,

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import { FenceLost } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import {
   aVolume,
   GIB,

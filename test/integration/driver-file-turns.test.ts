@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { copyFileInTurns } from "../../adapters/file/copy-file.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import type { Work } from "../../core/ports.ts";
+import type { Work } from "../../core/driver-ports.ts";
 import { volumeName } from "../../core/records.ts";
 import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
 import { aVolume, hurried, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";

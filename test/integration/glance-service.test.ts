@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { GlanceOptions } from "../../core/image-services.ts";
 import { parseImageServices } from "../../core/image-services.ts";
 import type { RequestContext } from "../../core/messages.ts";
-import type { ImageRange } from "../../core/ports.ts";
+import type { ImageRange } from "../../core/driver-ports.ts";
 import { createImageServices } from "../../adapters/images.ts";
 import { EnvironmentSecrets } from "../../adapters/secrets/environment.ts";
 import { MemoryImages, sparseContent } from "../support/drivers.ts";

@@ -1,4 +1,4 @@
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { fenceOf, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import type { VolumeSpec } from "../../core/spec.ts";
 import type { OwnerInput } from "../../core/tasks/input.ts";

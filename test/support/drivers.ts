@@ -12,7 +12,7 @@ import type {
   ImageSource,
   RangeOptions,
   Work,
-} from "../../core/ports.ts";
+} from "../../core/driver-ports.ts";
 import type { CopyProgress, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 
 /** Builders and fakes for tests of drivers and image services. */

@@ -1,5 +1,5 @@
 import { type ImageCache, imageCacheId, type ImageCacheSettings } from "../../core/image-cache.ts";
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import type { WorkCheckpoint } from "../../core/spec.ts";
 import { cloneImage, type CloneImageDependencies } from "../../core/tasks/clone-image.ts";

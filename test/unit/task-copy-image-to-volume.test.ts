@@ -9,7 +9,7 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import type { CopyWork } from "../../core/ports.ts";
+import type { CopyWork } from "../../core/driver-ports.ts";
 import { copyImageToVolume } from "../../core/tasks/copy-image-to-volume.ts";
 import {
   anImageSpec,

@@ -9,7 +9,7 @@ import {
   SnapshotNotFound,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { fenceOf, type VolumeStatus } from "../../core/records.ts";
 import { extractVolumeSpec, type SpecInput } from "../../core/tasks/extract-volume-spec.ts";
 import {

@@ -1,4 +1,4 @@
-import type { ImageMeta } from "../../core/ports.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
 import { IMAGE_CACHE_PROJECT_ID, type ImageCacheEntry } from "../../core/image-cache.ts";
 import { type Attempt, fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";

@@ -1,5 +1,6 @@
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import type { Clock, CreateOutcome, DriverStats, ImageMeta, Work } from "../../core/ports.ts";
+import type { CreateOutcome, DriverStats, ImageMeta, Work } from "../../core/driver-ports.ts";
+import type { Clock } from "../../core/ports.ts";
 import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
 import type { VolumeRecord } from "../../core/records.ts";

@@ -6,7 +6,8 @@ import {
   imageCacheId,
   type ImageCacheSettings,
 } from "../../image-cache.ts";
-import type { BackendRepository, ImageSource, VolumeRepository } from "../../ports.ts";
+import type { ImageSource } from "../../driver-ports.ts";
+import type { BackendRepository, VolumeRepository } from "../../ports.ts";
 import type { VolumeRecord } from "../../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../../time-bounds.ts";
 import { readyDriver, type Turn } from "../create-on-backend.ts";

@@ -1,6 +1,7 @@
 import { describeError, routeOf, VolumeNotFound } from "../../errors.ts";
 import { cachedVolumeId, type ImageCache, type ImageCacheEntry, imageCacheId } from "../../image-cache.ts";
-import type { Clock, CreateOutcome, Driver, ImageSource, VolumeRepository, Work } from "../../ports.ts";
+import type { CreateOutcome, Driver, ImageSource, Work } from "../../driver-ports.ts";
+import type { Clock, VolumeRepository } from "../../ports.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { WorkCheckpoint } from "../../spec.ts";
 import { deadlineAfter } from "../../time-bounds.ts";

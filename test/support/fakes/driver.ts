@@ -6,7 +6,7 @@ import type {
   ImageSource,
   StoredContent,
   Work,
-} from "../../../core/ports.ts";
+} from "../../../core/driver-ports.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../../core/records.ts";
 import type { ImageLocation } from "../../../core/spec.ts";
 

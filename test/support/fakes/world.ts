@@ -2,7 +2,7 @@ import { DriverNotInitialized, InvalidImageRef } from "../../../core/errors.ts";
 import type { ImageCache, ImageCacheSettings } from "../../../core/image-cache.ts";
 import type { RequestContext, WorkflowInput } from "../../../core/messages.ts";
 import type { Notification } from "../../../core/notifications.ts";
-import type { ImageMeta } from "../../../core/ports.ts";
+import type { ImageMeta } from "../../../core/driver-ports.ts";
 import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
 import { BackendsFake } from "./backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "./catalogues.ts";

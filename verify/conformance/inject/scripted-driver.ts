@@ -1,5 +1,5 @@
 import { DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
-import type { CreateOutcome, Driver } from "../../../core/ports.ts";
+import type { CreateOutcome, Driver } from "../../../core/driver-ports.ts";
 import type { ModelUpdate } from "../../../core/records.ts";
 import { environmentVariable } from "../../../lambdas/runtime/environment.ts";
 import type { Given } from "../cases.ts";
