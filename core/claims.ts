@@ -9,7 +9,7 @@ import {
   STATUSES_CREATED,
   type VolumeRecord,
 } from "./records.ts";
-import { DEFAULT_PHASE_BOUNDS, LONG_FUNCTION_TIMEOUT_SECONDS, type PhaseBounds } from "./time-bounds.ts";
+import { DEFAULT_PHASE_BOUNDS, type PhaseBounds } from "./time-bounds.ts";
 
 /**
  * What an open claim says. A claim is closed last, when the volume's record and everybody who is told of it know how the attempt
@@ -113,7 +113,7 @@ export function isClaimOverdue(
   // Such a volume has no deadline, and the scheduling of its message will look for the claim.
   const waits = volume !== undefined && volume.status === "error" && volume.fault === null && volume.fence === null;
   const bound = waits ? bounds.queued : bounds.open_claim;
-  const atWork = claim.suspected_orphan === true ? LONG_FUNCTION_TIMEOUT_SECONDS : 0;
+  const atWork = claim.suspected_orphan === true ? bounds.late_work : 0;
   return Date.parse(since) + Math.max(bound, atWork) * 1000 < now.getTime();
 }
 

@@ -22,8 +22,11 @@ export const PHASE_BOUND_SECONDS = {
 /** Phases with a bound of their own; `created` keeps the deadline of the phase before. */
 export type BoundedPhase = keyof typeof PHASE_BOUND_SECONDS & VolumePhase;
 
-/** Bounds in seconds: of the phases, of a claim that stays open, and of a removal that was asked for. */
-export type PhaseBounds = Readonly<Record<BoundedPhase | "open_claim" | "removal", number>>;
+/**
+ * Bounds in seconds: of the phases, of a claim that stays open, of a removal that was asked for, and of work on a backend that nobody
+ * waits for any more.
+ */
+export type PhaseBounds = Readonly<Record<BoundedPhase | "open_claim" | "removal" | "late_work", number>>;
 
 /**
  * How long a claim may stay open after its attempt has ended before the sweep tells of the end and closes it: longer than the
@@ -88,6 +91,7 @@ export const DEFAULT_PHASE_BOUNDS: PhaseBounds = {
   ...PHASE_BOUND_SECONDS,
   open_claim: OPEN_CLAIM_BOUND_SECONDS,
   removal: REMOVAL_BOUND_SECONDS,
+  late_work: LONG_FUNCTION_TIMEOUT_SECONDS,
 };
 
 /** The deadline of a phase that begins, or moves on, now. */
@@ -182,6 +186,8 @@ export function phaseBoundsOf(bounds: TimeBounds): PhaseBounds {
     copying: bounds.copying_seconds,
     open_claim: bounds.open_claim_seconds,
     removal: bounds.removal_seconds,
+    // A function that was given up works until its own time-out at most.
+    late_work: bounds.long_function_timeout_seconds,
   };
 }
 
@@ -192,6 +198,7 @@ const PhaseBoundsSchema = v.object({
   copying: v.number(),
   open_claim: v.number(),
   removal: v.number(),
+  late_work: v.number(),
 });
 
 /** Reads the bounds as the stack gives them to a function. @throws InvalidInput */

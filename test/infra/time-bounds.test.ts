@@ -47,6 +47,7 @@ describe("a deployment with bounds of its own", () => {
       copying: 31,
       open_claim: 16,
       removal: 16,
+      late_work: 8,
     });
   });
 

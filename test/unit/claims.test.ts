@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { asItEnded, type ClaimFate, claimFate, isClaimOverdue, openClaims } from "../../core/claims.ts";
 import { type CapacityClaim, fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { DEFAULT_PHASE_BOUNDS, OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
+import {
+  DEFAULT_PHASE_BOUNDS,
+  LONG_FUNCTION_TIMEOUT_SECONDS,
+  OPEN_CLAIM_BOUND_SECONDS,
+  PHASE_BOUND_SECONDS,
+} from "../../core/time-bounds.ts";
 import { aVolume, aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST, VOLUME_ID } from "../support/builders.ts";
 import { START } from "../support/fakes/world.ts";
 
@@ -77,6 +82,15 @@ describe("a claim is overdue", () => {
     const bounds = { ...DEFAULT_PHASE_BOUNDS, open_claim: 20 };
     expect(isClaimOverdue(claim(), undefined, at(20), bounds)).toBe(false);
     expect(isClaimOverdue(claim(), undefined, at(21), bounds)).toBe(true);
+  });
+
+  it("later where work that nobody waits for any more may go on: when its function must have ended", () => {
+    const mark = claim({ suspected_orphan: true });
+    expect(isClaimOverdue(mark, undefined, at(LONG_FUNCTION_TIMEOUT_SECONDS))).toBe(false);
+    expect(isClaimOverdue(mark, undefined, at(LONG_FUNCTION_TIMEOUT_SECONDS + 1))).toBe(true);
+    const bounds = { ...DEFAULT_PHASE_BOUNDS, open_claim: 20, late_work: 30 };
+    expect(isClaimOverdue(mark, undefined, at(30), bounds)).toBe(false);
+    expect(isClaimOverdue(mark, undefined, at(31), bounds)).toBe(true);
   });
 
   it("by the time since its attempt's end, however long that took", () => {
