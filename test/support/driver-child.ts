@@ -2,10 +2,10 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { CopyProgress } from "../../core/records.ts";
 import { aQcow2Image } from "./qcow2-writer.ts";
-import { aVolume, imageSource, sparseContent, uuid } from "./drivers.ts";
+import { aVolume, imageSource, uuid } from "./drivers.ts";
 
 /**
- * A process that works on a volume until it is killed: `driver-child.ts clone|image|qcow2|staged DIRECTORY PROGRESS_FILE BYTES`.
+ * A process that works on a volume until it is killed: `driver-child.ts clone|staged DIRECTORY PROGRESS_FILE BYTES`.
  * `staged` is a qcow2 image of a service without ranged reads.
  *
  * It writes a line when it begins. Progress is kept as lines of JSON in the file, the last one whole being the record; its time is always short, so that it stops
@@ -13,7 +13,7 @@ import { aVolume, imageSource, sparseContent, uuid } from "./drivers.ts";
  */
 const [what, directory, progressFile, bytes] = process.argv.slice(2);
 if (directory === undefined || progressFile === undefined) {
-  throw new Error("usage: driver-child.ts clone|image|qcow2|staged DIRECTORY PROGRESS_FILE BYTES");
+  throw new Error("usage: driver-child.ts clone|staged DIRECTORY PROGRESS_FILE BYTES");
 }
 const driver = new FileDriver("node@file", { directory });
 const remainingTimeMs = (): number => 1_000;
@@ -25,11 +25,8 @@ function imageOf(): ReturnType<typeof imageSource> | undefined {
   if (what === "clone") {
     return undefined;
   }
-  if (what === "image") {
-    return imageSource(sparseContent(Number(bytes), 7));
-  }
   const source = imageSource(aQcow2Image(Number(bytes)).file, { disk_format: "qcow2" });
-  source.service.ranged = what === "qcow2";
+  source.service.ranged = false;
   return source;
 }
 

@@ -1,7 +1,7 @@
 import { table } from "../../scripts/docs/table.ts";
 import { CALL_FAULTS, type FaultName, VISIT_FAULTS } from "./faults.ts";
 import { INVARIANTS, UNDECIDED_BOUND_SECONDS } from "./invariants.ts";
-import type { Counts } from "./main.ts";
+import type { Counts } from "./command.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { duration, lettersOf, type Square, type Summary } from "./summary.ts";
 
