@@ -1,11 +1,18 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { App } from "aws-cdk-lib";
 import { Annotations, Match } from "aws-cdk-lib/assertions";
 import { Code } from "aws-cdk-lib/aws-lambda";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { CinderlessStack } from "../../infra/cinderless-stack.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
 /** What a deployment meets that no run on one machine shows. */
+
+// An app makes its directory even when it is never synthesised.
+const outdir = mkdtempSync(path.join(tmpdir(), "cinderless-production-"));
+afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
 type Resource = { Type: string; Properties?: Record<string, unknown>; DeletionPolicy?: string };
 
@@ -17,7 +24,7 @@ const propertiesOf = (context: Record<string, unknown>, type: string): Record<st
 describe("a Glance", () => {
   const GLANCE = { image_services: { glance: { api_servers: ["https://glance.example"], auth: { type: "none" } } } };
   const warningsOf = (context: Record<string, unknown>): unknown[] => {
-    const app = new App({ context, analyticsReporting: false, builtinCloudFormationValidation: false });
+    const app = new App({ outdir, context, analyticsReporting: false, builtinCloudFormationValidation: false });
     const stack = new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
     return Annotations.fromStack(stack)
       .findWarning("*", Match.anyValue())
