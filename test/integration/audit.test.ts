@@ -2,12 +2,11 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LambdaClient } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { LambdaDriverFunctions } from "../../cli/driver-functions.ts";
 import type { AuditReport, AuditRequest } from "../../core/audit/report.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
+import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
 /** The audit with its real bundle: the function, the file driver, the records, and the metrics in its log. */
 
@@ -19,8 +18,7 @@ const HOUR_MS = 3_600_000;
 
 let directory: string;
 let under: CinderlessUnderTest;
-let lambda: LambdaClient;
-let functions: LambdaDriverFunctions;
+let clients: ServiceClients;
 const logged: string[] = [];
 
 beforeAll(async () => {
@@ -46,29 +44,17 @@ beforeAll(async () => {
     },
     logSink: (line) => logged.push(typeof line === "string" ? line : JSON.stringify(line)),
   });
-  const { outputs, endpoints } = under.cloud;
-  const unused = () => "";
-  lambda = new LambdaClient({
-    endpoint: endpoints.lambda,
-    region: "us-east-1",
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-  });
-  functions = new LambdaDriverFunctions(lambda, {
-    createSnapshot: unused,
-    deleteSnapshot: unused,
-    deleteVolume: () => outputs["DeleteVolumeFunctionName"] ?? "",
-    auditBackends: () => outputs["AuditBackendsFunctionName"] ?? "",
-  });
+  clients = serviceClients(under.cloud);
 });
 
 afterAll(async () => {
-  lambda?.destroy();
+  clients?.destroy();
   await under?.stop();
   rmSync(directory, { recursive: true, force: true });
 });
 
 function audit(request: Partial<AuditRequest> = {}): Promise<AuditReport> {
-  return functions.auditBackends(request);
+  return clients.functions.auditBackends(request);
 }
 
 function pathOf(host: string, id: string, suffix = ""): string {
@@ -100,7 +86,7 @@ describe("on a deployment where nothing is wrong", () => {
     const report = await audit({ host: FIRST });
     expect(report).toMatchObject({ complete: true, findings: [] });
     expect(report.hosts[FIRST]?.volumes).toBeGreaterThan(0);
-    await functions.deleteVolume(volume.id);
+    await clients.functions.deleteVolume(volume.id);
   });
 });
 
@@ -151,7 +137,7 @@ describe("a volume whose file is missing", () => {
     const report = await audit({ reap: true });
     expect(foundOf(report, volume.id)).toMatchObject({ kind: "missing", host: FIRST, outcome: "reported" });
     expect(await under.volumes.get(volume.id)).toMatchObject({ status: "available" });
-    await functions.deleteVolume(volume.id);
+    await clients.functions.deleteVolume(volume.id);
     expect((await audit()).findings).toEqual([]);
   });
 });
@@ -179,9 +165,9 @@ describe("a suspect of the ledger", () => {
     makeOlder(pathOf(SLOW, id), 25);
     // Its attempt ended a moment ago, and a volume in error may be sent to the scheduler again.
     expect(foundOf(await audit({ host: SLOW, reap: true }), id)?.outcome).toBe("reported");
-    await functions.deleteVolume(id);
+    await clients.functions.deleteVolume(id);
     expect(foundOf(await audit({ host: SLOW, reap: true }), id)).toMatchObject({ kind: "orphan", outcome: "reaped" });
-    await functions.deleteVolume(volume.id);
+    await clients.functions.deleteVolume(volume.id);
   });
 });
 

@@ -3,14 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { LambdaClient } from "@aws-sdk/client-lambda";
-import { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
-import { LambdaDriverFunctions } from "../../cli/driver-functions.ts";
 import type { CreateRequestInput } from "../../core/create-request.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
+import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
 /**
  * Deletes that meet creates, in the whole: real bundles, the synthesised workflow, the records. A backend that does not answer
@@ -26,9 +24,7 @@ const HESITANT = { copies: "copies", makes: "makes", clones: "clones", restores:
 
 let directory: string;
 let under: CinderlessUnderTest;
-let lambda: LambdaClient;
-let s3: S3Client;
-let functions: LambdaDriverFunctions;
+let clients: ServiceClients;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "cinderless-deletes-"));
@@ -58,21 +54,11 @@ beforeAll(async () => {
       time_bounds: { short_function_timeout_seconds: 5, long_function_timeout_seconds: 5 },
     },
   });
-  const { outputs, endpoints } = under.cloud;
-  const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
-  lambda = new LambdaClient({ ...client, endpoint: endpoints.lambda });
-  s3 = new S3Client({ ...client, endpoint: endpoints.s3, forcePathStyle: true });
-  functions = new LambdaDriverFunctions(lambda, {
-    createSnapshot: () => outputs["CreateSnapshotFunctionName"] ?? "",
-    deleteSnapshot: () => outputs["DeleteSnapshotFunctionName"] ?? "",
-    deleteVolume: () => outputs["DeleteVolumeFunctionName"] ?? "",
-    auditBackends: () => outputs["AuditBackendsFunctionName"] ?? "",
-  });
+  clients = serviceClients(under.cloud);
 });
 
 afterAll(async () => {
-  lambda?.destroy();
-  s3?.destroy();
+  clients?.destroy();
   await under?.stop();
   rmSync(directory, { recursive: true, force: true });
 });
@@ -116,11 +102,11 @@ describe.concurrent("a volume that is deleted while it is created", () => {
     const volumeId = await create(MUTE);
     await reached(volumeId, isBeingCreated);
     expect(await allocated(MUTE)).toBe(1);
-    expect(await functions.deleteVolume(volumeId)).toBe("requested");
+    expect(await clients.functions.deleteVolume(volumeId)).toBe("requested");
     expect((await under.volumes.get(volumeId)).status).toBe("creating");
     await expectGone(volumeId);
     expect(await allocated(MUTE)).toBe(0);
-    expect(await functions.deleteVolume(volumeId)).toBe("deleted");
+    expect(await clients.functions.deleteVolume(volumeId)).toBe("deleted");
   });
 
   it("is removed out of the middle of an image's copy", async () => {
@@ -139,11 +125,11 @@ describe.concurrent("a volume that is deleted while it is created", () => {
     const bytes = async function* () {
       yield Buffer.alloc(1 << 20, 7);
     };
-    await putImage(s3, under.cloud.outputs["ImagesBucketName"] ?? "", image, bytes());
+    await putImage(clients.s3, under.cloud.outputs["ImagesBucketName"] ?? "", image, bytes());
     const before = await allocated(HESITANT.copies);
     const volumeId = await create(HESITANT.copies, { imageId });
     await reached(volumeId, ({ progress }) => progress !== null && progress.bytes_done > 0);
-    expect(await functions.deleteVolume(volumeId)).toBe("requested");
+    expect(await clients.functions.deleteVolume(volumeId)).toBe("requested");
     await expectGone(volumeId);
     expect(await allocated(HESITANT.copies)).toBe(before);
   });
@@ -151,7 +137,7 @@ describe.concurrent("a volume that is deleted while it is created", () => {
   it("is removed right after its request as well, wherever it is by then", async () => {
     const before = await allocated(HESITANT.makes);
     const volumeId = await create(HESITANT.makes);
-    await functions.deleteVolume(volumeId);
+    await clients.functions.deleteVolume(volumeId);
     await expectGone(volumeId);
     expect(await allocated(HESITANT.makes)).toBe(before);
   });
@@ -162,18 +148,18 @@ describe.concurrent("a source that is deleted while a volume is made of it", () 
     const source = await available(HESITANT.clones);
     const cloneId = await create(HESITANT.clones, { sourceVolumeId: source.id });
     await reached(cloneId, isBeingCreated);
-    await expect(functions.deleteVolume(source.id)).rejects.toThrow(
+    await expect(clients.functions.deleteVolume(source.id)).rejects.toThrow(
       `volume ${source.id} is being copied to volume ${cloneId}`,
     );
     expect(await under.settled(cloneId)).toMatchObject({ status: "available", fault: null });
-    expect(await functions.deleteVolume(source.id)).toBe("deleted");
+    expect(await clients.functions.deleteVolume(source.id)).toBe("deleted");
     await expectGone(source.id);
-    expect(await functions.deleteVolume(cloneId)).toBe("deleted");
+    expect(await clients.functions.deleteVolume(cloneId)).toBe("deleted");
   });
 
   it("a snapshot, and the volume behind it: both are refused, then both may go", async () => {
     const source = await available(HESITANT.restores);
-    const { id: snapshotId } = await functions.createSnapshot({
+    const { id: snapshotId } = await clients.functions.createSnapshot({
       snapshot_id: randomUUID(),
       volume_id: source.id,
       name: null,
@@ -182,12 +168,12 @@ describe.concurrent("a source that is deleted while a volume is made of it", () 
     });
     const volumeId = await create(HESITANT.restores, { snapshotId });
     await reached(volumeId, isBeingCreated);
-    await expect(functions.deleteSnapshot(snapshotId)).rejects.toThrow(
+    await expect(clients.functions.deleteSnapshot(snapshotId)).rejects.toThrow(
       `snapshot ${snapshotId} is being copied to volume ${volumeId}`,
     );
-    await expect(functions.deleteVolume(source.id)).rejects.toThrow(`still has`);
+    await expect(clients.functions.deleteVolume(source.id)).rejects.toThrow(`still has`);
     expect(await under.settled(volumeId)).toMatchObject({ status: "available", fault: null });
-    await functions.deleteSnapshot(snapshotId);
-    expect(await functions.deleteVolume(source.id)).toBe("deleted");
+    await clients.functions.deleteSnapshot(snapshotId);
+    expect(await clients.functions.deleteVolume(source.id)).toBe("deleted");
   });
 });

@@ -7,16 +7,15 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { S3Client } from "@aws-sdk/client-s3";
+import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
 import { putImage } from "../../adapters/s3/put-image.ts";
-import { LambdaDriverFunctions } from "../../cli/driver-functions.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
 import type { ImageCacheEntry } from "../../core/image-cache.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
+import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
 /** The image-volume cache in the whole: real bundles, the synthesised workflow, an image service whose reads are counted. */
 
@@ -33,8 +32,8 @@ let counter: Server;
 const reads: string[] = [];
 /** Lines of the functions' logs: metrics, and errors if there are any. */
 const logged: string[] = [];
-let clients: { lambda: LambdaClient; s3: S3Client; dynamodb: DynamoDBClient };
-let functions: LambdaDriverFunctions;
+let clients: ServiceClients;
+let dynamodb: DynamoDBClient;
 let entries: DynamoDbImageCacheRepository;
 
 /** Stands before the embedded S3 and notes the reads of objects. */
@@ -79,28 +78,21 @@ beforeAll(async () => {
     },
   });
   const { outputs, endpoints } = under.cloud;
-  const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
-  clients = {
-    lambda: new LambdaClient({ ...client, endpoint: endpoints.lambda }),
-    s3: new S3Client({ ...client, endpoint: endpoints.s3, forcePathStyle: true }),
-    dynamodb: new DynamoDBClient({ ...client, endpoint: endpoints.dynamodb }),
-  };
-  functions = new LambdaDriverFunctions(clients.lambda, {
-    createSnapshot: () => outputs["CreateSnapshotFunctionName"] ?? "",
-    deleteSnapshot: () => outputs["DeleteSnapshotFunctionName"] ?? "",
-    deleteVolume: () => outputs["DeleteVolumeFunctionName"] ?? "",
-    auditBackends: () => outputs["AuditBackendsFunctionName"] ?? "",
+  clients = serviceClients(under.cloud);
+  dynamodb = new DynamoDBClient({
+    endpoint: endpoints.dynamodb,
+    region: "us-east-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
   });
   const tableName = outputs["ImageCacheTableName"] ?? "";
-  entries = new DynamoDbImageCacheRepository({ client: clients.dynamodb, tableName });
+  entries = new DynamoDbImageCacheRepository({ client: dynamodb, tableName });
 });
 
 afterAll(async () => {
   await under?.stop();
   counter?.close();
-  for (const client of Object.values(clients ?? {})) {
-    client.destroy();
-  }
+  clients?.destroy();
+  dynamodb?.destroy();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -236,8 +228,8 @@ describe("cached volumes", () => {
     const image = await anImage();
     await under.settled(await create(image));
     const id = (await entryOf(image))?.volume_id ?? "";
-    await expect(functions.deleteVolume(id)).rejects.toThrow("belongs to the image-volume cache");
-    const report = await functions.auditBackends(parseAuditRequest({}));
+    await expect(clients.functions.deleteVolume(id)).rejects.toThrow("belongs to the image-volume cache");
+    const report = await clients.functions.auditBackends(parseAuditRequest({}));
     expect(report).toMatchObject({ complete: true, findings: [] });
   });
 });

@@ -2,12 +2,10 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { S3Client } from "@aws-sdk/client-s3";
+import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import { type Call, startTally, type Tally } from "../../bench/tally.ts";
-import { LambdaDriverFunctions } from "../../cli/driver-functions.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
 import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
 import type { VolumeRecord } from "../../core/records.ts";
@@ -16,6 +14,7 @@ import { STACK_NAME } from "../../infra/synthesize.ts";
 import { type IamRequest, isAllowed, statementsOf } from "../support/iam.ts";
 import { iamRequests } from "../support/iam-requests.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
+import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
 /**
  * Least privilege without an account of AWS: the functions run from their bundles, every call that one makes is noted with the
@@ -29,9 +28,7 @@ let directory: string;
 let context: Record<string, unknown>;
 let tally: Tally;
 let under: CinderlessUnderTest;
-let functions: LambdaDriverFunctions;
-let lambda: LambdaClient;
-let s3: S3Client;
+let clients: ServiceClients;
 
 const ZONE = { sound: "sound", cached: "cached", flaky: "flaky" };
 
@@ -77,23 +74,13 @@ beforeAll(async () => {
     context,
     onDeployed: ({ endpoints }) => tally.connect(endpoints),
   });
-  const { outputs, endpoints } = under.cloud;
-  const client = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
-  lambda = new LambdaClient({ ...client, endpoint: endpoints.lambda });
-  s3 = new S3Client({ ...client, endpoint: endpoints.s3, forcePathStyle: true });
-  functions = new LambdaDriverFunctions(lambda, {
-    createSnapshot: () => outputs["CreateSnapshotFunctionName"] ?? "",
-    deleteSnapshot: () => outputs["DeleteSnapshotFunctionName"] ?? "",
-    deleteVolume: () => outputs["DeleteVolumeFunctionName"] ?? "",
-    auditBackends: () => outputs["AuditBackendsFunctionName"] ?? "",
-  });
+  clients = serviceClients(under.cloud);
 });
 
 afterAll(async () => {
   await under?.stop();
   await tally?.stop();
-  lambda?.destroy();
-  s3?.destroy();
+  clients?.destroy();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -104,20 +91,20 @@ async function putDisk(): Promise<string> {
   const bytes = async function* () {
     yield randomBytes(2 ** 20);
   };
-  await putImage(s3, under.cloud.outputs["ImagesBucketName"] ?? "", document, bytes());
+  await putImage(clients.s3, under.cloud.outputs["ImagesBucketName"] ?? "", document, bytes());
   return id;
 }
 
 async function invoke(name: FunctionName, payload: unknown = {}): Promise<void> {
   const [, FunctionName] = Object.entries(under.cloud.resources).find(([id]) => functionNameIn(id) === name) ?? [];
-  await lambda.send(new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(payload)) }));
+  await clients.lambda.send(new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(payload)) }));
 }
 
 const created = async (zone: string, source: object = {}) =>
   under.settled(await under.create({ sizeGib: 1, availabilityZone: zone, ...source }));
 
 const snapshotOf = ({ id, project_id, user_id }: VolumeRecord) =>
-  functions.createSnapshot({ snapshot_id: randomUUID(), volume_id: id, name: "kept", project_id, user_id });
+  clients.functions.createSnapshot({ snapshot_id: randomUUID(), volume_id: id, name: "kept", project_id, user_id });
 
 /** A volume of every source, snapshots, and all of it deleted again. */
 async function useAndDelete(): Promise<void> {
@@ -129,10 +116,10 @@ async function useAndDelete(): Promise<void> {
   for (const { status } of [raw, clone, ofSnapshot, ofImage]) {
     expect(status).toBe("available");
   }
-  await functions.deleteVolume(ofSnapshot.id);
-  await functions.deleteSnapshot(snapshotId);
+  await clients.functions.deleteVolume(ofSnapshot.id);
+  await clients.functions.deleteSnapshot(snapshotId);
   for (const { id } of [clone, raw, ofImage]) {
-    await functions.deleteVolume(id);
+    await clients.functions.deleteVolume(id);
   }
 }
 
@@ -155,7 +142,7 @@ async function fail(): Promise<void> {
   await under.settled(waiting);
   await under.giveUp("no message either");
   await under.deadLetters(2);
-  await functions.deleteVolume(rescheduled.id);
+  await clients.functions.deleteVolume(rescheduled.id);
 }
 
 /** What the nets do when they find something to do. */
@@ -167,7 +154,7 @@ async function fallIntoTheNets(): Promise<void> {
   for (const each of ["SweepOverdueVolumes", "ReportBackends"] as const) {
     await invoke(each);
   }
-  await functions.auditBackends(parseAuditRequest({}));
+  await clients.functions.auditBackends(parseAuditRequest({}));
 }
 
 describe("a deployment in use", () => {
