@@ -1,7 +1,7 @@
 import { constants, copyFile, open, rm } from "node:fs/promises";
-import { randomFillSync } from "node:crypto";
 import path from "node:path";
 import { startRig, type Rig, percentile } from "./rig.ts";
+import { writeData } from "./served-images.ts";
 
 /** A clone of a volume with 40 % data, from message to available: the median of a few. */
 export type CloneRow = { gibibytes: number; seconds: number };
@@ -9,13 +9,8 @@ export type CloneRow = { gibibytes: number; seconds: number };
 /** `by_reflink` is true where the temporary directory's file system shares blocks. */
 export type CloneResult = { by_reflink: boolean; rows: CloneRow[] };
 
-const MEBIBYTE = 2 ** 20;
 const SIZES_GIB = [1, 4];
 const REPETITIONS = 5;
-
-/** Of every ten runs of four MiB, four hold data. */
-const RUN_BYTES = 4 * MEBIBYTE;
-const DATA_RUNS_OF_TEN = 4;
 
 /** Measures clones of volumes of several sizes: by reflink they take the same time. */
 export async function benchClones(): Promise<CloneResult> {
@@ -27,7 +22,7 @@ export async function benchClones(): Promise<CloneResult> {
       const source = await rig.putRecord({ sizeGib: gibibytes });
       await rig.create(source);
       location = (await rig.volumes.get(source.volume_id)).provider_location ?? "";
-      await fill(location, gibibytes * 1024 * MEBIBYTE);
+      await fill(location, gibibytes * 2 ** 30);
       rows.push({ gibibytes, seconds: await medianClone(rig, source.volume_id, gibibytes) });
     }
     return { by_reflink: await sharesBlocks(location), rows };
@@ -52,12 +47,7 @@ async function medianClone(rig: Rig, sourceVolumeId: string, sizeGib: number): P
 async function fill(file: string, bytes: number): Promise<void> {
   const handle = await open(file, "r+");
   try {
-    const data = randomFillSync(Buffer.alloc(RUN_BYTES));
-    for (let index = 0; index * RUN_BYTES < bytes; index += 1) {
-      if (index % 10 < DATA_RUNS_OF_TEN) {
-        await handle.write(data, 0, data.length, index * RUN_BYTES);
-      }
-    }
+    await writeData(handle, bytes);
     await handle.sync();
   } finally {
     await handle.close();

@@ -1,17 +1,13 @@
-import { execFile, spawn } from "node:child_process";
-import { createHash, randomFillSync, randomUUID } from "node:crypto";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, rm, stat, truncate } from "node:fs/promises";
 import path from "node:path";
-import { createInterface } from "node:readline";
-import { pipeline } from "node:stream/promises";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type NewImage, putImage } from "../adapters/s3/put-image.ts";
 import { DEFAULT_PROJECT_ID } from "../core/create-request.ts";
-import type { ServedImage } from "./glance-server.ts";
 import { percentile, ROOM_FOR_ALL, type Rig, startRig } from "./rig.ts";
+import { convertToQcow2, DATA_SHARE, imageServed, withGlance, writeData } from "./served-images.ts";
 
 /** One way to fill a volume, or a part of one, on the same file in the same run. */
 export type ImageRow = { what: string; seconds: number; mib_per_second: number };
@@ -29,10 +25,6 @@ export type ImageResult = {
 
 const MEBIBYTE = 2 ** 20;
 const IMAGE_MEBIBYTES = 1024;
-
-/** Of every ten runs of four MiB, four hold data. */
-const RUN_MEBIBYTES = 4;
-const DATA_RUNS_OF_TEN = 4;
 
 const RAW = "volume, raw from Glance, verified";
 const QCOW2 = "volume, qcow2 from Glance, verified";
@@ -73,7 +65,7 @@ export async function benchImages(): Promise<ImageResult> {
     };
     return {
       mebibytes: IMAGE_MEBIBYTES,
-      data_share: DATA_RUNS_OF_TEN / 10,
+      data_share: DATA_SHARE,
       rows,
       raw_against_cinder: ratio(CINDER_RAW, RAW),
       qcow2_against_cinder: ratio(CINDER_QCOW2, QCOW2),
@@ -100,20 +92,13 @@ function rowOf(what: string, seconds: number): ImageRow {
 /** From Glance, beside what Cinder does with curl, sha512sum and qemu-img one after the other; qcow2 only where qemu-img is. */
 async function measureGlance(directory: string, raw: string, rows: ImageRow[]): Promise<void> {
   const qcow2 = path.join(directory, "image.qcow2");
-  const hasTools = await run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, qcow2]).then(
-    () => true,
-    () => false,
-  );
-  const served = [await servedImage(raw, "raw"), ...(hasTools ? [await servedImage(qcow2, "qcow2")] : [])];
-  const glance = spawn(
-    process.execPath,
-    [fileURLToPath(new URL("glance-server.ts", import.meta.url)), JSON.stringify(served)],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
-  try {
-    const [url] = (await once(createInterface(glance.stdout), "line")) as [string];
+  const hasTools = await convertToQcow2(raw, qcow2);
+  const virtualBytes = IMAGE_MEBIBYTES * MEBIBYTE;
+  const served = [
+    await imageServed(raw, "raw", virtualBytes),
+    ...(hasTools ? [await imageServed(qcow2, "qcow2", virtualBytes)] : []),
+  ];
+  await withGlance(served, async (url) => {
     const image_services = { glance: { api_servers: [url], auth: { type: "none" } } };
     const rig = await startRig({ context: { ...ROOM_FOR_ALL, image_services } });
     try {
@@ -139,9 +124,7 @@ async function measureGlance(directory: string, raw: string, rows: ImageRow[]): 
     } finally {
       await rig.stop();
     }
-  } finally {
-    glance.kill();
-  }
+  });
 }
 
 /** `fetch_to_volume_format` of cinder/image/image_utils.py: to a temporary file, verified, then converted into the volume. */
@@ -168,28 +151,6 @@ async function createFrom(rig: Rig, imageId: string): Promise<string> {
   return location;
 }
 
-async function servedImage(file: string, diskFormat: "raw" | "qcow2"): Promise<ServedImage> {
-  const hash = createHash("sha512");
-  await pipeline(createReadStream(file), hash);
-  const document = {
-    id: randomUUID(),
-    name: "bench",
-    status: "active",
-    visibility: "public",
-    disk_format: diskFormat,
-    container_format: "bare",
-    size: (await stat(file)).size,
-    virtual_size: IMAGE_MEBIBYTES * MEBIBYTE,
-    min_disk: 0,
-    min_ram: 0,
-    checksum: null,
-    os_hash_algo: "sha512",
-    os_hash_value: hash.digest("hex"),
-    owner: DEFAULT_PROJECT_ID,
-  };
-  return { document, file };
-}
-
 function imageOf(id: string): NewImage {
   return {
     id,
@@ -208,13 +169,7 @@ async function writeSparseImage(file: string): Promise<void> {
   const handle = await open(file, "wx");
   try {
     await handle.truncate(IMAGE_MEBIBYTES * MEBIBYTE);
-    const data = Buffer.alloc(RUN_MEBIBYTES * MEBIBYTE);
-    for (let index = 0; index * RUN_MEBIBYTES < IMAGE_MEBIBYTES; index += 1) {
-      if (index % 10 < DATA_RUNS_OF_TEN) {
-        randomFillSync(data);
-        await handle.write(data, 0, data.length, index * RUN_MEBIBYTES * MEBIBYTE);
-      }
-    }
+    await writeData(handle, IMAGE_MEBIBYTES * MEBIBYTE);
   } finally {
     await handle.close();
   }

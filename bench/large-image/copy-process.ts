@@ -1,6 +1,6 @@
 import { subscribe } from "node:diagnostics_channel";
-import { readFileSync } from "node:fs";
 import type { ClientRequest } from "node:http";
+import { peakKibibytes } from "../../local/peak-memory.ts";
 
 /**
  * One invocation of a function in a process of its own, as Lambda has it: the memory is that of the function alone. The order comes as
@@ -60,15 +60,5 @@ async function handle(
   } catch (error) {
     const { name, message } = error as Error;
     return { output: null, error: { name, message } };
-  }
-}
-
-/** Of the program, since it was loaded. That of the resource usage begins with the parent's. */
-function peakKibibytes(): number {
-  try {
-    const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-    return Number(kibibytes ?? process.resourceUsage().maxRSS);
-  } catch {
-    return process.resourceUsage().maxRSS;
   }
 }

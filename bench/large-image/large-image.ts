@@ -1,14 +1,8 @@
-import { execFile, spawn } from "node:child_process";
-import { createHash, randomFillSync, randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { createReadStream } from "node:fs";
+import { randomFillSync } from "node:crypto";
 import { mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
-import { pipeline } from "node:stream/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { promisify } from "node:util";
 import { SFNClient } from "@aws-sdk/client-sfn";
 import { build, type Plugin } from "esbuild";
 import { stepsOfExecution } from "../../cli/cost/history.ts";
@@ -16,12 +10,10 @@ import prices from "../../cli/cost/prices.json" with { type: "json" };
 import { priced } from "../../cli/cost/receipt.ts";
 import { invocation, REQUESTS, type Step, workOf } from "../../cli/cost/work.ts";
 import { SfnExecutions } from "../../cli/executions.ts";
-import { blankImageMeta } from "../../core/blank-image-meta.ts";
-import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
 import { fileNameOf } from "../../core/functions.ts";
 import { bundleFunctions } from "../../infra/bundle.ts";
-import type { ServedImage } from "../glance-server.ts";
 import { ROOM_FOR_ALL, type Rig, startRig } from "../rig.ts";
+import { convertToQcow2, imageServed, withGlance } from "../served-images.ts";
 import type { InvocationAnswer } from "./copy-process.ts";
 import { FORWARDED } from "./forwarded-copy.ts";
 
@@ -63,8 +55,6 @@ const SCHEDULING_MS = 60;
 /** A copy of a raw image takes minutes: all of its bytes are read and hashed, whether they are zeros or not. */
 const LONGEST_CREATE_MS = 3_600_000;
 
-const run = promisify(execFile);
-
 /** In place of the function, what gives its invocations to processes of their own. */
 const FORWARDED_COPY: Plugin = {
   name: "forwarded-copy",
@@ -83,18 +73,11 @@ export async function benchLargeImages(virtualGib = 100): Promise<LargeImageResu
   const directory = await mkdtemp(path.join(tmpdir(), "cinderless-large-"));
   try {
     const served = await imagesIn(directory, virtualGib);
-    const glance = spawn(
-      process.execPath,
-      [fileURLToPath(new URL("../glance-server.ts", import.meta.url)), JSON.stringify(served)],
-      { stdio: ["ignore", "pipe", "inherit"] },
+    const rows = await withGlance(
+      served.map(({ image }) => image),
+      (url) => measureAll(directory, url, served, virtualGib),
     );
-    try {
-      const [url] = (await once(createInterface(glance.stdout), "line")) as [string];
-      const rows = await measureAll(directory, url, served, virtualGib);
-      return { virtual_gib: virtualGib, data_mebibytes: (RUNS * RUN_BYTES) / MEBIBYTE, rows };
-    } finally {
-      glance.kill();
-    }
+    return { virtual_gib: virtualGib, data_mebibytes: (RUNS * RUN_BYTES) / MEBIBYTE, rows };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -140,7 +123,12 @@ async function programsIn(directory: string, report: string): Promise<Record<str
   };
 }
 
-async function measure(rig: Rig, image: LargeImage, sizeGib: number, report: string): Promise<LargeImageRow> {
+async function measure(
+  rig: Rig,
+  { format, image }: LargeImage,
+  sizeGib: number,
+  report: string,
+): Promise<LargeImageRow> {
   const message = await rig.putRecord({ sizeGib, imageId: image.document.id });
   const milliseconds = await rig.create(message, LONGEST_CREATE_MS);
   const { status, fence, provider_location: location } = await rig.volumes.get(message.volume_id);
@@ -156,7 +144,7 @@ async function measure(rig: Rig, image: LargeImage, sizeGib: number, report: str
   const steps = await stepsOf(rig, fence, checkpoints - USUAL_UPDATES * turns.length, writtenGib);
   const { cost, total } = priced(steps, prices);
   return {
-    format: image.format,
+    format,
     image_mebibytes: image.document.size / MEBIBYTE,
     seconds: milliseconds / 1000,
     copy_seconds: sum(({ seconds }) => seconds),
@@ -190,19 +178,16 @@ async function stepsOf(rig: Rig, execution: string, extraUpdates: number, writte
   ];
 }
 
-type LargeImage = ServedImage & { format: "raw" | "qcow2"; document: { id: string; size: number } };
+type LargeImage = { format: "raw" | "qcow2"; image: Awaited<ReturnType<typeof imageServed>> };
 
 async function imagesIn(directory: string, virtualGib: number): Promise<LargeImage[]> {
   const raw = path.join(directory, "image.raw");
   const qcow2 = path.join(directory, "image.qcow2");
   await writeMostlyEmpty(raw, virtualGib * 2 ** 30);
-  const hasTools = await run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, qcow2]).then(
-    () => true,
-    () => false,
-  );
+  const hasTools = await convertToQcow2(raw, qcow2);
   return [
-    ...(hasTools ? [await largeImage(qcow2, "qcow2", virtualGib)] : []),
-    await largeImage(raw, "raw", virtualGib),
+    ...(hasTools ? [{ format: "qcow2" as const, image: await imageServed(qcow2, "qcow2", virtualGib * 2 ** 30) }] : []),
+    { format: "raw", image: await imageServed(raw, "raw", virtualGib * 2 ** 30) },
   ];
 }
 
@@ -218,23 +203,4 @@ async function writeMostlyEmpty(file: string, bytes: number): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-async function largeImage(file: string, format: "raw" | "qcow2", virtualGib: number): Promise<LargeImage> {
-  const hash = createHash("sha512");
-  await pipeline(createReadStream(file, { highWaterMark: MEBIBYTE }), hash);
-  const { size } = await stat(file);
-  const document = {
-    ...blankImageMeta(randomUUID(), "active"),
-    name: "bench",
-    disk_format: format,
-    container_format: "bare",
-    size,
-    virtual_size: virtualGib * 2 ** 30,
-    os_hash_algo: "sha512",
-    os_hash_value: hash.digest("hex"),
-    owner: DEFAULT_PROJECT_ID,
-    visibility: "public",
-  };
-  return { format, document, file };
 }

@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { S3Client } from "@aws-sdk/client-s3";
 import { checkImageFile } from "../../../adapters/file/check-image.ts";
 import { FileDriver } from "../../../adapters/file/driver.ts";
 import { S3ImageService } from "../../../adapters/s3/image-service.ts";
 import { describeError } from "../../../core/errors.ts";
 import type { CopyProgress, VolumeRecord } from "../../../core/records.ts";
+import { peakKibibytes } from "../../../local/peak-memory.ts";
 
 /**
  * One image in a process of its own, whose memory and time are its own too: as a file, and from the bucket into a volume.
@@ -44,16 +44,6 @@ const answer: ChildAnswer = {
   peakMebibytes: Math.round(peakKibibytes() / 1024),
 };
 process.stdout.write(JSON.stringify(answer));
-
-/** The largest resident size. On Linux the one of the resource usage begins with that of the parent process. */
-function peakKibibytes(): number {
-  try {
-    const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-    return Number(kibibytes ?? process.resourceUsage().maxRSS);
-  } catch {
-    return process.resourceUsage().maxRSS;
-  }
-}
 
 async function checkFile({
   file,
