@@ -43,6 +43,6 @@ function toJson(value: unknown): string {
 
 function writeWhole(file: string, content: string): void {
   const unfinished = `${file}.new`;
-  writeFileSync(unfinished, content);
+  writeFileSync(unfinished, content, { mode: 0o600 });
   renameSync(unfinished, file);
 }

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startFailure } from "./parts/part-thread.ts";
+import { guardServer } from "./request-guard.ts";
 
 /** What an API answers; `body` is JSON text. */
 export interface ApiResponse {
@@ -37,6 +38,7 @@ export async function startComputeServer(port: number, apis: readonly Api[]): Pr
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLISECONDS }, (request, response) => {
     void serve(request, response, apis);
   });
+  guardServer(server);
   try {
     const address = await listen(server, port);
     return {

@@ -1,4 +1,15 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { EmbeddedCloudError } from "./errors.ts";
@@ -21,7 +32,7 @@ export function openDataDirectory(directory: string): DataDirectory {
   const held = holdDirectory(directory);
   const folder = (name: string): string => {
     const location = path.join(held.path, name);
-    mkdirSync(location, { recursive: true });
+    mkdirSync(location, { recursive: true, mode: PRIVATE_DIRECTORY });
     return location;
   };
   return {
@@ -33,24 +44,49 @@ export function openDataDirectory(directory: string): DataDirectory {
   };
 }
 
+/** Only its owner reads what is below: tables and queues may hold tokens. */
+const PRIVATE_DIRECTORY = 0o700;
+const PRIVATE_FILE = 0o600;
+
+/** Says that a directory is a data directory, and how what is in it is laid out. */
+const MARKER = "data-directory.json";
+
+/** Raise it when this program can no longer read what an earlier one stored. */
+const FORMAT = 1;
+
+/** What a process that died before it had written the marker may have left. */
+const BEFORE_THE_MARKER = new Set(["lock", "lock-journal", `${MARKER}.new`]);
+
 /**
- * Makes a directory and holds it alone until `release`. The lock is an exclusive SQLite transaction: the operating system drops it
+ * Makes a directory and holds it alone until `release`. A directory that has something in it is taken only if this program made it, by
+ * its marker; it is readable by its owner only from then on. The lock is an exclusive SQLite transaction: the operating system drops it
  * with the process, so a SIGKILL leaves nothing stale, and two instances inside one process exclude each other too.
  *
  * @returns its absolute path
- * @throws {EmbeddedCloudError} when it cannot be written or another instance holds it; nothing in it has been changed then
+ * @throws {EmbeddedCloudError} when it cannot be written, another instance holds it, it belongs to something else, or its format is
+ *   another; nothing in it has been changed then
  */
 export function holdDirectory(directory: string): { readonly path: string; release(): void } {
   const root = path.resolve(directory);
   try {
     makeDirectory(root);
     if (!statSync(root).isDirectory()) throw new EmbeddedCloudError(`data directory ${root} is a file`);
-    accessSync(root, constants.W_OK | constants.X_OK);
+    accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
+    checkMarker(root);
   } catch (error) {
     if (error instanceof EmbeddedCloudError) throw error;
     throw new EmbeddedCloudError(`data directory ${root} ${whyNotWritable(error)}`, { cause: error });
   }
   const lock = takeLock(root);
+  try {
+    // Again, now that nobody else can be about to write it.
+    if (!checkMarker(root)) writeMarker(root);
+    chmodSync(root, PRIVATE_DIRECTORY);
+  } catch (error) {
+    lock.close();
+    if (error instanceof EmbeddedCloudError) throw error;
+    throw new EmbeddedCloudError(`data directory ${root} ${whyNotWritable(error)}`, { cause: error });
+  }
   return {
     path: root,
     release: () => {
@@ -66,12 +102,51 @@ function whyNotWritable(error: unknown): string {
   return `cannot be made: ${message}`;
 }
 
+/**
+ * Whether a directory has the marker of this program's format; one without any may be taken if nothing is in it.
+ *
+ * @throws {EmbeddedCloudError} when it is something else
+ */
+function checkMarker(root: string): boolean {
+  let content: string;
+  try {
+    content = readFileSync(path.join(root, MARKER), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (readdirSync(root).every((name) => BEFORE_THE_MARKER.has(name))) return false;
+    throw new EmbeddedCloudError(
+      `data directory ${root} has files in it and no ${MARKER}: this program did not make it`,
+    );
+  }
+  const format = formatOf(content);
+  if (format === FORMAT) return true;
+  throw new EmbeddedCloudError(
+    `data directory ${root} has format ${format ?? "unknown"} by its ${MARKER}, and this version of the program reads format ${FORMAT}`,
+  );
+}
+
+function formatOf(marker: string): number | undefined {
+  try {
+    const { format } = JSON.parse(marker) as { format?: unknown };
+    return typeof format === "number" ? format : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whole or not at all. */
+function writeMarker(root: string): void {
+  const unfinished = path.join(root, `${MARKER}.new`);
+  writeFileSync(unfinished, `${JSON.stringify({ format: FORMAT })}\n`, { mode: PRIVATE_FILE });
+  renameSync(unfinished, path.join(root, MARKER));
+}
+
 /** Step by step: Node's own way of making parents never ends where the file system takes no directory but says that its parent is missing. */
 function makeDirectory(directory: string): void {
   if (existsSync(directory)) return;
   makeDirectory(path.dirname(directory));
   try {
-    mkdirSync(directory);
+    mkdirSync(directory, { mode: PRIVATE_DIRECTORY });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }

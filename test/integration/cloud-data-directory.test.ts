@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -127,6 +127,56 @@ describe("a data directory", () => {
     response.resume();
     expect(response.statusCode).toBe(400);
     expect(readdirSync(directory.path)).toEqual(["data"]);
+  });
+
+  it("is readable by its owner only, also one that was there before", async () => {
+    using directory = temporaryDirectory();
+    const data = path.join(directory.path, "new", "data");
+    const given = path.join(directory.path, "given");
+    mkdirSync(given, { mode: 0o755 });
+    for (const dataDirectory of [data, given]) {
+      await using under = await deploy(RESOURCES, { dataDirectory });
+      await store(under);
+      const modes = [".", "dynamodb", "messaging", "objects", "executions"].map(
+        (name) => statSync(path.join(dataDirectory, name)).mode & 0o777,
+      );
+      expect(modes).toEqual([0o700, 0o700, 0o700, 0o700, 0o700]);
+    }
+  });
+
+  it("that something else made is refused, and nothing in it is changed", async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(path.join(directory.path, "letter.txt"), "precious");
+    const { mode } = statSync(directory.path);
+    await expect(deploy(RESOURCES, { dataDirectory: directory.path })).rejects.toThrow(
+      `data directory ${directory.path} has files in it and no data-directory.json: this program did not make it`,
+    );
+    expect(readdirSync(directory.path)).toEqual(["letter.txt"]);
+    expect(statSync(directory.path).mode).toBe(mode);
+  });
+
+  it.each([
+    ['{"format":2}', "has format 2"],
+    ['{"format":0}', "has format 0"],
+    ["{}", "has format unknown"],
+    ["", "has format unknown"],
+  ])("of another format is refused by name: %s", async (marker, reason) => {
+    using directory = temporaryDirectory();
+    writeFileSync(path.join(directory.path, "data-directory.json"), marker);
+    const started = deploy(RESOURCES, { dataDirectory: directory.path });
+    await expect(started).rejects.toThrow(
+      `data directory ${directory.path} ${reason} by its data-directory.json, and this version of the program reads format 1`,
+    );
+    expect(readdirSync(directory.path)).toEqual(["data-directory.json"]);
+  });
+
+  it("whose first process died before it had written the marker is taken", async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(path.join(directory.path, "lock"), "");
+    writeFileSync(path.join(directory.path, "data-directory.json.new"), '{"for');
+    await using under = await deploy(RESOURCES, { dataDirectory: directory.path });
+    await store(under);
+    expect(JSON.parse(readFileSync(path.join(directory.path, "data-directory.json"), "utf8"))).toEqual({ format: 1 });
   });
 
   it("that is a file is refused by name", async () => {

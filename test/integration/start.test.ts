@@ -78,6 +78,18 @@ describe("a running cloud", () => {
     });
   });
 
+  it("keeps what it stores readable by its owner only", async () => {
+    const image = path.join(temporary.path, "private.img");
+    writeFileSync(image, Buffer.alloc(512 * 1024, "private"));
+    const { id } = await cinderless<{ id: string }>(data, "image", "add", image);
+    await cinderless(data, "create", "--size", "1", "--image", id, "--wait");
+    const entries = readdirSync(data, { recursive: true, withFileTypes: true });
+    const open = entries.filter((entry) => (statSync(path.join(entry.parentPath, entry.name)).mode & 0o077) !== 0);
+    expect(open.map((entry) => path.join(entry.parentPath, entry.name))).toEqual([]);
+    expect(entries.filter((entry) => entry.isFile()).length).toBeGreaterThan(20);
+    expect(statSync(data).mode & 0o777).toBe(0o700);
+  });
+
   it("keeps its directory from a second instance, and goes on", async () => {
     const second = await runChild(START, ["--port", "0", "--data-dir", data]);
     expect(second.status).toBe(1);
@@ -154,6 +166,17 @@ describe.concurrent("a start that cannot be", () => {
     });
     expect(readdirSync(temporary.path)).not.toContain("outputs.json");
     await stop(await start(temporary.path));
+  });
+
+  it("says that the data directory is something else's, and leaves it as it is", async () => {
+    using temporary = temporaryDirectory();
+    writeFileSync(path.join(temporary.path, "letter.txt"), "precious");
+    const { status, stderr } = await runChild(START, ["--port", "0", "--data-dir", temporary.path]);
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      `error: data directory ${temporary.path} has files in it and no data-directory.json: this program did not make it; name another with --data-dir\n`,
+    );
+    expect(readdirSync(temporary.path)).toEqual(["letter.txt"]);
   });
 
   it("says that the data directory is a file", async () => {

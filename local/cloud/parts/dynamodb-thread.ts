@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import dynalite from "dynalite";
 import { rebuildIndexes } from "./dynamodb-indexes.ts";
+import { guardServer } from "../request-guard.ts";
 import { rememberExpressions } from "./expression-cache.ts";
 import { serveCalls } from "./serve-calls.ts";
 
@@ -25,6 +26,7 @@ serveCalls({
         ...(directory === undefined ? {} : { path: directory }),
       });
       started.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
+      guardServer(started);
       started.once("error", reject);
       started.listen(port, "127.0.0.1", () => resolve((started.address() as AddressInfo).port));
       server = started;

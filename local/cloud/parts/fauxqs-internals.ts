@@ -1,3 +1,5 @@
+import type { Server } from "node:http";
+
 /**
  * The stores of fauxqs 2.4, which its package does not export. They are loaded by file so that the server can listen on 127.0.0.1 only
  * (`startFauxqs` always takes 0.0.0.0), give queue URLs of its real address, and hand messages to event sources without HTTP. Check
@@ -59,7 +61,14 @@ interface Persistence {
   close(): void;
 }
 
-interface ObjectPersistence {
+/** Keeps objects as files; each of these methods makes paths of the names that it is given. */
+export interface ObjectPersistence {
+  insertBucket(name: string, ...rest: unknown[]): void;
+  upsertObject(bucket: string, object: { key: string }): void;
+  deleteObject(bucket: string, key: string): void;
+  renameObject(bucket: string, from: string, to: string): void;
+  readBody(bucket: string, key: string): Buffer;
+  insertMultipartUpload(upload: { bucket: string; key: string }): void;
   loadS3(s3: S3Store): void;
   close(): void;
 }
@@ -86,8 +95,15 @@ export interface FauxqsInternals {
   readonly buildApp: (options: object) => {
     listen(options: { port: number; host: string }): Promise<string>;
     close(): Promise<void>;
-    addHook(name: "onRequest", hook: (request: { url: string }, reply: HookReply, done: () => void) => void): void;
-    server: { keepAliveTimeout: number };
+    addHook(
+      name: "onRequest",
+      hook: (
+        request: { headers: Record<string, string | string[] | undefined> },
+        reply: HookReply,
+        done: () => void,
+      ) => void,
+    ): void;
+    server: Server;
   };
   readonly SqsStore: {
     new (): SqsStore;
@@ -97,6 +113,8 @@ export interface FauxqsInternals {
   readonly S3Store: new () => S3Store;
   readonly PersistenceManager: new (directory: string) => Persistence;
   readonly FileS3Persistence: new (directory: string) => ObjectPersistence;
+  /** Answered as S3 answers an error; any other error is a 500. */
+  readonly S3Error: new (code: string, message: string, statusCode: number) => Error;
   readonly receiveMessage: (request: object, store: SqsStore) => Promise<{ Messages?: ReceivedMessage[] }>;
   readonly validateQueueAttributes: (
     attributes: Record<string, string>,
@@ -112,6 +130,7 @@ const MODULES = [
   "./s3/s3Store.js",
   "./persistence.js",
   "./s3/fileS3Persistence.js",
+  "./common/errors.js",
   "./sqs/actions/receiveMessage.js",
   "./sqs/sqsTypes.js",
   "./sns/filter.js",

@@ -1,4 +1,6 @@
 import { ACCOUNT_ID } from "../physical-names.ts";
+import { guardServer } from "../request-guard.ts";
+import { confineKeys } from "./confined-keys.ts";
 import { loadFauxqs } from "./fauxqs-internals.ts";
 import type { HookReply, ReceivedMessage, S3Store, SnsStore, SqsStore } from "./fauxqs-internals.ts";
 import type {
@@ -59,7 +61,8 @@ async function start(options: {
     defaultRegion: options.region,
     stores: { sqsStore: sqs, snsStore: sns, s3Store: s3 },
   });
-  if (options.objectDirectory !== undefined) app.addHook("onRequest", refuseEscapingPath);
+  app.addHook("onRequest", refuseFormUpload);
+  guardServer(app.server);
   app.server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
   const address = await app.listen({ port: options.port, host: "127.0.0.1" });
   for (const queue of Array.from(sqs.allQueues())) {
@@ -95,7 +98,7 @@ function usePersistence(
     opened.push(persistence);
   }
   if (options.objectDirectory !== undefined) {
-    const objects = new fauxqs.FileS3Persistence(options.objectDirectory);
+    const objects = confineKeys(new fauxqs.FileS3Persistence(options.objectDirectory), fauxqs.S3Error);
     objects.loadS3(s3);
     s3.persistence = objects;
     opened.push(objects);
@@ -103,26 +106,21 @@ function usePersistence(
   return opened;
 }
 
-/** fauxqs makes an object's key a path below its directory and would follow `..` out of it. */
-function refuseEscapingPath(request: { url: string }, reply: HookReply, done: () => void): void {
-  const [pathname = ""] = request.url.split("?");
-  if (!/(^|[/\\])\.\.?([/\\]|$)/.test(decodedPath(pathname))) {
+/** S3's form upload is for web pages, which are refused here. */
+function refuseFormUpload(
+  { headers }: { headers: Record<string, string | string[] | undefined> },
+  reply: HookReply,
+  done: () => void,
+): void {
+  if (!/^multipart\/form-data/i.test(String(headers["content-type"] ?? ""))) {
     done();
     return;
   }
-  const message = "Object keys with . or .. segments are not supported by the embedded cloud";
+  const message = "Uploads by a form are not supported by the embedded cloud; use PutObject";
   reply
-    .code(400)
+    .code(405)
     .type("application/xml")
-    .send(`<Error><Code>InvalidArgument</Code><Message>${message}</Message></Error>`);
-}
-
-function decodedPath(pathname: string): string {
-  try {
-    return decodeURIComponent(pathname);
-  } catch {
-    return pathname;
-  }
+    .send(`<Error><Code>MethodNotAllowed</Code><Message>${message}</Message></Error>`);
 }
 
 function queueUrl(address: string, name: string): string {
