@@ -88,6 +88,7 @@ export async function openConnection(
         createSnapshot: () => output("CreateSnapshotFunctionName"),
         deleteSnapshot: () => output("DeleteSnapshotFunctionName"),
         deleteVolume: () => output("DeleteVolumeFunctionName"),
+        extendVolume: () => output("ExtendVolumeFunctionName"),
         auditBackends: () => output("AuditBackendsFunctionName"),
       });
     }),

@@ -9,7 +9,7 @@ import type {
   VolumeRepository,
   VolumeTypeRepository,
 } from "../core/ports.ts";
-import type { SnapshotRecord } from "../core/records.ts";
+import type { SnapshotRecord, VolumeRecord } from "../core/records.ts";
 import type { HistoryEvent } from "./cost/history.ts";
 
 /**
@@ -65,6 +65,8 @@ export interface DriverFunctions {
   deleteSnapshot(snapshotId: string): Promise<void>;
   /** `requested`: the volume is being created, and the end of that removes it. */
   deleteVolume(volumeId: string): Promise<"deleted" | "requested">;
+  /** Returns when the volume is extended. */
+  extendVolume(request: ExtendVolumeRequest): Promise<VolumeRecord>;
   /** Takes as long as the backends are large: up to a quarter of an hour. */
   auditBackends(request: Partial<AuditRequest>): Promise<AuditReport>;
 }
@@ -77,6 +79,9 @@ export type CreateSnapshotRequest = {
   project_id: string;
   user_id: string;
 };
+
+/** An extension of a volume to `new_size` GiB; its id is chosen by the caller, so that a repeat finds what the first call began. */
+export type ExtendVolumeRequest = { volume_id: string; extension_id: string; new_size: number };
 
 /** The workflow's executions by their names. */
 export interface Executions {

@@ -1,8 +1,8 @@
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import type { InvocationResponse, LambdaClient } from "@aws-sdk/client-lambda";
 import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
-import type { SnapshotRecord } from "../core/records.ts";
-import type { CreateSnapshotRequest, DriverFunctions } from "./connection.ts";
+import type { SnapshotRecord, VolumeRecord } from "../core/records.ts";
+import type { CreateSnapshotRequest, DriverFunctions, ExtendVolumeRequest } from "./connection.ts";
 import { CliError } from "./errors.ts";
 
 /** Names of the functions; asked for at the call, so that one that is missing hinders only its own command. */
@@ -10,6 +10,7 @@ export type DriverFunctionNames = {
   createSnapshot(): string;
   deleteSnapshot(): string;
   deleteVolume(): string;
+  extendVolume(): string;
   auditBackends(): string;
 };
 
@@ -44,6 +45,15 @@ export class LambdaDriverFunctions implements DriverFunctions {
     const isRequested =
       typeof answer === "object" && answer !== null && "outcome" in answer && answer.outcome === "requested";
     return isRequested ? "requested" : "deleted";
+  }
+
+  async extendVolume(request: ExtendVolumeRequest): Promise<VolumeRecord> {
+    const name = this.#names.extendVolume();
+    const answer = await this.#invoke(name, request);
+    if (!isVolume(answer)) {
+      throw new CliError(`function ${name} did not answer with a volume`);
+    }
+    return answer;
   }
 
   async auditBackends(request: Partial<AuditRequest>): Promise<AuditReport> {
@@ -95,6 +105,10 @@ function functionError(functionName: string, answer: unknown): CliError {
 
 function isSnapshot(value: unknown): value is SnapshotRecord {
   return typeof value === "object" && value !== null && "id" in value && "volume_id" in value && "status" in value;
+}
+
+function isVolume(value: unknown): value is VolumeRecord {
+  return typeof value === "object" && value !== null && "id" in value && "attempts" in value && "status" in value;
 }
 
 function isAuditReport(value: unknown): value is AuditReport {

@@ -17,6 +17,7 @@ export const OUTPUT_NAMES = [
   "CreateSnapshotFunctionName",
   "DeleteVolumeFunctionName",
   "DeleteSnapshotFunctionName",
+  "ExtendVolumeFunctionName",
   "AuditBackendsFunctionName",
 ] as const;
 

@@ -5,6 +5,7 @@ import { registerBackend } from "./commands/backend.ts";
 import { registerCost } from "./commands/cost.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDelete } from "./commands/delete.ts";
+import { registerExtend } from "./commands/extend.ts";
 import { registerImage } from "./commands/image.ts";
 import { registerList } from "./commands/list.ts";
 import { registerRedrive } from "./commands/redrive.ts";
@@ -69,6 +70,7 @@ const REGISTRATIONS = [
   registerList,
   registerWatch,
   registerDelete,
+  registerExtend,
   registerSnapshot,
   registerImage,
   registerType,

@@ -29,13 +29,31 @@ export type EndEvent = "volume.create.end" | "volume.create.error";
  */
 export type ClaimFate = { action: "leave" | "forget" | "settle" | "release"; tell?: EndEvent };
 
-/** A claim as it stands on a backend's item. */
-export type OpenClaim = { host: string; volumeId: string; claim: CapacityClaim };
+/** A claim as it stands on a backend's item. `isExtension`: it holds what an existing volume is to grow by. */
+export type OpenClaim = { host: string; volumeId: string; claim: CapacityClaim; isExtension?: true };
+
+const EXTENSION_SUFFIX = "+extend";
+
+/** The name under which a backend's item keeps the claim of a volume's extension: next to that of its create, which may be open too. */
+export function extensionClaimKey(volumeId: string): string {
+  return `${volumeId}${EXTENSION_SUFFIX}`;
+}
+
+/** The name under which a backend's item keeps a claim. */
+export function claimKeyOf({ volumeId, isExtension }: OpenClaim): string {
+  return isExtension === true ? extensionClaimKey(volumeId) : volumeId;
+}
+
+function openClaim(host: string, key: string, claim: CapacityClaim): OpenClaim {
+  return key.endsWith(EXTENSION_SUFFIX)
+    ? { host, volumeId: key.slice(0, -EXTENSION_SUFFIX.length), claim, isExtension: true }
+    : { host, volumeId: key, claim };
+}
 
 /** The open claims of all backends, the oldest first. */
 export function openClaims(backends: readonly BackendRecord[]): OpenClaim[] {
   return backends
-    .flatMap(({ host, claims }) => Object.entries(claims).map(([volumeId, claim]) => ({ host, volumeId, claim })))
+    .flatMap(({ host, claims }) => Object.entries(claims).map(([key, claim]) => openClaim(host, key, claim)))
     .toSorted((one, other) => (one.claim.claimed_at < other.claim.claimed_at ? -1 : 1));
 }
 
@@ -56,6 +74,9 @@ export function isClaimOf(volume: VolumeRecord, host: string, claim: CapacityCla
 /** What the volume's record, as it is now, says of a claim. Any answer may be acted upon twice, and late. */
 export function claimFate(open: OpenClaim, volume: VolumeRecord | undefined): ClaimFate {
   const { host, claim } = open;
+  if (open.isExtension === true) {
+    return { action: extensionClaimFate(claim, volume) };
+  }
   if (claim.attempt === RETURNED_CAPACITY) {
     return { action: volume === undefined ? "forget" : "leave" };
   }
@@ -76,6 +97,24 @@ export function claimFate(open: OpenClaim, volume: VolumeRecord | undefined): Cl
   }
   const isQueuedError = volume.fault !== null && volume.host === null && volume.fault.attempt === claim.attempt;
   return isQueuedError ? { action: "release", tell: "volume.create.error" } : { action: "release" };
+}
+
+/**
+ * What is to be done about the claim of an extension, by the volume's record: the record is written first, and the claim closed after
+ * it. A claim that the record does not name was made late, by a run of an extension that is over: it is given back.
+ */
+export function extensionClaimFate(
+  claim: Pick<CapacityClaim, "attempt" | "claimed_at">,
+  volume: VolumeRecord | undefined,
+): "leave" | "settle" | "release" {
+  const extension = volume?.extension;
+  if (volume === undefined || extension?.number !== claim.attempt) {
+    return "release";
+  }
+  if (volume.status === "extending" && extension.outcome === undefined) {
+    return (extension.claimed_at ?? claim.claimed_at) === claim.claimed_at ? "leave" : "release";
+  }
+  return extension.outcome === "extended" && extension.claimed_at === claim.claimed_at ? "settle" : "release";
 }
 
 /** The current attempt's claim, or one that the scheduling of this or a later attempt will look for. */

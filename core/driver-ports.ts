@@ -45,6 +45,13 @@ export interface Driver {
   copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }>;
   /** Removes the volume and everything half-made of it; succeeds when there is nothing. */
   deleteVolume(volumeId: string): Promise<void>;
+  /**
+   * Makes a volume larger, to `newSize` GiB (`extend_volume`); the new part reads as zeros. Its bytes stay as they are. It never makes
+   * a volume smaller.
+   *
+   * Repeated: finds the volume as large as it should be, and succeeds.
+   */
+  extendVolume(volume: VolumeRecord, newSize: number): Promise<void>;
   createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null>;
   deleteSnapshot(snapshotId: string): Promise<void>;
   /** Whether the backend holds the volume, or anything half-made of it. */

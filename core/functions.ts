@@ -39,6 +39,7 @@ export const SERVICE_FUNCTIONS = {
   CreateSnapshot: long,
   DeleteSnapshot: short,
   DeleteVolume: short,
+  ExtendVolume: short,
   AuditBackends: long,
 } as const;
 

@@ -9,6 +9,7 @@ import type {
   Fault,
   ModelUpdate,
   SnapshotRecord,
+  VolumeExtension,
   VolumePhase,
   VolumeRecord,
   VolumeStatus,
@@ -120,6 +121,26 @@ export interface VolumeRepository {
   markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void>;
 
   /**
+   * Takes a volume at rest into `extending`, if status, size and last extension are still as they were read.
+   *
+   * @param deadline when the sweep continues the extension
+   * @throws InvalidVolume when the volume has changed since it was read.
+   */
+  beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord>;
+  /**
+   * Keeps with the extension the claim that it uses. Repeated it changes nothing.
+   *
+   * @throws FenceLost when the extension uses another claim, or is over.
+   */
+  keepExtensionClaim(volumeId: string, number: number, claimedAt: string): Promise<VolumeRecord>;
+  /**
+   * The last write of an extension: the new size and `available`, or what it failed by. Repeated it returns the record as it is.
+   *
+   * @throws FenceLost when the volume was taken out of `extending` by another hand.
+   */
+  endExtend(volumeId: string, number: number, end: ExtensionEnd): Promise<VolumeRecord>;
+
+  /**
    * Keeps a volume from being deleted while `holder` reads it. Undefined, and nothing changed, when its status is none of
    * `statuses`, it belongs to another project than `projectId` (null: any will do), or it does not exist.
    */
@@ -132,6 +153,12 @@ export interface VolumeRepository {
   /** Takes the lock off, if it is there; one of another value stays. */
   unlock(volumeId: string, lock: Lock): Promise<void>;
 }
+
+/** How an extension ended, and the status that follows. */
+export type ExtensionEnd = { status: VolumeStatus; at: Date } & (
+  | { outcome: "extended"; size: number }
+  | { outcome: "failed"; error: string; cause: string }
+);
 
 /** An entry of `locks`: the id of the volume or snapshot that is being made, and its fence or SNAPSHOT_LOCK. */
 export type Lock = { holder: string; value: string };

@@ -12,7 +12,9 @@ export const VOLUME_STATUSES = [
   "available",
   "in-use",
   "backing-up",
+  "extending",
   "error",
+  "error_extending",
   "deleting",
   "error_deleting",
 ] as const;
@@ -39,6 +41,9 @@ export function isBeingRemoved({ delete_requested_at: asked, status }: VolumeRec
 
 /** Statuses with which a finished create leaves the flow. */
 export const STATUSES_CREATED = ["available", "migration_target"] as const satisfies readonly VolumeStatus[];
+
+/** Statuses of a volume that may be extended: at rest on its backend, or left so by an extension that failed. */
+export const STATUSES_EXTENDABLE = ["available", "error_extending"] as const satisfies readonly VolumeStatus[];
 
 /**
  * What is going on, finer than `status` (which shows only Cinder's own words).
@@ -97,6 +102,31 @@ export type Fault = {
   attempts: string[];
 };
 
+/**
+ * The last extension of a volume, under way or over. It stays on the record, because it proves what the capacity that was claimed
+ * for it stands for: see `core/extensions.ts`.
+ */
+export type VolumeExtension = {
+  /** Chosen by the caller, so that a repeated request finds the extension that the first one began. */
+  id: string;
+  /** Counts the extensions of the volume, from 1. It owns the writes of the extension and its claim, as the fence owns a create. */
+  number: number;
+  /** GiB that the volume is to have. */
+  size: number;
+  /** Status that the volume returns to when the backend was not asked. */
+  previous_status: VolumeStatus;
+  started_at: string;
+  /** When the capacity was claimed that this extension may use; absent until then. A claim of another time is not this one's. */
+  claimed_at?: string;
+  /** Absent while the extension is under way. */
+  outcome?: "extended" | "failed";
+  ended_at?: string;
+  /** Name of the error by which it failed. */
+  error?: string;
+  /** Its message, cut to a bounded length. */
+  cause?: string;
+};
+
 /** A volume. Absent columns read as null, empty or false. */
 export type VolumeRecord = {
   id: string;
@@ -139,6 +169,8 @@ export type VolumeRecord = {
    * and only a snapshot that exists.
    */
   locks: Record<string, string>;
+  /** Absent until the volume is extended for the first time. */
+  extension?: VolumeExtension;
 };
 
 /** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */

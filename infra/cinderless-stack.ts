@@ -130,6 +130,7 @@ export class CinderlessStack extends Stack {
       CreateSnapshotFunctionName: functions.get("CreateSnapshot").functionName,
       DeleteSnapshotFunctionName: functions.get("DeleteSnapshot").functionName,
       DeleteVolumeFunctionName: functions.get("DeleteVolume").functionName,
+      ExtendVolumeFunctionName: functions.get("ExtendVolume").functionName,
       AuditBackendsFunctionName: functions.get("AuditBackends").functionName,
     };
     for (const [name, value] of Object.entries(outputs)) {

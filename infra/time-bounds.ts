@@ -25,6 +25,7 @@ export const WRITES_DEADLINES: readonly FunctionName[] = [
   "ErrorOutVolume",
   "ErrorOutFailedExecution",
   "DeleteVolume",
+  "ExtendVolume",
   "KeepDeadLetters",
   "AuditBackends",
 ];

@@ -45,6 +45,7 @@ export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CreateSnapshot",
   "DeleteSnapshot",
   "DeleteVolume",
+  "ExtendVolume",
   "AuditBackends",
 ];
 
@@ -71,9 +72,9 @@ export function wireFunctions(parts: Parts): void {
       parts.functions.allowIf(name, throughServices(parts), USE_KEY, parts.encryptionKey.keyArn);
     }
   }
-  parts.functions.setEnvironment("ScheduleVolume", {
-    schedulerSettings: JSON.stringify(parts.configuration.scheduler),
-  });
+  for (const name of ["ScheduleVolume", "ExtendVolume"] as const) {
+    parts.functions.setEnvironment(name, { schedulerSettings: JSON.stringify(parts.configuration.scheduler) });
+  }
 }
 
 /** The key is used by the services that the function calls, and not by the function: China's have a further suffix. */

@@ -17,7 +17,7 @@ export async function beginDelete(writer: VolumeWriter, volumeId: string, deadli
   throw new InvalidVolume(
     holder === undefined
       ? `volume ${volumeId} is ${status}${pending === null ? "" : " and in the flow"}; ` +
-          "only an available, migration_target, error or error_deleting volume can be deleted"
+          "only an available, migration_target, error, error_deleting or error_extending volume can be deleted"
       : `volume ${volumeId} is ${status} and locked by ${holder}`,
   );
 }

@@ -44,6 +44,7 @@ export function readVolume(item: Item): VolumeRecord {
     fault: stored.fault ?? null,
     delete_requested_at: stored.delete_requested_at ?? null,
     locks: stored.locks ?? {},
+    ...(stored.extension !== undefined && stored.extension !== null && { extension: stored.extension }),
   };
 }
 

@@ -1,12 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
 import { InvalidInput } from "../../core/errors.ts";
-import type { AttemptClose, Lock, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
+import type {
+  AttemptClose,
+  ExtensionEnd,
+  Lock,
+  Owner,
+  Page,
+  VolumeFilter,
+  VolumeRepository,
+} from "../../core/ports.ts";
 import {
   isInFlow,
   type Attempt,
   type CopyProgress,
   type Fault,
   type ModelUpdate,
+  type VolumeExtension,
   type VolumePhase,
   type VolumeRecord,
   type VolumeStatus,
@@ -17,6 +26,7 @@ import { requeueVolume } from "./requeue-volume.ts";
 import { readVolume, volumeItem } from "./volume-item.ts";
 import { getVolumes, listOverdueVolumes, listVolumes } from "./volume-queries.ts";
 import * as deletion from "./volume-deletion.ts";
+import * as extending from "./volume-extension.ts";
 import * as statements from "./volume-statements.ts";
 import { refuse, VolumeWriter } from "./volume-writer.ts";
 
@@ -263,6 +273,18 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
 
   markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
     return deletion.markErrorDeleting(this.#writer, volumeId, fence, fault);
+  }
+
+  beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {
+    return extending.beginExtend(this.#writer, volume, extension, deadline);
+  }
+
+  keepExtensionClaim(volumeId: string, number: number, claimedAt: string): Promise<VolumeRecord> {
+    return extending.keepExtensionClaim(this.#writer, volumeId, number, claimedAt);
+  }
+
+  endExtend(volumeId: string, number: number, end: ExtensionEnd): Promise<VolumeRecord> {
+    return extending.endExtend(this.#writer, volumeId, number, end);
   }
 
   async lock(

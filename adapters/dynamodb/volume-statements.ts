@@ -185,14 +185,46 @@ export const FORGET_DEADLINE = statement(
   { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting" },
 );
 
+/** @param again whether the volume was extended before: then its last extension must be the one that was read. */
+export function beginExtend(again: boolean): Statement {
+  return statement(
+    "SET #status = :extending, #extension = :extension, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now",
+    `#status = :status AND #size = :size AND attribute_not_exists(#in_flow) AND ` +
+      (again ? "#extension.#number = :last" : "attribute_not_exists(#extension)"),
+    { ":extending": "extending", ":in_flow": IN_FLOW },
+  );
+}
+
+const IS_EXTENDING = "#status = :extending AND #extension.#number = :number";
+
+export const KEEP_EXTENSION_CLAIM = statement(
+  "SET #extension.#claimed_at = :claimed_at, #updated_at = :now",
+  `${IS_EXTENDING} AND attribute_not_exists(#extension.#claimed_at)` +
+    ` OR ${IS_EXTENDING} AND #extension.#claimed_at = :claimed_at`,
+  { ":extending": "extending" },
+);
+
+/** Closes an extension; a failed one leaves the size. */
+export function endExtend(outcome: "extended" | "failed"): Statement {
+  const result = outcome === "extended" ? "#size = :size" : "#extension.#error = :error, #extension.#cause = :cause";
+  return statement(
+    `SET #status = :status, ${result}, #extension.#outcome = :outcome, #extension.#ended_at = :ended_at, ` +
+      `#updated_at = :now REMOVE ${LEAVE_INDEX}`,
+    IS_EXTENDING,
+    { ":extending": "extending", ":outcome": outcome },
+  );
+}
+
 /** `deleting` is among the statuses for volumes that another service has set to it. */
 const IS_AT_REST =
-  "attribute_not_exists(#in_flow) AND #status IN (:available, :error_status, :error_deleting, :migration_target, :deleting)";
+  "attribute_not_exists(#in_flow) AND " +
+  "#status IN (:available, :error_status, :error_deleting, :error_extending, :migration_target, :deleting)";
 
 const STATUSES_AT_REST = {
   ":available": "available",
   ":error_status": "error",
   ":error_deleting": "error_deleting",
+  ":error_extending": "error_extending",
   ":migration_target": "migration_target",
   ":deleting": "deleting",
 };

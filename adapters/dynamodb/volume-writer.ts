@@ -89,6 +89,12 @@ export function refuse(fence: string, found: VolumeRecord): never {
 }
 
 /** @throws FenceLost, always */
+export function refuseExtension(number: number, { id, status, extension }: VolumeRecord): never {
+  const last = extension === undefined ? "was never extended" : `has extension ${extension.number}`;
+  throw new FenceLost(id, `extension ${number}`, `it is ${status} and ${last}`);
+}
+
+/** @throws FenceLost, always */
 export function refuseAsForeign(fence: string | null, found: VolumeRecord): never {
   const owner = found.fence === null ? "no attempt" : found.fence;
   throw new FenceLost(found.id, fence ?? "nobody", `it is ${found.status} and belongs to ${owner}`);

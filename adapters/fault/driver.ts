@@ -55,6 +55,10 @@ export class FaultDriver implements Driver {
     return this.#call("deleteVolume", volumeId, () => this.#driver.deleteVolume(volumeId));
   }
 
+  extendVolume(volume: VolumeRecord, newSize: number) {
+    return this.#call("extendVolume", volume.id, () => this.#driver.extendVolume(volume, newSize));
+  }
+
   createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord) {
     return this.#call("createSnapshot", snapshot.id, () => this.#driver.createSnapshot(snapshot, volume));
   }

@@ -11,6 +11,7 @@ const CALLS = [
   "cloneImage",
   "copyImageToVolume",
   "deleteVolume",
+  "extendVolume",
   "createSnapshot",
   "deleteSnapshot",
   "findVolume",

@@ -22,6 +22,7 @@ import { cloneImageFile } from "./clone-image.ts";
 import { copyFileInTurns, RESERVED_MS } from "./copy-file.ts";
 import { copyImage } from "./copy-image.ts";
 import { makeEmptyVolume } from "./empty-volume.ts";
+import { extendFile } from "./extend-file.ts";
 import { asBackendError, bytesOfGib, exists, isAbsent, syncDirectoryOf } from "./files.ts";
 import { type FileDriverOptions, imagePolicyOf } from "./options.ts";
 import { snapshotPath, volumePath } from "./paths.ts";
@@ -117,6 +118,14 @@ export class FileDriver implements Driver {
       work: this.#inTime(work),
       policy,
     });
+  }
+
+  /** @throws DriverNotInitialized; VolumeBackendAPIException when the file is not there, or cannot grow */
+  async extendVolume(volume: VolumeRecord, newSize: number): Promise<void> {
+    if (!(await this.initialized())) {
+      throw new DriverNotInitialized(this.#host);
+    }
+    await extendFile(this.#volumePath(volume.id), bytesOfGib(newSize));
   }
 
   async deleteVolume(volumeId: string): Promise<void> {

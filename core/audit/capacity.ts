@@ -1,5 +1,5 @@
-import { claimFate } from "../claims.ts";
-import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
+import { claimFate, type OpenClaim, openClaims } from "../claims.ts";
+import { type BackendRecord, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
 import type { Finding } from "./report.ts";
 import type { SizesByHost } from "./records.ts";
 import type { AuditRun } from "./run.ts";
@@ -17,15 +17,15 @@ const TOLERANCE_GIB = 0.01;
  */
 export async function auditClaims(run: AuditRun, backends: readonly BackendRecord[]): Promise<void> {
   const stillBefore = new Date(run.startedAt.getTime() - run.longestPhaseSeconds * 1000).toISOString();
-  for (const { host, claims } of backends) {
-    const old = Object.entries(claims).filter(([, { claimed_at }]) => claimed_at < stillBefore);
-    const ids = old.map(([volumeId]) => volumeId);
+  for (const backend of backends) {
+    const old = openClaims([backend]).filter(({ claim }) => claim.claimed_at < stillBefore);
+    const ids = [...new Set(old.map(({ volumeId }) => volumeId))];
     const volumesById = ids.length === 0 ? new Map<string, VolumeRecord>() : await run.volumes.getMany(ids);
-    for (const [volumeId, claim] of old) {
-      const volume = volumesById.get(volumeId);
+    for (const open of old) {
+      const volume = volumesById.get(open.volumeId);
       const isStill = volume === undefined || volume.updated_at < stillBefore;
-      if (isStill && claimFate({ host, volumeId, claim }, volume).action !== "leave") {
-        run.book.add(claimFinding(host, volumeId, claim, volume));
+      if (isStill && claimFate(open, volume).action !== "leave") {
+        run.book.add(claimFinding(open, volume));
       }
     }
   }
@@ -53,12 +53,12 @@ export function auditAllocated(
   }
 }
 
-function claimFinding(host: string, volumeId: string, claim: CapacityClaim, volume: VolumeRecord | undefined): Finding {
+function claimFinding({ host, volumeId, claim, isExtension }: OpenClaim, volume: VolumeRecord | undefined): Finding {
   const state = volume === undefined ? "gone" : `${volume.status} on ${volume.host ?? "no host"}`;
   const detail =
     claim.attempt === RETURNED_CAPACITY
       ? `the mark of a deletion that did not end; the volume is ${state}`
-      : `attempt ${claim.attempt} holds ${claim.size} GiB since ${claim.claimed_at}; the volume is ${state}`;
+      : `${isExtension === true ? "extension" : "attempt"} ${claim.attempt} holds ${claim.size} GiB since ${claim.claimed_at}; the volume is ${state}`;
   return backendFinding("claim", "volume", volumeId, host, detail);
 }
 

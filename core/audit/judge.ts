@@ -78,7 +78,10 @@ export function judgeSnapshot(
 
 /** Whether a volume of that record must be on its backend. */
 export function mustBeThere({ status, host }: VolumeRecord): boolean {
-  return host !== null && ["available", "in-use", "backing-up", "migration_target"].includes(status);
+  return (
+    host !== null &&
+    ["available", "in-use", "backing-up", "migration_target", "extending", "error_extending"].includes(status)
+  );
 }
 
 /** Whether the flow has the volume, or may go on with it. */

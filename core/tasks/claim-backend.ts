@@ -104,7 +104,8 @@ function poolsInService(
   return { pools, down };
 }
 
-function poolOfRecord(backend: BackendRecord, globalRatio: string | number): PoolState {
+/** A backend's record as the pool that the filters judge. */
+export function poolOfRecord(backend: BackendRecord, globalRatio: string | number): PoolState {
   const capability = {
     ...backend.capabilities,
     total_capacity_gb: backend.total_capacity_gb,

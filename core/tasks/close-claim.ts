@@ -1,4 +1,4 @@
-import { asItEnded, type ClaimFate, type EndEvent, type OpenClaim } from "../claims.ts";
+import { asItEnded, type ClaimFate, claimKeyOf, type EndEvent, type OpenClaim } from "../claims.ts";
 import { describeError } from "../errors.ts";
 import type { RequestContext } from "../messages.ts";
 import { buildNotification, type Notification } from "../notifications.ts";
@@ -61,10 +61,12 @@ export async function tellAndSettle(
  */
 export async function closeClaim(
   deps: CloseClaimDependencies,
-  { host, volumeId, claim }: OpenClaim,
+  open: OpenClaim,
   fate: ClaimFate,
   volume: VolumeRecord | undefined,
 ): Promise<void> {
+  const { host, claim } = open;
+  const volumeId = claimKeyOf(open);
   if (fate.action === "leave") {
     return;
   }

@@ -4,17 +4,18 @@ import type { Drivers } from "../driver-ports.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { closeExtensionClaim } from "./extension-claim.ts";
 import { requireGone } from "./require-gone.ts";
 
 /** What removing a volume uses of which no backend was asked. */
 export type QueuedRemovalDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "beginRequestedDelete" | "finishDelete">;
-  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
+  backends: Pick<BackendRepository, "list" | "settle" | "release" | "returnCapacity">;
 };
 
 type BegunRemovalDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "finishDelete" | "markErrorDeleting">;
-  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
+  backends: Pick<BackendRepository, "list" | "settle" | "release" | "returnCapacity">;
   drivers: Drivers;
 };
 
@@ -95,11 +96,13 @@ async function finishRemoval(
     volumes,
     backends,
   }: Pick<BegunRemovalDependencies, "backends"> & { volumes: Pick<VolumeRepository, "finishDelete"> },
-  { id: volumeId, host, phase, size }: VolumeRecord,
+  volume: VolumeRecord,
 ): Promise<void> {
+  const { id: volumeId, host, phase, size } = volume;
   if (host === null) {
     await releaseClaims(backends, volumeId);
   } else {
+    await closeExtensionClaim(backends, volume);
     // One that was finished has no phase: nobody works on it any more.
     await backends.returnCapacity(host, volumeId, size, phase !== null && !isBeforeTheBackend(phase));
   }

@@ -3,6 +3,7 @@ import type { ImageCache } from "../image-cache.ts";
 import type { VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeingRemoved, isInFlow, type VolumeRecord } from "../records.ts";
 import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "./error-out-volume.ts";
+import { endOverdueExtension, type EndExtendDependencies } from "./extend-volume.ts";
 import { sweepImageCache, type SweepImageCacheDependencies } from "./image-cache/sweep-image-cache.ts";
 import { ownContext } from "./own-context.ts";
 import { removeRequestedVolume } from "./remove-requested-volume.ts";
@@ -11,6 +12,7 @@ import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
 /** What the sweep uses. */
 export type SweepDependencies = EndAttemptDependencies &
+  EndExtendDependencies &
   Omit<SweepImageCacheDependencies, "cache"> & {
     volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
     /** Absent where no backend has one. */
@@ -21,7 +23,7 @@ export type SweepDependencies = EndAttemptDependencies &
 export type SweepResult = {
   /** Volumes past their deadline that it looked at. */
   overdue: number;
-  /** Volumes that it put in `error`, or removed because their deletion was asked for. */
+  /** Volumes that it put in `error`, removed because their deletion was asked for, or whose extension it ended. */
   errored_out: number;
   /** Claims that were left open, and are closed now. */
   claims_closed: number;
@@ -98,6 +100,8 @@ async function takeOverdue(deps: SweepDependencies, volumeId: string, result: { 
     }
     if (isBeingRemoved(volume)) {
       await removeRequestedVolume(deps, { volumeId, fence: volume.fence });
+    } else if (volume.status === "extending" && volume.extension !== undefined) {
+      await endOverdueExtension(deps, volume);
     } else if (isInFlow(volume.status)) {
       await errorOutOverdue(deps, volume);
     } else {

@@ -46,6 +46,7 @@ const {
   BACKEND,
   LETTER,
   ENTRY,
+  EXTENSION,
 } = samples;
 
 const VOLUMES: Calls<VolumeRepository> = {
@@ -94,6 +95,16 @@ const VOLUMES: Calls<VolumeRepository> = {
   markErrorDeleting: [null, OWNER.fence].map(
     (fence) => (volumes: VolumeRepository) => volumes.markErrorDeleting(VOLUME.id, fence, FAULT),
   ),
+  beginExtend: [undefined, EXTENSION].map(
+    (last) => (volumes: VolumeRepository) =>
+      volumes.beginExtend({ ...VOLUME, ...(last && { extension: last }) }, EXTENSION, AT),
+  ),
+  keepExtensionClaim: [(volumes) => volumes.keepExtensionClaim(VOLUME.id, 1, AT.toISOString())],
+  endExtend: [
+    (volumes) => volumes.endExtend(VOLUME.id, 1, { outcome: "extended", size: 2, status: "available", at: AT }),
+    (volumes) =>
+      volumes.endExtend(VOLUME.id, 1, { outcome: "failed", error: "E", cause: "c", status: "error_extending", at: AT }),
+  ],
   lock: [null, "project"].map(
     (project) => (volumes: VolumeRepository) => volumes.lock(VOLUME.id, LOCK, ["available"], project),
   ),

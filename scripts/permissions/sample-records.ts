@@ -8,6 +8,7 @@ import type {
   CopyProgress,
   Fault,
   SnapshotRecord,
+  VolumeExtension,
   VolumeRecord,
   VolumeTypeRecord,
 } from "../../core/records.ts";
@@ -138,3 +139,11 @@ export const ENTRY: ImageCacheEntry = {
 export const NEW_ENTRY = { id: "entry", volume_id: "volume", host: "h@b#p", image_id: "image", size: 1 };
 
 export const LEASE = { fence: OWNER.fence, now: AT, until: AT };
+
+export const EXTENSION: VolumeExtension = {
+  id: "e",
+  number: 1,
+  size: 2,
+  previous_status: "available",
+  started_at: AT.toISOString(),
+};

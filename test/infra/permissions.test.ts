@@ -69,6 +69,12 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: ["dynamodb:GetItem", "dynamodb:Query"],
     Backends: CLAIMS,
   },
+  ExtendVolume: {
+    Volumes: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+    Snapshots: READ,
+    VolumeTypes: READ,
+    Backends: UPDATE,
+  },
   AuditBackends: {
     EventsDeadLetterQueue: SEND,
     Volumes: ["dynamodb:BatchGetItem", "dynamodb:Scan"],

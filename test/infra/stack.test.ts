@@ -35,6 +35,7 @@ describe("the outputs", () => {
       "DefaultImageService",
       "DeleteSnapshotFunctionName",
       "DeleteVolumeFunctionName",
+      "ExtendVolumeFunctionName",
       "ImageCacheTableName",
       "ImagesBucketName",
       "NotificationsTopicArn",
@@ -60,6 +61,7 @@ describe("the outputs", () => {
     ["ImageCacheTableName", "RecordsImageCacheTable"],
     ["ImagesBucketName", "ImagesBucket"],
     ["DeleteVolumeFunctionName", "FunctionsDeleteVolume"],
+    ["ExtendVolumeFunctionName", "FunctionsExtendVolume"],
     ["AuditBackendsFunctionName", "FunctionsAuditBackends"],
   ])("%s is %s", (output, idPrefix) => {
     const { Value } = json.Outputs[output] ?? {};
@@ -211,6 +213,7 @@ describe("the functions", () => {
         "DeleteVolume",
         "ErrorOutFailedExecution",
         "ErrorOutVolume",
+        "ExtendVolume",
         "ReportBackends",
         "RescheduleVolume",
         "SweepOverdueVolumes",

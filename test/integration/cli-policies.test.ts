@@ -144,6 +144,7 @@ describe("every command", () => {
     expect(leastRole()).toBe("creator");
     expect(await roleOf("create", "--size", "1", "--snapshot", snapshot, "--wait")).toBe("creator");
     expect(await roleOf("snapshot", "delete", snapshot)).toBe("creator");
+    expect(await roleOf("extend", volume, "2")).toBe("creator");
   });
 
   test.each([

@@ -96,6 +96,11 @@ describe("create", () => {
     expect(volumes).toMatchObject([{ status: "available", size: 1 }]);
     const id = volume?.id ?? "";
     expect((await run(["show", id])).stdout).toMatch(/^attempts +1 {2}cinderless@\w+#\w+ {2}created/m);
+    expect(await run(["extend", id, "3"])).toMatchObject({ status: 0, stdout: `volume ${id} has 3 GiB\n` });
+    expect(await run(["extend", id, "2"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("must be larger than the 3 GiB"),
+    });
     expect(await run(["delete", id])).toMatchObject({ status: 0, stdout: `volume ${id} is deleted\n` });
     expect(await run(["show", id])).toMatchObject({ status: 1, stderr: expect.stringContaining("could not be found") });
   });

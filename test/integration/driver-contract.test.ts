@@ -162,6 +162,33 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     }
   });
 
+  test("extends a volume with a hole behind its bytes, and finds it extended when it is asked again", async () => {
+    const content = sparseContent(3 * MIB + 5, 1);
+    const { driver, path, source } = await withVolume(content);
+    await driver.extendVolume(source, 3);
+    await driver.extendVolume(source, 3);
+    const { size, blocks } = await stat(path("volume", source.id));
+    expect(size).toBe(3 * GIB);
+    expect(blocks * 512).toBeLessThan(8 * MIB);
+    expect((await firstBytes(path("volume", source.id), content.length)).equals(content)).toBe(true);
+  });
+
+  test("never makes a volume smaller when an older extension is asked for again", async () => {
+    const { driver, path, source } = await withVolume(Buffer.from("x"));
+    await driver.extendVolume(source, 3);
+    await driver.extendVolume(source, 2);
+    expect((await stat(path("volume", source.id))).size).toBe(3 * GIB);
+  });
+
+  test("refuses to extend a volume that it does not hold", async () => {
+    const { driver, names } = await setUp();
+    await driver.createVolume(aVolume(), unhurried());
+    await expect(driver.extendVolume(aVolume({ id: uuid(2) }), 3)).rejects.toMatchObject({
+      name: "VolumeBackendAPIException",
+    });
+    expect(await names()).toEqual([`volume-${uuid(1)}`]);
+  });
+
   test("deletes a volume, and succeeds when there is none", async () => {
     const { driver, names } = await setUp();
     await driver.createVolume(aVolume(), unhurried());

@@ -7,6 +7,7 @@ import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-reposit
 import { describeError } from "../../core/errors.ts";
 import type { ImageCacheRepository } from "../../core/image-cache.ts";
 import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../../core/ports.ts";
+import type { VolumeExtension, VolumeRecord } from "../../core/records.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
 import { BackendsFake } from "../support/fakes/backends.ts";
 import { SnapshotsFake } from "../support/fakes/catalogues.ts";
@@ -37,6 +38,14 @@ async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
   }
 }
 
+const EXTENDED = { outcome: "extended", size: 9, status: "available", at: NOW } as const;
+const NOT_EXTENDED = { outcome: "failed", error: "E", cause: "c", status: "error_extending", at: NOW } as const;
+
+function extensionOf({ extension, status }: VolumeRecord, id: number): VolumeExtension {
+  const number = (extension?.number ?? 0) + 1;
+  return { id: String(id), number, size: 9, previous_status: status, started_at: NOW.toISOString() };
+}
+
 type VolumeCall = {
   name: string;
   attempt: number;
@@ -48,7 +57,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
   const at = NOW.toISOString();
   return fc
     .record({
-      name: fc.integer({ min: 0, max: 15 }),
+      name: fc.integer({ min: 0, max: 18 }),
       attempt: fc.integer({ min: 1, max: 2 }),
       bytes: fc.integer({ min: 0, max: 3 }),
     })
@@ -97,6 +106,12 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
             ),
         ],
         ["unlock", (to, id) => to.unlock(id, { holder: "one", value: "f" })],
+        [
+          "beginExtend",
+          async (to, id) => to.beginExtend(await to.get(id), extensionOf(await to.get(id), bytes), LATER),
+        ],
+        ["keepExtensionClaim", (to, id) => to.keepExtensionClaim(id, attempt, `claimed ${bytes % 2}`)],
+        ["endExtend", (to, id) => to.endExtend(id, attempt, bytes > 1 ? EXTENDED : NOT_EXTENDED)],
       ];
       const [method, call] = calls[name] ?? ["", async () => null];
       return { name: method, attempt, bytes, call, toString: () => `${method}(${attempt}, ${bytes})` };

@@ -21,6 +21,7 @@ export function serviceClients({ outputs, endpoints }: LocalCinderless["cloud"])
     createSnapshot: () => outputs["CreateSnapshotFunctionName"] ?? "",
     deleteSnapshot: () => outputs["DeleteSnapshotFunctionName"] ?? "",
     deleteVolume: () => outputs["DeleteVolumeFunctionName"] ?? "",
+    extendVolume: () => outputs["ExtendVolumeFunctionName"] ?? "",
     auditBackends: () => outputs["AuditBackendsFunctionName"] ?? "",
   });
   return {

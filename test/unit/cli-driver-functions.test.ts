@@ -10,6 +10,7 @@ const functions = new LambdaDriverFunctions(new LambdaClient({ region: "eu-west-
   createSnapshot: () => "create",
   deleteSnapshot: () => "delete-snapshot",
   deleteVolume: () => "delete-volume",
+  extendVolume: () => "extend-volume",
   auditBackends: () => "audit",
 });
 const SNAPSHOT_ID = "33333333-3333-4333-8333-333333333333";
@@ -37,6 +38,15 @@ beforeEach(() => {
 });
 
 describe("the functions that have the drivers", () => {
+  test("extends a volume and returns its record, and refuses an answer that is not a volume", async () => {
+    const request = { volume_id: VOLUME_ID, extension_id: SNAPSHOT_ID, new_size: 3 };
+    answer(JSON.stringify({ id: VOLUME_ID, status: "available", size: 3, attempts: {} }));
+    expect(await functions.extendVolume(request)).toMatchObject({ size: 3 });
+    expect(asked()).toEqual([["extend-volume", request]]);
+    answer("null");
+    await expect(functions.extendVolume(request)).rejects.toThrow("did not answer with a volume");
+  });
+
   test("a volume is deleted by its id", async () => {
     answer('{"outcome":"deleted"}');
     expect(await functions.deleteVolume(VOLUME_ID)).toBe("deleted");

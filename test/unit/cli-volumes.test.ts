@@ -138,7 +138,9 @@ describe("list", () => {
         .split("\n")
         .filter((line) => line.includes("nonsense")),
     ).toEqual([
-      expect.stringMatching(/'nonsense' is invalid.*creating, downloading,.*in-use, backing-up, error, deleting/),
+      expect.stringMatching(
+        /'nonsense' is invalid.*creating, downloading,.*in-use, backing-up, extending, error, error_extending, deleting/,
+      ),
     ]);
     expect(asked).not.toHaveBeenCalled();
   });

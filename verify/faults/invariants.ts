@@ -176,7 +176,15 @@ function checkContent(account: Account, record: VolumeRecord, undisturbed: Undis
   if (JSON.stringify(bytesOf(account, content)) !== JSON.stringify(expected.content)) {
     account.breach(8, `volume ${record.id} holds ${JSON.stringify(content)}, not ${JSON.stringify(expected.content)}`);
   }
+  const isNotExtended = expected.record.extension !== undefined && record.extension?.outcome !== "extended";
+  const size = drivers.get(record.host ?? "")?.sizes.get(record.id) ?? 0;
+  if (record.extension?.outcome === "extended" && size !== record.size) {
+    account.breach(8, `volume ${record.id} of ${record.size} GiB was extended to ${size} GiB on its backend`);
+  }
   for (const column of ["status", "bootable", "glance_metadata", "provider_location", "size"] as const) {
+    if (column === "size" && isNotExtended) {
+      continue;
+    }
     if (JSON.stringify(record[column]) !== JSON.stringify(expected.record[column])) {
       account.breach(
         8,

@@ -47,7 +47,8 @@ const OF_ANSWERS: ReadonlySet<FaultName> = new Set<FaultName>([
 const OF_EFFECTS: ReadonlySet<FaultName> = new Set<FaultName>(["answer lost", "answer lost, each time", "effect late"]);
 
 /** Functions of whose calls nobody can have a volume deleted meanwhile: they know none, or are the deletion. */
-const BESIDE_THE_VOLUME = /^(ReportBackends|DeleteVolume|DeleteSnapshot|CreateSnapshot|SweepOverdueVolumes)$/;
+const BESIDE_THE_VOLUME =
+  /^(ReportBackends|DeleteVolume|ExtendVolume|DeleteSnapshot|CreateSnapshot|SweepOverdueVolumes)$/;
 
 /** Runs every scenario by itself and finds the places at which faults can strike. */
 export async function discover(deployment: Deployment, seed: number): Promise<Discovered[]> {

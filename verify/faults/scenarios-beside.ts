@@ -126,6 +126,16 @@ export const OTHERS: readonly Scenario[] = [
     },
   },
   {
+    name: "extended",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      const keys = { volume_id: VOLUME, extension_id: uuidOf(12), new_size: 3 };
+      account.time.after(60_000, () => account.request("ExtendVolume", keys));
+      return send(account);
+    },
+  },
+  {
     name: "snapshot taken and deleted",
     end: "available",
     begin: (account) => {

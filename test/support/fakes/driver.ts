@@ -7,6 +7,7 @@ import type {
   StoredContent,
   Work,
 } from "../../../core/driver-ports.ts";
+import { VolumeBackendAPIException } from "../../../core/errors.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../../core/records.ts";
 import type { ImageLocation } from "../../../core/spec.ts";
 
@@ -20,6 +21,8 @@ export type MadeFrom = { from: "nothing" | "snapshot" | "volume" | "image"; sour
 export class DriverFake implements Driver {
   readonly volumes = new Map<string, MadeFrom>();
   readonly snapshots = new Set<string>();
+  /** GiB of the volumes that were extended. */
+  readonly sizes = new Map<string, number>();
   /** Ids of the volumes of which something half-made lies there. */
   readonly partials = new Set<string>();
   /** When a volume or snapshot was last written to, by id; what is not named here, long ago. */
@@ -81,6 +84,13 @@ export class DriverFake implements Driver {
   async deleteVolume(volumeId: string): Promise<void> {
     this.volumes.delete(volumeId);
     this.partials.delete(volumeId);
+  }
+
+  async extendVolume(volume: VolumeRecord, newSize: number): Promise<void> {
+    if (!this.volumes.has(volume.id)) {
+      throw new VolumeBackendAPIException(`there is no volume ${volume.id}`);
+    }
+    this.sizes.set(volume.id, Math.max(newSize, this.sizes.get(volume.id) ?? volume.size));
   }
 
   async createSnapshot(snapshot: SnapshotRecord): Promise<ModelUpdate | null> {

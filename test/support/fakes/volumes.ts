@@ -1,11 +1,21 @@
 import { FenceLost, InvalidInput, InvalidVolume, VolumeDeleteRequested, VolumeNotFound } from "../../../core/errors.ts";
-import type { AttemptClose, Clock, Lock, Owner, Page, VolumeFilter, VolumeRepository } from "../../../core/ports.ts";
+import type {
+  AttemptClose,
+  Clock,
+  ExtensionEnd,
+  Lock,
+  Owner,
+  Page,
+  VolumeFilter,
+  VolumeRepository,
+} from "../../../core/ports.ts";
 import {
   STATUSES_IN_FLOW,
   type Attempt,
   type CopyProgress,
   type Fault,
   type ModelUpdate,
+  type VolumeExtension,
   type VolumePhase,
   type VolumeRecord,
   type VolumeStatus,
@@ -237,7 +247,14 @@ export class VolumesFake implements VolumeRepository {
 
   async beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
-    const deletable = ["available", "error", "error_deleting", "migration_target", "deleting"].includes(found.status);
+    const deletable = [
+      "available",
+      "error",
+      "error_deleting",
+      "error_extending",
+      "migration_target",
+      "deleting",
+    ].includes(found.status);
     const isBegun = found.delete_requested_at !== null && ["deleting", "error_deleting"].includes(found.status);
     if (!isBegun && (found.deadline !== null || !deletable || Object.keys(found.locks).length > 0)) {
       throw new InvalidVolume(`volume ${volumeId} is ${found.status}`);
@@ -283,6 +300,50 @@ export class VolumesFake implements VolumeRepository {
       refuseAsForeign(fence, found);
     }
     this.#put(found, { status: "error_deleting", fault });
+  }
+
+  async beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(volume.id);
+    if (found.extension?.id === extension.id) {
+      return found;
+    }
+    const isAsRead =
+      found.status === volume.status &&
+      found.size === volume.size &&
+      found.extension?.number === volume.extension?.number;
+    if (!isAsRead || found.deadline !== null) {
+      throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
+    }
+    return this.#put(found, { status: "extending", extension, deadline: deadline.toISOString() });
+  }
+
+  async keepExtensionClaim(volumeId: string, number: number, claimedAt: string): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    const { extension } = found;
+    const isMine = found.status === "extending" && extension?.number === number;
+    if (!isMine || (extension.claimed_at ?? claimedAt) !== claimedAt) {
+      throw new FenceLost(volumeId, `extension ${number}`, `it is ${found.status}`);
+    }
+    return this.#put(found, { extension: { ...extension, claimed_at: claimedAt } });
+  }
+
+  async endExtend(volumeId: string, number: number, end: ExtensionEnd): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    const { extension } = found;
+    if (found.status === "extending" && extension?.number === number) {
+      const { outcome } = end;
+      const failure = end.outcome === "failed" ? { error: end.error, cause: end.cause } : {};
+      return this.#put(found, {
+        status: end.status,
+        size: end.outcome === "extended" ? end.size : found.size,
+        extension: { ...extension, outcome, ended_at: end.at.toISOString(), ...failure },
+        deadline: null,
+      });
+    }
+    if (extension?.number === number && extension.outcome !== undefined) {
+      return found;
+    }
+    throw new FenceLost(volumeId, `extension ${number}`, `it is ${found.status}`);
   }
 
   async lock(

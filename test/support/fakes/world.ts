@@ -134,7 +134,7 @@ export class World {
       snapshots: this.fakes.snapshots.records,
       imageCache: this.fakes.imageCache.records,
       keptLetters: this.fakes.deadLetters.records,
-      drivers: [...this.drivers].map(([host, driver]) => [host, driver.volumes, driver.snapshots]),
+      drivers: [...this.drivers].map(([host, driver]) => [host, driver.volumes, driver.snapshots, driver.sizes]),
       executions: this.executions,
       notified: [...new Set(this.notifications.map(({ event_type, message_id }) => `${event_type} ${message_id}`))],
       casts: [...new Set(this.casts.map((cast) => JSON.stringify(cast)))],

@@ -38,6 +38,7 @@ export const SCRIPTED_DRIVER: Driver = {
     const left = eventsOf(volumeId).flatMap((event) => (event.event === "driver" ? event.leaves : []));
     return left.findLast((leaves) => leaves !== "as it was") === "volume" ? "present" : "absent";
   },
+  extendVolume: () => notScripted("extend_volume"),
   createSnapshot: () => notScripted("create_snapshot"),
   deleteSnapshot: () => notScripted("delete_snapshot"),
   findSnapshot: () => notScripted("find_snapshot"),

@@ -1,0 +1,62 @@
+import { InvalidVolume } from "../../core/errors.ts";
+import type { ExtensionEnd } from "../../core/ports.ts";
+import type { VolumeExtension, VolumeRecord } from "../../core/records.ts";
+import * as statements from "./volume-statements.ts";
+import { refuseExtension, type VolumeWriter } from "./volume-writer.ts";
+
+/** The transitions by which a volume is extended; each is the method of the same name of the repository. */
+
+export async function beginExtend(
+  writer: VolumeWriter,
+  volume: VolumeRecord,
+  extension: VolumeExtension,
+  deadline: Date,
+): Promise<VolumeRecord> {
+  const last = volume.extension?.number;
+  const record = await writer.writeAndRead(volume.id, statements.beginExtend(last !== undefined), {
+    ":extension": extension,
+    ":status": volume.status,
+    ":size": volume.size,
+    ":deadline": deadline.toISOString(),
+    ...(last !== undefined && { ":last": last }),
+  });
+  if (record !== undefined) {
+    return record;
+  }
+  const found = await writer.get(volume.id);
+  if (found.extension?.id === extension.id) {
+    return found;
+  }
+  throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
+}
+
+export async function keepExtensionClaim(
+  writer: VolumeWriter,
+  volumeId: string,
+  number: number,
+  claimedAt: string,
+): Promise<VolumeRecord> {
+  const values = { ":number": number, ":claimed_at": claimedAt };
+  const record = await writer.writeAndRead(volumeId, statements.KEEP_EXTENSION_CLAIM, values);
+  return record ?? refuseExtension(number, await writer.get(volumeId));
+}
+
+export async function endExtend(
+  writer: VolumeWriter,
+  volumeId: string,
+  number: number,
+  end: ExtensionEnd,
+): Promise<VolumeRecord> {
+  const record = await writer.writeAndRead(volumeId, statements.endExtend(end.outcome), {
+    ":number": number,
+    ":status": end.status,
+    ":ended_at": end.at.toISOString(),
+    ...(end.outcome === "extended" ? { ":size": end.size } : { ":error": end.error, ":cause": end.cause }),
+  });
+  if (record !== undefined) {
+    return record;
+  }
+  const found = await writer.get(volumeId);
+  const isOver = found.extension?.number === number && found.extension.outcome !== undefined;
+  return isOver ? found : refuseExtension(number, found);
+}

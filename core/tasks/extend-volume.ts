@@ -1,0 +1,291 @@
+import * as v from "valibot";
+import { extensionClaimFate, extensionClaimKey } from "../claims.ts";
+import { MAX_VOLUME_SIZE_GIB } from "../create-request.ts";
+import type { Drivers } from "../driver-ports.ts";
+import { describeError, FenceLost, InvalidInput, InvalidVolume, NoValidBackend } from "../errors.ts";
+import { bounded } from "../fault.ts";
+import { isCachedVolume } from "../image-cache.ts";
+import type { BackendRepository, SnapshotRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
+import {
+  type CapacityClaim,
+  STATUSES_EXTENDABLE,
+  type VolumeExtension,
+  type VolumeRecord,
+  type VolumeStatus,
+} from "../records.ts";
+import { capacityVerdict } from "../scheduling/capacity.ts";
+import { claimLimits } from "../scheduling/claim-limits.ts";
+import type { VolumeType } from "../scheduling/request.ts";
+import type { SchedulerSettings } from "../scheduling/settings.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { poolOfRecord } from "./claim-backend.ts";
+import { readyDriver } from "./create-on-backend.ts";
+import { closeExtensionClaim } from "./extension-claim.ts";
+import { holderOf } from "./source-locks.ts";
+
+/** What asking for an extension uses. */
+export type BeginExtendDependencies = DeadlineDependencies & {
+  volumes: Pick<VolumeRepository, "get" | "getMany" | "beginExtend">;
+  snapshots: Pick<SnapshotRepository, "get">;
+  backends: Pick<BackendRepository, "settle" | "release">;
+};
+
+/** What ends an extension that has its capacity. */
+export type EndExtendDependencies = DeadlineDependencies & {
+  volumes: Pick<VolumeRepository, "endExtend">;
+  backends: Pick<BackendRepository, "settle" | "release">;
+  drivers: Drivers;
+};
+
+/** What extending a volume uses. */
+export type ExtendVolumeDependencies = BeginExtendDependencies &
+  EndExtendDependencies & {
+    volumes: Pick<VolumeRepository, "get" | "keepExtensionClaim">;
+    volumeTypes: Pick<VolumeTypeRepository, "get">;
+    backends: Pick<BackendRepository, "get" | "claim">;
+    settings: Pick<SchedulerSettings, "max_over_subscription_ratio">;
+  };
+
+const uuid = (what: string) => v.pipe(v.string(), v.uuid(`${what} must be a UUID`), v.toLowerCase());
+const SIZE_RULE = `new_size must be a whole number of GiB between 1 and ${MAX_VOLUME_SIZE_GIB}`;
+
+/** The request. The caller chooses `extension_id`, so that a repeated request finds the extension that the first one began. */
+export const ExtendVolumeInputSchema = v.object({
+  volume_id: uuid("volume_id"),
+  extension_id: uuid("extension_id"),
+  new_size: v.pipe(
+    v.number(SIZE_RULE),
+    v.integer(SIZE_RULE),
+    v.minValue(1, SIZE_RULE),
+    v.maxValue(MAX_VOLUME_SIZE_GIB, SIZE_RULE),
+  ),
+});
+
+/** See {@link ExtendVolumeInputSchema}. */
+export type ExtendVolumeInput = v.InferOutput<typeof ExtendVolumeInputSchema>;
+
+/** How often the backend is read again because a report or another request changed it. */
+const CLAIM_ROUNDS = 10;
+
+/**
+ * Makes a volume larger (`cinder/volume/manager.py`, extend_volume, with the scheduler's capacity check before it): the record goes to
+ * `extending`, the difference is claimed on the volume's backend, the driver extends the volume, the record gets the new size, the
+ * claim is closed. The record is always written before the claim is closed, so that the record says what an open claim stands for.
+ *
+ * Repeated with the same `extension_id`: continues the extension, or answers as the first run did.
+ * Interrupted: the volume stays `extending` until its deadline; then the sweep asks the driver again, or, when no capacity was
+ * claimed, returns the volume to its status. A claim that the record does not name is given back by the sweep.
+ * Late: a run that continues after the extension is over changes nothing, and gives back what it claimed.
+ *
+ * @throws InvalidInput when the size is no larger; InvalidVolume when the volume is not available, or is being copied; NoValidBackend
+ *   when the backend has no room, and the volume is as before; what the driver throws, and the volume is in `error_extending`.
+ */
+export async function extendVolume(deps: ExtendVolumeDependencies, input: ExtendVolumeInput): Promise<VolumeRecord> {
+  const begun = await beginExtendVolume(deps, input);
+  if (begun.extension?.outcome === undefined) {
+    return continueExtension(deps, begun);
+  }
+  await closeExtensionClaim(deps.backends, begun);
+  return answer(begun);
+}
+
+/**
+ * The first write alone: takes the volume into `extending`, for callers that answer before the work is done and have
+ * {@link extendVolume} do it with the same input. Repeated: returns the record as it is.
+ *
+ * @throws InvalidInput, InvalidVolume as {@link extendVolume}
+ */
+export async function beginExtendVolume(
+  deps: BeginExtendDependencies,
+  { volume_id: volumeId, extension_id: id, new_size: size }: ExtendVolumeInput,
+): Promise<VolumeRecord> {
+  const volume = await deps.volumes.get(volumeId);
+  if (volume.extension?.id === id) {
+    return volume;
+  }
+  await requireExtendable(deps, volume, size);
+  // The next extension replaces the record's proof of what an open claim of the last one stands for.
+  await closeExtensionClaim(deps.backends, volume);
+  const extension: VolumeExtension = {
+    id,
+    number: (volume.extension?.number ?? 0) + 1,
+    size,
+    previous_status: volume.status,
+    started_at: deps.clock.now().toISOString(),
+  };
+  return deps.volumes.beginExtend(volume, extension, phaseDeadline(deps, "removal"));
+}
+
+async function requireExtendable(deps: BeginExtendDependencies, volume: VolumeRecord, size: number): Promise<void> {
+  const { id, status, host, locks } = volume;
+  if (isCachedVolume(volume)) {
+    throw new InvalidVolume(`volume ${id} belongs to the image-volume cache`);
+  }
+  if (!(STATUSES_EXTENDABLE as readonly VolumeStatus[]).includes(status) || host === null) {
+    throw new InvalidVolume(
+      `volume ${id} is ${status}; only an ${STATUSES_EXTENDABLE.join(" or ")} volume can be extended`,
+    );
+  }
+  if (size <= volume.size) {
+    throw new InvalidInput(`the new size must be larger than the ${volume.size} GiB of volume ${id}, not ${size} GiB`);
+  }
+  const holder = await holderOf(deps, locks);
+  if (holder?.what === "volume") {
+    throw new InvalidVolume(`volume ${id} is being copied to volume ${holder.id}`);
+  }
+}
+
+/** The extension that a record in `extending` has, with the host that it is on. */
+function underWay(volume: VolumeRecord): { extension: VolumeExtension; host: string } {
+  const { extension, host } = volume;
+  if (extension === undefined || host === null) {
+    throw new InvalidVolume(`volume ${volume.id} is ${volume.status} without an extension or a host`);
+  }
+  return { extension, host };
+}
+
+async function continueExtension(deps: ExtendVolumeDependencies, begun: VolumeRecord): Promise<VolumeRecord> {
+  const { extension } = underWay(begun);
+  let volume = begun;
+  if (extension.claimed_at === undefined) {
+    const claim = await claimDifference(deps, volume);
+    if ("reason" in claim) {
+      const error = new NoValidBackend(claim.reason);
+      return answer(await failExtension(deps, volume, error, extension.previous_status));
+    }
+    volume = await keepClaim(deps, volume, claim);
+  }
+  return answer(await extendOnBackend(deps, volume));
+}
+
+/** Claims what the volume is to grow by; says why when its backend cannot take it. */
+async function claimDifference(
+  deps: ExtendVolumeDependencies,
+  volume: VolumeRecord,
+): Promise<CapacityClaim | { reason: string }> {
+  const { extension, host } = underWay(volume);
+  const { number: attempt, size } = extension;
+  const key = extensionClaimKey(volume.id);
+  const difference = size - volume.size;
+  const type = await typeOf(deps, volume);
+  for (let round = 0; round < CLAIM_ROUNDS; round += 1) {
+    const backend = await deps.backends.get(host);
+    const held = backend?.claims[key];
+    if (held?.attempt === attempt) {
+      return held;
+    }
+    if (backend === undefined || backend.disabled) {
+      return { reason: `${host} ${backend === undefined ? "has never reported" : "is disabled"}` };
+    }
+    if (held !== undefined) {
+      // Left by a late run of an extension that is over.
+      await deps.backends.release(host, { volumeId: key, attempt: held.attempt }, held.claimed_at);
+      continue;
+    }
+    const pool = poolOfRecord(backend, deps.settings.max_over_subscription_ratio);
+    const verdict = capacityVerdict(pool, difference, type);
+    if (!verdict.passes) {
+      return { reason: `${host}: ${verdict.reason}` };
+    }
+    const limits = claimLimits(pool, difference, type);
+    const owner = { volumeId: key, fence: extension.id, attempt };
+    const claimed = limits.possible ? await deps.backends.claim(backend, owner, difference, limits) : undefined;
+    const claim = claimed?.claims[key];
+    if (claim !== undefined) {
+      return claim;
+    }
+  }
+  throw new Error(`No claim for the extension of volume ${volume.id} after ${CLAIM_ROUNDS} rounds: others were faster`);
+}
+
+/** A type that is gone has no extra specs any more. */
+async function typeOf(
+  { volumeTypes }: Pick<ExtendVolumeDependencies, "volumeTypes">,
+  { volume_type_id: id }: VolumeRecord,
+): Promise<VolumeType | null> {
+  try {
+    return id === null ? null : await volumeTypes.get(id);
+  } catch (error) {
+    if (describeError(error).name === "VolumeTypeNotFound") {
+      return null;
+    }
+    throw error;
+  }
+}
+
+/** Writes the claim on the record; one that the record refuses is given back, unless another run has its name there. */
+async function keepClaim(
+  deps: ExtendVolumeDependencies,
+  volume: VolumeRecord,
+  claim: CapacityClaim,
+): Promise<VolumeRecord> {
+  const { extension, host } = underWay(volume);
+  try {
+    return await deps.volumes.keepExtensionClaim(volume.id, extension.number, claim.claimed_at);
+  } catch (error) {
+    if (error instanceof FenceLost && extensionClaimFate(claim, await deps.volumes.get(volume.id)) === "release") {
+      const owner = { volumeId: extensionClaimKey(volume.id), attempt: claim.attempt };
+      await deps.backends.release(host, owner, claim.claimed_at);
+    }
+    throw error;
+  }
+}
+
+/** From the claim on: the driver, the record, the claim. Returns the record also when the driver failed. */
+async function extendOnBackend(deps: EndExtendDependencies, volume: VolumeRecord): Promise<VolumeRecord> {
+  const { extension, host } = underWay(volume);
+  try {
+    const driver = await readyDriver(deps.drivers, host);
+    await driver.extendVolume(volume, extension.size);
+  } catch (error) {
+    return failExtension(deps, volume, error, "error_extending");
+  }
+  const end = { outcome: "extended", size: extension.size, status: "available", at: deps.clock.now() } as const;
+  return endAndClose(deps, volume, end);
+}
+
+function failExtension(
+  deps: Pick<EndExtendDependencies, "volumes" | "backends" | "clock">,
+  volume: VolumeRecord,
+  error: unknown,
+  status: VolumeStatus,
+): Promise<VolumeRecord> {
+  const { name, message } = describeError(error);
+  const end = { outcome: "failed", error: name, cause: bounded(message), status, at: deps.clock.now() } as const;
+  return endAndClose(deps, volume, end);
+}
+
+async function endAndClose(
+  { volumes, backends }: Pick<EndExtendDependencies, "volumes" | "backends">,
+  volume: VolumeRecord,
+  end: Parameters<VolumeRepository["endExtend"]>[2],
+): Promise<VolumeRecord> {
+  const ended = await volumes.endExtend(volume.id, underWay(volume).extension.number, end);
+  await closeExtensionClaim(backends, ended);
+  return ended;
+}
+
+/**
+ * Ends an extension whose function died, for the sweep. With a claim the driver is asked again, which finds what the first call did;
+ * without one the backend was not asked, and the volume returns to its status.
+ */
+export async function endOverdueExtension(deps: EndExtendDependencies, volume: VolumeRecord): Promise<void> {
+  const { extension } = underWay(volume);
+  if (extension.claimed_at === undefined) {
+    const error = Object.assign(new Error(`No capacity was claimed until ${volume.deadline}.`), {
+      name: "DeadlineExceeded",
+    });
+    await failExtension(deps, volume, error, extension.previous_status);
+  } else {
+    await extendOnBackend(deps, volume);
+  }
+}
+
+/** The record of an extension that is over. @throws what it failed by */
+function answer(volume: VolumeRecord): VolumeRecord {
+  const { extension } = volume;
+  if (extension?.outcome === "failed") {
+    throw Object.assign(new Error(extension.cause), { name: extension.error });
+  }
+  return volume;
+}

@@ -1,0 +1,27 @@
+import { extensionClaimFate, extensionClaimKey } from "../claims.ts";
+import type { BackendRepository } from "../ports.ts";
+import type { VolumeRecord } from "../records.ts";
+
+/**
+ * Closes the claim of a volume's last extension as its record says: what the volume has grown by stays counted, what it has not is
+ * given back. Nothing happens while the extension is under way, or when the claim is closed.
+ *
+ * Repeated or late: only the claim that the record names is closed.
+ */
+export async function closeExtensionClaim(
+  backends: Pick<BackendRepository, "settle" | "release">,
+  volume: VolumeRecord,
+): Promise<void> {
+  const { host, extension } = volume;
+  if (host === null || extension?.claimed_at === undefined) {
+    return;
+  }
+  const { number: attempt, claimed_at: claimedAt } = extension;
+  const key = extensionClaimKey(volume.id);
+  const fate = extensionClaimFate({ attempt, claimed_at: claimedAt }, volume);
+  if (fate === "settle") {
+    await backends.settle(host, key, claimedAt);
+  } else if (fate === "release") {
+    await backends.release(host, { volumeId: key, attempt }, claimedAt);
+  }
+}

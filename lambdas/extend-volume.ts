@@ -1,0 +1,20 @@
+import { parseOrThrow } from "../core/messages.ts";
+import { extendVolume, ExtendVolumeInputSchema } from "../core/tasks/extend-volume.ts";
+import { backends, bounds, clock, drivers, settings, snapshots, volumes, volumeTypes } from "./runtime/composition.ts";
+import { serviceHandler } from "./runtime/service-handler.ts";
+
+/** Called synchronously by clients, or with what a client has begun by `beginExtendVolume`. Returns the volume's record. */
+export const handler = serviceHandler((event) => {
+  const input = parseOrThrow(ExtendVolumeInputSchema, event, "request");
+  const deps = {
+    volumes: volumes(),
+    snapshots: snapshots(),
+    volumeTypes: volumeTypes(),
+    backends: backends(),
+    drivers: drivers(),
+    settings: settings(),
+    clock,
+    ...bounds(),
+  };
+  return extendVolume(deps, input);
+});
