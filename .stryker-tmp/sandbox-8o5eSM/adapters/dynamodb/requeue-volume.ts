@@ -1,0 +1,60 @@
+// @ts-nocheck
+import { InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
+import type { Owner } from "../../core/ports.ts";
+import { isInFlow, type VolumeRecord } from "../../core/records.ts";
+import { find, statement, type Statement, type Table, tryUpdate } from "./table.ts";
+import { IN_FLOW, readVolume } from "./volume-item.ts";
+
+/** As the record was read: a column that was null is absent. */
+function asRead(column: string, value: string | null): string {
+  return value === null ? `attribute_not_exists(#${column})` : `#${column} = :expected_${column}`;
+}
+
+/** The host goes with what the attempt before left on the record; its line of the ledger keeps it. */
+function requeue({ fence, host, phase }: VolumeRecord): Statement {
+  return statement(
+    "SET #status = :creating, #fence = :fence, #phase = :queued, #bootable = :false, #glance_metadata = :empty, " +
+      "#in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #host, #provider_location, #progress, #fault",
+    [
+      "#status = :expected_status",
+      asRead("fence", fence),
+      asRead("host", host),
+      asRead("phase", phase),
+      "attribute_not_exists(#delete_requested_at)",
+    ].join(" AND "),
+    { ":creating": "creating", ":queued": "queued", ":false": false, ":empty": {}, ":in_flow": IN_FLOW },
+  );
+}
+
+/**
+ * See `requeue` of the port: one conditional update on the record as it was read.
+ *
+ * @throws InvalidVolume when it has changed since; VolumeNotFound
+ */
+export async function requeueVolume(
+  table: Table,
+  volume: VolumeRecord,
+  next: Owner,
+  deadline: Date,
+  now: Date,
+): Promise<VolumeRecord> {
+  const values = {
+    ":expected_status": volume.status,
+    ":expected_fence": volume.fence ?? undefined,
+    ":expected_host": volume.host ?? undefined,
+    ":expected_phase": volume.phase ?? undefined,
+    ":fence": next.fence,
+    ":deadline": deadline.toISOString(),
+    ":now": now.toISOString(),
+  };
+  const written = await tryUpdate(table, volume.id, requeue(volume), { values, returnItem: true });
+  const item = written ?? (await find(table, volume.id));
+  if (item === undefined) {
+    throw new VolumeNotFound(volume.id);
+  }
+  const found = readVolume(item);
+  if (found.fence !== next.fence || !isInFlow(found.status)) {
+    throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
+  }
+  return found;
+}

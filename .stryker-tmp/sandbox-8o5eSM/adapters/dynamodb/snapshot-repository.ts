@@ -1,0 +1,174 @@
+// @ts-nocheck
+import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { INDEXES } from "../../core/environment.ts";
+import { InvalidInput, InvalidSnapshot, SnapshotNotFound } from "../../core/errors.ts";
+import type { Lock, Page, SnapshotRepository } from "../../core/ports.ts";
+import type { SnapshotRecord } from "../../core/records.ts";
+import { getItems } from "./batch.ts";
+import { tryLock, unlock } from "./locks.ts";
+import { queryPage, scanPage } from "./paging.ts";
+import { find, statement, toItem, tryCreate, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
+
+/** How many snapshots one request of {@link DynamoDbSnapshotRepository.listOfVolume} reads. */
+const PAGE_SIZE = 100;
+
+/** A snapshot that is being deleted stays so. */
+const MARK_AVAILABLE = statement("SET #status = :available", "#status IN (:creating, :available, :error_status)", {
+  ":available": "available",
+  ":creating": "creating",
+  ":error_status": "error",
+});
+
+const MARK_AVAILABLE_AT = statement(
+  "SET #status = :available, #provider_location = :provider_location",
+  "#status IN (:creating, :available, :error_status)",
+  { ":available": "available", ":creating": "creating", ":error_status": "error" },
+);
+
+const MARK_ERROR = statement("SET #status = :error_status", "#status IN (:creating, :error_status)", {
+  ":creating": "creating",
+  ":error_status": "error",
+});
+
+const BEGIN_DELETE = statement(
+  "SET #status = :deleting",
+  "#status = :status AND attribute_not_exists(#locks) OR #status = :status AND size(#locks) = :zero",
+  { ":deleting": "deleting", ":zero": 0 },
+);
+
+const MARK_ERROR_DELETING = statement("SET #status = :error_deleting", "#status = :deleting", {
+  ":deleting": "deleting",
+  ":error_deleting": "error_deleting",
+});
+
+/** Snapshots in DynamoDB. */
+export class DynamoDbSnapshotRepository implements SnapshotRepository {
+  readonly #table: Table;
+
+  constructor({ client, tableName }: Omit<TableOptions, "clock">) {
+    this.#table = { client, tableName, key: "id" };
+  }
+
+  async get(snapshotId: string): Promise<SnapshotRecord> {
+    const item = await find(this.#table, snapshotId);
+    if (item === undefined) {
+      throw new SnapshotNotFound(snapshotId);
+    }
+    return readSnapshot(item);
+  }
+
+  async getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>> {
+    const records = (await getItems(this.#table, snapshotIds)).map(readSnapshot);
+    return new Map(records.map((record) => [record.id, record]));
+  }
+
+  async list(limit: number, from?: string): Promise<Page<SnapshotRecord>> {
+    const page = await scanPage(this.#table, limit, from);
+    return { ...page, items: page.items.map(readSnapshot) };
+  }
+
+  /** Reads an index: a snapshot of the last moments may be missing. */
+  async listOfVolume(volumeId: string): Promise<SnapshotRecord[]> {
+    const query = {
+      IndexName: INDEXES.snapshotsByVolume,
+      KeyConditionExpression: "#volume_id = :volume_id",
+      ExpressionAttributeNames: { "#volume_id": "volume_id" },
+      ExpressionAttributeValues: { ":volume_id": { S: volumeId } },
+      keyAttributes: ["id", "volume_id"],
+    };
+    const snapshots: SnapshotRecord[] = [];
+    let from: string | undefined;
+    do {
+      const page = await queryPage(this.#table, query, PAGE_SIZE, from);
+      snapshots.push(...page.items.map(readSnapshot));
+      from = page.next;
+    } while (from !== undefined);
+    return snapshots;
+  }
+
+  /**
+   * Succeeds as well when the snapshot was begun before, of the same volume, so that a request which died may be repeated.
+   *
+   * @throws InvalidInput when the id is another volume's snapshot's.
+   */
+  async create(record: SnapshotRecord): Promise<void> {
+    if (await tryCreate(this.#table, toItem(record))) {
+      return;
+    }
+    const { volume_id, project_id } = await this.get(record.id);
+    if (volume_id !== record.volume_id || project_id !== record.project_id) {
+      throw new InvalidInput(`snapshot ${record.id} exists already, of another volume`);
+    }
+  }
+
+  /** Also of one in `error`: a repeated request made it after all. @throws InvalidSnapshot when it is being deleted. */
+  async markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord> {
+    const prepared = providerLocation === null ? MARK_AVAILABLE : MARK_AVAILABLE_AT;
+    const values = providerLocation === null ? {} : { ":provider_location": providerLocation };
+    const item = await tryUpdate(this.#table, snapshotId, prepared, { values, returnItem: true });
+    if (item === undefined) {
+      const { status } = await this.get(snapshotId);
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${status}`);
+    }
+    return readSnapshot(item);
+  }
+
+  /** Leaves one that is available, or being deleted, as it is: a repeat that failed takes nothing away. */
+  async markError(snapshotId: string): Promise<void> {
+    if ((await tryUpdate(this.#table, snapshotId, MARK_ERROR, { values: {} })) === undefined) {
+      await this.get(snapshotId);
+    }
+  }
+
+  async lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined> {
+    const item = await tryLock(this.#table, snapshotId, lock, ["available"], projectId);
+    return item === undefined ? undefined : readSnapshot(item);
+  }
+
+  unlock(snapshotId: string, lock: Lock): Promise<void> {
+    return unlock(this.#table, snapshotId, lock);
+  }
+
+  async beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void> {
+    if ((await tryUpdate(this.#table, snapshotId, BEGIN_DELETE, { values: { ":status": status } })) === undefined) {
+      const { status: found, locks } = await this.get(snapshotId);
+      const [holder] = Object.keys(locks);
+      const why = holder === undefined ? `${found}, not ${status}` : `${found} and locked by ${holder}`;
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${why}`);
+    }
+  }
+
+  async markErrorDeleting(snapshotId: string): Promise<void> {
+    await tryUpdate(this.#table, snapshotId, MARK_ERROR_DELETING, { values: {} });
+  }
+
+  /** Nothing happens when it is gone. */
+  async delete(snapshotId: string): Promise<void> {
+    await this.#table.client.send(
+      new DeleteItemCommand({ TableName: this.#table.tableName, Key: { id: { S: snapshotId } } }),
+    );
+  }
+}
+
+/** A stored snapshot: what is null is absent. */
+type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata" | "locks"> &
+  Partial<SnapshotRecord>;
+
+function readSnapshot(item: Item): SnapshotRecord {
+  const stored = unmarshall(item) as StoredSnapshot;
+  return {
+    id: stored.id,
+    volume_id: stored.volume_id,
+    project_id: stored.project_id,
+    user_id: stored.user_id,
+    status: stored.status,
+    display_name: stored.display_name ?? null,
+    volume_size: stored.volume_size,
+    host: stored.host,
+    provider_location: stored.provider_location ?? null,
+    glance_metadata: stored.glance_metadata ?? {},
+    created_at: stored.created_at,
+    locks: stored.locks ?? {},
+  };
+}

@@ -1,0 +1,137 @@
+// @ts-nocheck
+import {
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from "@aws-sdk/client-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
+import type { Clock } from "../../core/ports.ts";
+
+/**
+ * What the repositories share: one table with a string key, and writes that are one conditional UpdateItem each. Errors of the
+ * SDK (throttling, time-outs, a missing table) pass through under their own names, which the error table routes as uncertain;
+ * only a failed condition is an answer.
+ */
+
+/** What a repository needs of the client. */
+export type DynamoDb = Pick<DynamoDBClient, "send">;
+
+/** What a repository is made of. The clock stamps `updated_at`. */
+export type TableOptions = { client: DynamoDb; tableName: string; clock: Clock };
+
+/** An item as DynamoDB has it. */
+export type Item = Record<string, AttributeValue>;
+
+/** One table and the name of its key. */
+export type Table = { client: DynamoDb; tableName: string; key: "id" | "host" };
+
+/** An update and its condition, with the attribute names and the constants that both use. */
+export type Statement = {
+  readonly update: string;
+  readonly condition: string;
+  readonly names: Readonly<Record<string, string>>;
+  readonly constants: Item;
+};
+
+/**
+ * Prepares an update. Each `#name` in the expressions is the attribute of that name, so that no reserved word can get in the
+ * way; names that are known only at the call (the number of an attempt, the id of a volume) are given to {@link tryUpdate}.
+ */
+export function statement(update: string, condition: string, constants: Record<string, unknown> = {}): Statement {
+  const names: Record<string, string> = {};
+  for (const [placeholder, name] of `${update} ${condition}`.matchAll(/#(\w+)/g)) {
+    if (name !== undefined) {
+      names[placeholder] = name;
+    }
+  }
+  return { update, condition, names, constants: marshall(constants) };
+}
+
+/** What a call adds to its statement. */
+export type UpdateArguments = {
+  values: Record<string, unknown>;
+  names?: Record<string, string>;
+  /** The item as it is after the write; without it an empty one is returned. */
+  returnItem?: boolean;
+};
+
+/** Runs an update. Returns undefined, having changed nothing, when its condition failed. */
+export async function tryUpdate(
+  table: Table,
+  key: string,
+  prepared: Statement,
+  { values, names, returnItem = false }: UpdateArguments,
+): Promise<Item | undefined> {
+  const expressionValues = {
+    ...prepared.constants,
+    ...marshall(values, { removeUndefinedValues: true }),
+  };
+  const command = new UpdateItemCommand({
+    TableName: table.tableName,
+    Key: { [table.key]: { S: key } },
+    UpdateExpression: prepared.update,
+    ConditionExpression: prepared.condition,
+    ExpressionAttributeNames: names === undefined ? prepared.names : { ...prepared.names, ...names },
+    ...(Object.keys(expressionValues).length > 0 && {
+      ExpressionAttributeValues: expressionValues,
+    }),
+    ReturnValues: returnItem ? "ALL_NEW" : "NONE",
+  });
+  try {
+    const { Attributes } = await table.client.send(command);
+    return Attributes ?? {};
+  } catch (error) {
+    if (isConditionFailure(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Puts an item whose key is free. Returns false, having changed nothing, when it is taken. */
+export async function tryCreate(table: Table, item: Item): Promise<boolean> {
+  const command = new PutItemCommand({
+    TableName: table.tableName,
+    Item: item,
+    ConditionExpression: "attribute_not_exists(#key)",
+    ExpressionAttributeNames: { "#key": table.key },
+  });
+  try {
+    await table.client.send(command);
+    return true;
+  } catch (error) {
+    if (isConditionFailure(error)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** The item under a key, read consistently. */
+export async function find(table: Table, key: string): Promise<Item | undefined> {
+  const command = new GetItemCommand({
+    TableName: table.tableName,
+    Key: { [table.key]: { S: key } },
+    ConsistentRead: true,
+  });
+  return (await table.client.send(command)).Item;
+}
+
+/** Marshals a record, leaving out what is null: an absent attribute reads back as null, and an index holds no nulls. */
+export function toItem(record: Record<string, unknown>): Item {
+  return marshall(Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)), {
+    removeUndefinedValues: true,
+  });
+}
+
+/** Whether the condition of a write failed: nothing was changed. */
+export function isConditionFailure(error: unknown): boolean {
+  return error instanceof Error && error.name === "ConditionalCheckFailedException";
+}
+
+/** Whether an update named a path whose parent map the item does not have: nothing was changed. */
+export function isMissingPath(error: unknown): boolean {
+  return error instanceof Error && error.name === "ValidationException" && error.message.includes("document path");
+}

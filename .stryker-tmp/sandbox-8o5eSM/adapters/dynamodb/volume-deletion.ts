@@ -1,0 +1,77 @@
+// @ts-nocheck
+import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
+import { InvalidVolume } from "../../core/errors.ts";
+import type { Fault, VolumeRecord } from "../../core/records.ts";
+import { isConditionFailure } from "./table.ts";
+import * as statements from "./volume-statements.ts";
+import { refuseAsForeign, type VolumeWriter } from "./volume-writer.ts";
+
+/** The transitions by which a volume goes; each is the method of the same name of the repository. */
+
+export async function beginDelete(writer: VolumeWriter, volumeId: string, deadline: Date): Promise<VolumeRecord> {
+  const record = await writer.writeAndRead(volumeId, statements.BEGIN_DELETE, { ":deadline": deadline.toISOString() });
+  if (record !== undefined) {
+    return record;
+  }
+  const { status, deadline: pending, locks } = await writer.get(volumeId);
+  const [holder] = Object.keys(locks);
+  throw new InvalidVolume(
+    holder === undefined
+      ? `volume ${volumeId} is ${status}${pending === null ? "" : " and in the flow"}; ` +
+          "only an available, migration_target, error or error_deleting volume can be deleted"
+      : `volume ${volumeId} is ${status} and locked by ${holder}`,
+  );
+}
+
+/** @throws InvalidVolume when the volume is not in `deleting`. */
+export async function finishDelete(writer: VolumeWriter, volumeId: string): Promise<void> {
+  const command = new DeleteItemCommand({
+    TableName: writer.table.tableName,
+    Key: { id: { S: volumeId } },
+    ConditionExpression: "attribute_not_exists(#id) OR #status = :deleting",
+    ExpressionAttributeNames: { "#id": "id", "#status": "status" },
+    ExpressionAttributeValues: { ":deleting": { S: "deleting" } },
+  });
+  try {
+    await writer.table.client.send(command);
+  } catch (error) {
+    if (!isConditionFailure(error)) {
+      throw error;
+    }
+    const { status } = await writer.get(volumeId);
+    throw new InvalidVolume(`volume ${volumeId} is ${status}, not deleting`);
+  }
+}
+
+export async function requestDelete(writer: VolumeWriter, volumeId: string, deadline: Date): Promise<VolumeRecord> {
+  const values = { ":deadline": deadline.toISOString() };
+  const record = await writer.writeAndRead(volumeId, statements.REQUEST_DELETE, values);
+  if (record !== undefined) {
+    return record;
+  }
+  const { status } = await writer.get(volumeId);
+  throw new InvalidVolume(`volume ${volumeId} is ${status}, not being created`);
+}
+
+export async function beginRequestedDelete(
+  writer: VolumeWriter,
+  volumeId: string,
+  fence: string | null,
+  deadline: Date,
+): Promise<VolumeRecord> {
+  const values = { ":deadline": deadline.toISOString(), ...(fence !== null && { ":fence": fence }) };
+  const record = await writer.writeAndRead(volumeId, statements.beginRequestedDelete(fence !== null), values);
+  return record ?? refuseAsForeign(fence, await writer.get(volumeId));
+}
+
+export async function markErrorDeleting(
+  writer: VolumeWriter,
+  volumeId: string,
+  fence: string | null,
+  fault: Fault,
+): Promise<void> {
+  const values = { ":fault": fault, ...(fence !== null && { ":fence": fence }) };
+  if (!(await writer.write(volumeId, statements.markErrorDeleting(fence !== null), values))) {
+    refuseAsForeign(fence, await writer.get(volumeId));
+  }
+}

@@ -1,0 +1,54 @@
+// @ts-nocheck
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import type { VolumeRecord } from "../../core/records.ts";
+import { toItem, type Item } from "./table.ts";
+
+/** Value of `in_flow` on every volume that is in the flow: the partition of the index by deadline. */
+export const IN_FLOW = "y";
+
+/** A stored volume: any column but the key may be absent, because other services write volumes too. */
+type StoredVolume = { id: string; size: number; status: VolumeRecord["status"] } & {
+  [Column in keyof VolumeRecord]?: VolumeRecord[Column] | null;
+};
+
+/** The record that an item holds. */
+export function readVolume(item: Item): VolumeRecord {
+  const stored = unmarshall(item) as StoredVolume;
+  const createdAt = stored.created_at ?? "";
+  return {
+    id: stored.id,
+    project_id: stored.project_id ?? "",
+    user_id: stored.user_id ?? "",
+    size: stored.size,
+    status: stored.status,
+    display_name: stored.display_name ?? null,
+    display_description: stored.display_description ?? null,
+    availability_zone: stored.availability_zone ?? null,
+    host: stored.host ?? null,
+    volume_type_id: stored.volume_type_id ?? null,
+    snapshot_id: stored.snapshot_id ?? null,
+    source_volid: stored.source_volid ?? null,
+    bootable: stored.bootable ?? false,
+    migration_status: stored.migration_status ?? null,
+    provider_location: stored.provider_location ?? null,
+    created_at: createdAt,
+    updated_at: stored.updated_at ?? createdAt,
+    scheduled_at: stored.scheduled_at ?? null,
+    launched_at: stored.launched_at ?? null,
+    metadata: stored.metadata ?? {},
+    glance_metadata: stored.glance_metadata ?? {},
+    fence: stored.fence ?? null,
+    attempts: stored.attempts ?? {},
+    phase: stored.phase ?? null,
+    progress: stored.progress ?? null,
+    deadline: stored.deadline ?? null,
+    fault: stored.fault ?? null,
+    delete_requested_at: stored.delete_requested_at ?? null,
+    locks: stored.locks ?? {},
+  };
+}
+
+/** The item of a record; one with a deadline is in the flow, and so in the index. */
+export function volumeItem(record: VolumeRecord): Item {
+  return toItem({ ...record, in_flow: record.deadline === null ? null : IN_FLOW });
+}

@@ -1,0 +1,87 @@
+// @ts-nocheck
+import { INDEXES } from "../../core/environment.ts";
+import type { Page, VolumeFilter } from "../../core/ports.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { getItems } from "./batch.ts";
+import { queryPage, scanPage, type ScanFilter } from "./paging.ts";
+import type { Table } from "./table.ts";
+import { IN_FLOW, readVolume } from "./volume-item.ts";
+
+/** The reads of more than one volume. */
+
+/** The columns that a listing may be narrowed by. */
+const FILTER_COLUMNS = [
+  ["status", "status"],
+  ["host", "host"],
+  ["name", "display_name"],
+  ["projectId", "project_id"],
+] as const satisfies [keyof VolumeFilter, keyof VolumeRecord][];
+
+/** The volumes that exist among `volumeIds`, by id, read consistently. */
+export async function getVolumes(table: Table, volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
+  const records = (await getItems(table, volumeIds)).map(readVolume);
+  return new Map(records.map((record) => [record.id, record]));
+}
+
+/** A page of the volumes that match a filter. */
+export async function listVolumes(
+  table: Table,
+  filter: VolumeFilter,
+  limit: number,
+  from?: string,
+): Promise<Page<VolumeRecord>> {
+  const page = await scanPage(table, limit, from, scanFilter(filter));
+  return { ...page, items: page.items.map(readVolume) };
+}
+
+/** A page of the volumes whose deadline has passed, the longest overdue first. */
+export async function listOverdueVolumes(
+  table: Table,
+  now: Date,
+  limit: number,
+  from?: string,
+): Promise<Page<{ id: string; deadline: string }>> {
+  const query = {
+    IndexName: INDEXES.volumesByDeadline,
+    KeyConditionExpression: "#in_flow = :in_flow AND #deadline < :now",
+    ExpressionAttributeNames: { "#in_flow": "in_flow", "#deadline": "deadline" },
+    ExpressionAttributeValues: { ":in_flow": { S: IN_FLOW }, ":now": { S: now.toISOString() } },
+    keyAttributes: ["id", "in_flow", "deadline"],
+  };
+  const page = await queryPage(table, query, limit, from);
+  return {
+    ...page,
+    items: page.items.map((item) => ({
+      id: item["id"]?.S ?? "",
+      deadline: item["deadline"]?.S ?? "",
+    })),
+  };
+}
+
+function scanFilter(filter: VolumeFilter): ScanFilter | undefined {
+  const asked = FILTER_COLUMNS.flatMap(([key, column]) => {
+    const value = filter[key];
+    return value === undefined ? [] : [{ column, value }];
+  });
+  if (asked.length === 0) {
+    return undefined;
+  }
+  return {
+    FilterExpression: asked.map(conditionOf).join(" AND "),
+    ExpressionAttributeNames: Object.fromEntries(asked.map(({ column }) => [`#${column}`, column])),
+    ExpressionAttributeValues: Object.fromEntries(
+      asked.map((one) => [`:${one.column}`, { S: isBackend(one) ? `${one.value}#` : one.value }]),
+    ),
+  };
+}
+
+type Asked = { column: (typeof FILTER_COLUMNS)[number][1]; value: string };
+
+/** Whether it names a backend with all of its pools: every host of a record has its pool. */
+function isBackend({ column, value }: Asked): boolean {
+  return column === "host" && !value.includes("#");
+}
+
+function conditionOf(one: Asked): string {
+  return isBackend(one) ? `begins_with(#${one.column}, :${one.column})` : `#${one.column} = :${one.column}`;
+}

@@ -1,0 +1,296 @@
+// @ts-nocheck
+import { isDeepStrictEqual } from "node:util";
+import { InvalidInput } from "../../core/errors.ts";
+import type { AttemptClose, Lock, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
+import {
+  isInFlow,
+  type Attempt,
+  type CopyProgress,
+  type Fault,
+  type ModelUpdate,
+  type VolumePhase,
+  type VolumeRecord,
+  type VolumeStatus,
+} from "../../core/records.ts";
+import { tryLock, unlock } from "./locks.ts";
+import { find, tryCreate, type TableOptions } from "./table.ts";
+import { requeueVolume } from "./requeue-volume.ts";
+import { readVolume, volumeItem } from "./volume-item.ts";
+import { getVolumes, listOverdueVolumes, listVolumes } from "./volume-queries.ts";
+import * as deletion from "./volume-deletion.ts";
+import * as statements from "./volume-statements.ts";
+import { refuse, VolumeWriter } from "./volume-writer.ts";
+
+/**
+ * Volumes in DynamoDB. A transition that succeeds costs one UpdateItem. One whose condition fails reads the record back, because
+ * only the record tells a repeat by its owner, which succeeds, from a write that comes too late, which is refused.
+ */
+export class DynamoDbVolumeRepository implements VolumeRepository {
+  readonly #writer: VolumeWriter;
+
+  constructor(options: TableOptions) {
+    this.#writer = new VolumeWriter(options);
+  }
+
+  get(volumeId: string): Promise<VolumeRecord> {
+    return this.#writer.get(volumeId);
+  }
+
+  getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
+    return getVolumes(this.#writer.table, volumeIds);
+  }
+
+  list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>> {
+    return listVolumes(this.#writer.table, filter, limit, from);
+  }
+
+  /** Succeeds as well when the record stands there as it is, so a put whose answer was lost may be repeated. */
+  async create(record: VolumeRecord): Promise<void> {
+    if (await tryCreate(this.#writer.table, volumeItem(record))) {
+      return;
+    }
+    const stored = await find(this.#writer.table, record.id);
+    if (stored === undefined || !isDeepStrictEqual(readVolume(stored), record)) {
+      throw new InvalidInput(`volume ${record.id} exists already`);
+    }
+  }
+
+  /**
+   * A repeated delivery may have chosen another host: the stored one wins, and the record is returned as it is, whatever its
+   * phase. It may even be finished by then, so the caller compares hosts before it acts on one.
+   */
+  async assignHost(
+    owner: Owner,
+    host: string,
+    availabilityZone: string,
+    attempt: Attempt,
+    deadline: Date,
+  ): Promise<VolumeRecord> {
+    const values = {
+      ":fence": owner.fence,
+      ":host": host,
+      ":availability_zone": availabilityZone,
+      ":scheduled_at": attempt.started_at,
+      ":attempt": attempt,
+      ":deadline": deadline.toISOString(),
+    };
+    const assigned = await this.#writer.writeLedger(owner, statements.ASSIGN_HOST, values, attempt);
+    if (assigned !== undefined) {
+      return assigned;
+    }
+    let found = await this.get(owner.volumeId);
+    if (found.status === "error" && found.fence === null && found.fault === null) {
+      const taken = await this.#writer.writeLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt);
+      if (taken !== undefined) {
+        return taken;
+      }
+      found = await this.get(owner.volumeId);
+    }
+    return found.fence === owner.fence && found.host !== null ? found : refuse(owner.fence, found);
+  }
+
+  async beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord> {
+    const values = { ":fence": owner.fence, ":deadline": deadline.toISOString() };
+    const record = await this.#writer.writeAndRead(owner.volumeId, statements.BEGIN_CREATE, values);
+    return record ?? refuse(owner.fence, await this.get(owner.volumeId));
+  }
+
+  async persistModelUpdate(
+    owner: Owner,
+    update: ModelUpdate,
+    phase: VolumePhase,
+    status?: VolumeStatus,
+  ): Promise<void> {
+    const columns = { ...columnsOf(update), ...(status !== undefined && { status }) };
+    const values = { ":fence": owner.fence, ":phase": phase, ...placeholders(columns) };
+    if (!(await this.#writer.write(owner.volumeId, statements.persistModelUpdate(Object.keys(columns)), values))) {
+      refuse(owner.fence, await this.get(owner.volumeId));
+    }
+  }
+
+  /** A turn that comes late, when a later one has saved more, changes nothing and succeeds: it is the same attempt. */
+  async saveProgress(owner: Owner, progress: CopyProgress, deadline: Date): Promise<void> {
+    const values = {
+      ":fence": owner.fence,
+      ":progress": progress,
+      ":bytes_done": progress.bytes_done,
+      ":image_tag": progress.image_tag,
+      ":deadline": deadline.toISOString(),
+    };
+    const prepared =
+      progress.image_tag === undefined ? statements.SAVE_UNTAGGED_PROGRESS : statements.SAVE_PROGRESS_OF_IMAGE;
+    if (await this.#writer.write(owner.volumeId, prepared, values)) {
+      return;
+    }
+    const found = await this.get(owner.volumeId);
+    const wanted = found.delete_requested_at === null;
+    const late = found.fence === owner.fence && isInFlow(found.status) && wanted && found.progress !== null;
+    if (!late) {
+      refuse(owner.fence, found);
+    }
+  }
+
+  async markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void> {
+    const values = { ":fence": owner.fence, ":glance_metadata": glanceMetadata };
+    if (!(await this.#writer.write(owner.volumeId, statements.MARK_BOOTABLE, values))) {
+      refuse(owner.fence, await this.get(owner.volumeId));
+    }
+  }
+
+  /** After its success the volume belongs to its users: whatever status they gave it since, a repeat returns the record. */
+  async markAvailable(
+    owner: Owner,
+    status: VolumeStatus,
+    launchedAt: Date,
+    update: ModelUpdate,
+  ): Promise<VolumeRecord> {
+    const at = launchedAt.toISOString();
+    const columns = columnsOf(update);
+    const values = {
+      ":fence": owner.fence,
+      ":status": status,
+      ":launched_at": at,
+      ...placeholders(columns),
+    };
+    const prepared = statements.markAvailable(Object.keys(columns));
+    const record = await this.#writer.writeLedger(owner, prepared, values, unopenedAttempt(owner, at));
+    if (record !== undefined) {
+      return record;
+    }
+    const found = await this.get(owner.volumeId);
+    const created = found.fence === owner.fence && found.launched_at !== null && found.fault === null;
+    return created ? found : refuse(owner.fence, found);
+  }
+
+  async markError(owner: Owner, fault: Fault): Promise<VolumeRecord> {
+    const values = {
+      ":fence": owner.fence,
+      ":fault": fault,
+      ":ended_at": fault.at,
+      ":error": fault.error,
+      ":cause": fault.cause,
+    };
+    const record = await this.#writer.writeLedger(
+      owner,
+      statements.MARK_ERROR,
+      values,
+      unopenedAttempt(owner, fault.at),
+    );
+    if (record !== undefined) {
+      return record;
+    }
+    const found = await this.get(owner.volumeId);
+    return found.fence === owner.fence && found.status === "error" ? found : refuse(owner.fence, found);
+  }
+
+  async releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord> {
+    const at = close.at.toISOString();
+    const values = {
+      ":fence": owner.fence,
+      ":next": next.fence,
+      ":outcome": close.outcome,
+      ":ended_at": at,
+      ":error": close.error,
+      ":cause": close.cause,
+      ":deadline": deadline.toISOString(),
+    };
+    const release = (migrationTarget: boolean): Promise<VolumeRecord | undefined> => {
+      const inPhase = close.clearedPhase !== undefined && close.clearedPhase !== null;
+      const prepared = statements.releaseForReschedule(close.suspectedOrphan, migrationTarget, inPhase);
+      const all = inPhase ? { ...values, ":cleared_phase": close.clearedPhase } : values;
+      return this.#writer.writeLedger(owner, prepared, all, unopenedAttempt(owner, at));
+    };
+    const released = await release(false);
+    if (released !== undefined) {
+      return released;
+    }
+    let found = await this.get(owner.volumeId);
+    if (found.fence === owner.fence && found.status === "migration_target_creating") {
+      const releasedTarget = await release(true);
+      if (releasedTarget !== undefined) {
+        return releasedTarget;
+      }
+      found = await this.get(owner.volumeId);
+    }
+    const isMine = found.fence === owner.fence && isInFlow(found.status) && found.delete_requested_at === null;
+    if (isMine && found.phase !== (close.clearedPhase ?? found.phase)) {
+      throw new Error(`Volume ${found.id} has moved on from ${close.clearedPhase} to ${found.phase}`);
+    }
+    return found.fence === next.fence ? found : refuse(owner.fence, found);
+  }
+
+  async markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord> {
+    const prepared =
+      expectedFence === null ? statements.MARK_UNSCHEDULABLE_UNOWNED : statements.MARK_UNSCHEDULABLE_HANDED_OVER;
+    const values = { ":fault": fault, ...(expectedFence !== null && { ":fence": expectedFence }) };
+    const record = await this.#writer.writeAndRead(volumeId, prepared, values);
+    if (record !== undefined) {
+      return record;
+    }
+    const found = await this.get(volumeId);
+    const unowned = found.fence === null || found.fence === expectedFence;
+    const repeated = unowned && found.status === "error" && found.fault?.error === fault.error;
+    return repeated ? found : refuse(expectedFence ?? "nobody", found);
+  }
+
+  requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord> {
+    return requeueVolume(this.#writer.table, volume, next, deadline, this.#writer.now);
+  }
+
+  listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
+    return listOverdueVolumes(this.#writer.table, now, limit, from);
+  }
+
+  async forgetDeadline(volumeId: string, deadline: string): Promise<void> {
+    await this.#writer.write(volumeId, statements.FORGET_DEADLINE, { ":deadline": deadline });
+  }
+
+  beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+    return deletion.beginDelete(this.#writer, volumeId, deadline);
+  }
+
+  /** @throws InvalidVolume when the volume is not in `deleting`. */
+  finishDelete(volumeId: string): Promise<void> {
+    return deletion.finishDelete(this.#writer, volumeId);
+  }
+
+  requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+    return deletion.requestDelete(this.#writer, volumeId, deadline);
+  }
+
+  beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord> {
+    return deletion.beginRequestedDelete(this.#writer, volumeId, fence, deadline);
+  }
+
+  markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
+    return deletion.markErrorDeleting(this.#writer, volumeId, fence, fault);
+  }
+
+  async lock(
+    volumeId: string,
+    lock: Lock,
+    statuses: readonly VolumeStatus[],
+    projectId: string | null,
+  ): Promise<VolumeRecord | undefined> {
+    const item = await tryLock(this.#writer.table, volumeId, lock, statuses, projectId);
+    return item === undefined ? undefined : readVolume(item);
+  }
+
+  unlock(volumeId: string, lock: Lock): Promise<void> {
+    return unlock(this.#writer.table, volumeId, lock);
+  }
+}
+
+/** The columns that a driver wants kept. */
+function columnsOf({ provider_location }: ModelUpdate): Record<string, string> {
+  return provider_location === undefined ? {} : { provider_location };
+}
+
+function placeholders(columns: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(columns).map(([column, value]) => [`:${column}`, value]));
+}
+
+/** The line of an attempt that never had one. */
+function unopenedAttempt(owner: Owner, at: string): Attempt {
+  return { host: null, execution: owner.fence, started_at: at, outcome: "running" };
+}

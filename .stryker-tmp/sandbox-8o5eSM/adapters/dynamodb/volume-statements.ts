@@ -1,0 +1,234 @@
+// @ts-nocheck
+import { STATUSES_IN_FLOW } from "../../core/records.ts";
+import { statement, type Statement } from "./table.ts";
+import { IN_FLOW } from "./volume-item.ts";
+
+/**
+ * The updates of a volume, one for each transition. Each names the owner and the statuses it expects in its condition, so that a
+ * late or foreign write changes nothing.
+ */
+
+const [CREATING, DOWNLOADING, MIGRATION_TARGET_CREATING] = STATUSES_IN_FLOW;
+
+/** The volume is being created. Uses {@link FLOW_STATUSES}. */
+const IS_IN_FLOW = "#status IN (:creating, :downloading, :migration_target_creating)";
+
+const FLOW_STATUSES = {
+  ":creating": CREATING,
+  ":downloading": DOWNLOADING,
+  ":migration_target_creating": MIGRATION_TARGET_CREATING,
+};
+
+/** The attempt owns the record. */
+const IS_MINE = "#fence = :fence";
+
+/** Nobody has asked for the volume's deletion. */
+const IS_WANTED = "attribute_not_exists(#delete_requested_at)";
+
+const IS_MINE_IN_FLOW = `${IS_MINE} AND ${IS_WANTED} AND ${IS_IN_FLOW}`;
+
+/**
+ * In the flow, and owned by no attempt or handed over to this one, which has no host yet. AND binds before OR, here and below:
+ * brackets would cost dynalite's parser more than everything else that it does for the call.
+ */
+const IS_FREE_IN_FLOW =
+  `attribute_not_exists(#fence) AND ${IS_WANTED} AND ${IS_IN_FLOW}` +
+  ` OR #fence = :fence AND attribute_not_exists(#host) AND ${IS_WANTED} AND ${IS_IN_FLOW}`;
+
+const LEAVE_INDEX = "#in_flow, #deadline";
+
+const TAKE =
+  "SET #host = :host, #availability_zone = :availability_zone, #scheduled_at = :scheduled_at, #fence = :fence, " +
+  "#attempts.#number = :attempt, #phase = :phase, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now";
+
+/** Closes the line `#number` of the ledger. */
+const CLOSE_FAILED_ATTEMPT =
+  "#attempts.#number.#outcome = :outcome, #attempts.#number.#ended_at = :ended_at, " +
+  "#attempts.#number.#error = :error, #attempts.#number.#cause = :cause";
+
+const CLOSE_WITH_ORPHAN = `${CLOSE_FAILED_ATTEMPT}, #attempts.#number.#suspected_orphan = :suspected_orphan`;
+
+export const ASSIGN_HOST = statement(TAKE, IS_FREE_IN_FLOW, {
+  ...FLOW_STATUSES,
+  ":in_flow": IN_FLOW,
+  ":phase": "scheduled",
+});
+
+/**
+ * Takes a volume back into the flow that another service put in `error` before any attempt owned it, as Cinder does. One with a
+ * fault was put there by the flow, which told its users: it stays.
+ */
+export const ASSIGN_HOST_IN_ERROR = statement(
+  `${TAKE}, #status = :creating`,
+  "#status = :error_status AND attribute_not_exists(#fence) AND attribute_not_exists(#fault)",
+  { ":creating": CREATING, ":error_status": "error", ":in_flow": IN_FLOW, ":phase": "scheduled" },
+);
+
+/** A volume that another service wrote may have no ledger. */
+export const ENSURE_LEDGER = statement("SET #attempts = if_not_exists(#attempts, :empty)", "attribute_exists(#id)", {
+  ":empty": {},
+});
+
+/** An attempt that ends before it had a host has no line in the ledger. */
+export const ENSURE_LEDGER_LINE = statement(
+  "SET #attempts.#number = if_not_exists(#attempts.#number, :attempt)",
+  IS_MINE_IN_FLOW,
+  FLOW_STATUSES,
+);
+
+export const BEGIN_CREATE = statement(
+  "SET #phase = :phase, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now",
+  IS_MINE_IN_FLOW,
+  { ...FLOW_STATUSES, ":in_flow": IN_FLOW, ":phase": "creating" },
+);
+
+/** @param columns further columns, each set to the value of its name. */
+export function persistModelUpdate(columns: readonly string[]) {
+  const assignments = ["phase", ...columns].map((column) => `#${column} = :${column}`).join(", ");
+  return statement(`SET ${assignments}, #updated_at = :now`, IS_MINE_IN_FLOW, FLOW_STATUSES);
+}
+
+const SAVE_PROGRESS =
+  "SET #progress = :progress, #phase = :phase, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now";
+
+const PROGRESS_CONSTANTS = { ...FLOW_STATUSES, ":in_flow": IN_FLOW, ":phase": "copying" };
+
+/** Progress never moves back, unless the image is another one. */
+export const SAVE_PROGRESS_OF_IMAGE = statement(
+  SAVE_PROGRESS,
+  [
+    "attribute_not_exists(#progress.#image_tag)",
+    "#progress.#image_tag <> :image_tag",
+    "#progress.#bytes_done <= :bytes_done",
+  ]
+    .map((mayReplace) => `${IS_MINE_IN_FLOW} AND ${mayReplace}`)
+    .join(" OR "),
+  PROGRESS_CONSTANTS,
+);
+
+/** The same for progress that names no image. */
+export const SAVE_UNTAGGED_PROGRESS = statement(
+  SAVE_PROGRESS,
+  ["attribute_not_exists(#progress)", "attribute_exists(#progress.#image_tag)", "#progress.#bytes_done <= :bytes_done"]
+    .map((mayReplace) => `${IS_MINE_IN_FLOW} AND ${mayReplace}`)
+    .join(" OR "),
+  PROGRESS_CONSTANTS,
+);
+
+export const MARK_BOOTABLE = statement(
+  "SET #bootable = :bootable, #glance_metadata = :glance_metadata, #updated_at = :now",
+  IS_MINE_IN_FLOW,
+  { ...FLOW_STATUSES, ":bootable": true },
+);
+
+export function markAvailable(columns: readonly string[]) {
+  const assignments = columns.map((column) => `, #${column} = :${column}`).join("");
+  return statement(
+    "SET #status = :status, #launched_at = if_not_exists(#launched_at, :launched_at), " +
+      "#attempts.#number.#outcome = :outcome, #attempts.#number.#ended_at = :launched_at, " +
+      `#updated_at = :now${assignments} REMOVE ${LEAVE_INDEX}, #phase, #progress, #fault`,
+    IS_MINE_IN_FLOW,
+    { ...FLOW_STATUSES, ":outcome": "created" },
+  );
+}
+
+/** The phase stays: it tells whether the backend may hold the volume. */
+export const MARK_ERROR = statement(
+  `SET #status = :status, #fault = :fault, ${CLOSE_FAILED_ATTEMPT}, #updated_at = :now REMOVE ${LEAVE_INDEX}, #progress`,
+  IS_MINE_IN_FLOW,
+  { ...FLOW_STATUSES, ":status": "error", ":outcome": "error" },
+);
+
+/**
+ * Hands the record to the next attempt as if no attempt had been made. One update cannot keep one status and replace another, so
+ * there is one for a migration's target, which keeps its status, and one for everything else, which returns to `creating`.
+ */
+export function releaseForReschedule(suspectedOrphan: boolean, migrationTarget: boolean, inPhase: boolean) {
+  return statement(
+    `SET ${suspectedOrphan ? CLOSE_WITH_ORPHAN : CLOSE_FAILED_ATTEMPT}, #fence = :next, #status = :status, #phase = :phase, ` +
+      "#bootable = :bootable, #glance_metadata = :empty, #scheduled_at = :ended_at, #in_flow = :in_flow, " +
+      "#deadline = :deadline, #updated_at = :now REMOVE #host, #provider_location, #progress",
+    `${IS_MINE} AND ${IS_WANTED} AND ${migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)"}` +
+      (inPhase ? " AND #phase = :cleared_phase" : ""),
+    {
+      ":status": migrationTarget ? MIGRATION_TARGET_CREATING : CREATING,
+      ...(!migrationTarget && { ":downloading": DOWNLOADING }),
+      ":phase": "queued",
+      ":bootable": false,
+      ":empty": {},
+      ":in_flow": IN_FLOW,
+      ...(suspectedOrphan && { ":suspected_orphan": true }),
+    },
+  );
+}
+
+const MARK_UNSCHEDULABLE = `SET #status = :error_status, #fault = :fault, #updated_at = :now REMOVE ${LEAVE_INDEX}, #progress`;
+
+export const MARK_UNSCHEDULABLE_UNOWNED = statement(
+  MARK_UNSCHEDULABLE,
+  `${IS_IN_FLOW} AND ${IS_WANTED} AND attribute_not_exists(#fence)`,
+  { ...FLOW_STATUSES, ":error_status": "error" },
+);
+
+export const MARK_UNSCHEDULABLE_HANDED_OVER = statement(MARK_UNSCHEDULABLE, IS_FREE_IN_FLOW, {
+  ...FLOW_STATUSES,
+  ":error_status": "error",
+});
+
+const IS_OVERDUE_OUT_OF_FLOW =
+  "#deadline = :deadline AND #status <> :creating AND #status <> :downloading AND #status <> :migration_target_creating";
+
+/** Whoever has set such a status has decided otherwise about a deletion, too. */
+export const FORGET_DEADLINE = statement(
+  `SET #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at`,
+  `${IS_OVERDUE_OUT_OF_FLOW} AND ${IS_WANTED}` +
+    ` OR ${IS_OVERDUE_OUT_OF_FLOW} AND #status <> :deleting AND #status <> :error_deleting`,
+  { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting" },
+);
+
+/** `deleting` is among the statuses for volumes that another service has set to it. */
+const IS_AT_REST =
+  "attribute_not_exists(#in_flow) AND #status IN (:available, :error_status, :error_deleting, :migration_target, :deleting)";
+
+const STATUSES_AT_REST = {
+  ":available": "available",
+  ":error_status": "error",
+  ":error_deleting": "error_deleting",
+  ":migration_target": "migration_target",
+  ":deleting": "deleting",
+};
+
+/** The volume comes into the index, so that the sweep takes up a removal that died. Nobody locks one that is being removed. */
+export const BEGIN_DELETE = statement(
+  "SET #status = :deleting, #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
+    "#deadline = :deadline, #updated_at = :now",
+  `${IS_AT_REST} AND attribute_not_exists(#locks) OR ${IS_AT_REST} AND size(#locks) = :zero` +
+    " OR attribute_exists(#delete_requested_at) AND #status IN (:error_deleting, :deleting)",
+  { ...STATUSES_AT_REST, ":in_flow": IN_FLOW, ":zero": 0 },
+);
+
+/** A volume that has no deadline gets one: what was asked for is never lost. */
+export const REQUEST_DELETE = statement(
+  "SET #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
+    "#deadline = if_not_exists(#deadline, :deadline), #updated_at = :now",
+  IS_IN_FLOW,
+  { ...FLOW_STATUSES, ":in_flow": IN_FLOW },
+);
+
+/** Of a volume in the flow; see {@link BEGIN_DELETE}. */
+export function beginRequestedDelete(owned: boolean): Statement {
+  return statement(
+    "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #progress",
+    `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND ` +
+      "#status IN (:creating, :downloading, :migration_target_creating, :deleting, :error_deleting)",
+    { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting", ":in_flow": IN_FLOW },
+  );
+}
+
+export function markErrorDeleting(owned: boolean): Statement {
+  return statement(
+    "SET #status = :error_deleting, #fault = :fault, #updated_at = :now",
+    `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND #status = :deleting`,
+    { ":deleting": "deleting", ":error_deleting": "error_deleting" },
+  );
+}

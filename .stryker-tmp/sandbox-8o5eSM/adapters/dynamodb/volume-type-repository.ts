@@ -1,0 +1,79 @@
+// @ts-nocheck
+import { isDeepStrictEqual } from "node:util";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { INDEXES } from "../../core/environment.ts";
+import { InvalidInput, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../core/errors.ts";
+import type { Page, VolumeTypeRepository } from "../../core/ports.ts";
+import type { VolumeTypeRecord } from "../../core/records.ts";
+import { queryPage, scanPage } from "./paging.ts";
+import { find, toItem, tryCreate, type Item, type Table, type TableOptions } from "./table.ts";
+
+/** Volume types in DynamoDB. */
+export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
+  readonly #table: Table;
+
+  constructor({ client, tableName }: Omit<TableOptions, "clock">) {
+    this.#table = { client, tableName, key: "id" };
+  }
+
+  async get(volumeTypeId: string): Promise<VolumeTypeRecord> {
+    const item = await find(this.#table, volumeTypeId);
+    if (item === undefined) {
+      throw new VolumeTypeNotFound(volumeTypeId);
+    }
+    return readVolumeType(item);
+  }
+
+  /** Reads an index: a type of the last moments may be missing. */
+  async getByName(name: string): Promise<VolumeTypeRecord> {
+    if (name === "") {
+      throw new VolumeTypeNotFoundByName(name);
+    }
+    const query = {
+      IndexName: INDEXES.volumeTypesByName,
+      KeyConditionExpression: "#name = :name",
+      ExpressionAttributeNames: { "#name": "name" },
+      ExpressionAttributeValues: { ":name": { S: name } },
+      keyAttributes: ["id", "name"],
+    };
+    const [item] = (await queryPage(this.#table, query, 1)).items;
+    if (item === undefined) {
+      throw new VolumeTypeNotFoundByName(name);
+    }
+    return readVolumeType(item);
+  }
+
+  async list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>> {
+    const page = await scanPage(this.#table, limit, from);
+    return { ...page, items: page.items.map(readVolumeType) };
+  }
+
+  /**
+   * Succeeds as well when the type stands there as it is, so a put whose answer was lost may be repeated.
+   *
+   * @throws InvalidInput when the id is taken.
+   */
+  async create(record: VolumeTypeRecord): Promise<void> {
+    if (await tryCreate(this.#table, toItem(record))) {
+      return;
+    }
+    if (!isDeepStrictEqual(await this.get(record.id), record)) {
+      throw new InvalidInput(`volume type ${record.id} exists already`);
+    }
+  }
+}
+
+/** A stored volume type: what is null is absent. */
+type StoredVolumeType = Pick<VolumeTypeRecord, "id" | "name"> & Partial<VolumeTypeRecord>;
+
+function readVolumeType(item: Item): VolumeTypeRecord {
+  const stored = unmarshall(item) as StoredVolumeType;
+  return {
+    id: stored.id,
+    name: stored.name,
+    extra_specs: stored.extra_specs ?? {},
+    description: stored.description ?? null,
+    is_public: stored.is_public ?? true,
+    created_at: stored.created_at ?? "",
+  };
+}

@@ -1,0 +1,183 @@
+// @ts-nocheck
+import { mkdir, open } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as errors from "../../core/errors.ts";
+import type { CopyWork, Driver, ImageSource, StoredContent, Work } from "../../core/driver-ports.ts";
+import type { SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+import type { ImageLocation } from "../../core/spec.ts";
+import type { Fault, FaultCall, FaultDriverOptions, RandomFaultKind, RandomFaults } from "./options.ts";
+import { drawFault, drawName, type RandomFault } from "./random-faults.ts";
+
+/** The longest that a timer waits; a caller has long given up. */
+const FOREVER_MS = 2 ** 31 - 1;
+
+/** For demonstrations and tests: a driver whose calls fail as its configuration orders, and else do what the wrapped one does. */
+export class FaultDriver implements Driver {
+  readonly #driver: Driver;
+  readonly #faults: readonly Fault[];
+  readonly #random: RandomFaults | undefined;
+  readonly #stateDirectory: string;
+
+  constructor(driver: Driver, options: Pick<FaultDriverOptions, "faults" | "random" | "state_directory">) {
+    this.#driver = driver;
+    this.#faults = options.faults;
+    this.#random = options.random;
+    this.#stateDirectory = options.state_directory;
+  }
+
+  initialized() {
+    return this.#call("initialized", null, () => this.#driver.initialized());
+  }
+
+  createVolume(volume: VolumeRecord, work: Work) {
+    return this.#call("createVolume", volume.id, () => this.#driver.createVolume(volume, work));
+  }
+
+  createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work) {
+    return this.#call("createVolumeFromSnapshot", volume.id, () =>
+      this.#driver.createVolumeFromSnapshot(volume, snapshot, work),
+    );
+  }
+
+  createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work) {
+    return this.#call("createClonedVolume", volume.id, () => this.#driver.createClonedVolume(volume, source, work));
+  }
+
+  cloneImage(volume: VolumeRecord, location: ImageLocation, image: ImageSource, work: Work) {
+    return this.#call("cloneImage", volume.id, () => this.#driver.cloneImage(volume, location, image, work));
+  }
+
+  copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork) {
+    return this.#call("copyImageToVolume", volume.id, () => this.#driver.copyImageToVolume(volume, image, work));
+  }
+
+  deleteVolume(volumeId: string) {
+    return this.#call("deleteVolume", volumeId, () => this.#driver.deleteVolume(volumeId));
+  }
+
+  createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord) {
+    return this.#call("createSnapshot", snapshot.id, () => this.#driver.createSnapshot(snapshot, volume));
+  }
+
+  deleteSnapshot(snapshotId: string) {
+    return this.#call("deleteSnapshot", snapshotId, () => this.#driver.deleteSnapshot(snapshotId));
+  }
+
+  findVolume(volumeId: string) {
+    return this.#call("findVolume", volumeId, () => this.#driver.findVolume(volumeId));
+  }
+
+  findSnapshot(snapshotId: string) {
+    return this.#call("findSnapshot", snapshotId, () => this.#driver.findSnapshot(snapshotId));
+  }
+
+  async *listContents(): AsyncGenerator<StoredContent> {
+    yield* await this.#call("listContents", null, async () => this.#driver.listContents());
+  }
+
+  getVolumeStats() {
+    return this.#call("getVolumeStats", null, () => this.#driver.getVolumeStats());
+  }
+
+  async #call<Result>(call: FaultCall, subject: string | null, run: () => Promise<Result>): Promise<Result> {
+    const fault = await this.#due(call);
+    if (fault === undefined) {
+      return this.#atRandom(call, subject, run);
+    }
+    if (fault.when === "after") {
+      await run();
+    }
+    return strike(fault);
+  }
+
+  async #atRandom<Result>(call: FaultCall, subject: string | null, run: () => Promise<Result>): Promise<Result> {
+    const fault =
+      subject === null || this.#random === undefined ? undefined : await this.#draw(call, subject, this.#random);
+    if (fault?.kind === "slow") {
+      await sleep(fault.delayMs);
+    }
+    if (fault === undefined || fault.kind === "slow") {
+      return run();
+    }
+    const [error, when] = RANDOM_STRIKES[fault.kind];
+    if (when === "after") {
+      await run();
+    }
+    return strike({ call, error, message: "made to fail at random", times: 1, when });
+  }
+
+  /** Draws for the first time of the call that no process has drawn for. */
+  async #draw(call: FaultCall, subject: string, options: RandomFaults): Promise<RandomFault | undefined> {
+    for (let time = 1; ; time += 1) {
+      const fault = drawFault(options, call, subject, time);
+      if (await this.#take(drawName(call, subject, time, fault?.kind ?? "none"))) {
+        return fault;
+      }
+    }
+  }
+
+  /** The first fault of the call that is not used up. */
+  async #due(call: FaultCall): Promise<Fault | undefined> {
+    for (const [index, fault] of this.#faults.entries()) {
+      if (fault.call === call && (fault.times === "always" || (await this.#use(`${index}-${call}`, fault.times)))) {
+        return fault;
+      }
+    }
+    return undefined;
+  }
+
+  async #use(name: string, times: number): Promise<boolean> {
+    for (let time = 1; time <= times; time += 1) {
+      if (await this.#take(`${name}-${time}`)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Makes a file that only one call can make, and that outlives the process: it stands for one time. */
+  async #take(name: string): Promise<boolean> {
+    await mkdir(this.#stateDirectory, { recursive: true, mode: 0o700 });
+    try {
+      await (await open(join(this.#stateDirectory, name), "wx", 0o600)).close();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
+        throw error;
+      }
+      return false;
+    }
+  }
+}
+
+/** What a random fault raises, and whether the work is done before. */
+const RANDOM_STRIKES: Readonly<Record<Exclude<RandomFaultKind, "slow">, readonly [string, Fault["when"]]>> = {
+  refused: ["VolumeBackendAPIException", "before"],
+  lost_answer: ["ConnectionLost", "after"],
+  hang: ["timeout", "before"],
+  done_then_hang: ["timeout", "after"],
+  crash: ["crash", "before"],
+  done_then_crash: ["crash", "after"],
+};
+
+async function strike(fault: Fault): Promise<never> {
+  if (fault.error === "timeout") {
+    await sleep(FOREVER_MS);
+  }
+  if (fault.error === "crash") {
+    process.exit(1);
+  }
+  throw errorNamed(fault.error, fault.message);
+}
+
+/** An error of that name, of its class where it has one, with the message as it was ordered. */
+function errorNamed(name: string, message: string): Error {
+  if (!Object.hasOwn(errors.ERROR_ROUTES, name)) {
+    return Object.defineProperty(new Error(message), "name", { value: name });
+  }
+  // The constructors differ in what they put into the message, and in nothing else.
+  const error: Error = Reflect.construct(errors[name as errors.ErrorName], [message, message, message]);
+  error.message = message;
+  return error;
+}

@@ -1,0 +1,165 @@
+// @ts-nocheck
+import { type FileHandle, realpath } from "node:fs/promises";
+import { blankImageMeta } from "../../core/blank-image-meta.ts";
+import { ImageUnacceptable, InvalidInput, VolumeBackendAPIException, describeError } from "../../core/errors.ts";
+import {
+  DEFAULT_IMAGE_POLICY,
+  type ImagePolicy,
+  isRawFormat,
+  requireDeclaredContent,
+  requireReadableFormat,
+} from "../../core/images/acceptance.ts";
+import { describeQcow2, type Qcow2Description } from "../../core/images/qcow2/describe.ts";
+import { QCOW2_HEAD_BYTES } from "../../core/images/qcow2/header.ts";
+import { Qcow2Layout, type Qcow2Survey } from "../../core/images/qcow2/layout.ts";
+import {
+  type ContainerImageFormat,
+  type RawContent,
+  SNIFF_BYTES,
+  describeRawContent,
+  sniffImageFormat,
+} from "../../core/images/sniff.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
+import { openRegular } from "./files.ts";
+import { handleBytes } from "./image-bytes.ts";
+import { decompressOrRefuse, tableChecksum } from "./qcow2-sink.ts";
+
+const GIB = 2 ** 30;
+
+/** Shorter files are looked at as if zeros followed. */
+const DESCRIBED_BYTES = 512;
+
+/** What the checks say of a file, in the keys in which it is printed. */
+export type ImageReport = {
+  file: string;
+  /** Bytes of the file. */
+  size: number;
+  /** As declared, or as the content says. */
+  disk_format: string;
+  content: ContainerImageFormat | "raw";
+  /** What a raw disk begins with. */
+  begins_with: RawContent | null;
+  acceptable: boolean;
+  /** Why it is not. */
+  error: { name: string; message: string } | null;
+  /** Bytes of the disk, and GiB of the smallest volume that disk and file are let into; null when it is not acceptable. */
+  virtual_size: number | null;
+  min_volume_gb: number | null;
+  qcow2: (Qcow2Description & Partial<Qcow2Survey>) | null;
+};
+
+/**
+ * Makes of a local file the checks that a copy to a volume makes: its content's format, and for qcow2 its header, its tables, and
+ * each compressed cluster. Only its hash is not checked, and the volume's size.
+ *
+ * @param declared the disk format to check it as; by default what its content says
+ * @throws system errors; InvalidInput when it is no regular file
+ */
+export async function checkImageFile(
+  path: string,
+  declared?: string,
+  policy: ImagePolicy = DEFAULT_IMAGE_POLICY,
+): Promise<ImageReport> {
+  const file = await openFile(path);
+  try {
+    const { size } = await file.stat();
+    const bytes = handleBytes(file);
+    const head = await bytes.readAt(0, Math.min(size, QCOW2_HEAD_BYTES));
+    const content = sniffImageFormat(head.subarray(0, SNIFF_BYTES));
+    const report: ImageReport = {
+      file: path,
+      size,
+      disk_format: declared ?? content,
+      content,
+      begins_with: content === "raw" ? (describeRawContent(head) ?? null) : null,
+      acceptable: false,
+      error: null,
+      virtual_size: null,
+      min_volume_gb: null,
+      qcow2: content === "qcow2" ? describeQcow2(padded(head)) : null,
+    };
+    try {
+      await judge(report, file, head, policy);
+    } catch (error) {
+      if (!(error instanceof ImageUnacceptable)) {
+        throw error;
+      }
+      report.error = describeError(error);
+    }
+    return report;
+  } finally {
+    await file.close();
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    // Whoever names a file here may name it by a link; a backend never follows one.
+    return await openRegular(await realpath(path), "read");
+  } catch (error) {
+    throw error instanceof VolumeBackendAPIException ? new InvalidInput(`${path} is no regular file`) : error;
+  }
+}
+
+/** Completes the report. @throws ImageUnacceptable */
+async function judge(report: ImageReport, file: FileHandle, head: Uint8Array, policy: ImagePolicy): Promise<void> {
+  const meta = metaOf(report);
+  requireReadableFormat(meta);
+  if (report.size === 0) {
+    throw new ImageUnacceptable(report.file, "it contains no data");
+  }
+  requireDeclaredContent(meta, head.subarray(0, SNIFF_BYTES));
+  let virtualBytes = report.size;
+  if (!isRawFormat(meta)) {
+    const layout = await checkQcow2(report.file, file, report.size, head, policy);
+    virtualBytes = layout.header.virtualBytes;
+    report.qcow2 = { ...describeQcow2(padded(head)), ...layout.survey };
+  }
+  report.acceptable = true;
+  report.virtual_size = virtualBytes;
+  report.min_volume_gb = Math.max(1, Math.ceil(Math.max(virtualBytes, report.size) / GIB));
+}
+
+/** Reads the tables, and decompresses what is compressed: the only content that can be damaged by itself. */
+async function checkQcow2(
+  imageId: string,
+  file: FileHandle,
+  fileBytes: number,
+  head: Uint8Array,
+  policy: ImagePolicy,
+): Promise<Qcow2Layout> {
+  const bytes = handleBytes(file);
+  const rules = {
+    imageId,
+    fileBytes,
+    volumeBytes: Number.MAX_SAFE_INTEGER,
+    allowExtendedL2: policy.allowExtendedL2,
+  };
+  const layout = await Qcow2Layout.read(head, bytes, rules, tableChecksum);
+  const { clusterBytes, compression } = layout.header;
+  for (let from = 0; layout.survey.compressed_clusters > 0 && from < fileBytes;) {
+    const { mappings, until } = await layout.window(from);
+    for (let index = 0; index < mappings.length; index += 1) {
+      const length = mappings.compressedBytes(index);
+      const host = mappings.hostOffset(index);
+      if (length > 0 && host >= from) {
+        decompressOrRefuse(imageId, compression, await bytes.readAt(host, length), clusterBytes, host);
+      }
+    }
+    from = until;
+  }
+  return layout;
+}
+
+function metaOf({ file, disk_format, size }: ImageReport): ImageMeta {
+  return { ...blankImageMeta(file, "active"), disk_format, container_format: "bare", size };
+}
+
+function padded(head: Uint8Array): Uint8Array {
+  if (head.length >= DESCRIBED_BYTES) {
+    return head;
+  }
+  const bytes = new Uint8Array(DESCRIBED_BYTES);
+  bytes.set(head);
+  return bytes;
+}

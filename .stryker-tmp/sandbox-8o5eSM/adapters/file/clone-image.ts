@@ -1,0 +1,98 @@
+// @ts-nocheck
+import { lstat, realpath, rename } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { isAbsolute, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { requireDeclaredContent, requireReadableFormat, requireSizeWithin } from "../../core/images/acceptance.ts";
+import { SNIFF_BYTES } from "../../core/images/sniff.ts";
+import type { ImageSource } from "../../core/driver-ports.ts";
+import type { ImageLocation } from "../../core/spec.ts";
+import { reflink } from "./copy-file.ts";
+import { isAbsent, openRegular, sizeOfRegular, syncDirectoryOf } from "./files.ts";
+import type { FileDriverOptions } from "./options.ts";
+import { WorkArea, removeWorkArea } from "./work-area.ts";
+
+/**
+ * Makes a volume share the blocks of an image's file: only a raw image, only one whose location is a `file://` URL that leads
+ * into the configured image directory, and only where the file system shares blocks. Everything else answers false, and the
+ * image is downloaded.
+ *
+ * The bytes are not hashed: whoever can write the image directory is trusted as the image service is.
+ *
+ * @throws ImageUnacceptable when the file's content is of another format than declared.
+ */
+export async function cloneImageFile(
+  options: FileDriverOptions,
+  path: string,
+  volumeBytes: number,
+  location: ImageLocation,
+  image: ImageSource,
+): Promise<boolean> {
+  const { image_directory: imageDirectory } = options;
+  if (imageDirectory === undefined || image.meta.disk_format !== "raw" || image.meta.container_format !== "bare") {
+    return false;
+  }
+  if ((await sizeOfRegular(path)) === volumeBytes) {
+    // Only a finished clone has the name: an answer was lost.
+    await removeWorkArea(path);
+    return true;
+  }
+  const urls = [location.direct_url, ...location.locations.map(({ url }) => url)];
+  for (const url of urls) {
+    const source = url === null ? undefined : await imageFile(url, imageDirectory);
+    if (source !== undefined && (await cloneFile(source, path, volumeBytes, image))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** The real path of a `file://` location, when it is in the image directory, links included. */
+async function imageFile(url: string, imageDirectory: string): Promise<string | undefined> {
+  if (!url.startsWith("file://")) {
+    return undefined;
+  }
+  try {
+    const [file, directory] = await Promise.all([realpath(fileURLToPath(url)), realpath(imageDirectory)]);
+    const inside = relative(directory, file);
+    const isInside = inside !== "" && inside !== ".." && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
+    return isInside && (await lstat(file)).isFile() ? file : undefined;
+  } catch (error) {
+    if (isAbsent(error) || error instanceof TypeError) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function cloneFile(source: string, path: string, volumeBytes: number, image: ImageSource): Promise<boolean> {
+  requireReadableFormat(image.meta);
+  const size = requireSizeWithin(image.meta, volumeBytes);
+  const area = await WorkArea.takeOver(path);
+  try {
+    const copy = area.path(`${randomUUID()}.data`);
+    if (!(await reflink(source, copy))) {
+      return false;
+    }
+    // Looked at after the copy: what was looked at is what the volume gets.
+    const file = await openRegular(copy, "write");
+    try {
+      if ((await file.stat()).size !== size) {
+        return false;
+      }
+      const head = Buffer.alloc(SNIFF_BYTES);
+      const { bytesRead } = await file.read(head, 0, SNIFF_BYTES, 0);
+      requireDeclaredContent(image.meta, head.subarray(0, bytesRead));
+      await file.chmod(0o600);
+      await file.truncate(volumeBytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(copy, path);
+    syncDirectoryOf(path);
+    return true;
+  } finally {
+    await removeWorkArea(path);
+  }
+}

@@ -1,0 +1,211 @@
+// @ts-nocheck
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, copyFile, rename } from "node:fs/promises";
+import type { Work } from "../../core/driver-ports.ts";
+import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
+import { InvalidInput, VolumeBackendAPIException } from "../../core/errors.ts";
+import {
+  createExclusive,
+  errnoOf,
+  isAbsent,
+  isOutOfSpace,
+  openRegular,
+  openToScan,
+  sizeOfRegular,
+  syncDirectoryOf,
+} from "./files.ts";
+import { CHUNK_BYTES, copySparseRange, makeBuffers } from "./sparse.ts";
+import { WorkArea, removeWorkArea } from "./work-area.ts";
+
+/** A turn ends when less than this is left of its time, so that its answer arrives. */
+export const RESERVED_MS = 60_000;
+
+/** Copied between two looks at the clock; at most this much is written after the work was taken over. */
+const SEGMENT_BYTES = 16 * CHUNK_BYTES;
+
+/** Pause before asking again for work that a later call has taken over. */
+const TAKEN_OVER_WAIT_SECONDS = 5;
+
+const DONE: WorkStatus = { done: true, wait_seconds: 0, checkpoint: null };
+
+/**
+ * Makes the file `target` of `sizeBytes` out of the file `sourcePath`: by reflink where the file system has it, else by a sparse
+ * copy that may take several turns. The target's name appears when all of it is durable, and never changes its file afterwards.
+ *
+ * Repeated after the end it finds the file and is done; repeated after a turn that died it goes on from the checkpoint, or from
+ * zero when the checkpoint is older than the copy that is there.
+ *
+ * @throws InvalidInput when the source is larger; VolumeBackendAPIException when a file of another size has the name.
+ * System errors come through, ENOENT for a missing source among them; nothing half-made is left then.
+ */
+export async function copyFileInTurns(
+  sourcePath: string,
+  target: string,
+  sizeBytes: number,
+  work: Work,
+): Promise<WorkStatus> {
+  if (await isFinished(target, sizeBytes)) {
+    await removeWorkArea(target);
+    return DONE;
+  }
+  const source = await openToScan(sourcePath);
+  try {
+    const sourceSize = (await source.stat()).size;
+    if (sourceSize > sizeBytes) {
+      throw new InvalidInput(`a volume of ${sizeBytes} bytes is smaller than its source of ${sourceSize} bytes`);
+    }
+    return await turn({ source, sourcePath, sourceSize, target, sizeBytes, work });
+  } catch (error) {
+    if (isOutOfSpace(error)) {
+      await removeWorkArea(target);
+    }
+    throw error;
+  } finally {
+    await source.close();
+  }
+}
+
+type Job = {
+  source: FileHandle;
+  sourcePath: string;
+  sourceSize: number;
+  target: string;
+  sizeBytes: number;
+  work: Work;
+};
+
+/** A copy under way: its id, and how far it is. */
+type Copy = { id: string; offset: number };
+
+async function turn(job: Job): Promise<WorkStatus> {
+  const { target, sizeBytes, work } = job;
+  const area = await WorkArea.takeOver(target);
+  try {
+    // A call that had the work until now may have finished it.
+    if (await isFinished(target, sizeBytes)) {
+      await removeWorkArea(target);
+      return DONE;
+    }
+    const copy = (await resumable(area, work.checkpoint, job.sourceSize)) ?? (await begin(area, job));
+    const path = area.path(dataName(copy.id));
+    const stopped = await fill(path, copy, area, job);
+    if (stopped !== undefined) {
+      return stopped;
+    }
+    await rename(path, target);
+  } catch (error) {
+    if (isAbsent(error) && !(await area.isMine())) {
+      return takenOver(work.checkpoint);
+    }
+    throw error;
+  }
+  syncDirectoryOf(target);
+  await removeWorkArea(target);
+  return DONE;
+}
+
+/** Copies until the end, or until there is a reason to stop; every answer is about durable bytes. */
+async function fill(path: string, copy: Copy, area: WorkArea, job: Job): Promise<WorkStatus | undefined> {
+  const file = await openRegular(path, "write");
+  try {
+    const reason = await copySegments(file, copy, area, job);
+    if (reason === "end") {
+      await file.truncate(job.sizeBytes);
+      await file.sync();
+    } else {
+      await file.datasync();
+    }
+    const checkpoint = { copy: copy.id, offset: copy.offset };
+    if (reason === "taken over" || !(await area.isMine())) {
+      return takenOver(checkpoint);
+    }
+    return reason === "end" ? undefined : { done: false, wait_seconds: 0, checkpoint };
+  } finally {
+    await file.close();
+  }
+}
+
+async function copySegments(
+  file: FileHandle,
+  copy: Copy,
+  area: WorkArea,
+  job: Job,
+): Promise<"end" | "taken over" | "out of time"> {
+  const buffers = copy.offset < job.sourceSize ? makeBuffers() : [];
+  while (copy.offset < job.sourceSize) {
+    if (!(await area.isMine())) {
+      return "taken over";
+    }
+    const end = Math.min(copy.offset + SEGMENT_BYTES, job.sourceSize);
+    await copySparseRange(job.source, file, copy.offset, end, buffers);
+    copy.offset = end;
+    if (end < job.sourceSize && job.work.remainingTimeMs() < RESERVED_MS) {
+      return "out of time";
+    }
+  }
+  return "end";
+}
+
+function takenOver(checkpoint: WorkCheckpoint | null): WorkStatus {
+  return { done: false, wait_seconds: TAKEN_OVER_WAIT_SECONDS, checkpoint };
+}
+
+async function isFinished(target: string, sizeBytes: number): Promise<boolean> {
+  const size = await sizeOfRegular(target);
+  if (size !== undefined && size !== sizeBytes) {
+    throw new VolumeBackendAPIException(`${target} has ${size} bytes, not ${sizeBytes}`);
+  }
+  return size !== undefined;
+}
+
+/** The copy that the checkpoint speaks of, when its bytes are still there. */
+async function resumable(
+  area: WorkArea,
+  checkpoint: WorkCheckpoint | null,
+  sourceSize: number,
+): Promise<Copy | undefined> {
+  const id = checkpoint?.["copy"];
+  const offset = checkpoint?.["offset"];
+  // The id becomes a file's name: only what randomUUID makes is taken.
+  if (typeof id !== "string" || !/^[0-9a-f-]{36}$/.test(id) || typeof offset !== "number") {
+    return undefined;
+  }
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset > sourceSize || !(await area.has(dataName(id)))) {
+    return undefined;
+  }
+  return { id, offset };
+}
+
+async function begin(area: WorkArea, { sourcePath, sourceSize }: Job): Promise<Copy> {
+  await area.clear();
+  const id = randomUUID();
+  const path = area.path(dataName(id));
+  if (await reflink(sourcePath, path)) {
+    return { id, offset: sourceSize };
+  }
+  await (await createExclusive(path)).close();
+  return { id, offset: 0 };
+}
+
+/**
+ * Shares the source's blocks with a new file. Never a copy of the bytes: without FICLONE_FORCE, `copyFile` fills the holes and
+ * can neither be stopped nor resumed.
+ */
+export async function reflink(sourcePath: string, path: string): Promise<boolean> {
+  try {
+    await copyFile(sourcePath, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch (error) {
+    // Which code says "not on this file system" differs (ENOTSUP, EXDEV, EINVAL, ENOTTY, ENOSYS, EPERM). Whatever else it was,
+    // the copy meets it again.
+    if (isOutOfSpace(error) || isAbsent(error) || errnoOf(error) === undefined) {
+      throw error;
+    }
+    return false;
+  }
+}
+
+function dataName(copyId: string): string {
+  return `${copyId}.data`;
+}

@@ -1,0 +1,259 @@
+// @ts-nocheck
+import { type FileHandle, rm } from "node:fs/promises";
+import { ImageCopyFailure, ImageTooBig, ImageUnacceptable, describeError } from "../../core/errors.ts";
+import {
+  expectedHash,
+  isRawFormat,
+  requireConversionAllowed,
+  requireDeclaredContent,
+  requireReadableFormat,
+  requireSizeWithin,
+} from "../../core/images/acceptance.ts";
+import { parseQcow2Header, QCOW2_HEAD_BYTES } from "../../core/images/qcow2/header.ts";
+import { Qcow2Layout } from "../../core/images/qcow2/layout.ts";
+import type { CopyProgress } from "../../core/records.ts";
+import { createExclusive, isAbsent, isOutOfSpace, openRegular } from "./files.ts";
+import { canHashClustersAgain, hashAgain } from "./hash-again.ts";
+import { handleBytes, readImageHead, serviceBytes, streamOfFile, without } from "./image-bytes.ts";
+import { type Cursor, finalProgress, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
+import { type ImageSink, pump, RawSink, STAGING_SINK } from "./image-pump.ts";
+import {
+  type CopyImageRequest,
+  type Job,
+  markName,
+  requireFreeSpace,
+  requireHash,
+  requireSameSize,
+  rulesOf,
+  type Run,
+  stageName,
+} from "./image-turn.ts";
+import { Qcow2Sink, tableChecksum } from "./qcow2-sink.ts";
+import { WorkArea, removeWorkArea } from "./work-area.ts";
+
+/**
+ * Fills a volume's file with an image: one sequential pass over the image, hashed on the way, zero blocks left as holes. A qcow2
+ * image's tables are read first, by ranged reads, and each cluster is written where it belongs as it passes. A qcow2 image of a
+ * service without ranged reads is brought to a file beside the volume first, and then passes from there.
+ *
+ * A turn ends at a checkpoint when its time is short. Bytes are made durable before the progress that speaks of them is kept, and
+ * each turn begins by keeping its progress, so a call that is not the owner's any more is refused before it writes a byte.
+ * A volume that was not copied to by the progress at hand, or whose image is another one now, is begun again from zero.
+ *
+ * @throws ImageUnacceptable, ImageConversionNotAllowed, ImageCopyFailure, ImageTooBig: the file is removed then. Everything else
+ * that the image service or the file system throws comes through and leaves what is there for the next turn; FenceLost stops the
+ * copy at once.
+ */
+export async function copyImage(request: CopyImageRequest): Promise<{ done: boolean }> {
+  const { path, image } = request;
+  let job: Job;
+  try {
+    requireReadableFormat(image.meta);
+    requireConversionAllowed(image.meta, request.policy);
+    const size = requireSizeWithin(image.meta, request.volumeBytes);
+    job = { ...request, size, expected: expectedHash(image.meta) };
+  } catch (error) {
+    // Whoever asks for this image is refused, so nobody uses a volume of it.
+    await discard(path);
+    throw error;
+  }
+  // Refused when the record is another attempt's by now, or finished: then nothing here is touched.
+  await job.work.save(progressBefore(job));
+  const area = await WorkArea.takeOver(path);
+  try {
+    return await turn(job, area);
+  } catch (error) {
+    const failure = isOutOfSpace(error) ? new ImageTooBig(image.imageId, describeError(error).message) : error;
+    if (isRefusal(failure) && (await area.isMine())) {
+      await discard(path);
+    }
+    throw failure;
+  }
+}
+
+async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
+  const file = await openVolume(job.path);
+  const abort = new AbortController();
+  try {
+    const run: Run = { job, area, file, signal: abort.signal };
+    const resumed = await resumeCursor(
+      job.work.progress,
+      job,
+      (copyId) => area.has(markName(copyId)),
+      (resumption) => hashAgain(run, resumption),
+    );
+    const cursor = await (isRawFormat(job.image.meta) ? copyRaw(run, resumed) : copyQcow2(run, resumed));
+    if (cursor !== undefined) {
+      await finish(run, cursor);
+      await removeWorkArea(job.path);
+    }
+    return { done: cursor !== undefined };
+  } finally {
+    abort.abort();
+    await file.close();
+  }
+}
+
+/** The cursor when all of the image has passed; undefined when the turn stops before. */
+async function copyRaw(run: Run, resumed: Cursor | undefined): Promise<Cursor | undefined> {
+  const { meta } = run.job.image;
+  const found = resumed?.stage === "copy" ? resumed : undefined;
+  return copyFromService(run, found, new RawSink(meta), found?.offset ?? 0);
+}
+
+async function copyQcow2(run: Run, resumed: Cursor | undefined): Promise<Cursor | undefined> {
+  const { image } = run.job;
+  if (resumed?.stage === "convert") {
+    return convert(run, resumed);
+  }
+  const head = await readImageHead(image, QCOW2_HEAD_BYTES, resumed?.tag, run.signal);
+  requireSameSize(run.job, head.totalSize);
+  requireDeclaredContent(image.meta, head.bytes);
+  if (!head.ranged) {
+    parseQcow2Header(head.bytes, rulesOf(run.job));
+    const staging = resumed?.stage === "stage" ? resumed : undefined;
+    return stage(run, staging ?? (await newCursor(run.job, head.tag, "stage", true)), staging === undefined);
+  }
+  const bytes = serviceBytes(image, head.tag, run.signal);
+  const layout = await Qcow2Layout.read(head.bytes, bytes, rulesOf(run.job), tableChecksum);
+  const found = resumed?.stage === "copy" ? resumed : undefined;
+  const sink = await Qcow2Sink.from(image.imageId, layout, head.bytes, found?.offset ?? 0);
+  const cursor = found ?? (await newCursor(run.job, head.tag, "copy", canHashClustersAgain(layout)));
+  return copyFromService(run, cursor, sink, sink.from);
+}
+
+/** Brings the image to a file beside the volume, as it is, and goes on from there. */
+async function stage(run: Run, cursor: Cursor, isNew: boolean): Promise<Cursor | undefined> {
+  const { job, area } = run;
+  if (isNew) {
+    await begin(run, cursor);
+    await (await createExclusive(area.path(stageName(cursor.copyId)))).close();
+  }
+  const file = await openRegular(area.path(stageName(cursor.copyId)), "write");
+  try {
+    // Zeros are left out when it is written, and read when it is hashed again.
+    await file.truncate(job.size);
+    // What is staged is written in the same place again by whoever repeats it, so it needs no other fence than the volume.
+    if ((await copyFromService({ ...run, file }, cursor, STAGING_SINK, cursor.offset)) === undefined) {
+      return undefined;
+    }
+    requireHash(job, cursor);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const staged: Cursor = { ...cursor, stage: "convert", offset: 0, hasher: null };
+  await job.work.save(progressOf(staged, job));
+  return convert(run, staged);
+}
+
+/** Places the clusters of the image in the file beside the volume. */
+async function convert(run: Run, cursor: Cursor): Promise<Cursor | undefined> {
+  const { job, area } = run;
+  const staged = await openRegular(area.path(stageName(cursor.copyId)), "read");
+  try {
+    const bytes = handleBytes(staged);
+    const head = await bytes.readAt(0, Math.min(QCOW2_HEAD_BYTES, job.size));
+    const layout = await Qcow2Layout.read(head, bytes, rulesOf(job), tableChecksum);
+    const sink = await Qcow2Sink.from(job.image.imageId, layout, head, cursor.offset);
+    const body = streamOfFile(staged, sink.from, job.size);
+    return (await pumpFrom(run, cursor, sink, body, sink.from)) ? cursor : undefined;
+  } finally {
+    await staged.close();
+  }
+}
+
+/**
+ * Lets the image pass from `from` on, or, from a service that sends whole images only, what of it comes from there on.
+ *
+ * @param resumed undefined to begin at zero
+ */
+async function copyFromService(
+  run: Run,
+  resumed: Cursor | undefined,
+  sink: ImageSink,
+  from: number,
+): Promise<Cursor | undefined> {
+  const { job, signal } = run;
+  const { service, imageId } = job.image;
+  if (resumed !== undefined && resumed.offset === job.size) {
+    // All of it had passed when the last turn died.
+    return resumed;
+  }
+  // A tag of nothing is that of a service without tags.
+  const tag = resumed === undefined || resumed.tag === "" ? undefined : resumed.tag;
+  const range = await service.openRange(imageId, from, { tag, signal });
+  requireSameSize(job, range.totalSize);
+  const cursor = resumed ?? (await newCursor(job, range.tag, "copy", true));
+  if (cursor.offset === 0 && cursor.stage === "copy") {
+    await begin(run, cursor);
+  }
+  const body = range.ranged ? range.body : without(range.body, from);
+  return (await pumpFrom(run, cursor, sink, body, from)) ? cursor : undefined;
+}
+
+function pumpFrom(
+  { job, area, file }: Run,
+  cursor: Cursor,
+  sink: ImageSink,
+  body: AsyncIterable<Uint8Array>,
+  from: number,
+): Promise<boolean> {
+  const { size, work } = job;
+  const pass = {
+    file,
+    area,
+    sink,
+    size,
+    body,
+    from,
+    imageId: job.image.imageId,
+    remainingTimeMs: () => work.remainingTimeMs(),
+    keep: () => work.save(progressOf(cursor, job)),
+  };
+  return pump(pass, cursor);
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ImageUnacceptable || error instanceof ImageCopyFailure || error instanceof ImageTooBig;
+}
+
+async function discard(path: string): Promise<void> {
+  await removeWorkArea(path);
+  await rm(path, { force: true });
+}
+
+/** What the record is told before anything is done: what it says already, or that nothing is copied yet. */
+function progressBefore(job: Job): Omit<CopyProgress, "updated_at"> {
+  const { updated_at: _, ...progress } = job.work.progress ?? { bytes_done: 0, bytes_total: job.size, updated_at: "" };
+  return progress;
+}
+
+async function openVolume(path: string): Promise<FileHandle> {
+  try {
+    return await openRegular(path, "write");
+  } catch (error) {
+    throw isAbsent(error) ? new ImageCopyFailure(`${path} is not there`) : error;
+  }
+}
+
+/** Zero blocks are skipped, so nothing may remain of an earlier copy. */
+async function begin({ job, area, file }: Run, cursor: Cursor): Promise<void> {
+  await area.clear();
+  await file.truncate(0);
+  if (!isRawFormat(job.image.meta)) {
+    await requireFreeSpace(job);
+  }
+  await file.truncate(job.volumeBytes);
+  await (await createExclusive(area.path(markName(cursor.copyId)))).close();
+}
+
+async function finish({ job, file }: Run, cursor: Cursor): Promise<void> {
+  requireHash(job, cursor);
+  await file.sync();
+  const { size } = await file.stat();
+  if (size !== job.volumeBytes) {
+    throw new ImageUnacceptable(job.image.imageId, `its volume has ${size} bytes, not ${job.volumeBytes}`);
+  }
+  await job.work.save(finalProgress(cursor, job));
+}

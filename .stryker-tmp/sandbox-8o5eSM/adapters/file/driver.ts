@@ -1,0 +1,256 @@
+// @ts-nocheck
+import { rm } from "node:fs/promises";
+import { backendHost } from "../../core/backends.ts";
+import {
+  DriverNotInitialized,
+  SnapshotNotFound,
+  VolumeBackendAPIException,
+  VolumeNotFound,
+} from "../../core/errors.ts";
+import type {
+  CopyWork,
+  CreateOutcome,
+  Driver,
+  DriverStats,
+  ImageSource,
+  StoredContent,
+  Work,
+} from "../../core/driver-ports.ts";
+import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
+import { BackendDirectory } from "./backend-directory.ts";
+import { cloneImageFile } from "./clone-image.ts";
+import { copyFileInTurns, RESERVED_MS } from "./copy-file.ts";
+import { copyImage } from "./copy-image.ts";
+import { makeEmptyVolume } from "./empty-volume.ts";
+import { asBackendError, bytesOfGib, exists, isAbsent, syncDirectoryOf } from "./files.ts";
+import { type FileDriverOptions, imagePolicyOf } from "./options.ts";
+import { snapshotPath, volumePath } from "./paths.ts";
+import { hasWorkArea, removeWorkArea } from "./work-area.ts";
+
+/** Reported as `driver_version`. */
+const DRIVER_VERSION = "1.0.0";
+
+/** A copy that is not cut into turns. */
+const UNINTERRUPTED: Work = { checkpoint: null, remainingTimeMs: () => Number.POSITIVE_INFINITY };
+
+/**
+ * Volumes as sparse files in a directory: a local disk, or NFS or EFS mounted there. After Cinder's NFS driver
+ * (`cinder/volume/drivers/nfs.py`), with raw files only. See `paths.ts` for the directory, `work-area.ts` for what happens when
+ * two calls meet.
+ *
+ * A system error in a create call becomes VolumeBackendAPIException: no finished volume is there then.
+ */
+export class FileDriver implements Driver {
+  readonly #host: string;
+  readonly #options: FileDriverOptions;
+  readonly #directory: BackendDirectory;
+
+  /** @param host `host@backend`, to tell a source that is missing from one that another backend holds. */
+  constructor(host: string, options: FileDriverOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#directory = new BackendDirectory(options);
+  }
+
+  /** Whether the directory is there, or could be made, and can be written; and, if so configured, is on its mount. */
+  initialized(): Promise<boolean> {
+    return this.#directory.isReady();
+  }
+
+  async createVolume(volume: VolumeRecord, _work: Work): Promise<CreateOutcome> {
+    const path = this.#volumePath(volume.id);
+    const sizeBytes = bytesOfGib(volume.size);
+    return this.#creating(volume.id, path, async () => {
+      await makeEmptyVolume(path, sizeBytes);
+      return { done: true, wait_seconds: 0, checkpoint: null };
+    });
+  }
+
+  /** @throws SnapshotNotFound when this backend should hold it; VolumeBackendAPIException when another one does. */
+  async createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome> {
+    const path = this.#volumePath(volume.id);
+    const source = snapshotPath(this.#options.directory, snapshot.id);
+    return this.#creating(volume.id, path, () =>
+      this.#copying(source, path, volume.size, work, () =>
+        this.#isHere(snapshot.host)
+          ? new SnapshotNotFound(snapshot.id)
+          : elsewhere(`snapshot ${snapshot.id}`, snapshot.host, this.#host),
+      ),
+    );
+  }
+
+  /** @throws VolumeNotFound when this backend should hold the source; VolumeBackendAPIException when another one does. */
+  async createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome> {
+    const path = this.#volumePath(volume.id);
+    const sourcePath = this.#volumePath(source.id);
+    return this.#creating(volume.id, path, () =>
+      this.#copying(sourcePath, path, volume.size, work, () =>
+        this.#isHere(source.host)
+          ? new VolumeNotFound(source.id)
+          : elsewhere(`volume ${source.id}`, source.host, this.#host),
+      ),
+    );
+  }
+
+  async cloneImage(
+    volume: VolumeRecord,
+    location: ImageLocation,
+    image: ImageSource,
+    _work: Work,
+  ): Promise<CreateOutcome & { cloned: boolean }> {
+    const path = this.#volumePath(volume.id);
+    const sizeBytes = bytesOfGib(volume.size);
+    let cloned = false;
+    const outcome = await this.#creating(volume.id, path, async () => {
+      cloned = await cloneImageFile(this.#options, path, sizeBytes, location, image);
+      return { done: true, wait_seconds: 0, checkpoint: null };
+    });
+    return { ...outcome, model_update: cloned ? outcome.model_update : null, cloned };
+  }
+
+  async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
+    const policy = imagePolicyOf(this.#options);
+    return copyImage({
+      path: this.#volumePath(volume.id),
+      volumeBytes: bytesOfGib(volume.size),
+      image,
+      work: this.#inTime(work),
+      policy,
+    });
+  }
+
+  async deleteVolume(volumeId: string): Promise<void> {
+    await this.#remove(this.#volumePath(volumeId));
+  }
+
+  async deleteSnapshot(snapshotId: string): Promise<void> {
+    await this.#remove(snapshotPath(this.#options.directory, snapshotId));
+  }
+
+  /** Takes as long as the copy does: the caller allows for it. @throws VolumeNotFound, VolumeBackendAPIException */
+  async createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null> {
+    const path = snapshotPath(this.#options.directory, snapshot.id);
+    const source = this.#volumePath(volume.id);
+    const outcome = await this.#creating(snapshot.id, path, () =>
+      this.#copying(source, path, volume.size, UNINTERRUPTED, () =>
+        this.#isHere(volume.host)
+          ? new VolumeNotFound(volume.id)
+          : elsewhere(`volume ${volume.id}`, volume.host, this.#host),
+      ),
+    );
+    if (!outcome.done) {
+      throw new Error(`another call is making snapshot ${snapshot.id}`);
+    }
+    return outcome.model_update;
+  }
+
+  async findVolume(volumeId: string): Promise<"present" | "absent"> {
+    return this.#find(this.#volumePath(volumeId));
+  }
+
+  async findSnapshot(snapshotId: string): Promise<"present" | "absent"> {
+    return this.#find(snapshotPath(this.#options.directory, snapshotId));
+  }
+
+  /** With `capacity_gb`, what the driver's own files take is subtracted from it, as far as the file system has that much. */
+  async getVolumeStats(): Promise<DriverStats> {
+    if (!(await this.initialized())) {
+      throw new DriverNotInitialized(this.#host);
+    }
+    const { totalBytes, freeBytes } = await this.#directory.capacity();
+    return {
+      total_capacity_gb: roundedGib(totalBytes),
+      free_capacity_gb: roundedGib(freeBytes),
+      thin_provisioning_support: true,
+      thick_provisioning_support: false,
+      capabilities: {
+        vendor_name: "Cinderless",
+        driver_version: DRIVER_VERSION,
+        storage_protocol: "file",
+        sparse_copy_volume: true,
+      },
+    };
+  }
+
+  async *listContents(): AsyncGenerator<StoredContent> {
+    for await (const { kind, id, partial, sizeBytes, modifiedAt } of this.#directory.entries()) {
+      const modified_at = partial ? await this.#directory.lastWriteBelow(kind, id, modifiedAt) : modifiedAt;
+      yield { kind, id, partial, size_bytes: sizeBytes, modified_at };
+    }
+  }
+
+  async #find(path: string): Promise<"present" | "absent"> {
+    await this.#directory.requireMount();
+    return (await exists(path)) || (await hasWorkArea(path)) ? "present" : "absent";
+  }
+
+  /** What the create calls have in common: readiness, the errors' names, the answer. */
+  async #creating(id: string, path: string, make: () => Promise<WorkStatus>): Promise<CreateOutcome> {
+    if (!(await this.initialized())) {
+      throw new DriverNotInitialized(this.#host);
+    }
+    try {
+      const status = await make();
+      return { ...status, model_update: status.done ? { provider_location: path } : null };
+    } catch (error) {
+      throw asBackendError(error, `creating ${id}`);
+    }
+  }
+
+  async #copying(
+    source: string,
+    target: string,
+    sizeGib: number,
+    work: Work,
+    missing: () => Error,
+  ): Promise<WorkStatus> {
+    try {
+      return await copyFileInTurns(source, target, bytesOfGib(sizeGib), this.#inTime(work));
+    } catch (error) {
+      throw isAbsent(error) && !(await exists(source)) ? missing() : error;
+    }
+  }
+
+  /** Copies end their turn at {@link RESERVED_MS}; a backend may ask for less. */
+  #inTime<Kind extends Pick<Work, "remainingTimeMs">>(work: Kind): Kind {
+    const { turn_reserve_seconds: reserve } = this.#options;
+    if (reserve === undefined) {
+      return work;
+    }
+    return { ...work, remainingTimeMs: () => work.remainingTimeMs() + RESERVED_MS - reserve * 1000 };
+  }
+
+  /** The work area goes first: an older call that still writes sees that and stops. */
+  async #remove(path: string): Promise<void> {
+    await this.#directory.requireMount();
+    try {
+      await removeWorkArea(path);
+      await rm(path, { force: true });
+      // Once more, for a call that began in between: it stops as well.
+      await removeWorkArea(path);
+      syncDirectoryOf(path);
+    } catch (error) {
+      if (!isAbsent(error)) {
+        throw asBackendError(error, `deleting ${path}`);
+      }
+    }
+  }
+
+  #volumePath(volumeId: string): string {
+    return volumePath(this.#options.directory, volumeId);
+  }
+
+  #isHere(host: string | null): boolean {
+    return host !== null && backendHost(host) === this.#host;
+  }
+}
+
+function elsewhere(what: string, host: string | null, here: string): VolumeBackendAPIException {
+  return new VolumeBackendAPIException(`${what} is on ${host ?? "no host"}, which ${here} cannot reach`);
+}
+
+/** Two decimals, as Cinder's drivers report. */
+function roundedGib(bytes: number): number {
+  return Math.round((bytes / 2 ** 30) * 100) / 100;
+}

@@ -1,0 +1,135 @@
+// @ts-nocheck
+import type { FileHandle } from "node:fs/promises";
+import { type HashAlgorithm, isRawFormat } from "../../core/images/acceptance.ts";
+import { QCOW2_HEAD_BYTES } from "../../core/images/qcow2/header.ts";
+import { Qcow2Layout } from "../../core/images/qcow2/layout.ts";
+import { Qcow2Pass } from "../../core/images/qcow2/pass.ts";
+import type { FileBytes } from "../../core/images/qcow2/tables.ts";
+import { isAbsent, openRegular } from "./files.ts";
+import { handleBytes, readImageHead, serviceBytes } from "./image-bytes.ts";
+import { createFastHash, type ImageHasher } from "./image-hash.ts";
+import type { Resumption } from "./image-progress.ts";
+import { rulesOf, type Run, stageName } from "./image-turn.ts";
+import { tableChecksum } from "./qcow2-sink.ts";
+import { CHUNK_BYTES } from "./sparse.ts";
+
+/**
+ * How an image's bytes that an interrupted turn has placed are hashed a second time, without the image service sending them again: what
+ * is hashed is what the volume holds.
+ */
+
+/** Hashes what an interrupted turn has left; undefined when it is not there. */
+export async function hashAgain(
+  run: Run,
+  { copyId, stage, offset, tag }: Resumption,
+): Promise<ImageHasher | undefined> {
+  const { job, area, file, signal } = run;
+  const { algorithm } = job.expected;
+  if (stage === "stage") {
+    return hashStaged(algorithm, area.path(stageName(copyId)), offset);
+  }
+  if (isRawFormat(job.image.meta)) {
+    return hashOfFile(algorithm, file, offset);
+  }
+  const head = await readImageHead(job.image, QCOW2_HEAD_BYTES, tag, signal);
+  const image = serviceBytes(job.image, head.tag, signal);
+  const layout = await Qcow2Layout.read(head.bytes, image, rulesOf(job), tableChecksum);
+  return hashOfClusters(algorithm, layout, handleBytes(file), image, offset);
+}
+
+/** The hash of the first `length` bytes of a file, to go on with behind them; undefined when the file is shorter. */
+export async function hashOfFile(
+  algorithm: HashAlgorithm,
+  file: FileHandle,
+  length: number,
+): Promise<ImageHasher | undefined> {
+  const hasher = createFastHash(algorithm);
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  for (let offset = 0; offset < length;) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK_BYTES, length - offset), offset);
+    if (bytesRead === 0) {
+      return undefined;
+    }
+    hasher.update(buffer.subarray(0, bytesRead));
+    offset += bytesRead;
+  }
+  return hasher;
+}
+
+/**
+ * Clusters of the usual size and more: those are on the volume side by side, and tables few. Of smaller ones nearly each MiB of the
+ * image would have a table in it, and be sent again. What was decompressed does not tell what it was decompressed from.
+ */
+const SMALLEST_CLUSTER_BYTES = 2 ** 16;
+
+/** Whether {@link hashOfClusters} finds most of the image on the volume. */
+export function canHashClustersAgain({ header, survey }: Qcow2Layout): boolean {
+  return header.clusterBytes >= SMALLEST_CLUSTER_BYTES && survey.compressed_clusters === 0;
+}
+
+/**
+ * The hash of the first `length` bytes of a qcow2 image whose clusters are on the volume. A stretch of the image that is on the volume
+ * whole is read there; what holds tables, or clusters of no use, is read from the image.
+ */
+export async function hashOfClusters(
+  algorithm: HashAlgorithm,
+  layout: Qcow2Layout,
+  volume: FileBytes,
+  image: FileBytes,
+  length: number,
+): Promise<ImageHasher> {
+  const hasher = createFastHash(algorithm);
+  const pass = await Qcow2Pass.from(layout, 0);
+  for (let at = 0; at < length;) {
+    const end = await pass.stepEnd(at, Math.min(at + CHUNK_BYTES, length));
+    const pieces = piecesOnDisk(pass, at, end);
+    if (pieces === undefined) {
+      hasher.update(await image.readAt(at, end - at));
+    } else {
+      for (const { offset, bytes } of pieces) {
+        hasher.update(await volume.readAt(offset, bytes));
+      }
+    }
+    at = end;
+  }
+  return hasher;
+}
+
+/** Where on the disk the file's bytes from `from` to `to` are, one behind the other; undefined when some are not there. */
+function piecesOnDisk(pass: Qcow2Pass, from: number, to: number): { offset: number; bytes: number }[] | undefined {
+  const pieces: { offset: number; bytes: number }[] = [];
+  let reached = from;
+  let isWhole = true;
+  pass.visit(from, to, {
+    plain: (host, bytes, disk) => {
+      isWhole &&= host <= reached;
+      // Clusters of the disk may share their bytes in the file.
+      const known = reached - host;
+      if (isWhole && bytes > known) {
+        pieces.push({ offset: disk + known, bytes: bytes - known });
+        reached = host + bytes;
+      }
+    },
+    compressed: () => {
+      isWhole = false;
+    },
+  });
+  return isWhole && reached === to ? pieces : undefined;
+}
+
+async function hashStaged(algorithm: HashAlgorithm, path: string, length: number): Promise<ImageHasher | undefined> {
+  let staged: FileHandle;
+  try {
+    staged = await openRegular(path, "read");
+  } catch (error) {
+    if (isAbsent(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+  try {
+    return await hashOfFile(algorithm, staged, length);
+  } finally {
+    await staged.close();
+  }
+}

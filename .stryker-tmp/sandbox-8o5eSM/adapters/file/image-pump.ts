@@ -1,0 +1,159 @@
+// @ts-nocheck
+import type { FileHandle } from "node:fs/promises";
+import { ImageCopyFailure } from "../../core/errors.ts";
+import { requireDeclaredContent } from "../../core/images/acceptance.ts";
+import { SNIFF_BYTES } from "../../core/images/sniff.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
+import { RESERVED_MS } from "./copy-file.ts";
+import type { ImageHasher } from "./image-hash.ts";
+import { CHUNK_BYTES } from "./sparse.ts";
+import type { WorkArea } from "./work-area.ts";
+import { WriteLanes, chunksOf } from "./write-lanes.ts";
+
+/**
+ * Progress is kept after so many bytes, or so much time, whichever comes first. With one step more (64 MiB at most) it is what a
+ * death makes to be copied twice: 256 MiB.
+ */
+const CHECKPOINT_BYTES = 192 * CHUNK_BYTES;
+const CHECKPOINT_MS = 20_000;
+
+/** Read between two looks at who holds the work. */
+const LOOK_BYTES = 16 * CHUNK_BYTES;
+
+/** What is done with an image's bytes as they pass, in their order and in steps without a gap. */
+export type ImageSink = {
+  /** Where a step from `from` should end, `to` at most. */
+  stepEnd(from: number, to: number): Promise<number>;
+  /**
+   * Hands to the volume what belongs there of `buffer` from `start` to `end`, the image's bytes from `position` on.
+   * Returns the bytes of the disk that it made.
+   */
+  place(buffer: Buffer, start: number, end: number, position: number, writes: WriteLanes): Promise<number>;
+};
+
+/** Where the pass stands: `offset` bytes are placed, and hashed if there is a hasher. */
+export type PassCursor = { offset: number; hasher: ImageHasher | null };
+
+/** One pass, or what is left of it. */
+export type Pass = {
+  file: FileHandle;
+  area: WorkArea;
+  sink: ImageSink;
+  /** Size of the image. */
+  size: number;
+  imageId: string;
+  /** The stream, and the byte of the image that it begins with: at the cursor, or before it when the sink needs more. */
+  body: AsyncIterable<Uint8Array>;
+  from: number;
+  remainingTimeMs(): number;
+  /** Keeps where the cursor stands; what is before it is durable. */
+  keep(): Promise<void>;
+};
+
+/** Content that is the disk as it is. */
+export class RawSink implements ImageSink {
+  readonly #meta: ImageMeta;
+
+  constructor(meta: ImageMeta) {
+    this.#meta = meta;
+  }
+
+  async stepEnd(_from: number, to: number): Promise<number> {
+    return to;
+  }
+
+  /** @throws ImageUnacceptable when the first bytes declare another format. */
+  async place(buffer: Buffer, start: number, end: number, position: number, writes: WriteLanes): Promise<number> {
+    if (position === 0) {
+      requireDeclaredContent(this.#meta, buffer.subarray(start, Math.min(end, start + SNIFF_BYTES)));
+    }
+    writes.write(buffer, start, end, position);
+    return end - start;
+  }
+}
+
+/** Writes the stream to a file as it is, whatever it is. */
+export const STAGING_SINK: ImageSink = {
+  stepEnd: async (_from, to) => to,
+  place: async (buffer, start, end, position, writes) => {
+    writes.write(buffer, start, end, position);
+    return end - start;
+  },
+};
+
+/** Where the turn began, when and how much ago progress was kept, and where the holder was looked at last. */
+type PumpState = { startedAt: number; keptAt: number; unkept: number; lookedAt: number };
+
+/**
+ * Reads, hashes and places until the image ends, the time does, or another call took over; true when it was the image.
+ *
+ * @throws ImageCopyFailure when the image sends more than its size; what the sink, the stream or the file system throw
+ */
+export async function pump(pass: Pass, cursor: PassCursor): Promise<boolean> {
+  const writes = new WriteLanes(pass.file);
+  const state: PumpState = { startedAt: cursor.offset, keptAt: Date.now(), unkept: 0, lookedAt: -1 };
+  let position = pass.from;
+  try {
+    for await (const { buffer, length } of chunksOf(pass.body, writes)) {
+      if (position + length > pass.size) {
+        throw new ImageCopyFailure(`image ${pass.imageId} sent more than its ${pass.size} bytes`);
+      }
+      const goesOn = await pumpChunk(pass, cursor, writes, { buffer, length, position }, state);
+      writes.release(buffer);
+      if (!goesOn) {
+        return false;
+      }
+      position += length;
+    }
+    await writes.drain();
+    return await pass.area.isMine();
+  } finally {
+    await writes.settle();
+  }
+}
+
+/** Places one chunk in steps; false when the pass stops in it. */
+async function pumpChunk(
+  pass: Pass,
+  cursor: PassCursor,
+  writes: WriteLanes,
+  chunk: { buffer: Buffer; length: number; position: number },
+  state: PumpState,
+): Promise<boolean> {
+  for (let at = 0; at < chunk.length;) {
+    const from = chunk.position + at;
+    if (state.lookedAt === -1 || from - state.lookedAt >= LOOK_BYTES) {
+      state.lookedAt = from;
+      if (!(await pass.area.isMine())) {
+        return false;
+      }
+    }
+    const end = (await pass.sink.stepEnd(from, chunk.position + chunk.length)) - chunk.position;
+    const placed = await pass.sink.place(chunk.buffer, at, end, from, writes);
+    advance(cursor, chunk.buffer.subarray(at, end), from);
+    state.unkept += Math.max(placed, end - at);
+    at = end;
+    // Each turn gets on by a step, however little time it is given; what passes a second time is none.
+    const late = pass.remainingTimeMs() < RESERVED_MS && cursor.offset > state.startedAt;
+    if (late || state.unkept >= CHECKPOINT_BYTES || Date.now() - state.keptAt >= CHECKPOINT_MS) {
+      await writes.drain();
+      await pass.file.datasync();
+      await pass.keep();
+      state.keptAt = Date.now();
+      state.unkept = 0;
+      if (late && cursor.offset < pass.size) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/** Bytes before the cursor pass a second time for the sink's sake, and were hashed the first time. */
+function advance(cursor: PassCursor, bytes: Buffer, position: number): void {
+  const end = position + bytes.length;
+  if (end > cursor.offset) {
+    cursor.hasher?.update(bytes.subarray(cursor.offset - position));
+    cursor.offset = end;
+  }
+}

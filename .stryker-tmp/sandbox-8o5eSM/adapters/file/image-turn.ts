@@ -1,0 +1,63 @@
+// @ts-nocheck
+import { type FileHandle, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import { ImageCopyFailure, ImageTooBig } from "../../core/errors.ts";
+import type { ImagePolicy } from "../../core/images/acceptance.ts";
+import type { Qcow2Rules } from "../../core/images/qcow2/header.ts";
+import type { CopyWork, ImageSource } from "../../core/driver-ports.ts";
+import type { Content, Cursor } from "./image-progress.ts";
+import type { WorkArea } from "./work-area.ts";
+
+/** What one turn of an image copy works on, and what must hold of it. */
+
+/** One turn's order. */
+export type CopyImageRequest = {
+  /** The volume's file, which is there. */
+  path: string;
+  volumeBytes: number;
+  image: ImageSource;
+  work: CopyWork;
+  policy: ImagePolicy;
+};
+
+/** What one turn works on. */
+export type Job = CopyImageRequest & Content;
+
+/** A turn under way: `area` is the work area beside the volume, `file` what is written. */
+export type Run = { job: Job; area: WorkArea; file: FileHandle; signal: AbortSignal };
+
+/** As Cinder's check_available_space. How much of a raw image are holes is not known before it has passed. */
+export async function requireFreeSpace({ path, size, image }: Job): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(path));
+  if (bavail * bsize <= size) {
+    throw new ImageTooBig(image.imageId, `${bavail * bsize} bytes are free, and the image has ${size}`);
+  }
+}
+
+export function requireSameSize({ image, size }: Job, found: number): void {
+  if (found !== size) {
+    throw new ImageCopyFailure(`image ${image.imageId} has ${found} bytes, not ${size}`);
+  }
+}
+
+export function requireHash({ image: { imageId }, size, expected }: Job, cursor: Cursor): void {
+  if (cursor.offset !== size) {
+    throw new ImageCopyFailure(`image ${imageId} ended after ${cursor.offset} of ${size} bytes`);
+  }
+  const found = cursor.hasher?.digest();
+  if (found !== undefined && found !== expected.value) {
+    throw new ImageCopyFailure(`image ${imageId} has ${expected.algorithm} ${found}, not ${expected.value}`);
+  }
+}
+
+export function rulesOf({ image, size, volumeBytes, policy }: Job): Qcow2Rules {
+  return { imageId: image.imageId, fileBytes: size, volumeBytes, allowExtendedL2: policy.allowExtendedL2 };
+}
+
+export function markName(copyId: string): string {
+  return `${copyId}.image`;
+}
+
+export function stageName(copyId: string): string {
+  return `${copyId}.stage`;
+}

@@ -1,0 +1,242 @@
+// @ts-nocheck
+import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  GlanceConnectionFailed,
+  ImageCopyFailure,
+  ImageNotAuthorized,
+  ImageNotFound,
+  InvalidInput,
+} from "../../core/errors.ts";
+
+/** How long an answer to a small request may take: a try with each of a few servers must fit a function of 30 s. */
+const ANSWER_MS = 6_000;
+
+/** Silence before or within the bytes of an image after which a server counts as gone. */
+const SILENCE_MS = 30_000;
+
+/** Pause between two tries, as Cinder's GlanceClientWrapper makes it. */
+const RETRY_PAUSE_MS = 1_000;
+
+/** Answers after which the next server is asked: nothing was wrong with the request. */
+const UNAVAILABLE: readonly number[] = [429, 500, 502, 503, 504];
+
+/** Longest cut of an error's text that is kept, and most of it that is read. */
+const LONGEST_REASON = 200;
+const MOST_ERROR_BYTES = 4_096;
+
+/** Larger than any image's metadata of use. */
+const LARGEST_DOCUMENT_BYTES = 2 ** 20;
+
+/** The times above, for tests to shorten. */
+export type Patience = { answerMs: number; silenceMs: number; retryPauseMs: number };
+
+/** See {@link Patience}. */
+export const PATIENCE: Patience = { answerMs: ANSWER_MS, silenceMs: SILENCE_MS, retryPauseMs: RETRY_PAUSE_MS };
+
+/** A GET to whichever server answers. */
+export type ServerRequest = {
+  /** Below the server's own address, such as `v2/images/ID`. */
+  path: string;
+  imageId: string;
+  /** Whether the image's bytes are asked for, which may take longer to begin. */
+  data?: boolean;
+  /** Tells who asks; called again, with `renewed`, after a 401. */
+  headers(renewed: boolean): Promise<Record<string, string>>;
+  signal?: AbortSignal | undefined;
+};
+
+/** Servers, which are asked in this order, over and over, `retries` times beside the first. */
+export type Servers = { urls: readonly string[]; retries: number; patience: Patience };
+
+/**
+ * Asks servers in turn until one answers; what it answers with a status below 300, or with one of `accepted`, is returned as it is.
+ * Each request has a connection of its own: one that was kept may have gone while the function was frozen. Redirects are not
+ * followed, for they would carry the token to wherever they lead.
+ *
+ * @throws GlanceConnectionFailed when no try got an answer; ImageNotFound, ImageNotAuthorized, InvalidInput and ImageCopyFailure by
+ *   status, as `_translate_image_exception` of cinder/image/glance.py has it
+ */
+export async function ask(
+  { urls, retries, patience }: Servers,
+  request: ServerRequest,
+  accepted: readonly number[] = [],
+): Promise<IncomingMessage> {
+  let renewed = false;
+  let reason = "";
+  for (let attempt = 0; attempt <= retries; attempt += 1) {
+    if (attempt > 0) {
+      await delay(patience.retryPauseMs, undefined, request.signal === undefined ? {} : { signal: request.signal });
+    }
+    const server = urls[attempt % urls.length] ?? "";
+    let answer = await get(server, request, false, patience);
+    if (typeof answer !== "string" && answer.statusCode === 401 && !renewed) {
+      renewed = true;
+      answer.destroy();
+      answer = await get(server, request, true, patience);
+    }
+    if (typeof answer === "string") {
+      reason = `${new URL(server).host}: ${answer}`;
+      continue;
+    }
+    const status = answer.statusCode ?? 0;
+    if (status < 300 || accepted.includes(status)) {
+      return answer;
+    }
+    if (!UNAVAILABLE.includes(status) && status >= 400) {
+      await refuse(answer, status, request.imageId, patience);
+    }
+    answer.destroy();
+    reason = `${new URL(server).host} answered ${status}${status < 400 ? ", a redirect, which is not followed" : ""}`;
+  }
+  throw new GlanceConnectionFailed(reason);
+}
+
+/** The answer, or why there is none. */
+async function get(
+  server: string,
+  request: ServerRequest,
+  renewed: boolean,
+  patience: Patience,
+): Promise<IncomingMessage | string> {
+  const headers = await request.headers(renewed);
+  const url = new URL(`${server.replace(/\/+$/, "")}/${request.path}`);
+  const waitMs = request.data === true ? patience.silenceMs : patience.answerMs;
+  try {
+    return await send(url, headers, waitMs, request.signal);
+  } catch (error) {
+    request.signal?.throwIfAborted();
+    return reasonOf(error);
+  }
+}
+
+function send(
+  url: URL,
+  headers: Record<string, string>,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const outgoing = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, {
+    headers,
+    agent: false,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const timer = setTimeout(() => outgoing.destroy(new Error(`no answer in ${waitMs / 1000} s`)), waitMs);
+  outgoing.on("response", resolve).on("error", reject).end();
+  return promise.finally(() => clearTimeout(timer));
+}
+
+function reasonOf(error: unknown): string {
+  const { message, code } = error as { message?: string; code?: string };
+  return (code ?? message ?? "unreachable").slice(0, LONGEST_REASON);
+}
+
+/** Error bodies are HTML: of one only a cut of its text is kept, for the reason. */
+async function refuse(
+  answer: IncomingMessage,
+  status: number,
+  imageId: string,
+  { answerMs }: Patience,
+): Promise<never> {
+  const text = textOf(await bytesOf(answer, MOST_ERROR_BYTES, answerMs).then(String, () => ""));
+  switch (status) {
+    case 401:
+    case 403:
+      throw new ImageNotAuthorized(imageId);
+    case 404:
+      throw new ImageNotFound(imageId);
+    case 400:
+      throw new InvalidInput(`the image service refuses the request for image ${imageId}: ${text}`);
+    case 416:
+      throw new ImageCopyFailure(`the size of image ${imageId} changed while it was read`);
+    default:
+      throw new ImageCopyFailure(`the image service answered ${status} for image ${imageId}: ${text}`);
+  }
+}
+
+function textOf(html: string): string {
+  return html
+    .replaceAll(/<title>[\s\S]*?<\/title>|<[^>]*>/gi, " ")
+    .replaceAll(/\s+/g, " ")
+    .trim()
+    .slice(0, LONGEST_REASON);
+}
+
+/**
+ * The document that a server answers with.
+ *
+ * @throws GlanceConnectionFailed when it is no JSON, too large, or breaks off: something else than Glance answers there
+ */
+export async function readJson(answer: IncomingMessage, imageId: string, { answerMs }: Patience): Promise<unknown> {
+  let bytes: Buffer;
+  try {
+    bytes = await bytesOf(answer, LARGEST_DOCUMENT_BYTES + 1, answerMs);
+  } catch (error) {
+    throw new GlanceConnectionFailed(`the answer for image ${imageId} broke off: ${reasonOf(error)}`);
+  }
+  try {
+    if (bytes.length <= LARGEST_DOCUMENT_BYTES) {
+      return JSON.parse(bytes.toString("utf8"));
+    }
+  } catch {
+    // V8's message quotes what it could not read.
+  }
+  throw new GlanceConnectionFailed(`the answer for image ${imageId} is no JSON of at most 1 MiB`);
+}
+
+/** The first bytes of a body, which must have come in time; the rest is not read. */
+async function bytesOf(answer: IncomingMessage, most: number, waitMs: number): Promise<Buffer> {
+  const timer = setTimeout(() => answer.destroy(new Error(`no end in ${waitMs / 1000} s`)), waitMs);
+  const pieces: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const piece of answer as AsyncIterable<Buffer>) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length >= most) {
+        break;
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(pieces).subarray(0, most);
+}
+
+/**
+ * The bytes of a body. Breaks off when nothing comes for too long, instead of waiting for ever; time that the reader takes does not
+ * count.
+ *
+ * @throws GlanceConnectionFailed when the connection or the server is lost; the signal's reason when that was aborted
+ */
+export async function* bytesWithoutSilence(
+  body: IncomingMessage,
+  imageId: string,
+  { silenceMs }: Patience,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  let isWaiting = true;
+  const timer = setTimeout(() => {
+    if (isWaiting) {
+      body.destroy(new Error(`no byte in ${silenceMs / 1000} s`));
+    } else {
+      timer.refresh();
+    }
+  }, silenceMs);
+  try {
+    for await (const piece of body as AsyncIterable<Uint8Array>) {
+      isWaiting = false;
+      yield piece;
+      isWaiting = true;
+      timer.refresh();
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new GlanceConnectionFailed(`image ${imageId} broke off: ${reasonOf(error)}`);
+  } finally {
+    clearTimeout(timer);
+    body.destroy();
+  }
+}

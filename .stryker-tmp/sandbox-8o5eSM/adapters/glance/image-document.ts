@@ -1,0 +1,117 @@
+// @ts-nocheck
+import * as v from "valibot";
+import { GlanceConnectionFailed, ImageUnacceptable } from "../../core/errors.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
+import { maskSecrets } from "../../core/secrets.ts";
+import type { ImageLocation } from "../../core/spec.ts";
+
+const nullableText = v.optional(v.nullable(v.string()), null);
+const nullableSize = v.optional(v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0))), null);
+const count = v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0);
+
+/** The attributes that Glance's image schema calls base, as far as they are kept. Everything that is no base is a property. */
+const ImageSchema = v.looseObject({
+  id: v.string(),
+  name: nullableText,
+  status: v.string(),
+  disk_format: nullableText,
+  container_format: nullableText,
+  size: nullableSize,
+  virtual_size: nullableSize,
+  min_disk: count,
+  min_ram: count,
+  checksum: nullableText,
+  os_hash_algo: nullableText,
+  os_hash_value: nullableText,
+  owner: nullableText,
+  visibility: v.optional(v.string(), "private"),
+  direct_url: v.optional(v.nullable(v.string()), null),
+  locations: v.optional(
+    v.array(v.object({ url: v.string(), metadata: v.optional(v.record(v.string(), v.unknown()), {}) })),
+    [],
+  ),
+});
+
+/** `is_base` of GET /v2/schemas/image (Glance 25.1). */
+const BASE: ReadonlySet<string> = new Set(
+  (
+    "id name status visibility protected os_hidden checksum os_hash_algo os_hash_value owner size virtual_size container_format " +
+    "disk_format created_at updated_at tags direct_url min_ram min_disk self file stores schema locations"
+  ).split(" "),
+);
+
+/** Metadata travel through the workflow, whose states hold 256 KiB, and end in the volume's record. */
+const LARGEST_METADATA = 65_536;
+
+/** Properties that hold JSON as text (`_extract_attributes` and `_convert` of cinder/image/glance.py). */
+const JSON_PROPERTIES: readonly string[] = ["block_device_mapping", "mappings"];
+
+/**
+ * An image as Glance v2 answers it, in Cinder's shape: base attributes at the top, all others under `properties`. Of its locations
+ * those remain that hold no credentials, because what is read here becomes part of a state document.
+ *
+ * @throws GlanceConnectionFailed when the answer is no image; ImageUnacceptable when it is too large to travel
+ */
+export function readImage(imageId: string, document: unknown): { meta: ImageMeta; location: ImageLocation } {
+  const parsed = v.safeParse(ImageSchema, document);
+  if (!parsed.success || parsed.output.id !== imageId) {
+    throw new GlanceConnectionFailed(`the answer for image ${imageId} is not its metadata`);
+  }
+  const { direct_url, locations, ...rest } = parsed.output;
+  const { checksum, os_hash_algo, os_hash_value, owner, visibility, min_disk, min_ram, size, virtual_size } = rest;
+  const { id, name, status, disk_format, container_format } = rest;
+  const hashes = { checksum, os_hash_algo, os_hash_value };
+  const properties = Object.entries(rest).filter(([key]) => !BASE.has(key));
+  const image = {
+    meta: {
+      id,
+      name,
+      status,
+      disk_format,
+      container_format,
+      size,
+      virtual_size,
+      min_disk,
+      min_ram,
+      ...hashes,
+      owner,
+      visibility,
+      properties: Object.fromEntries(properties.map(([key, value]) => [key, propertyOf(key, value)])),
+    },
+    location: {
+      direct_url: direct_url !== null && isWithoutCredentials(direct_url) ? direct_url : null,
+      locations: locations
+        .filter(({ url }) => isWithoutCredentials(url))
+        .map(({ url, metadata }) => ({ url, metadata: maskSecrets(metadata) as Record<string, unknown> })),
+    },
+  };
+  const bytes = Buffer.byteLength(JSON.stringify(image));
+  if (bytes > LARGEST_METADATA) {
+    throw new ImageUnacceptable(imageId, `its metadata are ${bytes} bytes; ${LARGEST_METADATA} at most can be kept`);
+  }
+  return image;
+}
+
+/** Stores keep passwords in `user:password@`, and signatures in the query. */
+function isWithoutCredentials(url: string): boolean {
+  const parsed = URL.parse(url);
+  return parsed !== null && `${parsed.username}${parsed.password}${parsed.search}` === "";
+}
+
+function propertyOf(key: string, value: unknown): unknown {
+  if (!JSON_PROPERTIES.includes(key) || typeof value !== "string") {
+    return value;
+  }
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+/**
+ * What the bytes of an image are known by: they never change once it is active, so its hash and size tell that a copy may go on.
+ */
+export function contentTag({ os_hash_value, checksum, size }: ImageMeta): string {
+  return `${os_hash_value ?? checksum ?? "unhashed"}:${size ?? "unsized"}`;
+}

@@ -1,0 +1,106 @@
+// @ts-nocheck
+import { InvalidImageRef } from "../core/errors.ts";
+import { allowedOrigins, type GlanceOptions } from "../core/image-services.ts";
+import type { RequestContext } from "../core/messages.ts";
+import type { ImageService, ImageServices } from "../core/driver-ports.ts";
+import type { Clock, Secrets } from "../core/ports.ts";
+import { PATIENCE, type Patience } from "./glance/http.ts";
+import { identities } from "./glance/identity.ts";
+import { GlanceImageService } from "./glance/image-service.ts";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The path of an image's address, as Glance's API and Cinder's `generate_image_url` write it: what is before it is the server's. */
+const IMAGE_PATH = /^(?<prefix>.*?)(?:\/v2)?(?:\/images)?\/(?<id>[^/]+)$/;
+
+/** The bucket's images. */
+export type BucketImages = { bucket: string; service: ImageService };
+
+/** What Glance's images are reached through. */
+export type GlanceImages = { options: GlanceOptions; secrets: Secrets; clock: Clock; patience?: Patience };
+
+/**
+ * The image services that are configured: those of one bucket, and Glance. A reference is an image's id, in the default service; its
+ * address in the bucket, `s3://BUCKET/ID`; or its address in Glance, on one of the hosts that are configured. No other is ever
+ * asked: a reference comes from a message, and must not choose who is sent the caller's token.
+ */
+export function createImageServices(
+  { bucket, service }: BucketImages,
+  glance?: GlanceImages,
+  defaultService: "bucket" | "glance" = glance === undefined ? "bucket" : "glance",
+): ImageServices {
+  const prefix = `s3://${bucket}/`;
+  const glanceServices = glance === undefined ? undefined : createGlance(glance);
+  return {
+    forHref(context, imageHref) {
+      if (imageHref.startsWith(prefix)) {
+        return { service, imageId: requireId(imageHref.slice(prefix.length), imageHref) };
+      }
+      if (UUID.test(imageHref)) {
+        return {
+          service: defaultService === "glance" && glanceServices !== undefined ? glanceServices.any(context) : service,
+          imageId: imageHref,
+        };
+      }
+      const found = glanceServices?.byAddress(context, imageHref);
+      if (found === undefined) {
+        throw invalid(imageHref);
+      }
+      return found;
+    },
+  };
+}
+
+/** Glance by its servers, or by the one that an address names. Tokens are kept from call to call. */
+function createGlance({ options, secrets, clock, patience = PATIENCE }: GlanceImages) {
+  const identityOf = identities(options.auth, secrets, clock);
+  const origins = allowedOrigins(options);
+  const view = (context: RequestContext, servers: readonly string[]): ImageService =>
+    new GlanceImageService({
+      servers,
+      retries: options.num_retries,
+      patience,
+      locations: { schemes: options.allowed_direct_url_schemes, origins },
+      identity: identityOf(context),
+      context,
+    });
+  return {
+    any: (context: RequestContext) => view(context, shuffled(options.api_servers)),
+    byAddress: (context: RequestContext, imageHref: string) => {
+      const url = URL.parse(imageHref);
+      if (url === null || !origins.has(url.origin) || `${url.username}${url.password}${url.search}${url.hash}` !== "") {
+        return undefined;
+      }
+      // A parser resolves these, so that what is asked for would not be what is named.
+      const isResolved = /\/\.|%|\\/.test(imageHref);
+      const { prefix = "", id = "" } = IMAGE_PATH.exec(url.pathname)?.groups ?? {};
+      if (isResolved || !UUID.test(id)) {
+        return undefined;
+      }
+      return { service: view(context, [`${url.origin}${prefix}`]), imageId: id };
+    },
+  };
+}
+
+/** `get_api_servers` of cinder/image/glance.py: each request begins with another server. */
+function shuffled(servers: readonly string[]): string[] {
+  const order = servers.map((server) => ({ server, rank: Math.random() }));
+  return order.toSorted((a, b) => a.rank - b.rank).map(({ server }) => server);
+}
+
+function requireId(id: string, imageHref: string): string {
+  if (!UUID.test(id)) {
+    throw invalid(imageHref);
+  }
+  return id;
+}
+
+/** An address may hold a password, or a signature in its query, which is not told. */
+function invalid(imageHref: string): InvalidImageRef {
+  return new InvalidImageRef(
+    imageHref
+      .replace(/\/\/.*@/s, "//")
+      .replace(/[?#].*/s, "")
+      .slice(0, 200),
+  );
+}

@@ -1,0 +1,44 @@
+// @ts-nocheck
+import type { Secrets } from "../../core/ports.ts";
+
+/**
+ * Secrets in a JSON object of texts by name, as an environment variable holds it: for the embedded cloud, which has no Secrets
+ * Manager.
+ */
+export class EnvironmentSecrets implements Secrets {
+  readonly #values: ReadonlyMap<string, string>;
+
+  /** @param json the text is not told when it is wrong */
+  constructor(json: string) {
+    this.#values = new Map(Object.entries(parse(json)));
+  }
+
+  async read(name: string): Promise<string> {
+    const value = this.#values.get(name);
+    if (value === undefined) {
+      throw new Error(`there is no secret ${name} in the environment`);
+    }
+    return value;
+  }
+}
+
+/** A secret may be written as text, or as the object that the text would hold. */
+function parse(json: string): Record<string, string> {
+  let values: unknown;
+  try {
+    values = JSON.parse(json);
+  } catch {
+    // What could not be read is not told.
+  }
+  if (!isObject(values) || !Object.values(values).every((value) => typeof value === "string" || isObject(value))) {
+    throw new Error("the secrets in the environment are no JSON object of texts or objects");
+  }
+  const entries = Object.entries(values);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,233 @@
+// @ts-nocheck
+import { parseArgs, styleText } from "node:util";
+import Table from "cli-table3";
+import { estimate } from "../cli/cost/estimate.ts";
+import prices from "../cli/cost/prices.json" with { type: "json" };
+import { priced } from "../cli/cost/receipt.ts";
+import { benchBundles } from "./bundles.ts";
+import { type CallCounts, benchCalls } from "./calls.ts";
+import { benchClones } from "./clones.ts";
+import { benchCreates } from "./creates.ts";
+import { benchImages } from "./images.ts";
+import { benchLargeImages } from "./large-image/large-image.ts";
+
+const HELP = `Measures Cinderless on this machine, in the embedded cloud.
+
+Usage: npm run bench -- [PART...] [options]
+
+Parts (all of these without a name):
+  creates   raw creates from message to available: one at a time, then with 32 in flight
+  calls     what one raw create costs: state transitions, SDK calls, DynamoDB units, bytes of state
+  bundles   size of each function's bundle, and the time to import it
+  images    an image of 1 GiB (40 % data) into a volume, from the bucket and from Glance, raw and qcow2, beside
+            cp, sha512sum, and what Cinder does: curl, sha512sum and qemu-img convert one after the other
+  clones    clones of volumes of 1 and 4 GiB (40 % data): by reflink, where the file system of TMPDIR has it, the
+            size does not matter
+
+Part that runs only when it is named, because it takes about ten minutes:
+  large-image
+            a raw and a qcow2 image of 100 GiB that are mostly empty, from Glance: time, memory of the function that
+            copies, in a process of its own, transitions and cost
+
+Options:
+  --volumes N,N   sizes of the runs with 32 in flight (default 1000,10000)
+  --gib N         size of the large images (default 100)
+  --json          one JSON document instead of tables
+  --help          this text
+
+Examples:
+  npm run bench
+  npm run bench -- creates --volumes 1000
+  npm run bench -- calls bundles --json
+  npm run bench -- large-image --gib 20
+`;
+
+const PARTS = ["creates", "calls", "bundles", "images", "large-image", "clones"] as const;
+const ONLY_BY_NAME: readonly Part[] = ["large-image"];
+type Part = (typeof PARTS)[number];
+
+const ONE_RAW_VOLUME = { volumes: 1, imageGib: 0, copyMibPerSecond: 100 };
+
+const NO_ROW_LINES = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
+
+type Results = {
+  creates?: Awaited<ReturnType<typeof benchCreates>>;
+  calls?: CallCounts;
+  bundles?: Awaited<ReturnType<typeof benchBundles>>;
+  images?: Awaited<ReturnType<typeof benchImages>>;
+  clones?: Awaited<ReturnType<typeof benchClones>>;
+  "large-image"?: Awaited<ReturnType<typeof benchLargeImages>>;
+};
+
+const { values, positionals } = readArguments();
+if (values.help) {
+  process.stdout.write(HELP);
+} else {
+  const results = await measure(
+    chosenParts(positionals),
+    volumeCounts(values.volumes),
+    wholeNumber("--gib", values.gib),
+  );
+  process.stdout.write(values.json ? `${JSON.stringify(results, null, 2)}\n` : "");
+}
+// The SDK's clients keep their connections open.
+process.exit();
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        volumes: { type: "string", default: "1000,10000" },
+        gib: { type: "string", default: "100" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+function chosenParts(names: readonly string[]): readonly Part[] {
+  const unknown = names.find((name) => !(PARTS as readonly string[]).includes(name));
+  return unknown === undefined
+    ? PARTS.filter((part) => (names.length === 0 ? !ONLY_BY_NAME.includes(part) : names.includes(part)))
+    : refuse(`there is no part "${unknown}"; known are ${PARTS.join(", ")}`);
+}
+
+function volumeCounts(text: string): number[] {
+  const counts = text.split(",").map(Number);
+  return counts.every((count) => Number.isSafeInteger(count) && count > 0)
+    ? counts
+    : refuse(`--volumes takes whole numbers with commas between them, not "${text}"`);
+}
+
+function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value > 0 ? value : refuse(`${option} takes a whole number, not "${text}"`);
+}
+
+function refuse(reason: string): never {
+  process.stderr.write(`bench: ${reason}. See npm run bench -- --help\n`);
+  process.exit(2);
+}
+
+async function measure(parts: readonly Part[], volumes: readonly number[], largeGib: number): Promise<Results> {
+  const results: Results = {};
+  for (const part of parts) {
+    switch (part) {
+      case "creates":
+        results.creates = await benchCreates(volumes);
+        show("Raw creates, message to available", createRows(results.creates));
+        break;
+      case "calls":
+        results.calls = await benchCalls();
+        show("One raw create", callRows(results.calls));
+        break;
+      case "bundles":
+        results.bundles = await benchBundles();
+        show("Bundles", [
+          ["function", "kB", "import ms"],
+          ...results.bundles.map((each) => [each.function, fixed(each.kilobytes), fixed(each.import_ms)]),
+        ]);
+        break;
+      case "images":
+        results.images = await benchImages();
+        show("Image of 1 GiB, 40 % data, to a file volume", imageRows(results.images));
+        break;
+      case "clones":
+        results.clones = await benchClones();
+        show(`Clones of volumes, 40 % data, ${results.clones.by_reflink ? "by reflink" : "copied: no reflink here"}`, [
+          ["GiB", "s"],
+          ...results.clones.rows.map(({ gibibytes, seconds }) => [String(gibibytes), fixed(seconds, 3)]),
+        ]);
+        break;
+      case "large-image":
+        results["large-image"] = await benchLargeImages(largeGib);
+        show(`Image of ${largeGib} GiB, nearly empty, from Glance`, largeImageRows(results["large-image"]));
+        break;
+    }
+  }
+  return results;
+}
+
+/** First row: the headings. */
+function show(title: string, [head = [], ...rows]: string[][]): void {
+  if (values.json) {
+    return;
+  }
+  const table = new Table({
+    head,
+    chars: NO_ROW_LINES,
+    style: { head: [], border: [] },
+    colAligns: head.map((_, i) => (i ? "right" : "left")),
+  });
+  table.push(...rows);
+  process.stdout.write(`\n${styleText("bold", title)}\n${table.toString()}\n`);
+}
+
+function createRows({ latency, throughput }: NonNullable<Results["creates"]>): string[][] {
+  return [
+    ["volumes", "in flight", "creates/s", "p50 ms", "p95 ms", "p99 ms", "RSS MB"],
+    [String(latency.volumes), "1", "", fixed(latency.p50_ms), fixed(latency.p95_ms), "", ""],
+    ...throughput.map((each) => [
+      String(each.volumes),
+      String(each.in_flight),
+      fixed(each.creates_per_second),
+      fixed(each.p50_ms),
+      "",
+      fixed(each.p99_ms),
+      fixed(each.rss_mb_after),
+    ]),
+  ];
+}
+
+function callRows(counts: CallCounts): string[][] {
+  return [
+    ["per raw create", ""],
+    ["state transitions", fixed(counts.state_transitions)],
+    ["SDK calls", fixed(counts.sdk_calls)],
+    ...Object.entries(counts.by_call).map(([call, count]) => [`  ${call}`, fixed(count)]),
+    ["DynamoDB write units, tables", fixed(counts.write_units)],
+    ["DynamoDB read units, tables", fixed(counts.read_units)],
+    ["cost, USD (cinderless cost --volumes 1)", priced(estimate(ONE_RAW_VOLUME).steps, prices).cost.toFixed(7)],
+    ["bytes of state, input", String(counts.input_bytes)],
+    ["bytes of state, largest", String(counts.largest_state_bytes)],
+  ];
+}
+
+function imageRows(image: NonNullable<Results["images"]>): string[][] {
+  const ratio = (what: string, value: number | undefined): string[][] =>
+    value === undefined ? [] : [[what, "", `${fixed(value, 2)} x`]];
+  return [
+    ["", "s", "MiB/s"],
+    ...image.rows.map(({ what, seconds, mib_per_second }) => [what, fixed(seconds, 2), fixed(mib_per_second)]),
+    ...ratio("raw from Glance against Cinder's way", image.raw_against_cinder),
+    ...ratio("qcow2 from Glance against Cinder's way", image.qcow2_against_cinder),
+  ];
+}
+
+function largeImageRows({ rows }: NonNullable<Results["large-image"]>): string[][] {
+  const row = (what: string, figureOf: (each: (typeof rows)[number]) => string): string[] => [
+    what,
+    ...rows.map(figureOf),
+  ];
+  return [
+    row("", ({ format }) => format),
+    row("MiB of image that passed", (each) => fixed(each.image_mebibytes)),
+    row("s, message to available", (each) => fixed(each.seconds)),
+    row("s of copying", (each) => fixed(each.copy_seconds)),
+    row("s of processor time of it", (each) => fixed(each.copy_cpu_seconds)),
+    row("MiB, peak resident size of the function", (each) => fixed(each.peak_mebibytes)),
+    row("turns", (each) => String(each.turns)),
+    row("times that progress was kept", (each) => String(each.checkpoints)),
+    row("state transitions", (each) => String(each.state_transitions)),
+    row("cost, USD (rules of cinderless cost)", (each) => each.cost_usd.toFixed(6)),
+    row("MiB on disk of the volume", (each) => fixed(each.allocated_mebibytes)),
+  ];
+}
+
+function fixed(value: number, digits = 1): string {
+  return value.toFixed(digits);
+}

@@ -1,0 +1,129 @@
+// @ts-nocheck
+import {
+  type AuditReport,
+  type Finding,
+  FINDING_KINDS,
+  type FindingKind,
+  type HostCounts,
+} from "../core/audit/report.ts";
+import { formatBytes, formatTime, text } from "./format.ts";
+import { renderTable } from "./output.ts";
+import { type Output, paint, type Style } from "./terminal.ts";
+
+/** An audit's report as people read it: what was found, what to do about it, and the counts of each backend. */
+
+const NAMES: Readonly<Record<FindingKind, readonly [one: string, many: string]>> = {
+  missing: ["missing", "missing"],
+  orphan: ["orphan", "orphans"],
+  leftover: ["leftover", "leftovers"],
+  suspect: ["suspect", "suspects"],
+  claim: ["stale claim", "stale claims"],
+  capacity: ["capacity difference", "capacity differences"],
+  held: ["held", "held"],
+};
+
+const ADVICE: Readonly<Record<FindingKind, string>> = {
+  missing: "data is gone, or its disk is not there: look at the backend now; nothing repairs this by itself",
+  orphan: "`cinderless audit --reap` deletes it, unless it is kept for the reason given",
+  leftover: "the same; unfinished work beside a volume that is in use is removed by hand",
+  suspect: "it is looked at again by each audit, and becomes an orphan when it has been left alone for long enough",
+  claim: "the sweep closes it; if it is still there after a day, look at the logs of SweepOverdueVolumes",
+  capacity: "audit again when nothing is being created or deleted; the scheduler goes by the counted figure",
+  held: "nothing is wrong: `cinderless delete ID` removes it with its volume",
+};
+
+const STYLES: Readonly<Record<FindingKind, Style>> = {
+  missing: "red",
+  orphan: "yellow",
+  leftover: "yellow",
+  suspect: "yellow",
+  claim: "yellow",
+  capacity: "yellow",
+  held: "dim",
+};
+
+const HEAD = ["FOUND", "WHAT", "ID", "BACKEND", "SIZE", "LAST WRITTEN", "WHY"];
+const COUNTS_HEAD = [
+  "BACKEND",
+  "VOLUMES",
+  "SNAPSHOTS",
+  "MISSING",
+  "ORPHANS",
+  "LEFTOVERS",
+  "SUSPECTS",
+  "HELD",
+  "REAPED",
+];
+
+/** The whole report but for {@link summaryOf}. */
+export async function renderReport(output: Pick<Output, "hasColours">, report: AuditReport): Promise<string> {
+  const { findings, not_listed: notListed, unaudited } = report;
+  const parts = [
+    unaudited
+      .map(({ host, reason }) => `${paint(output, "red", "not audited:")} ${text(host ?? "all")}: ${text(reason)}\n`)
+      .join(""),
+    findings.length === 0
+      ? ""
+      : await renderTable(
+          output,
+          HEAD,
+          findings.map((one) => rowOf(output, one)),
+          [4],
+        ),
+    notListed === 0 ? "" : `${notListed} more are not listed; see --limit\n`,
+    findings.length === 0 ? "" : renderAdvice(output, findings),
+    await renderCounts(output, report),
+  ];
+  return parts.filter((part) => part !== "").join("\n");
+}
+
+/** `1 missing, 2 orphans (1 reaped)`, or that there is nothing. */
+export function summaryOf({ totals, complete, unaudited, older_than_hours: hours }: AuditReport): string {
+  const found = FINDING_KINDS.filter((kind) => kind !== "held" && totals[kind] > 0).map(
+    (kind) => `${totals[kind]} ${NAMES[kind][totals[kind] === 1 ? 0 : 1]}`,
+  );
+  const reaped = totals.reaped === 0 ? "" : `; ${totals.reaped} reaped`;
+  const young = totals.young === 0 ? "" : `; ${totals.young} without a claim, younger than ${hours} h`;
+  const open = complete ? "" : `; not all was audited (${unaudited.length})`;
+  return `the audit found ${found.length === 0 ? "nothing" : found.join(", ")}${reaped}${young}${open}`;
+}
+
+function rowOf(output: Pick<Output, "hasColours">, finding: Finding): string[] {
+  const { kind, what, id, host, detail, outcome, reason } = finding;
+  const name = NAMES[kind][0];
+  const found = outcome === "reported" ? paint(output, STYLES[kind], name) : `${name}, ${outcome}`;
+  return [
+    found,
+    what,
+    text(id),
+    text(host),
+    finding.size_bytes === null ? "-" : formatBytes(finding.size_bytes),
+    formatTime(finding.modified_at),
+    text(reason === null ? detail : `${detail}; ${outcome}: ${reason}`),
+  ];
+}
+
+function renderAdvice(output: Pick<Output, "hasColours">, findings: readonly Finding[]): string {
+  const kinds = FINDING_KINDS.filter((kind) => findings.some((one) => one.kind === kind && one.outcome !== "reaped"));
+  const width = Math.max(0, ...kinds.map((kind) => NAMES[kind][0].length));
+  return kinds.map((kind) => `${paint(output, "bold", NAMES[kind][0].padEnd(width))}  ${ADVICE[kind]}\n`).join("");
+}
+
+function renderCounts(output: Pick<Output, "hasColours">, { hosts }: AuditReport): Promise<string> | string {
+  const rows = Object.entries(hosts)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([host, counts]) => [text(host), ...COLUMNS.map((column) => String(counts[column]))]);
+  const numbers = COLUMNS.map((_, index) => index + 1);
+  return rows.length === 0 ? "" : renderTable(output, COUNTS_HEAD, rows, numbers);
+}
+
+const COLUMNS = [
+  "volumes",
+  "snapshots",
+  "missing",
+  "orphan",
+  "leftover",
+  "suspect",
+  "held",
+  "reaped",
+] as const satisfies (keyof HostCounts)[];

@@ -1,0 +1,120 @@
+// @ts-nocheck
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { estimate } from "../cost/estimate.ts";
+import { stepsOfExecution } from "../cost/history.ts";
+import prices from "../cost/prices.json" with { type: "json" };
+import { priced, type Receipt } from "../cost/receipt.ts";
+import { invocation, type Step, timesWork } from "../cost/work.ts";
+import { UsageError } from "../errors.ts";
+import { parseUuid } from "../options.ts";
+import { renderTable } from "../output.ts";
+import { type CliContext, type Session, withSession } from "../session.ts";
+
+const EXAMPLES = `
+Examples:
+  $ cinderless cost 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f
+  $ cinderless cost --volumes 1000
+  $ cinderless cost --volumes 50 --image-gib 10 --json
+
+A volume's receipt is made of the history of its executions. An estimate asks nobody and works without a deployment.
+Prices are those of ${prices.region} on ${prices.date}; logs, traces and what is stored are not in them.
+`;
+
+/** A function outside the workflow leaves no history; this is what it is billed for about. */
+const SCHEDULING_MS = 60;
+
+type CostOptions = { volumes?: number; imageGib: number; copyMibPerSecond: number };
+
+/** `cost`: what creating a volume cost, or what creating some would. */
+export function registerCost(program: Command, context: CliContext): void {
+  program
+    .command("cost")
+    .summary("what creating a volume cost, or would cost")
+    .description("Show a receipt per step: counted work times prices of a date.")
+    .argument("[volume]", "id of a volume that was created")
+    .option("--volumes <number>", "estimate for so many volumes", parseCount)
+    .option("--image-gib <gib>", "GiB of image data of each of them", parseAmount, 0)
+    .option("--copy-mib-per-second <rate>", "speed of an image copy", parseAmount, 100)
+    .addHelpText("after", EXAMPLES)
+    .action((volumeId: string | undefined, options: CostOptions, command: Command) =>
+      withSession(context, command, async (session) => {
+        const receipt = await receiptFor(session, volumeId, options);
+        await session.answer(receipt, () => renderReceipt(session, receipt));
+      }),
+    );
+}
+
+async function receiptFor(session: Session, volumeId: string | undefined, options: CostOptions): Promise<Receipt> {
+  if ((volumeId === undefined) === (options.volumes === undefined)) {
+    throw new UsageError("name a volume, or give --volumes for an estimate");
+  }
+  if (options.copyMibPerSecond === 0) {
+    throw new UsageError("--copy-mib-per-second must be above 0");
+  }
+  if (volumeId === undefined) {
+    const { steps, assumptions } = estimate({ ...options, volumes: options.volumes ?? 0 });
+    return priced(steps, prices, assumptions);
+  }
+  const volume = await (await session.connection.volumes()).get(parseUuid("volume", volumeId));
+  const executions = await session.connection.executions();
+  const attempts = Object.values(volume.attempts);
+  const steps: Step[] = [];
+  const assumptions = [`${SCHEDULING_MS} ms for each scheduling, which is no part of an execution`];
+  for (const [index, { execution }] of attempts.entries()) {
+    const prefix = attempts.length > 1 ? `attempt ${index + 1}: ` : "";
+    const named = (step: Step): Step => ({ ...step, step: prefix + step.step });
+    steps.push(named({ step: "ScheduleVolume", times: 1, work: invocation("ScheduleVolume", SCHEDULING_MS) }));
+    const events = await executions.history(execution);
+    if (events === undefined) {
+      assumptions.push(`the history of ${execution} is gone; its work is not in the sum`);
+      continue;
+    }
+    steps.push(...stepsOfExecution(events).map(named));
+  }
+  return priced(steps, prices, assumptions);
+}
+
+const HEAD = ["STEP", "TIMES", "TRANSITIONS", "INVOCATIONS", "GiB-s", "WRITES", "READS", "REQUESTS", "USD"];
+
+async function renderReceipt(
+  { stdout }: Session,
+  { steps, total, cost, prices: { region, date }, assumptions }: Receipt,
+): Promise<string> {
+  const row = (name: string, times: string, work: Step["work"], usd: number): string[] => [
+    name,
+    times,
+    count(work.state_transition),
+    count(work.lambda_request),
+    work.lambda_gib_second.toFixed(4),
+    count(work.dynamodb_write_unit),
+    count(work.dynamodb_read_unit),
+    count(work.sqs_request + work.sns_publish + work.s3_get),
+    usd.toFixed(7),
+  ];
+  const rows = [
+    ...steps.map((step) => row(step.step, String(step.times), timesWork(step.work, step.times), step.cost)),
+    row("in all", "", total, cost),
+  ];
+  const notes = assumptions.map((assumption) => `  ${assumption}\n`).join("");
+  return `${await renderTable(stdout, HEAD, rows, [1, 2, 3, 4, 5, 6, 7, 8])}Prices of ${region}, ${date}. Assumed:\n${notes}`;
+}
+
+function count(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(1);
+}
+
+function parseCount(text: string): number {
+  const value = Number(text);
+  if (!/^[0-9]+$/.test(text) || value < 1 || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("It must be a whole number, 1 or more.");
+  }
+  return value;
+}
+
+function parseAmount(text: string): number {
+  if (!/^[0-9]+(\.[0-9]+)?$/.test(text)) {
+    throw new InvalidArgumentError("It must be a number, 0 or more.");
+  }
+  return Number(text);
+}

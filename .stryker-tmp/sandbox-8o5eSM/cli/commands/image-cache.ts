@@ -1,0 +1,101 @@
+// @ts-nocheck
+import type { Command } from "commander";
+import type { ImageCacheEntry } from "../../core/image-cache.ts";
+import { CliError, UsageError } from "../errors.ts";
+import { formatTime, text } from "../format.ts";
+import { renderTable } from "../output.ts";
+import { withSession } from "../session.ts";
+import type { CliContext, Session } from "../session.ts";
+
+const EVICT_EXAMPLES = `
+Examples:
+  $ cinderless image cache evict 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55
+  $ cinderless image cache evict --all --json
+
+The next sweep, within a minute, deletes what was evicted; what is being cloned from, the first sweep after that.
+`;
+
+/** `image cache list|evict`: the images that backends keep a volume of. */
+export function registerImageCache(image: Command, context: CliContext): void {
+  const cache = image
+    .command("cache")
+    .helpCommand(false)
+    .summary("list cached image volumes, and evict them")
+    .description("The volumes that backends with image_volume_cache_enabled keep of images.");
+  cache
+    .command("list")
+    .summary("list the cached images of all backends")
+    .description("List the cached images of all backends, the last used first.")
+    .addHelpText("after", "\nExamples:\n  $ cinderless image cache list\n  $ cinderless image cache list --json\n")
+    .action((_options: unknown, command: Command) => withSession(context, command, listCache));
+  cache
+    .command("evict")
+    .summary("have the cached volumes of images deleted")
+    .description("Have the cached volumes of images deleted. The next volume of such an image downloads it again.")
+    .argument("[images...]", "ids of the images")
+    .option("--all", "every cached image")
+    .addHelpText("after", EVICT_EXAMPLES)
+    .action((images: string[], options: { all?: boolean }, command: Command) =>
+      withSession(context, command, (session) =>
+        evictImages(
+          session,
+          images.map((id) => id.toLowerCase()),
+          options.all === true,
+        ),
+      ),
+    );
+}
+
+async function entriesOf(session: Session): Promise<ImageCacheEntry[]> {
+  const entries = await (await session.connection.imageCache()).list();
+  return entries.toSorted((one, other) => (one.last_used_at < other.last_used_at ? 1 : -1));
+}
+
+async function listCache(session: Session): Promise<void> {
+  const entries = await entriesOf(session);
+  await session.answer({ image_cache: entries }, async () => {
+    const rows = entries.map((entry) => [
+      text(entry.image_id),
+      text(entry.host),
+      `${entry.size} GiB`,
+      entry.state,
+      formatTime(entry.last_used_at),
+      entry.volume_id,
+    ]);
+    return rows.length === 0
+      ? "no cached images\n"
+      : renderTable(session.stdout, ["IMAGE", "HOST", "SIZE", "STATE", "LAST USED", "VOLUME"], rows);
+  });
+}
+
+/** What is being filled stays: its create has the entry. */
+async function evictImages(session: Session, images: readonly string[], isAll: boolean): Promise<void> {
+  if (isAll === images.length > 0) {
+    throw new UsageError("name images, or --all", "`cinderless image cache list` shows them");
+  }
+  const entries = (await entriesOf(session)).filter(({ image_id: id }) => isAll || images.includes(id));
+  const unknown = images.find((id) => !entries.some(({ image_id: of }) => of === id));
+  if (unknown !== undefined) {
+    throw new CliError(`image ${unknown} is not cached`, {
+      name: "ImageNotCached",
+      hint: "`cinderless image cache list` shows the cached images",
+    });
+  }
+  const repository = await session.connection.imageCache();
+  const evicted: ImageCacheEntry[] = [];
+  for (const entry of entries) {
+    if (await repository.beginEvict(entry.id, { fence: null, now: new Date() })) {
+      evicted.push(entry);
+    }
+  }
+  const kept = entries.filter((entry) => !evicted.includes(entry));
+  const line = ({ image_id: id, host }: ImageCacheEntry): string => `${text(id)} on ${text(host)}`;
+  await session.answer(
+    { evicted, kept },
+    async () =>
+      [
+        ...evicted.map((entry) => `evicted ${line(entry)}\n`),
+        ...kept.map((entry) => `kept ${line(entry)}: it is being filled\n`),
+      ].join("") || "no cached images\n",
+  );
+}

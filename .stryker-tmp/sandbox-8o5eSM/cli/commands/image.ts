@@ -1,0 +1,161 @@
+// @ts-nocheck
+import { basename } from "node:path";
+import type { Command } from "commander";
+import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
+import type { ImageMeta } from "../../core/driver-ports.ts";
+import { Interrupted } from "../errors.ts";
+import { formatBytes, text } from "../format.ts";
+import { collectKeyValue, parseMinDisk, parseName, parseUuid, parseUuidOption } from "../options.ts";
+import { renderTable } from "../output.ts";
+import { createMeter, percentOf, renderBar, renderReading } from "../progress.ts";
+import { withSession } from "../session.ts";
+import type { CliContext, Session } from "../session.ts";
+import { paint, styleOfStatus } from "../terminal.ts";
+import type { Output } from "../terminal.ts";
+import { deleteEach } from "./delete.ts";
+import { registerImageCache } from "./image-cache.ts";
+import { registerImageCheck } from "./image-check.ts";
+
+type AddOptions = {
+  name?: string;
+  minDisk: number;
+  property?: Record<string, string>;
+  public?: boolean;
+  id?: string;
+  project: string;
+};
+
+const ADD_EXAMPLES = `
+Examples:
+  $ cinderless image add disk.raw --name debian --property os_distro=debian
+  $ cinderless image add disk.qcow2 --public --min-disk 4 --json
+`;
+
+/** `image add|cache|check|list|delete`: the bucket of images, and files that could become one. */
+export function registerImage(program: Command, context: CliContext): void {
+  const image = program
+    .command("image")
+    .helpCommand(false)
+    .summary("add, check, list and delete images")
+    .description("Raw and qcow2 images in the images bucket.");
+  image
+    .command("add")
+    .summary("put a raw or qcow2 disk image into the bucket")
+    .description("Check a raw or qcow2 disk image, and put it into the bucket with its checksums and properties.")
+    .argument("<path>", "file of the image")
+    .option("--name <name>", "name to show; by default that of the file", parseName)
+    .option("--min-disk <GiB>", "smallest volume that may be made of it", parseMinDisk, 0)
+    .option("--property <key=value>", "property of the image; may be repeated", collectKeyValue)
+    .option("--public", "let every project use it")
+    .option("--id <uuid>", "id of the image; by default a new one", parseUuidOption)
+    .option("--project <id>", "project that owns the image", DEFAULT_PROJECT_ID)
+    .addHelpText("after", ADD_EXAMPLES)
+    .action((path: string, options: AddOptions, command: Command) =>
+      withSession(context, command, (session) => addImage(session, path, options)),
+    );
+  registerImageCheck(image, context);
+  registerImageCache(image, context);
+  image
+    .command("list")
+    .summary("list images")
+    .description("List the images of the bucket.")
+    .addHelpText("after", "\nExamples:\n  $ cinderless image list\n  $ cinderless image list --json\n")
+    .action((_options: unknown, command: Command) => withSession(context, command, listImages));
+  image
+    .command("delete")
+    .summary("delete images")
+    .description("Delete images. Volumes that were made of them are not affected.")
+    .argument("<images...>", "ids of the images")
+    .addHelpText("after", "\nExamples:\n  $ cinderless image delete 7f0c1b1e-3a52-4d6a-9a53-3a4a4ce2a1b7\n")
+    .action((imageIds: string[], _options: unknown, command: Command) =>
+      withSession(context, command, async (session) => {
+        const ids = imageIds.map((id) => parseUuid("image", id));
+        await deleteEach(session, ids, "image", async (id) => {
+          await (await session.connection.images()).delete(id);
+          return "deleted";
+        });
+      }),
+    );
+}
+
+async function addImage(session: Session, path: string, options: AddOptions): Promise<void> {
+  const images = await session.connection.images();
+  const progress = session.json
+    ? { report: () => {}, end: () => {} }
+    : await createUploadProgress(session.stderr, session.clock);
+  const id = options.id ?? session.newId();
+  const signal = session.interruption();
+  try {
+    const meta = await images.add(
+      {
+        id,
+        path,
+        name: options.name ?? basename(path),
+        minDisk: options.minDisk,
+        properties: options.property ?? {},
+        visibility: options.public === true ? "public" : "private",
+        owner: options.project,
+      },
+      progress.report,
+      signal,
+    );
+    progress.end();
+    await session.answer(
+      meta,
+      () => `image ${meta.id} (${text(meta.name)}, ${formatBytes(meta.size ?? 0)}) is ${meta.status}\n`,
+    );
+  } catch (error) {
+    progress.end();
+    throw signal.aborted ? new Interrupted(`image ${id} was not added`) : error;
+  }
+}
+
+/** A bar on a terminal; elsewhere a line at every quarter. */
+async function createUploadProgress(output: Output, clock: CliContext["clock"]) {
+  const meter = createMeter();
+  const area = output.isTty ? await output.live() : undefined;
+  let lastQuarter = -1;
+  return {
+    report: (bytesDone: number, bytesTotal: number): void => {
+      const reading = meter.read(bytesDone, bytesTotal, clock.now().getTime());
+      const fraction = reading.fraction ?? 0;
+      if (area !== undefined) {
+        area.update(`adding  ${renderBar(fraction, 20)}  ${renderReading(reading)}`);
+        return;
+      }
+      const quarter = Math.floor(percentOf(fraction) / 25);
+      if (quarter !== lastQuarter) {
+        lastQuarter = quarter;
+        output.write(`adding  ${renderReading(reading)}\n`);
+      }
+    },
+    end: () => area?.end(false),
+  };
+}
+
+async function listImages(session: Session): Promise<void> {
+  const images = await (await session.connection.images()).list();
+  await session.answer({ images }, () => renderImages(session.stdout, images));
+}
+
+async function renderImages(output: Output, images: readonly ImageMeta[]): Promise<string> {
+  if (images.length === 0) {
+    return "no images\n";
+  }
+  const rows = images.map((image) => [
+    image.id,
+    text(image.name),
+    paint(output, styleOfStatus(image.status), image.status),
+    text(image.disk_format),
+    image.size === null ? "-" : formatBytes(image.size),
+    String(image.min_disk),
+    text(image.visibility),
+    text(image.owner),
+  ]);
+  return renderTable(
+    output,
+    ["ID", "NAME", "STATUS", "FORMAT", "SIZE", "MIN GiB", "VISIBILITY", "OWNER"],
+    rows,
+    [4, 5],
+  );
+}

@@ -1,0 +1,229 @@
+// @ts-nocheck
+import type { Command } from "commander";
+import { validate as isUuid } from "uuid";
+import type { DeadLetterRecord } from "../../core/dead-letters.ts";
+import type { RedriveResult } from "../../core/tasks/redrive-dead-letter.ts";
+import { CliError, type ErrorReport, explainError, readTextFile, UsageError } from "../errors.ts";
+import { formatTime, text } from "../format.ts";
+import { parseLimit } from "../options.ts";
+import { renderError, renderFields, renderTable } from "../output.ts";
+import { withSession } from "../session.ts";
+import type { CliContext, Session } from "../session.ts";
+import { moreText } from "./list.ts";
+
+type ListOptions = { limit: number; page?: string };
+type RedriveOptions = { all?: boolean; message?: string };
+
+const EXAMPLES = `
+Examples:
+  $ cinderless redrive list
+  $ cinderless redrive show 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55
+  $ cinderless redrive 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55
+  $ cinderless redrive --all --json
+  $ cinderless redrive show ID --json | jq -r .body > cast.json && vi cast.json
+  $ cinderless redrive ID --message cast.json
+`;
+
+/** `redrive`: dead letters, which are shown by its commands and sent again by itself. */
+export function registerRedrive(program: Command, context: CliContext): void {
+  const redrive = program
+    .command("redrive")
+    .helpCommand(false)
+    .usage("[options] [ids...] | list | show <id>")
+    .summary("show dead letters and send them again")
+    .description(
+      "Send messages that the scheduler could not take again, as new attempts of their volumes. A volume must be in error with nothing of it on a backend, or be creating without an attempt.",
+    )
+    .argument("[ids...]", "ids of the dead letters")
+    .option("--all", "every dead letter that was not sent again yet")
+    .option("--message <file>", "send the message in this file in place of the one that was kept; of one dead letter")
+    .addHelpText("after", EXAMPLES)
+    .action((ids: string[], options: RedriveOptions, command: Command) =>
+      withSession(context, command, (session) => redriveEach(session, ids, options)),
+    );
+  redrive
+    .command("list")
+    .summary("list dead letters")
+    .description("List the dead letters that are kept.")
+    .option("--limit <count>", "dead letters a page", parseLimit, 50)
+    .option("--page <token>", "go on with the page that an earlier listing named")
+    .addHelpText("after", "\nExamples:\n  $ cinderless redrive list\n  $ cinderless redrive list --json\n")
+    .action((options: ListOptions, command: Command) =>
+      withSession(context, command, (session) => listLetters(session, options)),
+    );
+  redrive
+    .command("show")
+    .summary("show a dead letter with its message")
+    .description("Show a dead letter: why it is one, and the message. Secrets in it are masked.")
+    .argument("<id>", "id of the dead letter")
+    .addHelpText("after", "\nExamples:\n  $ cinderless redrive show 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55\n")
+    .action((id: string, _options: unknown, command: Command) =>
+      withSession(context, command, async (session) => {
+        const letter = await getLetter(session, parseId(id));
+        await session.answer(letter, () => renderLetter(session, letter));
+      }),
+    );
+}
+
+function parseId(id: string): string {
+  if (!isUuid(id)) {
+    throw new UsageError(
+      `the id of a dead letter must be a UUID, not '${id}'`,
+      "`cinderless redrive list` shows the ids",
+    );
+  }
+  return id.toLowerCase();
+}
+
+async function listLetters(session: Session, { limit, page }: ListOptions): Promise<void> {
+  const { items, next } = await (await session.connection.deadLetters()).list(limit, page);
+  const letters = items.toSorted((one, other) => (one.kept_at < other.kept_at ? -1 : 1));
+  await session.answer({ dead_letters: letters, next: next ?? null }, async () => {
+    const rows = letters.map((letter) => [
+      letter.id,
+      text(letter.volume_id),
+      formatTime(letter.kept_at),
+      formatTime(letter.redriven_at),
+      text(letter.reason),
+    ]);
+    const table =
+      rows.length === 0
+        ? "no dead letters\n"
+        : await renderTable(session.stdout, ["ID", "VOLUME", "KEPT", "SENT AGAIN", "REASON"], rows);
+    return `${table}${moreText(next)}`;
+  });
+}
+
+async function getLetter(session: Session, id: string): Promise<DeadLetterRecord> {
+  const letter = await (await session.connection.deadLetters()).get(id);
+  if (letter === undefined) {
+    throw new CliError(`dead letter ${id} could not be found`, {
+      name: "DeadLetterNotFound",
+      hint: "`cinderless redrive list` shows the dead letters",
+    });
+  }
+  return letter;
+}
+
+function renderLetter(session: Session, letter: DeadLetterRecord): string {
+  return renderFields(session.stdout, [
+    ["id", letter.id],
+    ["volume", text(letter.volume_id)],
+    ["reason", text(letter.reason)],
+    ["received", letter.received_count === 1 ? "once" : `${letter.received_count} times`],
+    ["sent", formatTime(letter.sent_at)],
+    ["kept", formatTime(letter.kept_at)],
+    ["expires", formatTime(new Date(letter.expires_at * 1000).toISOString())],
+    ["sent again", formatTime(letter.redriven_at)],
+    ["attempt", text(letter.redrive_fence)],
+    ["message", text(letter.body)],
+  ]);
+}
+
+type Redriven = { id: string; volume_id: string; attempt: number };
+type Refused = { id: string; volumeId: string | null; report: ErrorReport };
+
+/** One after the other, and goes on after a refusal: each is reported, and the command fails at its end. */
+async function redriveEach(session: Session, ids: readonly string[], options: RedriveOptions): Promise<void> {
+  const letters = await lettersOf(session, ids.map(parseId), options);
+  const body = options.message === undefined ? undefined : await readTextFile(options.message);
+  const redriven: Redriven[] = [];
+  const refused: Refused[] = [];
+  for (const letter of letters) {
+    try {
+      const { volumeId, attempt } = await redrive(session, letter, body);
+      redriven.push({ id: letter.id, volume_id: volumeId, attempt });
+      if (!session.json) {
+        session.stdout.write(`dead letter ${letter.id} is sent again: volume ${volumeId}, attempt ${attempt}\n`);
+      }
+    } catch (error) {
+      refused.push({ id: letter.id, volumeId: letter.volume_id, report: explainError(error) });
+    }
+  }
+  await report(session, redriven, refused);
+}
+
+async function redrive(
+  { connection, clock }: Session,
+  letter: DeadLetterRecord,
+  body: string | undefined,
+): Promise<RedriveResult> {
+  const { redriveDeadLetter } = await import("../../core/tasks/redrive-dead-letter.ts");
+  const deps = {
+    deadLetters: await connection.deadLetters(),
+    volumes: await connection.volumes(),
+    backends: await connection.backends(),
+    queue: await connection.schedulerQueue(),
+    clock,
+  };
+  return redriveDeadLetter(deps, letter, body);
+}
+
+async function lettersOf(
+  session: Session,
+  ids: readonly string[],
+  options: RedriveOptions,
+): Promise<DeadLetterRecord[]> {
+  const all = options.all === true;
+  if (all === ids.length > 0) {
+    throw new UsageError("name the dead letters by their ids, or say --all", "see cinderless redrive --help");
+  }
+  if (options.message !== undefined && ids.length !== 1) {
+    throw new UsageError("--message is for one dead letter, named by its id");
+  }
+  if (!all) {
+    const letters: DeadLetterRecord[] = [];
+    for (const id of new Set(ids)) {
+      letters.push(await getLetter(session, id));
+    }
+    return letters;
+  }
+  const repository = await session.connection.deadLetters();
+  const letters: DeadLetterRecord[] = [];
+  let from: string | undefined;
+  do {
+    const page = await repository.list(PAGE_SIZE, from);
+    letters.push(...page.items.filter(({ redriven_at: redrivenAt }) => redrivenAt === null));
+    from = page.next;
+  } while (from !== undefined);
+  return letters.toSorted((one, other) => (one.kept_at < other.kept_at ? -1 : 1));
+}
+
+const PAGE_SIZE = 100;
+
+async function report(session: Session, redriven: readonly Redriven[], refused: readonly Refused[]): Promise<void> {
+  if (session.json) {
+    const failures = refused.map(({ id, volumeId, report: { name, message } }) => ({
+      id,
+      volume_id: volumeId,
+      error: name,
+      message,
+    }));
+    await session.answer({ redriven, refused: failures }, () => "");
+  } else if (redriven.length + refused.length === 0) {
+    session.stdout.write("no dead letters to send again\n");
+  }
+  const [first, ...others] = refused;
+  if (first === undefined) {
+    return;
+  }
+  if (others.length === 0) {
+    const { name, message, hint } = first.report;
+    throw new CliError(`dead letter ${first.id} was not sent again: ${message}`, { name, hint: hint ?? hintOf(first) });
+  }
+  if (!session.json) {
+    for (const { id, report: one } of refused) {
+      const line = { ...one, message: `dead letter ${id}: ${one.message}` };
+      session.stderr.write(renderError(session.stderr, line, false));
+    }
+  }
+  throw new CliError(`${refused.length} dead letters were not sent again: ${refused.map(({ id }) => id).join(", ")}`, {
+    name: "NotRedriven",
+  });
+}
+
+function hintOf({ id, volumeId, report: { name } }: Refused): string {
+  return name === "InvalidInput"
+    ? `redrive ${id} --message FILE sends a corrected message`
+    : `cinderless show ${volumeId ?? "VOLUME"} tells what became of the volume`;
+}

@@ -1,0 +1,86 @@
+// @ts-nocheck
+import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
+import type { ImageCacheRepository } from "../core/image-cache.ts";
+import type { ImageMeta } from "../core/driver-ports.ts";
+import type {
+  BackendRepository,
+  DeadLetterRepository,
+  SchedulerQueue,
+  SnapshotRepository,
+  VolumeRepository,
+  VolumeTypeRepository,
+} from "../core/ports.ts";
+import type { SnapshotRecord } from "../core/records.ts";
+import type { HistoryEvent } from "./cost/history.ts";
+
+/**
+ * The deployment as the commands see it. A part is made when it is asked for first, and only then its SDK client is loaded, so
+ * that a command starts as fast as what it uses.
+ */
+export interface Connection {
+  volumes(): Promise<VolumeRepository>;
+  snapshots(): Promise<SnapshotRepository>;
+  volumeTypes(): Promise<VolumeTypeRepository>;
+  backends(): Promise<BackendRepository>;
+  deadLetters(): Promise<DeadLetterRepository>;
+  imageCache(): Promise<Pick<ImageCacheRepository, "list" | "beginEvict">>;
+  schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
+  images(): Promise<ImageStore>;
+  /** Which service an image that is named by its id alone is asked of. */
+  defaultImageService(): Promise<"bucket" | "glance">;
+  driverFunctions(): Promise<DriverFunctions>;
+  executions(): Promise<Executions>;
+  close(): void;
+}
+
+/** What is asked for when an image is added. */
+export type NewImage = {
+  id: string;
+  path: string;
+  name: string | null;
+  /** GiB. */
+  minDisk: number;
+  properties: Record<string, string>;
+  visibility: "public" | "private";
+  owner: string;
+};
+
+/** The bucket of images. */
+export interface ImageStore {
+  /** Puts the file and then its metadata: an image without metadata does not exist. */
+  add(
+    image: NewImage,
+    onProgress: (bytesDone: number, bytesTotal: number) => void,
+    signal: AbortSignal,
+  ): Promise<ImageMeta>;
+  /** @throws ImageNotFound */
+  get(imageId: string): Promise<ImageMeta>;
+  list(): Promise<ImageMeta[]>;
+  /** @throws ImageNotFound */
+  delete(imageId: string): Promise<void>;
+}
+
+/** What only the functions can do, because they have the drivers. Each may be repeated. */
+export interface DriverFunctions {
+  createSnapshot(request: CreateSnapshotRequest): Promise<SnapshotRecord>;
+  deleteSnapshot(snapshotId: string): Promise<void>;
+  /** `requested`: the volume is being created, and the end of that removes it. */
+  deleteVolume(volumeId: string): Promise<"deleted" | "requested">;
+  /** Takes as long as the backends are large: up to a quarter of an hour. */
+  auditBackends(request: Partial<AuditRequest>): Promise<AuditReport>;
+}
+
+/** A snapshot to take; its id is chosen by the caller, so that a repeat finds what the first call made. */
+export type CreateSnapshotRequest = {
+  volume_id: string;
+  snapshot_id: string;
+  name: string | null;
+  project_id: string;
+  user_id: string;
+};
+
+/** The workflow's executions by their names. */
+export interface Executions {
+  /** Every event in order; undefined when the execution is not known any more (90 days on AWS). */
+  history(name: string): Promise<HistoryEvent[] | undefined>;
+}

@@ -1,0 +1,42 @@
+// @ts-nocheck
+import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { addWork, invocation, sourceSteps, type Step, workOf } from "./work.ts";
+
+/** An event of GetExecutionHistory, as far as a receipt is made of it. */
+export type HistoryEvent = { type: string; timestamp: Date; stateName: string | undefined };
+
+/**
+ * The steps of one execution out of its history: a state's transition each time it was entered, an invocation with its duration
+ * for each time its function ran. A retry is an invocation more, and a transition.
+ */
+export function stepsOfExecution(events: readonly HistoryEvent[]): Step[] {
+  const steps = new Map<string, Step["work"][]>();
+  const add = (name: string, work: Step["work"]): void => {
+    steps.set(name, [...(steps.get(name) ?? []), work]);
+  };
+  let state = "";
+  let started: Date | undefined;
+  let invocations = 0;
+  for (const { type, timestamp, stateName } of events) {
+    if (type.endsWith("StateEntered")) {
+      state = stateName ?? "";
+      invocations = 0;
+      add(state, workOf({ state_transition: 1 }));
+    } else if (type === "LambdaFunctionStarted") {
+      started = timestamp;
+      invocations += 1;
+      if (invocations > 1) {
+        add(state, workOf({ state_transition: 1 }));
+      }
+    } else if (/^LambdaFunction(Succeeded|Failed|TimedOut)$/.test(type) && started !== undefined && isFunction(state)) {
+      add(state, invocation(state, timestamp.getTime() - started.getTime()));
+      started = undefined;
+    }
+  }
+  const ofStates = [...steps].map(([step, works]) => ({ step, times: 1, work: addWork(works) }));
+  return [...ofStates, ...sourceSteps([...steps.keys()], 1)];
+}
+
+function isFunction(name: string): name is FunctionName {
+  return Object.hasOwn(FUNCTIONS, name);
+}

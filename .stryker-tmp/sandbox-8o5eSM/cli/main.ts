@@ -1,0 +1,96 @@
+// @ts-nocheck
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Connection } from "./connection.ts";
+import { EXIT } from "./errors.ts";
+import type { Target } from "./outputs.ts";
+import { run } from "./program.ts";
+import type { CliContext } from "./session.ts";
+import { outputOfStream } from "./terminal.ts";
+
+/** Runs the command line on this process. */
+export async function main(): Promise<void> {
+  endQuietlyOnClosedPipe(process.stdout);
+  endQuietlyOnClosedPipe(process.stderr);
+  process.exitCode = await run(process.argv.slice(2), processContext(), process.env);
+}
+
+function processContext(): CliContext {
+  return {
+    stdout: outputOfStream(process.stdout),
+    stderr: outputOfStream(process.stderr),
+    clock: { now: () => new Date() },
+    newId: () => randomUUID(),
+    sleep: async (milliseconds, signal) => {
+      await delay(milliseconds, undefined, { signal }).catch(() => {});
+    },
+    interruption,
+    confirm: process.stdin.isTTY && process.stderr.isTTY ? askAtTerminal : undefined,
+    connect: connectLazily,
+  };
+}
+
+/** Anything but a yes is a no, and so is the end of the input. */
+async function askAtTerminal(question: string): Promise<boolean> {
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const closed = once(lines, "close").then(() => "");
+    return /^y(es)?$/i.test((await Promise.race([lines.question(`${question} [y/N] `), closed])).trim());
+  } finally {
+    lines.close();
+  }
+}
+
+/**
+ * Aborts at the first Ctrl-C; the second ends the process at once. The listener stays: what restores the cursor ends the process
+ * itself when it finds nobody else listening.
+ */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.on("SIGINT", () => {
+    if (controller.signal.aborted) {
+      process.exit(EXIT.interrupted);
+    }
+    controller.abort();
+  });
+  return controller.signal;
+}
+
+/** The connection's own code is loaded with its first part. */
+function connectLazily(target: Target): Connection {
+  let opened: Promise<Connection> | undefined;
+  const open = () =>
+    (opened ??= import("./aws-connection.ts").then(({ openConnection }) => openConnection(target, process.env)));
+  return {
+    volumes: async () => (await open()).volumes(),
+    snapshots: async () => (await open()).snapshots(),
+    volumeTypes: async () => (await open()).volumeTypes(),
+    backends: async () => (await open()).backends(),
+    deadLetters: async () => (await open()).deadLetters(),
+    imageCache: async () => (await open()).imageCache(),
+    schedulerQueue: async () => (await open()).schedulerQueue(),
+    images: async () => (await open()).images(),
+    defaultImageService: async () => (await open()).defaultImageService(),
+    driverFunctions: async () => (await open()).driverFunctions(),
+    executions: async () => (await open()).executions(),
+    close: () => {
+      // One that could not be opened has nothing to close; its failure was reported by whoever asked for a part.
+      opened?.then(
+        (connection) => connection.close(),
+        () => {},
+      );
+    },
+  };
+}
+
+/** `cinderless list | head` closes the pipe early: that is no failure of the command. */
+function endQuietlyOnClosedPipe(stream: NodeJS.WriteStream): void {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") {
+      process.exit(0);
+    }
+    throw error;
+  });
+}

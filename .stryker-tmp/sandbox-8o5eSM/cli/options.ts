@@ -1,0 +1,108 @@
+// @ts-nocheck
+import { InvalidArgumentError } from "commander";
+import { validate as isUuid } from "uuid";
+import { MAX_VOLUME_SIZE_GIB } from "../core/create-request.ts";
+import { isPathOfSecret } from "../core/secrets.ts";
+import { UsageError } from "./errors.ts";
+
+/**
+ * Readers of arguments and options. Those that stand for an option throw commander's InvalidArgumentError, so that the message
+ * names the option; all of them end in exit status 2.
+ */
+
+const MAX_TEXT_LENGTH = 255;
+const MAX_PAGE = 1000;
+
+/** A size in GiB. */
+export function parseSize(text: string): number {
+  const size = Number(text);
+  if (!/^[0-9]+$/.test(text) || size < 1 || size > MAX_VOLUME_SIZE_GIB) {
+    throw new InvalidArgumentError("It must be a whole number of GiB, 1 or more.");
+  }
+  return size;
+}
+
+/** A number of GiB that may be 0. */
+export function parseMinDisk(text: string): number {
+  const size = Number(text);
+  if (!/^[0-9]+$/.test(text) || size > MAX_VOLUME_SIZE_GIB) {
+    throw new InvalidArgumentError("It must be a whole number of GiB.");
+  }
+  return size;
+}
+
+/** How many entries a page has. */
+export function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!/^[0-9]+$/.test(text) || limit < 1 || limit > MAX_PAGE) {
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_PAGE}.`);
+  }
+  return limit;
+}
+
+/** A name, which Cinder keeps in 255 characters. */
+export function parseName(text: string): string {
+  if (text.length > MAX_TEXT_LENGTH) {
+    throw new InvalidArgumentError(`It has ${text.length} characters; ${MAX_TEXT_LENGTH} are allowed.`);
+  }
+  return text;
+}
+
+/** A name that something is found by. */
+export function parseTypeName(text: string): string {
+  if (text === "") {
+    throw new InvalidArgumentError("It must not be empty.");
+  }
+  return parseName(text);
+}
+
+/** Value of an option that must be a UUID; records are kept under its lower-case form. */
+export function parseUuidOption(text: string): string {
+  if (!isUuid(text)) {
+    throw new InvalidArgumentError("It must be a UUID.");
+  }
+  return text.toLowerCase();
+}
+
+/** An image's id, or its address in an image service. */
+export function parseImageReference(text: string): string {
+  if (!isUuid(text) && !/^[a-z][a-z0-9+.-]*:\/\/\S+$/.test(text)) {
+    throw new InvalidArgumentError(
+      "It must be a UUID, or an address such as s3://BUCKET/UUID or https://GLANCE/v2/images/UUID.",
+    );
+  }
+  return isUuid(text) ? text.toLowerCase() : text;
+}
+
+/** Name of a secret. What stands in its place may be a token, which commander's own error would show. */
+export function parseSecretName(text: string): string {
+  if (!isPathOfSecret(text)) {
+    throw new UsageError("--auth-secret must be the name of a secret", "a name such as cinderless/tokens/NAME");
+  }
+  return text;
+}
+
+/** An argument that must be the UUID of a `what`. */
+export function parseUuid(what: string, text: string): string {
+  if (!isUuid(text)) {
+    throw new UsageError(
+      `the id of ${/^[aeiou]/.test(what) ? "an" : "a"} ${what} must be a UUID, not '${text}'`,
+      `\`cinderless ${what === "volume" ? "" : `${what} `}list\` shows the ids`,
+    );
+  }
+  return text.toLowerCase();
+}
+
+/** One `key=value` more; the same key again replaces its value. */
+export function collectKeyValue(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const separator = text.indexOf("=");
+  const key = text.slice(0, separator);
+  const value = text.slice(separator + 1);
+  if (separator < 1) {
+    throw new InvalidArgumentError("It must be key=value.");
+  }
+  if (key.length > MAX_TEXT_LENGTH || value.length > MAX_TEXT_LENGTH) {
+    throw new InvalidArgumentError(`Key and value have at most ${MAX_TEXT_LENGTH} characters each.`);
+  }
+  return Object.fromEntries([...Object.entries(before).filter(([known]) => known !== key), [key, value]]);
+}

@@ -1,0 +1,188 @@
+// @ts-nocheck
+import { dirname, join } from "node:path";
+import { CliError, readTextFile } from "./errors.ts";
+
+/** Names of the stack's outputs that the commands use. */
+export const OUTPUT_NAMES = [
+  "SchedulerQueueUrl",
+  "SchedulerDeadLetterQueueUrl",
+  "StateMachineArn",
+  "NotificationsTopicArn",
+  "VolumesTableName",
+  "SnapshotsTableName",
+  "VolumeTypesTableName",
+  "BackendsTableName",
+  "DeadLettersTableName",
+  "ImageCacheTableName",
+  "ImagesBucketName",
+  "CreateSnapshotFunctionName",
+  "DeleteVolumeFunctionName",
+  "DeleteSnapshotFunctionName",
+  "AuditBackendsFunctionName",
+] as const;
+
+/** A key of the outputs. */
+export type OutputName = (typeof OUTPUT_NAMES)[number];
+
+/** The outputs of one stack, with where they come from, for messages. */
+export type Outputs = { source: string; values: Readonly<Record<string, string>> };
+
+/** Which deployment is meant: what the command line names. With both, `stack` picks one of the file's stacks. */
+export type Target = { outputs?: string | undefined; stack?: string | undefined };
+
+/** Where the embedded cloud leaves its outputs. */
+export const DEFAULT_OUTPUTS_FILE = join(".cinderless", "outputs.json");
+
+/** A stack that has this output is one of this project's. */
+const MARK: OutputName = "VolumesTableName";
+
+const START_HINT =
+  "start the embedded cloud with `npm start`, or name a deployed stack with --stack NAME or --outputs FILE";
+
+const OUTPUTS_HINT = "`npm start` and `cdk deploy --outputs-file FILE` write such a file";
+
+/**
+ * Finds the outputs: `--outputs`, `--stack`, CINDERLESS_OUTPUTS, then the embedded cloud's file in the current directory. For a
+ * file, the environment that lies beside it is taken over first; `describeStack` asks CloudFormation.
+ *
+ * @throws CliError that names the file or the stack.
+ */
+export async function findOutputs(
+  target: Target,
+  environment: Record<string, string | undefined>,
+  describeStack: (name: string) => Promise<Record<string, string>>,
+): Promise<Outputs> {
+  if (target.outputs === undefined && target.stack !== undefined) {
+    return { source: `stack ${target.stack}`, values: await describeStack(target.stack) };
+  }
+  const file = target.outputs ?? (environment["CINDERLESS_OUTPUTS"] || DEFAULT_OUTPUTS_FILE);
+  const outputs = await readOutputsFile(file, target.stack);
+  await takeEnvironmentBeside(file, environment);
+  return outputs;
+}
+
+/** One output. @throws CliError when the deployment does not have it. */
+export function outputOf(outputs: Outputs, name: OutputName): string {
+  const value = outputs.values[name];
+  if (value === undefined || value === "") {
+    throw new CliError(`${outputs.source} has no output ${name}`, {
+      hint: "was it deployed by another version of this project?",
+    });
+  }
+  return value;
+}
+
+async function readOutputsFile(file: string, stack: string | undefined): Promise<Outputs> {
+  return selectStack(file, await readJsonFile(file, START_HINT), stack);
+}
+
+/**
+ * The outputs in a document of the form of `cdk deploy --outputs-file`: `{"StackName": {"Key": "value"}}`. Of several stacks, the
+ * one that is named, or the only one that is this project's.
+ *
+ * @throws CliError that names the file.
+ */
+export function selectStack(file: string, document: unknown, stack?: string): Outputs {
+  const stacks = Object.entries(isObject(document) ? document : {}).flatMap(([name, values]) =>
+    isObject(values) ? [{ name, values }] : [],
+  );
+  if (stacks.length === 0) {
+    throw new CliError(`${file} holds no stack: {"StackName": {"Key": "value"}} is expected`, { hint: OUTPUTS_HINT });
+  }
+  const chosen = stacks.filter(({ name, values }) =>
+    stack === undefined ? Object.hasOwn(values, MARK) : name === stack,
+  );
+  const [first, ...others] = chosen;
+  if (first === undefined) {
+    throw new CliError(
+      stack === undefined ? `no stack in ${file} has the output ${MARK}` : `${file} holds no stack ${stack}`,
+      { hint: stack === undefined ? OUTPUTS_HINT : `it holds ${stacks.map(({ name }) => name).join(", ")}` },
+    );
+  }
+  if (others.length > 0) {
+    const names = chosen.map(({ name }) => name).join(", ");
+    throw new CliError(`${file} holds several stacks: ${names}`, {
+      hint: "name one with --stack NAME",
+    });
+  }
+  const strings = Object.entries(first.values).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  return { source: `stack ${first.name} in ${file}`, values: Object.fromEntries(strings) };
+}
+
+/**
+ * Only what leads SDK clients to an embedded cloud: endpoints, region and the keys that requests are signed with. Nothing else of
+ * the file may change how this process runs.
+ */
+const ENVIRONMENT_KEY = /^AWS_(ENDPOINT_URL(_[A-Z0-9_]+)?|REGION|DEFAULT_REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY)$/;
+
+/**
+ * The variables of an `environment.json` that are to be added to `environment`: those of {@link ENVIRONMENT_KEY} that are not set
+ * there. Keys come together or not at all: one's own id with the embedded cloud's secret would be neither.
+ *
+ * @throws CliError that names the file.
+ */
+export function missingVariables(
+  path: string,
+  document: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  if (!isObject(document)) {
+    throw new CliError(`${path} is no object of variables`);
+  }
+  const isSet = (name: string): boolean => (environment[name] ?? "") !== "";
+  const ownKeys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"].some(isSet);
+  const missing: Record<string, string> = {};
+  for (const [name, value] of Object.entries(document)) {
+    if (!ENVIRONMENT_KEY.test(name) || isSet(name) || (ownKeys && name.includes("ACCESS_KEY"))) {
+      continue;
+    }
+    if (typeof value !== "string") {
+      throw new CliError(`${path}: ${name} is no text`);
+    }
+    missing[name] = value;
+  }
+  return missing;
+}
+
+/** Takes over `environment.json` beside the file; there may be no such file. */
+async function takeEnvironmentBeside(file: string, environment: Record<string, string | undefined>): Promise<void> {
+  const path = join(dirname(file), "environment.json");
+  let document: unknown;
+  try {
+    document = await readJsonFile(path);
+  } catch (error) {
+    if (error instanceof MissingFile) {
+      return;
+    }
+    throw error;
+  }
+  Object.assign(environment, missingVariables(path, document, environment));
+}
+
+class MissingFile extends CliError {}
+
+async function readJsonFile(path: string, hint?: string): Promise<unknown> {
+  let content: string;
+  try {
+    content = await readTextFile(path);
+  } catch (error) {
+    const cause = error instanceof CliError ? error.cause : undefined;
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+      throw new MissingFile(`there is no file ${path}`, hint === undefined ? {} : { hint });
+    }
+    throw error;
+  }
+  try {
+    return JSON.parse(content);
+  } catch (error) {
+    throw new CliError(`${path} is no JSON: ${error instanceof Error ? error.message : "unreadable"}`, {
+      hint: OUTPUTS_HINT,
+    });
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

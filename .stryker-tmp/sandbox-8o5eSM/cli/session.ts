@@ -1,0 +1,53 @@
+// @ts-nocheck
+import type { Command } from "commander";
+import type { Clock } from "../core/ports.ts";
+import type { Connection } from "./connection.ts";
+import { renderJson } from "./output.ts";
+import type { Target } from "./outputs.ts";
+import type { Output } from "./terminal.ts";
+
+/** Everything outside that the commands use; tests give their own. */
+export type CliContext = {
+  stdout: Output;
+  stderr: Output;
+  clock: Clock;
+  /** A new UUID. */
+  newId(): string;
+  /** Ends early, without an error, when the signal aborts. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  /** Asks a question that is answered by yes or no; undefined where nobody sits at a terminal to be asked. */
+  confirm: ((question: string) => Promise<boolean>) | undefined;
+  /** Aborted by Ctrl-C from the first call on: until then, Ctrl-C ends the process as ever. */
+  interruption(): AbortSignal;
+  /** Opens nothing yet: parts connect when they are asked for. */
+  connect(target: Target): Connection;
+};
+
+/** Options that every command has. */
+export type GlobalOptions = { json?: boolean; outputs?: string; stack?: string };
+
+/** One run of one command. */
+export type Session = CliContext & {
+  connection: Connection;
+  json: boolean;
+  /** The answer: the value as a document with --json, else the text. */
+  answer(value: unknown, human: () => string | Promise<string>): Promise<void>;
+};
+
+/** Runs a command's body with its session, and closes the connection whatever happens. */
+export async function withSession(
+  context: CliContext,
+  command: Command,
+  body: (session: Session) => Promise<void>,
+): Promise<void> {
+  const { json = false, outputs, stack } = command.optsWithGlobals<GlobalOptions>();
+  const connection = context.connect({ outputs, stack });
+  const answer: Session["answer"] = async (value, human) => {
+    context.stdout.write(json ? renderJson(value) : await human());
+  };
+  try {
+    await body({ ...context, connection, json, answer });
+  } finally {
+    connection.close();
+  }
+}

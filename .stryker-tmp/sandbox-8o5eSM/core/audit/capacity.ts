@@ -1,0 +1,78 @@
+// @ts-nocheck
+import { claimFate } from "../claims.ts";
+import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
+import type { Finding } from "./report.ts";
+import type { SizesByHost } from "./records.ts";
+import type { AuditRun } from "./run.ts";
+
+/** What the backends' items count, held against the volumes that it is counted for. Nothing is repaired. */
+
+/** Differences below this are rounding: capacity is counted in whole GiB. */
+const TOLERANCE_GIB = 0.01;
+
+/**
+ * Claims that stay open though nobody needs them.
+ *
+ * A claim is closed some moments after its record's last write, and the sweep closes one that was left, so a claim counts only when
+ * both it and its record have stood still for longer than any phase lasts.
+ */
+export async function auditClaims(run: AuditRun, backends: readonly BackendRecord[]): Promise<void> {
+  const stillBefore = new Date(run.startedAt.getTime() - run.longestPhaseSeconds * 1000).toISOString();
+  for (const { host, claims } of backends) {
+    const old = Object.entries(claims).filter(([, { claimed_at }]) => claimed_at < stillBefore);
+    const ids = old.map(([volumeId]) => volumeId);
+    const volumesById = ids.length === 0 ? new Map<string, VolumeRecord>() : await run.volumes.getMany(ids);
+    for (const [volumeId, claim] of old) {
+      const volume = volumesById.get(volumeId);
+      const isStill = volume === undefined || volume.updated_at < stillBefore;
+      if (isStill && claimFate({ host, volumeId, claim }, volume).action !== "leave") {
+        run.book.add(claimFinding(host, volumeId, claim, volume));
+      }
+    }
+  }
+}
+
+/**
+ * Allocated capacity against the sizes of the volumes that name the host. The records are not read in one moment, so what moved
+ * meanwhile is allowed for: a difference is told only when no order of the reads explains it.
+ */
+export function auditAllocated(
+  run: AuditRun,
+  before: readonly BackendRecord[],
+  after: readonly BackendRecord[],
+  sizes: SizesByHost,
+): void {
+  for (const backend of after) {
+    const earlier = before.find(({ host }) => host === backend.host);
+    const { placed, moving } = sizes.get(backend.host) ?? { placed: 0, moving: 0 };
+    const figures = [backend.allocated_capacity_gb, earlier?.allocated_capacity_gb ?? 0];
+    const slack = moving + openGib(backend) + (earlier === undefined ? 0 : openGib(earlier)) + TOLERANCE_GIB;
+    if (placed < Math.min(...figures) - slack || placed > Math.max(...figures) + slack) {
+      const detail = `${backend.allocated_capacity_gb} GiB are counted as allocated, its volumes have ${placed} GiB`;
+      run.book.add(backendFinding("capacity", "backend", backend.host, backend.host, detail));
+    }
+  }
+}
+
+function claimFinding(host: string, volumeId: string, claim: CapacityClaim, volume: VolumeRecord | undefined): Finding {
+  const state = volume === undefined ? "gone" : `${volume.status} on ${volume.host ?? "no host"}`;
+  const detail =
+    claim.attempt === RETURNED_CAPACITY
+      ? `the mark of a deletion that did not end; the volume is ${state}`
+      : `attempt ${claim.attempt} holds ${claim.size} GiB since ${claim.claimed_at}; the volume is ${state}`;
+  return backendFinding("claim", "volume", volumeId, host, detail);
+}
+
+function backendFinding(
+  kind: Finding["kind"],
+  what: Finding["what"],
+  id: string,
+  host: string,
+  detail: string,
+): Finding {
+  return { kind, what, id, host, detail, size_bytes: null, modified_at: null, outcome: "reported", reason: null };
+}
+
+function openGib({ claims }: BackendRecord): number {
+  return Object.values(claims).reduce((sum, { size }) => sum + size, 0);
+}

@@ -1,0 +1,233 @@
+// @ts-nocheck
+import { describeError } from "../errors.ts";
+import { bounded } from "../fault.ts";
+import type { Driver, StoredContent } from "../driver-ports.ts";
+import { judgeSnapshot, judgeVolume, type Judgement } from "./judge.ts";
+import type { Finding } from "./report.ts";
+import { type AuditRun, hasTime } from "./run.ts";
+
+/** The one direction of an audit: what a backend holds, held against the records. And the reaping, which follows from it. */
+
+/** Things that are looked up at once; DynamoDB reads as many in one request. */
+const BATCH_SIZE = 100;
+
+/** What a backend was seen to hold, by {@link keyOf}: only ids are kept, some 100 bytes each. */
+export type Seen = { whole: Set<string>; partial: Set<string> };
+
+/** Something to be reaped once the whole listing is known. */
+type Candidate = { stored: StoredContent; finding: Finding };
+
+/** What the listing of one backend has brought so far. */
+type Listing = {
+  host: string;
+  seen: Seen;
+  candidates: Candidate[];
+  /** Keys of which some part is unclaimed but may be somebody's work; nothing of them is reaped. */
+  young: Set<string>;
+  held: Set<string>;
+};
+
+/** Names a volume or snapshot in {@link Seen}. */
+export function keyOf({ kind, id }: Pick<StoredContent, "kind" | "id">): string {
+  return `${kind}-${id}`;
+}
+
+/**
+ * Audits what one backend holds, and reaps what may be reaped if that was asked for. Undefined when it could not be listed to the
+ * end; the book then says why, and nothing was reaped.
+ */
+export async function auditContents(run: AuditRun, host: string, driver: Driver): Promise<Seen | undefined> {
+  const seen = { whole: new Set<string>(), partial: new Set<string>() };
+  const listing: Listing = { host, seen, candidates: [], young: new Set(), held: new Set() };
+  run.book.counts(host);
+  const isWhole = await readListing(run, listing, driver);
+  for (const candidate of listing.candidates) {
+    run.book.add(await reap(run, listing, driver, candidate, isWhole));
+  }
+  return isWhole ? seen : undefined;
+}
+
+async function readListing(run: AuditRun, listing: Listing, driver: Driver): Promise<boolean> {
+  const { host } = listing;
+  try {
+    for await (const batch of batchesOf(driver.listContents(), run)) {
+      await judgeBatch(run, listing, batch);
+      if (!hasTime(run, host)) {
+        return false;
+      }
+    }
+    return true;
+  } catch (error) {
+    run.book.unaudited({ host, reason: oneLineOf(error) });
+    return false;
+  }
+}
+
+async function judgeBatch(run: AuditRun, listing: Listing, batch: readonly StoredContent[]): Promise<void> {
+  const idsOf = (kind: StoredContent["kind"]) => batch.filter((one) => one.kind === kind).map(({ id }) => id);
+  const [volumesById, snapshotsById] = await Promise.all([
+    run.volumes.getMany(idsOf("volume")),
+    run.snapshots.getMany(idsOf("snapshot")),
+  ]);
+  for (const stored of batch) {
+    const judgement =
+      stored.kind === "volume"
+        ? judgeVolume(stored, listing.host, volumesById.get(stored.id), run.oldBefore)
+        : judgeSnapshot(stored, listing.host, snapshotsById.get(stored.id), run.oldBefore);
+    (stored.partial ? listing.seen.partial : listing.seen.whole).add(keyOf(stored));
+    note(run, listing, stored, judgement);
+  }
+}
+
+function note(run: AuditRun, listing: Listing, stored: StoredContent, judgement: Judgement): void {
+  const counts = run.book.counts(listing.host);
+  if (!stored.partial) {
+    counts[stored.kind === "volume" ? "volumes" : "snapshots"] += 1;
+  }
+  switch (judgement.verdict) {
+    case "claimed":
+      return;
+    case "young":
+      counts.young += 1;
+      listing.young.add(keyOf(stored));
+      return;
+    case "suspect":
+      listing.young.add(keyOf(stored));
+      run.book.add(findingOf(listing.host, stored, judgement.verdict, judgement.detail));
+      return;
+    case "held":
+      // A volume and the unfinished work on it are one thing to its owner.
+      if (!listing.held.has(keyOf(stored))) {
+        listing.held.add(keyOf(stored));
+        run.book.add(findingOf(listing.host, stored, judgement.verdict, judgement.detail));
+      }
+      return;
+    case "orphan":
+    case "leftover":
+      noteUnclaimed(
+        run,
+        listing,
+        { stored, finding: findingOf(listing.host, stored, judgement.verdict, judgement.detail) },
+        judgement.notReapable,
+      );
+  }
+}
+
+function noteUnclaimed(run: AuditRun, listing: Listing, candidate: Candidate, notReapable: string | null): void {
+  if (notReapable !== null) {
+    run.book.add({ ...candidate.finding, outcome: "kept", reason: notReapable });
+  } else if (!run.request.reap) {
+    run.book.add(candidate.finding);
+  } else if (listing.candidates.length <= run.request.max_reap) {
+    listing.candidates.push(candidate);
+  } else {
+    run.book.add(keptForTooMany(run, candidate.finding));
+  }
+}
+
+/**
+ * Deletes one orphan or leftover, and makes sure that it is gone.
+ *
+ * Its record is read once more, consistently, immediately before. What remains is a record of the same id that is put between that
+ * read and the deletion, scheduled to this backend, and created there, all while one call of the driver runs: ids are drawn at
+ * random, and a deleted record's id comes back only by a restored table or a client that repeats a request a day later. Two audits
+ * at once are harmless: a driver deletes what is gone without an error.
+ */
+async function reap(
+  run: AuditRun,
+  listing: Listing,
+  driver: Driver,
+  { stored, finding }: Candidate,
+  isWhole: boolean,
+): Promise<Finding> {
+  const kept = (reason: string): Finding => ({ ...finding, outcome: "kept", reason });
+  if (!isWhole) {
+    return kept("the backend could not be listed to the end");
+  }
+  if (listing.candidates.length > run.request.max_reap) {
+    return keptForTooMany(run, finding);
+  }
+  if (listing.young.has(keyOf(stored))) {
+    return kept("a part of it was written to lately");
+  }
+  if (!hasTime(run, listing.host)) {
+    return kept("the time of one audit was over");
+  }
+  try {
+    if (!(await isStillReapable(run, listing.host, stored))) {
+      return kept("its record has changed since the listing");
+    }
+    const isGone = await deleteAndLook(run, driver, stored);
+    return isGone
+      ? { ...finding, outcome: "reaped" }
+      : { ...finding, outcome: "failed", reason: "it is still there after its deletion" };
+  } catch (error) {
+    return { ...finding, outcome: "failed", reason: oneLineOf(error) };
+  }
+}
+
+async function isStillReapable(run: AuditRun, host: string, stored: StoredContent): Promise<boolean> {
+  const judgement =
+    stored.kind === "volume"
+      ? judgeVolume(stored, host, (await run.volumes.getMany([stored.id])).get(stored.id), run.oldBefore)
+      : judgeSnapshot(stored, host, (await run.snapshots.getMany([stored.id])).get(stored.id), run.oldBefore);
+  return "notReapable" in judgement && judgement.notReapable === null;
+}
+
+async function deleteAndLook(run: AuditRun, driver: Driver, { kind, id }: StoredContent): Promise<boolean> {
+  if (kind === "volume") {
+    await run.timeLimit(driver.deleteVolume(id));
+    return (await run.timeLimit(driver.findVolume(id))) === "absent";
+  }
+  await run.timeLimit(driver.deleteSnapshot(id));
+  return (await run.timeLimit(driver.findSnapshot(id))) === "absent";
+}
+
+function keptForTooMany({ request }: AuditRun, finding: Finding): Finding {
+  const reason = `there are more than ${request.max_reap} to reap on this backend: are these the right records?`;
+  return { ...finding, outcome: "kept", reason };
+}
+
+function findingOf(host: string, stored: StoredContent, kind: Finding["kind"], detail: string): Finding {
+  return {
+    kind,
+    what: stored.kind,
+    id: stored.id,
+    host,
+    detail,
+    size_bytes: stored.partial ? null : stored.size_bytes,
+    modified_at: stored.modified_at.toISOString(),
+    outcome: "reported",
+    reason: null,
+  };
+}
+
+/** Name and message of whatever was thrown, cut to a bounded length. */
+export function oneLineOf(error: unknown): string {
+  const { name, message } = describeError(error);
+  return bounded(`${name}: ${message}`);
+}
+
+/** Reads a listing in batches. A listing that is left early is told to end, and not waited for: its backend may be dead. */
+async function* batchesOf(items: AsyncIterable<StoredContent>, run: AuditRun): AsyncGenerator<StoredContent[]> {
+  const iterator = items[Symbol.asyncIterator]();
+  let batch: StoredContent[] = [];
+  try {
+    for (;;) {
+      const next = await run.timeLimit(iterator.next());
+      if (next.done === true) {
+        break;
+      }
+      batch.push(next.value);
+      if (batch.length === BATCH_SIZE) {
+        yield batch;
+        batch = [];
+      }
+    }
+    if (batch.length > 0) {
+      yield batch;
+    }
+  } finally {
+    iterator.return?.().catch(() => {});
+  }
+}

@@ -1,0 +1,57 @@
+// @ts-nocheck
+import type { Drivers } from "../driver-ports.ts";
+import type { BackendRepository, Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { PHASE_BOUND_SECONDS, type PhaseBounds } from "../time-bounds.ts";
+import { type AuditBook, openBook } from "./book.ts";
+import type { AuditRequest } from "./report.ts";
+
+/** What an audit uses. */
+export type AuditDependencies = {
+  volumes: Pick<VolumeRepository, "getMany" | "list">;
+  snapshots: Pick<SnapshotRepository, "getMany" | "list">;
+  backends: Pick<BackendRepository, "list">;
+  drivers: Drivers;
+  clock: Clock;
+  /** Fails a call of a driver that gives no answer, so that one dead backend does not take the audit with it. */
+  timeLimit<Value>(call: Promise<Value>): Promise<Value>;
+  /** Milliseconds until the caller must have the report. */
+  remainingTimeMs(): number;
+  phaseBounds?: PhaseBounds;
+};
+
+/** One audit under way. */
+export type AuditRun = AuditDependencies & {
+  request: AuditRequest;
+  book: AuditBook;
+  startedAt: Date;
+  /** What was last written to before this is old. */
+  oldBefore: Date;
+  longestPhaseSeconds: number;
+};
+
+/** Kept back for the report itself. */
+const RESERVE_MS = 20_000;
+
+const OUT_OF_TIME = "the time of one audit was over: narrow it with a host";
+
+/** Begins an audit. */
+export function beginRun(deps: AuditDependencies, request: AuditRequest): AuditRun {
+  const startedAt = deps.clock.now();
+  const oldBefore = new Date(startedAt.getTime() - request.older_than_hours * 3_600_000);
+  const book = openBook(request, startedAt);
+  return { ...deps, request, book, startedAt, oldBefore, longestPhaseSeconds: longestPhaseSeconds(deps) };
+}
+
+/** Whether there is time to go on; notes it when there is none. */
+export function hasTime(run: AuditRun, host: string | null): boolean {
+  if (run.remainingTimeMs() > RESERVE_MS) {
+    return true;
+  }
+  run.book.unaudited({ host, reason: OUT_OF_TIME });
+  return false;
+}
+
+/** The longest that a create of the deployment stands still before it is decided. */
+export function longestPhaseSeconds({ phaseBounds }: Pick<AuditDependencies, "phaseBounds">): number {
+  return Math.max(...Object.values(phaseBounds ?? PHASE_BOUND_SECONDS));
+}

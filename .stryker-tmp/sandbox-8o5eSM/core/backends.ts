@@ -1,0 +1,68 @@
+// @ts-nocheck
+import * as v from "valibot";
+import { InvalidInput } from "./errors.ts";
+import { parseOrThrow } from "./messages.ts";
+import { DEFAULT_POOL_NAME } from "./scheduling/backend-report.ts";
+
+const cacheBound = (name: string) => {
+  const rule = `${name} must be a whole number, 0 or more`;
+  return v.pipe(v.number(rule), v.integer(rule), v.minValue(0, rule));
+};
+
+/**
+ * The configured backends, as CDK context gives them and as the functions read them from their environment.
+ *
+ * `host` is Cinder's `host@backend`; the pool is added from what the driver reports. A backend that reports no pools gets one,
+ * named by `volume_backend_name`, else `_pool0` (`cinder/scheduler/host_manager.py`).
+ */
+const BackendSchema = v.object({
+  host: v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+$/, "host must be host@backend")),
+  driver: v.picklist(["file", "fault"], "driver must be file or fault"),
+  availability_zone: v.optional(v.pipe(v.string(), v.nonEmpty()), "nova"),
+  /** Options of the driver; each driver checks its own. */
+  options: v.optional(v.record(v.string(), v.unknown()), {}),
+  /** Reported beside the driver's own capabilities. */
+  capabilities: v.optional(v.record(v.string(), v.unknown()), {}),
+  reserved_percentage: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100)), 0),
+  max_over_subscription_ratio: v.optional(v.nullable(v.union([v.number(), v.literal("auto")])), null),
+  /** The image-volume cache (docs/adr/0018), off unless it is switched on; a bound of 0 is none. */
+  image_volume_cache_enabled: v.exactOptional(v.boolean("image_volume_cache_enabled must be true or false")),
+  image_volume_cache_max_count: v.exactOptional(cacheBound("image_volume_cache_max_count")),
+  image_volume_cache_max_size_gb: v.exactOptional(cacheBound("image_volume_cache_max_size_gb")),
+});
+
+/** One configured backend. */
+export type Backend = v.InferOutput<typeof BackendSchema>;
+
+/**
+ * Reads the list of backends.
+ *
+ * @throws InvalidInput when an entry is wrong or a host stands twice.
+ */
+export function parseBackends(value: unknown): Backend[] {
+  const backends = parseOrThrow(
+    v.pipe(v.array(BackendSchema), v.minLength(1, "at least one backend")),
+    value,
+    "backends",
+  );
+  const seen = new Set<string>();
+  for (const { host } of backends) {
+    if (seen.has(host)) {
+      throw new InvalidInput(`backends: ${host} stands twice`);
+    }
+    seen.add(host);
+  }
+  return backends;
+}
+
+/** Name of the one pool of a backend that reports none. */
+export function poolOf(backend: Backend): string {
+  const name = backend.capabilities["volume_backend_name"];
+  return typeof name === "string" && name !== "" ? name : DEFAULT_POOL_NAME;
+}
+
+/** `host@backend#pool` without its pool. */
+export function backendHost(host: string): string {
+  const pool = host.indexOf("#");
+  return pool === -1 ? host : host.slice(0, pool);
+}

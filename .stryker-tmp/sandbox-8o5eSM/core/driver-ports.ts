@@ -1,0 +1,139 @@
+// @ts-nocheck
+import type { RequestContext } from "./messages.ts";
+import type { CopyProgress, ModelUpdate, SnapshotRecord, VolumeRecord } from "./records.ts";
+import type { ImageLocation, WorkCheckpoint, WorkStatus } from "./spec.ts";
+
+/** Backends and images, as the tasks see them: the driver of a backend, and the service that holds an image. */
+
+/** One turn of long work: how long it may take, and where its last turn stopped. */
+export type Work = {
+  checkpoint: WorkCheckpoint | null;
+  /** Milliseconds until the caller must have an answer. */
+  remainingTimeMs(): number;
+};
+
+/** Answer of the driver's create calls. */
+export type CreateOutcome = WorkStatus & { model_update: ModelUpdate | null };
+
+/** One turn of an image copy, which also keeps its progress on the record. */
+export type CopyWork = {
+  progress: CopyProgress | null;
+  remainingTimeMs(): number;
+  /** Keeps the progress; the caller has made the bytes durable first. @throws FenceLost */
+  save(progress: Omit<CopyProgress, "updated_at">): Promise<void>;
+};
+
+/** An image with the service that holds it. */
+export type ImageSource = { service: ImageService; imageId: string; meta: ImageMeta };
+
+/**
+ * A volume driver (`cinder/volume/driver.py`). Creates are idempotent by volume id: a repeated call finds what the first made.
+ * Errors: VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain.
+ */
+export interface Driver {
+  initialized(): Promise<boolean>;
+  createVolume(volume: VolumeRecord, work: Work): Promise<CreateOutcome>;
+  createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome>;
+  createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome>;
+  /** Makes the volume from where the image is, without a download; `cloned` false says that this cannot be done. */
+  cloneImage(
+    volume: VolumeRecord,
+    location: ImageLocation,
+    image: ImageSource,
+    work: Work,
+  ): Promise<CreateOutcome & { cloned: boolean }>;
+  /** Fills a created volume with the image. @throws ImageCopyFailure, ImageUnacceptable, ImageTooBig */
+  copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }>;
+  /** Removes the volume and everything half-made of it; succeeds when there is nothing. */
+  deleteVolume(volumeId: string): Promise<void>;
+  createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null>;
+  deleteSnapshot(snapshotId: string): Promise<void>;
+  /** Whether the backend holds the volume, or anything half-made of it. */
+  findVolume(volumeId: string): Promise<"present" | "absent">;
+  /** The same of a snapshot. */
+  findSnapshot(snapshotId: string): Promise<"present" | "absent">;
+  /**
+   * Everything of volumes and snapshots that the backend holds, half-made ones included, in no order and with bounded memory. What
+   * stands there from before the first item is asked for until the last was given is among them; what comes or goes meanwhile may be.
+   */
+  listContents(): AsyncIterable<StoredContent>;
+  /** One report for each pool, without what the backend's configuration adds. */
+  getVolumeStats(): Promise<DriverStats>;
+}
+
+/** One thing that a backend holds: a volume or snapshot, or work on one that is not finished (`partial`). */
+export type StoredContent = {
+  kind: "volume" | "snapshot";
+  id: string;
+  partial: boolean;
+  size_bytes: number;
+  /** When it was last written to, by the backend's clock; of partial work the latest write to any part of it. */
+  modified_at: Date;
+};
+
+/** What a driver reports of its capacity (`get_volume_stats`). */
+export type DriverStats = {
+  total_capacity_gb: number | string;
+  free_capacity_gb: number | string;
+  thin_provisioning_support: boolean;
+  thick_provisioning_support: boolean;
+  capabilities: Record<string, unknown>;
+};
+
+/** Finds the driver that serves a host. */
+export interface Drivers {
+  /** @throws DriverNotInitialized when no backend of that host is configured. */
+  forHost(host: string): Driver;
+  /** The configured backends. */
+  readonly hosts: readonly string[];
+}
+
+/** An image's metadata in Cinder's shape: base attributes at the top, everything else under `properties`. */
+export type ImageMeta = {
+  id: string;
+  name: string | null;
+  status: string;
+  disk_format: string | null;
+  container_format: string | null;
+  size: number | null;
+  virtual_size?: number | null;
+  min_disk: number;
+  min_ram: number;
+  checksum: string | null;
+  os_hash_algo: string | null;
+  os_hash_value: string | null;
+  owner: string | null;
+  visibility: string;
+  properties: Record<string, unknown>;
+};
+
+/** Which bytes to read, of which content; `to` is the byte behind the last one, by default the end. */
+export type RangeOptions = {
+  to?: number | undefined;
+  tag?: string | undefined;
+  signal?: AbortSignal | undefined;
+};
+
+/**
+ * A ranged read: the bytes, the tag of the content they belong to, and the size of the whole image. `ranged` is false when the
+ * service sends whole images only: then the bytes begin at 0 and go to the end, whatever was asked for.
+ */
+export type ImageRange = { body: AsyncIterable<Uint8Array>; tag: string; totalSize: number; ranged: boolean };
+
+/** An image service: Glance v2, or a bucket. */
+export interface ImageService {
+  /** @throws ImageNotFound, ImageNotAuthorized */
+  show(context: RequestContext, imageId: string): Promise<ImageMeta>;
+  getLocation(context: RequestContext, imageId: string): Promise<ImageLocation>;
+  /**
+   * The bytes from `from` on. With a `tag`, only while the content still has it.
+   * @throws ImageNotFound, ImageNotAuthorized; ImageCopyFailure when the content has changed.
+   */
+  openRange(imageId: string, from: number, options?: RangeOptions): Promise<ImageRange>;
+}
+
+/** Finds the service that an image reference names. */
+export interface ImageServices {
+  /** `get_remote_image_service`. @throws InvalidImageRef */
+  forHref(context: RequestContext, imageHref: string): { service: ImageService; imageId: string };
+}

@@ -1,0 +1,58 @@
+/**
+ * What the stack and the functions agree on by name: environment variables, indexes and message attributes. Declared once, used
+ * by the construct that sets them and by the code that reads them.
+ */
+// @ts-nocheck
+
+
+/** Names of the environment variables that the functions read. */
+export const ENVIRONMENT = {
+  volumesTable: "VOLUMES_TABLE",
+  snapshotsTable: "SNAPSHOTS_TABLE",
+  volumeTypesTable: "VOLUME_TYPES_TABLE",
+  backendsTable: "BACKENDS_TABLE",
+  deadLettersTable: "DEAD_LETTERS_TABLE",
+  imageCacheTable: "IMAGE_CACHE_TABLE",
+  schedulerQueueUrl: "SCHEDULER_QUEUE_URL",
+  schedulerDeadLetterQueueUrl: "SCHEDULER_DEAD_LETTER_QUEUE_URL",
+  notificationsTopicArn: "NOTIFICATIONS_TOPIC_ARN",
+  /** `icehouse` or `zed`: see `core/notifications.ts`. */
+  notificationEra: "NOTIFICATION_ERA",
+  imagesBucket: "IMAGES_BUCKET",
+  /** JSON object of image services, where there are others than the bucket: see `core/image-services.ts`. */
+  imageServices: "IMAGE_SERVICES",
+  stateMachineArn: "STATE_MACHINE_ARN",
+  /** JSON array of backends: see `core/backends.ts`. */
+  backends: "BACKENDS",
+  /** JSON object of scheduler settings: see `core/scheduling`. */
+  schedulerSettings: "SCHEDULER_SETTINGS",
+  /** JSON object of the phases' bounds in seconds: see `core/time-bounds.ts`. */
+  phaseBounds: "PHASE_BOUNDS",
+} as const;
+
+/** A key of {@link ENVIRONMENT}. */
+export type EnvironmentKey = keyof typeof ENVIRONMENT;
+
+/**
+ * Secrets by name, as a JSON object: in place of Secrets Manager, where there is none. Never set by the stack; the embedded cloud
+ * hands it to the functions.
+ */
+export const LOCAL_SECRETS = "CINDERLESS_SECRETS";
+
+/** Indexes of the tables. */
+export const INDEXES = {
+  /** Volumes in the flow by deadline: sparse, partition key `in_flow` (always "y"), sort key `deadline`, keys only. */
+  volumesByDeadline: "by_deadline",
+  /** Snapshots by `volume_id`. */
+  snapshotsByVolume: "by_volume",
+  /** Volume types by `name`. */
+  volumeTypesByName: "by_name",
+} as const;
+
+/** SNS message attributes, for filter policies; SQS attribute of a dead letter. */
+export const MESSAGE_ATTRIBUTES = {
+  eventType: "event_type",
+  priority: "priority",
+  projectId: "project_id",
+  reason: "reason",
+} as const;

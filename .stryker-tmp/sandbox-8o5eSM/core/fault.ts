@@ -1,0 +1,63 @@
+// @ts-nocheck
+import type { Attempt, Fault, VolumeRecord } from "./records.ts";
+import type { Failure } from "./spec.ts";
+
+/** Causes are kept, but never at the cost of the record's size. */
+const CAUSE_LIMIT = 500;
+const ATTEMPT_LINES_LIMIT = 20;
+
+/** Cuts a text to a bounded length, saying so. */
+export function bounded(text: string, limit: number = CAUSE_LIMIT): string {
+  return text.length <= limit ? text : `${text.slice(0, limit - 1)}\u2026`;
+}
+
+/**
+ * Name and message of a failure that a Catch or an execution event carries. A Lambda error's Cause is the JSON of
+ * `{errorType, errorMessage, trace}`; any other Cause is text.
+ */
+export function readFailure(failure: Failure): { error: string; cause: string; trace: string[] } {
+  const { Error: error, Cause: text } = failure;
+  try {
+    const cause: unknown = JSON.parse(text);
+    if (
+      typeof cause === "object" &&
+      cause !== null &&
+      "errorMessage" in cause &&
+      typeof cause.errorMessage === "string"
+    ) {
+      const trace =
+        "trace" in cause && Array.isArray(cause.trace) ? cause.trace.filter((line) => typeof line === "string") : [];
+      return { error, cause: bounded(cause.errorMessage), trace };
+    }
+  } catch {
+    // Not JSON: the text itself is the cause.
+  }
+  return { error, cause: bounded(text), trace: [] };
+}
+
+/** Why the failure was not answered by another backend, beside what failed: the one must not hide the other. */
+export function causeOf(cause: string, rescheduleFailure: Failure | null): string {
+  if (rescheduleFailure === null) {
+    return cause;
+  }
+  const why = readFailure(rescheduleFailure);
+  const half = CAUSE_LIMIT / 2;
+  return bounded(`${bounded(cause, half - 1)} (not rescheduled: ${bounded(`${why.error}: ${why.cause}`, half - 24)})`);
+}
+
+/** The fault of a volume whose attempt ended by `error`; it names every attempt that came before. */
+export function buildFault(volume: VolumeRecord, attempt: number, error: string, cause: string, at: Date): Fault {
+  const earlier = Object.entries(volume.attempts)
+    .filter(([number]) => Number(number) < attempt)
+    .sort(([a], [b]) => Number(a) - Number(b))
+    .slice(-ATTEMPT_LINES_LIMIT)
+    .map(([number, entry]) => attemptLine(number, entry));
+  return { error, cause: bounded(cause), attempt, at: at.toISOString(), attempts: earlier };
+}
+
+/** One attempt of the ledger in one line. */
+export function attemptLine(number: string, attempt: Attempt): string {
+  const why = attempt.error === undefined ? attempt.outcome : `${attempt.error}: ${attempt.cause ?? ""}`;
+  const orphan = attempt.suspected_orphan === true ? " (may have left something there)" : "";
+  return bounded(`attempt ${number} on ${attempt.host ?? "no host"}: ${why}${orphan}`, 200);
+}

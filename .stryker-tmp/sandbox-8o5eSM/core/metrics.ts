@@ -1,0 +1,37 @@
+/**
+ * The metrics of the product by name, once for the functions that write them and for the alarms and the dashboard that read them.
+ * They are written into the functions' logs in CloudWatch's embedded metric format, so none costs a call; dimensions are few,
+ * because each combination is a metric that is paid for.
+ */
+// @ts-nocheck
+
+
+/** Namespace of every metric. */
+export const METRICS_NAMESPACE = "Cinderless";
+
+/** Names of the metrics; all are counts but for the units that their names say. */
+export const METRICS = {
+  /** Creates that ended, by dimension `outcome`: available, error, rescheduled. */
+  creates: "Creates",
+  /** Milliseconds from the first scheduling to `available`. */
+  createDuration: "CreateDurationMilliseconds",
+  /** Failures by dimension `route`: final, reschedulable, uncertain. */
+  failures: "Failures",
+  reschedules: "Reschedules",
+  sweptVolumes: "SweptVolumes",
+  deadLetters: "DeadLetters",
+  /** What the audit found, by dimension `backend`. */
+  orphans: "Orphans",
+  missingVolumes: "MissingVolumes",
+  suspects: "Suspects",
+  leftovers: "Leftovers",
+  reaped: "Reaped",
+  /** Creates on a backend with an image-volume cache: cloned from it, or told to download. A turn that is repeated counts again. */
+  imageCacheHits: "ImageCacheHits",
+  imageCacheMisses: "ImageCacheMisses",
+  /** Cached images that were taken away, for another one or by the sweep. */
+  imageCacheEvictions: "ImageCacheEvictions",
+} as const;
+
+/** A key of {@link METRICS}. */
+export type MetricName = keyof typeof METRICS;

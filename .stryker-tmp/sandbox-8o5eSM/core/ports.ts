@@ -1,0 +1,283 @@
+// @ts-nocheck
+import type { DeadLetterRecord } from "./dead-letters.ts";
+import type { WorkflowInput } from "./messages.ts";
+import type { Notification, NotificationEra } from "./notifications.ts";
+import type {
+  Attempt,
+  AttemptOutcome,
+  BackendRecord,
+  CopyProgress,
+  Fault,
+  ModelUpdate,
+  SnapshotRecord,
+  VolumePhase,
+  VolumeRecord,
+  VolumeStatus,
+  VolumeTypeRecord,
+} from "./records.ts";
+
+/** The outside world, as the tasks see it. Adapters implement these; tests fake them. */
+
+/** The only clock of the core. */
+export type Clock = { now(): Date };
+
+/** The attempt that a write belongs to. */
+export type Owner = { volumeId: string; fence: string; attempt: number };
+
+/** Whose claim it is: the attempt, whether or not it owns the record. */
+export type ClaimOwner = Omit<Owner, "fence"> & Partial<Owner>;
+
+/** A page of a listing; `next` is absent on the last one. */
+export type Page<Item> = { items: Item[]; next?: string };
+
+/** What the listing of volumes may be narrowed by. A host without its pool, `host@backend`, stands for all of its pools. */
+export type VolumeFilter = { status?: string; host?: string; name?: string; projectId?: string };
+
+/**
+ * Volumes. Each method that writes is one conditional UpdateItem named for its transition: it succeeds again when its owner
+ * repeats it, and throws FenceLost, changing nothing, when the record belongs to another attempt or has left the flow.
+ * VolumeNotFound is thrown by all of them when there is no such record.
+ */
+export interface VolumeRepository {
+  get(volumeId: string): Promise<VolumeRecord>;
+  /** The records that exist among `volumeIds`, by id; consistent reads. */
+  getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>>;
+  list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>>;
+
+  /** Puts a new record. @throws InvalidInput when the id is taken. */
+  create(record: VolumeRecord): Promise<void>;
+  /** Scheduling's write: the attempt takes the record and its host. Allowed while nobody, or this attempt, owns it. */
+  assignHost(
+    owner: Owner,
+    host: string,
+    availabilityZone: string,
+    attempt: Attempt,
+    deadline: Date,
+  ): Promise<VolumeRecord>;
+  /** The backend is about to be asked: from here on it may hold the volume. */
+  beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord>;
+  /** The backend holds the volume: keeps what the driver returned, with the status and phase that follow. */
+  persistModelUpdate(owner: Owner, update: ModelUpdate, phase: VolumePhase, status?: VolumeStatus): Promise<void>;
+  /** Progress of long work, and the deadline that follows from it. */
+  saveProgress(owner: Owner, progress: CopyProgress, deadline: Date): Promise<void>;
+  /** Sets the bootable flag and, in the same write, all of the image's metadata. */
+  markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void>;
+  /** The last write of a create, with what the driver wants kept. Repeated it changes nothing and returns the record. */
+  markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date, update: ModelUpdate): Promise<VolumeRecord>;
+  /** Ends the flow in `error`. Repeated by the same attempt it returns the record as it is. */
+  markError(owner: Owner, fault: Fault): Promise<VolumeRecord>;
+  /**
+   * Closes the attempt and hands the record to the next one, with no host.
+   *
+   * @throws Error when the attempt has moved on to another phase than the one in which its backend was cleared: to be tried again
+   */
+  releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord>;
+  /**
+   * Takes into the flow again, for the next attempt, a volume that came to rest in `error`, or waits for a scheduling without an
+   * attempt. Its ledger stays. Repeated it changes nothing and returns the record.
+   *
+   * @param volume the record as it was read, and found to lie on no backend
+   * @throws InvalidVolume when it has changed since.
+   */
+  requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord>;
+  /** Ends in `error` a volume that no attempt owns yet: its message was unreadable or found no backend. */
+  markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord>;
+
+  /** Volumes whose deadline has passed, oldest first. Costs nothing when there are none. */
+  listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>>;
+  /**
+   * Takes the deadline off a volume whose status is none of the flow's, though the flow has not ended it: somebody else set it.
+   * Nothing happens when it has another deadline by now, is back in the flow, or is being deleted. A deletion that was asked for
+   * is void when the status says otherwise.
+   */
+  forgetDeadline(volumeId: string, deadline: string): Promise<void>;
+
+  /**
+   * Begins the removal of a volume at rest, or begins it again.
+   *
+   * @param deadline when the sweep begins it again
+   * @throws InvalidVolume when the flow is using the volume, or it is locked; whoever deletes takes stale locks off first.
+   */
+  beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord>;
+  /** Removes the record of a volume in `deleting`; nothing happens when it is gone. */
+  finishDelete(volumeId: string): Promise<void>;
+
+  /**
+   * Records that a volume in the flow is to be deleted. From then on every write of the flow is refused by VolumeDeleteRequested,
+   * and what remains is to remove the volume. Repeated it changes nothing.
+   *
+   * @param deadline when the sweep takes the volume, should it have no deadline yet
+   * @throws InvalidVolume when the volume is not in the flow.
+   */
+  requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord>;
+  /**
+   * Begins, or begins again, the removal of a volume whose deletion was requested, in the name of the fence that owns it.
+   *
+   * @param deadline when the sweep begins it again
+   * @throws FenceLost when it belongs to another attempt, or was not asked for.
+   */
+  beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord>;
+  /** The removal did not get through: `error_deleting`, with the reason, until the deadline of {@link beginRequestedDelete}. */
+  markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void>;
+
+  /**
+   * Keeps a volume from being deleted while `holder` reads it. Undefined, and nothing changed, when its status is none of
+   * `statuses`, it belongs to another project than `projectId` (null: any will do), or it does not exist.
+   */
+  lock(
+    volumeId: string,
+    lock: Lock,
+    statuses: readonly VolumeStatus[],
+    projectId: string | null,
+  ): Promise<VolumeRecord | undefined>;
+  /** Takes the lock off, if it is there; one of another value stays. */
+  unlock(volumeId: string, lock: Lock): Promise<void>;
+}
+
+/** An entry of `locks`: the id of the volume or snapshot that is being made, and its fence or SNAPSHOT_LOCK. */
+export type Lock = { holder: string; value: string };
+
+/** How an attempt ended. */
+export type AttemptClose = {
+  outcome: AttemptOutcome;
+  error: string;
+  cause: string;
+  at: Date;
+  suspectedOrphan: boolean;
+  /** The phase by which the backend was cleared: one that moved on meanwhile has to be cleared again. Absent: any. */
+  clearedPhase?: VolumePhase | null;
+};
+
+/** Snapshots. */
+export interface SnapshotRepository {
+  get(snapshotId: string): Promise<SnapshotRecord>;
+  /** The records that exist among `snapshotIds`, by id; consistent reads. */
+  getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>>;
+  list(limit: number, from?: string): Promise<Page<SnapshotRecord>>;
+  listOfVolume(volumeId: string): Promise<SnapshotRecord[]>;
+  create(record: SnapshotRecord): Promise<void>;
+  markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord>;
+  markError(snapshotId: string): Promise<void>;
+  /** Keeps an available snapshot from being deleted; as the volumes' lock. */
+  lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined>;
+  /** Takes the lock off, if it is there; one of another value stays. */
+  unlock(snapshotId: string, lock: Lock): Promise<void>;
+  /** Sets `deleting` in place of `status`. @throws InvalidSnapshot when it has another status, or is locked. */
+  beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void>;
+  /** The deletion did not get through. Nothing happens when the snapshot is not `deleting`. */
+  markErrorDeleting(snapshotId: string): Promise<void>;
+  delete(snapshotId: string): Promise<void>;
+}
+
+/** Volume types. */
+export interface VolumeTypeRepository {
+  get(volumeTypeId: string): Promise<VolumeTypeRecord>;
+  getByName(name: string): Promise<VolumeTypeRecord>;
+  list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>>;
+  create(record: VolumeTypeRecord): Promise<void>;
+}
+
+/** What a backend reports of itself, once for each of its pools. */
+export type BackendReport = Omit<
+  BackendRecord,
+  "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "disabled"
+>;
+
+/** The bounds within which a claim still fits the backend; null is no bound. See `claimLimits` of the scheduler's rules. */
+export type ClaimLimits = { maxProvisionedCapacityGb: number | null; minFreeCapacityGb: number | null };
+
+/**
+ * Backends and the capacity that is held on them. A claim is made once, and settled or released once, however often each call
+ * is repeated.
+ */
+export interface BackendRepository {
+  /** Every pool that has reported, in the order of their hosts; consistent. */
+  list(): Promise<BackendRecord[]>;
+  /** One pool as it is now; undefined when it has never reported. */
+  get(host: string): Promise<BackendRecord | undefined>;
+  /**
+   * Holds `size` GiB for the attempt on a backend as {@link list} gave it. Returns the backend as it is now, or undefined when it
+   * no longer fits `limits`, was disabled, or was reported anew since it was read. Repeated by the same attempt it changes
+   * nothing and returns the backend.
+   */
+  claim(backend: BackendRecord, owner: Owner, size: number, limits: ClaimLimits): Promise<BackendRecord | undefined>;
+  /**
+   * The volume stays on this backend, and everybody has been told: the claim is closed, its capacity stays counted. With
+   * `claimedAt` only the claim that was made then, so that no late call closes another one.
+   */
+  settle(host: string, volumeId: string, claimedAt?: string): Promise<void>;
+  /**
+   * The volume stays on this backend, but its end could not be told yet: the capacity is counted as {@link settle} leaves it, and
+   * the claim stays open, with a size of 0, for the sweep to tell. Repeated it changes nothing.
+   */
+  settleUntold(host: string, volumeId: string, claimedAt: string): Promise<void>;
+  /**
+   * The volume is not on this backend: the attempt's claim is closed and what it held is given back. With `claimedAt` only the
+   * claim that was made then.
+   */
+  release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void>;
+  /**
+   * Gives back a deleted volume's allocated and provisioned capacity, once; {@link forgetReturned} removes the mark that makes it
+   * once. The free capacity follows with the backend's next report, which alone knows when the space is free.
+   *
+   * @param suspectedOrphan whether work on it that was given up may still go on, see `suspected_orphan` of the mark
+   */
+  returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan?: boolean): Promise<void>;
+  /**
+   * The same for a volume that no backend was asked for and that is to be placed anew. It may be called by several at once and
+   * however late: nothing is given back while the volume has a claim there, or once it has left.
+   *
+   * @param isStillThere reads whether the volume's record names the host for the same attempt as before; it is asked after the backend
+   *   was read, and what anybody gives back by this method in between has it asked again
+   */
+  returnUnasked(host: string, volumeId: string, size: number, isStillThere: () => Promise<boolean>): Promise<void>;
+  /** To be called when the deleted volume's record is gone. */
+  forgetReturned(host: string, volumeId: string): Promise<void>;
+  /** Takes a new report; what is claimed stays counted. */
+  report(report: BackendReport): Promise<void>;
+}
+
+/** Where scheduler messages go. */
+export interface SchedulerQueue {
+  /** Casts a request to the scheduler. */
+  send(message: Record<string, unknown>): Promise<void>;
+  /** Keeps a message that cannot be read, with the reason. */
+  sendToDeadLetters(body: string, reason: string): Promise<void>;
+}
+
+/** What could not be delivered to the scheduler. */
+export interface DeadLetterRepository {
+  /** Keeps a dead letter. One that was kept before under its id stays as it is; returned is what stands there. */
+  keep(letter: DeadLetterRecord): Promise<DeadLetterRecord>;
+  get(id: string): Promise<DeadLetterRecord | undefined>;
+  /** In no order. */
+  list(limit: number, from?: string): Promise<Page<DeadLetterRecord>>;
+  /** The letter's message is about to be sent as the attempt of that fence. Nothing happens when the letter has expired. */
+  beginRedrive(id: string, fence: string): Promise<void>;
+  /** The message was sent again. Nothing happens when the letter has expired. */
+  markRedriven(id: string, at: Date): Promise<void>;
+}
+
+/** Starts the workflow. */
+export interface WorkflowStarter {
+  /** Starts the execution named by the fence; succeeds when it was started before. */
+  start(input: WorkflowInput): Promise<void>;
+}
+
+/** Publishes notifications. */
+export interface Notifier {
+  /** Whose payloads its consumers read; Cinder's latest when it does not say. */
+  readonly era?: NotificationEra;
+  /** @throws NotificationNotSent */
+  publish(notification: Notification): Promise<void>;
+}
+
+/** Secrets by name. Names travel in configuration and messages, values nowhere. */
+export interface Secrets {
+  /**
+   * The text of a secret. It may be up to a minute old; `renewed` asks for what it is now, when the one at hand was refused.
+   *
+   * @throws Error that names the secret, and shows nothing of it
+   */
+  read(name: string, renewed?: boolean): Promise<string>;
+}

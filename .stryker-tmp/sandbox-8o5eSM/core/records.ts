@@ -1,0 +1,249 @@
+/**
+ * The records as they are stored, in Cinder's column names. One DynamoDB table per kind; the volume's `glance_metadata` is a
+ * map on the volume, so it is written whole or not at all.
+ */
+// @ts-nocheck
+
+
+/** Volume statuses that clients of Cinder know (`cinder/objects/fields.py`, VolumeStatus), as far as this flow meets them. */
+export const VOLUME_STATUSES = [
+  "creating",
+  "downloading",
+  "migration_target_creating",
+  "migration_target",
+  "available",
+  "in-use",
+  "backing-up",
+  "error",
+  "deleting",
+  "error_deleting",
+] as const;
+
+/** One of {@link VOLUME_STATUSES}. */
+export type VolumeStatus = (typeof VOLUME_STATUSES)[number];
+
+/** Statuses of a volume that the flow may still write: it is being created. */
+export const STATUSES_IN_FLOW = [
+  "creating",
+  "downloading",
+  "migration_target_creating",
+] as const satisfies readonly VolumeStatus[];
+
+/** Whether a volume of that status is being created. */
+export function isInFlow(status: VolumeStatus): boolean {
+  return (STATUSES_IN_FLOW as readonly string[]).includes(status);
+}
+
+/** Whether the volume's deletion was asked for and has begun. Any other status was set by somebody who has decided otherwise. */
+export function isBeingRemoved({ delete_requested_at: asked, status }: VolumeRecord): boolean {
+  return asked !== null && (status === "deleting" || status === "error_deleting");
+}
+
+/** Statuses with which a finished create leaves the flow. */
+export const STATUSES_CREATED = ["available", "migration_target"] as const satisfies readonly VolumeStatus[];
+
+/**
+ * What is going on, finer than `status` (which shows only Cinder's own words).
+ *
+ * - `queued`: its message waits for the scheduler, or is on its way back to it.
+ * - `scheduled`: a host is chosen and the workflow owns the record; the backend was not asked yet.
+ * - `creating`: the backend was or is being asked: it may hold the volume.
+ * - `created`: the backend holds the volume.
+ * - `copying`: an image is being copied into the volume.
+ */
+export type VolumePhase = "queued" | "scheduled" | "creating" | "created" | "copying";
+
+/** Whether no backend has been asked for a volume in that phase. */
+export function isBeforeTheBackend(phase: VolumePhase | null): boolean {
+  return phase === "queued" || phase === "scheduled";
+}
+
+/** How one attempt ended, or that it has not. */
+export type AttemptOutcome = "running" | "created" | "rescheduled" | "error";
+
+/** One line of the volume's ledger: one placement on one backend. Times are ISO 8601 in UTC. */
+export type Attempt = {
+  host: string | null;
+  /** Name of the workflow's execution, which is also the fence of the attempt. */
+  execution: string;
+  started_at: string;
+  ended_at?: string;
+  outcome: AttemptOutcome;
+  /** Name of the error that ended the attempt. */
+  error?: string;
+  /** Its message, cut to a bounded length. */
+  cause?: string;
+  /** True when the backend could not confirm that it holds nothing of the volume any more. */
+  suspected_orphan?: boolean;
+};
+
+/** How far an image copy is. `hash_state` resumes the hash where the bytes stop. */
+export type CopyProgress = {
+  bytes_done: number;
+  bytes_total: number;
+  /** Over the last seconds of the turn that copies; absent while it cannot be told. */
+  bytes_per_second?: number;
+  updated_at: string;
+  /** Identity of the image that the bytes came from; another identity restarts the copy. */
+  image_tag?: string;
+  hash_state?: string;
+};
+
+/** Why a volume is in `error`. The final fault names every attempt. */
+export type Fault = {
+  error: string;
+  cause: string;
+  attempt: number;
+  at: string;
+  /** One line an attempt that came before: `attempt 1 on host: Error: cause`. */
+  attempts: string[];
+};
+
+/** A volume. Absent columns read as null, empty or false. */
+export type VolumeRecord = {
+  id: string;
+  project_id: string;
+  user_id: string;
+  /** GiB. */
+  size: number;
+  status: VolumeStatus;
+  display_name: string | null;
+  display_description: string | null;
+  availability_zone: string | null;
+  /** `host@backend#pool`; null until scheduled. Capacity is counted on a host for exactly the volumes that name it. */
+  host: string | null;
+  volume_type_id: string | null;
+  snapshot_id: string | null;
+  source_volid: string | null;
+  bootable: boolean;
+  migration_status: string | null;
+  provider_location: string | null;
+  created_at: string;
+  updated_at: string;
+  scheduled_at: string | null;
+  launched_at: string | null;
+  metadata: Record<string, string>;
+  glance_metadata: Record<string, string>;
+  /** The attempt that owns the record: `<volume_id>-a<attempt>`. Null before the first scheduling. */
+  fence: string | null;
+  /** Ledger of attempts by number ("1", "2"...). */
+  attempts: Record<string, Attempt>;
+  phase: VolumePhase | null;
+  progress: CopyProgress | null;
+  /** When the sweep takes the volume unless it has moved on; null outside the flow. */
+  deadline: string | null;
+  fault: Fault | null;
+  /** When the volume's deletion was asked for while the flow had it: the flow ends by removing what it made. */
+  delete_requested_at: string | null;
+  /**
+   * Who reads the volume, which is not deleted meanwhile: the creates that copy it, by volume id with their fence, and its
+   * snapshots, by id with {@link SNAPSHOT_LOCK}. An entry may outlast its create, so only a volume that is in the flow counts,
+   * and only a snapshot that exists.
+   */
+  locks: Record<string, string>;
+};
+
+/** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */
+export const SNAPSHOT_LOCK = "snapshot";
+
+/** What a driver may hand back to be kept with the volume (`model_update` in Cinder). */
+export type ModelUpdate = {
+  provider_location?: string;
+};
+
+/** A snapshot of a volume. */
+export type SnapshotRecord = {
+  id: string;
+  volume_id: string;
+  project_id: string;
+  user_id: string;
+  status: "creating" | "available" | "error" | "deleting" | "error_deleting";
+  display_name: string | null;
+  /** GiB of the volume when the snapshot was taken. */
+  volume_size: number;
+  /** Host of the volume, where the snapshot is. */
+  host: string;
+  provider_location: string | null;
+  /** Copied from the volume when the snapshot was taken. */
+  glance_metadata: Record<string, string>;
+  created_at: string;
+  /** The creates that copy the snapshot, by volume id with their fence; see `locks` of the volume. */
+  locks: Record<string, string>;
+};
+
+/** A volume type: a name for a set of extra specs that the scheduler matches against capabilities. */
+export type VolumeTypeRecord = {
+  id: string;
+  name: string;
+  extra_specs: Record<string, string>;
+  description: string | null;
+  is_public: boolean;
+  created_at: string;
+};
+
+/** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */
+export const RETURNED_CAPACITY = 0;
+
+/** Capacity held for a volume that is being created, on the backend's own item. */
+export type CapacityClaim = {
+  attempt: number;
+  size: number;
+  claimed_at: string;
+  /** Of a deleted volume's mark: work that was given up may have gone on after the deletion; the backend is asked once more. */
+  suspected_orphan?: boolean;
+};
+
+/**
+ * One pool of a backend: what it reported last, and what was placed on it since. The figures follow
+ * `cinder/scheduler/host_manager.py` (PoolState); `claims` takes the place of its consumption in memory.
+ */
+export type BackendRecord = {
+  /** `host@backend#pool`. */
+  host: string;
+  availability_zone: string;
+  driver: string;
+  disabled: boolean;
+  total_capacity_gb: number | string | null;
+  /** As reported, less the claims that were open at the report, less the claims since. */
+  free_capacity_gb: number | string | null;
+  /** GiB of the volumes whose record names this host, open claims included. */
+  allocated_capacity_gb: number;
+  provisioned_capacity_gb: number;
+  reserved_percentage: number;
+  max_over_subscription_ratio: number | string | null;
+  thin_provisioning_support: boolean;
+  thick_provisioning_support: boolean;
+  /** Everything else that the driver reports, for the capabilities filter. */
+  capabilities: Record<string, unknown>;
+  reported_at: string;
+  /** Open claims by volume id. */
+  claims: Record<string, CapacityClaim>;
+};
+
+/** Cinder's default `volume_name_template`. */
+export function volumeName(volumeId: string): string {
+  return `volume-${volumeId}`;
+}
+
+/** Cinder's default `snapshot_name_template`. */
+export function snapshotName(snapshotId: string): string {
+  return `snapshot-${snapshotId}`;
+}
+
+/**
+ * Name of the execution that carries an attempt, and with it the fence that its writes are conditional on. The name alone makes
+ * a repeated StartExecution harmless.
+ */
+export function fenceOf(volumeId: string, attempt: number): string {
+  return `${volumeId}-a${attempt}`;
+}
+
+/** The attempt that a fence names; the first one, which has none until it is scheduled, when there is no fence. */
+export function attemptOfFence(fence: string | null): number {
+  return fence === null ? 1 : Number(fence.slice(fence.lastIndexOf("-a") + 2));
+}
+
+/** Number of the attempt that is under way or was the last; 0 before the first. */
+export function attemptOf({ attempts }: Pick<VolumeRecord, "attempts">): number {
+  return Math.max(0, ...Object.keys(attempts).map(Number));
+}

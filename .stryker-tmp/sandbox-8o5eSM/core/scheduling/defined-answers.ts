@@ -1,0 +1,128 @@
+/**
+ * Where Cinder's scheduler raises an error that was never meant as an answer, and the request ends in it, this scheduler gives
+ * a defined answer. These are all the places. Anything else agrees with Cinder.
+ */
+// @ts-nocheck
+
+
+/** One such place: what Cinder does there, what is done here, and why that is the sensible reading. */
+export type DefinedAnswer = { where: string; cinder: string; answer: string; reason: string };
+
+/** All places in which an error of Cinder's was replaced. */
+export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
+  {
+    where: "CapacityFilter, thin pool whose usable capacity times ratio is 0 (all of it reserved)",
+    cinder: "ZeroDivisionError ends the request",
+    answer: "the pool fails the filter",
+    reason: "nothing of it is usable, and one such pool must not stop placements on the others",
+  },
+  {
+    where:
+      "CapacityFilter, total, reserve, provisioned or (thick) free that is null or text that is no number; ratio that is null",
+    cinder: "TypeError, ValueError or OverflowError ends the request",
+    answer: "the pool fails the filter",
+    reason: "a broken report is one driver's fault, and space that is not known is not given away",
+  },
+  {
+    where: "CapacityFilter, weighers and consumption, free, provisioned or allocated capacity as numeric text",
+    cinder: "TypeError ends the request (total and reserve as text are read)",
+    answer: "read as the number",
+    reason: "the same text is read where it stands for the total",
+  },
+  {
+    where: "CapacityFilter, request without a size",
+    cinder: "TypeError ends the request",
+    answer: "every pool whose capacity is finite fails the filter",
+    reason: "what is not known to fit is not placed; the reason says that the size is missing",
+  },
+  {
+    where: "extra specs, numeric operator on a list or mapping",
+    cinder: "TypeError ends the request",
+    answer: "no match",
+    reason: "the same as for a text that is no number",
+  },
+  {
+    where: "extra specs, s<, s<=, s>, s>= on a capability that is no text",
+    cinder: "TypeError ends the request",
+    answer: "no match",
+    reason: "the requirement asks for a text, and there is none",
+  },
+  {
+    where: "extra specs, <in> on a number or boolean",
+    cinder: "TypeError ends the request",
+    answer: "no match",
+    reason: "nothing is contained in a number",
+  },
+  {
+    where: "extra specs, a lone <or>",
+    cinder: "IndexError ends the request",
+    answer: "no match",
+    reason: "no alternative is named, so none is met",
+  },
+  {
+    where: "extra specs, requirement that is neither text nor null",
+    cinder: "AttributeError ends the request",
+    answer: "no match",
+    reason: "the API stores text only; what got past it is not guessed at",
+  },
+  {
+    where: "CapacityWeigher, multiplier of 0 or less and no candidate with a finite capacity",
+    cinder: "ValueError ends the request",
+    answer: "all candidates weigh 0",
+    reason: "they are equal, which is what a positive multiplier makes of them",
+  },
+  {
+    where: "CapacityWeigher, figure that is null or no number (CapacityFilter switched off)",
+    cinder: "TypeError or ValueError ends the request",
+    answer: "weighs as an unknown capacity does",
+    reason: "it is one",
+  },
+  {
+    where: "AllocatedCapacityWeigher, allocated capacity that is null or no number",
+    cinder: "TypeError ends the request",
+    answer: "weighs as 0",
+    reason: "Cinder's own default for a pool that does not report it",
+  },
+  {
+    where: "consumption from a pool whose free capacity is null or no number",
+    cinder: "TypeError after allocated and provisioned were changed; the time does not move",
+    answer: "allocated and provisioned grow, free stays as it is, the time moves",
+    reason: "the consumption is whole, as it is for an unknown free capacity",
+  },
+  {
+    where: "consumption from a pool whose allocated or provisioned capacity is null or no number",
+    cinder: "TypeError",
+    answer: "counted from 0",
+    reason: "Cinder's own default for a pool that does not report it",
+  },
+  {
+    where: "pool report, ratio that is no number",
+    cinder: "ValueError or TypeError while the state map is refreshed: nothing is scheduled at all",
+    answer: "ratio 1",
+    reason: "without a ratio that can be read nothing is over-subscribed",
+  },
+  {
+    where: 'pool report, ratio "auto" with a null figure, or with free exactly 1 GiB above total',
+    cinder: "TypeError or ZeroDivisionError while the state map is refreshed: nothing is scheduled at all",
+    answer: "ratio 1",
+    reason: "without the used space nothing is known that would allow over-subscription",
+  },
+  {
+    where: "pool report, a pool without a name",
+    cinder: "KeyError while the state map is refreshed: nothing is scheduled at all",
+    answer: "the pool is left out, the others are taken",
+    reason: "nothing can be placed by name on a pool that has none",
+  },
+  {
+    where: "retry without num_attempts, or with one that is no whole number",
+    cinder: "KeyError or TypeError ends the request",
+    answer: "counts the backends that the retry lists, 0 if it lists none, and adds the new attempt",
+    reason: "the attempts are known from the list, and a message that lost its count cannot go round for ever",
+  },
+  {
+    where: "IgnoreAttemptedHostsFilter, retry.backends that is null",
+    cinder: "TypeError ends the request",
+    answer: "counts as an empty list",
+    reason: "null and empty both say that nothing was tried",
+  },
+];

@@ -1,0 +1,58 @@
+// @ts-nocheck
+import { matchExtraSpec } from "../extra-specs.ts";
+import { isMapping } from "../python-values.ts";
+import { fails, PASSES, type Filter } from "./filter.ts";
+
+/**
+ * Every extra spec of the type must hold for what the pool reported (`cinder/scheduler/filters/capabilities_filter.py`). Specs
+ * of another scope than `capabilities` are for drivers and are not looked at.
+ */
+export const capabilitiesFilter: Filter = {
+  name: "CapabilitiesFilter",
+  passes(pool, { resource_type: resourceType }) {
+    for (const [key, requirement] of Object.entries(resourceType?.extra_specs ?? {})) {
+      const path = capabilityPath(key);
+      if (path === null) {
+        continue;
+      }
+      const found = lookUp(pool.capabilities, path);
+      if (found === undefined) {
+        return fails(`does not report the capability ${key}`);
+      }
+      const values: unknown[] = Array.isArray(found) ? found : [found];
+      if (!values.some((value) => matchExtraSpec(value, requirement))) {
+        return fails(`reports ${key} as ${describeValue(found)}, the type wants ${describeValue(requirement)}`);
+      }
+    }
+    return PASSES;
+  },
+};
+
+/** The steps down into the capabilities; null for a key of a foreign scope. The bare key `capabilities` is all of them. */
+function capabilityPath(key: string): string[] | null {
+  const parts = key.split(":");
+  if (parts[0] === "capabilities") {
+    return parts.slice(1);
+  }
+  return parts.length > 1 ? null : parts;
+}
+
+/** Undefined if a step is missing. Only own keys count, or a spec named `constructor` would find something everywhere. */
+function lookUp(capabilities: unknown, path: readonly string[]): unknown {
+  let value = capabilities;
+  for (const step of path) {
+    if (!isMapping(value) || !Object.hasOwn(value, step)) {
+      return undefined;
+    }
+    value = value[step];
+  }
+  return value;
+}
+
+/** Long values are cut: the reason ends in a fault that people read. */
+const DESCRIBED_LENGTH = 80;
+
+function describeValue(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= DESCRIBED_LENGTH ? text : `${text.slice(0, DESCRIBED_LENGTH)}...`;
+}

@@ -1,0 +1,91 @@
+/**
+ * What a create_volume cast carries, in Cinder's own shape (`cinder/objects/request_spec.py` and the `filter_properties` of
+ * `cinder/scheduler/filter_scheduler.py`). Absent and null mean the same unless a field says otherwise.
+ */
+// @ts-nocheck
+
+
+/** A volume type as far as scheduling reads it. An extra spec is text; null asks for a capability that is null. */
+export type VolumeType = {
+  id?: string | null;
+  name?: string | null;
+  extra_specs?: Record<string, string | null> | null;
+  [key: string]: unknown;
+};
+
+/** `volume_properties`, which is the same object as `resource_properties`. `size` is in GiB. */
+export type ResourceProperties = {
+  size?: number | null;
+  availability_zone?: string | null;
+  user_id?: string | null;
+  metadata?: Record<string, unknown> | null;
+  qos_specs?: unknown;
+  [key: string]: unknown;
+};
+
+/** The request as the API made it; the same at every attempt. */
+export type RequestSpec = {
+  volume_id?: string | null;
+  volume_type?: VolumeType | null;
+  volume_properties?: ResourceProperties | null;
+  resource_properties?: ResourceProperties | null;
+  /** Wins over the single zone of the properties when it is not empty. */
+  availability_zones?: readonly string[] | null;
+  /** `host@backend` or `host@backend#pool` that the volume is bound to. */
+  resource_backend?: string | null;
+  [key: string]: unknown;
+};
+
+/** What was tried so far. `backends` and `hosts` are twins that Cinder keeps for compatibility. */
+export type Retry = {
+  num_attempts?: number;
+  backends?: readonly string[] | null;
+  hosts?: readonly string[] | null;
+  /** Traceback of the failed attempt, put there by whoever reschedules. */
+  exc?: unknown;
+  [key: string]: unknown;
+};
+
+/** What filters and weighers read, and what travels on to the volume service and back. Sizes in GiB. */
+export type FilterProperties = {
+  size?: number | null;
+  /** Set when a volume is to be extended: the space asked for is `new_size - size`. */
+  new_size?: number | null;
+  /** Backend id where the volume already is (retype): that pool is not checked for capacity. */
+  vol_exists_on?: string | null;
+  volume_type?: VolumeType | null;
+  resource_type?: VolumeType | null;
+  request_spec?: RequestSpec | null;
+  retry?: Retry | null;
+  [key: string]: unknown;
+};
+
+/**
+ * `filter_properties` with everything the filters, the weighers and the volume service expect, as
+ * `FilterScheduler._get_weighted_candidates` fills it. The retry is not touched; the caller's context is dropped, because it
+ * never travels with the properties.
+ */
+export function populateFilterProperties(
+  filterProperties: FilterProperties,
+  requestSpec: RequestSpec,
+): FilterProperties {
+  const { context: _context, ...kept } = filterProperties;
+  const properties = requestSpec.volume_properties ?? requestSpec.resource_properties ?? {};
+  const volumeType = requestSpec.volume_type ?? {};
+  return {
+    ...kept,
+    request_spec: {
+      ...requestSpec,
+      volume_properties: properties,
+      resource_properties: properties,
+    },
+    config_options: {},
+    volume_type: volumeType,
+    resource_type: volumeType,
+    size: properties.size ?? null,
+    availability_zone: properties.availability_zone ?? null,
+    user_id: properties.user_id ?? null,
+    metadata: properties.metadata ?? null,
+    qos_specs: properties.qos_specs ?? null,
+  };
+}

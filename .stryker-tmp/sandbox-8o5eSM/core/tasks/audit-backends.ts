@@ -1,0 +1,60 @@
+// @ts-nocheck
+import { auditAllocated, auditClaims } from "../audit/capacity.ts";
+import { auditContents, oneLineOf, type Seen } from "../audit/contents.ts";
+import { isOn } from "../audit/judge.ts";
+import { auditSnapshots, auditVolumes } from "../audit/records.ts";
+import type { AuditReport, AuditRequest } from "../audit/report.ts";
+import { type AuditDependencies, type AuditRun, beginRun } from "../audit/run.ts";
+import { InvalidInput } from "../errors.ts";
+
+export type { AuditDependencies } from "../audit/run.ts";
+
+/**
+ * Compares what each backend holds with the records, in both directions, and the capacity that is counted with the volumes that it
+ * is counted for. With `reap` it deletes what nobody claims; without, it changes nothing.
+ *
+ * Reads listings and records in batches: beside one batch it keeps the ids that the backends hold, and the first findings of each
+ * kind. A backend that is down, does not answer or cannot be listed to the end is named, and the others are audited; so is what
+ * the time does not suffice for. It may be repeated, and run beside itself and beside everything else.
+ *
+ * @throws InvalidInput when the request names a backend that is not configured; what listing the records throws
+ */
+export async function auditBackends(deps: AuditDependencies, request: AuditRequest): Promise<AuditReport> {
+  const { host } = request;
+  const hosts = host === null ? deps.drivers.hosts : deps.drivers.hosts.filter((one) => one === host);
+  if (hosts.length === 0) {
+    throw new InvalidInput(`no backend ${host ?? ""} is configured; there are ${deps.drivers.hosts.join(", ")}`);
+  }
+  const run = beginRun(deps, request);
+  const backendsBefore = await run.backends.list();
+  const seen = new Map<string, Seen>();
+  for (const each of hosts) {
+    const contents = await auditHost(run, each);
+    if (contents !== undefined) {
+      seen.set(each, contents);
+    }
+  }
+  const sizes = await auditVolumes(run, seen);
+  await auditSnapshots(run, seen);
+  const isAsked = ({ host: pool }: { host: string }): boolean => hosts.some((each) => isOn(each, pool));
+  const backendsAfter = (await run.backends.list()).filter(isAsked);
+  await auditClaims(run, backendsAfter);
+  if (sizes !== undefined) {
+    auditAllocated(run, backendsBefore, backendsAfter, sizes);
+  }
+  return run.book.report();
+}
+
+async function auditHost(run: AuditRun, host: string): Promise<Seen | undefined> {
+  try {
+    const driver = run.drivers.forHost(host);
+    if (!(await run.timeLimit(driver.initialized()))) {
+      run.book.unaudited({ host, reason: "its driver is not initialized" });
+      return undefined;
+    }
+    return await auditContents(run, host, driver);
+  } catch (error) {
+    run.book.unaudited({ host, reason: oneLineOf(error) });
+    return undefined;
+  }
+}

@@ -1,0 +1,147 @@
+// @ts-nocheck
+import { describeError, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
+import type { ImageCacheEntry } from "../image-cache.ts";
+import type { Drivers, ImageServices, ImageSource } from "../driver-ports.ts";
+import type { VolumeRepository } from "../ports.ts";
+import { createRateMeter, type RateMeter } from "../rate-meter.ts";
+import type { VolumeRecord } from "../records.ts";
+import type { VolumeSpec, WorkStatus } from "../spec.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { readyDriver, type Turn } from "./create-on-backend.ts";
+import {
+  type FillDependencies,
+  fillImageCache,
+  findOwnFill,
+  giveUpFill,
+  leaseKeeper,
+} from "./image-cache/fill-image-cache.ts";
+import { type OwnerInput, ownerOf } from "./input.ts";
+import { requireInFlow } from "./require-in-flow.ts";
+
+/** What CopyImageToVolume uses. */
+export type CopyImageDependencies = DeadlineDependencies & {
+  volumes: Pick<VolumeRepository, "get" | "saveProgress">;
+  drivers: Drivers;
+  images: ImageServices;
+  /** Absent where no backend has a cache of image volumes: then nothing is asked of it. */
+  fill?: FillDependencies | undefined;
+};
+
+/** How often one turn goes on from the last checkpoint after an error that may pass (a dropped connection, mostly). */
+const TRIES_IN_ONE_TURN = 3;
+
+/**
+ * CreateVolumeFromSpecTask._copy_image_to_volume, one turn of it. The record's progress, not the state document, says where to go
+ * on, so a turn that died resumes at its last checkpoint.
+ *
+ * A copy that has ended is copied once more on its backend if the attempt fills the image-volume cache: before the volume becomes
+ * available, for nobody writes to it until then.
+ *
+ * As in the seed, an error that is no image error of its own becomes ImageCopyFailure: the volume exists by now, so another
+ * backend is no answer.
+ *
+ * @throws ImageCopyFailure, ImageUnacceptable, ImageTooBig and the other final image errors; FenceLost.
+ */
+export async function copyImageToVolume(
+  deps: CopyImageDependencies,
+  input: OwnerInput & { volume_spec: VolumeSpec },
+  turn: Turn,
+): Promise<WorkStatus> {
+  const { fill } = deps;
+  const entry = fill && (await findOwnFill(fill.cache, input, imageOf(deps.images, input)));
+  if (fill === undefined || entry === undefined) {
+    return { ...(await copyOrFail(deps, input, turn)), wait_seconds: 0, checkpoint: null };
+  }
+  let done = entry.state === "copying" || (await copyForCache(deps, fill, entry, input, turn));
+  if (done) {
+    done = await fillImageCache(fill, input, await ownedVolume(deps.volumes, input), entry, turn);
+  }
+  return { done, wait_seconds: 0, checkpoint: null };
+}
+
+/** As {@link copyOrFail}. Others that wait for this copy are told as soon as it has failed. */
+async function copyForCache(
+  deps: CopyImageDependencies,
+  fill: FillDependencies,
+  entry: ImageCacheEntry,
+  input: OwnerInput & { volume_spec: VolumeSpec },
+  turn: Turn,
+): Promise<boolean> {
+  try {
+    return (await copyOrFail(deps, input, turn, leaseKeeper(fill, entry))).done;
+  } catch (error) {
+    await giveUpFill(fill, entry).catch(() => {});
+    throw error;
+  }
+}
+
+async function copyOrFail(
+  deps: CopyImageDependencies,
+  input: OwnerInput & { volume_spec: VolumeSpec },
+  turn: Turn,
+  onProgress?: () => Promise<void>,
+): Promise<{ done: boolean }> {
+  // What was copied before this turn tells nothing of how fast it goes: nobody knows how long nothing was done in between.
+  const meter = createRateMeter();
+  for (let tries = 1; ; tries += 1) {
+    const volume = await ownedVolume(deps.volumes, input);
+    try {
+      return await copyOneTurn(deps, input, volume, turn, meter, onProgress);
+    } catch (error) {
+      const { name, message } = describeError(error);
+      if (routeOf(name) === "final") {
+        throw error;
+      }
+      if (tries === TRIES_IN_ONE_TURN) {
+        throw new ImageCopyFailure(`${name}: ${message}`);
+      }
+    }
+  }
+}
+
+async function copyOneTurn(
+  deps: CopyImageDependencies,
+  input: OwnerInput & { volume_spec: VolumeSpec },
+  volume: VolumeRecord,
+  turn: Turn,
+  meter: RateMeter,
+  onProgress?: () => Promise<void>,
+): Promise<{ done: boolean }> {
+  const owner = ownerOf(input);
+  const driver = await readyDriver(deps.drivers, input.host);
+  return driver.copyImageToVolume(volume, imageOf(deps.images, input), {
+    progress: volume.progress,
+    remainingTimeMs: () => turn.remainingTimeMs(),
+    save: async (kept) => {
+      const now = deps.clock.now();
+      const { bytes_per_second: _, ...progress } = kept;
+      const rate = meter.read(progress.bytes_done, now.getTime());
+      const figures = rate === undefined ? {} : { bytes_per_second: Math.round(rate) };
+      const saved = { ...progress, ...figures, updated_at: now.toISOString() };
+      await deps.volumes.saveProgress(owner, saved, phaseDeadline(deps, "copying"));
+      await onProgress?.();
+    },
+  });
+}
+
+/** The record, while it is this attempt's and in the flow. Reading it again costs one read a turn and stops a late turn early. */
+async function ownedVolume(volumes: Pick<VolumeRepository, "get">, input: OwnerInput): Promise<VolumeRecord> {
+  const volume = await volumes.get(input.volume_id);
+  requireInFlow(volume, ownerOf(input));
+  return volume;
+}
+
+/**
+ * The spec's image with the service that holds it. The service is found anew by the image's reference, because a live client
+ * cannot travel between states.
+ */
+export function imageOf(
+  images: ImageServices,
+  input: { context: OwnerInput["context"]; volume_spec: VolumeSpec },
+): ImageSource {
+  const { image_href: href, image_meta: meta } = input.volume_spec;
+  if (href === undefined || meta === undefined) {
+    throw new InvalidInput("volume_spec has no image");
+  }
+  return { ...images.forHref(input.context, href), meta };
+}

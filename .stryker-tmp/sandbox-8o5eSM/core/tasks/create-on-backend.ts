@@ -1,0 +1,75 @@
+// @ts-nocheck
+import { DriverNotInitialized } from "../errors.ts";
+import type { CreateOutcome, Driver, Drivers, Work } from "../driver-ports.ts";
+import type { VolumeRepository } from "../ports.ts";
+import type { VolumePhase, VolumeRecord, VolumeStatus } from "../records.ts";
+import type { Creation, NextStep, WorkCheckpoint } from "../spec.ts";
+import { DEFAULT_PHASE_BOUNDS, type DeadlineDependencies, type PhaseBounds, phaseDeadline } from "../time-bounds.ts";
+import { type OwnerInput, ownerOf } from "./input.ts";
+
+/** What every state that creates on a backend uses. */
+export type CreateDependencies = DeadlineDependencies & {
+  volumes: Pick<VolumeRepository, "get" | "beginCreate" | "persistModelUpdate">;
+  drivers: Drivers;
+};
+
+/** The time that a function has left, and the checkpoint of the turn before. */
+export type Turn = { remainingTimeMs(): number; checkpoint: WorkCheckpoint | null };
+
+/** What follows when the backend holds the volume. */
+type Follow = { next: NextStep; phase: VolumePhase; status?: VolumeStatus };
+
+/**
+ * The common course of CreateVolumeFromSpec's states: check the driver, take the record past the point from which the backend may
+ * hold the volume, ask the backend, keep what it returned. When only the last write of the create follows, that one keeps it:
+ * nothing needs it before, since drivers find a volume by its id.
+ *
+ * Twice: drivers create by volume id, so the second call finds what the first made. Dead half-way: a retry repeats it; until the
+ * model update is written the phase says `creating`, so rescheduling clears the backend first. Late: the fence refuses the first
+ * write, before the backend is asked.
+ *
+ * @throws DriverNotInitialized before anything was asked; FenceLost; what the driver throws.
+ */
+export async function createOnBackend(
+  deps: CreateDependencies,
+  input: OwnerInput,
+  turn: Turn,
+  follow: Follow,
+  create: (driver: Driver, volume: VolumeRecord, work: Work) => Promise<CreateOutcome>,
+): Promise<Creation> {
+  const owner = ownerOf(input);
+  const driver = await readyDriver(deps.drivers, input.host);
+  const volume = await deps.volumes.beginCreate(owner, phaseDeadline(deps, "creating"));
+  const outcome = await create(driver, volume, turn);
+  const { done, checkpoint, model_update } = outcome;
+  const wait_seconds = done ? 0 : waitSeconds(outcome.wait_seconds, deps.phaseBounds ?? DEFAULT_PHASE_BOUNDS);
+  if (follow.next === "finish") {
+    return { done, wait_seconds, checkpoint, next: follow.next, model_update };
+  }
+  if (done) {
+    await deps.volumes.persistModelUpdate(owner, model_update ?? {}, follow.phase, follow.status);
+  }
+  return { done, wait_seconds, checkpoint, next: follow.next, model_update: null };
+}
+
+/**
+ * How long the workflow waits before it asks the backend again: a whole number, because the states language takes no other, and at
+ * most a quarter of the phase's bound, because a wait renews no deadline.
+ */
+function waitSeconds(asked: number, { creating }: PhaseBounds): number {
+  const wanted = Number.isFinite(asked) ? Math.ceil(asked) : 1;
+  return Math.max(0, Math.min(wanted, Math.floor(creating / 4)));
+}
+
+/**
+ * The driver that serves the host, ready to be asked.
+ *
+ * @throws DriverNotInitialized
+ */
+export async function readyDriver(drivers: Drivers, host: string): Promise<Driver> {
+  const driver = drivers.forHost(host);
+  if (!(await driver.initialized())) {
+    throw new DriverNotInitialized(host);
+  }
+  return driver;
+}

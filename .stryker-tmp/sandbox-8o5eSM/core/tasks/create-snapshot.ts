@@ -1,0 +1,97 @@
+// @ts-nocheck
+import * as v from "valibot";
+import { InvalidVolume, VolumeNotFound } from "../errors.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
+import { readyDriver } from "./create-on-backend.ts";
+
+/** What taking a snapshot uses. */
+export type CreateSnapshotDependencies = {
+  volumes: Pick<VolumeRepository, "get" | "lock">;
+  snapshots: SnapshotRepository;
+  drivers: Drivers;
+  clock: Clock;
+};
+
+const uuid = (what: string) => v.pipe(v.string(), v.uuid(`${what} must be a UUID`));
+
+/** The request for a snapshot. The caller chooses its id, so that a repeated request makes one snapshot. */
+export const CreateSnapshotInputSchema = v.object({
+  snapshot_id: uuid("snapshot_id"),
+  volume_id: uuid("volume_id"),
+  name: v.optional(v.nullable(v.string()), null),
+  project_id: v.string(),
+  user_id: v.string(),
+});
+
+/** See {@link CreateSnapshotInputSchema}. */
+export type CreateSnapshotInput = v.InferOutput<typeof CreateSnapshotInputSchema>;
+
+/** Statuses of a volume of which a snapshot may be taken (Cinder without `--force`, and with it `in-use`). */
+const SNAPSHOT_STATUSES: readonly VolumeStatus[] = ["available", "in-use"];
+
+/**
+ * Takes a snapshot of a volume (`cinder/volume/manager.py`, create_snapshot). Its image metadata is copied then, as in Cinder.
+ *
+ * The record comes first, then the lock that keeps the volume from being deleted, which stays until the snapshot is deleted: so
+ * whoever deletes the volume finds the snapshot by the lock, or has set `deleting` before the lock was asked for.
+ *
+ * Twice: the second call finds the record, and drivers create snapshots by id. Dead half-way: the record says `creating`, and the
+ * next call with the same id finishes it.
+ *
+ * @throws VolumeNotFound also for another project's volume; InvalidVolume, VolumeBackendAPIException, DriverNotInitialized.
+ */
+export async function createSnapshot(
+  deps: CreateSnapshotDependencies,
+  input: CreateSnapshotInput,
+): Promise<SnapshotRecord> {
+  const volume = await deps.volumes.get(input.volume_id);
+  if (volume.project_id !== input.project_id) {
+    throw new VolumeNotFound(input.volume_id);
+  }
+  if (!SNAPSHOT_STATUSES.includes(volume.status) || volume.host === null) {
+    throw new InvalidVolume(`volume ${volume.id} is ${volume.status}; a snapshot needs it available or in-use`);
+  }
+  const snapshot = snapshotOf(volume, volume.host, input, deps.clock.now());
+  await deps.snapshots.create(snapshot);
+  try {
+    const driver = await readyDriver(deps.drivers, volume.host);
+    await lockVolume(deps.volumes, volume, snapshot.id);
+    const update = await driver.createSnapshot(snapshot, volume);
+    return await deps.snapshots.markAvailable(snapshot.id, update?.provider_location ?? null);
+  } catch (error) {
+    // The caller learns the first error; a record that stays `creating` is finished by the next request of its id.
+    await deps.snapshots.markError(snapshot.id).catch(() => {});
+    throw error;
+  }
+}
+
+/** @throws InvalidVolume when the volume has left its status meanwhile, to be deleted mostly */
+async function lockVolume(
+  volumes: Pick<VolumeRepository, "lock">,
+  { id }: VolumeRecord,
+  snapshotId: string,
+): Promise<void> {
+  const lock = { holder: snapshotId, value: SNAPSHOT_LOCK };
+  if ((await volumes.lock(id, lock, SNAPSHOT_STATUSES, null)) === undefined) {
+    throw new InvalidVolume(`volume ${id} is no longer ${SNAPSHOT_STATUSES.join(" or ")}`);
+  }
+}
+
+function snapshotOf(volume: VolumeRecord, host: string, input: CreateSnapshotInput, now: Date): SnapshotRecord {
+  return {
+    id: input.snapshot_id,
+    volume_id: volume.id,
+    project_id: volume.project_id,
+    user_id: input.user_id,
+    status: "creating",
+    display_name: input.name,
+    volume_size: volume.size,
+    host,
+    provider_location: null,
+    glance_metadata: volume.glance_metadata,
+    created_at: now.toISOString(),
+    locks: {},
+  };
+}

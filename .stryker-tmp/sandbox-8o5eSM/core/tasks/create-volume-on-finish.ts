@@ -1,0 +1,39 @@
+// @ts-nocheck
+import type { VolumeRepository } from "../ports.ts";
+import type { VolumeRecord, VolumeStatus } from "../records.ts";
+import type { Creation, VolumeSpec } from "../spec.ts";
+import { type CloseClaimDependencies, endNotification, tellAndSettle } from "./close-claim.ts";
+import { type OwnerInput, ownerOf } from "./input.ts";
+import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
+
+/** What CreateVolumeOnFinish uses. */
+export type FinishDependencies = CloseClaimDependencies &
+  SourceUnlocker & { volumes: Pick<VolumeRepository, "markAvailable"> };
+
+/**
+ * CreateVolumeOnFinishTask: the volume becomes available, `volume.create.end` is sent, and last its claim on the backend is
+ * settled.
+ *
+ * Unlike the seed it does not swallow a failed update: the volume would stay `creating` for ever. Every part may be repeated;
+ * a turn that died after the first write goes on with the others. One that is never repeated leaves the claim open, by which the
+ * sweep knows that the volume's end was not told.
+ *
+ * @throws NotificationNotSent when everything but the notification is done; FenceLost.
+ */
+export async function createVolumeOnFinish(
+  deps: FinishDependencies,
+  input: OwnerInput & { volume_spec: VolumeSpec; creation: Creation },
+): Promise<Pick<VolumeRecord, "created_at" | "launched_at">> {
+  const status = finalStatus(input.volume_spec.status);
+  const owner = ownerOf(input);
+  const volume = await deps.volumes.markAvailable(owner, status, deps.clock.now(), input.creation.model_update ?? {});
+  const notification = endNotification(deps, "volume.create.end", { ...volume, status }, owner.attempt, input.context);
+  await tellAndSettle(deps, volume, owner.attempt, notification);
+  await unlockSource(deps, volume, owner.fence);
+  return volume;
+}
+
+/** `status_translation` of the seed. */
+function finalStatus(status: VolumeStatus): VolumeStatus {
+  return status === "migration_target_creating" ? "migration_target" : "available";
+}

@@ -1,0 +1,66 @@
+// @ts-nocheck
+import { InvalidSnapshot, SnapshotNotFound } from "../errors.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { type SnapshotRecord, SNAPSHOT_LOCK } from "../records.ts";
+import { deadlineAfter, LONG_FUNCTION_TIMEOUT_SECONDS } from "../time-bounds.ts";
+import { readyDriver } from "./create-on-backend.ts";
+import { holderOf } from "./source-locks.ts";
+
+/** What deleting a snapshot uses. */
+export type DeleteSnapshotDependencies = {
+  volumes: Pick<VolumeRepository, "getMany" | "unlock">;
+  snapshots: Pick<SnapshotRepository, "get" | "unlock" | "beginDelete" | "markErrorDeleting" | "delete">;
+  drivers: Drivers;
+  clock: Clock;
+};
+
+/**
+ * Deletes a snapshot from its backend, then its volume's lock, then its record. May be repeated; a snapshot that is gone is
+ * deleted. One that is in `creating` longer than its function lives was given up, and may be deleted. A backend that refuses leaves
+ * `error_deleting`, as in Cinder; dead half-way, the record reads `deleting`: either is deleted by the next request.
+ *
+ * @throws InvalidSnapshot while it is taken, or a volume is made of it; VolumeBackendAPIException, DriverNotInitialized
+ */
+export async function deleteSnapshot(deps: DeleteSnapshotDependencies, snapshotId: string): Promise<void> {
+  try {
+    const snapshot = await deps.snapshots.get(snapshotId);
+    if (snapshot.status !== "deleting") {
+      await requireUnused(deps, snapshot);
+      await deps.snapshots.beginDelete(snapshotId, snapshot.status);
+    }
+    await deleteFromBackend(deps, snapshot);
+    await deps.volumes.unlock(snapshot.volume_id, { holder: snapshotId, value: SNAPSHOT_LOCK });
+    await deps.snapshots.delete(snapshotId);
+  } catch (error) {
+    if (!(error instanceof SnapshotNotFound)) {
+      throw error;
+    }
+  }
+}
+
+async function deleteFromBackend(deps: DeleteSnapshotDependencies, { id, host }: SnapshotRecord): Promise<void> {
+  try {
+    const driver = await readyDriver(deps.drivers, host);
+    await driver.deleteSnapshot(id);
+  } catch (error) {
+    // The caller learns the first error; without the mark the record reads `deleting`.
+    await deps.snapshots.markErrorDeleting(id).catch(() => {});
+    throw error;
+  }
+}
+
+async function requireUnused(deps: DeleteSnapshotDependencies, snapshot: SnapshotRecord): Promise<void> {
+  const { id, status, created_at: createdAt, locks } = snapshot;
+  const givenUpAt = deadlineAfter(new Date(createdAt), LONG_FUNCTION_TIMEOUT_SECONDS);
+  if (status === "creating" && deps.clock.now() <= givenUpAt) {
+    throw new InvalidSnapshot(`snapshot ${id} is being taken; it can be deleted after ${givenUpAt.toISOString()}`);
+  }
+  const holder = await holderOf(deps, locks);
+  if (holder !== undefined) {
+    throw new InvalidSnapshot(`snapshot ${id} is being copied to volume ${holder.id}`);
+  }
+  for (const [stale, value] of Object.entries(locks)) {
+    await deps.snapshots.unlock(id, { holder: stale, value });
+  }
+}

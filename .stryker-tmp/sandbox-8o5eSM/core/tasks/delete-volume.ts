@@ -1,0 +1,81 @@
+// @ts-nocheck
+import { InvalidVolume, VolumeNotFound } from "../errors.ts";
+import { isCachedVolume } from "../image-cache.ts";
+import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { isBeingRemoved, isInFlow, type VolumeRecord } from "../records.ts";
+import { phaseDeadline } from "../time-bounds.ts";
+import { releaseClaims, type RestRemovalDependencies, removeVolumeAtRest } from "./remove-requested-volume.ts";
+import { holderOf } from "./source-locks.ts";
+
+/** What deleting a volume uses. */
+export type DeleteVolumeDependencies = RestRemovalDependencies & {
+  volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete">;
+  snapshots: Pick<SnapshotRepository, "get" | "listOfVolume">;
+};
+
+/** `requested`: the volume is being created, and the end of that removes it. */
+export type DeleteVolumeResult = { outcome: "deleted" | "requested" };
+
+/**
+ * Deletes a volume: from its backend, then its capacity, then its record. Of one that is being created the wish is recorded: its
+ * flow ends at its next write and removes what it made. Each part may be repeated; a volume that is gone is deleted. Dead half-way, or
+ * refused by the backend: it is begun again by the sweep, or by the next request, whichever comes first.
+ *
+ * A create that ends between the look and the request wins, and its volume is deleted like any other.
+ *
+ * @throws InvalidVolume while snapshots of it exist, or another volume is made of it; VolumeBackendAPIException,
+ *   DriverNotInitialized.
+ */
+export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: string): Promise<DeleteVolumeResult> {
+  try {
+    const volume = await deps.volumes.get(volumeId);
+    if (isCachedVolume(volume)) {
+      throw new InvalidVolume(`volume ${volumeId} belongs to the image-volume cache: evict it there`);
+    }
+    if (isInFlow(volume.status) && (await isRequested(deps, volumeId))) {
+      return { outcome: "requested" };
+    }
+    if (!isBeingRemoved(volume)) {
+      await requireUnused(deps, volume);
+    }
+    await removeVolumeAtRest(deps, volumeId);
+  } catch (error) {
+    if (!(error instanceof VolumeNotFound)) {
+      throw error;
+    }
+    await releaseClaims(deps.backends, volumeId);
+  }
+  return { outcome: "deleted" };
+}
+
+/** Records the wish. False when the volume has come to rest meanwhile. */
+async function isRequested(deps: DeleteVolumeDependencies, volumeId: string): Promise<boolean> {
+  try {
+    await deps.volumes.requestDelete(volumeId, phaseDeadline(deps, "queued"));
+    return true;
+  } catch (error) {
+    if (error instanceof InvalidVolume) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Takes stale locks off, so that the first write of the deletion, whose condition is that there are none, refuses only who locked
+ * since. The list of snapshots is read as well: it has those that were taken before there were locks.
+ */
+async function requireUnused(deps: DeleteVolumeDependencies, { id, locks }: VolumeRecord): Promise<void> {
+  const snapshots = await deps.snapshots.listOfVolume(id);
+  if (snapshots.length > 0) {
+    throw new InvalidVolume(`volume ${id} still has ${snapshots.length} snapshot(s), first ${snapshots[0]?.id}`);
+  }
+  const holder = await holderOf(deps, locks);
+  if (holder !== undefined) {
+    const why = holder.what === "snapshot" ? "still has snapshot" : "is being copied to volume";
+    throw new InvalidVolume(`volume ${id} ${why} ${holder.id}`);
+  }
+  for (const [stale, value] of Object.entries(locks)) {
+    await deps.volumes.unlock(id, { holder: stale, value });
+  }
+}

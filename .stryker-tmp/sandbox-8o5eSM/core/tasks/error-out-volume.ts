@@ -1,0 +1,164 @@
+// @ts-nocheck
+import { FenceLost, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
+import { buildFault, causeOf, readFailure } from "../fault.ts";
+import type { RequestContext } from "../messages.ts";
+import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
+import { isInFlow, type VolumeRecord } from "../records.ts";
+import type { Failure } from "../spec.ts";
+import { type CloseClaimDependencies, endNotification, tellAndSettle } from "./close-claim.ts";
+import { type OwnerInput, ownerOf } from "./input.ts";
+import {
+  type QueuedRemovalDependencies,
+  type RemovalDependencies,
+  removeQueuedVolume,
+  removeRequestedVolume,
+} from "./remove-requested-volume.ts";
+import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
+
+/** What putting a volume in `error` uses. */
+export type ErrorOutDependencies = CloseClaimDependencies &
+  QueuedRemovalDependencies & {
+    volumes: Pick<VolumeRepository, "get" | "markError" | "markUnschedulable">;
+    backends: Pick<BackendRepository, "list">;
+  };
+
+/**
+ * What became of the volume; `created` when this attempt had made it available before, `left alone` when it was no longer this
+ * attempt's to write.
+ */
+export type ErrorOutResult = { outcome: "error" | "deleted" | "created" | "left alone" };
+
+/**
+ * `common.error_out_volume`: the workflow's last resort. Fenced like every write, so a late or foreign call changes nothing, and
+ * ends well, because there is nothing left for it to do. A volume that its attempt has made available stays so: all that failed is
+ * telling of it, which the sweep does, by the claim that is still open.
+ *
+ * The volume keeps its host, and its capacity stays counted there, until it is deleted. One whose deletion was asked for meanwhile
+ * is deleted here. What it was made from may be deleted again.
+ */
+export async function errorOutVolume(
+  deps: EndAttemptDependencies & SourceUnlocker,
+  input: OwnerInput & { failure: Failure; reschedule_failure?: Failure | null },
+): Promise<ErrorOutResult> {
+  const { error, cause } = readFailure(input.failure);
+  const why = { error, cause: causeOf(cause, input.reschedule_failure ?? null) };
+  try {
+    const { outcome, volume } = await endAttempt(deps, ownerOf(input), why, input.context);
+    await unlockSource(deps, volume, input.fence);
+    return { outcome };
+  } catch (thrown) {
+    if (thrown instanceof FenceLost) {
+      return { outcome: (await isCreatedBy(deps, ownerOf(input))) ? "created" : "left alone" };
+    }
+    if (thrown instanceof VolumeNotFound) {
+      return { outcome: "left alone" };
+    }
+    throw thrown;
+  }
+}
+
+/** What ending an attempt that cannot go on uses. */
+export type EndAttemptDependencies = ErrorOutDependencies & RemovalDependencies;
+
+/**
+ * Ends an attempt that cannot go on: its volume goes to `error`, or away, when its deletion was asked for. Returns what became of
+ * it, and its record, which is the last one when it is gone.
+ *
+ * @throws FenceLost, VolumeNotFound; otherwise as {@link errorOutAttempt} and {@link removeRequestedVolume}
+ */
+export async function endAttempt(
+  deps: EndAttemptDependencies,
+  owner: Owner,
+  why: { error: string; cause: string },
+  context: RequestContext,
+): Promise<{ outcome: "error" | "deleted"; volume: VolumeRecord }> {
+  try {
+    return { outcome: "error", volume: await errorOutAttempt(deps, owner, why, context) };
+  } catch (error) {
+    if (!(error instanceof VolumeDeleteRequested)) {
+      throw error;
+    }
+    return { outcome: "deleted", volume: await removeRequestedVolume(deps, owner) };
+  }
+}
+
+async function isCreatedBy({ volumes }: ErrorOutDependencies, { volumeId, fence }: Owner): Promise<boolean> {
+  const volume = await volumes.get(volumeId);
+  return volume.fence === fence && volume.launched_at !== null && volume.fault === null && !isInFlow(volume.status);
+}
+
+/**
+ * Puts an attempt's volume in `error`, tells of it, and settles its claim last. May be repeated: the fault that was written first
+ * stays, and the notification carries the same id.
+ *
+ * @throws FenceLost, VolumeNotFound; VolumeDeleteRequested: see {@link endAttempt}; NotificationNotSent when everything
+ *   but the notification is done
+ */
+export async function errorOutAttempt(
+  deps: ErrorOutDependencies,
+  owner: Owner,
+  why: { error: string; cause: string },
+  context: RequestContext,
+): Promise<VolumeRecord> {
+  const before = await deps.volumes.get(owner.volumeId);
+  const fault = buildFault(before, owner.attempt, why.error, why.cause, deps.clock.now());
+  const volume = await deps.volumes.markError(owner, fault);
+  const notification = endNotification(deps, "volume.create.error", volume, owner.attempt, context);
+  await tellAndSettle(deps, volume, owner.attempt, notification);
+  return volume;
+}
+
+/**
+ * Puts in `error` a volume that waits for the scheduler and is owned by no running attempt, or removes it when its deletion was
+ * asked for. A claim that a scheduling may have
+ * left behind when it died is released. Dead after the mark: the message comes again, and {@link finishQueuedError} does the rest.
+ *
+ * @throws FenceLost when an attempt has taken the volume meanwhile; VolumeNotFound; NotificationNotSent, see
+ * {@link finishQueuedError}
+ */
+export async function errorOutQueued(
+  deps: ErrorOutDependencies,
+  volume: VolumeRecord,
+  attempt: number,
+  why: { error: string; cause: string },
+  context: RequestContext,
+): Promise<void> {
+  const fault = buildFault(volume, attempt, why.error, why.cause, deps.clock.now());
+  let marked: VolumeRecord;
+  try {
+    marked = await deps.volumes.markUnschedulable(volume.id, volume.fence, fault);
+  } catch (error) {
+    if (!(error instanceof VolumeDeleteRequested)) {
+      throw error;
+    }
+    await removeQueuedVolume(deps, volume.id);
+    return;
+  }
+  await finishQueuedError(deps, marked, context);
+}
+
+/** Whether {@link errorOutQueued} has marked the volume, and may have died before it did the rest. */
+export function isQueuedError({ status, fault, host }: VolumeRecord): boolean {
+  return status === "error" && fault !== null && host === null;
+}
+
+/**
+ * What follows the mark of {@link errorOutQueued}: tells of the error, then releases what a dead scheduling holds. Late, when the
+ * volume has been sent again since it was read: the claim of that attempt stays.
+ *
+ * @throws NotificationNotSent, so that the message comes again and with it the notification
+ */
+export async function finishQueuedError(
+  deps: Pick<ErrorOutDependencies, "backends" | "notifier" | "clock">,
+  volume: VolumeRecord,
+  context: RequestContext,
+): Promise<void> {
+  const attempt = volume.fault?.attempt ?? 1;
+  await deps.notifier.publish(endNotification(deps, "volume.create.error", volume, attempt, context));
+  for (const { host, claims } of await deps.backends.list()) {
+    const claim = claims[volume.id];
+    if (claim !== undefined && claim.attempt <= attempt) {
+      await deps.backends.release(host, { volumeId: volume.id, attempt: claim.attempt }, claim.claimed_at);
+    }
+  }
+}

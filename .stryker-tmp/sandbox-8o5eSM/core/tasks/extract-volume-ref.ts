@@ -1,0 +1,47 @@
+// @ts-nocheck
+import { FenceLost, VolumeDeleteRequested } from "../errors.ts";
+import type { VolumeRepository } from "../ports.ts";
+import type { VolumeRecord } from "../records.ts";
+import { type OwnerInput, ownerOf } from "./input.ts";
+
+/**
+ * The volume as it stands when its workflow starts; it travels with the workflow, as Cinder's `volume_ref` does between tasks.
+ * Later tasks take from it what does not change (sizes, names, owners) and read the record for everything else.
+ */
+export type VolumeRef = Omit<
+  VolumeRecord,
+  "attempts" | "deadline" | "fault" | "phase" | "progress" | "delete_requested_at" | "locks"
+>;
+
+/**
+ * ExtractVolumeRefTask: fetches the volume, and makes sure that this execution owns it.
+ *
+ * Only reads, so it may run any number of times.
+ *
+ * @throws VolumeNotFound when the volume was deleted before we got here.
+ * @throws FenceLost when another attempt owns the volume by now; VolumeDeleteRequested.
+ */
+export async function extractVolumeRef(
+  deps: { volumes: Pick<VolumeRepository, "get"> },
+  input: OwnerInput,
+): Promise<VolumeRef> {
+  const owner = ownerOf(input);
+  const volume = await deps.volumes.get(owner.volumeId);
+  if (volume.fence !== owner.fence) {
+    throw new FenceLost(owner.volumeId, owner.fence, `it belongs to ${volume.fence ?? "nobody"}`);
+  }
+  if (volume.delete_requested_at !== null) {
+    throw new VolumeDeleteRequested(owner.volumeId);
+  }
+  const {
+    attempts: _attempts,
+    deadline: _deadline,
+    fault: _fault,
+    phase: _phase,
+    progress: _progress,
+    delete_requested_at: _deleteRequestedAt,
+    locks: _locks,
+    ...volumeRef
+  } = volume;
+  return volumeRef;
+}

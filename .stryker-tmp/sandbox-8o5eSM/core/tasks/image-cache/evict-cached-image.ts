@@ -1,0 +1,71 @@
+// @ts-nocheck
+import { VolumeNotFound } from "../../errors.ts";
+import { IMAGE_CACHE_ATTEMPT, type ImageCacheEntry, type ImageCacheRepository } from "../../image-cache.ts";
+import type { Owner, VolumeRepository } from "../../ports.ts";
+import { fenceOf, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../records.ts";
+import { type RestRemovalDependencies, removeVolumeAtRest } from "../remove-requested-volume.ts";
+
+/** What taking a cached volume away uses. */
+export type EvictDependencies = RestRemovalDependencies & {
+  entries: ImageCacheRepository;
+  volumes: Pick<VolumeRepository, "get" | "getMany" | "markError" | "unlock">;
+};
+
+/** The attempt that owns a cached volume's record. */
+export function ownerOfCached(volumeId: string): Owner {
+  return { volumeId, fence: fenceOf(volumeId, IMAGE_CACHE_ATTEMPT), attempt: IMAGE_CACHE_ATTEMPT };
+}
+
+/**
+ * Takes away the volume of an entry that is `evicting`, then the entry. False, and nothing deleted, while it is being cloned from;
+ * nobody begins a clone of it any more.
+ *
+ * Each part may be repeated, and two at once are as two deletions of one volume. The entry goes last: as long as anything of the
+ * cached volume may be there, it says so.
+ *
+ * @throws what the backend throws; InvalidVolume when somebody locked it in between.
+ */
+export async function evictCachedImage(deps: EvictDependencies, entry: ImageCacheEntry): Promise<boolean> {
+  const volume = await findVolume(deps, entry.volume_id);
+  if (volume === undefined) {
+    // A fill that died between its claim and the record; after a deletion there is no claim to release.
+    await deps.backends.release(entry.host, { volumeId: entry.volume_id, attempt: IMAGE_CACHE_ATTEMPT });
+    await deps.entries.finishEvict(entry.id);
+    return true;
+  }
+  if (await isInUse(deps, volume)) {
+    return false;
+  }
+  for (const [holder, value] of Object.entries(volume.locks)) {
+    await deps.volumes.unlock(volume.id, { holder, value });
+  }
+  if (isInFlow(volume.status)) {
+    const at = deps.clock.now().toISOString();
+    const fault = { error: "ImageCopyFailure", cause: "The image was not cached.", attempt: IMAGE_CACHE_ATTEMPT, at };
+    await deps.volumes.markError(ownerOfCached(volume.id), { ...fault, attempts: [] });
+  }
+  await removeVolumeAtRest(deps, volume.id);
+  await deps.entries.finishEvict(entry.id);
+  return true;
+}
+
+async function findVolume(deps: EvictDependencies, volumeId: string): Promise<VolumeRecord | undefined> {
+  try {
+    return await deps.volumes.get(volumeId);
+  } catch (error) {
+    if (error instanceof VolumeNotFound) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** As with any source: a lock counts while its holder is in the flow. */
+async function isInUse(deps: EvictDependencies, { locks }: VolumeRecord): Promise<boolean> {
+  if (Object.values(locks).includes(SNAPSHOT_LOCK)) {
+    return true;
+  }
+  const holders = Object.keys(locks);
+  const volumes = holders.length === 0 ? [] : [...(await deps.volumes.getMany(holders)).values()];
+  return volumes.some(({ status }) => isInFlow(status));
+}

@@ -1,0 +1,121 @@
+// @ts-nocheck
+import { describeError, FenceLost } from "../errors.ts";
+import { buildFault } from "../fault.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
+import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { requireGone } from "./require-gone.ts";
+
+/** What removing a volume uses of which no backend was asked. */
+export type QueuedRemovalDependencies = DeadlineDependencies & {
+  volumes: Pick<VolumeRepository, "get" | "beginRequestedDelete" | "finishDelete">;
+  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
+};
+
+type BegunRemovalDependencies = DeadlineDependencies & {
+  volumes: Pick<VolumeRepository, "finishDelete" | "markErrorDeleting">;
+  backends: Pick<BackendRepository, "list" | "release" | "returnCapacity">;
+  drivers: Drivers;
+};
+
+/** What removing a volume uses that may be on a backend. */
+export type RemovalDependencies = QueuedRemovalDependencies & BegunRemovalDependencies;
+
+/** What removing a volume at rest uses. */
+export type RestRemovalDependencies = BegunRemovalDependencies & { volumes: Pick<VolumeRepository, "beginDelete"> };
+
+/**
+ * Removes a volume whose deletion was asked for while it was being created, and with it everything that its attempt made: from the
+ * backend first, which has to confirm it, then its capacity, then the record. The caller is the end of the attempt, or a net that has
+ * found it ended.
+ *
+ * Each part may be repeated. Dead half-way: the record reads `deleting` and keeps a deadline, at which the sweep begins again. A
+ * backend that refuses leaves `error_deleting` with its error as the fault, and the same deadline. Twice at once: capacity is given
+ * back once, and whoever comes second finds the rest gone.
+ *
+ * Returns the record as it was.
+ *
+ * @throws FenceLost when the record belongs to another attempt; VolumeNotFound; what the backend answered
+ */
+export async function removeRequestedVolume(
+  deps: RemovalDependencies,
+  owner: Pick<Owner, "volumeId"> & { fence: string | null },
+): Promise<VolumeRecord> {
+  const { volumeId, fence } = owner;
+  const volume = await deps.volumes.beginRequestedDelete(volumeId, fence, phaseDeadline(deps, "removal"));
+  await removeBegun(deps, volume);
+  return volume;
+}
+
+/** The same for a volume at rest that nobody has locked. @throws InvalidVolume when that is not so; what the backend answered */
+export async function removeVolumeAtRest(deps: RestRemovalDependencies, volumeId: string): Promise<void> {
+  await removeBegun(deps, await deps.volumes.beginDelete(volumeId, phaseDeadline(deps, "removal")));
+}
+
+async function removeBegun(deps: BegunRemovalDependencies, volume: VolumeRecord): Promise<void> {
+  if (volume.host !== null && !isBeforeTheBackend(volume.phase)) {
+    await removeFromBackend(deps, volume, volume.host);
+  }
+  await finishRemoval(deps, volume);
+}
+
+/**
+ * The same for a volume that no attempt has: it waits for the scheduler, so that no backend was asked. Nobody can take it once its
+ * deletion was asked for.
+ *
+ * @throws FenceLost when an attempt has it; VolumeNotFound
+ */
+export async function removeQueuedVolume(deps: QueuedRemovalDependencies, volumeId: string): Promise<void> {
+  const { fence, host } = await deps.volumes.get(volumeId);
+  if (host !== null) {
+    throw new FenceLost(volumeId, "the scheduler", `it belongs to ${fence ?? "no attempt"}, on ${host}`);
+  }
+  await finishRemoval(deps, await deps.volumes.beginRequestedDelete(volumeId, fence, phaseDeadline(deps, "removal")));
+}
+
+async function removeFromBackend(deps: BegunRemovalDependencies, volume: VolumeRecord, host: string): Promise<void> {
+  try {
+    await requireGone(deps.drivers, host, volume.id);
+  } catch (error) {
+    const { name, message } = describeError(error);
+    const fault = buildFault(volume, attemptOfFence(volume.fence), name, message, deps.clock.now());
+    // The caller learns the first error; without the mark the record reads `deleting` until its deadline.
+    await deps.volumes.markErrorDeleting(volume.id, volume.fence, fault).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Capacity is counted on a host for exactly the volumes whose record names it, whether the claim is open or closed. The mark that it
+ * was given back outlasts the record: a second removal, which was under way when the first one ended, would give it back again. The
+ * sweep forgets the mark when no removal can be under way any more.
+ */
+async function finishRemoval(
+  {
+    volumes,
+    backends,
+  }: Pick<BegunRemovalDependencies, "backends"> & { volumes: Pick<VolumeRepository, "finishDelete"> },
+  { id: volumeId, host, phase, size }: VolumeRecord,
+): Promise<void> {
+  if (host === null) {
+    await releaseClaims(backends, volumeId);
+  } else {
+    // One that was finished has no phase: nobody works on it any more.
+    await backends.returnCapacity(host, volumeId, size, phase !== null && !isBeforeTheBackend(phase));
+  }
+  await volumes.finishDelete(volumeId);
+}
+
+/** Gives back what a scheduling that died holds for the volume on any backend's item. */
+export async function releaseClaims(
+  backends: Pick<BackendRepository, "list" | "release">,
+  volumeId: string,
+): Promise<void> {
+  for (const { host, claims } of await backends.list()) {
+    const claim = claims[volumeId];
+    if (claim !== undefined) {
+      await backends.release(host, { volumeId, attempt: claim.attempt });
+    }
+  }
+}

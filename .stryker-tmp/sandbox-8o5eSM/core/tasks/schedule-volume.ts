@@ -1,0 +1,207 @@
+// @ts-nocheck
+import { describeError, FenceLost, routeOf, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
+import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
+import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
+import { fenceOf, isBeforeTheBackend, isInFlow, type VolumeRecord } from "../records.ts";
+import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
+import { addRetryBackend, attemptOfRequest, populateRetry } from "../scheduling/retry.ts";
+import type { SchedulerSettings } from "../scheduling/settings.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
+import {
+  errorOutAttempt,
+  type ErrorOutDependencies,
+  errorOutQueued,
+  finishQueuedError,
+  isQueuedError,
+} from "./error-out-volume.ts";
+import { removeQueuedVolume } from "./remove-requested-volume.ts";
+import { scheduledSpec } from "./scheduled-spec.ts";
+import { tellUnscheduled, tellUnscheduledAgain } from "./tell-unscheduled.ts";
+
+/** What ScheduleVolume uses. */
+export type ScheduleDependencies = ErrorOutDependencies &
+  ClaimDependencies &
+  DeadlineDependencies & {
+    volumes: Pick<VolumeRepository, "assignHost">;
+    snapshots: Pick<SnapshotRepository, "get">;
+    volumeTypes: Pick<VolumeTypeRepository, "get">;
+    workflow: WorkflowStarter;
+    settings: SchedulerSettings;
+  };
+
+/** What became of a message. `left alone`: a repeated or late delivery that another one has overtaken. */
+export type ScheduleResult = { outcome: "scheduled" | "error" | "deleted" | "left alone"; detail: string };
+
+/**
+ * Schedules one volume: `create_volume` of Cinder's scheduler, with the decision made durable as one claim.
+ *
+ * Delivered twice or late: a volume that has left the flow, or belongs to a later attempt, is left alone; an attempt that was
+ * scheduled before is started again, which starts nothing. Dead after the claim: the next delivery finds the claim on its
+ * backend and goes on with it. Dead after the record was written: the next delivery starts the execution.
+ *
+ * A volume whose deletion was asked for while it waited is removed here, so that its message is consumed and no dead letter.
+ *
+ * @param volume the record as it was read for this delivery
+ * @throws whatever may pass (throttling, time-outs), so that the message comes again.
+ */
+export async function scheduleVolume(
+  deps: ScheduleDependencies,
+  message: CreateVolumeMessage,
+  volume: VolumeRecord,
+): Promise<ScheduleResult> {
+  const retry = populateRetry(message.filter_properties ?? {}, deps.settings.scheduler_max_attempts, volume.id);
+  const attempt = attemptOfRequest(message.filter_properties ?? {});
+  const owner = { volumeId: volume.id, attempt, fence: fenceOf(volume.id, attempt) };
+  const overtaken = overtakenBy(volume, owner);
+  if (overtaken !== undefined) {
+    if (isQueuedError(volume)) {
+      await finishQueuedError(deps, volume, message.context);
+      await tellUnscheduledAgain(deps, message, volume, attempt);
+    }
+    return { outcome: "left alone", detail: overtaken };
+  }
+  try {
+    if (volume.delete_requested_at !== null && volume.host === null) {
+      throw new VolumeDeleteRequested(volume.id);
+    }
+    if (retry.noValidBackend !== null) {
+      throw retry.noValidBackend;
+    }
+    const { spec, properties } = await scheduledSpec(deps, message, volume, retry.filterProperties);
+    const scheduled = await placeVolume(deps, owner, volume, properties);
+    await deps.workflow.start(workflowInput(message, scheduled, owner, spec, properties));
+    return { outcome: "scheduled", detail: scheduled.host ?? "" };
+  } catch (error) {
+    return failScheduling(deps, message, volume, owner, error);
+  }
+}
+
+/** Why this delivery has nothing to do, if it has nothing to do. */
+function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
+  const errorWithoutFault = volume.status === "error" && volume.fault === null && volume.fence === null;
+  if (!isInFlow(volume.status) && !errorWithoutFault) {
+    return `the volume is ${volume.status}`;
+  }
+  if (volume.fence !== null && volume.fence !== owner.fence) {
+    return `the volume belongs to ${volume.fence}`;
+  }
+  // Before the backend is asked, the attempt's execution may not have been started yet.
+  if (volume.phase !== null && !isBeforeTheBackend(volume.phase)) {
+    return `its workflow runs, in phase ${volume.phase}`;
+  }
+  return undefined;
+}
+
+/**
+ * Claims a backend and writes it on the record. A claim that the record then refuses is released, and no other: this delivery may
+ * have found the claim of another one, which the record names, and which is not closed before everybody has been told.
+ */
+async function placeVolume(
+  deps: ScheduleDependencies,
+  owner: Owner,
+  volume: VolumeRecord,
+  properties: FilterProperties,
+): Promise<VolumeRecord> {
+  if (volume.fence === owner.fence && volume.host !== null) {
+    return volume;
+  }
+  const candidate = await claimBackend(deps, owner, volume.size, properties);
+  try {
+    const scheduled = await assign(deps, owner, candidate);
+    // Otherwise another delivery of this attempt was faster, with a claim of its own.
+    if (scheduled.host !== candidate.host || scheduled.attempts[owner.attempt]?.started_at !== candidate.claimedAt) {
+      await deps.backends.release(candidate.host, owner, candidate.claimedAt);
+    }
+    return scheduled;
+  } catch (error) {
+    const refused = error instanceof FenceLost || error instanceof VolumeDeleteRequested;
+    if (refused || error instanceof VolumeNotFound) {
+      await deps.backends.release(candidate.host, owner, candidate.claimedAt);
+    }
+    throw error;
+  }
+}
+
+/** The attempt starts with its claim: the time is how the claim is known again (`isClaimOf`). */
+function assign(deps: ScheduleDependencies, owner: Owner, candidate: Candidate): Promise<VolumeRecord> {
+  return deps.volumes.assignHost(
+    owner,
+    candidate.host,
+    candidate.availabilityZone,
+    { host: candidate.host, execution: owner.fence, started_at: candidate.claimedAt, outcome: "running" },
+    phaseDeadline(deps, "scheduled"),
+  );
+}
+
+function workflowInput(
+  message: CreateVolumeMessage,
+  volume: VolumeRecord,
+  owner: Owner,
+  spec: RequestSpec,
+  properties: FilterProperties,
+): WorkflowInput {
+  const host = volume.host ?? "";
+  // The filter properties carry the request spec for the filters; it travels once.
+  const { request_spec: _requestSpec, ...travelling } = addRetryBackend(properties, host);
+  return {
+    context: message.context,
+    volume_id: volume.id,
+    attempt: owner.attempt,
+    fence: owner.fence,
+    host,
+    image_id: message.image_id,
+    snapshot_id: message.snapshot_id,
+    source_volid: message.source_volid ?? volume.source_volid,
+    request_spec: message.request_spec === null ? {} : spec,
+    filter_properties: travelling,
+    allow_reschedule: mayReschedule(message.request_spec, properties),
+    reschedule_failure: null,
+  };
+}
+
+/**
+ * Whether a failure that allows it goes back to the scheduler: the request has a spec to be scheduled by and a retry that counts
+ * attempts. Empty ones count as none: the seed asks for a spec that is not empty, Zed for a retry that is not.
+ */
+export function mayReschedule(requestSpec: CreateVolumeMessage["request_spec"], properties: FilterProperties): boolean {
+  return Object.keys(requestSpec ?? {}).length > 0 && Object.keys(properties.retry ?? {}).length > 0;
+}
+
+/** A final error ends the volume in `error` with the reason; anything else is thrown, and the message comes again. */
+async function failScheduling(
+  deps: ScheduleDependencies,
+  message: CreateVolumeMessage,
+  volume: VolumeRecord,
+  owner: Owner,
+  error: unknown,
+): Promise<ScheduleResult> {
+  const { name, message: cause } = describeError(error);
+  if (error instanceof FenceLost) {
+    return { outcome: "left alone", detail: cause };
+  }
+  if (routeOf(name) !== "final") {
+    throw error;
+  }
+  const why = { error: name, cause };
+  try {
+    if (error instanceof VolumeDeleteRequested) {
+      await removeQueuedVolume(deps, volume.id);
+      return { outcome: "deleted", detail: cause };
+    }
+    await errorOutQueued(deps, volume, owner.attempt, why, message.context).catch(async (refused: unknown) => {
+      // The host was written by this delivery, or by another one of the attempt, whose execution may be with the backend by now.
+      if (!(refused instanceof FenceLost) || !isBeforeTheBackend((await deps.volumes.get(volume.id)).phase)) {
+        throw refused;
+      }
+      await errorOutAttempt(deps, owner, why, message.context);
+    });
+  } catch (thrown) {
+    if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {
+      return { outcome: "left alone", detail: describeError(thrown).message };
+    }
+    throw thrown;
+  }
+  await tellUnscheduled(deps, message, volume, owner.attempt, cause);
+  return { outcome: "error", detail: cause };
+}

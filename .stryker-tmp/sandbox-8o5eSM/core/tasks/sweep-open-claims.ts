@@ -1,0 +1,68 @@
+// @ts-nocheck
+import { claimFate, isClaimOverdue, type OpenClaim, openClaims } from "../claims.ts";
+import { VolumeNotFound } from "../errors.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { BackendRepository, VolumeRepository } from "../ports.ts";
+import type { VolumeRecord } from "../records.ts";
+import type { DeadlineDependencies } from "../time-bounds.ts";
+import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";
+import { readyDriver } from "./create-on-backend.ts";
+import { requireGone } from "./require-gone.ts";
+import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
+
+/** What looking after open claims uses. */
+export type SweepClaimsDependencies = CloseClaimDependencies &
+  DeadlineDependencies & {
+    volumes: Pick<VolumeRepository, "get">;
+    backends: Pick<BackendRepository, "list">;
+    drivers: Drivers;
+  };
+
+/**
+ * Closes the claims that nobody closes any more, by what their volumes' records say: tells of ends that were not told, gives back
+ * what attempts that are over still hold. One read of the backends when no claim is old; one more for each claim that is.
+ *
+ * The mark of a volume that was deleted while somebody may have been at work on it is forgotten when its backend says once more that
+ * nothing is there: what came late is deleted. As long as the mark stands nothing of that id can be placed there.
+ *
+ * Returns how many claims it closed.
+ */
+export async function sweepOpenClaims(deps: SweepClaimsDependencies, turn: SweepTurn): Promise<number> {
+  const now = deps.clock.now();
+  const old = openClaims(await deps.backends.list()).filter((open) =>
+    isClaimOverdue(open, undefined, now, deps.phaseBounds),
+  );
+  let closed = 0;
+  const close = async (open: OpenClaim): Promise<void> => {
+    const volume = await volumeOf(deps, open.volumeId);
+    const fate = claimFate(open, volume);
+    if (fate.action !== "leave" && isClaimOverdue(open, volume, now, deps.phaseBounds)) {
+      if (fate.action === "forget" && open.claim.suspected_orphan === true) {
+        await removeLateWork(deps.drivers, open);
+      }
+      await closeClaim(deps, open, fate, volume);
+      closed += 1;
+    }
+  };
+  await sweepEach(turn, old, ({ volumeId }) => volumeId, close);
+  return closed;
+}
+
+/** What there is when the deletion has ended came after it. @throws as {@link requireGone} */
+async function removeLateWork(drivers: Drivers, { host, volumeId }: OpenClaim): Promise<void> {
+  const driver = await readyDriver(drivers, host);
+  if ((await driver.findVolume(volumeId)) === "present") {
+    await requireGone(drivers, host, volumeId);
+  }
+}
+
+async function volumeOf({ volumes }: SweepClaimsDependencies, volumeId: string): Promise<VolumeRecord | undefined> {
+  try {
+    return await volumes.get(volumeId);
+  } catch (error) {
+    if (error instanceof VolumeNotFound) {
+      return undefined;
+    }
+    throw error;
+  }
+}

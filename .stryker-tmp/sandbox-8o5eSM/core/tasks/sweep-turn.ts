@@ -1,0 +1,43 @@
+// @ts-nocheck
+import { describeError } from "../errors.ts";
+import { bounded } from "../fault.ts";
+
+/** One volume that a sweep could not deal with, and why. */
+export type SweepFailure = { volume_id: string; error: string; cause: string };
+
+/** What one part of a sweep works with. */
+export type SweepTurn = {
+  failures: SweepFailure[];
+  /** Whether there is time for another volume. */
+  hasTime(): boolean;
+};
+
+/** How many volumes are dealt with at once: each is a handful of calls, one after the other. */
+const AT_ONCE = 10;
+
+/**
+ * Deals with each item, several at once, until all are done or the time is up. One that throws is noted as a failure and does not
+ * stop the others.
+ */
+export async function sweepEach<Item>(
+  turn: SweepTurn,
+  items: readonly Item[],
+  idOf: (item: Item) => string,
+  handle: (item: Item) => Promise<void>,
+): Promise<void> {
+  const left = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of left) {
+      try {
+        await handle(item);
+      } catch (error) {
+        const { name, message } = describeError(error);
+        turn.failures.push({ volume_id: idOf(item), error: name, cause: bounded(message) });
+      }
+      if (!turn.hasTime()) {
+        return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}

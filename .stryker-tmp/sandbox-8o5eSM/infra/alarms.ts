@@ -1,0 +1,227 @@
+// @ts-nocheck
+import { Duration } from "aws-cdk-lib";
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
+import { Construct } from "constructs";
+import type { FunctionName } from "../core/functions.ts";
+import { METRICS, METRICS_NAMESPACE } from "../core/metrics.ts";
+import { SWEEP_INTERVAL_SECONDS } from "../core/time-bounds.ts";
+import type { Functions } from "./functions.ts";
+import type { Messaging } from "./messaging.ts";
+import { LIVE_ALIAS, type Workflow } from "./workflow.ts";
+
+/** Sections of the runbook by alarm: a test holds that each is there. */
+const RUNBOOK = "docs/runbook.md";
+
+/** What is watched. */
+export type WatchedParts = { functions: Functions; messaging: Messaging; workflow: Workflow };
+
+/** One alarm: what a person must act upon, and the section of the runbook that says how. */
+export type AlarmDefinition = {
+  id: string;
+  /** What has happened, in one sentence. */
+  description: string;
+  metric: IMetric;
+  threshold: number;
+  /** Periods in a row above the threshold; 1 for what is wrong whenever it happens. */
+  periods: number;
+};
+
+const FIVE_MINUTES = Duration.minutes(5);
+
+/** Functions that end what the workflow could not: when they fail, nothing lies below them but each other. */
+const NETS: readonly FunctionName[] = ["ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVolumes"];
+
+/** A metric that the functions write into their logs, over all of its dimensions. */
+export function ownMetric(name: keyof typeof METRICS, statistic = "Sum", dimensionsMap = {}): Metric {
+  return new Metric({
+    namespace: METRICS_NAMESPACE,
+    metricName: METRICS[name],
+    statistic,
+    period: FIVE_MINUTES,
+    dimensionsMap: { service: "cinderless", ...dimensionsMap },
+  });
+}
+
+/** Metrics of executions. */
+export type ExecutionMetric =
+  | "ExecutionsStarted"
+  | "ExecutionsSucceeded"
+  | "ExecutionsFailed"
+  | "ExecutionsTimedOut"
+  | "ExecutionsAborted";
+
+/**
+ * An execution metric of the workflow. Executions that an alias starts are counted with the machine's ARN alone, and once more with
+ * the alias beside it; AWS's page lists both without saying that the first includes the second, so the larger of both counts.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+ */
+export function executionMetric(
+  { stateMachine }: Workflow,
+  metricName: ExecutionMetric,
+  label: string = metricName,
+): MathExpression {
+  const sum = { statistic: "Sum", period: FIVE_MINUTES };
+  const dimensions = { StateMachineArn: stateMachine.stateMachineArn };
+  const counted = (dimensionsMap: Record<string, string>): Metric =>
+    new Metric({ namespace: "AWS/States", metricName, dimensionsMap, ...sum });
+  // Ids are shared by all metrics of one alarm.
+  const id = metricName.charAt(0).toLowerCase() + metricName.slice(1);
+  return new MathExpression({
+    expression: `MAX([FILL(${id}, 0), FILL(${id}ByAlias, 0)])`,
+    usingMetrics: {
+      [id]: counted(dimensions),
+      [`${id}ByAlias`]: counted({ ...dimensions, Alias: LIVE_ALIAS }),
+    },
+    period: FIVE_MINUTES,
+    label,
+  });
+}
+
+/** Every alarm of the stack. */
+export function alarmDefinitions({ functions, messaging, workflow }: WatchedParts): AlarmDefinition[] {
+  const executions = (metricName: ExecutionMetric): MathExpression => executionMetric(workflow, metricName);
+  const sum = { statistic: "Sum", period: FIVE_MINUTES };
+  const errorsOf = (names: readonly FunctionName[]): IMetric =>
+    new MathExpression({
+      expression: names.map((_name, index) => `e${index}`).join(" + "),
+      usingMetrics: Object.fromEntries(
+        names.map((name, index) => [`e${index}`, functions.get(name).metricErrors(sum)]),
+      ),
+      period: FIVE_MINUTES,
+      label: "errors",
+    });
+  return [
+    {
+      id: "DeadLetters",
+      description: "A message of the scheduler queue could not be worked on; its volume is in error",
+      metric: ownMetric("deadLetters"),
+      threshold: 1,
+      periods: 1,
+    },
+    {
+      id: "DeadLettersNotConsumed",
+      description: "Messages stay in the scheduler's dead-letter queue: their volumes are not marked",
+      metric: messaging.schedulerDeadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        statistic: "Maximum",
+        period: FIVE_MINUTES,
+      }),
+      threshold: 1,
+      periods: 3,
+    },
+    {
+      id: "EventsLost",
+      description: "An event of a net or a schedule could not be delivered, or its function kept failing",
+      metric: messaging.eventsDeadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        statistic: "Maximum",
+        period: FIVE_MINUTES,
+      }),
+      threshold: 1,
+      periods: 1,
+    },
+    {
+      id: "ExecutionsBroken",
+      description: "Executions timed out or were aborted, which the workflow itself never does",
+      metric: new MathExpression({
+        expression: "timedOut + aborted",
+        usingMetrics: { timedOut: executions("ExecutionsTimedOut"), aborted: executions("ExecutionsAborted") },
+        period: FIVE_MINUTES,
+        label: "timed out or aborted",
+      }),
+      threshold: 1,
+      periods: 1,
+    },
+    {
+      id: "CreatesFail",
+      description: "More than a fifth of the creates end in error",
+      metric: new MathExpression({
+        expression: "IF(started > 9, 100 * failed / started, 0)",
+        usingMetrics: { failed: executions("ExecutionsFailed"), started: executions("ExecutionsStarted") },
+        period: FIVE_MINUTES,
+        label: "failed, per cent",
+      }),
+      threshold: 20,
+      periods: 3,
+    },
+    {
+      id: "SchedulerLate",
+      description: "The oldest message of the scheduler queue has waited for five minutes",
+      metric: messaging.schedulerQueue.metricApproximateAgeOfOldestMessage({
+        statistic: "Maximum",
+        period: Duration.seconds(SWEEP_INTERVAL_SECONDS),
+      }),
+      threshold: 300,
+      periods: 3,
+    },
+    {
+      id: "OverdueVolumes",
+      description: "The sweep put volumes in error that nothing else had decided",
+      metric: ownMetric("sweptVolumes"),
+      threshold: 1,
+      periods: 1,
+    },
+    {
+      id: "Orphans",
+      description: "The audit found volumes on a backend that no record claims, or records whose volume is missing",
+      metric: new MathExpression({
+        expression: "orphans + missing",
+        usingMetrics: { orphans: ownMetric("orphans", "Maximum"), missing: ownMetric("missingVolumes", "Maximum") },
+        period: FIVE_MINUTES,
+        label: "orphans and missing",
+      }),
+      threshold: 1,
+      periods: 1,
+    },
+    {
+      id: "NetsFail",
+      description: "A function that puts lost volumes in error fails itself",
+      metric: errorsOf(NETS),
+      threshold: 1,
+      periods: 3,
+    },
+    {
+      id: "BackendsNotReported",
+      description: "The report of the backends fails: after five minutes no volume is placed on them",
+      metric: errorsOf(["ReportBackends"]),
+      threshold: 1,
+      periods: 1,
+    },
+    {
+      id: "Throttled",
+      description: "Functions of this account are throttled: creates are slower, and after two minutes of it they fail",
+      metric: new Metric({ namespace: "AWS/Lambda", metricName: "Throttles", ...sum }),
+      threshold: 10,
+      periods: 2,
+    },
+  ];
+}
+
+/** The alarms as resources, each with the section of the runbook that says what to do. */
+export class Alarms extends Construct {
+  readonly alarms: Alarm[];
+
+  constructor(scope: Construct, id: string, parts: WatchedParts, topic: ITopic) {
+    super(scope, id);
+    this.alarms = alarmDefinitions(parts).map(({ id: alarmId, description, metric, threshold, periods }) => {
+      const alarm = new Alarm(this, alarmId, {
+        alarmDescription: `${description}. ${RUNBOOK}#${alarmId.toLowerCase()}`,
+        metric,
+        threshold,
+        evaluationPeriods: periods,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      });
+      alarm.addAlarmAction(new SnsAction(topic));
+      return alarm;
+    });
+  }
+}

@@ -1,0 +1,87 @@
+// @ts-nocheck
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type Plugin } from "esbuild";
+import { fileNameOf, type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import type { CodeOf } from "./functions.ts";
+import { buildUnlessKept } from "./kept-build.ts";
+import { TRIM_SDK } from "./trim-sdk.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Where bundles are kept from one start on this machine to the next. Copies of the repository may share their packages. */
+const KEPT_IN = `${ROOT}node_modules/.cache/cinderless/bundles/${encodeURIComponent(ROOT)}`;
+
+/** What decides the bundles beside the files in them: the versions of all packages, the settings of the bundler, and these. */
+const DECIDES_BUNDLES = [
+  "node_modules/.package-lock.json",
+  "package.json",
+  "tsconfig.json",
+  "core/functions.ts",
+  "infra/bundle.ts",
+  "infra/trim-sdk.ts",
+].map((file) => `${ROOT}${file}`);
+
+/** Some of the SDK's parts are CommonJS and ask for Node's own modules by `require`, which a module has to be given. */
+const REQUIRE_BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+
+/**
+ * Bundles every function into `<directory>/<file-name>/index.mjs`: one ECMAScript module each, minified, with its source map. The
+ * SDK is bundled too, so what was tested is what runs, whatever version the runtime carries.
+ *
+ * @param plugins for who verifies the functions over other adapters than their own; what is deployed has none
+ */
+export async function bundleFunctions(directory: string, plugins: readonly Plugin[] = []): Promise<CodeOf> {
+  return codeFrom(directory, bundle(directory, plugins));
+}
+
+/** As {@link bundleFunctions}, but what has not changed since it was last bundled for this machine is not bundled again. */
+export async function bundleChangedFunctions(directory: string): Promise<CodeOf> {
+  const made = buildUnlessKept(directory, {
+    keptIn: KEPT_IN,
+    build: async () => [...(await bundle(directory, [])), ...DECIDES_BUNDLES],
+  });
+  return codeFrom(directory, made);
+}
+
+/** The bundler is a process of its own: the CDK, which takes a second to load, is loaded meanwhile. */
+async function codeFrom(directory: string, bundling: Promise<unknown>): Promise<CodeOf> {
+  const [{ Code }] = await Promise.all([import("aws-cdk-lib/aws-lambda"), bundling]);
+  return (name) => Code.fromAsset(`${directory}/${fileNameOf(name)}`);
+}
+
+/** @returns the files that were read */
+async function bundle(directory: string, plugins: readonly Plugin[]): Promise<string[]> {
+  const names = Object.keys(FUNCTIONS) as FunctionName[];
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: names.map((name) => ({ in: `lambdas/${fileNameOf(name)}.ts`, out: `${fileNameOf(name)}/index` })),
+    outdir: directory,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    mainFields: ["module", "main"],
+    alias: {
+      "@aws-sdk/credential-provider-node": `${ROOT}lambdas/runtime/credentials.ts`,
+      "@smithy/core/event-streams": `${ROOT}lambdas/runtime/no-event-streams.ts`,
+    },
+    minify: true,
+    sourcemap: true,
+    sourcesContent: false,
+    legalComments: "none",
+    plugins: [TRIM_SDK, ...plugins],
+    banner: { js: REQUIRE_BANNER },
+    logLevel: "warning",
+    metafile: true,
+  });
+  return Object.keys(metafile.inputs).flatMap((input) => fileOf(input));
+}
+
+/** The file of an input; one that is empty on this platform has a note before its path, and some are no files. */
+function fileOf(input: string): string[] {
+  const file = path.resolve(ROOT, input.replace(/^\(disabled\):/, ""));
+  return existsSync(file) ? [file] : [];
+}

@@ -1,0 +1,140 @@
+// @ts-nocheck
+import { Annotations, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
+import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import type { Construct } from "constructs";
+import type { ImageServicesOptions } from "../core/image-services.ts";
+import { acknowledge } from "./acknowledge.ts";
+import { readConfiguration } from "./configuration.ts";
+import { readDeployment } from "./deployment.ts";
+import { customerKey } from "./encryption-key.ts";
+import { type CodeOf, Functions } from "./functions.ts";
+import { imagesBucket } from "./images-bucket.ts";
+import { Messaging } from "./messaging.ts";
+import { CALLED_BY_EVENTS, Nets, retriesOf } from "./nets.ts";
+import { Observability } from "./observability.ts";
+import { Records } from "./records.ts";
+import { Storage } from "./storage.ts";
+import { applyTimeBounds } from "./time-bounds.ts";
+import { CALLS_DRIVERS, wireFunctions, wireWorkflow } from "./wiring.ts";
+import { Workflow } from "./workflow.ts";
+
+/** Messages that one scheduling takes at once; they share one read of the volumes and, mostly, of the backends. */
+const SCHEDULER_BATCH_SIZE = 10;
+
+/** Dead letters that are kept at once; each costs a few writes, and a batch must end within the function's time-out. */
+const DEAD_LETTER_BATCH_SIZE = 5;
+
+/** Batches of dead letters at once: many at a time are a disaster elsewhere, which needs the account's concurrency itself. */
+const DEAD_LETTER_CONCURRENCY = 2;
+
+/**
+ * Schedulings at once. A burst of messages waits in the queue instead of taking the account's concurrency from the functions of
+ * the creates under way: ten batches of ten are more creates a second than the backends of a stack take.
+ */
+const SCHEDULER_CONCURRENCY = 10;
+
+/** Says at synthesis what the deployment would say at the first image: nothing leads from the functions' network to a Glance. */
+function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions): void {
+  if (glance === undefined) {
+    return;
+  }
+  Annotations.of(stack).addWarningV2(
+    "cinderless:glance-out-of-reach",
+    `image_services.glance: ${glance.api_servers.join(", ")} cannot be reached from the isolated subnets of Storage/Network, in which ` +
+      "CloneImage, CheckBackend and CopyImageToVolume mount the file system. Connect that network to the Glance (peering, a transit " +
+      "gateway, PrivateLink; see docs/configuration.md, Image services), or deploy with -c fileSystem=none",
+  );
+}
+
+/**
+ * The whole product as one stack. What keeps data (`EncryptionKey`, `Records`, `ImagesBucket`, `Storage`) is made first and knows
+ * nothing of what works on it, so the workflow can be replaced without touching data.
+ */
+export class CinderlessStack extends Stack {
+  constructor(scope: Construct, id: string, props: StackProps & { codeOf: CodeOf }) {
+    super(scope, id, props);
+    const { fileSystem, removalPolicy, customerManagedKey, alarmRecipients } = readDeployment(this.node);
+    const encryptionKey = customerManagedKey ? customerKey(this, removalPolicy) : undefined;
+    const data = { removalPolicy, encryptionKey };
+    const records = new Records(this, "Records", data);
+    const bucket = imagesBucket(this, data);
+    const storage = fileSystem === "efs" ? new Storage(this, "Storage", data) : undefined;
+
+    const messaging = new Messaging(this, "Messaging", encryptionKey);
+    const functions = new Functions(this, "Functions", {
+      codeOf: props.codeOf,
+      storageOptions: storage?.functionOptions() ?? {},
+      touchesVolumes: CALLS_DRIVERS,
+      asynchronous: CALLED_BY_EVENTS,
+      asynchronousOptions: (name) => ({ deadLetterQueue: messaging.eventsDeadLetterQueue, ...retriesOf(name) }),
+      removalPolicy,
+    });
+    const parts = {
+      functions,
+      records,
+      messaging,
+      imagesBucket: bucket,
+      configuration: readConfiguration(this.node, fileSystem),
+      encryptionKey,
+    };
+    wireFunctions(parts);
+    if (storage !== undefined) {
+      warnOfGlanceOutOfReach(this, parts.configuration.imageServices);
+    }
+    const { audit, timeBounds } = parts.configuration;
+    applyTimeBounds(timeBounds, functions, [messaging.schedulerQueue, messaging.schedulerDeadLetterQueue]);
+    const workflow = new Workflow(this, "Workflow", functions, removalPolicy);
+    wireWorkflow(parts, workflow);
+    const source = new SqsEventSource(messaging.schedulerQueue, {
+      batchSize: SCHEDULER_BATCH_SIZE,
+      maxConcurrency: SCHEDULER_CONCURRENCY,
+      reportBatchItemFailures: true,
+    });
+    functions.get("ScheduleVolume").addEventSource(source);
+    acknowledge(functions.get("ScheduleVolume"), {
+      "Serverless-LambdaEventSourceMappingDestination":
+        "A queue has no failure destination but its dead-letter queue, which this one has",
+    });
+    functions.get("KeepDeadLetters").addEventSource(
+      new SqsEventSource(messaging.schedulerDeadLetterQueue, {
+        batchSize: DEAD_LETTER_BATCH_SIZE,
+        maxConcurrency: DEAD_LETTER_CONCURRENCY,
+        reportBatchItemFailures: true,
+      }),
+    );
+    acknowledge(functions.get("KeepDeadLetters"), {
+      "Serverless-LambdaEventSourceMappingDestination":
+        "What it cannot keep stays in its queue, which is the dead-letter queue, and comes again",
+    });
+    new Nets(this, "Nets", {
+      functions,
+      workflow,
+      deadLetterQueue: messaging.eventsDeadLetterQueue,
+      audit,
+      timeBounds,
+    });
+    new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, alarmRecipients });
+
+    const outputs: Record<string, string> = {
+      SchedulerQueueUrl: messaging.schedulerQueue.queueUrl,
+      SchedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
+      StateMachineArn: workflow.stateMachine.stateMachineArn,
+      NotificationsTopicArn: messaging.notificationsTopic.topicArn,
+      VolumesTableName: records.volumes.tableName,
+      SnapshotsTableName: records.snapshots.tableName,
+      VolumeTypesTableName: records.volumeTypes.tableName,
+      BackendsTableName: records.backends.tableName,
+      DeadLettersTableName: records.deadLetters.tableName,
+      ImageCacheTableName: records.imageCache.tableName,
+      ImagesBucketName: bucket.bucketName,
+      DefaultImageService: parts.configuration.imageServices.default,
+      CreateSnapshotFunctionName: functions.get("CreateSnapshot").functionName,
+      DeleteSnapshotFunctionName: functions.get("DeleteSnapshot").functionName,
+      DeleteVolumeFunctionName: functions.get("DeleteVolume").functionName,
+      AuditBackendsFunctionName: functions.get("AuditBackends").functionName,
+    };
+    for (const [name, value] of Object.entries(outputs)) {
+      new CfnOutput(this, name, { value });
+    }
+  }
+}

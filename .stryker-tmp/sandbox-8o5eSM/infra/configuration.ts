@@ -1,0 +1,84 @@
+// @ts-nocheck
+import type { Node } from "constructs";
+import { type AuditSchedule, parseAuditSchedule } from "../core/audit/schedule.ts";
+import { type Backend, parseBackends } from "../core/backends.ts";
+import { InvalidInput } from "../core/errors.ts";
+import { type ImageServicesOptions, parseImageServices } from "../core/image-services.ts";
+import { DEFAULT_NOTIFICATION_ERA, notificationEra, type NotificationEra } from "../core/notifications.ts";
+import { type SchedulerSettings, schedulerSettings } from "../core/scheduling/settings.ts";
+import { parseTimeBounds, phaseBoundsOf, type TimeBounds } from "../core/time-bounds.ts";
+import type { Deployment } from "./deployment.ts";
+import { MOUNT_POINT } from "./mount-point.ts";
+
+/** What a deployment may choose, checked when the app is synthesised. */
+export type Configuration = {
+  backends: readonly Backend[];
+  imageServices: ImageServicesOptions;
+  scheduler: SchedulerSettings;
+  notificationEra: NotificationEra;
+  audit: AuditSchedule;
+  timeBounds: TimeBounds;
+};
+
+/**
+ * Two backends in one zone, as directories of one file system: enough for a second attempt to go elsewhere. A deployment names its
+ * own by context. Where the stack mounts the file system, a function without the mount must not take its own disk for it.
+ */
+const defaultBackends = (fileSystem: Deployment["fileSystem"]): unknown =>
+  ["first", "second"].map((name) => ({
+    host: `cinderless@${name}`,
+    driver: "file",
+    options: { directory: `${MOUNT_POINT}/${name}`, ...(fileSystem === "efs" && { mount_point: MOUNT_POINT }) },
+    capabilities: { volume_backend_name: name },
+  }));
+
+/** Lambda allows 4 KiB of environment in all; what is left covers the names of the tables, queues and topic. */
+const BACKENDS_BYTES_LIMIT = 3072;
+
+/**
+ * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it), `image_services` (as
+ * `core/image-services.ts` describes it), `scheduler` (settings by Cinder's option names), `audit` (as `core/audit/schedule.ts` describes it), `time_bounds` (as `core/time-bounds.ts` describes it)
+ * and `notification_era` (a word). On the command line all but the last are JSON: `-c backends='[...]'`.
+ *
+ * @throws InvalidInput that names what is wrong.
+ */
+export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem"]): Configuration {
+  const backends = parseBackends(contextJson(node, "backends") ?? defaultBackends(fileSystem));
+  const imageServices = parseImageServices(contextJson(node, "image_services") ?? {});
+  requireFits("backends", backends, BACKENDS_BYTES_LIMIT);
+  if (imageServices.glance !== undefined) {
+    requireFits("backends and image_services", [backends, imageServices], BACKENDS_BYTES_LIMIT);
+  }
+  const scheduler = schedulerSettings(contextJson(node, "scheduler") ?? {});
+  const era: unknown = node.tryGetContext("notification_era");
+  const timeBounds = parseTimeBounds(contextJson(node, "time_bounds") ?? {});
+  const longestPhaseSeconds = Math.max(...Object.values(phaseBoundsOf(timeBounds)));
+  const audit = parseAuditSchedule(contextJson(node, "audit") ?? {}, longestPhaseSeconds);
+  return {
+    backends,
+    imageServices,
+    scheduler,
+    notificationEra: notificationEra(era ?? DEFAULT_NOTIFICATION_ERA),
+    audit,
+    timeBounds,
+  };
+}
+
+function requireFits(what: string, value: unknown, limit: number): void {
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  if (bytes > limit) {
+    throw new InvalidInput(`${what}: ${bytes} bytes of JSON do not fit a function's environment (${limit})`);
+  }
+}
+
+function contextJson(node: Node, key: string): unknown {
+  const value: unknown = node.tryGetContext(key);
+  if (typeof value !== "string") {
+    return value;
+  }
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new InvalidInput(`context ${key} is no JSON`);
+  }
+}

@@ -1,0 +1,126 @@
+// @ts-nocheck
+import { Duration, type RemovalPolicy, Stack } from "aws-cdk-lib";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Architecture, type Code, Function, type FunctionOptions, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
+import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { ENVIRONMENT, type EnvironmentKey } from "../core/environment.ts";
+import { type FunctionName, FUNCTIONS, memoryMibOf } from "../core/functions.ts";
+import { acknowledge } from "./acknowledge.ts";
+
+/** Gives a function its code; injected, so that templates can be tested without bundling. */
+export type CodeOf = (functionName: FunctionName) => Code;
+
+/** Conditions of a statement: values by key, by operator. */
+export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+
+/** What distinguishes functions from each other, beside their code and permissions. */
+export type FunctionsProps = {
+  codeOf: CodeOf;
+  /** Further options of the functions that touch volumes: their network and its file system. */
+  storageOptions: Partial<FunctionOptions>;
+  touchesVolumes: readonly FunctionName[];
+  /** Functions that are called by an event that nobody waits for, and where such events go when they keep failing. */
+  asynchronous: readonly FunctionName[];
+  asynchronousOptions: (name: FunctionName) => Partial<FunctionOptions>;
+  /** What becomes of the logs when the stack is deleted; they end with their retention in any case. */
+  removalPolicy: RemovalPolicy;
+};
+
+/** What a function in a network needs to get its interface there; EC2 knows no resource for these at the time of the call. */
+const NETWORK_INTERFACES = [
+  "ec2:CreateNetworkInterface",
+  "ec2:DescribeNetworkInterfaces",
+  "ec2:DescribeSubnets",
+  "ec2:DeleteNetworkInterface",
+  "ec2:AssignPrivateIpAddresses",
+  "ec2:UnassignPrivateIpAddresses",
+];
+
+/** Every function of the product by name, each with a role of its own; its variables and permissions follow where it is wired. */
+export class Functions extends Construct {
+  private readonly functions = new Map<FunctionName, Function>();
+
+  constructor(scope: Construct, id: string, props: FunctionsProps) {
+    super(scope, id);
+    for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+      this.functions.set(name, this.function(name, props));
+    }
+    acknowledge(this, {
+      "Serverless-LambdaDLQ":
+        "Called by Step Functions, SQS or a person, who all see the failure; the others have a queue",
+      "Serverless-LambdaAsyncFailureDestination":
+        "Its dead-letter queue takes the event; a destination beside it would keep the event twice",
+      "AwsSolutions-IAM5[Resource::*]":
+        "X-Ray knows no resources; neither does EC2 for a function's network interface, which Lambda makes and not the code",
+    });
+  }
+
+  get(name: FunctionName): Function {
+    const found = this.functions.get(name);
+    if (found === undefined) {
+      throw new Error(`No function ${name}`);
+    }
+    return found;
+  }
+
+  /** Allows a function these actions on these resources, and nothing beside them. */
+  allow(name: FunctionName, actions: readonly string[], ...resources: string[]): void {
+    this.allowIf(name, {}, actions, ...resources);
+  }
+
+  /** Allows it where the request is as the conditions say: IAM's operators, each with its keys and their values. */
+  allowIf(name: FunctionName, conditions: Conditions, actions: readonly string[], ...resources: string[]): void {
+    this.get(name).addToRolePolicy(new PolicyStatement({ actions: [...actions], resources, conditions }));
+  }
+
+  /** Sets the variables of a function, by their keys in `core/environment.ts`. */
+  setEnvironment(name: FunctionName, variables: Partial<Record<EnvironmentKey, string>>): void {
+    for (const [key, value] of Object.entries(variables)) {
+      this.get(name).addEnvironment(ENVIRONMENT[key as EnvironmentKey], value);
+    }
+  }
+
+  private function(name: FunctionName, props: FunctionsProps): Function {
+    const logGroup = new LogGroup(this, `${name}Logs`, {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: props.removalPolicy,
+    });
+    const storage = props.touchesVolumes.includes(name) ? props.storageOptions : {};
+    return new Function(this, name, {
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      handler: "index.handler",
+      code: props.codeOf(name),
+      timeout: Duration.seconds(FUNCTIONS[name]),
+      memorySize: memoryMibOf(name),
+      tracing: Tracing.ACTIVE,
+      logGroup,
+      role: this.role(name, logGroup, storage.vpc !== undefined),
+      environment: { NODE_OPTIONS: nodeOptionsOf(name) },
+      ...storage,
+      ...(props.asynchronous.includes(name) && props.asynchronousOptions(name)),
+    });
+  }
+
+  /** A role that may write its function's log, and have a network interface if it is in a network. */
+  private role(name: FunctionName, logGroup: LogGroup, inNetwork: boolean): Role {
+    const role = new Role(this, `${name}ServiceRole`, {
+      assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+      description: `${name} of ${Stack.of(this).stackName}`,
+    });
+    logGroup.grantWrite(role);
+    if (inNetwork) {
+      role.addToPolicy(new PolicyStatement({ actions: NETWORK_INTERFACES, resources: ["*"] }));
+    }
+    return role;
+  }
+}
+
+/**
+ * What passes through a copy of an image is garbage at once. A small young generation keeps less of it: 131 MiB resident instead of
+ * 171, for 6 % more processor time (`npm run bench -- large-image --gib 3`).
+ */
+function nodeOptionsOf(name: FunctionName): string {
+  return name === "CopyImageToVolume" ? "--enable-source-maps --max-semi-space-size=1" : "--enable-source-maps";
+}

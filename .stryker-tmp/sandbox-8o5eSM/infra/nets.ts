@@ -1,0 +1,94 @@
+// @ts-nocheck
+import { Duration } from "aws-cdk-lib";
+import { Rule, type RuleProps, RuleTargetInput, Schedule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import type { AuditSchedule } from "../core/audit/schedule.ts";
+import type { FunctionName } from "../core/functions.ts";
+import type { TimeBounds } from "../core/time-bounds.ts";
+import type { Functions } from "./functions.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** What the nets hang on. */
+export type NetsProps = {
+  functions: Functions;
+  workflow: Workflow;
+  /** Where events go that could not be delivered, or whose function kept failing. */
+  deadLetterQueue: Queue;
+  audit: AuditSchedule;
+  timeBounds: Pick<TimeBounds, "sweep_interval_seconds" | "report_interval_seconds">;
+};
+
+/** Functions that events call, and nobody waits for. */
+export const CALLED_BY_EVENTS: readonly FunctionName[] = [
+  "ErrorOutFailedExecution",
+  "SweepOverdueVolumes",
+  "ReportBackends",
+  "AuditBackends",
+];
+
+/** How long an event of a schedule is worth anything: the next one does the same work. */
+const SCHEDULED_EVENT_AGE = Duration.minutes(5);
+
+/** How an event comes again that its function took and failed. */
+type Retries = { retryAttempts: number; maxEventAge?: Duration };
+
+/** What a schedule asks for comes again by itself; an audit is a quarter of an hour of listing, which may also reap. */
+const RETRIES: Partial<Record<FunctionName, Retries>> = {
+  SweepOverdueVolumes: { retryAttempts: 1, maxEventAge: SCHEDULED_EVENT_AGE },
+  ReportBackends: { retryAttempts: 1, maxEventAge: SCHEDULED_EVENT_AGE },
+  AuditBackends: { retryAttempts: 0, maxEventAge: SCHEDULED_EVENT_AGE },
+};
+
+/** An execution's end comes once: Lambda's own two retries, and hours of them where the function is throttled. */
+export function retriesOf(name: FunctionName): Retries {
+  return RETRIES[name] ?? { retryAttempts: 2 };
+}
+
+/**
+ * The nets below the workflow's own Catch branches, the reports of the backends and their audit: a rule on executions that failed,
+ * timed out or were aborted, and three schedules. An event that cannot be delivered ends in the dead-letter queue; what it was about is taken by
+ * the sweep, whose own events come again each minute.
+ */
+export class Nets extends Construct {
+  constructor(scope: Construct, id: string, { functions, workflow, deadLetterQueue, audit, timeBounds }: NetsProps) {
+    super(scope, id);
+    const rule = (ruleId: string, name: FunctionName, retryAttempts: number, props: RuleProps): Rule =>
+      new Rule(this, ruleId, {
+        ...props,
+        targets: [new LambdaFunction(functions.get(name), { retryAttempts, deadLetterQueue })],
+      });
+    rule("ExecutionFailed", "ErrorOutFailedExecution", 10, {
+      description: "Executions that ended without deciding their volume",
+      eventPattern: {
+        source: ["aws.states"],
+        detailType: ["Step Functions Execution Status Change"],
+        detail: {
+          status: ["FAILED", "TIMED_OUT", "ABORTED"],
+          // Events name the machine, and tell of the alias apart; no page of AWS promises it.
+          stateMachineArn: [workflow.stateMachine.stateMachineArn, workflow.aliasArn],
+        },
+      },
+    });
+    rule("SweepSchedule", "SweepOverdueVolumes", 2, {
+      description: "Volumes past their deadline",
+      schedule: Schedule.rate(Duration.seconds(timeBounds.sweep_interval_seconds)),
+    });
+    rule("ReportSchedule", "ReportBackends", 2, {
+      description: "Capacity and capabilities of the backends",
+      schedule: Schedule.rate(Duration.seconds(timeBounds.report_interval_seconds)),
+    });
+    new Rule(this, "AuditSchedule", {
+      description: "What the backends hold against the records",
+      schedule: Schedule.rate(Duration.minutes(audit.intervalMinutes)),
+      targets: [
+        new LambdaFunction(functions.get("AuditBackends"), {
+          event: RuleTargetInput.fromObject(audit.request),
+          retryAttempts: 0,
+          deadLetterQueue,
+        }),
+      ],
+    });
+  }
+}

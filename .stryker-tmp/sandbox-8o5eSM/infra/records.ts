@@ -1,0 +1,64 @@
+// @ts-nocheck
+import { RemovalPolicy } from "aws-cdk-lib";
+import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import { Construct } from "constructs";
+import { INDEXES } from "../core/environment.ts";
+
+/** What keeps data: how long, and under whose key. */
+export type DataProps = { removalPolicy: RemovalPolicy; encryptionKey: IKey | undefined };
+
+/** The tables of records, one for each kind: on demand, encrypted, with point-in-time recovery, kept when the stack goes. */
+export class Records extends Construct {
+  readonly volumes: Table;
+  readonly snapshots: Table;
+  readonly volumeTypes: Table;
+  readonly backends: Table;
+  readonly deadLetters: Table;
+  readonly imageCache: Table;
+  private readonly props: DataProps;
+
+  constructor(scope: Construct, id: string, props: DataProps) {
+    super(scope, id);
+    this.props = props;
+    this.volumes = this.table("VolumesTable", "id");
+    this.snapshots = this.table("SnapshotsTable", "id");
+    this.volumeTypes = this.table("VolumeTypesTable", "id");
+    this.backends = this.table("BackendsTable", "host");
+    this.deadLetters = this.table("DeadLettersTable", "id", "expires_at");
+    this.imageCache = this.table("ImageCacheTable", "id");
+    // Sparse: only volumes in the flow carry the two attributes, so the index costs what the creates under way cost.
+    this.volumes.addGlobalSecondaryIndex({
+      indexName: INDEXES.volumesByDeadline,
+      partitionKey: { name: "in_flow", type: AttributeType.STRING },
+      sortKey: { name: "deadline", type: AttributeType.STRING },
+      projectionType: ProjectionType.KEYS_ONLY,
+    });
+    this.snapshots.addGlobalSecondaryIndex({
+      indexName: INDEXES.snapshotsByVolume,
+      partitionKey: { name: "volume_id", type: AttributeType.STRING },
+      projectionType: ProjectionType.ALL,
+    });
+    this.volumeTypes.addGlobalSecondaryIndex({
+      indexName: INDEXES.volumeTypesByName,
+      partitionKey: { name: "name", type: AttributeType.STRING },
+      projectionType: ProjectionType.ALL,
+    });
+  }
+
+  private table(id: string, key: string, timeToLiveAttribute?: string): Table {
+    const { removalPolicy, encryptionKey } = this.props;
+    return new Table(this, id, {
+      partitionKey: { name: key, type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      ...(encryptionKey === undefined
+        ? { encryption: TableEncryption.AWS_MANAGED }
+        : { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey }),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      removalPolicy,
+      // Data that is to stay is not deleted by hand either, before somebody has said so twice.
+      deletionProtection: removalPolicy === RemovalPolicy.RETAIN,
+      ...(timeToLiveAttribute !== undefined && { timeToLiveAttribute }),
+    });
+  }
+}

@@ -1,0 +1,145 @@
+// @ts-nocheck
+import type { RemovalPolicy } from "aws-cdk-lib";
+import {
+  FlowLogDestination,
+  GatewayVpcEndpointAwsService,
+  type IVpc,
+  InterfaceVpcEndpoint,
+  InterfaceVpcEndpointAwsService,
+  Port,
+  SecurityGroup,
+  SubnetType,
+  Vpc,
+} from "aws-cdk-lib/aws-ec2";
+import {
+  type AccessPoint,
+  FileSystem,
+  LifecyclePolicy,
+  OutOfInfrequentAccessPolicy,
+  ThroughputMode,
+} from "aws-cdk-lib/aws-efs";
+import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { FunctionOptions } from "aws-cdk-lib/aws-lambda";
+import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { MOUNT_POINT } from "./mount-point.ts";
+import type { DataProps } from "./records.ts";
+
+/** The one user as whom all functions write. */
+const OWNER = { uid: "1000", gid: "1000" };
+
+/**
+ * Nobody without TLS. That there is a policy, and that it allows nobody, also shuts out anonymous clients: who mounts needs the right
+ * in its own policy, and only the functions have it, through the access point.
+ *
+ * @see https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
+ */
+function encryptedClientsOnly(): PolicyDocument {
+  return new PolicyDocument({
+    statements: [
+      new PolicyStatement({
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ["*"],
+        conditions: { Bool: { "aws:SecureTransport": "false" } },
+      }),
+    ],
+  });
+}
+
+/** Two zones: a mount target in each, so that the loss of one zone leaves the volumes reachable. */
+const ZONES = 2;
+
+/**
+ * The file backend's storage on AWS: an encrypted EFS file system with one access point, in isolated subnets of a network of its
+ * own. Nothing leads out of that network: DynamoDB and S3 are reached through gateways, which cost nothing, SQS, SNS and
+ * Secrets Manager through interface endpoints.
+ */
+export class Storage extends Construct {
+  private readonly vpc: IVpc;
+  private readonly functionsGroup: SecurityGroup;
+  private readonly accessPoint: AccessPoint;
+  readonly fileSystem: FileSystem;
+
+  constructor(scope: Construct, id: string, props: DataProps) {
+    super(scope, id);
+    // The types of the package disagree with each other about what may be undefined.
+    this.vpc = this.network(props.removalPolicy) as IVpc;
+    this.functionsGroup = this.securityGroup("FunctionsSecurityGroup", "Functions that touch volumes", true);
+    this.endpoints();
+    const fileSystemGroup = this.securityGroup("FileSystemSecurityGroup", "The file system of the volumes", false);
+    fileSystemGroup.addIngressRule(this.functionsGroup, Port.NFS, "Functions that touch volumes");
+    this.fileSystem = new FileSystem(this, "FileSystem", {
+      vpc: this.vpc,
+      vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
+      securityGroup: fileSystemGroup,
+      encrypted: true,
+      ...(props.encryptionKey !== undefined && { kmsKey: props.encryptionKey }),
+      throughputMode: ThroughputMode.ELASTIC,
+      lifecyclePolicy: LifecyclePolicy.AFTER_30_DAYS,
+      outOfInfrequentAccessPolicy: OutOfInfrequentAccessPolicy.AFTER_1_ACCESS,
+      enableAutomaticBackups: true,
+      fileSystemPolicy: encryptedClientsOnly(),
+      removalPolicy: props.removalPolicy,
+    });
+    this.accessPoint = this.fileSystem.addAccessPoint("AccessPoint", {
+      path: "/volumes",
+      posixUser: OWNER,
+      createAcl: { ownerUid: OWNER.uid, ownerGid: OWNER.gid, permissions: "700" },
+    });
+  }
+
+  /** What makes a function one that reaches the volumes. */
+  functionOptions(): Pick<FunctionOptions, "vpc" | "vpcSubnets" | "securityGroups" | "filesystem"> {
+    const { accessPoint, fileSystem } = this;
+    return {
+      vpc: this.vpc,
+      vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
+      securityGroups: [this.functionsGroup],
+      filesystem: {
+        config: {
+          localMountPath: MOUNT_POINT,
+          arn: accessPoint.accessPointArn,
+          dependency: [fileSystem.mountTargetsAvailable],
+          policies: [
+            new PolicyStatement({
+              actions: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+              resources: [fileSystem.fileSystemArn],
+              conditions: { StringEquals: { "elasticfilesystem:AccessPointArn": accessPoint.accessPointArn } },
+            }),
+          ],
+        },
+      },
+    };
+  }
+
+  private securityGroup(id: string, description: string, allowAllOutbound: boolean): SecurityGroup {
+    return new SecurityGroup(this, id, { vpc: this.vpc, description, allowAllOutbound });
+  }
+
+  private network(removalPolicy: RemovalPolicy): Vpc {
+    const logGroup = new LogGroup(this, "FlowLogs", { retention: RetentionDays.ONE_MONTH, removalPolicy });
+    return new Vpc(this, "Network", {
+      maxAzs: ZONES,
+      natGateways: 0,
+      subnetConfiguration: [{ name: "Volumes", subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: 24 }],
+      // Emptying the default group takes a function of the CDK's own; nothing here uses that group.
+      restrictDefaultSecurityGroup: false,
+      flowLogs: { Rejected: { destination: FlowLogDestination.toCloudWatchLogs(logGroup) } },
+      gatewayEndpoints: {
+        DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB },
+        S3: { service: GatewayVpcEndpointAwsService.S3 },
+      },
+    });
+  }
+
+  /** Reached by the functions' group only. */
+  private endpoints(): void {
+    const group = this.securityGroup("EndpointsSecurityGroup", "Endpoints of the services that functions call", false);
+    group.addIngressRule(this.functionsGroup, Port.HTTPS, "Functions that touch volumes");
+    const { SQS, SNS, SECRETS_MANAGER } = InterfaceVpcEndpointAwsService;
+    for (const [id, service] of Object.entries({ Sqs: SQS, Sns: SNS, SecretsManager: SECRETS_MANAGER })) {
+      new InterfaceVpcEndpoint(this, `${id}Endpoint`, { vpc: this.vpc, service, securityGroups: [group], open: false });
+    }
+  }
+}

@@ -1,0 +1,109 @@
+// @ts-nocheck
+import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import { type EnvironmentKey, INDEXES } from "../core/environment.ts";
+import type { FunctionName } from "../core/functions.ts";
+import { settingsByHost } from "../core/image-cache.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Conditions, Functions } from "./functions.ts";
+import type { Records } from "./records.ts";
+import generated from "./table-access.json" with { type: "json" };
+
+/** A table, by its name in `Records`. */
+type TableName = "volumes" | "snapshots" | "volumeTypes" | "backends" | "deadLetters" | "imageCache";
+
+/** Actions on a table; of a write also every attribute that its requests name. */
+type Actions = Readonly<Partial<Record<string, readonly string[]>>>;
+
+type Access = Readonly<Partial<Record<FunctionName, Readonly<Partial<Record<TableName, Actions>>>>>>;
+
+/** Generated of the functions' code by `npm run docs`. */
+const ACCESS: { always: Access; with_image_cache: Access } = generated;
+
+const ENVIRONMENT_KEYS: Readonly<Record<TableName, EnvironmentKey>> = {
+  volumes: "volumesTable",
+  snapshots: "snapshotsTable",
+  volumeTypes: "volumeTypesTable",
+  backends: "backendsTable",
+  deadLetters: "deadLettersTable",
+  imageCache: "imageCacheTable",
+};
+
+/** The one index of a table, which is all that is ever queried. */
+const INDEX_OF: Readonly<Partial<Record<TableName, string>>> = {
+  volumes: INDEXES.volumesByDeadline,
+  snapshots: INDEXES.snapshotsByVolume,
+  volumeTypes: INDEXES.volumeTypesByName,
+};
+
+const READS = ["GetItem", "BatchGetItem", "Scan", "Query"];
+
+/** Writes whose attributes are bound; a deletion takes all of an item. */
+const BOUND = ["PutItem", "UpdateItem"];
+
+/** Whether a stack's functions can come to use the image-volume cache: some backend has it switched on. */
+function hasImageCache({ backends }: Configuration): boolean {
+  return settingsByHost(backends).size > 0;
+}
+
+/**
+ * Gives each function the rights on tables that its code has calls for, and the names of those tables. A write may name the
+ * attributes that its repository's requests name and no other, be it to set them or to ask for them.
+ *
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+ */
+export function grantTables(parts: { functions: Functions; records: Records; configuration: Configuration }): void {
+  const access = hasImageCache(parts.configuration) ? { ...ACCESS.always, ...ACCESS.with_image_cache } : ACCESS.always;
+  for (const [name, tables] of Object.entries(access) as [FunctionName, Partial<Record<TableName, Actions>>][]) {
+    for (const [table, actions] of Object.entries(tables) as [TableName, Actions][]) {
+      const { functions, records, configuration } = parts;
+      grant(functions, name, { table: records[table], index: INDEX_OF[table] }, actions, keysOf(name, configuration));
+      functions.setEnvironment(name, { [ENVIRONMENT_KEYS[table]]: records[table].tableName });
+    }
+  }
+}
+
+/**
+ * Keys by their form, where they have one: a report is of a pool of a configured backend. Claims on a backend have to be closed
+ * when it is configured no more, and everything else has ids for keys.
+ */
+function keysOf(name: FunctionName, { backends }: Configuration): Conditions {
+  return name === "ReportBackends"
+    ? { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": backends.map(({ host }) => `${host}#*`) } }
+    : {};
+}
+
+function grant(
+  functions: Functions,
+  name: FunctionName,
+  { table, index }: { table: Table; index: string | undefined },
+  actions: Actions,
+  keys: Conditions,
+): void {
+  const isReader = READS.some((action) => Object.hasOwn(actions, action));
+  const plain = Object.keys(actions).filter((action) => action !== "Query" && !BOUND.includes(action));
+  if (plain.length > 0) {
+    functions.allowIf(name, keys, plain.map(qualified), table.tableArn);
+  }
+  if (actions["Query"] !== undefined && index !== undefined) {
+    functions.allow(name, [qualified("Query")], `${table.tableArn}/index/${index}`);
+  }
+  for (const action of BOUND) {
+    const attributes = actions[action];
+    if (attributes !== undefined) {
+      const conditions = { ...keys, ...onlyAttributes(attributes), ...(isReader ? {} : RETURNS_NOTHING) };
+      functions.allowIf(name, conditions, [qualified(action)], table.tableArn);
+    }
+  }
+}
+
+/** Of a nested attribute the top-level one counts, and what is returned does not count. */
+function onlyAttributes(attributes: readonly string[]): Conditions {
+  return { "ForAllValues:StringEquals": { "dynamodb:Attributes": attributes } };
+}
+
+/** Who may not read the items must not have them returned by a write either. */
+const RETURNS_NOTHING: Conditions = { StringEqualsIfExists: { "dynamodb:ReturnValues": "NONE" } };
+
+function qualified(action: string): string {
+  return `dynamodb:${action}`;
+}

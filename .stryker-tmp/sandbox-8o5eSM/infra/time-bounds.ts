@@ -1,0 +1,53 @@
+// @ts-nocheck
+import type { CfnFunction } from "aws-cdk-lib/aws-lambda";
+import type { CfnQueue, Queue } from "aws-cdk-lib/aws-sqs";
+import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import {
+  LONG_FUNCTION_TIMEOUT_SECONDS,
+  parseTimeBounds,
+  phaseBoundsOf,
+  type TimeBounds,
+  visibilitySeconds,
+} from "../core/time-bounds.ts";
+import type { Functions } from "./functions.ts";
+
+/** Functions that write deadlines, or look whether a claim or a removal is overdue. */
+export const WRITES_DEADLINES: readonly FunctionName[] = [
+  "CreateRawVolume",
+  "CreateVolumeFromSnapshot",
+  "CreateClonedVolume",
+  "CloneImage",
+  "CreateVolumeForImage",
+  "CheckBackend",
+  "CopyImageToVolume",
+  "RescheduleVolume",
+  "ScheduleVolume",
+  "SweepOverdueVolumes",
+  "ErrorOutVolume",
+  "ErrorOutFailedExecution",
+  "DeleteVolume",
+  "KeepDeadLetters",
+  "AuditBackends",
+];
+
+/**
+ * Gives functions and queues the bounds of a deployment that names its own. The states' time-outs stay: function time-outs can only
+ * be shorter than the defaults, so a state still waits longer than its function.
+ */
+export function applyTimeBounds(bounds: TimeBounds, functions: Functions, queues: readonly Queue[]): void {
+  if (JSON.stringify(bounds) === JSON.stringify(parseTimeBounds({}))) {
+    return;
+  }
+  for (const [name, seconds] of Object.entries(FUNCTIONS) as [FunctionName, number][]) {
+    const isLong = seconds === LONG_FUNCTION_TIMEOUT_SECONDS;
+    (functions.get(name).node.defaultChild as CfnFunction).timeout = isLong
+      ? bounds.long_function_timeout_seconds
+      : bounds.short_function_timeout_seconds;
+  }
+  for (const queue of queues) {
+    (queue.node.defaultChild as CfnQueue).visibilityTimeout = visibilitySeconds(bounds);
+  }
+  for (const name of WRITES_DEADLINES) {
+    functions.setEnvironment(name, { phaseBounds: JSON.stringify(phaseBoundsOf(bounds)) });
+  }
+}

@@ -1,0 +1,160 @@
+// @ts-nocheck
+import { ArnFormat, type CfnElement, Stack } from "aws-cdk-lib";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import type { Bucket } from "aws-cdk-lib/aws-s3";
+import { secretsOf } from "../core/image-services.ts";
+import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { acknowledge } from "./acknowledge.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Conditions, Functions } from "./functions.ts";
+import type { Messaging } from "./messaging.ts";
+import type { Records } from "./records.ts";
+import { grantTables } from "./table-access.ts";
+import { LIVE_ALIAS, type Workflow } from "./workflow.ts";
+
+/** What functions are wired to. */
+export type Parts = {
+  functions: Functions;
+  records: Records;
+  messaging: Messaging;
+  imagesBucket: Bucket;
+  configuration: Configuration;
+  encryptionKey: IKey | undefined;
+};
+
+/** What is stored under the customer's key is read and written through these services, in the name of the function. */
+const KEY_SERVICES = ["dynamodb", "s3", "sns", "sqs"];
+
+const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"];
+
+const READS_IMAGES: readonly FunctionName[] = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"];
+
+/** Functions that reach the volumes themselves. */
+export const CALLS_DRIVERS: readonly FunctionName[] = [
+  "CreateRawVolume",
+  "CreateVolumeFromSnapshot",
+  "CreateClonedVolume",
+  "CloneImage",
+  "CreateVolumeForImage",
+  "CheckBackend",
+  "CopyImageToVolume",
+  "RescheduleVolume",
+  "ErrorOutVolume",
+  "ErrorOutFailedExecution",
+  "SweepOverdueVolumes",
+  "ReportBackends",
+  "CreateSnapshot",
+  "DeleteSnapshot",
+  "DeleteVolume",
+  "AuditBackends",
+];
+
+const NOTIFIES: readonly FunctionName[] = [
+  "NotifyCreateStart",
+  "CreateVolumeOnFinish",
+  "ErrorOutVolume",
+  "ErrorOutFailedExecution",
+  "SweepOverdueVolumes",
+  "ScheduleVolume",
+  "KeepDeadLetters",
+];
+
+/** Gives each function the variables and the permissions of its work, and no others. */
+export function wireFunctions(parts: Parts): void {
+  grantTables(parts);
+  wireMessaging(parts);
+  wireImages(parts);
+  for (const name of CALLS_DRIVERS) {
+    parts.functions.setEnvironment(name, { backends: JSON.stringify(parts.configuration.backends) });
+  }
+  if (parts.encryptionKey !== undefined) {
+    for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+      parts.functions.allowIf(name, throughServices(parts), USE_KEY, parts.encryptionKey.keyArn);
+    }
+  }
+  parts.functions.setEnvironment("ScheduleVolume", {
+    schedulerSettings: JSON.stringify(parts.configuration.scheduler),
+  });
+}
+
+/** The key is used by the services that the function calls, and not by the function: China's have a further suffix. */
+function throughServices({ functions, configuration }: Parts): Conditions {
+  const services =
+    configuration.imageServices.glance === undefined ? KEY_SERVICES : [...KEY_SERVICES, "secretsmanager"];
+  const { region } = Stack.of(functions);
+  return { StringLike: { "kms:ViaService": services.map((service) => `${service}.${region}.amazonaws.com*`) } };
+}
+
+/** Images of the bucket, and of Glance where it is configured, with the secrets that its authentication reads and no others. */
+function wireImages({ configuration, functions, imagesBucket }: Parts): void {
+  for (const name of READS_IMAGES) {
+    functions.allow(name, ["s3:GetObject"], imagesBucket.arnForObjects("*"));
+    // Without it an object that is missing would read as forbidden.
+    functions.allow(name, ["s3:ListBucket"], imagesBucket.bucketArn);
+    functions.setEnvironment(name, { imagesBucket: imagesBucket.bucketName });
+  }
+  const bucketId = Stack.of(imagesBucket).getLogicalId(imagesBucket.node.defaultChild as CfnElement);
+  acknowledge(functions, {
+    [`AwsSolutions-IAM5[Resource::<${bucketId}.Arn>/*]`]:
+      "Which image is asked for is known at the time of the call only; the bucket holds images and nothing else",
+  });
+  const { imageServices } = configuration;
+  if (imageServices.glance === undefined) {
+    return;
+  }
+  const { name: secretName, prefix } = secretsOf(imageServices.glance.auth);
+  const secretArn = (resourceName: string): string =>
+    Stack.of(functions).formatArn({
+      service: "secretsmanager",
+      resource: "secret",
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      resourceName,
+    });
+  // Secrets Manager adds six characters to the name.
+  const resources = [
+    ...(secretName === undefined ? [] : [secretArn(`${secretName}-??????`)]),
+    ...(prefix === undefined ? [] : [secretArn(`${prefix}*`)]),
+  ];
+  for (const name of READS_IMAGES) {
+    functions.setEnvironment(name, { imageServices: JSON.stringify(imageServices) });
+    if (resources.length > 0) {
+      functions.allow(name, ["secretsmanager:GetSecretValue"], ...resources);
+    }
+  }
+  if (prefix !== undefined) {
+    acknowledge(functions, {
+      [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${prefix}*]`]:
+        "Whose token is asked for is known at the time of the call only; the prefix holds tokens and nothing else",
+    });
+  }
+}
+
+/**
+ * Scheduling starts executions; wired apart, because the state machine is made of the other functions. A call that names an alias is
+ * authorised for the state machine, and the alias is a condition.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
+ */
+export function wireWorkflow({ functions }: Parts, { aliasArn, stateMachine }: Workflow): void {
+  const throughAlias = { "ForAnyValue:StringEquals": { "states:StateMachineQualifier": LIVE_ALIAS } };
+  functions.allowIf("ScheduleVolume", throughAlias, ["states:StartExecution"], stateMachine.stateMachineArn);
+  functions.setEnvironment("ScheduleVolume", { stateMachineArn: aliasArn });
+}
+
+function wireMessaging({ configuration, functions, messaging }: Parts): void {
+  for (const name of NOTIFIES) {
+    functions.allow(name, ["sns:Publish"], messaging.notificationsTopic.topicArn);
+    functions.setEnvironment(name, {
+      notificationsTopicArn: messaging.notificationsTopic.topicArn,
+      notificationEra: configuration.notificationEra,
+    });
+  }
+  for (const name of ["RescheduleVolume", "ScheduleVolume"] as const) {
+    functions.setEnvironment(name, {
+      schedulerQueueUrl: messaging.schedulerQueue.queueUrl,
+      schedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
+    });
+  }
+  functions.allow("RescheduleVolume", ["sqs:SendMessage"], messaging.schedulerQueue.queueArn);
+  functions.allow("ScheduleVolume", ["sqs:SendMessage"], messaging.schedulerDeadLetterQueue.queueArn);
+}

@@ -1,0 +1,48 @@
+// @ts-nocheck
+import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
+import { longestPhaseSeconds } from "../core/audit/run.ts";
+import { auditBackends } from "../core/tasks/audit-backends.ts";
+import { backends, bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
+import { logger } from "./runtime/logger.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
+import { serviceHandler } from "./runtime/service-handler.ts";
+import { withTimeLimit } from "./runtime/time-limit.ts";
+
+/** A backend that has not answered a call by then is down: the longest that a network file system is waited for. */
+const ANSWER_WITHIN_MS = 30_000;
+
+/** Runs on a schedule, and called synchronously by clients; both send the request. */
+export const handler = serviceHandler(async (event, context) => {
+  const request = parseAuditRequest(event, longestPhaseSeconds(bounds()));
+  const report = await auditBackends(
+    {
+      volumes: volumes(),
+      snapshots: snapshots(),
+      backends: backends(),
+      drivers: drivers(),
+      clock,
+      timeLimit: (call) => withTimeLimit(call, ANSWER_WITHIN_MS),
+      remainingTimeMs: () => context.getRemainingTimeInMillis(),
+      ...bounds(),
+    },
+    request,
+  );
+  for (const [host, counts] of Object.entries(report.hosts)) {
+    writeMetrics(metricsOf(counts), { backend: host });
+  }
+  if (request.host === null) {
+    writeMetrics(metricsOf(report.totals));
+  }
+  const { findings, ...summary } = report;
+  logger.info("audited", summary);
+  for (const finding of findings.filter(({ kind }) => kind !== "held")) {
+    logger[finding.kind === "missing" ? "error" : "warn"]("found", { ...finding });
+  }
+  return report;
+});
+
+/** What was found; how much of it was reaped is a metric of its own. */
+function metricsOf(counts: HostCounts) {
+  const { orphan, missing, suspect, leftover, reaped } = counts;
+  return { orphans: orphan, missingVolumes: missing, suspects: suspect, leftovers: leftover, reaped };
+}

@@ -1,0 +1,11 @@
+// @ts-nocheck
+import { parseOrThrow } from "../core/messages.ts";
+import { createSnapshot, CreateSnapshotInputSchema } from "../core/tasks/create-snapshot.ts";
+import { clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
+import { serviceHandler } from "./runtime/service-handler.ts";
+
+/** Called synchronously by clients. */
+export const handler = serviceHandler((event) => {
+  const input = parseOrThrow(CreateSnapshotInputSchema, event, "request");
+  return createSnapshot({ volumes: volumes(), snapshots: snapshots(), drivers: drivers(), clock }, input);
+});

@@ -1,0 +1,33 @@
+// @ts-nocheck
+import * as v from "valibot";
+import { parseOrThrow } from "../core/messages.ts";
+import { errorOutFailedExecution } from "../core/tasks/error-out-failed-execution.ts";
+import { backends, bounds, clock, drivers, notifier, volumes } from "./runtime/composition.ts";
+import { logger } from "./runtime/logger.ts";
+import { serviceHandler } from "./runtime/service-handler.ts";
+
+/** "Step Functions Execution Status Change" of EventBridge, as far as it is read here. */
+const EventSchema = v.object({
+  detail: v.object({
+    name: v.string(),
+    status: v.string(),
+    error: v.optional(v.nullable(v.string()), null),
+    cause: v.optional(v.nullable(v.string()), null),
+  }),
+});
+
+/** Answers the rule on executions that failed, timed out or were aborted. An event may come twice, late, or never. */
+export const handler = serviceHandler(async (event) => {
+  const { detail } = parseOrThrow(EventSchema, event, "event");
+  const deps = {
+    volumes: volumes(),
+    backends: backends(),
+    drivers: drivers(),
+    notifier: notifier(),
+    clock,
+    ...bounds(),
+  };
+  const result = await errorOutFailedExecution(deps, detail);
+  logger.info("execution ended", { execution: detail.name, status: detail.status, outcome: result.outcome });
+  return result;
+});

@@ -1,0 +1,25 @@
+// @ts-nocheck
+import { routeOf } from "../core/errors.ts";
+import { errorOutVolume } from "../core/tasks/error-out-volume.ts";
+import { backends, bounds, clock, drivers, notifier, snapshots, volumes } from "./runtime/composition.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
+import { taskHandler } from "./runtime/task-handler.ts";
+
+/** The state ErrorOutVolume. */
+export const handler = taskHandler(["failure", "reschedule_failure"], async (input) => {
+  const result = await errorOutVolume(
+    {
+      volumes: volumes(),
+      snapshots: snapshots(),
+      backends: backends(),
+      drivers: drivers(),
+      notifier: notifier(),
+      clock,
+      ...bounds(),
+    },
+    input,
+  );
+  writeMetrics({ creates: 1 }, { outcome: result.outcome });
+  writeMetrics({ failures: 1 }, { route: routeOf(input.failure.Error) });
+  return result;
+});

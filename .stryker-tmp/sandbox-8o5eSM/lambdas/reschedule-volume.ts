@@ -1,0 +1,20 @@
+// @ts-nocheck
+import { routeOf } from "../core/errors.ts";
+import { rescheduleVolume } from "../core/tasks/reschedule-volume.ts";
+import { backends, bounds, clock, drivers, queue, volumes } from "./runtime/composition.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
+import { taskHandler } from "./runtime/task-handler.ts";
+
+/** The state RescheduleVolume. */
+export const handler = taskHandler(
+  ["image_id", "snapshot_id", "source_volid", "request_spec", "filter_properties", "failure"],
+  async (input) => {
+    const result = await rescheduleVolume(
+      { volumes: volumes(), backends: backends(), drivers: drivers(), queue: queue(), clock, ...bounds() },
+      input,
+    );
+    writeMetrics({ reschedules: 1 });
+    writeMetrics({ failures: 1 }, { route: routeOf(input.failure.Error) });
+    return result;
+  },
+);

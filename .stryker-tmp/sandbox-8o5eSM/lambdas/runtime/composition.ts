@@ -1,0 +1,155 @@
+// @ts-nocheck
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SFNClient } from "@aws-sdk/client-sfn";
+import { SNSClient } from "@aws-sdk/client-sns";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { createDrivers } from "../../adapters/drivers.ts";
+import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
+import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
+import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
+import { createImageServices } from "../../adapters/images.ts";
+import { S3ImageService } from "../../adapters/s3/image-service.ts";
+import { EnvironmentSecrets } from "../../adapters/secrets/environment.ts";
+import { SecretsManagerSecrets } from "../../adapters/secrets/secrets-manager.ts";
+import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
+import { SnsNotifier } from "../../adapters/sns/notifier.ts";
+import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
+import { type Backend, parseBackends } from "../../core/backends.ts";
+import { InvalidInput } from "../../core/errors.ts";
+import { parseImageServices } from "../../core/image-services.ts";
+import { imageCacheOf } from "../../core/image-cache.ts";
+import { notificationEra } from "../../core/notifications.ts";
+import type { Clock, Secrets } from "../../core/ports.ts";
+import { backendView } from "../../core/tasks/backend-view.ts";
+import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
+import { ENVIRONMENT, LOCAL_SECRETS } from "../../core/environment.ts";
+import { parsePhaseBounds, type PhaseBounds } from "../../core/time-bounds.ts";
+import { environmentVariable } from "./environment.ts";
+
+/**
+ * The composition root: the only place that knows concrete adapters. Each function below makes its adapter once for the life of
+ * the execution environment; what a Lambda does not call is left out of its bundle.
+ */
+
+/** Calls a factory once. */
+function once<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+export const clock: Clock = { now: () => new Date() };
+
+/** What all clients of the SDK have. */
+type Client = { middlewareStack: { remove(name: string): boolean } };
+
+/**
+ * Takes the SDK's log out of a client: it copies each input and output for a logger that drops them, which costs more than the
+ * signature of the call.
+ */
+function unlogged<Value extends Client>(client: Value): Value {
+  client.middlewareStack.remove("loggerMiddleware");
+  return client;
+}
+
+const dynamodb = /* @__PURE__ */ once(() => unlogged(new DynamoDBClient({})));
+const sqs = /* @__PURE__ */ once(() => unlogged(new SQSClient({})));
+
+export const volumes = /* @__PURE__ */ once(
+  () => new DynamoDbVolumeRepository({ client: dynamodb(), tableName: environmentVariable("volumesTable"), clock }),
+);
+
+export const snapshots = /* @__PURE__ */ once(
+  () => new DynamoDbSnapshotRepository({ client: dynamodb(), tableName: environmentVariable("snapshotsTable") }),
+);
+
+export const volumeTypes = /* @__PURE__ */ once(
+  () => new DynamoDbVolumeTypeRepository({ client: dynamodb(), tableName: environmentVariable("volumeTypesTable") }),
+);
+
+export const backends = /* @__PURE__ */ once(
+  () => new DynamoDbBackendRepository({ client: dynamodb(), tableName: environmentVariable("backendsTable"), clock }),
+);
+
+export const deadLetters = /* @__PURE__ */ once(
+  () => new DynamoDbDeadLetterRepository({ client: dynamodb(), tableName: environmentVariable("deadLettersTable") }),
+);
+
+/** What the scheduler chooses among. */
+export const candidates = /* @__PURE__ */ once(() => backendView(backends(), clock));
+
+export const queue = /* @__PURE__ */ once(
+  () =>
+    new SqsSchedulerQueue({
+      client: sqs(),
+      queueUrl: environmentVariable("schedulerQueueUrl"),
+      deadLetterQueueUrl: environmentVariable("schedulerDeadLetterQueueUrl"),
+    }),
+);
+
+export const notifier = /* @__PURE__ */ once(
+  () =>
+    new SnsNotifier({
+      client: unlogged(new SNSClient({})),
+      topicArn: environmentVariable("notificationsTopicArn"),
+      era: notificationEra(environmentVariable("notificationEra")),
+    }),
+);
+
+export const workflow = /* @__PURE__ */ once(
+  () =>
+    new SfnWorkflowStarter({
+      client: unlogged(new SFNClient({})),
+      stateMachineArn: environmentVariable("stateMachineArn"),
+    }),
+);
+
+export const configuredBackends = /* @__PURE__ */ once((): Backend[] => parseBackends(readJson("backends")));
+
+export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBackends()));
+
+/** Undefined where no backend has it switched on. */
+export const imageCache = /* @__PURE__ */ once(() =>
+  imageCacheOf(
+    configuredBackends(),
+    () => new DynamoDbImageCacheRepository({ client: dynamodb(), tableName: environmentVariable("imageCacheTable") }),
+  ),
+);
+
+export const images = /* @__PURE__ */ once(() => {
+  const bucket = environmentVariable("imagesBucket");
+  const service = new S3ImageService(unlogged(new S3Client({})), bucket);
+  const { glance: options, default: defaultService } = parseImageServices(readJson("imageServices", "{}"));
+  const glance = options === undefined ? undefined : { options, secrets: secrets(), clock };
+  return createImageServices({ bucket, service }, glance, defaultService);
+});
+
+const secrets = /* @__PURE__ */ once((): Secrets => {
+  const local = process.env[LOCAL_SECRETS];
+  return local === undefined
+    ? new SecretsManagerSecrets(unlogged(new SecretsManagerClient({})), clock)
+    : new EnvironmentSecrets(local);
+});
+
+export const settings = /* @__PURE__ */ once((): SchedulerSettings =>
+  schedulerSettings(readJson("schedulerSettings") as Partial<SchedulerSettings>),
+);
+
+/** The deployment's own bounds, for whoever writes deadlines; empty where it has the published ones. */
+export const bounds = /* @__PURE__ */ once((): { phaseBounds?: PhaseBounds } => {
+  const text = process.env[ENVIRONMENT.phaseBounds];
+  return text === undefined || text === "" ? {} : { phaseBounds: parsePhaseBounds(text) };
+});
+
+function readJson(key: "backends" | "schedulerSettings" | "imageServices", absent?: string): unknown {
+  const value = absent === undefined ? environmentVariable(key) : (process.env[ENVIRONMENT[key]] ?? absent);
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new InvalidInput(`${key} in the environment is no JSON`);
+  }
+}

@@ -1,0 +1,45 @@
+// @ts-nocheck
+import type { Context, Handler } from "aws-lambda";
+import { describeError } from "../../core/errors.ts";
+import type { Turn } from "../../core/tasks/create-on-backend.ts";
+import { type OwnerInput, parseTaskInput } from "../../core/tasks/input.ts";
+import { logger } from "./logger.ts";
+
+type InputKey = Parameters<typeof parseTaskInput>[1][number];
+
+/**
+ * The frame of a task state's function: parse, call the task, return. An error leaves with its own name, which is what the
+ * workflow's Catch branches match; it is logged first, because Step Functions keeps a cut of it only.
+ *
+ * @param keys the keys of the state document that the task gets beside the owner's
+ */
+export function taskHandler<Key extends InputKey, Output>(
+  keys: readonly Key[],
+  task: (input: ReturnType<typeof parseTaskInput<Key>>, turn: Turn) => Promise<Output>,
+): Handler<unknown, Output | null> {
+  return async (event, context) => {
+    try {
+      const input = parseTaskInput(event, keys);
+      const output = await task(input, turnOf(event, context));
+      logger.debug("done", logKeys(event));
+      return output ?? null;
+    } catch (error) {
+      const { name, message } = describeError(error);
+      const stack = error instanceof Error ? error.stack : undefined;
+      logger.warn("failed", { ...logKeys(event), error: name, cause: message, stack });
+      throw error;
+    }
+  };
+}
+
+/** What a line tells of its invocation, as far as the event, which may be wrong, has it. */
+function logKeys(event: unknown): Record<string, unknown> {
+  const { volume_id, attempt, context } = (event ?? {}) as Partial<OwnerInput>;
+  return { volume_id, attempt, request_id: context?.request_id };
+}
+
+/** A task that is called again finds the checkpoint of its last turn in `creation`. */
+function turnOf(event: unknown, context: Context): Turn {
+  const creation = (event as { creation?: { checkpoint?: Turn["checkpoint"] } }).creation;
+  return { remainingTimeMs: () => context.getRemainingTimeInMillis(), checkpoint: creation?.checkpoint ?? null };
+}

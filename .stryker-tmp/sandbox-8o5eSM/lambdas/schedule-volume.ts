@@ -1,0 +1,73 @@
+// @ts-nocheck
+import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
+import type { SQSHandler, SQSRecord } from "aws-lambda";
+import { describeError } from "../core/errors.ts";
+import type { VolumeRecord } from "../core/records.ts";
+import { readMessage, receiveMessage, type ReceiveDependencies } from "../core/tasks/receive-message.ts";
+import {
+  backends,
+  bounds,
+  candidates,
+  clock,
+  notifier,
+  queue,
+  settings,
+  snapshots,
+  volumes,
+  volumeTypes,
+  workflow,
+} from "./runtime/composition.ts";
+import { logger } from "./runtime/logger.ts";
+
+const processor = new BatchProcessor(EventType.SQS);
+
+function dependencies(): ReceiveDependencies {
+  return {
+    volumes: volumes(),
+    snapshots: snapshots(),
+    volumeTypes: volumeTypes(),
+    backends: backends(),
+    candidates: candidates(),
+    notifier: notifier(),
+    queue: queue(),
+    workflow: workflow(),
+    settings: settings(),
+    clock,
+    ...bounds(),
+  };
+}
+
+/**
+ * Consumes the scheduler queue. The records of a batch are read at once; a message that fails comes again, alone. Messages may
+ * come twice and in any order: see {@link receiveMessage}.
+ */
+export const handler: SQSHandler = async (event, context) => {
+  const deps = dependencies();
+  const ids = event.Records.flatMap(({ body }) => readMessage(body).volumeId ?? []);
+  const records = await volumes().getMany([...new Set(ids)]);
+  return processPartialResponse(event, (record: SQSRecord) => receive(deps, record, records), processor, {
+    context,
+    throwOnFullBatchFailure: false,
+  });
+};
+
+async function receive(
+  deps: ReceiveDependencies,
+  record: SQSRecord,
+  records: ReadonlyMap<string, VolumeRecord>,
+): Promise<void> {
+  const read = readMessage(record.body);
+  const keys = { volume_id: read.volumeId, message_id: record.messageId };
+  try {
+    const result = await receiveMessage(
+      deps,
+      read,
+      read.volumeId === undefined ? undefined : records.get(read.volumeId),
+    );
+    logger.info("message taken", { ...keys, outcome: result.outcome, detail: result.detail });
+  } catch (error) {
+    const { name, message } = describeError(error);
+    logger.warn("message comes again", { ...keys, error: name, cause: message });
+    throw error;
+  }
+}

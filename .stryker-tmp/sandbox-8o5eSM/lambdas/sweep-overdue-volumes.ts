@@ -1,0 +1,31 @@
+// @ts-nocheck
+import { sweepOverdueVolumes } from "../core/tasks/sweep-overdue-volumes.ts";
+import { backends, bounds, clock, drivers, imageCache, notifier, volumes } from "./runtime/composition.ts";
+import { logger } from "./runtime/logger.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
+import { serviceHandler } from "./runtime/service-handler.ts";
+
+/** Runs on a schedule. What could not be dealt with fails the function at the end, so that somebody looks; the next sweep tries again. */
+export const handler = serviceHandler(async (_event, context) => {
+  const deps = {
+    volumes: volumes(),
+    backends: backends(),
+    drivers: drivers(),
+    notifier: notifier(),
+    imageCache: imageCache(),
+    clock,
+    ...bounds(),
+  };
+  const result = await sweepOverdueVolumes(deps, () => context.getRemainingTimeInMillis());
+  logger.info("swept", result);
+  writeMetrics({ sweptVolumes: result.errored_out });
+  if (result.images_evicted !== undefined && result.images_evicted > 0) {
+    writeMetrics({ imageCacheEvictions: result.images_evicted });
+  }
+  const [first] = result.failures;
+  if (first !== undefined) {
+    const { volume_id, error, cause } = first;
+    throw new Error(`${result.failures.length} failed in this sweep, first volume ${volume_id}: ${error}: ${cause}`);
+  }
+  return result;
+});

@@ -1,0 +1,107 @@
+// @ts-nocheck
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { startFailure } from "./parts/part-thread.ts";
+
+/** What an API answers; `body` is JSON text. */
+export interface ApiResponse {
+  readonly status: number;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface ApiRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+/** Answers a request, or `undefined` when it is none of this API's. */
+export type Api = (request: ApiRequest) => Promise<ApiResponse> | ApiResponse | undefined;
+
+export interface ComputeServer {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+const KEEP_ALIVE_MILLISECONDS = 65_000;
+
+/** Largest request taken; Lambda's synchronous payload is 6 MB. */
+const MAXIMUM_BODY_BYTES = 7 * 1024 * 1024;
+
+/** The Step Functions and Lambda APIs on one port of 127.0.0.1. */
+export async function startComputeServer(port: number, apis: readonly Api[]): Promise<ComputeServer> {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLISECONDS }, (request, response) => {
+    void serve(request, response, apis);
+  });
+  try {
+    const address = await listen(server, port);
+    return {
+      endpoint: `http://127.0.0.1:${address.port}`,
+      stop: () =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve());
+          server.closeAllConnections();
+        }),
+    };
+  } catch (error) {
+    throw startFailure("Step Functions and Lambda", port, error);
+  }
+}
+
+function listen(server: Server, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve(server.address() as AddressInfo));
+  });
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, apis: readonly Api[]): Promise<void> {
+  const { status, body, headers } = await answer(request, apis).catch((error: Error) =>
+    failure(500, "ServiceException", error.message),
+  );
+  response.writeHead(status, {
+    "Content-Type": "application/x-amz-json-1.0",
+    "Content-Length": Buffer.byteLength(body),
+    "x-amzn-RequestId": randomUUID(),
+    ...headers,
+  });
+  response.end(body);
+}
+
+async function answer(request: IncomingMessage, apis: readonly Api[]): Promise<ApiResponse> {
+  const body = await readBody(request);
+  if (body === undefined)
+    return failure(413, "RequestTooLargeException", `Request must be smaller than ${MAXIMUM_BODY_BYTES} bytes`);
+  const url = new URL(request.url ?? "/", "http://127.0.0.1");
+  const { method = "GET", headers } = request;
+  for (const api of apis) {
+    const response = api({ method, path: url.pathname, query: url.searchParams, headers, body });
+    if (response) return response;
+  }
+  return failure(404, "UnknownOperationException", `${method} ${url.pathname} is not supported by the embedded cloud`);
+}
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAXIMUM_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0]?.toString() ?? "") : Buffer.concat(chunks).toString();
+}
+
+/** An error in the form that AWS SDKs read, in JSON and REST protocols alike. */
+export function failure(status: number, type: string, message: string): ApiResponse {
+  return {
+    status,
+    body: JSON.stringify({ __type: type, message, Message: message }),
+    headers: { "x-amzn-ErrorType": type },
+  };
+}

@@ -1,0 +1,302 @@
+// @ts-nocheck
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { readAssets } from "./assets.ts";
+import type { AssetDirectories } from "./assets.ts";
+import { startComputeServer } from "./compute-server.ts";
+import { openDataDirectory } from "./data-directory.ts";
+import type { DataDirectory } from "./data-directory.ts";
+import { startSqsEventSource } from "./event-sources/sqs-event-source.ts";
+import type { SqsEventSource, SqsEventSourceDefinition } from "./event-sources/sqs-event-source.ts";
+import { createEventRules } from "./events/event-rules.ts";
+import { createAsynchronousInvocations } from "./functions/asynchronous-invocations.ts";
+import { createFunctionEmulator } from "./functions/function-emulator.ts";
+import { createLambdaApi } from "./functions/lambda-api.ts";
+import { startDynamodb } from "./parts/dynamodb.ts";
+import type { DynamodbPart } from "./parts/dynamodb.ts";
+import { startMessaging } from "./parts/messaging.ts";
+import type { MessagingPart } from "./parts/messaging.ts";
+import { changesOf, deployPlan, planDeployment } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import { cloudOf } from "./running-cloud.ts";
+import type { CloudParts } from "./resources/resource-handler.ts";
+import type { ExecutionStatus, ExecutionView, TransitionListener } from "./states/executions.ts";
+import type { HistoryEvent } from "./states/history.ts";
+import { openExecutionJournal } from "./states/execution-journal.ts";
+import { createStateMachines } from "./states/state-machines.ts";
+import { createStatesApi } from "./states/states-api.ts";
+import { parameterValues, readTemplate } from "./template.ts";
+import type { Template } from "./template.ts";
+
+export { EmbeddedCloudError } from "./errors.ts";
+export type { ExecutionStatus, ExecutionView, TransitionListener } from "./states/executions.ts";
+export type { HistoryEvent } from "./states/history.ts";
+
+export interface EmbeddedCloudOptions {
+  /** CloudFormation template as a JSON object, such as `cdk synth` writes it. */
+  readonly template: unknown;
+  /** The `cdk.out` directory that holds the template's assets. */
+  readonly assetDirectory: string;
+  /** Where tables, queues, topics and objects are kept; without it they live in memory. One instance at a time. */
+  readonly dataDirectory?: string;
+  /** Ports on 127.0.0.1; 0 or absent takes a free one. `messaging` serves SQS, SNS and S3, `compute` Step Functions and Lambda. */
+  readonly ports?: {
+    readonly dynamodb?: number;
+    readonly messaging?: number;
+    readonly compute?: number;
+  };
+  readonly region?: string;
+  readonly stackName?: string;
+  /** Values of the template's parameters. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** Most environments of one function; default 2. A smaller reserved concurrency wins. */
+  readonly environmentsPerFunction?: number;
+  /**
+   * Lets all functions share that many threads; default 0, a thread for each environment. It starts faster and needs a third of the
+   * processor time, for two cores run a few warm programs instead of dozens of cold ones. Each function keeps its own variables; the
+   * environments of one function in one thread share its module, as those of Lambda's managed instances do. What is given up: after a time-out the code goes on until the other invocations of the thread have ended, and a crash takes them
+   * with it, as the crash of a host would.
+   */
+  readonly sharedThreads?: number;
+  /** Variables given to every function over those of the cloud and under those of the template. */
+  readonly functionEnvironment?: Readonly<Record<string, string>>;
+  /** An environment without work for this long is ended; default 300. */
+  readonly environmentIdleSeconds?: number;
+  /** Takes each line that a function writes, after its name; without it output is dropped. */
+  readonly logSink?: (line: string) => void;
+  /** Takes what goes wrong behind the APIs: a failed batch, an event that was given up. */
+  readonly problemSink?: (line: string) => void;
+  /** Takes why a store ended by itself, as on a full disk: nothing works from then on. Without it, that is one problem more. */
+  readonly crashSink?: (line: string) => void;
+  /** Ended executions that are kept with their history; default 1000. */
+  readonly maxHistory?: number;
+}
+
+export interface EmbeddedCloudCounters {
+  /** States entered and retries, as Step Functions counts them. */
+  readonly stateTransitions: number;
+  /** By physical function name. */
+  readonly lambdaInvocations: Readonly<Record<string, number>>;
+}
+
+export interface EmbeddedCloud {
+  /** The stack's outputs. */
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly endpoints: Readonly<Record<"dynamodb" | "sqs" | "sns" | "s3" | "sfn" | "lambda", string>>;
+  /** Physical names by logical id: what `Ref` gives. */
+  readonly resources: Readonly<Record<string, string>>;
+  /** Variables with which the AWS CLI and every AWS SDK work against this cloud. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly executions: {
+    /** Newest first. */
+    list(filter?: { stateMachineArn?: string; status?: ExecutionStatus }): ExecutionView[];
+    /** @throws an error named ExecutionDoesNotExist when it is unknown or has been forgotten */
+    describe(executionArn: string): ExecutionView;
+    history(executionArn: string): readonly HistoryEvent[];
+    /** Calls the listener with every history event of every execution until the returned function is called. */
+    onTransition(listener: TransitionListener): () => void;
+  };
+  readonly counters: EmbeddedCloudCounters;
+  /**
+   * Deploys the stack's next template over the running one, as `cdk deploy` does: functions, state machines, and whatever is new.
+   * Executions that run keep their definition; resources that are gone from the template stay.
+   *
+   * @throws {EmbeddedCloudError} before anything is changed when the template is not supported, or changes an event source or a rule
+   */
+  update(next: Pick<EmbeddedCloudOptions, "template" | "assetDirectory">): Promise<void>;
+  /** Waits until nothing runs: no execution, invocation, batch or event on its way. Rejects after the time-out. */
+  quiesce(timeoutMilliseconds?: number): Promise<void>;
+  /** Ends everything and gives ports and data directory back. Running executions are gone. May be called twice. */
+  stop(): Promise<void>;
+}
+
+const DEFAULT_REGION = "us-east-1";
+const DEFAULT_STACK_NAME = "Stack";
+
+/**
+ * Deploys a template on this machine: DynamoDB by dynalite, SQS, SNS and S3 by fauxqs, Step Functions by aws-local-stepfunctions, and
+ * functions from their bundles in threads. Everything listens on 127.0.0.1.
+ *
+ * @throws {EmbeddedCloudError} before anything is started when the template uses something that is not supported; later when a port or
+ *   the data directory cannot be had. Nothing keeps running then.
+ */
+export async function startEmbeddedCloud(options: EmbeddedCloudOptions): Promise<EmbeddedCloud> {
+  const setup = prepare(options);
+  const stops: Array<() => Promise<void> | void> = [];
+  const stopParts = async (): Promise<void> => {
+    for (let stop = stops.pop(); stop; stop = stops.pop()) await stop();
+  };
+  let stopping: Promise<void> | undefined;
+  const stopAll = (): Promise<void> => (stopping ??= stopParts());
+  try {
+    return await start(setup, options, stops, stopAll);
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+interface Setup {
+  readonly region: string;
+  readonly template: Template;
+  readonly assets: AssetDirectories;
+  plan(messagingEndpoint: string): Plan;
+}
+
+/** Reads and checks everything that needs no running part. */
+function prepare(options: EmbeddedCloudOptions): Setup {
+  const region = options.region ?? DEFAULT_REGION;
+  const stackName = options.stackName ?? DEFAULT_STACK_NAME;
+  const template = readTemplate(options.template);
+  const parameters = parameterValues(template, options.parameters ?? {});
+  const assets = readAssets(options.assetDirectory);
+  const plan = (messagingEndpoint: string): Plan =>
+    planDeployment({
+      template,
+      parameters,
+      assets,
+      context: { region, stackName, messagingEndpoint },
+    });
+  plan("http://127.0.0.1:1");
+  return { region, template, assets, plan };
+}
+
+async function start(
+  setup: Setup,
+  options: EmbeddedCloudOptions,
+  stops: Array<() => Promise<void> | void>,
+  stopAll: () => Promise<void>,
+): Promise<EmbeddedCloud> {
+  const { region } = setup;
+  const data = options.dataDirectory === undefined ? undefined : openDataDirectory(options.dataDirectory);
+  if (data) stops.push(() => data.release());
+  const reportProblem = options.problemSink ?? (() => undefined);
+  const { dynamodb, messaging } = await startStores(options, region, data, stops, options.crashSink ?? reportProblem);
+  const environment = cloudEnvironment(region, dynamodb.endpoint, messaging.endpoint);
+  const functions = createFunctionEmulator({
+    region,
+    environmentsPerFunction: options.environmentsPerFunction ?? 2,
+    sharedThreads: options.sharedThreads ?? 0,
+    idleSeconds: options.environmentIdleSeconds ?? 300,
+    logSink: options.logSink,
+    // Filled in below: the compute server's own address is known once it listens.
+    cloudEnvironment: environment,
+    functionEnvironment: options.functionEnvironment ?? {},
+  });
+  const asynchronous = createAsynchronousInvocations(
+    functions,
+    (queueArn, body) => messaging.sendMessage({ queueArn, body }),
+    reportProblem,
+  );
+  const rules = createEventRules({ region, invocations: asynchronous, messaging, reportProblem });
+  const journal = data && openExecutionJournal(data.executions);
+  if (journal) stops.push(() => journal.close());
+  const stateMachines = createStateMachines({
+    functions,
+    journal,
+    maximumHistory: options.maxHistory ?? 1000,
+    onStatusChange: (execution) => rules.executionStatusChanged(execution),
+  });
+  const compute = await startComputeServer(options.ports?.compute ?? 0, [
+    createStatesApi(stateMachines, region),
+    createLambdaApi(functions, asynchronous),
+  ]);
+  stops.push(() => compute.stop());
+  environment["AWS_ENDPOINT_URL_SFN"] = compute.endpoint;
+  environment["AWS_ENDPOINT_URL_LAMBDA"] = compute.endpoint;
+
+  const inlineCodeDirectory = path.join(tmpdir(), `embedded-cloud-${randomUUID()}`);
+  stops.push(
+    () => rmSync(inlineCodeDirectory, { recursive: true, force: true }),
+    () => functions.stop(),
+  );
+  const sources: SqsEventSource[] = [];
+  stops.push(() => {
+    for (const source of sources) source.stop();
+    rules.stop();
+    asynchronous.stop();
+    stateMachines.abortAll();
+  });
+
+  const plan = setup.plan(messaging.endpoint);
+  const eventSources: SqsEventSourceDefinition[] = [];
+  const parts: CloudParts = {
+    region,
+    stackName: options.stackName ?? DEFAULT_STACK_NAME,
+    messagingEndpoint: messaging.endpoint,
+    assets: setup.assets,
+    dynamodb,
+    messaging,
+    functions,
+    asynchronous,
+    stateMachines,
+    rules,
+    inlineCodeDirectory,
+    addEventSource: (definition) => void eventSources.push(definition),
+  };
+  await deployPlan(plan, parts);
+  for (const definition of eventSources)
+    sources.push(startSqsEventSource({ definition, messaging, functions, reportProblem }));
+  rules.start();
+  stateMachines.tellInterrupted();
+  return cloudOf({
+    update: async (next) => {
+      const nextSetup = prepare({ ...options, ...next });
+      const changes = changesOf(plan, nextSetup.plan(messaging.endpoint));
+      await deployPlan(changes, { ...parts, assets: nextSetup.assets });
+    },
+    plan,
+    dynamodb,
+    messaging,
+    compute,
+    environment,
+    functions,
+    asynchronous,
+    rules,
+    stateMachines,
+    sources,
+    stopAll,
+  });
+}
+
+/** Both stores start at the same time; when one fails the other is stopped with everything else. */
+async function startStores(
+  options: EmbeddedCloudOptions,
+  region: string,
+  data: DataDirectory | undefined,
+  stops: Array<() => Promise<void> | void>,
+  reportCrash: (line: string) => void,
+): Promise<{ dynamodb: DynamodbPart; messaging: MessagingPart }> {
+  const starting = [
+    startDynamodb({
+      reportCrash,
+      port: options.ports?.dynamodb ?? 0,
+      region,
+      ...(data ? { directory: data.tables } : {}),
+    }),
+    startMessaging({
+      reportCrash,
+      port: options.ports?.messaging ?? 0,
+      region,
+      ...(data ? { directory: data.messaging, objectDirectory: data.objects } : {}),
+    }),
+  ] as const;
+  for (const result of await Promise.allSettled(starting))
+    if (result.status === "fulfilled") stops.push(() => result.value.stop());
+  const [dynamodb, messaging] = await Promise.all(starting);
+  return { dynamodb, messaging };
+}
+
+function cloudEnvironment(region: string, dynamodb: string, messaging: string): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
+    AWS_ENDPOINT_URL_SQS: messaging,
+    AWS_ENDPOINT_URL_SNS: messaging,
+    AWS_ENDPOINT_URL_S3: messaging,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: "local",
+    AWS_SECRET_ACCESS_KEY: "local",
+  };
+}

@@ -1,0 +1,177 @@
+// @ts-nocheck
+import { randomUUID } from "node:crypto";
+import type { AsynchronousInvocations } from "../functions/asynchronous-invocations.ts";
+import { functionNameOf } from "../functions/function-emulator.ts";
+import { isJsonObject } from "../json.ts";
+import type { JsonObject, JsonValue } from "../json.ts";
+import type { MessagingPart } from "../parts/messaging.ts";
+import { ACCOUNT_ID } from "../physical-names.ts";
+import type { ExecutionView } from "../states/executions.ts";
+import { matchesPattern } from "./event-pattern.ts";
+import type { Schedule } from "./schedule-expression.ts";
+
+/** A target of a rule or schedule: the ARN of a function or a queue, and what it is sent instead of the whole event. */
+export interface EventTarget {
+  readonly arn: string;
+  /** Constant JSON text. */
+  readonly input: string | undefined;
+  /** `$` and dots, such as `$.detail`. */
+  readonly inputPath: string | undefined;
+}
+
+export interface EventRule {
+  readonly arn: string;
+  /** What a scheduled event says it comes from: `aws.events` for a rule, `aws.scheduler` for a schedule. */
+  readonly source: "aws.events" | "aws.scheduler";
+  readonly pattern: JsonObject | undefined;
+  readonly schedule: Schedule | undefined;
+  readonly targets: readonly EventTarget[];
+}
+
+export interface EventRules {
+  add(rule: EventRule): void;
+  /** Starts the schedules. A rate fires at once and then every period, so that what it does is seen without waiting for it. */
+  start(): void;
+  /**
+   * Tells the rules of an execution's new status. Resolves when every target has taken the event, or has given it up where such events
+   * go; never once the cloud is being stopped, for then it must be told again.
+   */
+  executionStatusChanged(execution: ExecutionView): Promise<void>;
+  /** Deliveries to queues that are under way. */
+  readonly pending: number;
+  stop(): void;
+}
+
+export interface EventRulesOptions {
+  readonly region: string;
+  readonly invocations: AsynchronousInvocations;
+  readonly messaging: MessagingPart;
+  readonly reportProblem: (line: string) => void;
+}
+
+/** EventBridge leaves input and output out of an event when both together are longer. */
+const MAXIMUM_DETAIL_DATA_BYTES = 248 * 1024;
+const MAXIMUM_TIMER_MILLISECONDS = 2_147_483_647;
+
+export function createEventRules(options: EventRulesOptions): EventRules {
+  const { region, invocations, messaging, reportProblem } = options;
+  const rules: EventRule[] = [];
+  const patternRules: EventRule[] = [];
+  const timers = new Set<NodeJS.Timeout>();
+  let pending = 0;
+  let stopped = false;
+
+  const deliverTo = async (rule: EventRule, target: EventTarget, event: JsonObject): Promise<void> => {
+    const body = targetInput(target, event);
+    if (target.arn.includes(":function:")) return invocations.invoke(functionNameOf(target.arn), body);
+    pending += 1;
+    await messaging
+      .sendMessage({ queueArn: target.arn, body })
+      .catch((error: Error) => reportProblem(`${rule.arn}: ${error.message}`))
+      .finally(() => {
+        pending -= 1;
+      });
+  };
+  const deliver = (rule: EventRule, event: JsonObject): Promise<unknown> =>
+    Promise.all(rule.targets.map((target) => deliverTo(rule, target, event)));
+  const envelope = (source: string, detailType: string, resource: string, detail: JsonObject): JsonObject => ({
+    version: "0",
+    id: randomUUID(),
+    "detail-type": detailType,
+    source,
+    account: ACCOUNT_ID,
+    time: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+    region,
+    resources: [resource],
+    detail,
+  });
+  const fireAt = (time: number, fire: () => void): void => {
+    const wait = Math.max(0, time - Date.now());
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer);
+        if (stopped) return;
+        if (wait > MAXIMUM_TIMER_MILLISECONDS) fireAt(time, fire);
+        else fire();
+      },
+      Math.min(wait, MAXIMUM_TIMER_MILLISECONDS),
+    );
+    timers.add(timer);
+  };
+  const schedule = (rule: EventRule, time: number | undefined): void => {
+    if (time === undefined) return;
+    fireAt(time, () => {
+      void deliver(rule, envelope(rule.source, "Scheduled Event", rule.arn, {}));
+      schedule(rule, nextTime(rule.schedule, time));
+    });
+  };
+
+  return {
+    get pending() {
+      return pending;
+    },
+    add: (rule) => {
+      rules.push(rule);
+      if (rule.pattern) patternRules.push(rule);
+    },
+    start: () => {
+      for (const rule of rules) schedule(rule, firstTime(rule.schedule));
+    },
+    executionStatusChanged: async (execution) => {
+      if (stopped) return new Promise(() => undefined);
+      if (patternRules.length === 0) return;
+      const event = envelope(
+        "aws.states",
+        "Step Functions Execution Status Change",
+        execution.executionArn,
+        statusDetail(execution),
+      );
+      const matching = patternRules.filter(({ pattern }) => pattern && matchesPattern(pattern, event));
+      await Promise.all(matching.map((rule) => deliver(rule, event)));
+    },
+    stop: () => {
+      stopped = true;
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
+}
+
+function firstTime(schedule: Schedule | undefined): number | undefined {
+  if (schedule?.kind === "rate") return Date.now();
+  if (schedule?.kind === "at") return schedule.time >= Date.now() ? schedule.time : undefined;
+  return schedule?.next(Date.now());
+}
+
+/** A process that slept through several periods fires once and goes on from now. */
+function nextTime(schedule: Schedule | undefined, last: number): number | undefined {
+  if (schedule?.kind === "rate") return Math.max(last + schedule.periodSeconds * 1000, Date.now());
+  if (schedule?.kind === "cron") return schedule.next(Math.max(last, Date.now()));
+  return undefined;
+}
+
+function statusDetail(execution: ExecutionView): JsonObject {
+  const { executionArn, stateMachineArn, name, status, startDate, stopDate, input, output, error, cause } = execution;
+  const included = Buffer.byteLength(input) + Buffer.byteLength(output ?? "") <= MAXIMUM_DETAIL_DATA_BYTES;
+  return {
+    executionArn,
+    stateMachineArn,
+    name,
+    status,
+    startDate,
+    stopDate: stopDate ?? null,
+    input: included ? input : null,
+    output: included ? (output ?? null) : null,
+    inputDetails: { included },
+    outputDetails: output === undefined ? null : { included },
+    error: error ?? null,
+    cause: cause ?? null,
+  };
+}
+
+function targetInput(target: EventTarget, event: JsonObject): string {
+  if (target.input !== undefined) return target.input;
+  if (target.inputPath === undefined) return JSON.stringify(event);
+  let value: JsonValue | undefined = event;
+  for (const key of target.inputPath.split(".").slice(1)) value = isJsonObject(value) ? value[key] : undefined;
+  return JSON.stringify(value ?? null);
+}

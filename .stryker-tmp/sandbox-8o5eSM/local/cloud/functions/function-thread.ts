@@ -1,0 +1,125 @@
+// @ts-nocheck
+import { readFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
+import { Worker } from "node:worker_threads";
+import type { EnvironmentMessage, ThreadMessage } from "./environment-protocol.ts";
+
+/** What a thread tells one of its environments. */
+export interface ThreadMember {
+  onMessage(message: EnvironmentMessage): void;
+  /** The thread ended while the environment was in it. */
+  onExit(reason: string): void;
+}
+
+/** A thread that runs execution environments: one, or several that share it. */
+export interface FunctionThread {
+  /** False once one of its environments crashed or timed out: what still runs may end, nothing new begins. */
+  readonly usable: boolean;
+  /** Returns the environment's id in this thread. */
+  add(member: ThreadMember): number;
+  post(message: ThreadMessage): void;
+  /** Gives an environment up, and its thread with it: at once when no other runs in it, else when those have ended. */
+  retire(environmentId: number): void;
+  /** Takes an environment out; the last one takes the thread with it. */
+  remove(environmentId: number): Promise<void>;
+}
+
+/** How large a thread's heap may grow. */
+export interface HeapLimits {
+  readonly youngGenerationMib: number;
+  readonly oldGenerationMib: number;
+}
+
+/**
+ * The thread's program, types stripped once: a thread that reads TypeScript itself takes 45 ms longer to start, and a stack has
+ * dozens of environments.
+ */
+let program: URL | undefined;
+
+function environmentProgram(): URL {
+  if (!program) {
+    const source = withoutWarnings(() =>
+      stripTypeScriptTypes(readFileSync(new URL("./environment-thread.ts", import.meta.url), "utf8")),
+    );
+    program = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+  }
+  return program;
+}
+
+/** Node announces on standard error that type stripping by call is experimental, which is nothing to tell a user of the cloud. */
+function withoutWarnings<Result>(action: () => Result): Result {
+  const emitWarning = process.emitWarning.bind(process);
+  process.emitWarning = () => undefined;
+  try {
+    return action();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+/** Starts a thread without environments. */
+export function startFunctionThread(name: string, limits: HeapLimits): FunctionThread {
+  const worker = new Worker(environmentProgram(), {
+    // Each environment brings its own variables.
+    env: {},
+    execArgv: [],
+    argv: [],
+    name,
+    resourceLimits: {
+      maxOldGenerationSizeMb: limits.oldGenerationMib,
+      maxYoungGenerationSizeMb: limits.youngGenerationMib,
+    },
+  });
+  const members = new Map<number, ThreadMember>();
+  /** Environments with an invocation. */
+  const busy = new Set<number>();
+  let lastId = 0;
+  let usable = true;
+
+  const endWhenQuiet = (): void => {
+    if (!usable && busy.size === 0) void worker.terminate();
+  };
+  const lose = (reason: string): void => {
+    usable = false;
+    busy.clear();
+    for (const member of members.values()) member.onExit(reason);
+    members.clear();
+  };
+  worker.on("message", (message: EnvironmentMessage) => {
+    if (message.kind === "succeeded" || message.kind === "failed") busy.delete(message.environmentId);
+    members.get(message.environmentId)?.onMessage(message);
+    endWhenQuiet();
+  });
+  worker.on("error", (error: NodeJS.ErrnoException) =>
+    lose(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? "signal: killed" : "exit status 1"),
+  );
+  worker.on("exit", (code) => lose(`exit status ${code}`));
+
+  return {
+    get usable() {
+      return usable;
+    },
+    add: (member) => {
+      lastId += 1;
+      members.set(lastId, member);
+      return lastId;
+    },
+    post: (message) => {
+      if (message.kind === "invoke") busy.add(message.environmentId);
+      worker.postMessage(message);
+    },
+    retire: (environmentId) => {
+      usable = false;
+      busy.delete(environmentId);
+      endWhenQuiet();
+    },
+    remove: async (environmentId) => {
+      members.delete(environmentId);
+      busy.delete(environmentId);
+      if (members.size === 0) {
+        usable = false;
+        await worker.terminate();
+      }
+    },
+  };
+}

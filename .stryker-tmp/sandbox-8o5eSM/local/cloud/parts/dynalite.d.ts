@@ -1,0 +1,14 @@
+// @ts-nocheck
+declare module "dynalite" {
+  import type { Server } from "node:http";
+
+  /** Options of dynalite 4 that are used here; `path` is a LevelDB directory, absent for memory. */
+  export interface DynaliteOptions {
+    path?: string;
+    createTableMs?: number;
+    updateTableMs?: number;
+    deleteTableMs?: number;
+  }
+
+  export default function dynalite(options?: DynaliteOptions): Server;
+}

@@ -1,0 +1,48 @@
+// @ts-nocheck
+import * as accepted from "./accepted.ts";
+import { dynamodbTable } from "./dynamodb-table.ts";
+import { eventsRule, schedulerSchedule, schedulerScheduleGroup } from "./events.ts";
+import * as lambda from "./lambda.ts";
+import { s3Bucket, snsSubscription, snsTopic, sqsQueue } from "./messaging.ts";
+import type { ResourceHandler } from "./resource-handler.ts";
+import {
+  stepFunctionsStateMachine,
+  stepFunctionsStateMachineAlias,
+  stepFunctionsStateMachineVersion,
+} from "./step-functions.ts";
+
+/** Every resource type that the embedded cloud knows. A new one is a handler and a line here. */
+export const RESOURCE_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
+  "AWS::CDK::Metadata": accepted.cdkMetadata,
+  "AWS::CloudWatch::Alarm": accepted.cloudWatchAlarm,
+  "AWS::CloudWatch::Dashboard": accepted.cloudWatchDashboard,
+  "AWS::DynamoDB::Table": dynamodbTable,
+  "AWS::Events::Rule": eventsRule,
+  "AWS::IAM::ManagedPolicy": accepted.iamManagedPolicy,
+  "AWS::IAM::Policy": accepted.iamPolicy,
+  "AWS::IAM::Role": accepted.iamRole,
+  "AWS::KMS::Alias": accepted.kmsAlias,
+  "AWS::KMS::Key": accepted.kmsKey,
+  "AWS::Lambda::Alias": lambda.lambdaAlias,
+  "AWS::Lambda::EventInvokeConfig": lambda.lambdaEventInvokeConfig,
+  "AWS::Lambda::EventSourceMapping": lambda.lambdaEventSourceMapping,
+  "AWS::Lambda::Function": lambda.lambdaFunction,
+  "AWS::Lambda::Permission": accepted.lambdaPermission,
+  "AWS::Lambda::Version": lambda.lambdaVersion,
+  "AWS::Logs::LogGroup": accepted.logGroup,
+  "AWS::Logs::MetricFilter": accepted.logMetricFilter,
+  "AWS::Logs::QueryDefinition": accepted.logQueryDefinition,
+  "AWS::Logs::ResourcePolicy": accepted.logResourcePolicy,
+  "AWS::S3::Bucket": s3Bucket,
+  "AWS::S3::BucketPolicy": accepted.s3BucketPolicy,
+  "AWS::SNS::Subscription": snsSubscription,
+  "AWS::SNS::Topic": snsTopic,
+  "AWS::SNS::TopicPolicy": accepted.snsTopicPolicy,
+  "AWS::SQS::Queue": sqsQueue,
+  "AWS::SQS::QueuePolicy": accepted.sqsQueuePolicy,
+  "AWS::Scheduler::Schedule": schedulerSchedule,
+  "AWS::Scheduler::ScheduleGroup": schedulerScheduleGroup,
+  "AWS::StepFunctions::StateMachine": stepFunctionsStateMachine,
+  "AWS::StepFunctions::StateMachineAlias": stepFunctionsStateMachineAlias,
+  "AWS::StepFunctions::StateMachineVersion": stepFunctionsStateMachineVersion,
+};

@@ -1,0 +1,78 @@
+// @ts-nocheck
+import type { StateMachine } from "aws-local-stepfunctions";
+import type { JsonObject, JsonValue } from "../json.ts";
+import type { PreparedDefinition } from "./asl-definition.ts";
+import type { HistoryEvent } from "./history.ts";
+
+export type ExecutionStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
+
+/** An execution as it is told to callers; dates are epoch milliseconds, input and output JSON text. */
+export interface ExecutionView {
+  readonly executionArn: string;
+  readonly stateMachineArn: string;
+  readonly name: string;
+  readonly status: ExecutionStatus;
+  readonly startDate: number;
+  readonly stopDate: number | undefined;
+  readonly input: string;
+  readonly output: string | undefined;
+  readonly error: string | undefined;
+  readonly cause: string | undefined;
+}
+
+/** One execution, running or kept. */
+export interface Execution extends ExecutionView {
+  status: ExecutionStatus;
+  stopDate: number | undefined;
+  output: string | undefined;
+  error: string | undefined;
+  cause: string | undefined;
+  readonly history: HistoryEvent[];
+  abort: () => void;
+}
+
+/** A deployed state machine. */
+export interface DeployedStateMachine {
+  readonly arn: string;
+  readonly name: string;
+  readonly roleArn: string;
+  readonly creationDate: number;
+  readonly prepared: PreparedDefinition;
+  readonly loggingConfiguration: JsonObject;
+  readonly engine: StateMachine;
+  /** Names of ended executions: a name cannot be taken again, though the execution may have been forgotten. */
+  readonly endedNames: Set<string>;
+}
+
+/** What is told to whoever watches: the execution, and what has just been added to its history. */
+export type TransitionListener = (execution: ExecutionView, event: HistoryEvent) => void;
+
+/** JSON texts of the values that pass through one execution. */
+export interface JsonTexts {
+  of(value: JsonValue | undefined): string;
+  /** Says what the text of a value is, for one that was just parsed. */
+  remember(value: JsonValue, text: string): void;
+}
+
+/**
+ * The engine hands the same object on as result, output and next input, so keeping the last text saves most of the work, and the events of
+ * an execution share one string.
+ */
+export function createJsonTexts(): JsonTexts {
+  let lastValue: JsonValue | undefined;
+  let lastText = "null";
+  return {
+    of: (value) => {
+      if (value === undefined || value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
+      if (value !== lastValue) {
+        lastText = JSON.stringify(value);
+        lastValue = value;
+      }
+      return lastText;
+    },
+    remember: (value, text) => {
+      lastValue = value;
+      lastText = text;
+    },
+  };
+}

@@ -1,0 +1,277 @@
+// @ts-nocheck
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { FunctionDefinition, InvocationOutcome } from "../functions/function-definition.ts";
+import type { FunctionEmulator } from "../functions/function-emulator.ts";
+import type { JsonObject, JsonValue } from "../json.ts";
+import { createJsonTexts } from "./executions.ts";
+import type { DeployedStateMachine, Execution, ExecutionStatus, TransitionListener } from "./executions.ts";
+import {
+  endEvent,
+  exceedsDataLimit,
+  MAXIMUM_DATA_BYTES,
+  MAXIMUM_HISTORY_EVENTS,
+  NOT_TRUNCATED,
+  stateEventType,
+} from "./history.ts";
+import type { HistoryEvent } from "./history.ts";
+import { DATA_LIMIT_ERROR, NOT_HANDLED, StateError, stepFunctionsError } from "./state-error.ts";
+
+export interface RunOptions {
+  readonly machine: DeployedStateMachine;
+  readonly execution: Execution;
+  readonly input: JsonValue;
+  readonly functions: FunctionEmulator;
+  readonly listeners: ReadonlySet<TransitionListener>;
+  readonly counters: { stateTransitions: number };
+  /** Called once, when the execution has its final status and its last event. */
+  readonly onEnd: () => void;
+}
+
+/** Events of the engine that are used here; see its README, "Execution event logs". */
+interface EngineEvent {
+  readonly type: string;
+  readonly state?: {
+    readonly name: string;
+    readonly type: string;
+    readonly input?: JsonValue;
+    readonly output?: JsonValue;
+  };
+  readonly Error?: string;
+}
+
+/**
+ * Runs an execution on the engine and keeps status and history. The engine's own events become AWS's; what it decides differently
+ * is decided here: sizes of data, errors that `States.ALL` must not match, ends from outside.
+ */
+export function runExecution(options: RunOptions): void {
+  const run = new ExecutionRun(options);
+  run.start();
+}
+
+class ExecutionRun {
+  readonly #options: RunOptions;
+  readonly #texts = createJsonTexts();
+  /** Task attempts that have not ended; one that timed out is taken out, and what its function answers later is dropped. */
+  readonly #liveAttempts = new Map<string, object>();
+  #abortEngine: () => void = () => undefined;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+  }
+
+  get #running(): boolean {
+    return this.#options.execution.status === "RUNNING";
+  }
+
+  start(): void {
+    const { machine, execution, input } = this.#options;
+    this.#record("ExecutionStarted", {
+      executionStartedEventDetails: { input: execution.input, roleArn: machine.roleArn },
+    });
+    const { abort, result, eventLogs } = machine.engine.run(input as never, {
+      overrides: { taskResourceLocalHandlers: this.#taskHandlers() as never },
+      context: {
+        Execution: {
+          Id: execution.executionArn,
+          Name: execution.name,
+          RoleArn: machine.roleArn,
+          RedriveCount: 0,
+        },
+        StateMachine: { Id: machine.arn, Name: machine.name },
+      },
+    });
+    this.#abortEngine = abort;
+    execution.abort = () => this.#end("ABORTED", { error: execution.error, cause: execution.cause });
+    const consumed = this.#consume(eventLogs as AsyncIterable<EngineEvent>);
+    result.then(
+      (output) => void consumed.then(() => this.#succeed(output as JsonValue)),
+      (error: unknown) => void consumed.then(() => this.#fail(error as Error)),
+    );
+  }
+
+  async #consume(events: AsyncIterable<EngineEvent>): Promise<void> {
+    for await (const event of events) if (this.#running) this.#observe(event);
+  }
+
+  #observe({ type, state, Error: error }: EngineEvent): void {
+    if (!state) return;
+    switch (type) {
+      case "StateEntered": {
+        this.#options.counters.stateTransitions += 1;
+        const input = this.#texts.of(state.input);
+        this.#record(stateEventType(state.type, "Entered"), {
+          stateEnteredEventDetails: { name: state.name, input, inputDetails: NOT_TRUNCATED },
+        });
+        return;
+      }
+      case "StateExited": {
+        const output = this.#texts.of(state.output);
+        if (exceedsDataLimit(output)) {
+          this.#failHere(
+            DATA_LIMIT_ERROR,
+            `The state '${state.name}' returned a result with a size exceeding the maximum number of bytes service limit.`,
+          );
+          return;
+        }
+        // A Fail state is never left.
+        this.#record(stateEventType(state.type, "Exited"), {
+          stateExitedEventDetails: {
+            name: state.name,
+            output,
+            outputDetails: NOT_TRUNCATED,
+          },
+        });
+        return;
+      }
+      case "StateRetried":
+        // Step Functions counts a retry as a transition.
+        this.#options.counters.stateTransitions += 1;
+        return;
+      case "StateFailed":
+        if (state.type === "Task" && error === "States.Timeout" && this.#liveAttempts.delete(state.name)) {
+          this.#record("LambdaFunctionTimedOut", {
+            lambdaFunctionTimedOutEventDetails: { error: "States.Timeout" },
+          });
+        }
+    }
+  }
+
+  #taskHandlers(): Record<string, (input: JsonValue) => Promise<JsonValue>> {
+    const handlers: Record<string, (input: JsonValue) => Promise<JsonValue>> = {};
+    for (const [stateName, functionName] of this.#options.machine.prepared.taskFunctions) {
+      handlers[stateName] = (input) => this.#runTask(stateName, functionName, input);
+    }
+    return handlers;
+  }
+
+  async #runTask(stateName: string, functionName: string, input: JsonValue): Promise<JsonValue> {
+    // One turn of the event loop lets the engine's events up to here be recorded, so that they stand before this task's own.
+    await nextTurn();
+    if (!this.#running) throw new StateError("States.Runtime", "The execution has ended.", NOT_HANDLED);
+    const payload = this.#texts.of(input);
+    if (exceedsDataLimit(payload)) throw this.#dataLimitError(stateName, "input");
+    const definition = this.#options.functions.find(functionName);
+    const attempt = {};
+    this.#liveAttempts.set(stateName, attempt);
+    this.#record("LambdaFunctionScheduled", {
+      lambdaFunctionScheduledEventDetails: {
+        resource: definition?.arn ?? functionName,
+        input: payload,
+        inputDetails: NOT_TRUNCATED,
+      },
+    });
+    if (!definition)
+      return this.#taskFailed(stateName, "Lambda.ResourceNotFoundException", `Function not found: ${functionName}`);
+    this.#record("LambdaFunctionStarted", {});
+    const outcome = await this.#options.functions.invoke(functionName, payload);
+    if (!this.#running || this.#liveAttempts.get(stateName) !== attempt) {
+      throw new StateError("States.Runtime", "The task has ended.", NOT_HANDLED);
+    }
+    return this.#taskEnded(stateName, definition, outcome);
+  }
+
+  #taskEnded(stateName: string, definition: FunctionDefinition, outcome: InvocationOutcome): JsonValue {
+    if (outcome.kind === "throttled") {
+      const requestId = "00000000-0000-0000-0000-000000000000";
+      const cause = `Rate Exceeded. (Service: Lambda, Status Code: 429, Request ID: ${requestId})`;
+      return this.#taskFailed(stateName, "Lambda.TooManyRequestsException", cause);
+    }
+    if (outcome.kind === "failed") {
+      const { error, cause } = stepFunctionsError(outcome.payload);
+      return this.#taskFailed(stateName, error, cause);
+    }
+    this.#liveAttempts.delete(stateName);
+    if (exceedsDataLimit(outcome.payload)) throw this.#dataLimitError(stateName, `result of ${definition.arn}`);
+    this.#record("LambdaFunctionSucceeded", {
+      lambdaFunctionSucceededEventDetails: { output: outcome.payload, outputDetails: NOT_TRUNCATED },
+    });
+    const result = JSON.parse(outcome.payload) as JsonValue;
+    this.#texts.remember(result, outcome.payload);
+    return result;
+  }
+
+  #taskFailed(stateName: string, error: string, cause: string): never {
+    this.#liveAttempts.delete(stateName);
+    this.#record("LambdaFunctionFailed", { lambdaFunctionFailedEventDetails: { error, cause } });
+    throw new StateError(error, cause);
+  }
+
+  /** Matched by a retrier or catcher that names it, but not by `States.ALL`. */
+  #dataLimitError(stateName: string, what: string): StateError {
+    const named = this.#options.machine.prepared.handlers.get(stateName);
+    const cause = `The ${what} of the state '${stateName}' exceeds the maximum number of bytes service limit (${MAXIMUM_DATA_BYTES}).`;
+    return new StateError(DATA_LIMIT_ERROR, cause, {
+      retryable: named?.retried.has(DATA_LIMIT_ERROR) ?? false,
+      catchable: named?.caught.has(DATA_LIMIT_ERROR) ?? false,
+    });
+  }
+
+  #succeed(output: JsonValue): void {
+    if (!this.#running) return;
+    this.#end("SUCCEEDED", { output: this.#texts.of(output) });
+  }
+
+  #fail(error: Error): void {
+    if (!this.#running) return;
+    if (error.name === "ExecutionTimeoutError") {
+      this.#end("TIMED_OUT", {});
+      return;
+    }
+    const reason = error.cause instanceof Error ? error.cause : error;
+    // The engine's own name for a Fail state without Error and Cause.
+    if (reason.name === "FailStateError") this.#end("FAILED", {});
+    else this.#end("FAILED", { error: reason.name, cause: reason.message });
+  }
+
+  #failHere(error: string, cause: string): void {
+    this.#end("FAILED", { error, cause });
+  }
+
+  #end(
+    status: Exclude<ExecutionStatus, "RUNNING">,
+    { output, error, cause }: { output?: string; error?: string | undefined; cause?: string | undefined },
+  ): void {
+    const { execution, onEnd } = this.#options;
+    if (!this.#running) return;
+    execution.output = output;
+    execution.error = error;
+    execution.cause = cause;
+    this.#record(...endEvent(status, execution));
+    execution.status = status;
+    execution.stopDate = Date.now();
+    execution.abort = () => undefined;
+    if (status === "ABORTED" || (status === "FAILED" && error === DATA_LIMIT_ERROR)) this.#abortEngine();
+    this.#liveAttempts.clear();
+    onEnd();
+  }
+
+  #record(type: string, details: JsonObject): void {
+    const { execution, listeners } = this.#options;
+    const id = execution.history.length + 1;
+    const event: HistoryEvent = {
+      id,
+      previousEventId: id - 1,
+      timestamp: Date.now() / 1000,
+      type,
+      ...details,
+    };
+    execution.history.push(event);
+    for (const listener of listeners) {
+      try {
+        listener(execution, event);
+      } catch (error) {
+        // A listener's fault is not the execution's: it surfaces as an uncaught error instead of failing a task.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+    if (id === MAXIMUM_HISTORY_EVENTS - 1) {
+      this.#failHere(
+        "States.Runtime",
+        `The execution reached the maximum number of history events (${MAXIMUM_HISTORY_EVENTS}).`,
+      );
+      this.#abortEngine();
+    }
+  }
+}

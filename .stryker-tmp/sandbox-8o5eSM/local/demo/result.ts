@@ -1,0 +1,84 @@
+// @ts-nocheck
+import { lstat, readdir } from "node:fs/promises";
+import path from "node:path";
+import type { SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+import type { EmbeddedCloud } from "../cloud/embedded-cloud.ts";
+import { compareWithSource, type Comparison } from "./compare.ts";
+import type { Received } from "./notifications.ts";
+import type { Outcome } from "./scenario.ts";
+import type { Wish, WishName } from "./wishes.ts";
+
+/** A file on a backend. */
+export type StoredFile = {
+  path: string;
+  /** Bytes as `ls` shows them, and bytes that the disk gave. */
+  apparent_bytes: number;
+  allocated_bytes: number;
+};
+
+/** A volume's bytes beside those of its source. */
+export type VolumeComparison = Comparison & { volume: WishName; source: string };
+
+/** Everything that the demonstration found, before it is judged. */
+export type Result = {
+  wishes: Record<WishName, Wish>;
+  records: ReadonlyMap<string, VolumeRecord>;
+  snapshot: SnapshotRecord | undefined;
+  received: readonly Received[];
+  transitions: { total: number; byVolume: ReadonlyMap<string, number> };
+  files: readonly StoredFile[];
+  comparisons: readonly VolumeComparison[];
+  /** What went wrong on the way, in one line each. */
+  problems: readonly string[];
+};
+
+/** States that each volume's executions entered. The total has the retries as well, as Step Functions counts them. */
+export function countTransitions(cloud: EmbeddedCloud, wishes: readonly Wish[]): Result["transitions"] {
+  const byVolume = new Map<string, number>();
+  for (const { name, executionArn } of cloud.executions.list()) {
+    const wish = wishes.find(({ id }) => name.startsWith(id));
+    const entered = cloud.executions.history(executionArn).filter(({ type }) => type.endsWith("StateEntered")).length;
+    if (wish !== undefined) {
+      byVolume.set(wish.id, (byVolume.get(wish.id) ?? 0) + entered);
+    }
+  }
+  return { total: cloud.counters.stateTransitions, byVolume };
+}
+
+/** Every file and directory that lies in the backends' directories. */
+export async function listFiles(backendsDirectory: string): Promise<StoredFile[]> {
+  const files: StoredFile[] = [];
+  const entries = await readdir(backendsDirectory, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    const location = path.join(entry.parentPath, entry.name);
+    const stats = await lstat(location);
+    if (!stats.isDirectory() && !entry.parentPath.endsWith(".faults")) {
+      files.push({ path: location, apparent_bytes: stats.size, allocated_bytes: stats.blocks * 512 });
+    }
+  }
+  return files.toSorted((one, other) => (one.path < other.path ? -1 : 1));
+}
+
+/** Compares each volume that was created with what it was made from. */
+export async function compareVolumes(
+  wishes: Record<WishName, Wish>,
+  { records, snapshot, imagePath }: Outcome,
+): Promise<VolumeComparison[]> {
+  const location = (name: WishName) => records.get(wishes[name].id)?.provider_location ?? undefined;
+  const sources: [WishName, string, string | null | undefined][] = [
+    ["raw", "zeros", null],
+    ["bootable", path.basename(imagePath), imagePath],
+    ["from-snapshot", "snapshot of bootable", snapshot?.provider_location],
+    ["clone", "bootable", location("bootable")],
+    ["second-try", "zeros", null],
+  ];
+  const compared = sources.map(async ([volume, source, sourcePath]) => {
+    const volumePath = location(volume);
+    return volumePath === undefined ||
+      sourcePath === undefined ||
+      records.get(wishes[volume].id)?.status !== "available"
+      ? []
+      : [{ volume, source, ...(await compareWithSource(volumePath, sourcePath)) }];
+  });
+  return (await Promise.all(compared)).flat();
+}

@@ -1,0 +1,192 @@
+// @ts-nocheck
+import { createWriteStream, readFileSync } from "node:fs";
+import path from "node:path";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDbBackendRepository } from "../adapters/dynamodb/backend-repository.ts";
+import { parseBackends } from "../core/backends.ts";
+import { InvalidInput } from "../core/errors.ts";
+import { parseImageServices } from "../core/image-services.ts";
+import { waitForBackends } from "./backends-ready.ts";
+import { localContext, startCinderless } from "./cinderless.ts";
+import { type EmbeddedCloud, EmbeddedCloudError } from "./cloud/embedded-cloud.ts";
+import { type EnvironmentFiles, quoteForShell, writeEnvironmentFiles } from "./environment-files.ts";
+import { explain, oneLine, type Screen, seconds } from "./screen.ts";
+import type { StartOptions } from "./start-options.ts";
+
+/** How long the first reports of the backends are waited for. */
+const BACKENDS_MILLISECONDS = 5000;
+
+/** What serving needs. */
+export type ServeContext = { options: StartOptions; screen: Screen; signal: AbortSignal };
+
+/**
+ * Starts the embedded cloud on the data directory and serves until the signal is aborted.
+ *
+ * @throws with one line for people when it cannot start; the signal's reason when it was aborted before it had started
+ */
+export async function serve({ options, screen, signal }: ServeContext): Promise<void> {
+  const startedAt = new Date();
+  const directory = path.resolve(options.dataDir);
+  const backends = options.backends === undefined ? undefined : readOptions(options.backends, parseBackends);
+  const imageServices =
+    options.imageServices === undefined ? undefined : readOptions(options.imageServices, parseImageServices);
+  screen.write(`\n${screen.paint("bold", "Cinderless on this machine")}\n  starting in ${directory} ...\n`);
+  const crash = Promise.withResolvers<never>();
+  // A crash while it stops for another reason is no news.
+  crash.promise.catch(() => {});
+  const logs = openLogs(directory, options, screen);
+  const { cloud, stop } = await startCinderless({
+    directory,
+    persistent: true,
+    signal,
+    ports: portsFrom(options.port),
+    context: {
+      ...(backends === undefined ? {} : { backends }),
+      ...(imageServices === undefined ? {} : { image_services: imageServices }),
+    },
+    ...logs,
+    crashSink: (line) => crash.reject(new Error(`${line}; what was stored before is kept: start it again`)),
+  }).catch((error: unknown) => {
+    throw withHint(error);
+  });
+  try {
+    const hosts = (backends ?? parseBackends(localContext(directory).backends)).map(({ host }) => host);
+    const files = writeEnvironmentFiles(directory, cloud);
+    const silent = await silentBackends(cloud, hosts, startedAt, signal);
+    signal.throwIfAborted();
+    const spent = seconds(Date.now() - startedAt.getTime());
+    screen.write(describe(screen, { cloud, hosts, silent, files, directory, spent }));
+    await Promise.race([aborted(signal), crash.promise]);
+  } finally {
+    await stop();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    }
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function portsFrom(first: number): { dynamodb: number; messaging: number; compute: number } {
+  const port = (index: number): number => (first === 0 ? 0 : first + index);
+  return { dynamodb: port(0), messaging: port(1), compute: port(2) };
+}
+
+/** @throws Error that names the file and what is wrong with it */
+function readOptions<Options>(file: string, parse: (value: unknown) => Options): Options {
+  try {
+    return parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const reason =
+      error instanceof InvalidInput
+        ? error.message.replace(/^Invalid input received: /, "")
+        : isMissing
+          ? "no such file"
+          : explain(error);
+    throw new Error(`${file}: ${oneLine(reason)}`, { cause: error });
+  }
+}
+
+/** What the functions log goes to a file, opened with the first line: the directory is this process's own by then. */
+function openLogs(directory: string, { verbose }: StartOptions, screen: Screen) {
+  const file = path.join(directory, "functions.log");
+  let stream: NodeJS.WritableStream | undefined;
+  const write = (line: string): void => {
+    stream ??= createWriteStream(file).on("error", (error) => screen.write(`  warning: ${explain(error)}\n`));
+    stream.write(`${line}\n`);
+  };
+  return {
+    logSink: verbose ? (line: string) => screen.write(`${oneLine(line)}\n`) : write,
+    problemSink: (line: string) => screen.write(`  ${screen.paint("yellow", "warning:")} ${oneLine(line)}\n`),
+  };
+}
+
+/** What hinders the start, with what to do about it. */
+function withHint(error: unknown): unknown {
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
+    return new Error("no space is left in the data directory; free some, or name another with --data-dir", {
+      cause: error,
+    });
+  }
+  if (!(error instanceof EmbeddedCloudError)) {
+    return error;
+  }
+  const hint = error.message.startsWith("data directory ")
+    ? "name another with --data-dir"
+    : "name another with --port";
+  return /^data directory |port \d+ .*in use/.test(error.message)
+    ? new EmbeddedCloudError(`${error.message}; ${hint}`, { cause: error })
+    : error;
+}
+
+/** The hosts of backends that take no volumes, because they do not report. */
+async function silentBackends(
+  cloud: EmbeddedCloud,
+  hosts: readonly string[],
+  since: Date,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const client = new DynamoDBClient({
+    endpoint: cloud.endpoints.dynamodb,
+    region: cloud.environment["AWS_REGION"] ?? "",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  const clock = { now: () => new Date() };
+  try {
+    const tableName = cloud.outputs["BackendsTableName"] ?? "";
+    const backends = new DynamoDbBackendRepository({ client, tableName, clock });
+    return await waitForBackends(backends, hosts, since, BACKENDS_MILLISECONDS, signal);
+  } finally {
+    client.destroy();
+  }
+}
+
+type Description = {
+  cloud: EmbeddedCloud;
+  hosts: readonly string[];
+  silent: readonly string[];
+  files: EnvironmentFiles;
+  directory: string;
+  spent: string;
+};
+
+function describe(screen: Screen, { cloud, hosts, silent, files, directory, spent }: Description): string {
+  const { endpoints } = cloud;
+  const fields: [string, string][] = [
+    ["DynamoDB", endpoints.dynamodb],
+    ["SQS, SNS, S3", endpoints.sqs],
+    ["Step Functions, Lambda", endpoints.sfn],
+    ["backends", hosts.join(", ")],
+    ["environment", files.shell],
+    ["outputs", files.outputs],
+    ["logs", path.join(directory, "functions.log")],
+  ];
+  const lines = fields.map(([name, value]) => `  ${screen.paint("dim", name.padEnd(22))}  ${value}\n`);
+  const warnings = silent.map(
+    (host) =>
+      `  ${screen.paint("yellow", "warning:")} ${host} has not reported; no volume is placed on it until it does\n`,
+  );
+  const example = [
+    `source ${quoteForShell(shortest(files.shell))}`,
+    "npx cinderless create --size 1 --wait",
+    "aws stepfunctions list-state-machines",
+  ].map((line) => `  ${line}\n`);
+  return [
+    `  ${screen.paint("green", "ready")} after ${spent}; Ctrl-C ends it, and everything is kept\n\n`,
+    ...lines,
+    ...warnings,
+    `\n${screen.paint("bold", "Try it in another shell")}\n`,
+    ...example,
+  ].join("");
+}
+
+/** The path as it is shortest to write here. */
+function shortest(file: string): string {
+  const relative = path.relative("", file);
+  return relative.startsWith("..") ? file : relative;
+}

@@ -1,0 +1,73 @@
+// @ts-nocheck
+import { Command, InvalidArgumentError } from "commander";
+
+/** What the command line asks for. */
+export type StartOptions = {
+  dataDir: string;
+  port: number;
+  backends?: string;
+  imageServices?: string;
+  verbose: boolean;
+};
+
+/** Ports in a row from the base port on: DynamoDB; SQS, SNS and S3; Step Functions and Lambda. */
+export const PORT_COUNT = 3;
+
+const EXAMPLES = `
+Examples:
+  npm start
+  npm start -- --data-dir /var/tmp/cinderless --port 5000
+  npm start -- --backends backends.json
+  CINDERLESS_SECRETS='{"glance":{"token":"..."}}' npm start -- --image-services images.json
+
+Then, in another shell:
+  source .cinderless/environment.sh
+  npx cinderless create --size 1 --wait
+  aws stepfunctions list-state-machines
+
+backends.json is a list such as
+  [{"host": "me@ssd", "driver": "file", "options": {"directory": "/mnt/ssd/volumes"}}]
+
+and images.json an object such as
+  {"glance": {"api_servers": ["http://127.0.0.1:9292"], "auth": {"type": "fixed_token", "secret": "glance"}}}
+
+Ctrl-C ends it; volumes, records, queues and images stay in the data directory. A second Ctrl-C
+ends it at once.`;
+
+/**
+ * Reads the command line.
+ *
+ * @throws CommanderError, also after --help; what there is to say has been written by then.
+ */
+export function parseStartOptions(argv: readonly string[]): StartOptions {
+  const command = new Command("npm start --")
+    .description(
+      "Runs the embedded cloud on 127.0.0.1 with Cinderless deployed to it, until Ctrl-C. The AWS CLI, " +
+        "any AWS SDK and the cinderless command work against it.",
+    )
+    .option("--data-dir <dir>", "where everything is kept", parseDirectory, ".cinderless")
+    .option("--port <number>", `first of ${PORT_COUNT} ports; 0 takes free ones`, parsePort, 4580)
+    .option("--backends <file>", "JSON file with other backends than two directories below the data directory")
+    .option("--image-services <file>", "JSON file with a Glance beside the bucket of images")
+    .option("--verbose", "show what the functions log, which else goes to functions.log")
+    .addHelpText("after", EXAMPLES)
+    .configureOutput({ outputError: (text, write) => write(`${text.trim()} (see npm start -- --help)\n`) })
+    .exitOverride();
+  return { verbose: false, ...command.parse(argv, { from: "user" }).opts<Omit<StartOptions, "verbose">>() };
+}
+
+function parseDirectory(text: string): string {
+  if (text === "") {
+    throw new InvalidArgumentError("It must not be empty.");
+  }
+  return text;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  const last = 65_536 - PORT_COUNT;
+  if (!/^[0-9]+$/.test(text) || port > last) {
+    throw new InvalidArgumentError(`It must be a whole number from 0 to ${last}.`);
+  }
+  return port;
+}

@@ -1,0 +1,31 @@
+// @ts-nocheck
+import { CommanderError } from "commander";
+import { explain, screenOf } from "./screen.ts";
+import { endProcess, Interrupted, interruption } from "./signals.ts";
+import { parseStartOptions, type StartOptions } from "./start-options.ts";
+
+/** `npm start`: the embedded cloud with Cinderless deployed to it, until it is asked to end. */
+
+async function main(options: StartOptions): Promise<number> {
+  const { signal } = interruption();
+  try {
+    const { serve } = await import("./serve.ts");
+    await serve({ options, screen: screenOf(process.stdout), signal });
+    return 0;
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      return error.exitStatus;
+    }
+    process.stderr.write(`error: ${explain(error)}\n`);
+    return 1;
+  }
+}
+
+try {
+  endProcess(await main(parseStartOptions(process.argv.slice(2))));
+} catch (error) {
+  if (!(error instanceof CommanderError)) {
+    throw error;
+  }
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

@@ -1,0 +1,23 @@
+// @ts-nocheck
+import { definitionText, inlineTemplate, localFunctionArn } from "../../infra/inline-template.ts";
+
+/** A rule of a Choice, as far as the product's own definitions use them: one comparison with one value. */
+export type ChoiceRule = { Variable: string; Next: string } & Record<string, string | boolean>;
+
+/** A state as it stands in the definition. */
+export type State = {
+  Type: "Task" | "Choice" | "Wait" | "Pass" | "Succeed" | "Fail";
+  Next?: string;
+  Choices?: ChoiceRule[];
+  Default?: string;
+  Catch?: { ErrorEquals: string[]; Next: string }[];
+  SecondsPath?: string;
+};
+
+/** The workflow in the Amazon States Language. */
+export type Definition = { StartAt: string; States: Record<string, State> };
+
+/** The workflow's definition, as the CDK app synthesises it. */
+export function readDefinition(): Definition {
+  return JSON.parse(definitionText(inlineTemplate(), localFunctionArn)) as Definition;
+}

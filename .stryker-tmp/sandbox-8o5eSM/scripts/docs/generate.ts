@@ -1,0 +1,33 @@
+// @ts-nocheck
+import { readFile } from "node:fs/promises";
+import { Graphviz } from "@hpcc-js/wasm-graphviz";
+import { inlineTemplate } from "../../infra/inline-template.ts";
+import { architectureGraph, architectureLegend } from "./architecture-graph.ts";
+import { cinderDifferences } from "./cinder-differences.ts";
+import { readDefinition } from "./definition.ts";
+import { errorTable } from "./error-table.ts";
+import { legendGraph } from "./legend-graph.ts";
+import { permissionsTable } from "./permissions-table.ts";
+import { picture } from "./picture.ts";
+import { workflowGraph } from "./workflow-graph.ts";
+
+/** Every generated document by its path in the repository. The same sources give the same bytes. */
+export async function generateDocuments(): Promise<Map<string, string>> {
+  const graphviz = await Graphviz.load();
+  const draw = (graph: string): string => graphviz.layout(graph, "svg", "dot");
+  const title = "The workflow create-volume: its states, and where failures lead";
+  const workflow = draw(workflowGraph(readDefinition()));
+  const template = inlineTemplate();
+  const architecture = draw(architectureGraph(template));
+  const errors = await readFile(new URL("../../core/errors.ts", import.meta.url), "utf8");
+  return new Map([
+    ["docs/create-volume.svg", picture(title, workflow, draw(legendGraph()))],
+    [
+      "docs/architecture.svg",
+      picture("The stack: what starts what, and what uses what", architecture, draw(architectureLegend())),
+    ],
+    ["docs/permissions.md", permissionsTable(template)],
+    ["docs/errors.md", errorTable(errors)],
+    ["docs/cinder-differences.md", cinderDifferences()],
+  ]);
+}

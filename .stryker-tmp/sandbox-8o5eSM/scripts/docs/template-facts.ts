@@ -1,0 +1,90 @@
+// @ts-nocheck
+import { type FunctionName, TASK_FUNCTIONS } from "../../core/functions.ts";
+import { functionNameIn, type Template } from "../../infra/inline-template.ts";
+
+/** One statement of a function's role: what it may do to a resource, by the resource's logical id, or `*`, and on what condition. */
+export type Permission = {
+  function: FunctionName;
+  actions: string[];
+  resource: string;
+  part: string;
+  conditions: Conditions;
+};
+
+/** Values by condition key, by operator. */
+export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+
+/** What brings a function to run: a queue or a rule, by its logical id. */
+export type Trigger = { from: string; function: FunctionName };
+
+type Statement = { Action: string | string[]; Resource: unknown; Condition?: Conditions };
+type Resources = Template["Resources"];
+
+/** Every permission that a function's role gives it, as the synthesised template says. */
+export function permissionsOf({ Resources: resources }: Template): Permission[] {
+  return ofType(resources, "AWS::IAM::Policy").flatMap(([id, properties]) => {
+    const name = functionNameIn(id.replace(/ServiceRoleDefaultPolicy[0-9A-F]{8}$/, "00000000"));
+    if (name === undefined) {
+      return [];
+    }
+    const { Statement: statements } = properties["PolicyDocument"] as { Statement: Statement[] };
+    return statements.flatMap(({ Action, Resource, Condition = {} }) =>
+      [Resource].flat().map((resource) => ({
+        function: name,
+        actions: [Action].flat().toSorted(),
+        resource: logicalIdIn(resource),
+        part: suffixIn(resource),
+        conditions: Condition,
+      })),
+    );
+  });
+}
+
+/** Event sources and rules with the functions that they lead to. */
+export function triggersOf({ Resources: resources }: Template): Trigger[] {
+  const sources = ofType(resources, "AWS::Lambda::EventSourceMapping").map(([, properties]) => ({
+    from: logicalIdIn(properties["EventSourceArn"]),
+    function: functionIn(properties["FunctionName"]),
+  }));
+  const rules = ofType(resources, "AWS::Events::Rule").flatMap(([id, properties]) =>
+    (properties["Targets"] as { Arn: unknown }[]).map(({ Arn }) => ({ from: id, function: functionIn(Arn) })),
+  );
+  return [...sources, ...rules];
+}
+
+/** Whether a function is a task of the workflow. */
+export function isTask(name: FunctionName): boolean {
+  return Object.hasOwn(TASK_FUNCTIONS, name);
+}
+
+/** A logical id without the CDK's hash: `RecordsVolumesTable`. */
+export function shortId(logicalId: string): string {
+  return logicalId.replace(/[0-9A-F]{8}$/, "");
+}
+
+function ofType(resources: Resources, type: string): [string, Record<string, unknown>][] {
+  return Object.entries(resources).flatMap(([id, { Type, Properties = {} }]) =>
+    Type === type ? [[id, Properties] as [string, Record<string, unknown>]] : [],
+  );
+}
+
+function functionIn(value: unknown): FunctionName {
+  const name = functionNameIn(logicalIdIn(value));
+  if (name === undefined) {
+    throw new Error(`no function in ${JSON.stringify(value)}`);
+  }
+  return name;
+}
+
+/** The logical id that a Ref, a GetAtt, or a Join that begins with either, names. */
+function logicalIdIn(value: unknown): string {
+  const text = JSON.stringify(value);
+  return /"(?:Ref|Fn::GetAtt)":\[?"(\w+)"/.exec(text)?.[1] ?? String(value);
+}
+
+/** What follows the resource's own ARN: `/index/by_deadline`, `/*`. */
+function suffixIn(value: unknown): string {
+  const { "Fn::Join": join } = (value ?? {}) as { "Fn::Join"?: [string, unknown[]] };
+  const last = join?.[1].at(-1);
+  return typeof last === "string" ? last : "";
+}

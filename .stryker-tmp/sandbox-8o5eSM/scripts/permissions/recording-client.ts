@@ -1,0 +1,51 @@
+// @ts-nocheck
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
+import { requestAttributes, type WriteInput } from "./request-attributes.ts";
+
+/** One request that a repository made: the action, and the attributes that a write names. */
+export type RecordedRequest = { action: string; attributes: string[] };
+
+/** How the table answers: it takes each write, refuses each, or misses the path of the first. */
+export type Temper = "takes" | "refuses" | "misses a path";
+
+/** A repository that goes on after so many refusals would go on for ever. */
+const MOST_REQUESTS = 12;
+
+/** Ends a repository's loop. */
+export class EnoughRequests extends Error {
+  override readonly name = "EnoughRequests";
+}
+
+/** A client that notes what it is asked for and answers with the same item always. */
+export function recordingClient(
+  temper: Temper,
+  item: Record<string, AttributeValue> | undefined,
+  requests: RecordedRequest[],
+): DynamoDb {
+  let made = 0;
+  let missed = false;
+  const answer = (command: { constructor: { name: string }; input: WriteInput }): unknown => {
+    const action = command.constructor.name.replace(/Command$/, "");
+    const isWrite = ["UpdateItem", "PutItem", "DeleteItem"].includes(action);
+    requests.push({ action, attributes: isWrite ? requestAttributes(command.input) : [] });
+    made += 1;
+    if (made > MOST_REQUESTS) {
+      throw new EnoughRequests();
+    }
+    if (isWrite && temper === "refuses") {
+      throw failure("ConditionalCheckFailedException", "The conditional request failed");
+    }
+    if (action === "UpdateItem" && temper === "misses a path" && !missed) {
+      missed = true;
+      throw failure("ValidationException", "The document path provided in the update expression is invalid for update");
+    }
+    return item === undefined ? {} : { Attributes: item, Item: item };
+  };
+  const send = async (command: unknown): Promise<unknown> => answer(command as Parameters<typeof answer>[0]);
+  return { send: send as DynamoDb["send"] };
+}
+
+function failure(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}

@@ -1,0 +1,76 @@
+// @ts-nocheck
+import { fileURLToPath } from "node:url";
+import { build, type Plugin } from "esbuild";
+import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import type { Repositories } from "./repository-requests.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** By which names the tasks know the repositories. */
+const RECEIVERS: Readonly<Record<string, keyof Repositories>> = {
+  volumes: "volumes",
+  snapshots: "snapshots",
+  volumeTypes: "volumeTypes",
+  backends: "backends",
+  deadLetters: "deadLetters",
+  entries: "imageCache",
+};
+
+/** A call on one of them; a bundler numbers names that stand twice, and the frame's are functions. */
+const CALL = new RegExp(`\\b(${Object.keys(RECEIVERS).join("|")})\\d*(?:\\(\\))?\\s*\\??\\.\\s*(\\w+)\\(`, "g");
+
+/** The adapters are not asked what they call, and neither is a package. */
+const WITHOUT_ADAPTERS: Plugin = {
+  name: "without-adapters",
+  setup(bundler) {
+    bundler.onLoad({ filter: /[\\/]adapters[\\/]/ }, () => ({ contents: "module.exports = {}", loader: "js" }));
+  },
+};
+
+const WITHOUT_IMAGE_CACHE: Plugin = {
+  name: "without-image-cache",
+  setup(bundler) {
+    bundler.onLoad({ filter: /[\\/]core[\\/]tasks[\\/]image-cache[\\/]/ }, () => ({
+      contents: "module.exports = {}",
+      loader: "js",
+    }));
+  },
+};
+
+/** `table.method` of every call of a repository's method, by function. */
+export type RepositoryCalls = Record<FunctionName, string[]>;
+
+/**
+ * Which methods of the repositories each function can reach: its bundle, from which what it cannot reach is shaken, is searched for
+ * calls. A method that is called under some condition counts.
+ *
+ * @param imageCache whether any backend has the image-volume cache; where none has, its tasks never run
+ */
+export async function repositoryCalls(
+  { imageCache }: { imageCache: boolean },
+  known: Record<keyof Repositories, Record<string, unknown>>,
+): Promise<RepositoryCalls> {
+  const names = Object.keys(FUNCTIONS) as FunctionName[];
+  const { outputFiles } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: names.map((name) => ({ in: `lambdas/${fileNameOf(name)}.ts`, out: name })),
+    outdir: "out",
+    write: false,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    packages: "external",
+    plugins: [WITHOUT_ADAPTERS, ...(imageCache ? [] : [WITHOUT_IMAGE_CACHE])],
+    logLevel: "error",
+  });
+  return Object.fromEntries(
+    outputFiles.map(({ path, text }) => {
+      const name = /(\w+)\.js$/.exec(path)?.[1] ?? path;
+      const calls = [...text.matchAll(CALL)].flatMap(([, receiver = "", method = ""]) => {
+        const table = RECEIVERS[receiver];
+        return table !== undefined && Object.hasOwn(known[table], method) ? [`${table}.${method}`] : [];
+      });
+      return [name, [...new Set(calls)].toSorted()];
+    }),
+  ) as RepositoryCalls;
+}

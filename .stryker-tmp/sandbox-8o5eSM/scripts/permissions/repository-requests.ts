@@ -1,0 +1,245 @@
+// @ts-nocheck
+import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
+import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
+import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
+import { type DynamoDb, toItem } from "../../adapters/dynamodb/table.ts";
+import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
+import type { ImageCacheRepository } from "../../core/image-cache.ts";
+import type {
+  BackendRepository,
+  DeadLetterRepository,
+  SnapshotRepository,
+  VolumeRepository,
+  VolumeTypeRepository,
+} from "../../core/ports.ts";
+import { EnoughRequests, type RecordedRequest, recordingClient, type Temper } from "./recording-client.ts";
+import * as samples from "./sample-records.ts";
+
+/** The repositories by the name of their table in `infra/records.ts`. */
+export type Repositories = {
+  volumes: VolumeRepository;
+  snapshots: SnapshotRepository;
+  volumeTypes: VolumeTypeRepository;
+  backends: BackendRepository;
+  deadLetters: DeadLetterRepository;
+  imageCache: ImageCacheRepository;
+};
+
+/** Every way in which each method can be called that changes what it asks of the table. A method without one does not compile. */
+type Calls<Repository> = { [Method in keyof Repository]: readonly ((repository: Repository) => Promise<unknown>)[] };
+
+const {
+  AT,
+  CLAIM,
+  FAULT,
+  LEASE,
+  LINE,
+  LOCK,
+  NEXT,
+  OWNER,
+  PROGRESS,
+  VOLUME,
+  SNAPSHOT,
+  VOLUME_TYPE,
+  BACKEND,
+  LETTER,
+  ENTRY,
+} = samples;
+
+const VOLUMES: Calls<VolumeRepository> = {
+  get: [(volumes) => volumes.get(VOLUME.id)],
+  getMany: [(volumes) => volumes.getMany([VOLUME.id])],
+  list: [(volumes) => volumes.list({}, 1)],
+  create: [(volumes) => volumes.create(VOLUME)],
+  assignHost: [(volumes) => volumes.assignHost(OWNER, "h@b#p", "nova", LINE, AT)],
+  beginCreate: [(volumes) => volumes.beginCreate(OWNER, AT)],
+  persistModelUpdate: [
+    (volumes) => volumes.persistModelUpdate(OWNER, {}, "created"),
+    (volumes) => volumes.persistModelUpdate(OWNER, { provider_location: "p" }, "created", "downloading"),
+  ],
+  saveProgress: [
+    (volumes) => volumes.saveProgress(OWNER, PROGRESS, AT),
+    (volumes) => volumes.saveProgress(OWNER, { ...PROGRESS, image_tag: "t" }, AT),
+  ],
+  markBootable: [(volumes) => volumes.markBootable(OWNER, {})],
+  markAvailable: [
+    (volumes) => volumes.markAvailable(OWNER, "available", AT, {}),
+    (volumes) => volumes.markAvailable(OWNER, "available", AT, { provider_location: "p" }),
+  ],
+  markError: [(volumes) => volumes.markError(OWNER, FAULT)],
+  releaseForReschedule: [false, true].flatMap((suspectedOrphan) =>
+    [undefined, "creating" as const].map((clearedPhase) => (volumes: VolumeRepository) => {
+      const close = { outcome: "rescheduled" as const, error: "E", cause: "c", at: AT, suspectedOrphan };
+      return volumes.releaseForReschedule(OWNER, NEXT, { ...close, ...(clearedPhase && { clearedPhase }) }, AT);
+    }),
+  ),
+  requeue: [
+    (volumes) => volumes.requeue(VOLUME, NEXT, AT),
+    (volumes) => volumes.requeue({ ...VOLUME, fence: null, host: null, phase: null }, NEXT, AT),
+  ],
+  markUnschedulable: [
+    (volumes) => volumes.markUnschedulable(VOLUME.id, null, FAULT),
+    (volumes) => volumes.markUnschedulable(VOLUME.id, OWNER.fence, FAULT),
+  ],
+  listOverdue: [(volumes) => volumes.listOverdue(AT, 1)],
+  forgetDeadline: [(volumes) => volumes.forgetDeadline(VOLUME.id, AT.toISOString())],
+  beginDelete: [(volumes) => volumes.beginDelete(VOLUME.id, AT)],
+  finishDelete: [(volumes) => volumes.finishDelete(VOLUME.id)],
+  requestDelete: [(volumes) => volumes.requestDelete(VOLUME.id, AT)],
+  beginRequestedDelete: [null, OWNER.fence].map(
+    (fence) => (volumes: VolumeRepository) => volumes.beginRequestedDelete(VOLUME.id, fence, AT),
+  ),
+  markErrorDeleting: [null, OWNER.fence].map(
+    (fence) => (volumes: VolumeRepository) => volumes.markErrorDeleting(VOLUME.id, fence, FAULT),
+  ),
+  lock: [null, "project"].map(
+    (project) => (volumes: VolumeRepository) => volumes.lock(VOLUME.id, LOCK, ["available"], project),
+  ),
+  unlock: [(volumes) => volumes.unlock(VOLUME.id, LOCK)],
+};
+
+const SNAPSHOTS: Calls<SnapshotRepository> = {
+  get: [(snapshots) => snapshots.get(SNAPSHOT.id)],
+  getMany: [(snapshots) => snapshots.getMany([SNAPSHOT.id])],
+  list: [(snapshots) => snapshots.list(1)],
+  listOfVolume: [(snapshots) => snapshots.listOfVolume(VOLUME.id)],
+  create: [(snapshots) => snapshots.create(SNAPSHOT)],
+  markAvailable: [null, "p"].map(
+    (location) => (snapshots: SnapshotRepository) => snapshots.markAvailable(SNAPSHOT.id, location),
+  ),
+  markError: [(snapshots) => snapshots.markError(SNAPSHOT.id)],
+  lock: [null, "project"].map(
+    (project) => (snapshots: SnapshotRepository) => snapshots.lock(SNAPSHOT.id, LOCK, project),
+  ),
+  unlock: [(snapshots) => snapshots.unlock(SNAPSHOT.id, LOCK)],
+  beginDelete: [(snapshots) => snapshots.beginDelete(SNAPSHOT.id, "available")],
+  markErrorDeleting: [(snapshots) => snapshots.markErrorDeleting(SNAPSHOT.id)],
+  delete: [(snapshots) => snapshots.delete(SNAPSHOT.id)],
+};
+
+const VOLUME_TYPES: Calls<VolumeTypeRepository> = {
+  get: [(types) => types.get(VOLUME_TYPE.id)],
+  getByName: [(types) => types.getByName(VOLUME_TYPE.name)],
+  list: [(types) => types.list(1)],
+  create: [(types) => types.create(VOLUME_TYPE)],
+};
+
+const BACKENDS: Calls<BackendRepository> = {
+  list: [(backends) => backends.list()],
+  get: [(backends) => backends.get(BACKEND.host)],
+  claim: [
+    (backends) => backends.claim(BACKEND, OWNER, 1, { maxProvisionedCapacityGb: 1, minFreeCapacityGb: 1 }),
+    (backends) =>
+      backends.claim({ ...BACKEND, free_capacity_gb: "unknown" }, OWNER, 1, {
+        maxProvisionedCapacityGb: null,
+        minFreeCapacityGb: null,
+      }),
+  ],
+  settle: [undefined, CLAIM.claimed_at].map(
+    (at) => (backends: BackendRepository) => backends.settle(BACKEND.host, VOLUME.id, at),
+  ),
+  settleUntold: [(backends) => backends.settleUntold(BACKEND.host, VOLUME.id, CLAIM.claimed_at)],
+  release: [undefined, CLAIM.claimed_at].map(
+    (at) => (backends: BackendRepository) => backends.release(BACKEND.host, OWNER, at),
+  ),
+  returnCapacity: [false, true].map(
+    (suspect) => (backends: BackendRepository) => backends.returnCapacity(BACKEND.host, VOLUME.id, 1, suspect),
+  ),
+  // An id without a claim there.
+  returnUnasked: [(backends) => backends.returnUnasked(BACKEND.host, SNAPSHOT.id, 1, async () => true)],
+  forgetReturned: [(backends) => backends.forgetReturned(BACKEND.host, VOLUME.id)],
+  report: [
+    (backends) => backends.report(samples.REPORT),
+    (backends) => backends.report({ ...samples.REPORT, free_capacity_gb: null, max_over_subscription_ratio: null }),
+  ],
+};
+
+const DEAD_LETTERS: Calls<DeadLetterRepository> = {
+  keep: [(letters) => letters.keep(LETTER)],
+  get: [(letters) => letters.get(LETTER.id)],
+  list: [(letters) => letters.list(1)],
+  beginRedrive: [(letters) => letters.beginRedrive(LETTER.id, NEXT.fence)],
+  markRedriven: [(letters) => letters.markRedriven(LETTER.id, AT)],
+};
+
+const IMAGE_CACHE: Calls<ImageCacheRepository> = {
+  get: [(entries) => entries.get(ENTRY.id)],
+  list: [(entries) => entries.list()],
+  beginFill: [(entries) => entries.beginFill(samples.NEW_ENTRY, LEASE)],
+  renew: [null, {}].map((checkpoint) => (entries: ImageCacheRepository) => entries.renew(ENTRY.id, LEASE, checkpoint)),
+  beginCopy: [(entries) => entries.beginCopy(ENTRY.id, LEASE)],
+  complete: [(entries) => entries.complete(ENTRY.id, LEASE.fence, AT)],
+  abandon: [
+    (entries) => entries.abandon(ENTRY.id, { now: AT }),
+    (entries) => entries.abandon(ENTRY.id, { fence: LEASE.fence }),
+  ],
+  touch: [(entries) => entries.touch(ENTRY.id, AT)],
+  beginEvict: [null, LEASE.fence].map(
+    (fence) => (entries: ImageCacheRepository) => entries.beginEvict(ENTRY.id, { fence, now: AT }),
+  ),
+  finishEvict: [(entries) => entries.finishEvict(ENTRY.id)],
+};
+
+type Options = { client: DynamoDb; tableName: string; clock: { now(): Date } };
+
+/** Items that a table may answer with: those that lead a method to a further write are among them. */
+const VOLUME_ITEMS = [VOLUME, samples.VOLUME_IN_ERROR, samples.MIGRATION_TARGET].map(volumeItem);
+
+/**
+ * What each method of each repository asks of its table, found by calling it: with every shape of its arguments, and a table that
+ * takes its writes, refuses them, or lacks the path of the first.
+ *
+ * @returns requests by table and method
+ */
+export async function repositoryRequests(): Promise<Record<keyof Repositories, Record<string, RecordedRequest[]>>> {
+  return {
+    volumes: await record((options) => new DynamoDbVolumeRepository(options), VOLUMES, VOLUME_ITEMS),
+    snapshots: await record((options) => new DynamoDbSnapshotRepository(options), SNAPSHOTS, [toItem(SNAPSHOT)]),
+    volumeTypes: await record((options) => new DynamoDbVolumeTypeRepository(options), VOLUME_TYPES, [
+      toItem(VOLUME_TYPE),
+    ]),
+    backends: await record((options) => new DynamoDbBackendRepository(options), BACKENDS, [
+      toItem(BACKEND),
+      toItem({ ...BACKEND, free_capacity_gb: "unknown" }),
+    ]),
+    deadLetters: await record((options) => new DynamoDbDeadLetterRepository(options), DEAD_LETTERS, [toItem(LETTER)]),
+    imageCache: await record((options) => new DynamoDbImageCacheRepository(options), IMAGE_CACHE, [toItem(ENTRY)]),
+  };
+}
+
+async function record<Repository extends object>(
+  make: (options: Options) => Repository,
+  calls: Calls<Repository>,
+  items: readonly ReturnType<typeof toItem>[],
+): Promise<Record<string, RecordedRequest[]>> {
+  const requests: Record<string, RecordedRequest[]> = {};
+  for (const [method, shapes] of Object.entries(calls) as [string, Calls<Repository>[keyof Repository]][]) {
+    const made: RecordedRequest[] = [];
+    requests[method] = made;
+    for (const call of shapes) {
+      for (const temper of ["takes", "refuses", "misses a path"] satisfies Temper[]) {
+        for (const item of [undefined, ...items]) {
+          await tolerate(() =>
+            call(make({ client: recordingClient(temper, item, made), tableName: "table", clock: { now: () => AT } })),
+          );
+        }
+      }
+    }
+  }
+  return requests;
+}
+
+/** A refusal is an answer here; a mistake of this file is not. */
+async function tolerate(call: () => Promise<unknown>): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    const isMistake = error instanceof TypeError || error instanceof ReferenceError;
+    if (isMistake && !(error instanceof EnoughRequests)) {
+      throw error;
+    }
+  }
+}

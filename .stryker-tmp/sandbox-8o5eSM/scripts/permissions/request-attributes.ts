@@ -1,0 +1,37 @@
+/** What a write of DynamoDB says, as far as its attributes are read here. */
+// @ts-nocheck
+
+export type WriteInput = {
+  Key?: Readonly<Record<string, unknown>>;
+  Item?: Readonly<Record<string, unknown>>;
+  UpdateExpression?: string;
+  ConditionExpression?: string;
+  ExpressionAttributeNames?: Readonly<Record<string, string>>;
+};
+
+/** Where a document path begins: a placeholder that no dot stands before. */
+const PATH_START = /(?<![\w.])#\w+/g;
+
+/**
+ * The values of `dynamodb:Attributes` for a write: the top-level attributes that the request names, be it in its key, its item or
+ * its expressions. Of a path only the first step counts, and what is returned does not.
+ *
+ * @throws Error for an attribute that an expression names without a placeholder, which would be overlooked
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+ */
+export function requestAttributes(input: WriteInput): string[] {
+  const { ExpressionAttributeNames: names = {}, UpdateExpression = "", ConditionExpression = "" } = input;
+  const expressions = `${UpdateExpression} ${ConditionExpression}`;
+  const bare = expressions.replaceAll(/[#:]\w+/g, "").match(/\b[a-z]\w*\b(?!\()/g);
+  if (bare !== null) {
+    throw new Error(`an expression names ${bare.join(", ")} without a placeholder: ${expressions}`);
+  }
+  const named = [...expressions.matchAll(PATH_START)].map(([placeholder]) => {
+    const name = names[placeholder];
+    if (name === undefined) {
+      throw new Error(`${placeholder} stands for nothing in ${expressions}`);
+    }
+    return name;
+  });
+  return [...new Set([...Object.keys(input.Key ?? {}), ...Object.keys(input.Item ?? {}), ...named])].toSorted();
+}

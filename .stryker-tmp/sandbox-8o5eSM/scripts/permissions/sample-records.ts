@@ -1,0 +1,141 @@
+// @ts-nocheck
+import type { DeadLetterRecord } from "../../core/dead-letters.ts";
+import type { ImageCacheEntry } from "../../core/image-cache.ts";
+import type { BackendReport } from "../../core/ports.ts";
+import type {
+  Attempt,
+  BackendRecord,
+  CapacityClaim,
+  CopyProgress,
+  Fault,
+  SnapshotRecord,
+  VolumeRecord,
+  VolumeTypeRecord,
+} from "../../core/records.ts";
+
+/** Records with a value in every column, so that whoever puts one names every attribute that it may ever have. */
+
+export const AT = new Date("2026-01-01T00:00:00.000Z");
+const at = AT.toISOString();
+
+export const OWNER = { volumeId: "volume", fence: "volume-a1", attempt: 1 };
+export const NEXT = { volumeId: "volume", fence: "volume-a2", attempt: 2 };
+export const LOCK = { holder: "holder", value: "value" };
+export const FAULT: Fault = { error: "E", cause: "c", attempt: 1, at, attempts: [] };
+export const LINE: Attempt = { host: "h@b#p", execution: OWNER.fence, started_at: at, outcome: "running" };
+export const PROGRESS: CopyProgress = { bytes_done: 1, bytes_total: 2, updated_at: at };
+export const CLAIM: CapacityClaim = { attempt: 1, size: 1, claimed_at: at };
+
+export const VOLUME: { [Column in keyof VolumeRecord]: NonNullable<VolumeRecord[Column]> } = {
+  id: "volume",
+  project_id: "project",
+  user_id: "user",
+  size: 1,
+  status: "creating",
+  display_name: "name",
+  display_description: "description",
+  availability_zone: "nova",
+  host: "h@b#p",
+  volume_type_id: "type",
+  snapshot_id: "snapshot",
+  source_volid: "source",
+  bootable: true,
+  migration_status: "migrating",
+  provider_location: "location",
+  created_at: at,
+  updated_at: at,
+  scheduled_at: at,
+  launched_at: at,
+  metadata: { key: "value" },
+  glance_metadata: { key: "value" },
+  fence: OWNER.fence,
+  attempts: { "1": LINE },
+  phase: "creating",
+  progress: PROGRESS,
+  deadline: at,
+  fault: FAULT,
+  delete_requested_at: at,
+  locks: { holder: "value" },
+};
+
+/** What another service put in `error` before any attempt owned it. */
+export const VOLUME_IN_ERROR: VolumeRecord = { ...VOLUME, status: "error", fence: null, fault: null, deadline: null };
+
+export const MIGRATION_TARGET: VolumeRecord = { ...VOLUME, status: "migration_target_creating" };
+
+export const SNAPSHOT: { [Column in keyof SnapshotRecord]: NonNullable<SnapshotRecord[Column]> } = {
+  id: "snapshot",
+  volume_id: "volume",
+  project_id: "project",
+  user_id: "user",
+  status: "creating",
+  display_name: "name",
+  volume_size: 1,
+  host: "h@b#p",
+  provider_location: "location",
+  glance_metadata: { key: "value" },
+  created_at: at,
+  locks: { holder: "value" },
+};
+
+export const VOLUME_TYPE: { [Column in keyof VolumeTypeRecord]: NonNullable<VolumeTypeRecord[Column]> } = {
+  id: "type",
+  name: "name",
+  extra_specs: { key: "value" },
+  description: "description",
+  is_public: true,
+  created_at: at,
+};
+
+export const REPORT: { [Column in keyof BackendReport]: NonNullable<BackendReport[Column]> } = {
+  host: "h@b#p",
+  availability_zone: "nova",
+  driver: "file",
+  total_capacity_gb: 2,
+  free_capacity_gb: 1,
+  reserved_percentage: 0,
+  max_over_subscription_ratio: 1,
+  thin_provisioning_support: true,
+  thick_provisioning_support: true,
+  capabilities: { key: "value" },
+  reported_at: at,
+};
+
+export const BACKEND: BackendRecord = {
+  ...REPORT,
+  disabled: false,
+  allocated_capacity_gb: 1,
+  provisioned_capacity_gb: 1,
+  claims: { volume: CLAIM },
+};
+
+export const LETTER: { [Column in keyof DeadLetterRecord]: NonNullable<DeadLetterRecord[Column]> } = {
+  id: "letter",
+  volume_id: "volume",
+  reason: "reason",
+  body: "{}",
+  received_count: 1,
+  sent_at: at,
+  kept_at: at,
+  expires_at: 1,
+  redrive_fence: NEXT.fence,
+  redriven_at: at,
+};
+
+export const ENTRY: ImageCacheEntry = {
+  id: "entry",
+  volume_id: "volume",
+  host: "h@b#p",
+  image_id: "image",
+  size: 1,
+  state: "available",
+  fence: OWNER.fence,
+  lease_until: at,
+  checkpoint: { offset: 1 },
+  created_at: at,
+  last_used_at: at,
+};
+
+export const NEW_ENTRY = { id: "entry", volume_id: "volume", host: "h@b#p", image_id: "image", size: 1 };
+
+export const LEASE = { fence: OWNER.fence, now: AT, until: AT };

@@ -1,0 +1,62 @@
+// @ts-nocheck
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { bundleFunctions } from "../../infra/bundle.ts";
+
+const LARGEST_BYTES = 400_000;
+const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
+let directory: string;
+const bundleOf = (name: FunctionName): string => path.join(directory, fileNameOf(name), "index.mjs");
+
+beforeAll(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), "cinderless-bundles-"));
+  await bundleFunctions(directory);
+}, 60_000);
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+describe.each(NAMES)("the bundle of %s", (name) => {
+  it("is at most 400 kB", async () => {
+    expect((await stat(bundleOf(name))).size).toBeLessThanOrEqual(LARGEST_BYTES);
+  });
+
+  it("has its source map beside it", async () => {
+    expect((await stat(`${bundleOf(name)}.map`)).size).toBeGreaterThan(0);
+  });
+});
+
+/** What Lambda's runtime reports of an error is its `name`, which must be the one that the workflow knows. */
+describe("minified, an error keeps its name", () => {
+  const CONTEXT = { functionName: "f", getRemainingTimeInMillis: () => 1000 };
+
+  const invoke = async (name: FunctionName, event: unknown): Promise<unknown> => {
+    const { handler } = (await import(pathToFileURL(bundleOf(name)).href)) as {
+      handler: (event: unknown, context: unknown) => Promise<unknown>;
+    };
+    return handler(event, CONTEXT);
+  };
+
+  it.each<[FunctionName, unknown, string]>([
+    ["CreateRawVolume", {}, "InvalidInput"],
+    ["ExtractVolumeSpec", { volume_id: "x" }, "InvalidInput"],
+    ["DeleteVolume", { volume_id: "../x" }, "InvalidInput"],
+    ["ErrorOutFailedExecution", null, "InvalidInput"],
+  ])("%s", async (name, event, error) => {
+    const thrown = (await invoke(name, event).catch((reason: unknown) => reason)) as Error;
+    expect(thrown.name).toBe(error);
+    // The proof that names are literals: the class's own name did not survive.
+    expect(thrown.constructor.name).not.toBe(error);
+  });
+
+  it("in the text of the bundles too", async () => {
+    const source = await readFile(bundleOf("RescheduleVolume"), "utf8");
+    for (const name of ["BackendNotCleared", "FenceLost", "VolumeNotFound", "DriverNotInitialized"]) {
+      expect(source).toContain(`"${name}"`);
+    }
+  });
+});

@@ -1,0 +1,375 @@
+// @ts-nocheck
+import { describe, expect, it } from "vitest";
+import { fileNameOf, type FunctionName, FUNCTIONS, TASK_FUNCTIONS } from "../../core/functions.ts";
+import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+import { type Statement, statementsOf } from "../support/iam.ts";
+
+/** What each function may do, by what it is done to. Nothing else is granted to any of them. */
+
+const READ = ["dynamodb:GetItem"];
+const UPDATE = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
+const REMOVE = ["dynamodb:DeleteItem", ...UPDATE];
+/** A claim of a scheduling that died may be on any backend. */
+const CLAIMS = ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"];
+const UNLOCK = ["dynamodb:UpdateItem"];
+const IMAGES = ["s3:GetObject", "s3:ListBucket"];
+const SEND = ["sqs:SendMessage"];
+const CONSUME = [
+  "sqs:ChangeMessageVisibility",
+  "sqs:DeleteMessage",
+  "sqs:GetQueueAttributes",
+  "sqs:GetQueueUrl",
+  "sqs:ReceiveMessage",
+];
+const NOTIFY = { Topic: ["sns:Publish"] };
+
+const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
+  ExtractVolumeRef: { Volumes: READ },
+  ExtractVolumeSpec: { Volumes: UPDATE, Snapshots: UPDATE, Images: IMAGES },
+  NotifyCreateStart: NOTIFY,
+  CreateRawVolume: { Volumes: UPDATE },
+  CreateVolumeFromSnapshot: { Volumes: UPDATE, Snapshots: READ },
+  CreateClonedVolume: { Volumes: UPDATE },
+  CloneImage: { Volumes: UPDATE, Images: IMAGES },
+  CreateVolumeForImage: { Volumes: UPDATE },
+  CheckBackend: { Volumes: UPDATE, Snapshots: READ, Images: IMAGES },
+  CopyImageToVolume: { Volumes: UPDATE, Images: IMAGES },
+  HandleBootableVolume: { Volumes: UPDATE, Snapshots: READ },
+  CreateVolumeOnFinish: { Volumes: UPDATE, Snapshots: UNLOCK, Backends: ["dynamodb:UpdateItem"], ...NOTIFY },
+  RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND },
+  ErrorOutVolume: { Volumes: REMOVE, Snapshots: UNLOCK, Backends: CLAIMS, ...NOTIFY },
+  ScheduleVolume: {
+    Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
+    Snapshots: READ,
+    VolumeTypes: READ,
+    Backends: CLAIMS,
+    Queue: CONSUME,
+    DeadLetterQueue: SEND,
+    StateMachine: ["states:StartExecution"],
+    ...NOTIFY,
+  },
+  ErrorOutFailedExecution: { EventsDeadLetterQueue: SEND, Volumes: REMOVE, Backends: CLAIMS, ...NOTIFY },
+  SweepOverdueVolumes: {
+    EventsDeadLetterQueue: SEND,
+    Volumes: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+    Backends: CLAIMS,
+    ...NOTIFY,
+  },
+  KeepDeadLetters: {
+    DeadLetters: ["dynamodb:GetItem", "dynamodb:PutItem"],
+    Volumes: REMOVE,
+    Backends: CLAIMS,
+    DeadLetterQueue: CONSUME,
+    ...NOTIFY,
+  },
+  ReportBackends: { EventsDeadLetterQueue: SEND, Backends: ["dynamodb:UpdateItem"] },
+  CreateSnapshot: { Volumes: UPDATE, Snapshots: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"] },
+  DeleteSnapshot: { Volumes: ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], Snapshots: REMOVE },
+  DeleteVolume: {
+    Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
+    Snapshots: ["dynamodb:GetItem", "dynamodb:Query"],
+    Backends: CLAIMS,
+  },
+  AuditBackends: {
+    EventsDeadLetterQueue: SEND,
+    Volumes: ["dynamodb:BatchGetItem", "dynamodb:Scan"],
+    Snapshots: ["dynamodb:BatchGetItem", "dynamodb:Scan"],
+    Backends: ["dynamodb:Scan"],
+  },
+};
+
+/** Resources by the start of their logical ids. */
+const RESOURCES: [string, string][] = [
+  ["RecordsVolumesTable", "Volumes"],
+  ["RecordsSnapshotsTable", "Snapshots"],
+  ["RecordsVolumeTypesTable", "VolumeTypes"],
+  ["RecordsBackendsTable", "Backends"],
+  ["RecordsDeadLettersTable", "DeadLetters"],
+  ["RecordsImageCacheTable", "ImageCache"],
+  ["ImagesBucket", "Images"],
+  ["MessagingSchedulerQueue", "Queue"],
+  ["MessagingSchedulerDeadLetterQueue", "DeadLetterQueue"],
+  ["MessagingNotificationsTopic", "Topic"],
+  ["MessagingEventsDeadLetterQueue", "EventsDeadLetterQueue"],
+  ["WorkflowCreateVolume", "StateMachine"],
+];
+
+/** Variables by the resource that they name, where a function that may use the one must know the other. */
+const VARIABLES: Record<string, string> = {
+  Volumes: "VOLUMES_TABLE",
+  Snapshots: "SNAPSHOTS_TABLE",
+  VolumeTypes: "VOLUME_TYPES_TABLE",
+  Backends: "BACKENDS_TABLE",
+  DeadLetters: "DEAD_LETTERS_TABLE",
+  ImageCache: "IMAGE_CACHE_TABLE",
+  Images: "IMAGES_BUCKET",
+  Topic: "NOTIFICATIONS_TOPIC_ARN",
+  StateMachine: "STATE_MACHINE_ARN",
+};
+
+const template = inlineTemplate({ fileSystem: "none" });
+const resources = Object.entries(template.Resources);
+const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
+/** What every function may do: write its own log, and send its traces, for which X-Ray knows no resource. */
+function isCommon(name: FunctionName, { Action, Resource }: Statement): boolean {
+  const text = JSON.stringify({ Action, Resource });
+  return (
+    text === JSON.stringify({ Action: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], Resource: "*" }) ||
+    new RegExp(
+      `^{"Action":\\["logs:CreateLogStream","logs:PutLogEvents"\\],"Resource":{"Fn::GetAtt":\\["Functions${name}Logs`,
+    ).test(text)
+  );
+}
+
+function resourcesOf(statement: Statement): string[] {
+  return [statement.Resource].flat().map((resource) => {
+    const text = JSON.stringify(resource);
+    const named = RESOURCES.filter(([id]) => new RegExp(`"${id}[0-9A-F]{8}"`).test(text));
+    return named.length === 1 ? (named[0]?.[1] ?? "") : `not one resource: ${text}`;
+  });
+}
+
+function environmentOf(name: FunctionName): Record<string, unknown> {
+  const found = resources.find(([id, { Type }]) => Type === "AWS::Lambda::Function" && functionNameIn(id) === name);
+  const { Variables = {} } = (found?.[1].Properties?.["Environment"] ?? {}) as { Variables?: Record<string, unknown> };
+  return Variables;
+}
+
+describe.each(NAMES)("%s", (name) => {
+  it("may do what it needs and nothing else", () => {
+    const granted: Record<string, string[]> = {};
+    for (const statement of statementsOf(template, name).filter((each) => !isCommon(name, each))) {
+      expect(statement.Effect).toBe("Allow");
+      for (const key of resourcesOf(statement)) {
+        granted[key] = [...(granted[key] ?? []), statement.Action].flat().toSorted();
+      }
+    }
+    expect(granted).toEqual(ALLOWED[name]);
+  });
+
+  it("knows the names of what it may use, and of nothing else", () => {
+    const needed = Object.keys(ALLOWED[name]).flatMap((resource) => VARIABLES[resource] ?? []);
+    const known = Object.keys(environmentOf(name)).filter((variable) => Object.values(VARIABLES).includes(variable));
+    expect(known.toSorted()).toEqual(needed.toSorted());
+  });
+
+  it("has its file", async () => {
+    expect(await import(`../../lambdas/${fileNameOf(name)}.ts`)).toHaveProperty("handler");
+  });
+});
+
+/** Attributes of volumes that only the flow's own decisions write. */
+const DECISIONS = ["status", "fence", "attempts", "fault", "bootable", "launched_at"];
+
+describe("writes of tables", () => {
+  const writes = (name: FunctionName): Statement[] =>
+    statementsOf(template, name).filter(({ Action }) =>
+      ["dynamodb:PutItem", "dynamodb:UpdateItem"].some((action) => [Action].flat().includes(action)),
+    );
+  const attributesOf = (name: FunctionName, table: string): readonly string[] =>
+    writes(name)
+      .filter((statement) => resourcesOf(statement).includes(table))
+      .flatMap(({ Condition }) => Condition?.["ForAllValues:StringEquals"]?.["dynamodb:Attributes"] ?? []);
+
+  it.each(NAMES)("of %s may name certain attributes only", (name) => {
+    for (const { Action, Condition } of writes(name)) {
+      // Nothing that is not bound stands beside it.
+      expect([Action].flat()).toHaveLength(1);
+      const attributes = [Condition?.["ForAllValues:StringEquals"]?.["dynamodb:Attributes"]].flat();
+      expect(attributes.some((attribute) => attribute === "id" || attribute === "host")).toBe(true);
+    }
+  });
+
+  it("let a lock be set, and nothing that the flow decides", () => {
+    expect(attributesOf("CreateSnapshot", "Volumes").toSorted()).toEqual(["id", "locks", "project_id", "status"]);
+    expect(attributesOf("DeleteSnapshot", "Volumes").toSorted()).toEqual(["id", "locks"]);
+  });
+
+  it("let nobody but the flow's last step and its scheduler write how an attempt ended", () => {
+    const tasks = NAMES.filter((name) => attributesOf(name, "Volumes").includes("attempts"));
+    expect(tasks.toSorted()).toEqual(
+      [
+        "CreateVolumeOnFinish",
+        "ErrorOutFailedExecution",
+        "ErrorOutVolume",
+        "KeepDeadLetters",
+        "RescheduleVolume",
+        "ScheduleVolume",
+        "SweepOverdueVolumes",
+      ].toSorted(),
+    );
+    expect(
+      attributesOf("CopyImageToVolume", "Volumes")
+        .filter((each) => DECISIONS.includes(each))
+        .toSorted(),
+    ).toEqual(["fence", "status"]);
+  });
+
+  it("return nothing to whoever may not read the table", () => {
+    const silent = NAMES.flatMap((name) =>
+      writes(name)
+        .filter(({ Condition }) => Condition?.["StringEqualsIfExists"]?.["dynamodb:ReturnValues"] === "NONE")
+        .map((statement) => `${name}: ${resourcesOf(statement).join()}`),
+    );
+    expect(silent.toSorted()).toEqual([
+      "CreateVolumeOnFinish: Backends",
+      "CreateVolumeOnFinish: Snapshots",
+      "ErrorOutVolume: Snapshots",
+      "ReportBackends: Backends",
+    ]);
+  });
+
+  it("of reports are of pools of the configured backends", () => {
+    expect(writes("ReportBackends").map(({ Condition }) => Condition?.["ForAllValues:StringLike"])).toEqual([
+      { "dynamodb:LeadingKeys": ["cinderless@first#*", "cinderless@second#*"] },
+    ]);
+  });
+});
+
+it("scheduling may start executions through the alias only, as Step Functions authorises it", () => {
+  const start = statementsOf(template, "ScheduleVolume").find(({ Action }) => Action === "states:StartExecution");
+  expect(start?.Resource).toEqual({ Ref: expect.stringMatching(/^WorkflowCreateVolume[0-9A-F]{8}$/) as string });
+  expect(start?.Condition).toEqual({ "ForAnyValue:StringEquals": { "states:StateMachineQualifier": "live" } });
+});
+
+describe("under the customer's key", () => {
+  const own = inlineTemplate({ customerManagedKey: "true" });
+
+  it.each(NAMES)("%s uses it through the services that it calls only", (name) => {
+    const use = statementsOf(own, name).find(({ Action }) => [Action].flat().includes("kms:Decrypt"));
+    const services = [use?.Condition?.["StringLike"]?.["kms:ViaService"] ?? []].flat();
+    expect(services.map((service) => /"(\w+)\./.exec(JSON.stringify(service))?.[1])).toEqual([
+      "dynamodb",
+      "s3",
+      "sns",
+      "sqs",
+    ]);
+  });
+});
+
+describe("the policies of a role", () => {
+  /** Characters of all inline policies of a role together, without white space. */
+  const QUOTA = 10_240;
+  /** What stands for an ARN or a name that is known at the deployment only. */
+  const LONG_VALUE = "a".repeat(120);
+
+  it.each([
+    ["as the stack is by default", {}],
+    [
+      "with the image-volume cache and the customer's key",
+      {
+        customerManagedKey: "true",
+        backends: [{ host: "n@b", driver: "file", options: { directory: "/mnt/b" }, image_volume_cache_enabled: true }],
+      },
+    ],
+  ])("fit into half of what IAM takes, %s", (_what, context) => {
+    const stack = inlineTemplate(context);
+    const lengths = NAMES.map((name) => {
+      const text = JSON.stringify(statementsOf(stack, name), (_key, value: unknown) =>
+        typeof value === "object" && value !== null && ("Fn::GetAtt" in value || "Ref" in value) ? LONG_VALUE : value,
+      );
+      return text.length;
+    });
+    expect(Math.max(...lengths)).toBeLessThan(QUOTA / 2);
+  });
+});
+
+describe("the workflow", () => {
+  const policy = resources.find(
+    ([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith("WorkflowCreateVolume"),
+  );
+  const { Statement: statements } = (policy?.[1].Properties?.["PolicyDocument"] ?? { Statement: [] }) as {
+    Statement: Statement[];
+  };
+
+  it("may call its own tasks and no other function", () => {
+    const calls = statements.filter(({ Action }) => [Action].flat().includes("lambda:InvokeFunction"));
+    const called = calls.flatMap(({ Resource }) => Resource as { "Fn::GetAtt": [string, string] }[]);
+    expect(called.map((arn) => String(functionNameIn(arn["Fn::GetAtt"][0]))).toSorted()).toEqual(
+      Object.keys(TASK_FUNCTIONS).toSorted(),
+    );
+  });
+
+  it("may do nothing else but deliver its logs and traces", () => {
+    const others = statements
+      .flatMap(({ Action }) => [Action].flat())
+      .filter((action) => !/^(logs|xray):/.test(action));
+    expect(others).toEqual(["lambda:InvokeFunction"]);
+  });
+});
+
+describe("a stack with a file system", () => {
+  const withFileSystem = Object.entries(inlineTemplate().Resources);
+  const textOf = (name: FunctionName): string =>
+    JSON.stringify(
+      withFileSystem.filter(
+        ([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith(`Functions${name}ServiceRole`),
+      ),
+    );
+
+  it.each(["CreateRawVolume", "CopyImageToVolume", "DeleteVolume"] as const)("lets %s mount it", (name) => {
+    expect(textOf(name)).toContain("elasticfilesystem:ClientWrite");
+    expect(textOf(name)).toContain("ec2:CreateNetworkInterface");
+  });
+
+  it.each(["ExtractVolumeRef", "ScheduleVolume", "NotifyCreateStart"] as const)("keeps %s away from it", (name) => {
+    expect(textOf(name)).not.toContain("elasticfilesystem");
+    expect(textOf(name)).not.toContain("ec2:");
+  });
+});
+
+describe("a stack with Glance", () => {
+  const READERS = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"] as const;
+  const withAuth = (auth: Record<string, unknown>) =>
+    Object.entries(
+      inlineTemplate({
+        fileSystem: "none",
+        image_services: { glance: { api_servers: ["https://glance.example"], auth } },
+      }).Resources,
+    );
+  const secretsOf = (stack: ReturnType<typeof withAuth>, name: FunctionName): unknown[] =>
+    stack
+      .filter(([id, { Type }]) => Type === "AWS::IAM::Policy" && id.startsWith(`Functions${name}ServiceRole`))
+      .flatMap(([, { Properties = {} }]) => (Properties["PolicyDocument"] as { Statement: Statement[] }).Statement)
+      .filter(({ Action }) => JSON.stringify(Action).includes("secretsmanager"))
+      .map(({ Action, Effect, Resource }) => ({ Action, Effect, Resource }));
+  const secretArn = (name: string) => ({
+    "Fn::Join": [
+      "",
+      [
+        "arn:",
+        { Ref: "AWS::Partition" },
+        ":secretsmanager:",
+        { Ref: "AWS::Region" },
+        ":",
+        { Ref: "AWS::AccountId" },
+        `:secret:${name}`,
+      ],
+    ],
+  });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ["one secret by its name", { type: "fixed_token", secret: "cinderless/glance" }, "cinderless/glance-??????"],
+    ["what is below the prefix of the callers' tokens", { type: "passed_token" }, "cinderless/tokens/*"],
+  ])("lets those that read images read %s, and nobody else any", (_what, auth, resource) => {
+    const stack = withAuth(auth);
+    for (const name of NAMES) {
+      const expected = { Action: "secretsmanager:GetSecretValue", Effect: "Allow", Resource: secretArn(resource) };
+      expect(secretsOf(stack, name)).toEqual((READERS as readonly string[]).includes(name) ? [expected] : []);
+    }
+  });
+
+  it.each(["none", "trusted_headers"])("needs no secret for %s", (type) => {
+    expect(JSON.stringify(withAuth({ type }))).not.toContain("secretsmanager:GetSecretValue");
+  });
+
+  it("tells those that read images where it is, and nobody else", () => {
+    const told = withAuth({ type: "none" }).flatMap(([id, { Type, Properties }]) =>
+      Type === "AWS::Lambda::Function" && JSON.stringify(Properties?.["Environment"]).includes("IMAGE_SERVICES")
+        ? [functionNameIn(id)]
+        : [],
+    );
+    expect(new Set(told)).toEqual(new Set(READERS));
+  });
+});

@@ -1,0 +1,124 @@
+// @ts-nocheck
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { App } from "aws-cdk-lib";
+import { Annotations, Match } from "aws-cdk-lib/assertions";
+import { Code } from "aws-cdk-lib/aws-lambda";
+import { afterAll, describe, expect, it } from "vitest";
+import { CinderlessStack } from "../../infra/cinderless-stack.ts";
+import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+
+/** What a deployment meets that no run on one machine shows. */
+
+// An app makes its directory even when it is never synthesised.
+const outdir = mkdtempSync(path.join(tmpdir(), "cinderless-production-"));
+afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
+type Resource = { Type: string; Properties?: Record<string, unknown>; DeletionPolicy?: string };
+
+const resourcesOf = (context: Record<string, unknown>, type: string): [string, Resource][] =>
+  Object.entries(inlineTemplate(context).Resources as Record<string, Resource>).filter(([, { Type }]) => Type === type);
+const propertiesOf = (context: Record<string, unknown>, type: string): Record<string, unknown>[] =>
+  resourcesOf(context, type).map(([, { Properties = {} }]) => Properties);
+
+describe("a Glance", () => {
+  const GLANCE = { image_services: { glance: { api_servers: ["https://glance.example"], auth: { type: "none" } } } };
+  const warningsOf = (context: Record<string, unknown>): unknown[] => {
+    const app = new App({ outdir, context, analyticsReporting: false, builtinCloudFormationValidation: false });
+    const stack = new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
+    return Annotations.fromStack(stack)
+      .findWarning("*", Match.anyValue())
+      .map(({ entry }) => entry.data);
+  };
+
+  it("out of reach of the functions in the isolated subnets is warned of, with the way out", () => {
+    const [warning, ...others] = warningsOf(GLANCE);
+    expect(others).toEqual([]);
+    expect(warning).toMatch(/https:\/\/glance\.example cannot be reached .*CopyImageToVolume.*fileSystem=none/);
+  });
+
+  it.each([
+    ["where no file system is mounted", { ...GLANCE, fileSystem: "none" }],
+    ["that is not there", {}],
+  ])("is not warned of %s", (_what, context) => {
+    expect(warningsOf(context)).toEqual([]);
+  });
+});
+
+describe("what stays", () => {
+  it("is protected from being deleted by hand, and in a stack to be thrown away is not", () => {
+    const protectedBy = (context: Record<string, unknown>) =>
+      new Set(propertiesOf(context, "AWS::DynamoDB::Table").map((table) => table["DeletionProtectionEnabled"]));
+    expect(protectedBy({})).toEqual(new Set([true]));
+    expect(protectedBy({ removalPolicy: "destroy" })).toEqual(new Set([false]));
+  });
+
+  it("is nothing of a stack to be thrown away, its logs neither", () => {
+    const kept = Object.entries(inlineTemplate({ removalPolicy: "destroy" }).Resources as Record<string, Resource>)
+      .filter(([, { DeletionPolicy }]) => DeletionPolicy === "Retain")
+      .map(([id]) => id);
+    expect(kept).toEqual([]);
+  });
+});
+
+describe("events that nobody waits for", () => {
+  const configured = propertiesOf({}, "AWS::Lambda::EventInvokeConfig").map((properties) => {
+    const { Ref } = properties["FunctionName"] as { Ref: string };
+    return [functionNameIn(Ref), properties["MaximumRetryAttempts"], properties["MaximumEventAgeInSeconds"]];
+  });
+
+  it("come again where they come once, and are dropped where the schedule brings the next", () => {
+    expect(configured).toEqual([
+      ["ErrorOutFailedExecution", 2, undefined],
+      ["SweepOverdueVolumes", 1, 300],
+      ["ReportBackends", 1, 300],
+      ["AuditBackends", 0, 300],
+    ]);
+  });
+});
+
+it("no queue's burst takes the account's concurrency", () => {
+  for (const source of propertiesOf({}, "AWS::Lambda::EventSourceMapping")) {
+    expect(source["ScalingConfig"]).toEqual({ MaximumConcurrency: expect.any(Number) as number });
+  }
+});
+
+describe("executions, which an alias starts", () => {
+  const machine = { Ref: expect.stringMatching(/^WorkflowCreateVolume/) as string };
+
+  it("are seen by the net under either name", () => {
+    const rule = propertiesOf({}, "AWS::Events::Rule").find((each) => each["EventPattern"] !== undefined);
+    expect(rule?.["EventPattern"]).toMatchObject({
+      detail: { stateMachineArn: [machine, { Ref: expect.stringMatching(/^WorkflowLive/) as string }] },
+    });
+  });
+
+  it("are counted by the alarms with the alias and without", () => {
+    type Query = { Expression?: string; MetricStat?: { Metric: { Namespace: string; Dimensions: unknown } } };
+    const counted = propertiesOf({}, "AWS::CloudWatch::Alarm")
+      .flatMap((alarm) => (alarm["Metrics"] ?? []) as Query[])
+      .filter(({ MetricStat }) => MetricStat?.Metric.Namespace === "AWS/States")
+      .map(({ MetricStat }) => MetricStat?.Metric.Dimensions);
+    const bare = { Name: "StateMachineArn", Value: machine };
+    expect(counted.filter((dimensions) => Array.isArray(dimensions) && dimensions.length === 1)).toHaveLength(4);
+    expect(counted.filter((dimensions) => Array.isArray(dimensions) && dimensions.length === 2)).toHaveLength(4);
+    for (const dimensions of counted) {
+      expect(dimensions).toContainEqual(bare);
+    }
+  });
+});
+
+it("the file system lets nobody mount it without TLS, and nobody by its own policy", () => {
+  const [fileSystem] = propertiesOf({}, "AWS::EFS::FileSystem");
+  expect(fileSystem?.["FileSystemPolicy"]).toMatchObject({
+    Statement: [
+      {
+        Effect: "Deny",
+        Principal: { AWS: "*" },
+        Action: "*",
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      },
+    ],
+  });
+});

@@ -1,0 +1,144 @@
+// @ts-nocheck
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { DescribeExecutionCommand, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { deploy, resource, temporaryDirectory, until } from "../support/cloud-fixtures.ts";
+import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
+import { INTERRUPTIBLE, UNHEARD } from "../support/cloud-running-executions.ts";
+
+type Detail = { name: string; status: string; input: string; error: string | null; cause: string | null };
+
+vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 });
+
+/** What the rule's queue has been told: at least so much, and until nothing comes for a moment; taken out of the queue. */
+async function toldEnds({ cloud, sqs }: CloudUnderTest, atLeast: number): Promise<Detail[]> {
+  const QueueUrl = resource(cloud, "Ended");
+  const details: Detail[] = [];
+  for (;;) {
+    const request = { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 };
+    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand(request));
+    if (Messages.length === 0 && details.length >= atLeast) {
+      return details;
+    }
+    for (const { Body = "", ReceiptHandle } of Messages) {
+      details.push(JSON.parse(Body) as Detail);
+      await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    }
+  }
+}
+
+function start({ cloud, sfn }: CloudUnderTest, name: string, fail: boolean) {
+  const stateMachineArn = resource(cloud, "Machine");
+  return sfn.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify({ fail }) }));
+}
+
+const killed = temporaryDirectory();
+
+/** Kills a process that has an execution under way: the data directory that it leaves is copied for each test. */
+beforeAll(async () => {
+  const program = fileURLToPath(new URL("../support/cloud-executing-process.ts", import.meta.url));
+  const env = { ...process.env, TMPDIR: killed.path };
+  const child = spawn(process.execPath, [program, path.join(killed.path, "data")], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+});
+
+afterAll(() => killed[Symbol.dispose]());
+
+/** What the process left that was killed while it executed. */
+function leftByTheKilled(dataDirectory: string): void {
+  cpSync(path.join(killed.path, "data"), dataDirectory, { recursive: true });
+}
+
+// Each has a cloud of its own, and most of the time they listen whether something more comes.
+describe.concurrent("executions that a process leaves", () => {
+  describe("an execution that ran when the process was killed", () => {
+    it("is told of as aborted by the next process, once its rules are there, and only once", async () => {
+      using directory = temporaryDirectory();
+      leftByTheKilled(directory.path);
+      {
+        await using next = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
+        expect(await toldEnds(next, 1)).toEqual([
+          expect.objectContaining({
+            name: "killed",
+            status: "ABORTED",
+            input: '{"fail":false}',
+            cause: expect.stringContaining("ended while the execution was running"),
+          }),
+        ]);
+      }
+      await using third = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
+      expect(await toldEnds(third, 0)).toEqual([]);
+    });
+
+    it("keeps its name, and can be described", async () => {
+      using directory = temporaryDirectory();
+      leftByTheKilled(directory.path);
+      await using next = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
+      await expect(start(next, "killed", false)).rejects.toMatchObject({ name: "ExecutionAlreadyExists" });
+      const executionArn = `${resource(next.cloud, "Machine").replace(":stateMachine:", ":execution:")}:killed`;
+      expect(await next.sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({ status: "ABORTED" });
+      expect(next.cloud.executions.history(executionArn).map(({ type }) => type)).toEqual([
+        "ExecutionStarted",
+        "ExecutionAborted",
+      ]);
+    });
+  });
+
+  it("an execution that runs when the cloud is stopped is told of as aborted by the next process", async () => {
+    using directory = temporaryDirectory();
+    {
+      await using first = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
+      await start(first, "stopped", false);
+    }
+    await using next = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
+    expect(await toldEnds(next, 1)).toEqual([expect.objectContaining({ name: "stopped", status: "ABORTED" })]);
+  });
+
+  it("a name stays taken after a restart when its execution has ended", async () => {
+    using directory = temporaryDirectory();
+    {
+      await using first = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
+      await start(first, "ended", true);
+      await until(() => first.cloud.executions.list({ status: "FAILED" }).length === 1);
+    }
+    await using next = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
+    await expect(start(next, "ended", true)).rejects.toMatchObject({ name: "ExecutionAlreadyExists" });
+    await start(next, "another", false);
+  });
+
+  it("an end that a target did not take is told again by the next process", async () => {
+    using directory = temporaryDirectory();
+    {
+      await using first = await deploy(UNHEARD, { dataDirectory: directory.path });
+      await start(first, "unheard", true);
+      await until(() => (first.cloud.counters.lambdaInvocations[resource(first.cloud, "Deaf")] ?? 0) > 0);
+      expect(await toldEnds(first, 1)).toHaveLength(1);
+    }
+    await using next = await deploy(UNHEARD, { dataDirectory: directory.path });
+    expect(await toldEnds(next, 1)).toEqual([
+      expect.objectContaining({ name: "unheard", status: "FAILED", error: "Broken", cause: "on order" }),
+    ]);
+  });
+
+  it("executions of a machine that the template no longer has are forgotten", async () => {
+    using directory = temporaryDirectory();
+    leftByTheKilled(directory.path);
+    const { Machine: _machine, ...others } = INTERRUPTIBLE;
+    {
+      await using without = await deploy(others, { dataDirectory: directory.path });
+      expect(await toldEnds(without, 0)).toEqual([]);
+    }
+    await using again = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
+    await start(again, "killed", false);
+  });
+});

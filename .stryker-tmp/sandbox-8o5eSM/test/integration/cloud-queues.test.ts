@@ -1,0 +1,222 @@
+// @ts-nocheck
+import {
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+} from "@aws-sdk/client-sqs";
+import { PublishCommand } from "@aws-sdk/client-sns";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { deploy, functionWithSource, resource, until } from "../support/cloud-fixtures.ts";
+import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
+
+vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
+
+const getAtt = (logicalId: string, attribute = "Arn") => ({ "Fn::GetAtt": [logicalId, attribute] });
+
+/** A function that logs each batch as a line of JSON and answers as the first record's body asks. */
+const CONSUMER = `exports.handler = async ({ Records }) => {
+  console.log(JSON.stringify(Records.map(({ messageId, body, attributes, messageAttributes, eventSourceARN }) => ({ messageId, body, attributes, messageAttributes, eventSourceARN }))));
+  const failing = Records.filter(({ body }) => body.startsWith('bad'));
+  if (Records.some(({ body }) => body === 'explode')) throw new Error('whole batch');
+  if (Records.some(({ body }) => body === 'nonsense')) return { batchItemFailures: [{ itemIdentifier: 'unknown' }] };
+  return { batchItemFailures: failing.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+};`;
+
+interface LoggedRecord {
+  body: string;
+  messageId: string;
+  attributes: Record<string, string>;
+  messageAttributes: Record<string, object>;
+  eventSourceARN: string;
+}
+
+let under: CloudUnderTest;
+const lines: string[] = [];
+const batches = (): LoggedRecord[][] =>
+  lines.map((line) => JSON.parse(line.slice(line.indexOf(": ") + 2)) as LoggedRecord[]);
+const received = (body: string): LoggedRecord[] =>
+  batches()
+    .flat()
+    .filter((record) => record.body === body);
+
+beforeAll(async () => {
+  under = await deploy(
+    {
+      DeadLetters: { Type: "AWS::SQS::Queue", Properties: {} },
+      Jobs: {
+        Type: "AWS::SQS::Queue",
+        Properties: {
+          VisibilityTimeout: 1,
+          RedrivePolicy: { deadLetterTargetArn: getAtt("DeadLetters"), maxReceiveCount: 2 },
+        },
+      },
+      Consumer: functionWithSource(CONSUMER),
+      Source: {
+        Type: "AWS::Lambda::EventSourceMapping",
+        Properties: {
+          EventSourceArn: getAtt("Jobs"),
+          FunctionName: { Ref: "Consumer" },
+          BatchSize: 10,
+          FunctionResponseTypes: ["ReportBatchItemFailures"],
+          ScalingConfig: { MaximumConcurrency: 2 },
+        },
+      },
+      Windowed: { Type: "AWS::SQS::Queue", Properties: {} },
+      WindowedSource: {
+        Type: "AWS::Lambda::EventSourceMapping",
+        Properties: {
+          EventSourceArn: getAtt("Windowed"),
+          FunctionName: getAtt("Consumer"),
+          BatchSize: 100,
+          MaximumBatchingWindowInSeconds: 1,
+        },
+      },
+      DisabledQueue: { Type: "AWS::SQS::Queue", Properties: {} },
+      DisabledSource: {
+        Type: "AWS::Lambda::EventSourceMapping",
+        Properties: {
+          EventSourceArn: getAtt("DisabledQueue"),
+          FunctionName: { Ref: "Consumer" },
+          Enabled: false,
+        },
+      },
+      Topic: { Type: "AWS::SNS::Topic", Properties: {} },
+      Errors: { Type: "AWS::SQS::Queue", Properties: {} },
+      ErrorsPolicy: {
+        Type: "AWS::SQS::QueuePolicy",
+        Properties: { Queues: [{ Ref: "Errors" }], PolicyDocument: {} },
+      },
+      Subscription: {
+        Type: "AWS::SNS::Subscription",
+        Properties: {
+          TopicArn: { Ref: "Topic" },
+          Protocol: "sqs",
+          Endpoint: getAtt("Errors"),
+          RawMessageDelivery: true,
+          FilterPolicy: { priority: ["ERROR"] },
+        },
+      },
+    },
+    { logSink: (line) => void lines.push(line), environmentsPerFunction: 2 },
+  );
+});
+
+afterAll(() => under.cloud.stop());
+
+const send = (queue: string, ...bodies: string[]) =>
+  under.sqs.send(
+    new SendMessageBatchCommand({
+      QueueUrl: resource(under.cloud, queue),
+      Entries: bodies.map((body, index) => ({ Id: String(index), MessageBody: body })),
+    }),
+  );
+
+async function messageCount(queue: string): Promise<number> {
+  const { Attributes = {} } = await under.sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: resource(under.cloud, queue),
+      AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    }),
+  );
+  return (
+    Number(Attributes["ApproximateNumberOfMessages"]) + Number(Attributes["ApproximateNumberOfMessagesNotVisible"])
+  );
+}
+
+describe("an event source mapping", () => {
+  it("hands messages over in Lambda's form and deletes what succeeded", async () => {
+    await under.sqs.send(
+      new SendMessageCommand({
+        QueueUrl: resource(under.cloud, "Jobs"),
+        MessageBody: "plain",
+        MessageAttributes: { kind: { DataType: "String", StringValue: "cast" } },
+      }),
+    );
+    await until(() => received("plain").length === 1);
+    const [record] = received("plain");
+    expect(record?.attributes).toMatchObject({ ApproximateReceiveCount: "1" });
+    expect(record?.messageAttributes["kind"]).toMatchObject({
+      stringValue: "cast",
+      dataType: "String",
+    });
+    expect(record?.eventSourceARN).toBe("arn:aws:sqs:us-east-1:000000000000:Stack-Jobs");
+    await until(async () => (await messageCount("Jobs")) === 0);
+  });
+
+  it("wakes up within milliseconds", async () => {
+    const latencies: number[] = [];
+    for (let index = 0; index < 20; index += 1) {
+      const sent = performance.now();
+      await send("Jobs", `quick-${index}`);
+      while (received(`quick-${index}`).length === 0) await new Promise((resolve) => setImmediate(resolve));
+      latencies.push(performance.now() - sent);
+    }
+    const median = latencies.toSorted((a, b) => a - b)[10] ?? Number.POSITIVE_INFINITY;
+    expect(median).toBeLessThan(50);
+  });
+
+  it("sends only the failed message of a batch back, and after its last receive to the dead-letter queue", async () => {
+    await send("Jobs", "good-1", "bad-1", "good-2");
+    await until(() => received("bad-1").length === 2);
+    await until(async () => (await messageCount("DeadLetters")) === 1);
+    expect(received("good-1")).toHaveLength(1);
+    expect(received("good-2")).toHaveLength(1);
+    const { Messages = [] } = await under.sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: resource(under.cloud, "DeadLetters"),
+        VisibilityTimeout: 0,
+      }),
+    );
+    expect(Messages[0]?.Body).toBe("bad-1");
+  });
+
+  it.each(["explode", "nonsense"])("sends the whole batch back when the function answers with %s", async (body) => {
+    await send("Jobs", body, `${body}-neighbour`);
+    await until(() => received(body).length === 2);
+    await until(() => received(`${body}-neighbour`).length >= 1);
+    await until(async () => (await messageCount("Jobs")) === 0);
+    expect(received(body)).toHaveLength(2);
+  });
+
+  it("gathers messages for the batching window", async () => {
+    await send("Windowed", "w-1", "w-2");
+    await send("Windowed", ...Array.from({ length: 10 }, (_, index) => `w-${index + 3}`));
+    await until(() => received("w-12").length === 1);
+    expect(batches().find((batch) => batch.some(({ body }) => body === "w-12"))).toHaveLength(12);
+  });
+
+  it("that is disabled takes nothing", async () => {
+    await send("DisabledQueue", "ignored");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(received("ignored")).toHaveLength(0);
+  });
+});
+
+it("delivers what a subscription's filter policy lets through, raw", async () => {
+  const publish = (priority: string) =>
+    under.sns.send(
+      new PublishCommand({
+        TopicArn: resource(under.cloud, "Topic"),
+        Message: `{"priority":"${priority}"}`,
+        MessageAttributes: { priority: { DataType: "String", StringValue: priority } },
+      }),
+    );
+  await publish("INFO");
+  await publish("ERROR");
+  const { Messages = [] } = await under.sqs.send(
+    new ReceiveMessageCommand({
+      QueueUrl: resource(under.cloud, "Errors"),
+      MaxNumberOfMessages: 10,
+      WaitTimeSeconds: 2,
+    }),
+  );
+  expect(Messages.map(({ Body }) => Body)).toEqual(['{"priority":"ERROR"}']);
+});
+
+it("gives queue URLs of the address on which it listens", async () => {
+  const { QueueUrl } = await under.sqs.send(new GetQueueUrlCommand({ QueueName: "Stack-Jobs" }));
+  expect(QueueUrl).toBe(`${under.cloud.endpoints.sqs}/000000000000/Stack-Jobs`);
+  expect(QueueUrl).toBe(resource(under.cloud, "Jobs"));
+});

@@ -1,0 +1,85 @@
+// @ts-nocheck
+import { InvokeCommand } from "@aws-sdk/client-lambda";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type CloudUnderTest, deploy, functionWithSource, inlineFunction } from "../support/cloud-fixtures.ts";
+
+vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
+
+const lines: string[] = [];
+let under: CloudUnderTest;
+
+beforeAll(async () => {
+  const sleep = "await new Promise((resolve) => setTimeout(resolve, event.ms));";
+  under = await deploy(
+    {
+      First: inlineFunction(`${sleep} console.log('from first'); return process.env.NAME;`, {
+        Environment: { Variables: { NAME: "first" } },
+      }),
+      Second: inlineFunction(`${sleep} return process.env.NAME;`, { Environment: { Variables: { NAME: "second" } } }),
+      Spawns: inlineFunction(
+        "return require('node:child_process').execFileSync(process.execPath, ['-p', 'process.env.NAME']).toString().trim();",
+        { Environment: { Variables: { NAME: "child" } } },
+      ),
+      Counts: functionWithSource("let count = 0; exports.handler = async () => ++count;"),
+      Slow: inlineFunction("await new Promise(() => {});", { Timeout: 1 }),
+      Exits: inlineFunction("process.exit(1);"),
+      Throws: inlineFunction("setImmediate(() => { throw new TypeError('later'); }); await new Promise(() => {});"),
+      Secret: inlineFunction("return Object.keys(process.env).filter((name) => name.startsWith('VITEST'));"),
+    },
+    { sharedThreads: 1, environmentsPerFunction: 1, logSink: (line) => void lines.push(line) },
+  );
+});
+
+afterAll(async () => {
+  await under.cloud.stop();
+});
+
+async function invoke(functionId: string, payload: unknown = {}): Promise<unknown> {
+  const { Payload } = await under.lambda.send(
+    new InvokeCommand({ FunctionName: `Stack-${functionId}`, Payload: Buffer.from(JSON.stringify(payload)) }),
+  );
+  return JSON.parse(Buffer.from(Payload ?? []).toString());
+}
+
+describe("functions that share a thread", () => {
+  it("see their own variables, while others run", async () => {
+    const answers = await Promise.all([invoke("First", { ms: 60 }), invoke("Second", { ms: 20 })]);
+    expect(answers).toEqual(["first", "second"]);
+  });
+
+  it("give their variables to the processes that they start", async () => {
+    expect(await invoke("Spawns")).toBe("child");
+  });
+
+  it("see nothing of the variables of the process", async () => {
+    expect(await invoke("Secret")).toEqual([]);
+  });
+
+  it("log under their own names", async () => {
+    await invoke("First", { ms: 0 });
+    expect(lines).toContain("Stack-First: from first");
+  });
+
+  it("keep their module's state", async () => {
+    const first = await invoke("Counts");
+    expect(await invoke("Counts")).toBe(Number(first) + 1);
+  });
+
+  it("time out alone: what runs beside goes on, and the next invocation has a new thread", async () => {
+    const before = await invoke("Counts");
+    const [timedOut, beside] = await Promise.all([invoke("Slow"), invoke("Second", { ms: 1500 })]);
+    expect(timedOut).toMatchObject({ errorType: "Sandbox.Timedout" });
+    expect(beside).toBe("second");
+    expect(Number(await invoke("Counts"))).toBeLessThan(Number(before));
+  });
+
+  it.each([
+    ["Exits", "Runtime.ExitError"],
+    ["Throws", "TypeError"],
+  ])("fail together when one (%s) takes the thread down, and work again after it", async (functionId, errorType) => {
+    const [crash, beside] = await Promise.all([invoke(functionId), invoke("Second", { ms: 1500 })]);
+    expect(crash).toMatchObject({ errorType });
+    expect(beside === "second" || (beside as { errorType: string }).errorType === "Runtime.ExitError").toBe(true);
+    expect(await invoke("First", { ms: 0 })).toBe("first");
+  });
+});

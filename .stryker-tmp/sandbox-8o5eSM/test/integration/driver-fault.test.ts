@@ -1,0 +1,127 @@
+// @ts-nocheck
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { createDrivers } from "../../adapters/drivers.ts";
+import { parseBackends } from "../../core/backends.ts";
+import { ERROR_ROUTES, ImageUnacceptable, VolumeBackendAPIException } from "../../core/errors.ts";
+import { aVolume, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
+
+async function setUp(faults: object[]) {
+  const directory = await temporaryDirectory();
+  const backends = [
+    {
+      host: "node@fault",
+      driver: "fault",
+      options: {
+        driver: "file",
+        options: { directory: join(directory, "volumes") },
+        state_directory: join(directory, "state"),
+        faults,
+      },
+    },
+  ];
+  /** A driver of its own, as each process has one. */
+  const driver = () => createDrivers(parseBackends(backends)).forHost("node@fault#pool");
+  return { driver, backends, directory };
+}
+
+test("fails as often as ordered, then does what it wraps", async () => {
+  const { driver } = await setUp([{ call: "createVolume", error: "VolumeBackendAPIException", times: 2 }]);
+  for (let time = 0; time < 2; time += 1) {
+    await expect(driver().createVolume(aVolume(), unhurried())).rejects.toBeInstanceOf(VolumeBackendAPIException);
+  }
+  expect(await driver().createVolume(aVolume(), unhurried())).toMatchObject({ done: true });
+});
+
+test("before the call, nothing was done", async () => {
+  const { driver } = await setUp([{ call: "createVolume", error: "VolumeBackendAPIException" }]);
+  await expect(driver().createVolume(aVolume(), unhurried())).rejects.toThrow("made to fail");
+  expect(await driver().findVolume(uuid(1))).toBe("absent");
+});
+
+test("after the call, all was done and only the answer is lost", async () => {
+  const { driver } = await setUp([{ call: "createVolume", error: "Lambda.Unknown", when: "after", message: "lost" }]);
+  await expect(driver().createVolume(aVolume(), unhurried())).rejects.toMatchObject({
+    name: "Lambda.Unknown",
+    message: "lost",
+  });
+  expect(await driver().findVolume(uuid(1))).toBe("present");
+});
+
+test("fails always when ordered so", async () => {
+  const { driver } = await setUp([{ call: "findVolume", error: "VolumeDriverException", times: "always" }]);
+  for (let time = 0; time < 5; time += 1) {
+    await expect(driver().findVolume(uuid(1))).rejects.toMatchObject({ name: "VolumeDriverException" });
+  }
+});
+
+test("faults of one call are used one after another; other calls are left alone", async () => {
+  const { driver } = await setUp([
+    { call: "createVolume", error: "VolumeBackendAPIException" },
+    { call: "createVolume", error: "VolumeDriverException" },
+  ]);
+  const names: unknown[] = [];
+  for (let time = 0; time < 3; time += 1) {
+    names.push(
+      await driver()
+        .createVolume(aVolume(), unhurried())
+        .then(
+          () => "done",
+          (error: Error) => error.name,
+        ),
+    );
+  }
+  expect(names).toEqual(["VolumeBackendAPIException", "VolumeDriverException", "done"]);
+});
+
+test("counts calls that come at once, each once", async () => {
+  const { driver } = await setUp([{ call: "findVolume", error: "VolumeDriverException", times: 5 }]);
+  const results = await Promise.allSettled(Array.from({ length: 20 }, () => driver().findVolume(uuid(1))));
+  expect(results.filter(({ status }) => status === "rejected")).toHaveLength(5);
+});
+
+test.each(Object.keys(ERROR_ROUTES))("%s is raised by its name, with the message as ordered", async (name) => {
+  const { driver } = await setUp([{ call: "findVolume", error: name, message: "so ordered" }]);
+  await expect(driver().findVolume(uuid(1))).rejects.toMatchObject({ name, message: "so ordered" });
+});
+
+test("a name of the table is raised as its class", async () => {
+  const { driver } = await setUp([{ call: "findVolume", error: "ImageUnacceptable" }]);
+  await expect(driver().findVolume(uuid(1))).rejects.toBeInstanceOf(ImageUnacceptable);
+});
+
+test("crash ends the process, and a new process goes on after it", async () => {
+  const { driver, backends } = await setUp([{ call: "createVolume", error: "crash", when: "after" }]);
+  const script = `
+    const { createDrivers } = await import(${JSON.stringify(join(import.meta.dirname, "../../adapters/drivers.ts"))});
+    const { parseBackends } = await import(${JSON.stringify(join(import.meta.dirname, "../../core/backends.ts"))});
+    const driver = createDrivers(parseBackends(${JSON.stringify(backends)})).forHost("node@fault");
+    await driver.createVolume(${JSON.stringify(aVolume())}, { checkpoint: null, remainingTimeMs: () => 900000 });
+    process.exit(0);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  expect(await once(child, "exit")).toEqual([1, null]);
+  expect(await driver().createVolume(aVolume(), unhurried())).toMatchObject({ done: true });
+});
+
+test("timeout never answers", async () => {
+  const { backends } = await setUp([{ call: "findVolume", error: "timeout" }]);
+  const script = `
+    const { createDrivers } = await import(${JSON.stringify(join(import.meta.dirname, "../../adapters/drivers.ts"))});
+    const { parseBackends } = await import(${JSON.stringify(join(import.meta.dirname, "../../core/backends.ts"))});
+    process.send("ready");
+    await createDrivers(parseBackends(${JSON.stringify(backends)})).forHost("node@fault").findVolume("${uuid(1)}");
+    process.exit(0);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  await once(child, "message");
+  const exit = once(child, "exit").then(() => "answered");
+  expect(await Promise.race([exit, sleep(500, "waits")])).toBe("waits");
+  child.kill("SIGKILL");
+  await exit;
+});

@@ -1,0 +1,268 @@
+// @ts-nocheck
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
+import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { describeError } from "../../core/errors.ts";
+import type { ImageCacheRepository } from "../../core/image-cache.ts";
+import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../../core/ports.ts";
+import { startTables, type TestTables } from "../support/dynalite.ts";
+import { BackendsFake } from "../support/fakes/backends.ts";
+import { SnapshotsFake } from "../support/fakes/catalogues.ts";
+import { ImageCacheFake } from "../support/fakes/image-cache.ts";
+import { VolumesFake } from "../support/fakes/volumes.ts";
+import { backendReport, beginningSnapshot, ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
+
+/** Any sequence of calls does the same to the fakes that the unit tests trust as to the repositories that the product uses. */
+
+const NOW = new Date("2026-01-01T01:00:00.000Z");
+const LATER = new Date("2026-01-01T02:00:00.000Z");
+const CLOCK = { now: () => NOW };
+const RUNS = 40;
+
+let tables: TestTables;
+
+beforeAll(async () => {
+  tables = await startTables();
+});
+afterAll(() => tables.close());
+
+/** What came of a call: its result, or the name of its error. */
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return (await call) ?? null;
+  } catch (error) {
+    return `throws ${describeError(error).name}`;
+  }
+}
+
+type VolumeCall = {
+  name: string;
+  attempt: number;
+  bytes: number;
+  call: (to: VolumeRepository, id: string) => Promise<unknown>;
+};
+
+function volumeCalls(): fc.Arbitrary<VolumeCall> {
+  const at = NOW.toISOString();
+  return fc
+    .record({
+      name: fc.integer({ min: 0, max: 15 }),
+      attempt: fc.integer({ min: 1, max: 2 }),
+      bytes: fc.integer({ min: 0, max: 3 }),
+    })
+    .map(({ name, attempt, bytes }) => {
+      const host = `node@${attempt}#pool`;
+      const fault = { error: "E", cause: "c", attempt, at, attempts: [] };
+      const close = {
+        outcome: "rescheduled",
+        error: "E",
+        cause: "c",
+        at: NOW,
+        suspectedOrphan: bytes > 2,
+        ...(bytes === 1 && { clearedPhase: "creating" as const }),
+      } as const;
+      const progress = { bytes_done: bytes, bytes_total: 3, updated_at: at, image_tag: `tag${bytes % 2}` };
+      const by = (id: string, number = attempt) => ownerOf(id, number);
+      const calls: [string, VolumeCall["call"]][] = [
+        ["assignHost", (to, id) => to.assignHost(by(id), host, "az", runningAttempt(by(id), host), LATER)],
+        ["beginCreate", (to, id) => to.beginCreate(by(id), LATER)],
+        [
+          "persistModelUpdate",
+          (to, id) => to.persistModelUpdate(by(id), { provider_location: "p" }, "copying", "downloading"),
+        ],
+        ["saveProgress", (to, id) => to.saveProgress(by(id), progress, LATER)],
+        ["markBootable", (to, id) => to.markBootable(by(id), { image_id: String(bytes) })],
+        ["markAvailable", (to, id) => to.markAvailable(by(id), "available", NOW, { provider_location: "q" })],
+        ["markError", (to, id) => to.markError(by(id), fault)],
+        ["releaseForReschedule", (to, id) => to.releaseForReschedule(by(id), by(id, attempt + 1), close, LATER)],
+        ["markUnschedulable", (to, id) => to.markUnschedulable(id, bytes > 1 ? by(id).fence : null, fault)],
+        ["beginDelete", (to, id) => to.beginDelete(id, LATER)],
+        ["finishDelete", (to, id) => to.finishDelete(id)],
+        ["requestDelete", (to, id) => to.requestDelete(id, LATER)],
+        [
+          "beginRequestedDelete",
+          (to, id) => to.beginRequestedDelete(id, bytes > 1 ? null : by(id, attempt + (bytes % 2)).fence, LATER),
+        ],
+        ["markErrorDeleting", (to, id) => to.markErrorDeleting(id, bytes > 1 ? null : by(id).fence, fault)],
+        [
+          "lock",
+          (to, id) =>
+            to.lock(
+              id,
+              { holder: "one", value: "f" },
+              ["available", "error"],
+              [null, "project", "other"][bytes] ?? null,
+            ),
+        ],
+        ["unlock", (to, id) => to.unlock(id, { holder: "one", value: "f" })],
+      ];
+      const [method, call] = calls[name] ?? ["", async () => null];
+      return { name: method, attempt, bytes, call, toString: () => `${method}(${attempt}, ${bytes})` };
+    });
+}
+
+it("volumes", { timeout: 60_000 }, async () => {
+  const fake = new VolumesFake(CLOCK);
+  const real = new DynamoDbVolumeRepository({ client: tables.client, tableName: "volumes", clock: CLOCK });
+  await fc.assert(
+    fc.asyncProperty(fc.array(volumeCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+      const record = queuedVolume();
+      await Promise.all([fake.create(record), real.create(record)]);
+      for (const { call } of calls) {
+        const [expected, found] = await Promise.all([
+          outcomeOf(call(real, record.id)),
+          outcomeOf(call(fake, record.id)),
+        ]);
+        expect(found).toEqual(expected);
+        expect(await outcomeOf(fake.get(record.id))).toEqual(await outcomeOf(real.get(record.id)));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+type SnapshotCall = { call: (to: SnapshotRepository, id: string) => Promise<unknown> };
+
+function snapshotCalls(): fc.Arbitrary<SnapshotCall> {
+  return fc
+    .record({ name: fc.integer({ min: 0, max: 5 }), choice: fc.integer({ min: 0, max: 3 }) })
+    .map(({ name, choice }) => {
+      const status = (["creating", "available", "error", "deleting"] as const)[choice] ?? "error";
+      const calls: [string, SnapshotCall["call"]][] = [
+        ["markAvailable", (to, id) => to.markAvailable(id, choice > 1 ? "p" : null)],
+        ["markError", (to, id) => to.markError(id)],
+        ["lock", (to, id) => to.lock(id, { holder: "one", value: "f" }, [null, "project", "other"][choice] ?? null)],
+        ["unlock", (to, id) => to.unlock(id, { holder: "one", value: "f" })],
+        ["beginDelete", (to, id) => to.beginDelete(id, status)],
+        ["delete", (to, id) => (choice > 2 ? to.delete(id) : Promise.resolve())],
+      ];
+      const [method, call] = calls[name] ?? ["", async () => null];
+      return { call, toString: () => `${method}(${choice})` };
+    });
+}
+
+it("snapshots", { timeout: 60_000 }, async () => {
+  const fake = new SnapshotsFake();
+  const real = new DynamoDbSnapshotRepository({ client: tables.client, tableName: "snapshots" });
+  await fc.assert(
+    fc.asyncProperty(fc.array(snapshotCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+      const record = beginningSnapshot();
+      await Promise.all([fake.create(record), real.create(record)]);
+      for (const { call } of calls) {
+        const expected = await outcomeOf(call(real, record.id));
+        expect(await outcomeOf(call(fake, record.id))).toEqual(expected);
+        expect(await outcomeOf(fake.get(record.id))).toEqual(await outcomeOf(real.get(record.id)));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+type BackendCall = { call: (to: BackendRepository, host: string) => Promise<unknown> };
+
+function backendCalls(): fc.Arbitrary<BackendCall> {
+  return fc
+    .record({
+      name: fc.integer({ min: 0, max: 9 }),
+      volume: fc.constantFrom("one", "two"),
+      attempt: fc.integer({ min: 1, max: 2 }),
+      size: fc.integer({ min: 1, max: 6 }),
+    })
+    .map(({ name, volume, attempt, size }) => {
+      const owner = ownerOf(volume, attempt);
+      const claimedAt = (size % 2 === 0 ? NOW : LATER).toISOString();
+      const limits = { maxProvisionedCapacityGb: 10 - size, minFreeCapacityGb: size };
+      const claim = async (to: BackendRepository, host: string) => {
+        const backend = (await to.list()).find((each) => each.host === host);
+        return backend && to.claim(backend, owner, size, limits);
+      };
+      const calls: [string, BackendCall["call"]][] = [
+        ["claim", claim],
+        ["settle", (to, host) => to.settle(host, volume)],
+        ["settle of then", (to, host) => to.settle(host, volume, claimedAt)],
+        ["settleUntold", (to, host) => to.settleUntold(host, volume, claimedAt)],
+        ["release", (to, host) => to.release(host, owner)],
+        ["release of then", (to, host) => to.release(host, owner, claimedAt)],
+        ["get", (to, host) => to.get(host)],
+        ["returnCapacity", (to, host) => to.returnCapacity(host, volume, size)],
+        ["forgetReturned", (to, host) => to.forgetReturned(host, volume)],
+        [
+          "report",
+          (to, host) =>
+            to.report(
+              backendReport({ host, free_capacity_gb: size, reported_at: `2026-01-0${attempt}T00:00:30.000Z` }),
+            ),
+        ],
+      ];
+      const [method, call] = calls[name] ?? ["", async () => null];
+      return { call, toString: () => `${method}(${volume}, ${attempt}, ${size})` };
+    });
+}
+
+it("backends", { timeout: 60_000 }, async () => {
+  const fake = new BackendsFake(CLOCK);
+  const real = new DynamoDbBackendRepository({ client: tables.client, tableName: "backends", clock: CLOCK });
+  await fc.assert(
+    fc.asyncProperty(fc.array(backendCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+      const report = backendReport();
+      await Promise.all([fake.report(report), real.report(report)]);
+      const stateOf = async (of: BackendRepository) => (await of.list()).find(({ host }) => host === report.host);
+      for (const { call } of calls) {
+        const outcomes = await Promise.all([outcomeOf(call(fake, report.host)), outcomeOf(call(real, report.host))]);
+        expect(outcomes[0]).toEqual(outcomes[1]);
+        expect(await stateOf(fake)).toEqual(await stateOf(real));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+type CacheCall = { call: (to: ImageCacheRepository, id: string) => Promise<unknown> };
+
+function cacheCalls(): fc.Arbitrary<CacheCall> {
+  return fc
+    .record({
+      name: fc.integer({ min: 0, max: 8 }),
+      fence: fc.constantFrom("one-a1", "two-a1"),
+      minutes: fc.integer({ min: 0, max: 4 }),
+    })
+    .map(({ name, fence, minutes }) => {
+      const now = new Date(NOW.getTime() + minutes * 60_000);
+      const lease = { fence, now, until: new Date(now.getTime() + 90_000) };
+      const entry = { volume_id: `of ${fence}`, host: "node@first#pool", image_id: "image", size: 1 + minutes };
+      const calls: [string, CacheCall["call"]][] = [
+        ["beginFill", (to, id) => to.beginFill({ id, ...entry }, lease)],
+        ["renew", (to, id) => to.renew(id, lease, [undefined, null, { offset: minutes }][minutes % 3])],
+        ["beginCopy", (to, id) => to.beginCopy(id, lease)],
+        ["complete", (to, id) => to.complete(id, fence, now)],
+        ["abandon", (to, id) => to.abandon(id, { fence })],
+        ["abandon what is over", (to, id) => to.abandon(id, { now })],
+        ["touch", (to, id) => to.touch(id, now)],
+        ["beginEvict", (to, id) => to.beginEvict(id, { fence: minutes > 2 ? null : fence, now })],
+        ["finishEvict", (to, id) => to.finishEvict(id)],
+      ];
+      const [method, call] = calls[name] ?? ["", async () => null];
+      return { call, toString: () => `${method}(${fence}, ${minutes})` };
+    });
+}
+
+it("the image-volume cache", { timeout: 60_000 }, async () => {
+  const fake = new ImageCacheFake();
+  const real = new DynamoDbImageCacheRepository({ client: tables.client, tableName: "image_cache" });
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(cacheCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+      const id = `entry ${(runs += 1)}`;
+      for (const { call } of calls) {
+        expect(await outcomeOf(call(fake, id))).toEqual(await outcomeOf(call(real, id)));
+        expect(await fake.get(id)).toEqual(await real.get(id));
+      }
+    }),
+    { numRuns: 2 * RUNS },
+  );
+  const byId = (one: { id: string }, other: { id: string }): number => (one.id < other.id ? -1 : 1);
+  expect((await fake.list()).toSorted(byId)).toEqual((await real.list()).toSorted(byId));
+});

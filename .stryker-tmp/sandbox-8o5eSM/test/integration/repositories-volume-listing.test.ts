@@ -1,0 +1,134 @@
+// @ts-nocheck
+import { beforeAll, describe, expect, test } from "vitest";
+import type { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { InvalidInput } from "../../core/errors.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { queuedVolume } from "../support/records.ts";
+import { NOW, replaceWith, tables, useVolumes, volumes } from "../support/volume-contract.ts";
+
+useVolumes();
+
+describe("getMany", () => {
+  test("reads each volume that exists once, over more than one batch", async () => {
+    const made = Array.from({ length: 105 }, () => queuedVolume());
+    await Promise.all(made.map((record) => volumes.create(record)));
+    const ids = made.map(({ id }) => id);
+    const found = await volumes.getMany([...ids, ...ids.slice(0, 3), queuedVolume().id]);
+    expect([...found.keys()].toSorted()).toEqual(ids.toSorted());
+    expect(found.get(ids[104] ?? "")).toEqual(made[104]);
+  });
+
+  test("of nothing asks nothing", async () => {
+    tables.calls.clear();
+    expect(await volumes.getMany([])).toEqual(new Map());
+    expect(tables.calls.size).toBe(0);
+  });
+});
+
+describe("list", () => {
+  const project = queuedVolume().id;
+  const made = Array.from({ length: 25 }, (_, index) =>
+    queuedVolume({
+      project_id: project,
+      display_name: index % 2 === 0 ? "even" : "odd",
+      host: index < 5 ? `${project}@file#pool` : null,
+      status: index === 0 ? "available" : "creating",
+      deadline: null,
+    }),
+  );
+
+  beforeAll(async () => {
+    await Promise.all(made.map((record) => volumes.create(record)));
+  });
+
+  async function pages(
+    filter: Parameters<DynamoDbVolumeRepository["list"]>[0],
+    limit: number,
+  ): Promise<VolumeRecord[][]> {
+    const read: VolumeRecord[][] = [];
+    let from: string | undefined;
+    do {
+      const page = await volumes.list(filter, limit, from);
+      read.push(page.items);
+      from = page.next;
+    } while (from !== undefined);
+    return read;
+  }
+
+  const idsOf = (records: VolumeRecord[]): string[] => records.map(({ id }) => id).toSorted();
+
+  test("gives every match once over all pages, none of them too long", async () => {
+    const read = await pages({ projectId: project }, 4);
+    expect(idsOf(read.flat())).toEqual(idsOf(made));
+    expect(Math.max(...read.map(({ length }) => length))).toBe(4);
+  });
+
+  test("fills a page although most volumes do not match", async () => {
+    expect((await volumes.list({ projectId: project }, 25)).items).toHaveLength(25);
+  });
+
+  test("gives every volume once without a filter", async () => {
+    const all = (await pages({}, 10)).flat().map(({ id }) => id);
+    expect(new Set(all).size).toBe(all.length);
+    expect(all).toEqual(expect.arrayContaining(made.map(({ id }) => id)));
+  });
+
+  test("narrows by name, host and status together", async () => {
+    const read = await pages(
+      { projectId: project, name: "even", host: `${project}@file#pool`, status: "creating" },
+      10,
+    );
+    expect(idsOf(read.flat())).toEqual(idsOf([made[2], made[4]].filter((record) => record !== undefined)));
+  });
+
+  test("by a backend finds the volumes on all of its pools, and none of another's", async () => {
+    expect(idsOf((await pages({ host: `${project}@file` }, 10)).flat())).toEqual(idsOf(made.slice(0, 5)));
+    expect(await pages({ host: `${project}@fil` }, 10)).toEqual([[]]);
+  });
+
+  const tokens = [
+    "nonsense",
+    "",
+    Buffer.from("[]").toString("base64url"),
+    Buffer.from('{"id":1}').toString("base64url"),
+  ];
+  for (const token of [
+    ...tokens,
+    Buffer.from('{"id":"a","x":"b"}').toString("base64url"),
+    Buffer.from("null").toString("base64url"),
+  ]) {
+    test(`refuses the token ${JSON.stringify(token)}`, async () => {
+      await expect(volumes.list({}, 10, token)).rejects.toThrow(InvalidInput);
+    });
+  }
+
+  for (const limit of [0, -1, 1.5, Number.NaN]) {
+    test(`refuses the limit ${limit}`, async () => {
+      await expect(volumes.list({}, limit)).rejects.toThrow(InvalidInput);
+    });
+  }
+});
+
+describe("listOverdue", () => {
+  test("names what is overdue, the longest overdue first, page by page", async () => {
+    const early = queuedVolume({ deadline: "1990-01-01T00:00:00.000Z" });
+    const earlier = queuedVolume({ deadline: "1980-01-01T00:00:00.000Z" });
+    await volumes.create(early);
+    await volumes.create(earlier);
+    const now = new Date("1999-01-01T00:00:00.000Z");
+    const first = await volumes.listOverdue(now, 1);
+    expect(first.items).toEqual([{ id: earlier.id, deadline: earlier.deadline }]);
+    expect((await volumes.listOverdue(now, 5, first.next)).items).toEqual([{ id: early.id, deadline: early.deadline }]);
+  });
+
+  test("does not name a volume whose deadline is this moment", async () => {
+    await replaceWith({ deadline: "1970-01-02T00:00:00.000Z" });
+    expect((await volumes.listOverdue(new Date("1970-01-02T00:00:00.000Z"), 10)).items).toEqual([]);
+  });
+
+  test("refuses a token of another listing", async () => {
+    await expect(volumes.listOverdue(NOW, 1, Buffer.from('{"id":"a"}').toString("base64url"))).rejects.toThrow(
+      InvalidInput,
+    );
+  });
+});

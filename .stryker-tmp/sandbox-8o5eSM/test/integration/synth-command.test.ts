@@ -1,0 +1,22 @@
+// @ts-nocheck
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+import { expect, it } from "vitest";
+import { temporaryDirectory } from "../support/cloud-fixtures.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+it("ends the synthesis of a wrong context with one line that names the key", { timeout: 60_000 }, async () => {
+  using temporary = temporaryDirectory();
+  const env = {
+    ...process.env,
+    CDK_CONTEXT_JSON: JSON.stringify({ backends: "nonsense" }),
+    CDK_OUTDIR: path.join(temporary.path, "cdk.out"),
+  };
+  const run = promisify(execFile)(process.execPath, ["infra/app.ts"], { cwd: ROOT, env });
+  await expect(run).rejects.toMatchObject({
+    code: 1,
+    stderr: "Invalid input received: context backends is no JSON\n",
+  });
+});

@@ -1,0 +1,92 @@
+// @ts-nocheck
+import { isDeepStrictEqual } from "node:util";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  DescribeExecutionCommand,
+  type HistoryEvent,
+  paginateGetExecutionHistory,
+  type SFNClient,
+  StartExecutionCommand,
+} from "@aws-sdk/client-sfn";
+import { readFailure } from "../../core/fault.ts";
+import type { Run } from "./run-scenario.ts";
+import { callsOf } from "./run-scenario.ts";
+import { inputOf, type Outcome, type Scenario } from "./scenario.ts";
+import { fenceOfScenario } from "./scripted-functions.ts";
+
+/** What can be told of an execution by its history. */
+export type ApiRun = Pick<Run, "path" | "calls" | "outcome">;
+
+const POLL_MILLISECONDS = 250;
+const LONGEST_SECONDS = 300;
+
+/** Runs a scenario by the Step Functions API. */
+export async function runByApi(
+  client: SFNClient,
+  stateMachineArn: string,
+  scenario: Scenario,
+  index: number,
+): Promise<ApiRun> {
+  const fence = fenceOfScenario(index);
+  const input = JSON.stringify(inputOf(scenario, fence));
+  const { executionArn = "" } = await client.send(new StartExecutionCommand({ stateMachineArn, name: fence, input }));
+  await untilEnded(client, executionArn);
+  const events: HistoryEvent[] = [];
+  for await (const page of paginateGetExecutionHistory({ client }, { executionArn, maxResults: 1000 })) {
+    events.push(...(page.events ?? []));
+  }
+  return runOf(events);
+}
+
+async function untilEnded(client: SFNClient, executionArn: string): Promise<void> {
+  const deadline = Date.now() + LONGEST_SECONDS * 1000;
+  for (;;) {
+    const { status } = await client.send(new DescribeExecutionCommand({ executionArn }));
+    if (status !== "RUNNING") {
+      return;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`${executionArn} still runs after ${LONGEST_SECONDS} s`);
+    }
+    await sleep(POLL_MILLISECONDS);
+  }
+}
+
+function runOf(events: readonly HistoryEvent[]): ApiRun {
+  const path: string[] = [];
+  const calls: Record<string, number> = {};
+  let outcome: Outcome | undefined;
+  for (const event of events) {
+    const { type, stateEnteredEventDetails: entered, executionFailedEventDetails: failed } = event;
+    if (entered?.name !== undefined) {
+      path.push(entered.name);
+    } else if (type === "LambdaFunctionScheduled") {
+      const state = path.at(-1) ?? "";
+      calls[state] = (calls[state] ?? 0) + 1;
+    } else if (type === "ExecutionSucceeded") {
+      outcome = { status: "SUCCEEDED" };
+    } else if (failed !== undefined) {
+      outcome = { status: "FAILED", ...readFailureOf(failed.error ?? "", failed.cause ?? "") };
+    }
+  }
+  return { path, calls, outcome: outcome ?? { status: "FAILED", error: "no end in the history", cause: "" } };
+}
+
+function readFailureOf(Error: string, Cause: string): { error: string; cause: string } {
+  const { error, cause } = readFailure({ Error, Cause });
+  return { error, cause };
+}
+
+/** What an execution did otherwise than its scenario has it, a line each. */
+export function differences(scenario: Scenario, run: ApiRun): string[] {
+  const pairs: [string, unknown, unknown][] = [
+    ["path", scenario.path, run.path],
+    ["calls", callsOf(scenario), run.calls],
+    ["outcome", scenario.outcome, run.outcome],
+  ];
+  return pairs.flatMap(([what, expected, found]) =>
+    isDeepStrictEqual(expected, found)
+      ? []
+      : [`${what}: expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}`],
+  );
+}

@@ -1,0 +1,121 @@
+// @ts-nocheck
+import { isDeepStrictEqual } from "node:util";
+import { StateMachine } from "aws-local-stepfunctions";
+import type { TaskFunctionName } from "../../core/functions.ts";
+import { readFailure } from "../../core/fault.ts";
+import { prepareDefinition } from "../../local/cloud/states/asl-definition.ts";
+import { StateError } from "../../local/cloud/states/state-error.ts";
+import { DEFINITION_TEXT, stateOf, TASK_STATES } from "./definition.ts";
+import { type Answer, inputOf, MESSAGE, ORDINARY, type Outcome, type Scenario } from "./scenario.ts";
+
+/** What an execution did. */
+export type Run = {
+  path: string[];
+  calls: Record<string, number>;
+  /** What each function was given, in the order of the calls. */
+  inputs: { state: string; input: unknown }[];
+  outcome: Outcome;
+  /** Index of each catcher and retrier that matched, as `State/index`. */
+  catchers: string[];
+  retriers: string[];
+  /** The state document at the end, when it succeeded. */
+  output: unknown;
+};
+
+const prepared = prepareDefinition(DEFINITION_TEXT);
+if ("problems" in prepared) {
+  throw new Error(prepared.problems.join("\n"));
+}
+const machine = new StateMachine(prepared.definition, { validationOptions: { noValidate: true } });
+
+/** No time passes between tries and in waits. */
+const IMMEDIATELY = {
+  waitTimeOverrides: { WaitForBackend: 0 },
+  retryIntervalOverrides: Object.fromEntries(TASK_STATES.map(([name]) => [name, 0])),
+};
+
+type EngineEvent = {
+  type: string;
+  state?: { name: string };
+  catch?: { catcher: { ErrorEquals: string[] } };
+};
+
+/** Runs a scenario on the engine of the embedded cloud, in this process and without its waits. */
+export async function runScenario(scenario: Scenario): Promise<Run> {
+  const run: Run = {
+    path: [],
+    calls: {},
+    inputs: [],
+    outcome: { status: "SUCCEEDED" },
+    catchers: [],
+    retriers: [],
+    output: undefined,
+  };
+  const { result, eventLogs } = machine.run(inputOf(scenario, "scenario") as never, {
+    overrides: { ...IMMEDIATELY, taskResourceLocalHandlers: handlersOf(scenario, run) as never },
+  });
+  const ended = result.then(
+    (output) => void (run.output = output),
+    (error: unknown) => void (run.outcome = outcomeOf(error as Error)),
+  );
+  for await (const event of eventLogs as AsyncIterable<EngineEvent>) {
+    note(event, run);
+  }
+  await ended;
+  return run;
+}
+
+function note({ type, state, catch: caught }: EngineEvent, run: Run): void {
+  if (state === undefined) {
+    return;
+  }
+  if (type === "StateEntered") {
+    run.path.push(state.name);
+  } else if (type === "StateCaught") {
+    const names = caught?.catcher.ErrorEquals;
+    const index = stateOf(state.name).Catch?.findIndex(({ ErrorEquals }) => isDeepStrictEqual(ErrorEquals, names));
+    run.catchers.push(`${state.name}/${index}`);
+  }
+}
+
+function handlersOf(scenario: Scenario, run: Run): Record<string, (input: unknown) => Promise<unknown>> {
+  return Object.fromEntries(
+    TASK_STATES.map(([name, { Retry = [] }]) => [
+      name,
+      async (input: unknown) => {
+        run.inputs.push({ state: name, input });
+        const task = name as TaskFunctionName;
+        const call = (run.calls[name] ?? 0) + 1;
+        run.calls[name] = call;
+        const answer: Answer = scenario.answers?.[task]?.[call - 1] ?? ORDINARY[task];
+        if ("returns" in answer) {
+          return answer.returns;
+        }
+        const matches = ({ ErrorEquals }: { ErrorEquals: string[] }) =>
+          ErrorEquals.includes(answer.throws) || ErrorEquals.includes("States.ALL");
+        run.retriers.push(`${name}/${Retry.findIndex(matches)}`);
+        throw new StateError(answer.throws, causeOf(answer.throws));
+      },
+    ]),
+  );
+}
+
+/** The Cause that Step Functions makes of a function's error. */
+function causeOf(error: string): string {
+  return JSON.stringify({ errorType: error, errorMessage: MESSAGE, trace: [] });
+}
+
+function outcomeOf(thrown: Error): Outcome {
+  const reason = thrown.cause instanceof Error ? thrown.cause : thrown;
+  const { error, cause } = readFailure({ Error: reason.name, Cause: reason.message });
+  return { status: "FAILED", error, cause };
+}
+
+/** How often each function is called in a scenario. */
+export function callsOf({ path, calls = {} }: Scenario): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of path.filter((state) => stateOf(state).Type === "Task")) {
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return { ...counts, ...calls };
+}

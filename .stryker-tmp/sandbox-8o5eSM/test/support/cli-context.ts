@@ -1,0 +1,215 @@
+// @ts-nocheck
+import type { Connection, ImageStore } from "../../cli/connection.ts";
+import type { Target } from "../../cli/outputs.ts";
+import { run } from "../../cli/program.ts";
+import type { CliContext } from "../../cli/session.ts";
+import type { Output } from "../../cli/terminal.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+
+/** The command line with everything outside replaced. */
+
+/** The clock of {@link runCli}; each sleep moves it on. */
+export const NOW = new Date("2026-03-04T05:06:07.000Z");
+
+/** An output that keeps what is written; `live` areas are kept as their successive texts. */
+export type RecordedOutput = Output & { text: string; frames: string[]; persisted: string[] };
+
+/** A recorded output, of a file or of a terminal without colours. */
+export function recordedOutput(isTty = false, columns = 120): RecordedOutput {
+  const output: RecordedOutput = {
+    text: "",
+    frames: [],
+    persisted: [],
+    isTty,
+    hasColours: false,
+    columns,
+    rows: 24,
+    write: (text) => {
+      output.text += text;
+    },
+    live: async () => ({
+      update: (text) => output.frames.push(text),
+      persist: (text) => output.persisted.push(text),
+      end: () => {},
+    }),
+  };
+  return output;
+}
+
+/** What one run of the command line left. */
+export type CliRun = {
+  status: number;
+  stdout: string;
+  stderr: string;
+  targets: Target[];
+  closed: number;
+  outputs: { stdout: RecordedOutput; stderr: RecordedOutput };
+};
+
+/** Settings of a run. */
+export type CliRunOptions = {
+  isTty?: boolean;
+  environment?: Record<string, string>;
+  /** Ctrl-C comes before everything. */
+  interrupted?: boolean;
+  /** Answers of whoever sits at the terminal, in turn; without them nobody does. */
+  answers?: boolean[];
+  /** Called at each sleep, before it ends; may change the fakes, or abort. */
+  onSleep?: (turn: number, abort: () => void) => void;
+};
+
+/** Runs the command line on parts of a connection; a part that is not given must not be asked for. */
+export async function runCli(
+  argv: readonly string[],
+  parts: Partial<{ [Part in keyof Connection]: unknown }> = {},
+  options: CliRunOptions = {},
+): Promise<CliRun> {
+  const stdout = recordedOutput(options.isTty);
+  const stderr = recordedOutput(options.isTty);
+  const targets: Target[] = [];
+  let closed = 0;
+  let ids = 0;
+  let turn = 0;
+  let now = NOW.getTime();
+  const controller = new AbortController();
+  if (options.interrupted === true) {
+    controller.abort();
+  }
+  const part = (name: keyof Connection) => async () => {
+    if (parts[name] === undefined) {
+      throw new Error(`${name} was asked for`);
+    }
+    return parts[name] as never;
+  };
+  const context: CliContext = {
+    stdout,
+    stderr,
+    clock: { now: () => new Date(now) },
+    newId: () => `00000000-0000-4000-8000-${String((ids += 1)).padStart(12, "0")}`,
+    sleep: async (milliseconds) => {
+      now += milliseconds;
+      turn += 1;
+      if (turn > 1000) {
+        throw new Error("slept a thousand times");
+      }
+      options.onSleep?.(turn, () => controller.abort());
+    },
+    interruption: () => controller.signal,
+    confirm:
+      options.answers === undefined
+        ? undefined
+        : async (question) => {
+            stderr.write(question);
+            return options.answers?.shift() ?? false;
+          },
+    connect: (target) => {
+      targets.push(target);
+      return {
+        volumes: part("volumes"),
+        snapshots: part("snapshots"),
+        volumeTypes: part("volumeTypes"),
+        backends: part("backends"),
+        deadLetters: part("deadLetters"),
+        imageCache: part("imageCache"),
+        schedulerQueue: part("schedulerQueue"),
+        images: part("images"),
+        defaultImageService: async () => (parts.defaultImageService === "glance" ? "glance" : "bucket"),
+        driverFunctions: part("driverFunctions"),
+        executions: part("executions"),
+        close: () => {
+          closed += 1;
+        },
+      };
+    },
+  };
+  const status = await run(argv, context, options.environment);
+  return {
+    status,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    targets,
+    closed,
+    outputs: { stdout, stderr },
+  };
+}
+
+/** Id of {@link volume}. */
+export const VOLUME_ID = "11111111-1111-4111-8111-111111111111";
+
+/** A volume that is available after one attempt. */
+export function volume(changes: Partial<VolumeRecord> = {}): VolumeRecord {
+  return {
+    id: VOLUME_ID,
+    project_id: "admin",
+    user_id: "admin",
+    size: 2,
+    status: "available",
+    display_name: "data",
+    display_description: null,
+    availability_zone: "nova",
+    host: "storage@file1#pool",
+    volume_type_id: null,
+    snapshot_id: null,
+    source_volid: null,
+    bootable: false,
+    migration_status: null,
+    provider_location: null,
+    created_at: "2026-03-04T05:00:00.000Z",
+    updated_at: "2026-03-04T05:00:02.000Z",
+    scheduled_at: "2026-03-04T05:00:00.500Z",
+    launched_at: "2026-03-04T05:00:02.000Z",
+    metadata: {},
+    glance_metadata: {},
+    fence: `${VOLUME_ID}-a1`,
+    attempts: {
+      "1": {
+        host: "storage@file1#pool",
+        execution: `${VOLUME_ID}-a1`,
+        started_at: "2026-03-04T05:00:00.500Z",
+        ended_at: "2026-03-04T05:00:02.000Z",
+        outcome: "created",
+      },
+    },
+    phase: null,
+    progress: null,
+    deadline: null,
+    fault: null,
+    delete_requested_at: null,
+    locks: {},
+    ...changes,
+  };
+}
+
+/** A volume that is being created. */
+export function volumeAtWork(changes: Partial<VolumeRecord> = {}): VolumeRecord {
+  return volume({
+    status: "creating",
+    phase: "creating",
+    launched_at: null,
+    deadline: "2026-03-04T06:00:00.000Z",
+    ...changes,
+  });
+}
+
+/** An image as its store describes it. */
+export function image(
+  changes: Partial<Awaited<ReturnType<ImageStore["get"]>>> = {},
+): Awaited<ReturnType<ImageStore["get"]>> {
+  return {
+    id: "22222222-2222-4222-8222-222222222222",
+    name: "disk",
+    status: "active",
+    disk_format: "raw",
+    container_format: "bare",
+    size: 3 * 1024 ** 3,
+    min_disk: 0,
+    min_ram: 0,
+    checksum: null,
+    os_hash_algo: null,
+    os_hash_value: null,
+    owner: "admin",
+    visibility: "private",
+    properties: {},
+    ...changes,
+  };
+}

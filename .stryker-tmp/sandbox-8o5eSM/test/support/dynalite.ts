@@ -1,0 +1,114 @@
+// @ts-nocheck
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createRequire } from "node:module";
+import { CreateTableCommand, DynamoDBClient, type CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
+import { INDEXES } from "../../core/environment.ts";
+
+type Dynalite = (options: { createTableMs: number; updateTableMs: number; deleteTableMs: number }) => Server;
+
+const dynalite = createRequire(import.meta.url)("dynalite") as Dynalite;
+
+/** The product's tables in a DynamoDB of the test's own. */
+export type TestTables = {
+  client: DynamoDBClient;
+  /** How many calls the client has made, by name of the command. */
+  calls: Map<string, number>;
+  close(): Promise<void>;
+};
+
+/** Starts DynamoDB on a free port and makes the tables, named by their kinds. */
+export async function startTables(): Promise<TestTables> {
+  const server = dynalite({ createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const client = new DynamoDBClient({
+    endpoint: `http://127.0.0.1:${port}`,
+    region: "us-east-1",
+    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+  });
+  for (const table of TABLES) {
+    await client.send(new CreateTableCommand(table));
+  }
+  return {
+    client,
+    calls: countCalls(client),
+    close: async () => {
+      client.destroy();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}
+
+function countCalls(client: DynamoDBClient): Map<string, number> {
+  const calls = new Map<string, number>();
+  client.middlewareStack.add(
+    (next, { commandName = "" }) =>
+      (args) => {
+        calls.set(commandName, (calls.get(commandName) ?? 0) + 1);
+        return next(args);
+      },
+    { step: "initialize", name: "countCalls" },
+  );
+  return calls;
+}
+
+const string = (name: string) => ({ AttributeName: name, AttributeType: "S" }) as const;
+const hash = (name: string) => ({ AttributeName: name, KeyType: "HASH" }) as const;
+const range = (name: string) => ({ AttributeName: name, KeyType: "RANGE" }) as const;
+
+const TABLES: CreateTableCommandInput[] = [
+  {
+    TableName: "volumes",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("id"), string("in_flow"), string("deadline")],
+    KeySchema: [hash("id")],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: INDEXES.volumesByDeadline,
+        KeySchema: [hash("in_flow"), range("deadline")],
+        Projection: { ProjectionType: "KEYS_ONLY" },
+      },
+    ],
+  },
+  {
+    TableName: "snapshots",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("id"), string("volume_id")],
+    KeySchema: [hash("id")],
+    GlobalSecondaryIndexes: [
+      { IndexName: INDEXES.snapshotsByVolume, KeySchema: [hash("volume_id")], Projection: { ProjectionType: "ALL" } },
+    ],
+  },
+  {
+    TableName: "volume_types",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("id"), string("name")],
+    KeySchema: [hash("id")],
+    GlobalSecondaryIndexes: [
+      { IndexName: INDEXES.volumeTypesByName, KeySchema: [hash("name")], Projection: { ProjectionType: "ALL" } },
+    ],
+  },
+  {
+    TableName: "backends",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("host")],
+    KeySchema: [hash("host")],
+  },
+  {
+    TableName: "image_cache",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("id")],
+    KeySchema: [hash("id")],
+  },
+  {
+    TableName: "dead_letters",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("id")],
+    KeySchema: [hash("id")],
+  },
+];

@@ -1,0 +1,134 @@
+// @ts-nocheck
+import {
+  InvalidInput,
+  InvalidSnapshot,
+  SnapshotNotFound,
+  VolumeTypeNotFound,
+  VolumeTypeNotFoundByName,
+} from "../../../core/errors.ts";
+import type { Lock, Page, SnapshotRepository, VolumeTypeRepository } from "../../../core/ports.ts";
+import type { SnapshotRecord, VolumeTypeRecord } from "../../../core/records.ts";
+import { pageOf } from "./volumes.ts";
+
+/** Snapshots in memory. */
+export class SnapshotsFake implements SnapshotRepository {
+  readonly records = new Map<string, SnapshotRecord>();
+
+  async get(snapshotId: string): Promise<SnapshotRecord> {
+    const record = this.records.get(snapshotId);
+    if (record === undefined) {
+      throw new SnapshotNotFound(snapshotId);
+    }
+    return structuredClone(record);
+  }
+
+  async getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>> {
+    const found = snapshotIds.flatMap((id) => this.records.get(id) ?? []);
+    return new Map(found.map((record) => [record.id, structuredClone(record)]));
+  }
+
+  async list(limit: number, from?: string): Promise<Page<SnapshotRecord>> {
+    return pageOf(structuredClone([...this.records.values()]), limit, from);
+  }
+
+  async listOfVolume(volumeId: string): Promise<SnapshotRecord[]> {
+    return structuredClone([...this.records.values()].filter(({ volume_id }) => volume_id === volumeId));
+  }
+
+  /** A snapshot of the same volume that was begun before stays as it is. */
+  async create(record: SnapshotRecord): Promise<void> {
+    const found = this.records.get(record.id);
+    if (found === undefined) {
+      this.records.set(record.id, structuredClone(record));
+    } else if (found.volume_id !== record.volume_id || found.project_id !== record.project_id) {
+      throw new InvalidInput(`snapshot ${record.id} exists already, of another volume`);
+    }
+  }
+
+  async markErrorDeleting(snapshotId: string): Promise<void> {
+    const record = this.records.get(snapshotId);
+    if (record?.status === "deleting") {
+      this.records.set(snapshotId, { ...record, status: "error_deleting" });
+    }
+  }
+
+  async markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord> {
+    const found = await this.get(snapshotId);
+    if (found.status === "deleting") {
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is deleting`);
+    }
+    const record: SnapshotRecord = {
+      ...found,
+      status: "available",
+      ...(providerLocation !== null && { provider_location: providerLocation }),
+    };
+    this.records.set(snapshotId, record);
+    return structuredClone(record);
+  }
+
+  async markError(snapshotId: string): Promise<void> {
+    const record = await this.get(snapshotId);
+    if (record.status === "creating") {
+      this.records.set(snapshotId, { ...record, status: "error" });
+    }
+  }
+
+  async lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined> {
+    const found = this.records.get(snapshotId);
+    if (found?.status !== "available" || (projectId ?? found.project_id) !== found.project_id) {
+      return undefined;
+    }
+    const locked = { ...found, locks: { ...found.locks, [lock.holder]: lock.value } };
+    this.records.set(snapshotId, locked);
+    return structuredClone(locked);
+  }
+
+  async unlock(snapshotId: string, { holder, value }: Lock): Promise<void> {
+    const found = this.records.get(snapshotId);
+    if (found?.locks[holder] === value) {
+      const { [holder]: _, ...locks } = found.locks;
+      this.records.set(snapshotId, { ...found, locks });
+    }
+  }
+
+  async beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void> {
+    const found = await this.get(snapshotId);
+    if (found.status !== status || Object.keys(found.locks).length > 0) {
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found.status}`);
+    }
+    this.records.set(snapshotId, { ...found, status: "deleting" });
+  }
+
+  async delete(snapshotId: string): Promise<void> {
+    this.records.delete(snapshotId);
+  }
+}
+
+/** Volume types in memory. */
+export class VolumeTypesFake implements VolumeTypeRepository {
+  readonly records = new Map<string, VolumeTypeRecord>();
+
+  async get(volumeTypeId: string): Promise<VolumeTypeRecord> {
+    const record = this.records.get(volumeTypeId);
+    if (record === undefined) {
+      throw new VolumeTypeNotFound(volumeTypeId);
+    }
+    return structuredClone(record);
+  }
+
+  async getByName(name: string): Promise<VolumeTypeRecord> {
+    const record = [...this.records.values()].find((candidate) => candidate.name === name);
+    if (record === undefined) {
+      throw new VolumeTypeNotFoundByName(name);
+    }
+    return structuredClone(record);
+  }
+
+  async list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>> {
+    return pageOf(structuredClone([...this.records.values()]), limit, from);
+  }
+
+  async create(record: VolumeTypeRecord): Promise<void> {
+    this.records.set(record.id, structuredClone(record));
+  }
+}

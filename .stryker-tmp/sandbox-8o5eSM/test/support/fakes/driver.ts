@@ -1,0 +1,133 @@
+// @ts-nocheck
+import type {
+  CopyWork,
+  CreateOutcome,
+  Driver,
+  DriverStats,
+  ImageSource,
+  StoredContent,
+  Work,
+} from "../../../core/driver-ports.ts";
+import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../../core/records.ts";
+import type { ImageLocation } from "../../../core/spec.ts";
+
+/** What a volume of the fake was made from. */
+export type MadeFrom = { from: "nothing" | "snapshot" | "volume" | "image"; source?: string; bytes?: number };
+
+/**
+ * A backend in memory. Creates are idempotent by the volume's id, and may take several turns; an image copy saves its progress
+ * after each chunk, one chunk a turn.
+ */
+export class DriverFake implements Driver {
+  readonly volumes = new Map<string, MadeFrom>();
+  readonly snapshots = new Set<string>();
+  /** Ids of the volumes of which something half-made lies there. */
+  readonly partials = new Set<string>();
+  /** When a volume or snapshot was last written to, by id; what is not named here, long ago. */
+  readonly modifiedAt = new Map<string, Date>();
+  /** How often a volume came into being. */
+  made = 0;
+  isInitialized = true;
+  /** Turns that a create takes before it is done; each checkpoint counts one. */
+  turns = 1;
+  /** What a create asks to wait for between its turns, where that is not the number of the turn. */
+  waitSeconds: number | undefined;
+  clonesImages = false;
+  modelUpdate: ModelUpdate | null = null;
+  /** Chunks that an image copy takes, one a turn. */
+  chunks = 1;
+  stats: DriverStats = {
+    total_capacity_gb: 100,
+    free_capacity_gb: 100,
+    thin_provisioning_support: false,
+    thick_provisioning_support: true,
+    capabilities: {},
+  };
+
+  async initialized(): Promise<boolean> {
+    return this.isInitialized;
+  }
+
+  async createVolume(volume: VolumeRecord, work: Work): Promise<CreateOutcome> {
+    return this.#create(volume.id, { from: "nothing" }, work);
+  }
+
+  async createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome> {
+    return this.#create(volume.id, { from: "snapshot", source: snapshot.id }, work);
+  }
+
+  async createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome> {
+    return this.#create(volume.id, { from: "volume", source: source.id }, work);
+  }
+
+  async cloneImage(
+    volume: VolumeRecord,
+    _location: ImageLocation,
+    image: ImageSource,
+    work: Work,
+  ): Promise<CreateOutcome & { cloned: boolean }> {
+    if (!this.clonesImages) {
+      return { done: true, wait_seconds: 0, checkpoint: null, model_update: null, cloned: false };
+    }
+    return { ...this.#create(volume.id, { from: "image", source: image.imageId }, work), cloned: true };
+  }
+
+  async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
+    const done = Math.min((work.progress?.bytes_done ?? 0) + 1, this.chunks);
+    this.volumes.set(volume.id, { from: "image", source: image.imageId, bytes: done });
+    await work.save({ bytes_done: done, bytes_total: this.chunks, image_tag: "tag" });
+    return { done: done >= this.chunks };
+  }
+
+  async deleteVolume(volumeId: string): Promise<void> {
+    this.volumes.delete(volumeId);
+    this.partials.delete(volumeId);
+  }
+
+  async createSnapshot(snapshot: SnapshotRecord): Promise<ModelUpdate | null> {
+    this.snapshots.add(snapshot.id);
+    return this.modelUpdate;
+  }
+
+  async deleteSnapshot(snapshotId: string): Promise<void> {
+    this.snapshots.delete(snapshotId);
+  }
+
+  async findVolume(volumeId: string): Promise<"present" | "absent"> {
+    return this.volumes.has(volumeId) || this.partials.has(volumeId) ? "present" : "absent";
+  }
+
+  async findSnapshot(snapshotId: string): Promise<"present" | "absent"> {
+    return this.snapshots.has(snapshotId) ? "present" : "absent";
+  }
+
+  async *listContents(): AsyncGenerator<StoredContent> {
+    const content = (kind: StoredContent["kind"], id: string, partial: boolean): StoredContent => {
+      return { kind, id, partial, size_bytes: 2 ** 30, modified_at: this.modifiedAt.get(id) ?? new Date(0) };
+    };
+    for (const id of this.volumes.keys()) {
+      yield content("volume", id, false);
+    }
+    for (const id of this.partials) {
+      yield content("volume", id, true);
+    }
+    for (const id of this.snapshots) {
+      yield content("snapshot", id, false);
+    }
+  }
+
+  async getVolumeStats(): Promise<DriverStats> {
+    return this.stats;
+  }
+
+  #create(volumeId: string, made: MadeFrom, work: Work): CreateOutcome {
+    if (!this.volumes.has(volumeId)) {
+      this.made += 1;
+      this.volumes.set(volumeId, made);
+    }
+    const turn = Number(work.checkpoint?.["turn"] ?? 0) + 1;
+    return turn < this.turns
+      ? { done: false, wait_seconds: this.waitSeconds ?? turn, checkpoint: { turn }, model_update: null }
+      : { done: true, wait_seconds: 0, checkpoint: null, model_update: this.modelUpdate };
+  }
+}

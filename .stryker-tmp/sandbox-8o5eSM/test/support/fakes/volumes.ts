@@ -1,0 +1,374 @@
+// @ts-nocheck
+import { FenceLost, InvalidInput, InvalidVolume, VolumeDeleteRequested, VolumeNotFound } from "../../../core/errors.ts";
+import type { AttemptClose, Clock, Lock, Owner, Page, VolumeFilter, VolumeRepository } from "../../../core/ports.ts";
+import {
+  STATUSES_IN_FLOW,
+  type Attempt,
+  type CopyProgress,
+  type Fault,
+  type ModelUpdate,
+  type VolumePhase,
+  type VolumeRecord,
+  type VolumeStatus,
+} from "../../../core/records.ts";
+
+type Change = Partial<VolumeRecord>;
+
+/** Volumes in memory, under the contract of the port: records are copied in and out, and every write is fenced. */
+export class VolumesFake implements VolumeRepository {
+  readonly records = new Map<string, VolumeRecord>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async get(volumeId: string): Promise<VolumeRecord> {
+    const record = this.records.get(volumeId);
+    if (record === undefined) {
+      throw new VolumeNotFound(volumeId);
+    }
+    return structuredClone(record);
+  }
+
+  async getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
+    const found = volumeIds.flatMap((id) => this.records.get(id) ?? []);
+    return new Map(found.map((record) => [record.id, structuredClone(record)]));
+  }
+
+  async list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>> {
+    const matching = [...this.records.values()].filter(
+      ({ status, host, display_name, project_id }) =>
+        (filter.status ?? status) === status &&
+        (filter.host === undefined || [host, host?.split("#")[0]].includes(filter.host)) &&
+        (filter.name ?? display_name) === display_name &&
+        (filter.projectId ?? project_id) === project_id,
+    );
+    return pageOf(structuredClone(matching), limit, from);
+  }
+
+  async create(record: VolumeRecord): Promise<void> {
+    if (this.records.has(record.id)) {
+      throw new InvalidInput(`volume ${record.id} exists already`);
+    }
+    this.records.set(record.id, structuredClone(record));
+  }
+
+  async assignHost(
+    owner: Owner,
+    host: string,
+    availabilityZone: string,
+    attempt: Attempt,
+    deadline: Date,
+  ): Promise<VolumeRecord> {
+    const found = await this.get(owner.volumeId);
+    const stray = found.status === "error" && found.fence === null && found.fault === null;
+    if (!stray && !isFreeInFlow(found, owner.fence)) {
+      return found.fence === owner.fence && found.host !== null ? found : refuse(owner.fence, found);
+    }
+    return this.#put(found, {
+      ...(stray && { status: "creating" }),
+      host,
+      availability_zone: availabilityZone,
+      scheduled_at: attempt.started_at,
+      fence: owner.fence,
+      attempts: { ...found.attempts, [owner.attempt]: attempt },
+      phase: "scheduled",
+      deadline: deadline.toISOString(),
+    });
+  }
+
+  async beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord> {
+    return this.#put(await this.#owned(owner), { phase: "creating", deadline: deadline.toISOString() });
+  }
+
+  async persistModelUpdate(
+    owner: Owner,
+    update: ModelUpdate,
+    phase: VolumePhase,
+    status?: VolumeStatus,
+  ): Promise<void> {
+    this.#put(await this.#owned(owner), { ...update, phase, ...(status !== undefined && { status }) });
+  }
+
+  async saveProgress(owner: Owner, progress: CopyProgress, deadline: Date): Promise<void> {
+    const found = await this.#owned(owner);
+    const { progress: saved } = found;
+    const newer = saved === null || saved.image_tag !== progress.image_tag || saved.bytes_done <= progress.bytes_done;
+    if (newer) {
+      this.#put(found, { progress, phase: "copying", deadline: deadline.toISOString() });
+    }
+  }
+
+  async markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void> {
+    this.#put(await this.#owned(owner), { bootable: true, glance_metadata: glanceMetadata });
+  }
+
+  async markAvailable(
+    owner: Owner,
+    status: VolumeStatus,
+    launchedAt: Date,
+    update: ModelUpdate,
+  ): Promise<VolumeRecord> {
+    const found = await this.get(owner.volumeId);
+    if (found.fence === owner.fence && found.launched_at !== null && found.fault === null) {
+      return found;
+    }
+    requireOwned(owner, found);
+    const at = launchedAt.toISOString();
+    return this.#put(found, {
+      ...update,
+      status,
+      launched_at: at,
+      attempts: closed(found, owner, { outcome: "created", ended_at: at }),
+      deadline: null,
+      phase: null,
+      progress: null,
+      fault: null,
+    });
+  }
+
+  async markError(owner: Owner, fault: Fault): Promise<VolumeRecord> {
+    const found = await this.get(owner.volumeId);
+    if (found.fence === owner.fence && found.status === "error") {
+      return found;
+    }
+    requireOwned(owner, found);
+    return this.#put(found, {
+      status: "error",
+      fault,
+      attempts: closed(found, owner, {
+        outcome: "error",
+        ended_at: fault.at,
+        error: fault.error,
+        cause: fault.cause,
+      }),
+      deadline: null,
+      progress: null,
+    });
+  }
+
+  async releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(owner.volumeId);
+    if (found.fence === next.fence) {
+      return found;
+    }
+    requireOwned(owner, found);
+    if ((close.clearedPhase ?? found.phase) !== found.phase) {
+      throw new Error("it has moved on");
+    }
+    const at = close.at.toISOString();
+    return this.#put(found, {
+      status: found.status === "downloading" ? "creating" : found.status,
+      fence: next.fence,
+      host: null,
+      phase: "queued",
+      bootable: false,
+      glance_metadata: {},
+      provider_location: null,
+      progress: null,
+      scheduled_at: at,
+      deadline: deadline.toISOString(),
+      attempts: closed(found, owner, {
+        outcome: close.outcome,
+        ended_at: at,
+        error: close.error,
+        cause: close.cause,
+        ...(close.suspectedOrphan && { suspected_orphan: true }),
+      }),
+    });
+  }
+
+  async markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    const free = isFreeInFlow(found, expectedFence);
+    if (free) {
+      return this.#put(found, { status: "error", fault, deadline: null, progress: null });
+    }
+    const repeated =
+      (found.fence === null || found.fence === expectedFence) &&
+      found.status === "error" &&
+      found.fault?.error === fault.error;
+    return repeated ? found : refuse(expectedFence ?? "nobody", found);
+  }
+
+  async requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(volume.id);
+    if (found.fence === next.fence && isInFlow(found)) {
+      return found;
+    }
+    const { fence, host, phase, status } = found;
+    const asRead = fence === volume.fence && host === volume.host && phase === volume.phase && status === volume.status;
+    if (!asRead || found.delete_requested_at !== null) {
+      throw new InvalidVolume(`volume ${found.id} is ${status}: it has changed since it was read`);
+    }
+    return this.#put(found, {
+      status: "creating",
+      fence: next.fence,
+      host: null,
+      phase: "queued",
+      bootable: false,
+      glance_metadata: {},
+      provider_location: null,
+      progress: null,
+      fault: null,
+      deadline: deadline.toISOString(),
+    });
+  }
+
+  async listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
+    const overdue = [...this.records.values()].flatMap(({ id, deadline }) =>
+      deadline !== null && deadline < now.toISOString() ? [{ id, deadline }] : [],
+    );
+    return pageOf(
+      overdue.toSorted((a, b) => (a.deadline < b.deadline ? -1 : 1)),
+      limit,
+      from,
+    );
+  }
+
+  async forgetDeadline(volumeId: string, deadline: string): Promise<void> {
+    const found = this.records.get(volumeId);
+    const isWanted =
+      found?.delete_requested_at === null || !["deleting", "error_deleting"].includes(found?.status ?? "");
+    if (found?.deadline === deadline && isWanted && !isInFlow(found)) {
+      this.#put(found, { deadline: null, delete_requested_at: null });
+    }
+  }
+
+  async beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    const deletable = ["available", "error", "error_deleting", "migration_target", "deleting"].includes(found.status);
+    const isBegun = found.delete_requested_at !== null && ["deleting", "error_deleting"].includes(found.status);
+    if (!isBegun && (found.deadline !== null || !deletable || Object.keys(found.locks).length > 0)) {
+      throw new InvalidVolume(`volume ${volumeId} is ${found.status}`);
+    }
+    return this.#put(found, {
+      status: "deleting",
+      delete_requested_at: found.delete_requested_at ?? this.#clock.now().toISOString(),
+      deadline: deadline.toISOString(),
+    });
+  }
+
+  async finishDelete(volumeId: string): Promise<void> {
+    const status = this.records.get(volumeId)?.status ?? "deleting";
+    if (status !== "deleting") {
+      throw new InvalidVolume(`volume ${volumeId} is ${status}, not deleting`);
+    }
+    this.records.delete(volumeId);
+  }
+
+  async requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    if (!isInFlow(found)) {
+      throw new InvalidVolume(`volume ${volumeId} is ${found.status}, not being created`);
+    }
+    return this.#put(found, {
+      delete_requested_at: found.delete_requested_at ?? this.#clock.now().toISOString(),
+      deadline: found.deadline ?? deadline.toISOString(),
+    });
+  }
+
+  async beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    const removable = isInFlow(found) || found.status === "deleting" || found.status === "error_deleting";
+    if (found.fence !== fence || found.delete_requested_at === null || !removable) {
+      refuseAsForeign(fence, found);
+    }
+    return this.#put(found, { status: "deleting", deadline: deadline.toISOString(), progress: null });
+  }
+
+  async markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
+    const found = await this.get(volumeId);
+    if (found.fence !== fence || found.delete_requested_at === null || found.status !== "deleting") {
+      refuseAsForeign(fence, found);
+    }
+    this.#put(found, { status: "error_deleting", fault });
+  }
+
+  async lock(
+    volumeId: string,
+    lock: Lock,
+    statuses: readonly VolumeStatus[],
+    projectId: string | null,
+  ): Promise<VolumeRecord | undefined> {
+    const found = this.records.get(volumeId);
+    if (found === undefined || !statuses.includes(found.status)) {
+      return undefined;
+    }
+    if (projectId !== null && found.project_id !== projectId) {
+      return undefined;
+    }
+    const locked = { ...found, locks: { ...found.locks, [lock.holder]: lock.value } };
+    this.records.set(volumeId, locked);
+    return structuredClone(locked);
+  }
+
+  async unlock(volumeId: string, { holder, value }: Lock): Promise<void> {
+    const found = this.records.get(volumeId);
+    if (found?.locks[holder] === value) {
+      const { [holder]: _, ...locks } = found.locks;
+      this.records.set(volumeId, { ...found, locks });
+    }
+  }
+
+  async #owned(owner: Owner): Promise<VolumeRecord> {
+    const found = await this.get(owner.volumeId);
+    requireOwned(owner, found);
+    return found;
+  }
+
+  #put(found: VolumeRecord, change: Change): VolumeRecord {
+    const record = structuredClone({ ...found, ...change, updated_at: this.#clock.now().toISOString() });
+    this.records.set(record.id, record);
+    return structuredClone(record);
+  }
+}
+
+function isInFlow({ status }: VolumeRecord): boolean {
+  return (STATUSES_IN_FLOW as readonly string[]).includes(status);
+}
+
+function isFreeInFlow(found: VolumeRecord, fence: string | null): boolean {
+  const wanted = found.delete_requested_at === null;
+  return isInFlow(found) && wanted && (found.fence === null || (found.fence === fence && found.host === null));
+}
+
+function requireOwned(owner: Owner, found: VolumeRecord): void {
+  if (found.fence !== owner.fence || !isInFlow(found) || found.delete_requested_at !== null) {
+    refuse(owner.fence, found);
+  }
+}
+
+function refuse(fence: string, found: VolumeRecord): never {
+  if (found.delete_requested_at !== null && (found.fence === null || found.fence === fence)) {
+    throw new VolumeDeleteRequested(found.id);
+  }
+  return refuseAsForeign(fence, found);
+}
+
+function refuseAsForeign(fence: string | null, found: VolumeRecord): never {
+  throw new FenceLost(
+    found.id,
+    fence ?? "nobody",
+    `it is ${found.status} and belongs to ${found.fence ?? "no attempt"}`,
+  );
+}
+
+/** The ledger with the owner's line closed; an attempt that never had a host gets its line here. */
+function closed(found: VolumeRecord, owner: Owner, close: Partial<Attempt>): Record<string, Attempt> {
+  const line: Attempt = found.attempts[owner.attempt] ?? {
+    host: null,
+    execution: owner.fence,
+    started_at: close.ended_at ?? "",
+    outcome: "running",
+  };
+  return { ...found.attempts, [owner.attempt]: { ...line, ...close } };
+}
+
+/** A page whose `next` is the position of what follows. */
+export function pageOf<Item>(items: Item[], limit: number, from = "0"): Page<Item> {
+  const start = Number(from);
+  const end = start + limit;
+  return { items: items.slice(start, end), ...(end < items.length && { next: String(end) }) };
+}

@@ -1,0 +1,145 @@
+// @ts-nocheck
+import { DriverNotInitialized, InvalidImageRef } from "../../../core/errors.ts";
+import type { ImageCache, ImageCacheSettings } from "../../../core/image-cache.ts";
+import type { RequestContext, WorkflowInput } from "../../../core/messages.ts";
+import type { Notification } from "../../../core/notifications.ts";
+import type { ImageMeta } from "../../../core/driver-ports.ts";
+import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
+import { BackendsFake } from "./backends.ts";
+import { SnapshotsFake, VolumeTypesFake } from "./catalogues.ts";
+import { DeadLettersFake } from "./dead-letters.ts";
+import { DriverFake } from "./driver.ts";
+import { Faults } from "./faults.ts";
+import { ImageCacheFake } from "./image-cache.ts";
+import { imageServiceFake } from "./image-service.ts";
+import { VolumesFake } from "./volumes.ts";
+
+/** The moment at which the world's clock begins. */
+export const START = "2026-01-01T01:00:00.000Z";
+
+/** The caller of every request that names no other. */
+export const CONTEXT: RequestContext = {
+  request_id: "req-1",
+  user_id: "user",
+  project_id: "project",
+  is_admin: false,
+  roles: ["member"],
+};
+
+/** Everything that tasks depend on, in memory, with {@link Faults} around each port and the bare fakes to look into. */
+export class World {
+  readonly faults = new Faults();
+  now = new Date(START);
+  readonly clock = { now: (): Date => this.now };
+  readonly settings = DEFAULT_SETTINGS;
+  readonly notifications: Notification[] = [];
+  readonly casts: Record<string, unknown>[] = [];
+  readonly deadLetters: { body: string; reason: string }[] = [];
+  /** Executions by name; a repeated start of one does nothing. */
+  readonly executions = new Map<string, WorkflowInput>();
+  readonly imageMetas = new Map<string, ImageMeta>();
+  readonly drivers = new Map<string, DriverFake>();
+  readonly fakes = {
+    volumes: new VolumesFake(this.clock),
+    backends: new BackendsFake(this.clock),
+    snapshots: new SnapshotsFake(),
+    volumeTypes: new VolumeTypesFake(),
+    deadLetters: new DeadLettersFake(),
+    imageCache: new ImageCacheFake(),
+  };
+
+  /** The ports, as a task gets them. */
+  readonly deps = {
+    volumes: this.faults.watch("volumes", this.fakes.volumes),
+    backends: this.faults.watch("backends", this.fakes.backends),
+    snapshots: this.faults.watch("snapshots", this.fakes.snapshots),
+    candidates: this.faults.watch("backends", this.fakes.backends),
+    volumeTypes: this.faults.watch("volumeTypes", this.fakes.volumeTypes),
+    deadLetters: this.faults.watch("deadLetters", this.fakes.deadLetters),
+    notifier: this.faults.watch("notifier", {
+      publish: async (notification: Notification) => void this.notifications.push(notification),
+    }),
+    queue: this.faults.watch("queue", {
+      send: async (message: Record<string, unknown>) => void this.casts.push(structuredClone(message)),
+      sendToDeadLetters: async (body: string, reason: string) => void this.deadLetters.push({ body, reason }),
+    }),
+    workflow: this.faults.watch("workflow", {
+      start: async (input: WorkflowInput) => {
+        if (!this.executions.has(input.fence)) {
+          this.executions.set(input.fence, structuredClone(input));
+        }
+      },
+    }),
+    drivers: {
+      hosts: ["node@first", "node@second"],
+      forHost: (host: string) => {
+        const driver = this.drivers.get(host);
+        if (driver === undefined) {
+          throw new DriverNotInitialized(host);
+        }
+        return this.faults.watch("driver", driver);
+      },
+    },
+    images: {
+      forHref: (_context: RequestContext, href: string) => {
+        if (!/^[\w-]+$/.test(href)) {
+          throw new InvalidImageRef(href);
+        }
+        return { service: this.faults.watch("images", this.#imageService), imageId: href };
+      },
+    },
+    clock: this.clock,
+    settings: this.settings,
+  };
+
+  readonly #imageService = imageServiceFake(this.imageMetas);
+
+  /** The image-volume cache, for those that have one; `off` are hosts without. */
+  imageCache(settings: Partial<ImageCacheSettings> = {}, off: readonly string[] = []): ImageCache {
+    return {
+      entries: this.faults.watch("imageCache", this.fakes.imageCache),
+      settingsOf: (host) => (off.includes(host) ? undefined : { maxCount: 0, maxSizeGib: 0, ...settings }),
+    };
+  }
+
+  /** A host with a backend in service and its driver. */
+  addBackend(host: string, columns: { total?: number; zone?: string } = {}): DriverFake {
+    const { total = 100, zone = "nova" } = columns;
+    this.fakes.backends.records.set(host, {
+      host,
+      availability_zone: zone,
+      driver: "file",
+      disabled: false,
+      total_capacity_gb: total,
+      free_capacity_gb: total,
+      allocated_capacity_gb: 0,
+      provisioned_capacity_gb: 0,
+      reserved_percentage: 0,
+      max_over_subscription_ratio: null,
+      thin_provisioning_support: false,
+      thick_provisioning_support: true,
+      capabilities: {},
+      reported_at: START,
+      claims: {},
+    });
+    const driver = new DriverFake();
+    this.drivers.set(host, driver);
+    return driver;
+  }
+
+  /** Everything that lasts, for comparisons; notifications count once each, as consumers count them. */
+  state(): unknown {
+    return structuredClone({
+      volumes: this.fakes.volumes.records,
+      backends: this.fakes.backends.records,
+      snapshots: this.fakes.snapshots.records,
+      imageCache: this.fakes.imageCache.records,
+      keptLetters: this.fakes.deadLetters.records,
+      drivers: [...this.drivers].map(([host, driver]) => [host, driver.volumes, driver.snapshots]),
+      executions: this.executions,
+      notified: [...new Set(this.notifications.map(({ event_type, message_id }) => `${event_type} ${message_id}`))],
+      casts: [...new Set(this.casts.map((cast) => JSON.stringify(cast)))],
+      deadLetters: [...new Set(this.deadLetters.map((letter) => JSON.stringify(letter)))],
+    });
+  }
+}

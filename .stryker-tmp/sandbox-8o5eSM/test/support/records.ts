@@ -1,0 +1,107 @@
+// @ts-nocheck
+import { randomUUID } from "node:crypto";
+import type { BackendReport, Owner } from "../../core/ports.ts";
+import {
+  fenceOf,
+  type Attempt,
+  type SnapshotRecord,
+  type VolumeRecord,
+  type VolumeTypeRecord,
+} from "../../core/records.ts";
+
+/** A volume as it is when its request has been accepted: queued, owned by no attempt. */
+export function queuedVolume(columns: Partial<VolumeRecord> = {}): VolumeRecord {
+  return {
+    id: randomUUID(),
+    project_id: "project",
+    user_id: "user",
+    size: 1,
+    status: "creating",
+    display_name: null,
+    display_description: null,
+    availability_zone: null,
+    host: null,
+    volume_type_id: null,
+    snapshot_id: null,
+    source_volid: null,
+    bootable: false,
+    migration_status: null,
+    provider_location: null,
+    created_at: "2026-01-01T00:00:00.000Z",
+    updated_at: "2026-01-01T00:00:00.000Z",
+    scheduled_at: null,
+    launched_at: null,
+    metadata: {},
+    glance_metadata: {},
+    fence: null,
+    attempts: {},
+    phase: "queued",
+    progress: null,
+    deadline: "2026-01-01T00:15:00.000Z",
+    fault: null,
+    delete_requested_at: null,
+    locks: {},
+    ...columns,
+  };
+}
+
+/** The owner that an attempt of a volume is. */
+export function ownerOf(volumeId: string, attempt = 1): Owner {
+  return { volumeId, attempt, fence: fenceOf(volumeId, attempt) };
+}
+
+/** The ledger's line of an attempt that has begun. */
+export function runningAttempt(owner: Owner, host: string): Attempt {
+  return { host, execution: owner.fence, started_at: "2026-01-01T00:00:01.000Z", outcome: "running" };
+}
+
+/** A snapshot that is being taken. */
+export function beginningSnapshot(columns: Partial<SnapshotRecord> = {}): SnapshotRecord {
+  return {
+    id: randomUUID(),
+    volume_id: randomUUID(),
+    project_id: "project",
+    user_id: "user",
+    status: "creating",
+    display_name: null,
+    volume_size: 1,
+    host: "host@file#pool",
+    provider_location: null,
+    glance_metadata: {},
+    created_at: "2026-01-01T00:00:00.000Z",
+    locks: {},
+    ...columns,
+  };
+}
+
+/** A volume type without extra specs. */
+export function plainVolumeType(columns: Partial<VolumeTypeRecord> = {}): VolumeTypeRecord {
+  const id = randomUUID();
+  return {
+    id,
+    name: `type-${id}`,
+    extra_specs: {},
+    description: null,
+    is_public: true,
+    created_at: "2026-01-01T00:00:00.000Z",
+    ...columns,
+  };
+}
+
+/** The report of a thick backend with 10 GiB, all free. */
+export function backendReport(columns: Partial<BackendReport> = {}): BackendReport {
+  return {
+    host: `${randomUUID()}@file#pool`,
+    availability_zone: "nova",
+    driver: "file",
+    total_capacity_gb: 10,
+    free_capacity_gb: 10,
+    reserved_percentage: 0,
+    max_over_subscription_ratio: null,
+    thin_provisioning_support: false,
+    thick_provisioning_support: true,
+    capabilities: {},
+    reported_at: "2026-01-01T00:00:00.000Z",
+    ...columns,
+  };
+}

@@ -1,0 +1,316 @@
+// @ts-nocheck
+import { describe, expect, it } from "vitest";
+import { CHECKS, findViolations } from "../../verify/chaos/check.ts";
+import { digestOf } from "../../verify/chaos/content.ts";
+import type { AcceptedVolume, Evidence, StoredFile, Told } from "../../verify/chaos/evidence.ts";
+import type { Attempt, BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+import { buildCreateRequest } from "../../core/create-request.ts";
+
+const AT = "2026-01-01T00:00:00.000Z";
+const GIB = 2 ** 30;
+const EMPTY = digestOf([]);
+const IMAGE = digestOf([{ offset: 0, data: Buffer.from("image") }]);
+
+const uuid = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+const RAW = uuid(1);
+const IMAGED = uuid(2);
+const FAILED = uuid(3);
+const DELETED = uuid(4);
+const SNAPSHOT = uuid(5);
+const BAD = uuid(6);
+const FIRST = "chaos@first#first";
+
+function record(id: string, change: Partial<VolumeRecord> = {}): VolumeRecord {
+  const { record: made } = buildCreateRequest({ sizeGib: 1 }, new Date(AT), { volumeId: id, requestId: "req-1" });
+  const attempt: Attempt = { host: FIRST, execution: `${id}-a1`, started_at: AT, outcome: "created" };
+  const status = "available";
+  return { ...made, status, host: FIRST, phase: null, deadline: null, attempts: { "1": attempt }, ...change };
+}
+
+function accepted(id: string, change: Partial<AcceptedVolume> = {}): AcceptedVolume {
+  return { id, kind: "raw", sizeGib: 1, digest: EMPTY, deletion: "none", spoiled: false, ...change };
+}
+
+function file(id: string, change: Partial<StoredFile> = {}): StoredFile {
+  return {
+    backend: "chaos@first",
+    what: "volume",
+    id,
+    partial: false,
+    sizeBytes: GIB,
+    digest: EMPTY,
+    ...change,
+  };
+}
+
+function end(volumeId: string, change: Partial<Told> = {}): Told {
+  return { eventType: "volume.create.end", volumeId, messageId: `m-${volumeId}`, statusThen: "available", ...change };
+}
+
+const FAULT = { error: "NoValidBackend", cause: "full", attempt: 1, at: AT, attempts: [] };
+const BACKEND = {
+  host: FIRST,
+  allocated_capacity_gb: 3,
+  provisioned_capacity_gb: 3,
+  claims: {},
+} as unknown as BackendRecord;
+const SNAPSHOT_RECORD = { id: SNAPSHOT, status: "available", host: FIRST } as SnapshotRecord;
+
+/** A run in which everything went as it should. */
+const GOOD: Evidence = {
+  accepted: [
+    accepted(RAW),
+    accepted(IMAGED, { kind: "image", digest: IMAGE }),
+    accepted(FAILED),
+    accepted(DELETED, { deletion: "accepted" }),
+  ],
+  known: [],
+  snapshotDigests: { [SNAPSHOT]: IMAGE },
+  badMessages: [{ marker: BAD, why: "is no JSON" }],
+  records: [record(RAW), record(IMAGED), record(FAILED, { status: "error", fault: FAULT })],
+  snapshots: [SNAPSHOT_RECORD],
+  backends: [BACKEND],
+  files: [file(RAW), file(IMAGED, { digest: IMAGE }), file(SNAPSHOT, { what: "snapshot", digest: IMAGE })],
+  told: [end(RAW), end(IMAGED)],
+  deadLetters: [{ body: `{"x":${BAD}`, reason: "the message is no JSON" }],
+  messagesLeft: 0,
+  executionsRunning: 0,
+};
+
+/** The evidence with one record replaced. */
+function withRecord(id: string, change: Partial<VolumeRecord>): Evidence {
+  return { ...GOOD, records: GOOD.records.map((each) => (each.id === id ? { ...each, ...change } : each)) };
+}
+
+function withWish(id: string, change: Partial<AcceptedVolume>): Evidence {
+  return { ...GOOD, accepted: GOOD.accepted.map((each) => (each.id === id ? { ...each, ...change } : each)) };
+}
+
+function withFile(id: string, change: Partial<StoredFile>): Evidence {
+  return { ...GOOD, files: GOOD.files.map((each) => (each.id === id ? { ...each, ...change } : each)) };
+}
+
+it("nothing is wrong where everything went as it should", () => {
+  expect(findViolations(GOOD)).toEqual([]);
+});
+
+it("what a failed create may leave is no violation", () => {
+  expect(findViolations({ ...GOOD, files: [...GOOD.files, file(FAILED)] })).toEqual([]);
+  const suspected: Attempt = {
+    host: "chaos@second#second",
+    execution: `${RAW}-a1`,
+    started_at: AT,
+    outcome: "rescheduled",
+    suspected_orphan: true,
+  };
+  const evidence = withRecord(FAILED, { attempts: { "1": suspected } });
+  expect(findViolations({ ...evidence, files: [...GOOD.files, file(FAILED, { backend: "chaos@second" })] })).toEqual(
+    [],
+  );
+});
+
+const CLAIM = { attempt: 1, size: 1, claimed_at: AT };
+const TAMPERED: [string, Evidence, string, RegExp][] = [
+  ["a message is left", { ...GOOD, messagesLeft: 2 }, "at rest", /2 messages are left/],
+  ["an execution runs", { ...GOOD, executionsRunning: 1 }, "at rest", /1 executions run/],
+  ["a claim is open", { ...GOOD, backends: [{ ...BACKEND, claims: { [RAW]: CLAIM } }] }, "at rest", /claim .* is open/],
+  ["a volume is stuck", withRecord(RAW, { status: "creating", phase: "creating" }), "at rest", /it is creating/],
+  ["a deadline is left", withRecord(RAW, { deadline: AT }), "at rest", /with the deadline/],
+  ["a volume stays creating", withRecord(RAW, { status: "creating" }), "every volume is decided", /it is creating/],
+  ["a deletion is half done", withRecord(RAW, { status: "deleting" }), "every volume is decided", /it is deleting/],
+  [
+    "a record is gone that nobody wanted gone",
+    { ...GOOD, records: GOOD.records.slice(1) },
+    "every volume is decided",
+    /its record is gone, and its deletion was not asked for/,
+  ],
+  [
+    "a record is gone whose deletion was refused",
+    { ...withWish(DELETED, { deletion: "refused" }) },
+    "every volume is decided",
+    /its deletion was refused/,
+  ],
+  [
+    "a deleted volume is there",
+    withWish(RAW, { deletion: "accepted" }),
+    "every volume is decided",
+    /its deletion was accepted, and it is available/,
+  ],
+  [
+    "an error has no fault",
+    withRecord(FAILED, { fault: null }),
+    "every volume is decided",
+    /its record does not say why/,
+  ],
+  [
+    "an error has no cause",
+    withRecord(FAILED, { fault: { ...FAULT, cause: "" } }),
+    "every volume is decided",
+    /its record does not say why/,
+  ],
+  [
+    "a spoiled message made a volume",
+    withWish(RAW, { spoiled: true }),
+    "every volume is decided",
+    /its message could not be read/,
+  ],
+  [
+    "the ledger is not closed",
+    withRecord(RAW, { attempts: { "1": { host: FIRST, execution: "x", started_at: AT, outcome: "running" } } }),
+    "every volume is decided",
+    /attempt 1 is running/,
+  ],
+  [
+    "there is a record of nobody's",
+    { ...GOOD, records: [...GOOD.records, record(uuid(9), { host: null })] },
+    "every volume is decided",
+    /nobody asked for the volume/,
+  ],
+  [
+    "an available volume has no file",
+    { ...GOOD, files: GOOD.files.slice(1) },
+    "one volume on one backend, with its bytes",
+    /0 backends hold it: none/,
+  ],
+  [
+    "a volume is on two backends",
+    { ...GOOD, files: [...GOOD.files, file(RAW, { backend: "chaos@second" })] },
+    "one volume on one backend, with its bytes",
+    /2 backends hold it: chaos@first, chaos@second/,
+  ],
+  [
+    "a volume is elsewhere than its record says",
+    withFile(RAW, { backend: "chaos@second" }),
+    "one volume on one backend, with its bytes",
+    /its record says chaos@first#first, and it is on chaos@second/,
+  ],
+  [
+    "an available volume is half-made",
+    withFile(RAW, { partial: true }),
+    "one volume on one backend, with its bytes",
+    /half-made on chaos@first/,
+  ],
+  [
+    "a volume has the wrong size",
+    withFile(RAW, { sizeBytes: GIB - 1 }),
+    "one volume on one backend, with its bytes",
+    /bytes, not 1 GiB/,
+  ],
+  [
+    "an empty volume is not empty",
+    withFile(RAW, { digest: IMAGE }),
+    "one volume on one backend, with its bytes",
+    /not those of its empty beginning/,
+  ],
+  [
+    "an image volume lacks its image",
+    withFile(IMAGED, { digest: EMPTY }),
+    "one volume on one backend, with its bytes",
+    /not those of its image/,
+  ],
+  [
+    "a deleted volume's file is there",
+    { ...GOOD, files: [...GOOD.files, file(DELETED)] },
+    "nothing on a backend without a record",
+    /there is no record of it/,
+  ],
+  [
+    "an earlier attempt left a file unnamed",
+    { ...GOOD, files: [...GOOD.files, file(FAILED, { backend: "chaos@second" })] },
+    "nothing on a backend without a record",
+    /does not say so/,
+  ],
+  [
+    "a snapshot's record is gone",
+    { ...GOOD, snapshots: [] },
+    "snapshots are whole",
+    /the snapshot was taken, and is gone/,
+  ],
+  [
+    "a snapshot is not on its host",
+    withFile(SNAPSHOT, { backend: "chaos@second" }),
+    "snapshots are whole",
+    /and on chaos@second/,
+  ],
+  [
+    "a snapshot has other bytes",
+    withFile(SNAPSHOT, { digest: EMPTY }),
+    "snapshots are whole",
+    /not those of its volume/,
+  ],
+  [
+    "there is a snapshot of nobody's",
+    { ...GOOD, files: [...GOOD.files, file(uuid(8), { what: "snapshot" })] },
+    "snapshots are whole",
+    /a snapshot that nobody took/,
+  ],
+  [
+    "allocated capacity was lost",
+    { ...GOOD, backends: [{ ...BACKEND, allocated_capacity_gb: 2 }] },
+    "capacity adds up",
+    /2 GiB are counted as allocated, and the volumes there have 3 GiB/,
+  ],
+  [
+    "provisioned capacity was counted twice",
+    { ...GOOD, backends: [{ ...BACKEND, provisioned_capacity_gb: 4 }] },
+    "capacity adds up",
+    /4 GiB are counted as provisioned/,
+  ],
+  ["a host does not exist", withRecord(RAW, { host: "a@b#c" }), "capacity adds up", /on a@b#c, which no backend is/],
+  [
+    "create.end was never told",
+    { ...GOOD, told: [end(RAW)] },
+    "create.end after available",
+    /volume.create.end was not told/,
+  ],
+  [
+    "create.end came before the record said so",
+    { ...GOOD, told: [end(RAW, { statusThen: "creating" }), end(IMAGED)] },
+    "create.end after available",
+    /told while it was creating/,
+  ],
+  [
+    "a repeat has another message id",
+    { ...GOOD, told: [...GOOD.told, end(RAW, { messageId: "other" })] },
+    "create.end after available",
+    /under 2 message ids/,
+  ],
+  [
+    "a bad message is lost",
+    { ...GOOD, deadLetters: [] },
+    "dead letters explain the rest",
+    /a message that is no JSON is not among the dead letters/,
+  ],
+  [
+    "a dead letter has no reason",
+    { ...GOOD, deadLetters: [{ body: BAD, reason: "" }] },
+    "dead letters explain the rest",
+    /does not say why/,
+  ],
+  [
+    "a dead letter is of nobody's message",
+    { ...GOOD, deadLetters: [...GOOD.deadLetters, { body: "{}", reason: "why" }] },
+    "dead letters explain the rest",
+    /of no message that was sent/,
+  ],
+  [
+    "a volume waits whose message is dead",
+    {
+      ...withRecord(RAW, { status: "creating" }),
+      deadLetters: [...GOOD.deadLetters, { body: RAW, reason: "received too often" }],
+    },
+    "dead letters explain the rest",
+    /its message is among the dead letters, and it is creating/,
+  ],
+];
+
+describe("a violation is found where", () => {
+  it.each(TAMPERED)("%s", (_what, evidence, check, message) => {
+    const found = findViolations(evidence).filter((violation) => violation.check === check);
+    expect(found.map(({ message: each }) => each)).toContainEqual(expect.stringMatching(message));
+  });
+
+  it("every check is among these", () => {
+    expect(new Set(TAMPERED.map(([, , check]) => check))).toEqual(new Set(Object.keys(CHECKS)));
+  });
+});

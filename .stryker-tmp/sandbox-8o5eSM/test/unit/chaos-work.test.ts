@@ -1,0 +1,68 @@
+// @ts-nocheck
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { parseOptions } from "../../verify/chaos/options.ts";
+import { randomOf } from "../../verify/chaos/random.ts";
+import { planWork } from "../../verify/chaos/work.ts";
+
+describe("the work of a run", () => {
+  it("is decided by its seed", () => {
+    expect(planWork(randomOf(1), 100)).toEqual(planWork(randomOf(1), 100));
+    expect(planWork(randomOf(2), 100)).not.toEqual(planWork(randomOf(1), 100));
+  });
+
+  it("has every kind of volume, repeats, deletions, and messages that cannot be read", () => {
+    const { wishes, bad } = planWork(randomOf(1), 2000);
+    expect(wishes).toHaveLength(2000);
+    expect(new Set(wishes.map(({ volumeId }) => volumeId)).size).toBe(2000);
+    const shares = (["raw", "image", "snapshot", "clone"] as const).map(
+      (kind) => wishes.filter((wish) => wish.kind === kind).length / 2000,
+    );
+    for (const share of shares) {
+      expect(share).toBeGreaterThan(0.01);
+    }
+    expect(wishes.some(({ repeats }) => repeats > 0)).toBe(true);
+    expect(wishes.some(({ deleteAfterMs }) => deleteAfterMs !== null)).toBe(true);
+    expect(wishes.some(({ spoiled }) => spoiled)).toBe(true);
+    expect(new Set(bad.map(({ why }) => why)).size).toBe(3);
+    for (const { body, marker } of bad) {
+      expect(body).toContain(marker);
+    }
+  });
+
+  it("draws UUIDs that the product takes", () => {
+    const random = randomOf(3);
+    for (let index = 0; index < 100; index += 1) {
+      expect(random.uuid()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    }
+  });
+});
+
+describe("the command line", () => {
+  const parse = (...argv: string[]) => parseOptions(argv, () => 42);
+
+  it("has defaults, and draws a seed", () => {
+    expect(parse()).toEqual({ volumes: 200, faultRate: 0.1, kills: 3, seed: 42, json: false, keep: false });
+  });
+
+  it("takes all that it knows", () => {
+    const argv = ["--volumes", "2000", "--fault-rate", "0.25", "--kills", "5", "--seed", "7", "--json", "--keep"];
+    expect(parse(...argv)).toEqual({ volumes: 2000, faultRate: 0.25, kills: 5, seed: 7, json: true, keep: true });
+  });
+
+  it.each([
+    ["--volumes", "0"],
+    ["--volumes", "many"],
+    ["--kills", "-1"],
+    ["--kills", "1.5"],
+    ["--fault-rate", "0.6"],
+    ["--fault-rate", "1e-1"],
+    ["--seed", "0x10"],
+    ["--unknown", "1"],
+    ["volumes"],
+  ])("refuses %s %s, and has said so in one line", (...argv) => {
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    onTestFinished(() => written.mockRestore());
+    expect(() => parse(...argv)).toThrow(/^error: /);
+    expect(written.mock.calls).toEqual([[expect.stringMatching(/^error: [^\n]+\n$/)]]);
+  });
+});

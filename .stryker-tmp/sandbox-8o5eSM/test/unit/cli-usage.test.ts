@@ -1,0 +1,157 @@
+// @ts-nocheck
+import { describe, expect, test } from "vitest";
+import { runCli, VOLUME_ID } from "../support/cli-context.ts";
+
+/** Every command, by its words. */
+const COMMANDS = [
+  "create",
+  "show",
+  "list",
+  "watch",
+  "delete",
+  "snapshot create",
+  "snapshot list",
+  "snapshot delete",
+  "image add",
+  "image check",
+  "image list",
+  "image delete",
+  "type create",
+  "type list",
+  "backend list",
+  "image cache list",
+  "image cache evict",
+  "redrive list",
+  "redrive show",
+  "redrive",
+  "audit",
+  "cost",
+  "watch",
+];
+
+describe("help", () => {
+  test.each(COMMANDS)("%s has examples of itself, and the global options", async (words) => {
+    const { status, stdout, stderr } = await runCli([...words.split(" "), "--help"]);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(`Usage: cinderless ${words} `);
+    expect(stdout).toMatch(new RegExp(`Examples:\n  \\$ cinderless .*${words}`));
+    expect(stdout).toContain("--json");
+    expect(stdout).toContain("--outputs <file>");
+  });
+
+  test("the program's names every command", async () => {
+    const { stdout } = await runCli(["--help"]);
+    for (const words of COMMANDS) {
+      expect(stdout).toMatch(new RegExp(`^  ${words.split(" ")[0]} `, "m"));
+    }
+  });
+
+  test("global options are those of the program", async () => {
+    const { stdout } = await runCli(["redrive", "list", "--help"]);
+    const [, globals = ""] = stdout.split("Global Options:");
+    expect(globals).toContain("--json");
+    expect(globals).not.toContain("--message");
+  });
+
+  test("connects to nothing", async () => {
+    expect((await runCli(["create", "--help"])).targets).toEqual([]);
+  });
+});
+
+test("--version is that of the package", async () => {
+  expect((await runCli(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+describe("a command line that is none ends with 2 and one line", () => {
+  test.each<[string[], string]>([
+    [["create"], "--size is needed (a size in GiB, as in --size 1)"],
+    [["create", "--size", "0"], "argument '0' is invalid. It must be a whole number of GiB, 1 or more."],
+    [["create", "--size", "1.5"], "argument '1.5' is invalid"],
+    [["create", "--size", "1e3"], "argument '1e3' is invalid"],
+    [["create", "--size=-1"], "argument '-1' is invalid"],
+    [["create", "--size", "2147483648"], "argument '2147483648' is invalid"],
+    [["create", "--size", "1", "--image", "debian"], "It must be a UUID, or an address"],
+    [["create", "--size", "1", "--snapshot", "../../etc"], "It must be a UUID."],
+    [["create", "--size", "1", "--source-volume", "x"], "It must be a UUID."],
+    [["create", "--size", "1", "--metadata", "tier"], "It must be key=value."],
+    [["create", "--size", "1", "--metadata", "=gold"], "It must be key=value."],
+    [["create", "--size", "1", "--metadata", `k=${"v".repeat(256)}`], "at most 255 characters"],
+    [["create", "--size", "1", "--name", "n".repeat(256)], "It has 256 characters; 255 are allowed."],
+    [["create", "--image", VOLUME_ID, "--snapshot", VOLUME_ID], "cannot be used with option"],
+    [["create", "--image", VOLUME_ID, "--source-volume", VOLUME_ID], "cannot be used with option"],
+    [["create", "--snapshot", VOLUME_ID, "--source-volume", VOLUME_ID], "cannot be used with option"],
+    [["create", "--sizes", "1"], "unknown option '--sizes' (Did you mean --size?) (see cinderless create --help)"],
+    [["show"], "missing required argument 'volume' (see cinderless show --help)"],
+    [["show", "data"], "the id of a volume must be a UUID, not 'data' (`cinderless list` shows the ids)"],
+    [["watch", "data"], "the id of a volume must be a UUID"],
+    [["delete"], "missing required argument 'volumes'"],
+    [["delete", VOLUME_ID, "x"], "the id of a volume must be a UUID, not 'x'"],
+    [["list", "--limit", "0"], "It must be a whole number from 1 to 1000."],
+    [["snapshot", "list", "--volume", "x"], "the id of a volume must be a UUID"],
+    [
+      ["snapshot", "delete", "x"],
+      "the id of a snapshot must be a UUID, not 'x' (`cinderless snapshot list` shows the ids)",
+    ],
+    [["image", "add", "disk.raw", "--min-disk", "-1"], "argument '-1' is invalid. It must be a whole number of GiB."],
+    [["image", "add", "disk.raw", "--id", "x"], "It must be a UUID."],
+    [["type", "create", ""], "It must not be empty."],
+    [["volume"], "unknown command 'volume' (see cinderless --help)"],
+    [["list", "extra"], "too many arguments"],
+  ])("%j", async (argv, message) => {
+    const { status, stdout, stderr } = await runCli(argv, {
+      volumes: {},
+      snapshots: {},
+      images: {},
+      volumeTypes: {},
+    });
+    expect(status).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/^error: .*\n$/);
+    expect(stderr).toContain(message);
+  });
+
+  test("as a document with --json", async () => {
+    const { status, stderr } = await runCli(["show", "--json"]);
+    expect(status).toBe(2);
+    expect(JSON.parse(stderr)).toEqual({
+      error: {
+        name: "UsageError",
+        message: "missing required argument 'volume'",
+        hint: "see cinderless show --help",
+      },
+    });
+  });
+
+  test("watch --json without ids has no end, so it is refused", async () => {
+    const { status, stderr } = await runCli(["watch", "--json"], { volumes: {} });
+    expect([status, stderr.includes("watch --json needs the ids of the volumes")]).toEqual([2, true]);
+  });
+
+  test.each([[[]], [["snapshot"]], [["image"]]])("%j without a command shows the help", async (argv: string[]) => {
+    const { status, stdout, stderr } = await runCli(argv);
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain("Commands:");
+  });
+});
+
+describe("global options", () => {
+  test.each([[["--outputs", "o.json", "--stack", "S", "list"]], [["list", "--outputs", "o.json", "--stack", "S"]]])(
+    "are taken before and after the command: %j",
+    async (argv) => {
+      const { targets } = await runCli(argv, { volumes: { list: async () => ({ items: [] }) } });
+      expect(targets).toEqual([{ outputs: "o.json", stack: "S" }]);
+    },
+  );
+
+  test("the connection is closed after success and after failure", async () => {
+    const good = await runCli(["list"], { volumes: { list: async () => ({ items: [] }) } });
+    const bad = await runCli(["list"], {
+      volumes: {
+        list: async () => {
+          throw new Error("no");
+        },
+      },
+    });
+    expect([good.status, good.closed, bad.status, bad.closed]).toEqual([0, 1, 1, 1]);
+  });
+});

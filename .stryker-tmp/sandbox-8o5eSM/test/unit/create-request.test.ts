@@ -1,0 +1,125 @@
+// @ts-nocheck
+import { describe, expect, test } from "vitest";
+import { buildCreateRequest } from "../../core/create-request.ts";
+import type { CreateRequestInput } from "../../core/create-request.ts";
+import { parseCreateVolumeMessage } from "../../core/messages.ts";
+import type { VolumeTypeRecord } from "../../core/records.ts";
+
+const IDS = { volumeId: "11111111-1111-4111-8111-111111111111", requestId: "req-1" };
+const NOW = new Date("2026-03-04T05:06:07.000Z");
+const SNAPSHOT_ID = "33333333-3333-4333-8333-333333333333";
+
+const FAST: VolumeTypeRecord = {
+  id: "44444444-4444-4444-8444-444444444444",
+  name: "fast",
+  extra_specs: { volume_backend_name: "ssd" },
+  description: null,
+  is_public: true,
+  created_at: "2026-03-04T05:00:00.000Z",
+};
+
+function build(input: Partial<CreateRequestInput> = {}) {
+  return buildCreateRequest({ sizeGib: 1, ...input }, NOW, IDS);
+}
+
+describe("the record", () => {
+  test("waits for the scheduler: creating, queued, owned by nobody, no attempt yet", () => {
+    const { record } = build();
+    expect(record).toMatchObject({ status: "creating", phase: "queued", fence: null, host: null, attempts: {} });
+  });
+
+  test("is in the flow until the queue's bound has passed", () => {
+    expect(build().record.deadline).toBe("2026-03-04T05:21:07.000Z");
+  });
+
+  test("keeps what was asked for", () => {
+    const { record } = build({
+      sizeGib: 7,
+      displayName: "data",
+      displayDescription: "of the shop",
+      availabilityZone: "zone-b",
+      metadata: { tier: "gold" },
+      volumeType: FAST,
+      snapshotId: SNAPSHOT_ID,
+      projectId: "p",
+      userId: "u",
+    });
+    expect(record).toMatchObject({
+      id: IDS.volumeId,
+      size: 7,
+      display_name: "data",
+      display_description: "of the shop",
+      availability_zone: "zone-b",
+      metadata: { tier: "gold" },
+      volume_type_id: FAST.id,
+      snapshot_id: SNAPSHOT_ID,
+      project_id: "p",
+      user_id: "u",
+    });
+  });
+
+  test("does not share its metadata with the input", () => {
+    const metadata: Record<string, string> = { tier: "gold" };
+    const { record } = build({ metadata });
+    metadata["tier"] = "iron";
+    expect(record.metadata).toEqual({ tier: "gold" });
+  });
+});
+
+describe("the message", () => {
+  test("is one that the scheduler reads", () => {
+    const { message } = build({ imageId: "55555555-5555-4555-8555-555555555555", volumeType: FAST });
+    expect(parseCreateVolumeMessage(JSON.stringify(message))).toEqual(message);
+  });
+
+  test("names the same source in the cast and in the request spec", () => {
+    const { message } = build({ snapshotId: SNAPSHOT_ID });
+    expect([message.snapshot_id, message.request_spec?.["snapshot_id"]]).toEqual([SNAPSHOT_ID, SNAPSHOT_ID]);
+    expect([message.image_id, message.source_volid]).toEqual([null, null]);
+  });
+
+  test("has volume and resource properties alike, with the size and the zone that filters read", () => {
+    const { request_spec } = build({ sizeGib: 3, availabilityZone: "zone-b" }).message;
+    expect(request_spec?.["volume_properties"]).toMatchObject({
+      size: 3,
+      availability_zone: "zone-b",
+      status: "creating",
+    });
+    expect(request_spec?.["resource_properties"]).toEqual(request_spec?.["volume_properties"]);
+  });
+
+  test("carries the type's extra specs, and null without a type", () => {
+    expect(build({ volumeType: FAST }).message.request_spec?.["volume_type"]).toEqual({
+      id: FAST.id,
+      name: "fast",
+      extra_specs: { volume_backend_name: "ssd" },
+    });
+    expect(build().message.request_spec?.["volume_type"]).toBeNull();
+  });
+
+  test("leaves the retry bookkeeping to the scheduler", () => {
+    expect(build().message.filter_properties).toEqual({});
+  });
+
+  test("speaks for the project of the record, and not as an administrator", () => {
+    const { message } = build({ projectId: "p", userId: "u", roles: ["reader"] });
+    expect(message.context).toEqual({
+      request_id: "req-1",
+      project_id: "p",
+      user_id: "u",
+      roles: ["reader"],
+      is_admin: false,
+    });
+  });
+});
+
+describe("bad input", () => {
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])("size %s is refused", (sizeGib) => {
+    expect(() => build({ sizeGib })).toThrow(/must be an integer and greater than 0|at most/);
+  });
+
+  test("two sources are refused, and both are named", () => {
+    const input = { snapshotId: SNAPSHOT_ID, sourceVolumeId: IDS.volumeId };
+    expect(() => build(input)).toThrow("snapshot_id and source_volid are given");
+  });
+});

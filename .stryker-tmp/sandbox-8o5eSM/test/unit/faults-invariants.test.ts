@@ -1,0 +1,163 @@
+// @ts-nocheck
+import { beforeEach, describe, expect, it } from "vitest";
+import { type BackendRecord, fenceOf, type VolumeRecord } from "../../core/records.ts";
+import { Account, SECRET, START } from "../../verify/faults/account.ts";
+import { checkInvariants, type Undisturbed, UNDECIDED_BOUND_SECONDS } from "../../verify/faults/invariants.ts";
+import { FIRST_HOST, type Scenario, SECOND_HOST, uuidOf } from "../../verify/faults/scenario.ts";
+import { buildNotification, type VolumeEventType } from "../../core/notifications.ts";
+import { queuedVolume } from "../support/records.ts";
+
+/** Each invariant is broken once, in an account that is otherwise as a create leaves it, and has to be found broken. */
+
+const ID = uuidOf(1);
+const SCENARIO: Scenario = { name: "by hand", end: "available", begin: () => [ID] };
+const QUEUES = [
+  { name: "letters", visibilitySeconds: 30, maxReceiveCount: null, deadLetterQueue: null, consumer: null },
+  { name: "casts", visibilitySeconds: 30, maxReceiveCount: 5, deadLetterQueue: "letters", consumer: null },
+];
+const NOBODY = { request_id: "", user_id: null, project_id: null, is_admin: false, roles: [] };
+
+let account: Account;
+
+/** The volume's record as it is, changed. */
+function change(columns: Partial<VolumeRecord>): void {
+  const { records } = account.stores.volumes;
+  records.set(ID, { ...(records.get(ID) ?? queuedVolume({ id: ID })), ...columns });
+}
+
+function changeBackend(columns: Partial<BackendRecord>): void {
+  Object.assign(account.stores.backends.records.get(FIRST_HOST) ?? {}, columns);
+}
+
+function publish(event: VolumeEventType, attempt = 1): void {
+  const volume = account.stores.volumes.records.get(ID) ?? queuedVolume({ id: ID });
+  account.published(buildNotification(event, volume, attempt, NOBODY, new Date(START)));
+}
+
+/** The numbers of the invariants that are found broken. */
+function broken(scenario = SCENARIO, undisturbed?: Undisturbed): number[] {
+  checkInvariants(account, scenario, [ID], undisturbed);
+  return [...new Set(account.violations.map(({ invariant }) => invariant))];
+}
+
+beforeEach(() => {
+  account = new Account({ definition: { StartAt: "None", States: {} }, queues: QUEUES, rules: [] }, 1);
+  account.stores.addBackend(FIRST_HOST, START);
+  account.stores.addBackend(SECOND_HOST, START);
+  const line = { host: FIRST_HOST, execution: fenceOf(ID, 1), started_at: START };
+  change({
+    status: "available",
+    host: FIRST_HOST,
+    fence: fenceOf(ID, 1),
+    phase: null,
+    deadline: null,
+    launched_at: START,
+    attempts: { 1: { ...line, ended_at: START, outcome: "created" } },
+  });
+  account.stores.drivers.get(FIRST_HOST)?.volumes.set(ID, { from: "nothing" });
+  changeBackend({ allocated_capacity_gb: 1, provisioned_capacity_gb: 1 });
+  publish("volume.create.end");
+});
+
+it("nothing is wrong with a volume as a create leaves it", () => {
+  expect(broken()).toEqual([]);
+});
+
+describe("found broken", () => {
+  it("a volume that stays in the flow", () => {
+    change({ status: "creating" });
+    expect(broken()).toContain(1);
+  });
+
+  it("a volume that was undecided for longer than the bound", () => {
+    const late = account.startMs + (UNDECIDED_BOUND_SECONDS + 10) * 1000;
+    account.watch.lives.set(ID, { progressMs: [late], decidedMs: late });
+    expect(broken()).toEqual([1]);
+  });
+
+  it("a deletion that was asked for and not done", () => {
+    change({ delete_requested_at: START });
+    expect(broken()).toEqual([1]);
+  });
+
+  it("a write by an attempt that does not own the record", async () => {
+    const owner = { volumeId: ID, fence: fenceOf(ID, 2), attempt: 2 };
+    await account.watch.around("volumes.markBootable", async () => change({ bootable: true }), [owner]);
+    expect(broken()).toEqual([2]);
+  });
+
+  it("a record that comes back into the flow", async () => {
+    await account.watch.around("volumes.requeue", async () => change({ status: "creating" }), []);
+    expect(broken()).toContain(2);
+  });
+
+  it("an available volume that its backend does not have", () => {
+    account.stores.drivers.get(FIRST_HOST)?.volumes.clear();
+    expect(broken()).toEqual([3]);
+  });
+
+  it("a volume on another backend that no ledger names", () => {
+    account.stores.drivers.get(SECOND_HOST)?.volumes.set(ID, { from: "nothing" });
+    expect(broken()).toEqual([4]);
+  });
+
+  it("capacity that does not add up, and a claim that is left open", () => {
+    changeBackend({ allocated_capacity_gb: 2 });
+    expect(broken()).toEqual([4]);
+    account.violations.length = 0;
+    changeBackend({ allocated_capacity_gb: 1 });
+    changeBackend({ claims: { [ID]: { attempt: 1, size: 1, claimed_at: START } } });
+    expect(broken()).toEqual([4]);
+  });
+
+  it("an attempt that runs for ever in the ledger", () => {
+    change({ attempts: { 1: { host: FIRST_HOST, execution: fenceOf(ID, 1), started_at: START, outcome: "running" } } });
+    expect(broken()).toEqual([5]);
+  });
+
+  it("an available volume of which nobody was told", () => {
+    account.stores.published.length = 0;
+    expect(broken()).toEqual([6]);
+  });
+
+  it("a create.end under another id, or before the volume is available", () => {
+    publish("volume.create.end", 2);
+    expect(broken()).toEqual([6]);
+    account.violations.length = 0;
+    account.stores.published.splice(1);
+    Object.assign(account.stores.published[0] ?? {}, { statusThen: "creating" });
+    expect(broken()).toEqual([6]);
+  });
+
+  it("a message that nobody has taken and no dead letter keeps", () => {
+    account.queues.accepted.push({ body: JSON.stringify({ volume_id: uuidOf(7) }) });
+    expect(broken()).toEqual([7]);
+  });
+
+  it("content, flag or metadata that are not those of the undisturbed run", () => {
+    const record = account.stores.volumes.records.get(ID);
+    const undisturbed = (column: Partial<VolumeRecord>, source?: string): Undisturbed =>
+      new Map([
+        [
+          ID,
+          {
+            record: record === undefined ? undefined : { ...record, ...column },
+            content: source === undefined ? { from: "nothing" } : { from: "image", source },
+          },
+        ],
+      ]);
+    expect(broken(SCENARIO, undisturbed({}))).toEqual([]);
+    expect(broken(SCENARIO, undisturbed({}, "image"))).toEqual([8]);
+    account.violations.length = 0;
+    expect(broken(SCENARIO, undisturbed({ bootable: true }))).toEqual([8]);
+  });
+
+  it("a token in a message", () => {
+    account.queues.send(JSON.stringify({ volume_id: ID, context: { auth_token: SECRET } }));
+    expect(broken()).toContain(9);
+  });
+
+  it("what a project must not get", () => {
+    expect(broken({ ...SCENARIO, never: ["available"] })).toEqual([10]);
+  });
+});

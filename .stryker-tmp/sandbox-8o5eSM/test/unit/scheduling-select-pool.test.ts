@@ -1,0 +1,144 @@
+// @ts-nocheck
+import { describe, expect, test } from "vitest";
+import { populateFilterProperties, type RequestSpec } from "../../core/scheduling/request.ts";
+import { explainDropped, selectPool, type Selection } from "../../core/scheduling/schedule.ts";
+import { DEFAULT_SETTINGS, schedulerSettings } from "../../core/scheduling/settings.ts";
+import { aPool } from "../support/scheduler-vectors.ts";
+
+const pools = [
+  aPool({ host: "h1@b#p", free_capacity_gb: 50, availability_zone: "az1" }),
+  aPool({ host: "h2@b#p", free_capacity_gb: 90 }),
+  aPool({ host: "h2@b#q", free_capacity_gb: 70 }),
+  aPool({ host: "h3@b#p", free_capacity_gb: 3 }),
+];
+
+function select(requestSpec: RequestSpec, settings = DEFAULT_SETTINGS): Selection {
+  return selectPool(populateFilterProperties({}, requestSpec), pools, settings);
+}
+
+describe("the choice", () => {
+  test("is the best of those that pass, the others in order after it", () => {
+    const { selected, weighed } = select({ volume_properties: { size: 5 } });
+    expect(selected?.host).toBe("h2@b#p");
+    expect(weighed.map(({ pool, weight }) => [pool.host, weight])).toEqual([
+      ["h2@b#p", 1],
+      ["h2@b#q", 0.5],
+      ["h1@b#p", 0],
+    ]);
+  });
+
+  test("follows the settings' filters only, in their order", () => {
+    const settings = schedulerSettings({
+      scheduler_default_filters: ["CapabilitiesFilter"],
+      capacity_weight_multiplier: -1,
+    });
+    expect(select({ volume_properties: { size: 5 } }, settings).selected?.host).toBe("h3@b#p");
+  });
+
+  test("names for every dropped pool the first filter that dropped it, and why", () => {
+    const { dropped } = select({ volume_properties: { size: 60, availability_zone: "nova" } });
+    expect(dropped).toEqual([
+      {
+        backend_id: "h1@b#p",
+        filter: "AvailabilityZoneFilter",
+        reason: "is in availability zone az1, not in nova",
+      },
+      {
+        backend_id: "h3@b#p",
+        filter: "CapacityFilter",
+        reason: "has 3 GiB left, 60 GiB are needed",
+      },
+    ]);
+  });
+
+  test("without a candidate is an error with Cinder's message", () => {
+    const selection = select({ volume_properties: { size: 95 } });
+    expect(selection).toMatchObject({ selected: null, weighed: [] });
+    expect(selection.noValidBackend?.message).toBe("No valid backend was found. No weighed backends available");
+    expect(selection.dropped).toHaveLength(4);
+  });
+
+  test("is none without pools", () => {
+    expect(selectPool({ size: 1 }, [], DEFAULT_SETTINGS).noValidBackend?.name).toBe("NoValidBackend");
+  });
+});
+
+describe("a pinned backend", () => {
+  test.each([
+    ["h2@b", ["h2@b#p", "h2@b#q"]],
+    ["h2@b#q", ["h2@b#q"]],
+    ["h3@b", []],
+    ["h2", []],
+  ])("%s leaves %j", (pin, hosts) => {
+    const { weighed } = select({ resource_backend: pin, volume_properties: { size: 5 } });
+    expect(weighed.map(({ pool }) => pool.host)).toEqual(hosts);
+  });
+
+  test("does not change the scores of the pools that it leaves", () => {
+    const { weighed } = select({ resource_backend: "h2@b#q", volume_properties: { size: 5 } });
+    expect(weighed.map(({ weight }) => weight)).toEqual([0.5]);
+  });
+
+  test("is named as the reason for the others", () => {
+    const { dropped } = select({ resource_backend: "h2@b#p", volume_properties: { size: 5 } });
+    expect(dropped).toContainEqual({
+      backend_id: "h2@b#q",
+      filter: "resource_backend",
+      reason: "is not h2@b#p",
+    });
+  });
+});
+
+describe("the explanation of a failure", () => {
+  const dropped = Array.from({ length: 7 }, (_, index) => ({
+    backend_id: `h${index}@b#p`,
+    filter: "CapacityFilter",
+    reason: "has 3 GiB left, 5 GiB are needed",
+  }));
+
+  test("is one line that names a few pools and counts the rest", () => {
+    expect(explainDropped(dropped.slice(0, 1))).toBe("CapacityFilter: h0@b#p has 3 GiB left, 5 GiB are needed");
+    expect(explainDropped(dropped)).toMatch(/^CapacityFilter: h0@b#p .*; CapacityFilter: h4@b#p [^;]*; and 2 more$/);
+  });
+
+  test("says when there was nothing to choose from", () => {
+    expect(explainDropped([])).toBe("no pool is in service");
+  });
+});
+
+describe("the properties that filters see and that travel on", () => {
+  test("come from the request, without the caller's context", () => {
+    const volumeType = { name: "fast", extra_specs: { a: "b" } };
+    const properties = {
+      size: 5,
+      availability_zone: "nova",
+      user_id: "u",
+      metadata: { k: "v" },
+      qos_specs: { iops: 1 },
+    };
+    const requestSpec = {
+      volume_id: "VOL",
+      volume_type: volumeType,
+      volume_properties: properties,
+    };
+    expect(
+      populateFilterProperties({ context: { auth_token: "secret" }, retry: { num_attempts: 1 } }, requestSpec),
+    ).toEqual({
+      ...properties,
+      retry: { num_attempts: 1 },
+      config_options: {},
+      volume_type: volumeType,
+      resource_type: volumeType,
+      request_spec: { ...requestSpec, resource_properties: properties },
+    });
+  });
+
+  test("hold an empty type for a request without one, and null for what it leaves out", () => {
+    expect(populateFilterProperties({}, {})).toMatchObject({
+      volume_type: {},
+      resource_type: {},
+      size: null,
+      qos_specs: null,
+    });
+  });
+});

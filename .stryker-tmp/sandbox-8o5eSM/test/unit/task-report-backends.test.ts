@@ -1,0 +1,80 @@
+// @ts-nocheck
+import { expect, it } from "vitest";
+import { type Backend, parseBackends } from "../../core/backends.ts";
+import { reportBackends } from "../../core/tasks/report-backends.ts";
+import { World } from "../support/fakes/world.ts";
+import { DriverFake } from "../support/fakes/driver.ts";
+import { START } from "../support/fakes/world.ts";
+
+const BACKENDS: Backend[] = parseBackends([
+  {
+    host: "node@first",
+    driver: "file",
+    capabilities: { volume_backend_name: "gold", extra: 1 },
+    reserved_percentage: 5,
+  },
+  { host: "node@second", driver: "file", availability_zone: "az2" },
+]);
+
+function world(): World {
+  const made = new World();
+  for (const { host } of BACKENDS) {
+    made.drivers.set(host, new DriverFake());
+  }
+  return made;
+}
+
+it("reports each backend's pool with what its driver and its configuration say", async () => {
+  const here = world();
+  Object.assign(here.drivers.get("node@first") ?? {}, {
+    stats: {
+      total_capacity_gb: 7,
+      free_capacity_gb: "unknown",
+      thin_provisioning_support: true,
+      thick_provisioning_support: false,
+      capabilities: { extra: 0, vendor: "v" },
+    },
+  });
+  expect(await reportBackends(here.deps, BACKENDS)).toEqual([]);
+  expect(here.fakes.backends.records.get("node@first#gold")).toMatchObject({
+    availability_zone: "nova",
+    driver: "file",
+    total_capacity_gb: 7,
+    free_capacity_gb: "unknown",
+    reserved_percentage: 5,
+    max_over_subscription_ratio: null,
+    thin_provisioning_support: true,
+    thick_provisioning_support: false,
+    capabilities: { volume_backend_name: "gold", extra: 1, vendor: "v" },
+    reported_at: START,
+  });
+  expect(here.fakes.backends.records.get("node@second#_pool0")).toMatchObject({ availability_zone: "az2" });
+});
+
+it("names a backend that cannot report, and reports the others", async () => {
+  const here = world();
+  here.drivers.delete("node@first");
+  expect(await reportBackends(here.deps, BACKENDS)).toEqual([
+    { host: "node@first", reason: "Volume driver of node@first not initialized." },
+  ]);
+  expect([...here.fakes.backends.records.keys()]).toEqual(["node@second#_pool0"]);
+});
+
+it("names a backend whose driver is not ready, or whose report is not taken", async () => {
+  const here = world();
+  Object.assign(here.drivers.get("node@first") ?? {}, { isInitialized: false });
+  here.faults.fail("backends.report", new Error("throttled"));
+  expect((await reportBackends(here.deps, BACKENDS)).map(({ reason }) => reason)).toEqual([
+    "its driver is not initialized",
+    "throttled",
+  ]);
+});
+
+it("a late report changes nothing", async () => {
+  const here = world();
+  await reportBackends(here.deps, BACKENDS);
+  const before = here.state();
+  here.now = new Date("2026-01-01T00:59:00.000Z");
+  await reportBackends(here.deps, BACKENDS);
+  expect(here.state()).toEqual(before);
+});

@@ -1,0 +1,244 @@
+// @ts-nocheck
+import { describe, expect, it } from "vitest";
+import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../../core/errors.ts";
+import { fenceOf, SNAPSHOT_LOCK, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
+import { createSnapshot } from "../../core/tasks/create-snapshot.ts";
+import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
+import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
+import { deleteVolume } from "../../core/tasks/delete-volume.ts";
+import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
+import { extractVolumeSpec, type SpecInput } from "../../core/tasks/extract-volume-spec.ts";
+import {
+  aSnapshot,
+  aSource,
+  aSpec,
+  aVolume,
+  aVolumeInFlow,
+  aWorld,
+  driverOf,
+  FIRST_HOST,
+  SNAPSHOT_ID,
+  SOURCE_ID,
+  taskInput,
+  VOLUME_ID,
+} from "../support/builders.ts";
+import { CONTEXT, type World } from "../support/fakes/world.ts";
+
+const FENCE = fenceOf(VOLUME_ID, 1);
+const LOCKED = { locks: { [VOLUME_ID]: FENCE } };
+const CREATION = { done: true, wait_seconds: 0, checkpoint: null, next: "finish", model_update: null } as const;
+const FAILURE = { failure: { Error: "VolumeDriverException", Cause: "no" }, reschedule_failure: null };
+
+/** A world with a source and its snapshot, and a volume that is made of one of them. */
+function makeWorld(
+  volume: VolumeRecord,
+  source: Partial<VolumeRecord> = {},
+  snapshot: Partial<SnapshotRecord> | null = null,
+): World {
+  const world = aWorld(volume, aSource(source));
+  driverOf(world).volumes.set(SOURCE_ID, { from: "nothing" });
+  if (snapshot !== null) {
+    world.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot(snapshot));
+    driverOf(world).snapshots.add(SNAPSHOT_ID);
+  }
+  return world;
+}
+
+const clone = (columns: Partial<VolumeRecord> = {}) => aVolumeInFlow({ source_volid: SOURCE_ID, ...columns });
+const fromSnapshot = (columns: Partial<VolumeRecord> = {}) => aVolumeInFlow({ snapshot_id: SNAPSHOT_ID, ...columns });
+const locksOf = async (world: World) => ({
+  volume: (await world.fakes.volumes.get(SOURCE_ID)).locks,
+  snapshot: world.fakes.snapshots.records.get(SNAPSHOT_ID)?.locks,
+});
+
+function extract(world: World, keys: Partial<SpecInput>) {
+  const input = { context: CONTEXT, fence: FENCE, snapshot_id: null, source_volid: null, image_id: null };
+  return extractVolumeSpec(world.deps, { ...input, volume_ref: aVolumeInFlow(), ...keys });
+}
+
+describe("ExtractVolumeSpec", () => {
+  it("locks a source volume for its attempt, and again for the next one", async () => {
+    const world = makeWorld(clone());
+    await extract(world, { source_volid: SOURCE_ID });
+    await extract(world, { source_volid: SOURCE_ID, fence: fenceOf(VOLUME_ID, 2) });
+    expect((await locksOf(world)).volume).toEqual({ [VOLUME_ID]: fenceOf(VOLUME_ID, 2) });
+    expect((await world.fakes.volumes.get(SOURCE_ID)).updated_at).toBe(aSource().updated_at);
+  });
+
+  it("locks a snapshot", async () => {
+    const world = makeWorld(fromSnapshot(), {}, {});
+    await extract(world, { snapshot_id: SNAPSHOT_ID });
+    expect(await locksOf(world)).toEqual({ volume: {}, snapshot: { [VOLUME_ID]: FENCE } });
+  });
+
+  it.each([
+    ["another project's", { ...CONTEXT, project_id: "another" }],
+    ["nobody's", { ...CONTEXT, project_id: null }],
+  ])("leaves no lock on what is not %s to use", async (_whose, context) => {
+    const world = makeWorld(clone(), {}, {});
+    await expect(extract(world, { context, source_volid: SOURCE_ID })).rejects.toThrow(VolumeNotFound);
+    await expect(extract(world, { context, snapshot_id: SNAPSHOT_ID })).rejects.toThrow(SnapshotNotFound);
+    expect(await locksOf(world)).toEqual({ volume: {}, snapshot: {} });
+  });
+
+  it("lets an administrator lock any project's", async () => {
+    const world = makeWorld(clone(), { project_id: "another" });
+    await extract(world, { source_volid: SOURCE_ID, context: { ...CONTEXT, is_admin: true } });
+    expect((await locksOf(world)).volume).toHaveProperty(VOLUME_ID);
+  });
+
+  it("is refused by a source that is being deleted, which stays unlocked", async () => {
+    const world = makeWorld(clone(), { status: "deleting" }, { status: "deleting" });
+    await expect(extract(world, { source_volid: SOURCE_ID })).rejects.toThrow(InvalidVolume);
+    await expect(extract(world, { snapshot_id: SNAPSHOT_ID })).rejects.toThrow(InvalidSnapshot);
+    expect(await locksOf(world)).toEqual({ volume: {}, snapshot: {} });
+  });
+});
+
+describe("the end of a create", () => {
+  const finish = ({ deps }: World) =>
+    createVolumeOnFinish(deps, { ...taskInput(), volume_spec: aSpec(), creation: CREATION });
+  const fail = ({ deps }: World) => errorOutVolume(deps, { ...taskInput(), ...FAILURE });
+
+  it.each([
+    ["available", finish],
+    ["in error", fail],
+  ])("that leaves the volume %s takes its locks off, and no others", async (_status, end) => {
+    const others = { locks: { ...LOCKED.locks, other: "other-a1" } };
+    const ofVolume = makeWorld(clone(), others);
+    await end(ofVolume);
+    expect((await locksOf(ofVolume)).volume).toEqual({ other: "other-a1" });
+    const ofSnapshot = makeWorld(fromSnapshot(), {}, others);
+    await end(ofSnapshot);
+    expect((await locksOf(ofSnapshot)).snapshot).toEqual({ other: "other-a1" });
+  });
+
+  it("is no failure when the lock cannot be taken off", async () => {
+    const world = makeWorld(clone(), LOCKED);
+    world.faults.fail("volumes.unlock", new Error("throttled"));
+    await finish(world);
+    expect((await world.fakes.volumes.get(VOLUME_ID)).status).toBe("available");
+  });
+
+  it("costs nothing more where there is no source", async () => {
+    const world = makeWorld(aVolumeInFlow());
+    await finish(world);
+    expect(world.faults.calls).toEqual(["volumes.markAvailable", "notifier.publish", "backends.settle"]);
+  });
+});
+
+describe("DeleteVolume of a source", () => {
+  const remove = ({ deps }: World) => deleteVolume(deps, SOURCE_ID);
+
+  it.each([
+    ["is being created", clone({ phase: "creating" })],
+    ["waits for its next attempt", aVolume({ fence: fenceOf(VOLUME_ID, 2), source_volid: SOURCE_ID })],
+    ["is being deleted by its flow", clone({ delete_requested_at: "2026-01-01T01:00:00.000Z" })],
+  ])("is refused while its clone %s", async (_what, volume) => {
+    const world = makeWorld(volume, LOCKED);
+    await expect(remove(world)).rejects.toThrow(`is being copied to volume ${VOLUME_ID}`);
+    expect((await world.fakes.volumes.get(SOURCE_ID)).status).toBe("available");
+    expect(driverOf(world).volumes.has(SOURCE_ID)).toBe(true);
+  });
+
+  it.each(["available", "error"] as const)("takes off the lock that a clone in %s has left", async (status) => {
+    const world = makeWorld(clone({ status, deadline: null }), LOCKED);
+    expect(await remove(world)).toEqual({ outcome: "deleted" });
+    expect(world.fakes.volumes.records.has(SOURCE_ID)).toBe(false);
+  });
+
+  it("takes off the locks of volumes and snapshots that are gone", async () => {
+    const world = makeWorld(clone({ status: "error", deadline: null }), {
+      locks: { gone: "gone-a1", also: SNAPSHOT_LOCK },
+    });
+    expect(await remove(world)).toEqual({ outcome: "deleted" });
+  });
+
+  it("is refused by a lock that comes after the look", async () => {
+    const world = makeWorld(clone());
+    const list = world.fakes.snapshots.listOfVolume.bind(world.fakes.snapshots);
+    world.fakes.snapshots.listOfVolume = async (id) => {
+      await extract(world, { source_volid: SOURCE_ID });
+      return list(id);
+    };
+    await expect(remove(world)).rejects.toThrow(InvalidVolume);
+    expect((await world.fakes.volumes.get(SOURCE_ID)).status).toBe("available");
+  });
+
+  it("is refused by a snapshot that the list does not show yet", async () => {
+    const world = makeWorld(aVolume(), { locks: { [SNAPSHOT_ID]: SNAPSHOT_LOCK } }, { status: "creating" });
+    world.fakes.snapshots.listOfVolume = async () => [];
+    await expect(remove(world)).rejects.toThrow(`still has snapshot ${SNAPSHOT_ID}`);
+  });
+});
+
+describe("CreateSnapshot", () => {
+  const request = {
+    snapshot_id: SNAPSHOT_ID,
+    volume_id: SOURCE_ID,
+    name: null,
+    project_id: "project",
+    user_id: "user",
+  };
+
+  it("locks the volume until the snapshot is deleted", async () => {
+    const world = makeWorld(aVolume());
+    await createSnapshot(world.deps, request);
+    expect((await locksOf(world)).volume).toEqual({ [SNAPSHOT_ID]: SNAPSHOT_LOCK });
+    await deleteSnapshot(world.deps, SNAPSHOT_ID);
+    expect((await locksOf(world)).volume).toEqual({});
+  });
+
+  it("fails, with nothing asked of the backend, of a volume that is deleted meanwhile", async () => {
+    const world = makeWorld(aVolume());
+    const create = world.fakes.snapshots.create.bind(world.fakes.snapshots);
+    world.fakes.snapshots.create = async (record) => {
+      await world.fakes.volumes.beginDelete(SOURCE_ID, world.now);
+      return create(record);
+    };
+    await expect(createSnapshot(world.deps, request)).rejects.toThrow(InvalidVolume);
+    expect(world.faults.count("driver.createSnapshot")).toBe(0);
+    expect((await world.fakes.snapshots.get(SNAPSHOT_ID)).status).toBe("error");
+  });
+});
+
+describe("DeleteSnapshot", () => {
+  const remove = ({ deps }: World) => deleteSnapshot(deps, SNAPSHOT_ID);
+
+  it("is refused while a volume is made of it", async () => {
+    const world = makeWorld(fromSnapshot({ phase: "creating" }), {}, LOCKED);
+    await expect(remove(world)).rejects.toThrow(`snapshot ${SNAPSHOT_ID} is being copied to volume ${VOLUME_ID}`);
+    expect(driverOf(world).snapshots.has(SNAPSHOT_ID)).toBe(true);
+  });
+
+  it("takes off a lock that was left behind", async () => {
+    const world = makeWorld(aVolume({ status: "error", deadline: null }), {}, LOCKED);
+    await remove(world);
+    expect(world.fakes.snapshots.records.size).toBe(0);
+    expect(driverOf(world).snapshots.size).toBe(0);
+  });
+
+  it("is refused while it is taken, and possible when that was given up", async () => {
+    const world = makeWorld(aVolume(), {}, { status: "creating" });
+    await expect(remove(world)).rejects.toThrow("is being taken; it can be deleted after 2026-01-01T01:15:00.000Z");
+    world.now = new Date("2026-01-01T01:15:00.001Z");
+    await remove(world);
+    expect(world.fakes.snapshots.records.size).toBe(0);
+  });
+
+  it("keeps a create from reading it once it has begun", async () => {
+    const world = makeWorld(fromSnapshot(), {}, {});
+    const { deps } = world;
+    await deps.snapshots.beginDelete(SNAPSHOT_ID, "available");
+    await expect(extract(world, { snapshot_id: SNAPSHOT_ID })).rejects.toThrow(InvalidSnapshot);
+    await remove(world);
+    expect(world.fakes.snapshots.records.size).toBe(0);
+  });
+
+  it("leaves the host's capacity as it is", async () => {
+    const world = makeWorld(aVolume(), {}, {});
+    const before = structuredClone(world.fakes.backends.records.get(FIRST_HOST));
+    await remove(world);
+    expect(world.fakes.backends.records.get(FIRST_HOST)).toEqual(before);
+  });
+});

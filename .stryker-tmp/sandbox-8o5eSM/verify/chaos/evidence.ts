@@ -1,0 +1,71 @@
+// @ts-nocheck
+import type { BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+
+/** What a volume is made of. */
+export type Kind = "raw" | "image" | "snapshot" | "clone";
+
+/**
+ * What became of the wish to delete a volume: `accepted` when it was answered so, `refused` when it was answered that this volume
+ * cannot be deleted now, `unanswered` when neither was known in the end.
+ */
+export type Deletion = "none" | "accepted" | "refused" | "unanswered";
+
+/** A volume whose message the queue took. */
+export type AcceptedVolume = {
+  id: string;
+  kind: Kind;
+  sizeGib: number;
+  /** Digest of its bytes: see `content.ts`. */
+  digest: string;
+  deletion: Deletion;
+  /** Its message cannot be read, though it names the volume. */
+  spoiled: boolean;
+};
+
+/** A volume or snapshot, or half of one, in the directory of a backend. */
+export type StoredFile = {
+  /** `host@backend`. */
+  backend: string;
+  what: "volume" | "snapshot";
+  id: string;
+  partial: boolean;
+  sizeBytes: number;
+  /** Null for half of one. */
+  digest: string | null;
+};
+
+/** A notification that was received, and what the volume's record said right after. */
+export type Told = {
+  eventType: string;
+  volumeId: string;
+  messageId: string;
+  /** Null when the record was gone. */
+  statusThen: string | null;
+};
+
+/** A message that is expected among the dead letters. */
+export type BadMessage = { marker: string; why: string };
+
+/** A message among the dead letters, kept or still in their queue. */
+export type DeadLetter = { body: string; reason: string };
+
+/** Everything that is there when all is at rest. */
+export type Evidence = {
+  accepted: readonly AcceptedVolume[];
+  /** Volumes that were there before: sources. */
+  known: readonly AcceptedVolume[];
+  /** Digest of the bytes of each snapshot that was taken. */
+  snapshotDigests: Readonly<Record<string, string>>;
+  badMessages: readonly BadMessage[];
+  records: readonly VolumeRecord[];
+  snapshots: readonly SnapshotRecord[];
+  backends: readonly BackendRecord[];
+  files: readonly StoredFile[];
+  told: readonly Told[];
+  deadLetters: readonly DeadLetter[];
+  messagesLeft: number;
+  executionsRunning: number;
+};
+
+/** A check that did not hold. */
+export type Violation = { check: string; subject: string; message: string };

@@ -1,0 +1,116 @@
+// @ts-nocheck
+import { readdir, stat } from "node:fs/promises";
+import path from "node:path";
+import { ListExecutionsCommand } from "@aws-sdk/client-sfn";
+import { GetQueueAttributesCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { countRandomFaults } from "../../adapters/fault/random-faults.ts";
+import { parseEntry } from "../../adapters/file/paths.ts";
+import type { Page } from "../../core/ports.ts";
+import { digestOfFile } from "./content.ts";
+import type { DeadLetter, StoredFile } from "./evidence.ts";
+import type { Services } from "./services.ts";
+import { BACKENDS, backendDirectory, faultDirectory } from "./stack.ts";
+
+/** Everything that a listing has. */
+export async function everything<Item>(list: (limit: number, from?: string) => Promise<Page<Item>>): Promise<Item[]> {
+  const items: Item[] = [];
+  let from: string | undefined;
+  do {
+    const page: Page<Item> = await list(100, from);
+    items.push(...page.items);
+    from = page.next;
+  } while (from !== undefined);
+  return items;
+}
+
+/** Messages of a queue that are there, hidden or delayed. */
+export async function messagesIn({ sqs, output }: Services, queue: string): Promise<number> {
+  const names = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+  ] as const;
+  const request = { QueueUrl: output(queue), AttributeNames: [...names] };
+  const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand(request));
+  return names.reduce((sum, name) => sum + Number(Attributes[name] ?? 0), 0);
+}
+
+/** Executions that run; a hundred stand for any number beyond. */
+export async function executionsRunning({ sfn, output }: Services): Promise<number> {
+  // An alias ends with its name, after the machine's ARN.
+  const stateMachineArn = output("StateMachineArn").replace(/(:stateMachine:[^:]+):.*$/, "$1");
+  const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn, statusFilter: "RUNNING" }));
+  return executions.length;
+}
+
+/** Dead letters that are kept, and those that still wait for it. */
+export async function deadLettersOf(services: Services): Promise<DeadLetter[]> {
+  const kept = await everything((limit, from) => services.deadLetters.list(limit, from));
+  const waiting: DeadLetter[] = [];
+  for (;;) {
+    const request = {
+      QueueUrl: services.output("SchedulerDeadLetterQueueUrl"),
+      MaxNumberOfMessages: 10,
+      MessageAttributeNames: ["All"],
+      VisibilityTimeout: 60,
+    };
+    const { Messages = [] } = await services.sqs.send(new ReceiveMessageCommand(request));
+    if (Messages.length === 0) {
+      return [...kept.map(({ body, reason }) => ({ body, reason })), ...waiting];
+    }
+    waiting.push(
+      ...Messages.map(({ Body = "", MessageAttributes }) => ({
+        body: Body,
+        reason: MessageAttributes?.["reason"]?.StringValue ?? "received too often",
+      })),
+    );
+  }
+}
+
+/** What the backends hold. */
+export async function filesOf(directory: string, likely: readonly number[]): Promise<StoredFile[]> {
+  const files: StoredFile[] = [];
+  for (const { host, name } of BACKENDS) {
+    const folder = backendDirectory(directory, name);
+    for (const entryName of await namesIn(folder)) {
+      const entry = parseEntry(entryName);
+      if (entry === undefined) {
+        continue;
+      }
+      const file = path.join(folder, entryName);
+      const { size } = await stat(file);
+      files.push({
+        backend: host,
+        what: entry.kind,
+        id: entry.id,
+        partial: entry.partial,
+        sizeBytes: size,
+        digest: entry.partial ? null : await digestOfFile(file, likely),
+      });
+    }
+  }
+  return files;
+}
+
+/** Faults of the backends by kind. */
+export async function driverFaultsIn(directory: string): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { name } of BACKENDS) {
+    const found = countRandomFaults(await namesIn(faultDirectory(directory, name)));
+    for (const [kind, count] of Object.entries(found)) {
+      counts[kind] = (counts[kind] ?? 0) + count;
+    }
+  }
+  return counts;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      return [];
+    }
+    throw error;
+  }
+}

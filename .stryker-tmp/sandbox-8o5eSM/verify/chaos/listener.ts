@@ -1,0 +1,93 @@
+// @ts-nocheck
+import { setTimeout as delay } from "node:timers/promises";
+import { SubscribeCommand } from "@aws-sdk/client-sns";
+import {
+  CreateQueueCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+} from "@aws-sdk/client-sqs";
+import { VolumeNotFound } from "../../core/errors.ts";
+import type { Notification } from "../../core/notifications.ts";
+import type { Told } from "./evidence.ts";
+import { persist, type Services } from "./services.ts";
+
+/** Listens to the notifications for the whole run. */
+export type Listener = {
+  readonly told: Told[];
+  /** Resolves when nothing has come for a while. */
+  drained(): Promise<void>;
+  stop(): void;
+};
+
+/**
+ * Subscribes a queue to the topic and reads it while the run goes on. At each `volume.create.end` it reads the volume's record at
+ * once: a record that is still in the flow then was not available when the event was sent.
+ */
+export async function listen(services: Services, signal: AbortSignal): Promise<Listener> {
+  const { sqs, sns, output } = services;
+  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: "chaos-notifications" }));
+  const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }));
+  await sns.send(
+    new SubscribeCommand({
+      TopicArn: output("NotificationsTopicArn"),
+      Protocol: "sqs",
+      Endpoint: Attributes?.["QueueArn"] ?? "",
+      Attributes: { RawMessageDelivery: "true" },
+    }),
+  );
+  const told: Told[] = [];
+  const quiet = { polls: 0 };
+  const stopped = new AbortController();
+  const ending = AbortSignal.any([signal, stopped.signal]);
+  const poll = async (): Promise<void> => {
+    while (!ending.aborted) {
+      const request = { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 };
+      const { Messages = [] } = await persist(signal, () => sqs.send(new ReceiveMessageCommand(request)));
+      quiet.polls = Messages.length === 0 ? quiet.polls + 1 : 0;
+      told.push(...(await Promise.all(Messages.map((message) => readMessage(services, message, signal)))));
+      await remove(services, QueueUrl, Messages);
+    }
+  };
+  // What stops it early is told to the run by its own calls.
+  poll().catch(() => undefined);
+  return {
+    told,
+    drained: async () => {
+      quiet.polls = 0;
+      while (quiet.polls < 2) {
+        signal.throwIfAborted();
+        await delay(100);
+      }
+    },
+    stop: () => stopped.abort(),
+  };
+}
+
+async function readMessage({ volumes }: Services, message: Message, signal: AbortSignal): Promise<Told> {
+  const { event_type: eventType, message_id: messageId, payload } = JSON.parse(message.Body ?? "") as Notification;
+  const volumeId = String(payload["volume_id"]);
+  if (eventType !== "volume.create.end") {
+    return { eventType, volumeId, messageId, statusThen: null };
+  }
+  const record = await persist(
+    signal,
+    () => volumes.get(volumeId),
+    (error) => error instanceof VolumeNotFound,
+  ).catch((error: unknown) => {
+    if (error instanceof VolumeNotFound) {
+      return undefined;
+    }
+    throw error;
+  });
+  return { eventType, volumeId, messageId, statusThen: record?.status ?? null };
+}
+
+/** One that is not removed comes again, and is told twice, as it may. */
+async function remove({ sqs }: Services, QueueUrl: string, messages: readonly Message[]): Promise<void> {
+  if (messages.length > 0) {
+    const Entries = messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries })).catch(() => undefined);
+  }
+}

@@ -1,0 +1,136 @@
+// @ts-nocheck
+import { randomUUID } from "node:crypto";
+import { open } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { SendMessageCommand } from "@aws-sdk/client-sqs";
+import { volumePath } from "../../adapters/file/paths.ts";
+import { putImage } from "../../adapters/s3/put-image.ts";
+import { backendHost } from "../../core/backends.ts";
+import { buildCreateRequest } from "../../core/create-request.ts";
+import { isInFlow, type VolumeRecord } from "../../core/records.ts";
+import { digestOf, type Piece } from "./content.ts";
+import type { AcceptedVolume } from "./evidence.ts";
+import type { Random } from "./random.ts";
+import { persist, type Services } from "./services.ts";
+import { BACKENDS, backendDirectory, TIME_BOUNDS } from "./stack.ts";
+import { SOURCES } from "./work.ts";
+
+/** Something that volumes are made of. */
+export type Source = { id: string; digest: string };
+
+/** What volumes are made of, and where data of any of them may lie. */
+export type Sources = {
+  images: readonly Source[];
+  snapshots: readonly Source[];
+  volumes: readonly Source[];
+  /** Every source volume that was asked for, also those that failed. */
+  known: readonly AcceptedVolume[];
+  offsets: readonly number[];
+};
+
+const BLOCK = 4096;
+const GIB = 2 ** 30;
+const PROJECT = "chaos";
+
+/** Makes images, source volumes with data in them, and snapshots of those. Faults strike these as well, so each may take some tries. */
+export async function makeSources(
+  services: Services,
+  directory: string,
+  random: Random,
+  signal: AbortSignal,
+): Promise<Sources> {
+  const known: AcceptedVolume[] = [];
+  const offsets = new Set<number>();
+  const images: Source[] = [];
+  const volumes: Source[] = [];
+  const snapshots: Source[] = [];
+  for (let index = 0; index < SOURCES; index += 1) {
+    const bytes = random.bytes(BLOCK * (1 + random.below(32)) - random.below(BLOCK));
+    images.push({ id: await makeImage(services, bytes, signal), digest: digestOf([{ offset: 0, data: bytes }]) });
+    for (let at = 0; at < bytes.length; at += BLOCK) {
+      offsets.add(at);
+    }
+    const pieces = [0, BLOCK * (1 + random.below(100_000)), GIB - BLOCK].map((offset): Piece => {
+      offsets.add(offset);
+      return { offset, data: random.bytes(BLOCK) };
+    });
+    const digest = digestOf(pieces);
+    const volume = await makeVolume(services, known, digest, signal);
+    await fill(directory, volume, pieces);
+    volumes.push({ id: volume.id, digest });
+    snapshots.push({ id: await takeSnapshot(services, volume.id, signal), digest });
+  }
+  return { images, snapshots, volumes, known, offsets: [...offsets] };
+}
+
+async function makeImage({ s3, output }: Services, bytes: Buffer, signal: AbortSignal): Promise<string> {
+  return persist(signal, async () => {
+    const id = randomUUID();
+    const image = {
+      id,
+      name: "chaos",
+      disk_format: "raw",
+      container_format: "bare",
+      min_disk: 1,
+      min_ram: 0,
+      owner: PROJECT,
+      visibility: "public",
+      properties: {},
+    };
+    await putImage(s3, output("ImagesBucketName"), image, piecesOf(bytes));
+    return id;
+  });
+}
+
+async function* piecesOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** Asks for source volumes until one becomes available. */
+async function makeVolume(
+  services: Services,
+  known: AcceptedVolume[],
+  digest: string,
+  signal: AbortSignal,
+): Promise<VolumeRecord> {
+  for (;;) {
+    const ids = { volumeId: randomUUID(), requestId: `req-${randomUUID()}` };
+    const input = { sizeGib: 1, projectId: PROJECT, queuedSeconds: TIME_BOUNDS.queued_seconds };
+    const { record, message } = buildCreateRequest(input, new Date(), ids);
+    await persist(signal, () => services.volumes.create(record));
+    const request = { QueueUrl: services.output("SchedulerQueueUrl"), MessageBody: JSON.stringify(message) };
+    await persist(signal, () => services.sqs.send(new SendMessageCommand(request)));
+    known.push({ id: record.id, kind: "raw", sizeGib: 1, digest, deletion: "none", spoiled: false });
+    const made = await decided(services, record.id, signal);
+    if (made.status === "available") {
+      return made;
+    }
+  }
+}
+
+async function decided({ volumes }: Services, volumeId: string, signal: AbortSignal): Promise<VolumeRecord> {
+  for (;;) {
+    const volume = await persist(signal, () => volumes.get(volumeId));
+    if (!isInFlow(volume.status)) {
+      return volume;
+    }
+    await delay(50);
+  }
+}
+
+/** Writes into the file of the volume, as a server that has it attached would. */
+async function fill(directory: string, volume: VolumeRecord, pieces: readonly Piece[]): Promise<void> {
+  const backend = BACKENDS.find(({ host }) => host === backendHost(volume.host ?? ""));
+  await using file = await open(volumePath(backendDirectory(directory, backend?.name ?? ""), volume.id), "r+");
+  for (const { offset, data } of pieces) {
+    await file.write(data, 0, data.length, offset);
+  }
+  await file.sync();
+}
+
+async function takeSnapshot(services: Services, volumeId: string, signal: AbortSignal): Promise<string> {
+  const id = randomUUID();
+  const request = { snapshot_id: id, volume_id: volumeId, project_id: PROJECT, user_id: PROJECT };
+  await persist(signal, () => services.call(services.functionName("CreateSnapshot"), request));
+  return id;
+}

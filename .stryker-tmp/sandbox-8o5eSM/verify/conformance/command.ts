@@ -1,0 +1,91 @@
+// @ts-nocheck
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describeError } from "../../core/errors.ts";
+import { type CaseResult, runCases, unusedRows } from "./case-run.ts";
+import { parseCases, type RecordedCase } from "./cases.ts";
+import { EXIT, UnusableInput } from "./exit.ts";
+import { imageLine, runImages } from "./images.ts";
+import { parseCorpus } from "./images/corpus.ts";
+import type { ConformanceOptions } from "./options.ts";
+import { caseLines, totalsLine, totalsOf, vectorLines } from "./report.ts";
+import { parseVectors, runVectors, type VectorResult } from "./vectors/vector-run.ts";
+
+const OWN_CASES = fileURLToPath(new URL("../../test/data/create-volume-cases.json", import.meta.url));
+const OWN_VECTORS = fileURLToPath(new URL("../../test/data/scheduler-vectors.json", import.meta.url));
+
+/**
+ * Replays what the options name and reports of it.
+ *
+ * @returns the exit status
+ * @throws UnusableInput
+ */
+export async function conformance(options: ConformanceOptions): Promise<number> {
+  if (options.images !== undefined) {
+    return conformanceOfImages(options.images, options);
+  }
+  const isBoth = options.cases === undefined && options.vectors === undefined;
+  const cases = await read(isBoth ? OWN_CASES : options.cases, parseCases);
+  const vectors = await read(isBoth ? OWN_VECTORS : options.vectors, parseVectors);
+  const isWanted = (name: string): boolean => options.only === undefined || name.includes(options.only);
+  const wantedCases = (cases ?? []).filter(({ case: name }: RecordedCase) => isWanted(name));
+  const vectorResults = runVectors(vectors ?? {}).filter(({ name }) => isWanted(name));
+  if (options.only !== undefined && wantedCases.length + vectorResults.length === 0) {
+    throw new UnusableInput(`no case and no vector has ${options.only} in its name`);
+  }
+  const caseResults = await runCases(wantedCases);
+  // Whether every row of the list is needed can be said of the project's own cases only, and of all of them.
+  const isWhole = isBoth && options.only === undefined;
+  return report(options, caseResults, vectorResults, isWhole ? unusedRows(caseResults) : []);
+}
+
+async function conformanceOfImages(directory: string, { json, only }: ConformanceOptions): Promise<number> {
+  await read(path.join(directory, "expected.json"), parseCorpus);
+  const images = await runImages(directory, only, (result) => {
+    if (!json) {
+      console.log(imageLine(result));
+    }
+  });
+  const totals = totalsOf(images.map(({ differences }) => (differences.length === 0 ? "as expected" : "different")));
+  console.log(json ? JSON.stringify({ totals, images }, undefined, 2) : totalsLine("images", totals));
+  return images.length === 0 || images.some(({ differences }) => differences.length > 0) ? EXIT.different : EXIT.same;
+}
+
+async function read<Content>(file: string | undefined, parse: (text: string) => Content): Promise<Content | undefined> {
+  if (file === undefined) {
+    return undefined;
+  }
+  try {
+    return parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new UnusableInput(`${file}: ${describeError(error).message}`, { cause: error });
+  }
+}
+
+function report(
+  { json, verbose }: ConformanceOptions,
+  cases: readonly CaseResult[],
+  vectors: readonly VectorResult[],
+  unused: readonly number[],
+): number {
+  const caseTotals = totalsOf(cases.map(({ verdict }) => verdict.kind));
+  const vectorTotals = totalsOf(vectors.map(({ verdict }) => verdict));
+  const bad = [...cases.map(({ verdict }) => verdict.kind), ...vectors.map(({ verdict }) => verdict)].filter(
+    (kind) => kind === "different" || kind === "error",
+  ).length;
+  if (json) {
+    const totals = { cases: caseTotals, vectors: vectorTotals, unused_rows: unused, unexplained: bad };
+    console.log(JSON.stringify({ totals, cases, vectors }, undefined, 2));
+  } else {
+    const notable = vectors.filter(({ verdict }) => verbose || verdict !== "same as Cinder");
+    const lines = [
+      ...cases.flatMap((result) => caseLines(result, verbose)),
+      ...notable.flatMap(vectorLines),
+      ...unused.map((number) => `Row ${number} of the differences is needed by no case: take it out.`),
+      `${totalsLine("cases", caseTotals)}; ${totalsLine("vectors", vectorTotals)}; ${bad} unexplained`,
+    ];
+    console.log(lines.join("\n"));
+  }
+  return bad > 0 || unused.length > 0 ? EXIT.different : EXIT.same;
+}

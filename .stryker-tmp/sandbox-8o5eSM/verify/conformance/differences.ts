@@ -1,0 +1,348 @@
+// @ts-nocheck
+import { routeOf } from "../../core/errors.ts";
+import { isInFlow, type VolumeStatus } from "../../core/records.ts";
+import type { Given } from "./cases.ts";
+import {
+  expectAskedAgain,
+  expectLastingFault,
+  isLasting,
+  isLastWrite,
+  isMetadataWrite,
+  isReschedulable,
+  type Looked,
+  refusalOf,
+  withRow,
+} from "./difference-rules.ts";
+import { raisedName } from "./inject/errors.ts";
+import { capturedMetadata, created, erroredOut, providerLocation, undisturbed } from "./model.ts";
+import type { Outcome } from "./outcome.ts";
+import { asRepeated, without } from "./repeats.ts";
+
+/**
+ * The deliberate differences: everything in which a create ends otherwise here than in Cinder 21.3.1 and in the seed. The list is
+ * closed. A row says by rule, never by the name of a case, whom it is for, and what it makes of a recorded end; it explains a
+ * difference only if that, with the other rows that are needed, is what was done here in every field.
+ *
+ * docs/cinder-differences.md is made of it.
+ */
+
+/** One deliberate difference. */
+export type Difference = {
+  number: number;
+  title: string;
+  /** What Cinder and the seed do. */
+  there: string;
+  /** What is done here. */
+  here: string;
+  reason: string;
+  /** The invariants of the design that it serves, by number. */
+  invariants: readonly number[];
+  /** Whether a case may need it at all. */
+  concerns(given: Given): boolean;
+  /** The expected end as this row changes it; undefined where it has nothing to say. `actual` is looked at for repeats only. */
+  expect(looked: Looked): Outcome | undefined;
+};
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    number: 1,
+    title: "No signature_verified among the image metadata",
+    there:
+      "Zed adds `signature_verified` = `False` before the driver is asked, and leaves it on a volume whose create fails.",
+    here: "Not written, as in the seed.",
+    reason:
+      "A failed or rescheduled create leaves nothing half-written behind: in Zed this very row makes the second download of a " +
+      "rescheduled volume fail. What is verified is the image's hash.",
+    invariants: [5, 8],
+    concerns: ({ type }) => type === "image",
+    expect: ({ given, expected }) => {
+      const { signature_verified: verified, ...metadata } = expected.glance_metadata;
+      const isLeftover = "signature_verified" in given.preexisting_glance_meta;
+      return verified === "False" && !isLeftover ? { ...expected, glance_metadata: metadata } : undefined;
+    },
+  },
+  {
+    number: 2,
+    title: "Image metadata is written whole",
+    there: "The seed writes key by key and keeps what an earlier attempt left; Zed refuses any key that is there.",
+    here: "One write replaces the volume's image metadata, and a hand-over to the next attempt takes all of it away.",
+    reason: "Metadata is never half there, and a repeated attempt ends with exactly what its own image says.",
+    invariants: [3],
+    concerns: ({ preexisting_glance_meta: before }) => Object.keys(before).length > 0,
+    expect: ({ given, expected }) => {
+      if (expected.casts.length > 0) {
+        return { ...expected, glance_metadata: {} };
+      }
+      const isWritten = expected.volume?.bootable === true && expected.error === null;
+      return isWritten ? { ...expected, glance_metadata: capturedMetadata(given) } : undefined;
+    },
+  },
+  {
+    number: 3,
+    title: "min_disk and min_ram always have a value",
+    there: "An image whose service does not tell them leaves them out of the volume's image metadata.",
+    here: "Stored as 0, which is Glance's own default.",
+    reason:
+      "Both image services fill in the default where they read an image, so that one shape of metadata runs through the flow.",
+    invariants: [],
+    concerns: ({ type }) => type === "image",
+    expect: ({ given, expected }) => {
+      const shown = { ...given.image_meta };
+      const missing = ["min_disk", "min_ram"].filter((key) => !(key in shown) || shown[key] === "<absent>");
+      const isWritten = expected.glance_metadata["image_id"] !== undefined && expected.volume?.bootable === true;
+      const defaults = Object.fromEntries(missing.map((key) => [key, "0"]));
+      return isWritten ? { ...expected, glance_metadata: { ...expected.glance_metadata, ...defaults } } : undefined;
+    },
+  },
+  {
+    number: 4,
+    title: "An image error keeps its name",
+    there: "The seed wraps every error of the download but ImageUnacceptable as ImageCopyFailure.",
+    here: "The image errors that no backend can help with keep their names, as in Zed.",
+    reason: "The record's fault says what is wrong with the image.",
+    invariants: [5],
+    concerns: ({ driver }) => driver.copy_image_to_volume?.raise !== undefined,
+    expect: ({ given, expected }) => {
+      const name = raisedName(given.driver.copy_image_to_volume?.raise ?? "");
+      const isWrapped = expected.error === "ImageCopyFailure" && routeOf(name) === "final";
+      return isWrapped ? { ...expected, error: name } : undefined;
+    },
+  },
+  {
+    number: 5,
+    title: "What is known to be wrong with the source is refused",
+    there:
+      "Only Zed looks at an image's virtual size. That a source volume or image can be used (status, min_disk, size) is looked at by " +
+      "the API, and not again.",
+    here: "ExtractVolumeSpec looks at all of it.",
+    reason: "Much can change between the API and the create, and a source that is not whole would be copied half.",
+    invariants: [8],
+    concerns: (given) => refusalOf(given) !== undefined,
+    expect: ({ given }) => erroredOut(given, [], refusalOf(given) ?? ""),
+  },
+  {
+    number: 6,
+    title: "A create that is refused at its spec was never announced",
+    there: "The snapshot, and in Zed the image's virtual size, are looked at after `create.start` has been sent.",
+    here: "They are looked at with the rest of the spec, before `create.start`.",
+    reason: "All that is needed to refuse is known by then, and nothing has started.",
+    invariants: [4],
+    concerns: (given) => (given.type === "snap" && given.gone === "snapshot") || refusalOf(given) !== undefined,
+    expect: ({ expected }) =>
+      expected.driver_calls.length === 0 && expected.volume?.status === "error"
+        ? { ...expected, notifications: expected.notifications.filter(({ event }) => event !== "volume.create.start") }
+        : undefined,
+  },
+  {
+    number: 7,
+    title: "The snapshot's origin is looked up before the backend is asked",
+    there:
+      "After the driver has made the volume, which then lies on the backend of a volume in `error`. In Zed a snapshot's row goes with " +
+      "its origin's, so that one is not found at all.",
+    here: "MetadataUpdateFailure before the driver is asked.",
+    reason: "An origin that cannot be read leaves nothing on the backend.",
+    invariants: [4],
+    concerns: ({ type, gone, origin_lookup_fails: fails }) => type === "snap" && (gone === "origin" || fails),
+    expect: ({ expected }) => ({ ...expected, driver_calls: [], error: "MetadataUpdateFailure" }),
+  },
+  {
+    number: 8,
+    title: "A write that fails is tried again",
+    there:
+      "One failed write fails the create, is swallowed, or, in Zed, is carried along with the next write; the volume that the backend " +
+      "has is left to another attempt or to nobody.",
+    here: "The step is repeated under its own fence, up to twice; its driver call finds what the first one made.",
+    reason: "A write that fails says nothing of the volume, and all writes of the flow may be repeated.",
+    invariants: [1, 3],
+    concerns: ({ db }) => db.length > 0 && !db.some(isLasting),
+    expect: ({ given, actual }) => {
+      const end = undisturbed(given, isReschedulable);
+      return end && { ...end, driver_calls: asRepeated(end.driver_calls, actual.driver_calls) };
+    },
+  },
+  {
+    number: 9,
+    title: "The bootable flag and the image metadata are one write, made after what the driver returned is kept",
+    there:
+      "The flag first, then the metadata, then what the driver returned: a failure in between leaves a bootable volume without " +
+      "metadata, and in the seed without its location. It is renamed MetadataCopyFailure or MetadataUpdateFailure.",
+    here: "Kept as it was before, with the driver's location, and the write's own error.",
+    reason: "The record is whole at every moment, and says why.",
+    invariants: [4, 5],
+    concerns: ({ db }) => db.some((fault) => isMetadataWrite(fault) && isLasting(fault)),
+    expect: ({ given, expected }) => {
+      const fault = given.db.find((each) => isMetadataWrite(each) && isLasting(each));
+      if (fault === undefined || expected.volume?.status !== "error") {
+        return undefined;
+      }
+      const columns = { bootable: given.volume_row.bootable, provider_location: providerLocation(given) };
+      return { ...withRow(expected, columns), error: raisedName(fault.raise) };
+    },
+  },
+  {
+    number: 10,
+    title:
+      "Once the backend holds the volume, or where no other can help, the request does not go back to the scheduler",
+    there:
+      "Every error that is not in a list goes back, also when the volume has been created and only a write failed; the list lacks " +
+      "ImageNotFound.",
+    here: "The volume ends in `error`, on its host.",
+    reason:
+      "A second volume for one record is what rescheduling must never make; and all backends ask the same image service (ADR 0003).",
+    invariants: [3, 4],
+    concerns: ({ db, image }) => db.some(isLasting) || Object.keys(image.raise).length > 0,
+    expect: ({ given, expected }) => {
+      const isAfterCreate = given.db.some(
+        (fault) => isLasting(fault) && (isMetadataWrite(fault) || isLastWrite(given, fault)),
+      );
+      const isHopeless = expected.error !== null && !isReschedulable(expected.error);
+      if (expected.casts.length === 0 || !(isAfterCreate || isHopeless)) {
+        return undefined;
+      }
+      const columns = { status: "error", host: given.volume_row.host, scheduled_at_set: false, launched_at_set: false };
+      return {
+        ...withRow(expected, columns),
+        casts: [],
+        driver_calls: without(expected.driver_calls, "delete_volume"),
+      };
+    },
+  },
+  {
+    number: 11,
+    title: "A create whose writes keep failing ends in `error`",
+    there:
+      "A write that fails is swallowed, or carried along until it can be made: the flow succeeds and the volume stays `creating` for " +
+      "ever, or becomes `available` without what the driver returned. A row that could not be prepared for the scheduler is cast all " +
+      "the same.",
+    here:
+      "ErrorOutVolume, with the error that led there. Where what the driver returned cannot be kept and the request may go back, the " +
+      "backend is cleared first; where the record cannot be handed over, nothing is cast.",
+    reason: "A volume is never stuck, and the next attempt can only work on a record that was handed to it.",
+    invariants: [1, 2, 4],
+    concerns: (given) => given.db.some(isLasting),
+    expect: (looked) => expectLastingFault(looked),
+  },
+  {
+    number: 12,
+    title: "A cast that fails leaves nothing stuck",
+    there:
+      "Zed swallows the failure, or lets it take the place of the driver's error, and the volume stays `creating` without a host. The " +
+      "seed sets `error`, on the host.",
+    here:
+      "The failed backend is cleared first, the cast is tried again, twice, and the queued volume that nobody schedules is put in " +
+      "`error` by the sweep. The execution ends with the driver's error.",
+    reason: "A volume is never stuck, and one without a backend has no host.",
+    invariants: [1, 4, 5],
+    concerns: ({ scheduler_raise: raise }) => raise !== undefined,
+    expect: ({ given, actual }) => {
+      const end = undisturbed({ ...given, preexisting_glance_meta: {} }, isReschedulable);
+      const [cast] = end?.casts ?? [];
+      if (end === undefined || cast === undefined) {
+        return undefined;
+      }
+      const failed = { ...cast, raised: given.scheduler_raise ?? "" };
+      return {
+        ...withRow(end, { status: "error" }),
+        casts: asRepeated([failed], actual.casts),
+        driver_calls: asRepeated(end.driver_calls, actual.driver_calls),
+      };
+    },
+  },
+  {
+    number: 13,
+    title: "There is no context of its own for rescheduling",
+    there: "Without it the seed sets `error`, and Zed leaves the volume in `creating` with nobody to take it further.",
+    here: "The request's own context goes back with it, so it cannot be missing.",
+    reason: "A volume is never stuck. No token is in the context, so it need not be exchanged for another.",
+    invariants: [1, 9],
+    concerns: ({ reschedule_context: has }) => !has,
+    expect: ({ given }) => undisturbed(given, isReschedulable),
+  },
+  {
+    number: 14,
+    title: "A volume that is in `error` is not created",
+    there: "A row that the flow finds in `error` is created and becomes `available`.",
+    here: "FenceLost before the backend is asked; the volume stays in `error`.",
+    reason:
+      "Whoever set `error` ended the attempt, and the backend may have been cleared since. A late turn must not resurrect it.",
+    invariants: [2],
+    concerns: ({ volume_row: { status } }) => !isInFlow(status as VolumeStatus),
+    expect: ({ given }) => {
+      const refused = erroredOut(given, [], "FenceLost");
+      return withRow(refused, { status: given.volume_row.status });
+    },
+  },
+  {
+    number: 15,
+    title: "A backend that was not asked is not cleared",
+    there: "Zed calls delete_volume on the failed backend after every cast; the seed never does.",
+    here: "delete_volume before the cast, if the backend was asked to create.",
+    reason: "A driver that is not initialised has nothing of the volume, and cannot be asked.",
+    invariants: [4],
+    concerns: ({ driver, image }) => driver.initialized === false || Object.keys(image.raise).length > 0,
+    expect: ({ expected }) =>
+      expected.casts.length > 0 && expected.driver_calls.every((call) => call === "delete_volume")
+        ? { ...expected, driver_calls: [] }
+        : undefined,
+  },
+  {
+    number: 16,
+    title: "What may have happened is asked for again, on the same backend",
+    there: "An error that says nothing of the volume is handled as one that says that it was not created.",
+    here:
+      "The call is made again, twice, under the same id; a download goes on where it stopped. Only when the backend says that nothing " +
+      "is there does the request go back to the scheduler.",
+    reason: "One volume on one backend, and no orphan that nobody knows of.",
+    invariants: [3, 4],
+    concerns: ({ driver }) =>
+      Object.values(driver).some((call) => typeof call === "object" && call.raise !== undefined),
+    expect: ({ given, expected, actual }) => expectAskedAgain(given, expected, actual),
+  },
+  {
+    number: 17,
+    title: "A notification that cannot be sent is tried again, and never fails a create",
+    there: "Given up at once; and an error that is not Cinder's own reschedules a create, even one that is done.",
+    here: "Tried again, twice, with the same message_id; then the create goes on.",
+    reason: "Consumers get `create.end` at least once, and a volume does not depend on who listens.",
+    invariants: [3, 6],
+    concerns: ({ notify_raise: raise }) => Object.keys(raise).length > 0,
+    expect: ({ given, actual }) => {
+      const end = undisturbed(given, isReschedulable);
+      const told = end?.notifications.map((notification) => {
+        const event = notification.event.replace("volume.", "") as keyof Given["notify_raise"];
+        const raised = given.notify_raise[event];
+        return raised === undefined ? notification : { ...notification, raised };
+      });
+      return end && told && { ...end, notifications: asRepeated(told, actual.notifications) };
+    },
+  },
+  {
+    number: 18,
+    title: "A failed create is told",
+    there:
+      "No release of Cinder's sends anything of a failure: consumers see a create that starts and never ends. Zed says nothing at all " +
+      "of temporary volumes (`use_quota` false), the seed does.",
+    here:
+      "`volume.create.error`, priority ERROR, with the fault, when the record reads `error`. There is no `use_quota`: every volume is " +
+      "told of.",
+    reason: "Who watches by notifications learns of every end.",
+    invariants: [5, 6],
+    concerns: () => true,
+    expect: ({ given, expected }) => {
+      const isSilent = !given.volume_row.use_quota && expected.notifications.length === 0;
+      const lastsUntil = expected.error === null ? 2 : 1;
+      const before = isSilent ? created(given).notifications.slice(0, lastsUntil) : expected.notifications;
+      const { volume, glance_metadata: metadata } = expected;
+      if (volume?.status !== "error") {
+        return isSilent ? { ...expected, notifications: before } : undefined;
+      }
+      const told = {
+        event: "volume.create.error",
+        payload_status: "error",
+        publisher_host: volume.host ?? "",
+        has_glance_metadata: Object.keys(metadata).length > 0,
+      };
+      return { ...expected, notifications: [...before, told] };
+    },
+  },
+];

@@ -1,0 +1,107 @@
+// @ts-nocheck
+import { DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
+import type { CreateOutcome, Driver } from "../../../core/driver-ports.ts";
+import type { ModelUpdate } from "../../../core/records.ts";
+import { environmentVariable } from "../../../lambdas/runtime/environment.ts";
+import type { Given } from "../cases.ts";
+import { currentPlan } from "./current-plan.ts";
+import { errorRaised } from "./errors.ts";
+import { eventsOf, log, type Plan, planOf } from "./plan.ts";
+
+/** A call of the driver that a case can script. */
+type Call = Exclude<keyof Given["driver"], "initialized">;
+
+/** What a call leaves on the backend: the volume, nothing, or what was there before. */
+type Leaves = "volume" | "nothing" | "as it was";
+
+/**
+ * A driver that does what the case says, and remembers in the case's log whether it holds the volume. Without a word of the case a
+ * call succeeds and returns nothing, and no image is cloned, as with the recording's driver.
+ */
+export const SCRIPTED_DRIVER: Driver = {
+  initialized: async () => currentPlan()?.given.driver.initialized ?? true,
+  createVolume: ({ id }) => create(id, "create_volume"),
+  createVolumeFromSnapshot: ({ id }) => create(id, "create_volume_from_snapshot"),
+  createClonedVolume: ({ id }) => create(id, "create_cloned_volume"),
+  cloneImage: async ({ id }) => {
+    const [, cloned] = planFor(id).given.driver.clone_image?.return ?? [null, false];
+    const [update] = (await perform(id, "clone_image", cloned ? "volume" : "as it was"))?.return ?? [null];
+    return { ...outcomeOf(update), cloned };
+  },
+  copyImageToVolume: async ({ id }) => {
+    await perform(id, "copy_image_to_volume", "as it was");
+    return { done: true };
+  },
+  deleteVolume: async (volumeId) => {
+    await perform(volumeId, "delete_volume", "nothing");
+  },
+  findVolume: async (volumeId) => {
+    const left = eventsOf(volumeId).flatMap((event) => (event.event === "driver" ? event.leaves : []));
+    return left.findLast((leaves) => leaves !== "as it was") === "volume" ? "present" : "absent";
+  },
+  createSnapshot: () => notScripted("create_snapshot"),
+  deleteSnapshot: () => notScripted("delete_snapshot"),
+  findSnapshot: () => notScripted("find_snapshot"),
+  listContents: () => {
+    throw new Error("No case asks for what the backend holds");
+  },
+  getVolumeStats: () => notScripted("get_volume_stats"),
+};
+
+async function create(
+  volumeId: string,
+  call: "create_volume" | "create_volume_from_snapshot" | "create_cloned_volume",
+): Promise<CreateOutcome> {
+  return outcomeOf((await perform(volumeId, call, "volume"))?.return ?? null);
+}
+
+/** What a case's driver returns, as this project's drivers return it. */
+function outcomeOf(update: { provider_location?: string | undefined } | null): CreateOutcome {
+  const { provider_location } = update ?? {};
+  const kept: ModelUpdate = provider_location === undefined ? {} : { provider_location };
+  return { done: true, wait_seconds: 0, checkpoint: null, model_update: update === null ? null : kept };
+}
+
+/** Does what the case says of a call, and returns what it says. */
+async function perform<Name extends Call>(
+  volumeId: string,
+  call: Name,
+  leaves: Leaves,
+): Promise<Given["driver"][Name]> {
+  const plan = planFor(volumeId);
+  const script = plan.given.driver[call];
+  if (script?.hook === "source_status") {
+    await setSourceStatus(plan);
+  }
+  log(plan, { event: "driver", call, leaves: script?.raise === undefined ? leaves : "as it was" });
+  if (script?.raise !== undefined) {
+    throw errorRaised(script.raise);
+  }
+  return script;
+}
+
+function planFor(volumeId: string): Plan {
+  const plan = planOf(volumeId);
+  if (plan === undefined) {
+    throw new Error(`No case has the volume ${volumeId}`);
+  }
+  return plan;
+}
+
+async function setSourceStatus(plan: Plan): Promise<void> {
+  const client = new DynamoDBClient({});
+  await client.send(
+    new UpdateItemCommand({
+      TableName: environmentVariable("volumesTable"),
+      Key: { id: { S: plan.sourceId } },
+      UpdateExpression: "SET #status = :status",
+      ExpressionAttributeNames: { "#status": "status" },
+      ExpressionAttributeValues: { ":status": { S: "backing-up" } },
+    }),
+  );
+  client.destroy();
+}
+
+async function notScripted(call: string): Promise<never> {
+  throw new Error(`No case scripts ${call}`);
+}

@@ -1,0 +1,265 @@
+// @ts-nocheck
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Context } from "aws-lambda";
+import type { AuditReport } from "../../core/audit/report.ts";
+import { describeError, routeOf } from "../../core/errors.ts";
+import { FUNCTIONS, type FunctionName } from "../../core/functions.ts";
+import type { Notification } from "../../core/notifications.ts";
+import { callUnderFault, FAULTS_OWN } from "./call-faults.ts";
+import type { Deployment } from "./deployment.ts";
+import { type Execution, Executions } from "./executions.ts";
+import { type Fault, FaultPlan, type VisitFaultName } from "./faults.ts";
+import { giveEnvironment, takeEnvironment } from "./functions.ts";
+import { type Ports, portsOf } from "./ports.ts";
+import { Queues } from "./queues.ts";
+import { Rules } from "./rules.ts";
+import { Stores } from "./stores.ts";
+import { deferred, randomNumbers, VirtualTime } from "./virtual-time.ts";
+import { StateFailure } from "./walker.ts";
+import { WriteWatch } from "./write-watch.ts";
+
+/** The moment at which every run begins. */
+export const START = "2026-01-01T01:00:00.000Z";
+
+/** Stands in each message's context, and must be nowhere else. */
+export const SECRET = "token-that-nobody-may-see";
+
+/** One call of a function. */
+export type Invocation = {
+  functionName: FunctionName;
+  visit: string;
+  /** Calls of ports as `driver.createVolume#1`, in their order. */
+  calls: string[];
+  /** Ended from outside: none of its calls goes on. */
+  isDead: boolean;
+  hasAnswered: boolean;
+  end(failure: StateFailure): void;
+};
+
+/** A breach of an invariant of the architecture, by its number there; 0 is the harness's own. */
+export type Violation = { invariant: number; text: string };
+
+/** Calls that change nothing that lasts, or nothing that anybody waits for. */
+const READS =
+  /\.(get|getMany|getByName|list\w*|initialized|findVolume|getVolumeStats|show|getLocation|report|forgetReturned)#/;
+
+/**
+ * One simulated deployment: the template's queues, rules and state machine, its functions on ports in memory, a clock of its own
+ * and the faults of one run.
+ */
+export class Account {
+  readonly time = new VirtualTime(START);
+  readonly random: () => number;
+  readonly stores: Stores;
+  readonly queues: Queues;
+  readonly executions: Executions;
+  readonly rules: Rules;
+  readonly ports: Ports;
+  readonly faults: FaultPlan;
+  readonly violations: Violation[] = [];
+  /** Every invocation, in the order in which they began. */
+  readonly invocations: Invocation[] = [];
+  readonly startMs: number = Date.parse(START);
+  /** When the last call that changes something was made. */
+  lastChangeMs: number;
+  readonly watch: WriteWatch;
+  /** Ids of what lies on a backend without a record, and the audit has found. */
+  readonly orphans = new Set<string>();
+  /** Visits that users asked for. */
+  readonly asked = new Set<string>();
+  /** The volume that users mean. */
+  subject = "";
+  readonly #running = new AsyncLocalStorage<Invocation>();
+  readonly #visits = new Map<string, number>();
+  readonly #executionOf = new Map<string, Execution>();
+  #atRest: (() => void)[] = [];
+
+  constructor(deployment: Deployment, seed: number, faults: readonly Fault[] = []) {
+    this.random = randomNumbers(seed);
+    this.faults = new FaultPlan(faults);
+    this.lastChangeMs = this.time.nowMs;
+    this.stores = new Stores({ now: () => this.now() });
+    this.watch = new WriteWatch(this);
+    this.queues = new Queues(this, deployment.queues);
+    this.executions = new Executions(this, deployment.definition);
+    this.rules = new Rules(this, deployment.rules);
+    this.ports = portsOf(this);
+  }
+
+  now(): Date {
+    return new Date(this.time.nowMs);
+  }
+
+  /** Names the next visit of a function: `ScheduleVolume#2`. */
+  nextVisit(functionName: FunctionName): string {
+    const number = (this.#visits.get(functionName) ?? 0) + 1;
+    this.#visits.set(functionName, number);
+    return `${functionName}#${number}`;
+  }
+
+  owns(visit: string, execution: Execution): void {
+    this.#executionOf.set(visit, execution);
+  }
+
+  executionOf(visit: string): Execution | undefined {
+    return this.#executionOf.get(visit);
+  }
+
+  /** The fault of the visit, if it is one of these and strikes now. */
+  visitFault(visit: string, among: readonly VisitFaultName[]): VisitFaultName | undefined {
+    return this.faults.of(visit, among);
+  }
+
+  /** Repeats a visit as its fault wants it. */
+  repeatLater(visit: string, repeat: () => void): void {
+    const fault = this.visitFault(visit, ["twice at once", "twice, soon", "twice, late", "twice, at rest"]);
+    if (fault === "twice, at rest") {
+      this.#atRest.push(repeat);
+    } else if (fault !== undefined) {
+      const seconds = fault === "twice at once" ? 0.06 * (1 + this.random()) : fault === "twice, soon" ? 3 : 420;
+      this.time.after(seconds * 1000, repeat);
+    }
+  }
+
+  /** Does what waits for rest; false when nothing does. */
+  disturbRest(): boolean {
+    const waiting = this.#atRest;
+    this.#atRest = [];
+    waiting.forEach((repeat) => repeat());
+    return waiting.length > 0;
+  }
+
+  /** Takes what leaves the account, or stays in it for people to see. */
+  note(what: string, value: unknown): void {
+    if (JSON.stringify(value).includes(SECRET)) {
+      this.breach(9, `the token of the request is in a ${what}`);
+    }
+  }
+
+  breach(invariant: number, text: string): void {
+    if (!this.violations.some((known) => known.text === text)) {
+      this.violations.push({ invariant, text });
+    }
+  }
+
+  published(notification: Notification): void {
+    this.note("notification", notification);
+    const volumeId = String(notification.payload["volume_id"]);
+    const statusThen = this.stores.volumes.records.get(volumeId)?.status;
+    this.stores.published.push({ notification: structuredClone(notification), statusThen });
+  }
+
+  /**
+   * Calls a function as Lambda does: JSON in and out, its time-out, and an error by the name that was thrown.
+   *
+   * @throws StateFailure
+   */
+  async invoke(functionName: FunctionName, event: unknown, visit: string): Promise<unknown> {
+    const ended = deferred<StateFailure>();
+    const invocation: Invocation = {
+      functionName,
+      visit,
+      calls: [],
+      isDead: false,
+      hasAnswered: false,
+      end: (failure) => {
+        invocation.isDead = true;
+        ended.resolve(failure);
+      },
+    };
+    this.invocations.push(invocation);
+    const timeoutMs = FUNCTIONS[functionName] * 1000;
+    const deadlineMs = this.time.nowMs + timeoutMs;
+    const timer = this.time.after(timeoutMs, () => invocation.end(timedOut(timeoutMs)));
+    const environment = takeEnvironment(functionName);
+    const context = { getRemainingTimeInMillis: () => deadlineMs - this.time.nowMs } as Context;
+    const payload: unknown = JSON.parse(JSON.stringify(event));
+    const work = this.#running.run(invocation, async () => {
+      try {
+        return { result: await environment(payload, context, () => {}) };
+      } catch (error) {
+        return failureOf(error);
+      }
+    });
+    const outcome = await Promise.race([work, ended.promise]);
+    timer.cancel();
+    giveEnvironment(functionName, environment);
+    if (outcome instanceof StateFailure) {
+      throw outcome;
+    }
+    invocation.hasAnswered = true;
+    return JSON.parse(JSON.stringify(outcome.result ?? null)) as unknown;
+  }
+
+  /** What a user asks for. One who gets no clear answer asks again, and once more a while later. */
+  request(functionName: FunctionName, event: unknown): void {
+    void this.#askRepeatedly(functionName, event);
+  }
+
+  async #askRepeatedly(functionName: FunctionName, event: unknown): Promise<void> {
+    for (const waitSeconds of [300, null]) {
+      const visit = this.nextVisit(functionName);
+      this.asked.add(visit);
+      this.repeatLater(visit, () => void this.invoke(functionName, event, visit).catch(() => {}));
+      for (let tries = 0; tries < 3; tries += 1) {
+        try {
+          await this.invoke(functionName, event, visit);
+          return;
+        } catch (error) {
+          if (
+            error instanceof StateFailure &&
+            routeOf(error.error) === "final" &&
+            !error.message.includes(FAULTS_OWN)
+          ) {
+            return;
+          }
+          await this.time.sleep(20_000);
+        }
+      }
+      if (waitSeconds !== null) {
+        await this.time.sleep(waitSeconds * 1000);
+      }
+    }
+  }
+
+  /** Asks the audit for what lies on the backends without a record. */
+  async audit(): Promise<void> {
+    const answer = await this.invoke("AuditBackends", {}, this.nextVisit("AuditBackends"));
+    for (const { kind, what, id } of (answer as AuditReport).findings) {
+      if (what === "volume" && (kind === "orphan" || kind === "leftover")) {
+        this.orphans.add(id);
+      }
+    }
+  }
+
+  /** A call of a port, by whoever runs now. */
+  async call(name: string, effect: () => Promise<unknown>, parameters: readonly unknown[]): Promise<unknown> {
+    const invocation = this.#running.getStore();
+    if (invocation === undefined) {
+      throw new Error(`${name} was called outside of any function`);
+    }
+    const occurrence = invocation.calls.filter((call) => call.startsWith(`${name}#`)).length + 1;
+    const call = `${name}#${occurrence}`;
+    invocation.calls.push(call);
+    // Requests take their time, so that what runs at once comes in any order.
+    await this.time.sleep(10 + 40 * this.random());
+    const watched = () => this.watch.around(name, effect, parameters);
+    const result = await callUnderFault(this, invocation, call, watched);
+    if (!READS.test(call)) {
+      this.lastChangeMs = this.time.nowMs;
+    }
+    return result;
+  }
+}
+
+function timedOut(timeoutMs: number): StateFailure {
+  return new StateFailure(
+    "Sandbox.Timedout",
+    JSON.stringify({ errorType: "Sandbox.Timedout", errorMessage: `Task timed out after ${timeoutMs / 1000} seconds` }),
+  );
+}
+
+function failureOf(error: unknown): StateFailure {
+  const { name, message } = describeError(error);
+  return new StateFailure(name, JSON.stringify({ errorType: name, errorMessage: message, trace: [] }));
+}

@@ -1,0 +1,119 @@
+// @ts-nocheck
+import { InvalidInput, NotificationNotSent, VolumeBackendAPIException } from "../../core/errors.ts";
+import type { Account, Invocation } from "./account.ts";
+import { StateFailure } from "./walker.ts";
+
+/** What the errors of faults say, so that they can be told from the product's own. */
+export const FAULTS_OWN = "as the fault has it";
+
+/** A name of no table: what an SDK, a library or a bug throws. */
+export class UnheardOfError extends Error {
+  override readonly name = "UnheardOfError";
+  constructor() {
+    super(`of a kind that no table has, ${FAULTS_OWN}`);
+  }
+}
+
+/** How long a function that outlives its execution pauses: long enough for the rule to have acted. */
+const PAUSE_MS = 8000;
+
+/** The longest that a request which failed may still have its effect. */
+const LATEST_EFFECT_MS = 30_000;
+
+/** Makes a call of a port, with the fault of its place if there is one. A call of a dead invocation never returns. */
+export async function callUnderFault(
+  account: Account,
+  invocation: Invocation,
+  call: string,
+  effect: () => Promise<unknown>,
+): Promise<unknown> {
+  if (invocation.isDead) {
+    return never();
+  }
+  const fault = account.faults.at(invocation.visit, call);
+  if (fault === undefined) {
+    return ifAlive(invocation, await outcomeOf(effect));
+  }
+  switch (fault) {
+    case "final error":
+      throw new InvalidInput(FAULTS_OWN);
+    case "reschedulable error":
+      throw new VolumeBackendAPIException(FAULTS_OWN);
+    case "unknown error":
+    case "unknown error, each time":
+      throw new UnheardOfError();
+    case "time-out":
+    case "time-out, each time":
+      return never();
+    case "answer lost":
+    case "answer lost, each time":
+      await effect();
+      throw new UnheardOfError();
+    case "dies after":
+    case "dies after, each time":
+      await outcomeOf(effect);
+      invocation.end(died());
+      return never();
+    case "not sent":
+    case "not sent, each time":
+      throw new NotificationNotSent("event", FAULTS_OWN);
+    case "effect late":
+      account.time.after(LATEST_EFFECT_MS * account.random(), () => void outcomeOf(effect));
+      throw new UnheardOfError();
+    case "aborted":
+    case "aborted, event lost":
+    case "timed out":
+    case "deleted meanwhile":
+      await meanwhile(account, invocation, fault);
+      break;
+  }
+  return ifAlive(invocation, await outcomeOf(effect));
+}
+
+type Outcome = { value: unknown } | { thrown: unknown };
+
+async function outcomeOf(effect: () => Promise<unknown>): Promise<Outcome> {
+  try {
+    return { value: await effect() };
+  } catch (thrown) {
+    return { thrown };
+  }
+}
+
+function ifAlive(invocation: Invocation, outcome: Outcome): unknown {
+  if (invocation.isDead) {
+    return never();
+  }
+  if ("thrown" in outcome) {
+    throw outcome.thrown;
+  }
+  return outcome.value;
+}
+
+/** What happens beside the call, before it has its effect. */
+async function meanwhile(account: Account, { visit }: Invocation, fault: string): Promise<void> {
+  const execution = account.executionOf(visit);
+  if (fault === "deleted meanwhile") {
+    const volumeId = execution?.input.volume_id ?? account.subject;
+    account.request("DeleteVolume", { volume_id: volumeId });
+  } else if (execution === undefined) {
+    throw new Error(`${fault}: ${visit} belongs to no execution`);
+  } else if (fault === "aborted" || fault === "aborted, event lost") {
+    account.executions.stop(execution, "ABORTED", fault === "aborted" ? "rule hears" : "event lost");
+  } else {
+    account.executions.stop(execution, "TIMED_OUT", "rule hears");
+  }
+  await account.time.sleep(PAUSE_MS);
+}
+
+/** A runtime that ended without an error of its own. */
+function died(): StateFailure {
+  return new StateFailure(
+    "Lambda.Unknown",
+    'The cause could not be determined because Lambda did not return an error type. Returned payload: {"errorType":"Runtime.ExitError","errorMessage":"RequestId: simulated Error: Runtime exited with error: signal: killed"}',
+  );
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}

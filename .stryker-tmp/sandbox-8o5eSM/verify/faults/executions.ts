@@ -1,0 +1,166 @@
+// @ts-nocheck
+import { functionNameOf } from "../../local/cloud/functions/function-emulator.ts";
+import type { FunctionName } from "../../core/functions.ts";
+import type { WorkflowInput } from "../../core/messages.ts";
+import type { Definition, State } from "../../test/statemachine/definition.ts";
+import type { Account } from "./account.ts";
+import { deferred, type Timer } from "./virtual-time.ts";
+import { LARGEST_PAYLOAD_BYTES, StateFailure, walk, type WalkResult } from "./walker.ts";
+
+export type ExecutionStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
+
+/** One execution of the workflow. */
+export type Execution = {
+  name: string;
+  input: WorkflowInput;
+  status: ExecutionStatus;
+  error: string | null;
+  cause: string | null;
+};
+
+/** Between two states, and between a function's end and the next state. */
+const TRANSITION_MS = 20;
+
+/** Step Functions: executions by name, walked in virtual time, with the faults of a visit. */
+export class Executions {
+  readonly byName = new Map<string, Execution>();
+  /** Every state that was entered, for coverage. */
+  readonly entered = new Set<string>();
+  readonly #account: Account;
+  readonly #definition: Definition;
+
+  constructor(account: Account, definition: Definition) {
+    this.#account = account;
+    this.#definition = definition;
+  }
+
+  /** StartExecution; one that was started before is a success. */
+  start(input: WorkflowInput): void {
+    this.#account.note("state document", input);
+    if (this.byName.has(input.fence)) {
+      return;
+    }
+    const execution: Execution = {
+      name: input.fence,
+      input: structuredClone(input),
+      status: "RUNNING",
+      error: null,
+      cause: null,
+    };
+    this.byName.set(execution.name, execution);
+    this.#account.time.after(TRANSITION_MS, () => void this.#run(execution));
+  }
+
+  /** Ends an execution from outside. What its functions do goes on. */
+  stop(execution: Execution, status: "ABORTED" | "TIMED_OUT", hears: "rule hears" | "event lost"): void {
+    if (execution.status === "RUNNING") {
+      execution.status = status;
+      if (hears === "rule hears") {
+        this.#account.rules.executionEnded(execution);
+      }
+    }
+  }
+
+  async #run(execution: Execution): Promise<void> {
+    const limit = this.#definition.TimeoutSeconds;
+    const timer: Timer | undefined =
+      limit === undefined
+        ? undefined
+        : this.#account.time.after(limit * 1000, () => this.stop(execution, "TIMED_OUT", "rule hears"), true);
+    const result = await walk(
+      this.#definition,
+      { ...execution.input },
+      {
+        entered: (name, document) => {
+          this.entered.add(name);
+          this.#account.note("state document", document);
+        },
+        wait: (seconds) => this.#account.time.sleep(seconds * 1000 + TRANSITION_MS),
+        isStopped: () => execution.status !== "RUNNING",
+        invoke: this.#invoker(execution),
+      },
+    );
+    timer?.cancel();
+    this.#end(execution, result);
+  }
+
+  #end(execution: Execution, result: WalkResult): void {
+    if (execution.status !== "RUNNING") {
+      return;
+    }
+    execution.status = result.status;
+    if (result.status === "FAILED") {
+      execution.error = result.error;
+      execution.cause = result.cause;
+    }
+    this.#account.rules.executionEnded(execution);
+  }
+
+  /** Each entry of a Task is one visit, its retries included: the walker passes the same input to all of them. */
+  #invoker(execution: Execution): (name: string, state: State, input: Record<string, unknown>) => Promise<unknown> {
+    const visits = new WeakMap<object, string>();
+    const throttlings = new Map<string, number>();
+    return async (_name, state, input) => {
+      const functionName = functionNameOf(state.Resource ?? "") as FunctionName;
+      const visit = visits.get(input) ?? this.#account.nextVisit(functionName);
+      if (!visits.has(input)) {
+        visits.set(input, visit);
+        this.#account.owns(visit, execution);
+        this.#account.repeatLater(visit, () => this.#invokeAside(functionName, input, visit));
+      }
+      await this.#account.time.sleep(TRANSITION_MS);
+      this.#throttle(visit, throttlings);
+      if (this.#account.visitFault(visit, ["States.Runtime"]) !== undefined) {
+        throw new StateFailure("States.Runtime", "a path of the state is not in its input");
+      }
+      const result = await this.#withTimeout(state, this.#account.invoke(functionName, input, visit));
+      return this.#afterwards(visit, state, result);
+    };
+  }
+
+  #throttle(visit: string, throttlings: Map<string, number>): void {
+    const fault = this.#account.visitFault(visit, ["throttled", "throttled for long"]);
+    if (fault !== undefined) {
+      throttlings.set(visit, fault === "throttled" ? 5 : 10);
+    }
+    const left = throttlings.get(visit) ?? 0;
+    if (left > 0) {
+      throttlings.set(visit, left - 1);
+      throw new StateFailure("Lambda.TooManyRequestsException", "Rate Exceeded.");
+    }
+  }
+
+  async #afterwards(visit: string, state: State, result: unknown): Promise<unknown> {
+    const fault = this.#account.visitFault(visit, ["over 256 KiB", "States.Runtime after", "States.Timeout"]);
+    if (fault === "over 256 KiB") {
+      return { ...(result as object | null), padding: "x".repeat(LARGEST_PAYLOAD_BYTES) };
+    }
+    if (fault === "States.Runtime after") {
+      throw new StateFailure("States.Runtime", "a path of the state is not in its result");
+    }
+    if (fault === "States.Timeout") {
+      await this.#account.time.sleep((state.TimeoutSeconds ?? 60) * 1000);
+      throw new StateFailure("States.Timeout", "");
+    }
+    return result;
+  }
+
+  /** A repeated delivery of a Task's input, whose answer nobody waits for. */
+  #invokeAside(functionName: FunctionName, input: Record<string, unknown>, visit: string): void {
+    this.#account.invoke(functionName, input, `${visit} again`).catch(() => {});
+  }
+
+  async #withTimeout(state: State, work: Promise<unknown>): Promise<unknown> {
+    const late = deferred<"late">();
+    const timer = this.#account.time.after((state.TimeoutSeconds ?? 60) * 1000, () => late.resolve("late"));
+    try {
+      const outcome = await Promise.race([work.then((result) => ({ result })), late.promise]);
+      if (outcome === "late") {
+        throw new StateFailure("States.Timeout", "");
+      }
+      return outcome.result;
+    } finally {
+      timer.cancel();
+    }
+  }
+}

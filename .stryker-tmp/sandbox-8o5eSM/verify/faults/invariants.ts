@@ -1,0 +1,255 @@
+// @ts-nocheck
+import { isInFlow, STATUSES_CREATED, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
+import { PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
+import type { MadeFrom } from "../../test/support/fakes/driver.ts";
+import type { Account } from "./account.ts";
+import type { End, Scenario } from "./scenario.ts";
+
+/** What is looked for when everything has come to rest: the invariants of the architecture, by their numbers. */
+export const INVARIANTS: Readonly<Record<number, string>> = {
+  1: "never stuck: available, error or gone within the published bound",
+  2: "one owner: no write by an execution that does not hold the fence",
+  3: "one backend volume per volume",
+  4: "no silent orphan: what may be left on a backend is named in the ledger; capacity adds up",
+  5: "the ledger tells every attempt, the final fault names them all",
+  6: "create.end after available, at least once, under one message_id",
+  7: "nothing is lost: an undeliverable message is in the dead letters, its volume decided",
+  8: "the bytes are right: content, bootable flag and image metadata are the undisturbed run's",
+  9: "no secret in a message, a state document or a log",
+  10: "a project gets nothing of another project's",
+};
+
+/** The longest that a volume may be undecided after its last progress, in seconds. */
+export const UNDECIDED_BOUND_SECONDS = Math.max(...Object.values(PHASE_BOUND_SECONDS)) + 2 * SWEEP_INTERVAL_SECONDS;
+
+/** A call takes this long at most here; each write of a decision is a few of them. */
+const SLACK_MS = 2000;
+
+/** What an undisturbed run left: the content and the columns that every available volume of the scenario must have. */
+export type Undisturbed = ReadonlyMap<string, { content: MadeFrom | undefined; record: VolumeRecord | undefined }>;
+
+/** What a run left of its volumes. */
+export function contentsOf(account: Account, volumeIds: readonly string[]): Undisturbed {
+  return new Map(
+    volumeIds.map((id) => {
+      const record = account.stores.volumes.records.get(id);
+      const content = bytesOf(account, account.stores.drivers.get(record?.host ?? "")?.volumes.get(id));
+      return [id, { record, content }];
+    }),
+  );
+}
+
+/** How a volume ended. */
+export function endOf(account: Account, volumeId: string): End | VolumeStatus {
+  return account.stores.volumes.records.get(volumeId)?.status ?? "gone";
+}
+
+/** Checks everything; what is wrong is noted on the account. */
+export function checkInvariants(
+  account: Account,
+  scenario: Scenario,
+  volumeIds: readonly string[],
+  undisturbed: Undisturbed | undefined,
+): void {
+  for (const id of volumeIds) {
+    const record = account.stores.volumes.records.get(id);
+    checkDecided(account, id, record);
+    checkNotifications(account, id, record);
+    if (record !== undefined) {
+      checkLedger(account, record);
+      checkContent(account, record, undisturbed);
+    }
+    if (scenario.never?.some((end) => end === endOf(account, id)) === true) {
+      account.breach(10, `volume ${id} is ${endOf(account, id)}, which the project must not get`);
+    }
+  }
+  checkBackends(account);
+  checkCapacity(account);
+  checkMessages(account, volumeIds);
+}
+
+function checkDecided(account: Account, id: string, record: VolumeRecord | undefined): void {
+  if (record !== undefined && isInFlow(record.status)) {
+    account.breach(1, `volume ${id} is ${record.status}, phase ${record.phase ?? "none"}, for ever`);
+  }
+  if (record !== undefined && record.deadline !== null && !isInFlow(record.status)) {
+    account.breach(1, `volume ${id} is ${record.status} and still has a deadline`);
+  }
+  if (record !== undefined && record.delete_requested_at !== null && record.status !== "error_deleting") {
+    account.breach(1, `the deletion of ${id} was asked for, and it stays ${record.status}`);
+  }
+  if (record?.status === "error" && record.fault === null) {
+    account.breach(5, `volume ${id} is in error without a fault`);
+  }
+  const moments = account.watch.lives.get(id)?.progressMs ?? [];
+  for (const [index, moment] of moments.entries()) {
+    const before = index === 0 ? account.startMs : (moments[index - 1] ?? moment);
+    const seconds = (moment - before - SLACK_MS) / 1000;
+    if (seconds > UNDECIDED_BOUND_SECONDS) {
+      account.breach(
+        1,
+        `volume ${id} was undecided for ${seconds.toFixed(0)} s, the bound is ${UNDECIDED_BOUND_SECONDS} s`,
+      );
+    }
+  }
+}
+
+function checkNotifications(account: Account, id: string, record: VolumeRecord | undefined): void {
+  const ends = account.stores.published.filter(
+    ({ notification }) => notification.event_type === "volume.create.end" && notification.payload["volume_id"] === id,
+  );
+  const isCreated = record !== undefined && (STATUSES_CREATED as readonly string[]).includes(record.status);
+  if (isCreated && ends.length === 0) {
+    account.breach(6, `volume ${id} is ${record.status}, and volume.create.end was never sent`);
+  }
+  if (new Set(ends.map(({ notification }) => notification.message_id)).size > 1) {
+    account.breach(6, `volume.create.end of ${id} was sent under different ids`);
+  }
+  for (const { statusThen, notification } of ends) {
+    if (statusThen !== undefined && isInFlow(statusThen as VolumeRecord["status"])) {
+      account.breach(6, `volume.create.end of ${id} was sent while it was ${statusThen}`);
+    }
+    if (record?.status === "error" || notification.payload["status"] === "error") {
+      account.breach(6, `volume.create.end of ${id} was sent, and it is in error`);
+    }
+  }
+}
+
+function checkLedger(account: Account, record: VolumeRecord): void {
+  const lines = Object.entries(record.attempts).map(([number, line]) => ({ number: Number(number), line }));
+  const latest = Math.max(0, ...lines.map(({ number }) => number));
+  const isCreated = (STATUSES_CREATED as readonly string[]).includes(record.status);
+  for (const execution of account.executions.byName.values()) {
+    const isOurs = execution.input.volume_id === record.id;
+    if (isOurs && !lines.some(({ line }) => line.execution === execution.name)) {
+      account.breach(5, `execution ${execution.name} is not in the ledger`);
+    }
+  }
+  for (let number = 1; number <= latest; number += 1) {
+    const line = record.attempts[number];
+    const where = `attempt ${number} of ${record.id}`;
+    if (line === undefined) {
+      account.breach(5, `${where} is not in the ledger`);
+    } else if (line.outcome === "running" || line.ended_at === undefined) {
+      account.breach(5, `${where} is ${line.outcome} in the ledger, and the volume is ${record.status}`);
+    } else if (line.outcome !== "created" && (line.error === undefined || line.cause === undefined)) {
+      account.breach(5, `${where} ended as ${line.outcome}, and the ledger does not say why`);
+    } else if (number < latest && line.outcome !== "rescheduled") {
+      account.breach(5, `${where} ended as ${line.outcome}, and another one followed`);
+    }
+  }
+  if (isCreated && lines.find(({ number }) => number === latest)?.line.outcome !== "created") {
+    account.breach(5, `volume ${record.id} is ${record.status}, and its last attempt is not "created" in the ledger`);
+  }
+  const { fault } = record;
+  if (record.status === "error" && fault !== null) {
+    const earlier = lines.filter(({ number }) => number < fault.attempt);
+    if (fault.attempts.length !== earlier.length) {
+      account.breach(
+        5,
+        `the fault of ${record.id} names ${fault.attempts.length} of ${earlier.length} earlier attempts`,
+      );
+    }
+  }
+}
+
+function checkContent(account: Account, record: VolumeRecord, undisturbed: Undisturbed | undefined): void {
+  if (!(STATUSES_CREATED as readonly string[]).includes(record.status)) {
+    return;
+  }
+  const { drivers } = account.stores;
+  const holders = [...drivers].filter(([, { volumes }]) => volumes.has(record.id)).map(([host]) => host);
+  if (record.host === null || !holders.includes(record.host)) {
+    account.breach(
+      3,
+      `volume ${record.id} is ${record.status} on ${record.host ?? "no host"}, held by: ${holders.join(", ")}`,
+    );
+  }
+  const expected = undisturbed?.get(record.id);
+  if (expected?.record === undefined || !(STATUSES_CREATED as readonly string[]).includes(expected.record.status)) {
+    return;
+  }
+  const content = drivers.get(record.host ?? "")?.volumes.get(record.id);
+  const chunks = drivers.get(record.host ?? "")?.chunks;
+  if (content?.bytes !== undefined && content.bytes !== chunks) {
+    account.breach(8, `volume ${record.id} holds ${content.bytes} of the ${chunks ?? 0} chunks of its image`);
+  }
+  if (JSON.stringify(bytesOf(account, content)) !== JSON.stringify(expected.content)) {
+    account.breach(8, `volume ${record.id} holds ${JSON.stringify(content)}, not ${JSON.stringify(expected.content)}`);
+  }
+  for (const column of ["status", "bootable", "glance_metadata", "provider_location", "size"] as const) {
+    if (JSON.stringify(record[column]) !== JSON.stringify(expected.record[column])) {
+      account.breach(
+        8,
+        `${column} of ${record.id} is ${JSON.stringify(record[column])}, not ${JSON.stringify(expected.record[column])}`,
+      );
+    }
+  }
+}
+
+/** A clone of a cached volume holds what a copy of its image does. */
+function bytesOf(account: Account, content: MadeFrom | undefined): MadeFrom | undefined {
+  const imageId = account.stores.imageCacheEntries.imageOf.get(content?.source ?? "");
+  const isOfImage = imageId !== undefined || content?.from === "image";
+  return isOfImage ? { from: "image", source: imageId ?? content?.source ?? "" } : content;
+}
+
+/** Volumes on a backend that are not its record's, and that no ledger names. */
+export function unclaimedOn(account: Account): { host: string; id: string; record: VolumeRecord | undefined }[] {
+  return [...account.stores.drivers].flatMap(([host, { volumes }]) =>
+    [...volumes.keys()].flatMap((id) => {
+      const record = account.stores.volumes.records.get(id);
+      const isSuspect = Object.values(record?.attempts ?? {}).some(
+        (line) => line.host === host && line.suspected_orphan === true,
+      );
+      return record?.host === host || isSuspect ? [] : [{ host, id, record }];
+    }),
+  );
+}
+
+/** A volume that was deleted has no ledger any more: what may be left of it is the audit's to find. */
+function checkBackends(account: Account): void {
+  for (const { host, id, record } of unclaimedOn(account)) {
+    if (record !== undefined) {
+      account.breach(
+        4,
+        `${host} holds volume ${id}, which is recorded on ${record.host ?? "no host"}, and no ledger names it`,
+      );
+    } else if (!account.orphans.has(id)) {
+      account.breach(4, `${host} holds volume ${id}, which has no record, and the audit does not find it`);
+    }
+  }
+}
+
+/** Capacity is counted on a host for exactly the volumes that name it, and no claim stays open. */
+function checkCapacity(account: Account): void {
+  for (const backend of account.stores.backends.records.values()) {
+    const here = [...account.stores.volumes.records.values()].filter(({ host }) => host === backend.host);
+    const size = here.reduce((sum, volume) => sum + volume.size, 0);
+    for (const column of ["allocated_capacity_gb", "provisioned_capacity_gb"] as const) {
+      if (backend[column] !== size) {
+        account.breach(4, `${column} of ${backend.host} is ${backend[column]}, its volumes take ${size}`);
+      }
+    }
+    for (const [id, claim] of Object.entries(backend.claims)) {
+      account.breach(4, `the claim of attempt ${claim.attempt} of ${id} on ${backend.host} is left open`);
+    }
+  }
+}
+
+function checkMessages(account: Account, volumeIds: readonly string[]): void {
+  if (account.queues.waiting.length > 0) {
+    account.breach(7, `${account.queues.waiting.length} messages wait in the scheduler queue for ever`);
+  }
+  const dead = new Set(account.queues.deadLetters);
+  const kept = [...account.stores.deadLetters.records.values()];
+  account.note("kept dead letter", kept);
+  for (const { body } of account.queues.accepted) {
+    const names = volumeIds.find((id) => body.includes(id));
+    const isDecided = typeof account.watch.lives.get(names ?? "")?.decidedMs === "number";
+    const isKept = dead.has(body) || kept.some(({ volume_id: volumeId }) => volumeId !== null && volumeId === names);
+    if (!isDecided && !isKept && !account.queues.lost.has(body)) {
+      account.breach(7, `a message was lost: ${body.slice(0, 80)}`);
+    }
+  }
+}

@@ -1,0 +1,219 @@
+// @ts-nocheck
+import type { Violation } from "./account.ts";
+import type { Deployment } from "./deployment.ts";
+import {
+  CALL_FAULTS,
+  type CallFaultName,
+  type Fault,
+  type FaultName,
+  OF_DELIVERIES,
+  OF_EXECUTIONS,
+  OF_NOTIFICATIONS,
+  VISIT_FAULTS,
+  type VisitFaultName,
+} from "./faults.ts";
+import { type RunResult, runScenario } from "./run.ts";
+import type { Scenario } from "./scenario.ts";
+import { SCENARIOS } from "./scenarios.ts";
+
+/** One fault at one place of one scenario; in a pair, another fault beside it. */
+export type Cell = { scenario: string; functionName: string; fault: Fault; second?: Fault };
+
+/** What became of a cell. */
+export type CellResult = {
+  cell: Cell;
+  ends: string[];
+  /** How much later than the undisturbed run this one came to rest. */
+  delaySeconds: number;
+  violations: Violation[];
+  orphans: number;
+};
+
+/** A scenario as it runs by itself: where its faults can strike, and what it must come to. */
+export type Discovered = { scenario: Scenario; run: RunResult; cells: Cell[] };
+
+/** Calls that only read: there is no effect that could be late, or done without an answer. */
+const READS = /\.(get|getMany|getByName|list\w*|initialized|findVolume|getVolumeStats|show|getLocation)#/;
+
+/** The function itself moves the bytes: nothing of that outlives it. */
+const ENDS_WITH_ITS_CALLER = /^driver\.copyImageToVolume#/;
+
+/** Faults of an answer, which a visit that fails by itself has not. */
+const OF_ANSWERS: ReadonlySet<FaultName> = new Set<FaultName>([
+  "over 256 KiB",
+  "States.Runtime after",
+  "States.Timeout",
+]);
+
+const OF_EFFECTS: ReadonlySet<FaultName> = new Set<FaultName>(["answer lost", "answer lost, each time", "effect late"]);
+
+/** Functions of whose calls nobody can have a volume deleted meanwhile: they know none, or are the deletion. */
+const BESIDE_THE_VOLUME = /^(ReportBackends|DeleteVolume|DeleteSnapshot|CreateSnapshot|SweepOverdueVolumes)$/;
+
+/** Runs every scenario by itself and finds the places at which faults can strike. */
+export async function discover(deployment: Deployment, seed: number): Promise<Discovered[]> {
+  const discovered: Discovered[] = [];
+  for (const scenario of SCENARIOS) {
+    const run = await runScenario(deployment, scenario, [], seed);
+    discovered.push({ scenario, run, cells: cellsOf(scenario, run) });
+  }
+  return discovered;
+}
+
+type Visit = {
+  functionName: string;
+  calls: Set<string>;
+  isOfExecution: boolean;
+  hasAnswered: boolean;
+  isAsked: boolean;
+};
+
+function cellsOf(scenario: Scenario, run: RunResult): Cell[] {
+  const visits = new Map<string, Visit>();
+  for (const { functionName, visit, calls, isOfExecution, hasAnswered, isAsked } of run.invocations) {
+    const known = visits.get(visit) ?? { functionName, calls: new Set(), isOfExecution, hasAnswered, isAsked };
+    known.hasAnswered ||= hasAnswered;
+    calls.forEach((call) => known.calls.add(call));
+    visits.set(visit, known);
+  }
+  const cells: Cell[] = [];
+  const seen = new Set<string>();
+  for (const [visit, kindOfVisit] of visits) {
+    const { functionName, calls, isOfExecution } = kindOfVisit;
+    // A sweep that finds nothing is like the one before.
+    const kind = `${functionName} ${[...calls].join(" ")}`;
+    if (isOfExecution || !seen.has(kind)) {
+      const cell = (call: string | null, fault: FaultName): Cell => ({
+        scenario: scenario.name,
+        functionName,
+        fault: { visit, call, fault },
+      });
+      cells.push(...visitFaults(kindOfVisit).map((fault) => cell(null, fault)));
+      for (const call of calls) {
+        cells.push(...callFaults(functionName, call, isOfExecution).map((fault) => cell(call, fault)));
+      }
+    }
+    seen.add(kind);
+  }
+  return cells.filter(({ fault }) => !isScenariosOwn(scenario, fault));
+}
+
+function isScenariosOwn(scenario: Scenario, { visit, call }: Fault): boolean {
+  return scenario.faults?.some((own) => own.visit === visit && own.call === call) ?? false;
+}
+
+function visitFaults({ isOfExecution, hasAnswered, isAsked }: Visit): VisitFaultName[] {
+  return (Object.keys(VISIT_FAULTS) as VisitFaultName[]).filter(
+    (fault) =>
+      (isOfExecution || !OF_EXECUTIONS.has(fault)) &&
+      (hasAnswered || !OF_ANSWERS.has(fault)) &&
+      (!OF_DELIVERIES.has(fault) || !(isOfExecution || isAsked)),
+  );
+}
+
+function callFaults(functionName: string, call: string, isOfExecution: boolean): CallFaultName[] {
+  return (Object.keys(CALL_FAULTS) as CallFaultName[]).filter(
+    (fault) =>
+      (isOfExecution || !OF_EXECUTIONS.has(fault)) &&
+      (!READS.test(call) || !OF_EFFECTS.has(fault)) &&
+      (fault !== "effect late" || !ENDS_WITH_ITS_CALLER.test(call)) &&
+      (!OF_NOTIFICATIONS.has(fault) || call.startsWith("notifier.publish#")) &&
+      (fault !== "deleted meanwhile" || !BESIDE_THE_VOLUME.test(functionName)),
+  );
+}
+
+/**
+ * A backend that acts upon a request after its function has died, and after it was asked again and held nothing, is more than any
+ * pair of retries can see: the drivers of this project act within their function.
+ */
+function isForPairs({ fault }: Cell): boolean {
+  return fault.fault !== "effect late" || fault.call?.startsWith("driver.") !== true;
+}
+
+/** Pairs of a scenario's faults, drawn at random: what one net misses because another fault has torn it. */
+export function drawPairs(discovered: readonly Discovered[], count: number, random: () => number): Cell[] {
+  const all = discovered.flatMap(({ cells }) => cells.filter(isForPairs));
+  const ofScenario = new Map(discovered.map(({ scenario, cells }) => [scenario.name, cells.filter(isForPairs)]));
+  const draw = (cells: readonly Cell[]): Cell | undefined => cells[Math.floor(random() * cells.length)];
+  return Array.from({ length: count }).flatMap(() => {
+    const first = draw(all);
+    const second = first === undefined ? undefined : draw(ofScenario.get(first.scenario) ?? []);
+    return first === undefined || second === undefined ? [] : [{ ...first, second: second.fault }];
+  });
+}
+
+/** The calls of a run, as `Function port.method`. */
+export function callsOf({ invocations }: RunResult): Set<string> {
+  return new Set(
+    invocations.flatMap(({ functionName, calls }) =>
+      calls.map((call) => `${functionName} ${call.replace(/#\d+$/, "")}`),
+    ),
+  );
+}
+
+/** Runs one cell. */
+export async function runCell(
+  deployment: Deployment,
+  { scenario, run }: Discovered,
+  cell: Cell,
+  seed: number,
+): Promise<CellResult & { calls: ReadonlySet<string> }> {
+  const faults = cell.second === undefined ? [cell.fault] : [cell.fault, cell.second];
+  const result = await runScenario(deployment, scenario, faults, seed, run.contents);
+  const violations = [...result.violations];
+  // Of a pair, one may keep the other from its place.
+  if (cell.second === undefined && result.missed.includes(cell.fault)) {
+    violations.push({ invariant: 0, text: "the place of the fault was not reached" });
+  }
+  return {
+    cell,
+    ends: result.ends,
+    delaySeconds: Math.max(0, result.restSeconds - run.restSeconds),
+    violations,
+    orphans: Math.max(0, result.orphans - run.orphans),
+    calls: callsOf(result),
+  };
+}
+
+function placeOf({ visit, call, fault }: Fault): string {
+  return [visit, ...(call === null ? [] : [call]), fault].join("/");
+}
+
+/** A cell's name, which `--only` takes: `scenario/visit/call/fault`, and for a pair ` + visit/call/fault`. */
+export function nameOf({ scenario, fault, second }: Cell): string {
+  return `${scenario}/${placeOf(fault)}${second === undefined ? "" : ` + ${placeOf(second)}`}`;
+}
+
+/**
+ * The cells that `--only` means. Its parts, divided by `/`, are parts of the cell's name in that order; a visit or call may be
+ * given without its number. The full name of a pair means that pair.
+ */
+export function cellsMeant(discovered: readonly Discovered[], only: string): Cell[] {
+  const cells = discovered.flatMap((each) => each.cells);
+  const [first = "", second] = only.split(" + ");
+  if (second === undefined) {
+    return cells.filter((cell) => isMeant(nameOf(cell), only));
+  }
+  return cells
+    .filter((cell) => nameOf(cell) === first)
+    .flatMap((cell) =>
+      cells
+        .filter(({ scenario, fault }) => scenario === cell.scenario && placeOf(fault) === second)
+        .map(({ fault }) => ({ ...cell, second: fault })),
+    );
+}
+
+function isMeant(name: string, only: string): boolean {
+  const parts = name.split("/");
+  let from = 0;
+  for (const wanted of only.split("/")) {
+    const index = parts.findIndex(
+      (part, at) => at >= from && (part === wanted || part.replace(/#\d+$/, "") === wanted),
+    );
+    if (index === -1) {
+      return false;
+    }
+    from = index + 1;
+  }
+  return true;
+}

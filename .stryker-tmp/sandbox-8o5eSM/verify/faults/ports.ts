@@ -1,0 +1,127 @@
+// @ts-nocheck
+import { type Backend, backendHost } from "../../core/backends.ts";
+import { DriverNotInitialized, InvalidImageRef } from "../../core/errors.ts";
+import type { ImageCache } from "../../core/image-cache.ts";
+import type { RequestContext, WorkflowInput } from "../../core/messages.ts";
+import type { Notification } from "../../core/notifications.ts";
+import { DEFAULT_SETTINGS } from "../../core/scheduling/settings.ts";
+import { backendView } from "../../core/tasks/backend-view.ts";
+import type { Account } from "./account.ts";
+
+/** The ports of a simulated account, as the functions get them. */
+export type Ports = ReturnType<typeof portsOf>;
+
+/** Methods that answer with an iteration: the call is made when its first element is asked for. */
+const ITERATING: ReadonlySet<string> = new Set(["driver.listContents"]);
+
+async function* iterated(
+  account: Account,
+  call: string,
+  target: object,
+  method: (...parameters: never[]) => unknown,
+  parameters: readonly unknown[],
+): AsyncGenerator {
+  const elements = await account.call(
+    call,
+    async () => {
+      const all: unknown[] = [];
+      for await (const element of Reflect.apply(method, target, parameters) as AsyncIterable<unknown>) {
+        all.push(element);
+      }
+      return all;
+    },
+    parameters,
+  );
+  yield* elements as unknown[];
+}
+
+/** Each asynchronous method is a call at which faults may strike; `name` is the port's in a cell's name. */
+function watch<Port extends object>(account: Account, name: string, port: Port): Port {
+  return new Proxy(port, {
+    get: (target, key) => {
+      const member: unknown = Reflect.get(target, key);
+      if (!isMethod(member)) {
+        return member;
+      }
+      if (ITERATING.has(`${name}.${String(key)}`)) {
+        return (...parameters: unknown[]) => iterated(account, `${name}.${String(key)}`, target, member, parameters);
+      }
+      return (...parameters: unknown[]) =>
+        account.call(
+          `${name}.${String(key)}`,
+          async () => Reflect.apply(member, target, parameters) as unknown,
+          parameters,
+        );
+    },
+  });
+}
+
+function isMethod(member: unknown): member is (...parameters: never[]) => unknown {
+  return typeof member === "function";
+}
+
+/** Composes the ports over an account's stores, queues and executions. */
+export function portsOf(account: Account) {
+  const { stores } = account;
+  const clock = { now: () => account.now() };
+  const watched = <Port extends object>(name: string, port: Port): Port => watch(account, name, port);
+  const backends = watched("backends", stores.backends);
+  return {
+    volumes: watched("volumes", stores.volumes),
+    snapshots: watched("snapshots", stores.snapshots),
+    volumeTypes: watched("volumeTypes", stores.volumeTypes),
+    deadLetters: watched("deadLetters", stores.deadLetters),
+    backends,
+    /** A new environment's view: what an older one remembers only makes it read again. */
+    candidates: () => backendView(backends, clock),
+    notifier: watched("notifier", {
+      era: "zed" as const,
+      publish: async (notification: Notification): Promise<void> => account.published(notification),
+    }),
+    queue: watched("queue", {
+      send: async (message: Record<string, unknown>): Promise<void> => account.queues.send(JSON.stringify(message)),
+      sendToDeadLetters: async (body: string, reason: string): Promise<void> =>
+        account.queues.sendToDeadLetters(body, reason),
+    }),
+    workflow: watched("workflow", {
+      start: async (input: WorkflowInput): Promise<void> => account.executions.start(input),
+    }),
+    drivers: {
+      get hosts() {
+        return [...stores.drivers.keys()].map(backendHost);
+      },
+      forHost: (host: string) => {
+        const found = [...stores.drivers].find(([each]) => backendHost(each) === backendHost(host));
+        if (found === undefined) {
+          throw new DriverNotInitialized(host);
+        }
+        return watched("driver", found[1]);
+      },
+    },
+    get imageCache(): ImageCache | undefined {
+      const { imageCacheSettings: settings } = stores;
+      const entries = watched("imageCache", stores.imageCacheEntries);
+      return settings === undefined ? undefined : { entries, settingsOf: () => settings };
+    },
+    images: {
+      forHref: (_context: RequestContext, href: string) => {
+        if (!/^[\w-]+$/.test(href)) {
+          throw new InvalidImageRef(href);
+        }
+        return { service: watched("images", stores.imageService), imageId: href };
+      },
+    },
+    get configuredBackends(): Backend[] {
+      return [...stores.drivers.keys()].map((host) => ({
+        host: backendHost(host),
+        driver: "file",
+        availability_zone: "nova",
+        options: {},
+        capabilities: { volume_backend_name: host.slice(host.indexOf("#") + 1) },
+        reserved_percentage: 0,
+        max_over_subscription_ratio: null,
+      }));
+    },
+    settings: DEFAULT_SETTINGS,
+  };
+}

@@ -1,0 +1,111 @@
+// @ts-nocheck
+import { isInFlow } from "../../core/records.ts";
+import { Account, type Violation } from "./account.ts";
+import { simulate } from "./current-account.ts";
+import type { Deployment } from "./deployment.ts";
+import type { Fault } from "./faults.ts";
+import {
+  checkInvariants,
+  contentsOf,
+  endOf,
+  unclaimedOn,
+  type Undisturbed,
+  UNDECIDED_BOUND_SECONDS,
+} from "./invariants.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Two sweeps and two reports find nothing to do within this time. */
+const QUIET_MS = 150_000;
+
+/** Longer than the bound and the repeated tries of everything: a run that takes longer never rests. */
+const LONGEST_RUN_MS = (2 * UNDECIDED_BOUND_SECONDS + 7200) * 1000;
+
+/** One call of a function in a run. */
+export type RunInvocation = {
+  functionName: string;
+  visit: string;
+  calls: readonly string[];
+  /** Its state was entered by an execution. */
+  isOfExecution: boolean;
+  /** It ended without an error. */
+  hasAnswered: boolean;
+  /** A user asked for it, and repeats what got no answer. */
+  isAsked: boolean;
+};
+
+/** What a run did, and what is wrong with how it ended. */
+export type RunResult = {
+  /** How each volume ended. */
+  ends: string[];
+  /** Seconds from the beginning to the last change. */
+  restSeconds: number;
+  violations: Violation[];
+  invocations: readonly RunInvocation[];
+  enteredStates: ReadonlySet<string>;
+  contents: Undisturbed;
+  /** How many volumes without a record lie on a backend, where the audit finds them. */
+  orphans: number;
+  /** Faults whose place was not reached. */
+  missed: readonly Fault[];
+};
+
+/** Runs a scenario with faults until everything is at rest, and checks the invariants. */
+export async function runScenario(
+  deployment: Deployment,
+  scenario: Scenario,
+  faults: readonly Fault[],
+  seed: number,
+  undisturbed?: Undisturbed,
+): Promise<RunResult> {
+  const account = new Account(deployment, seed, [...(scenario.faults ?? []), ...faults]);
+  simulate(account);
+  const volumeIds = scenario.begin(account);
+  const isScenariosOwn = new Set(unclaimedOn(account).map(({ id }) => id));
+  account.rules.begin();
+  do {
+    account.lastChangeMs = account.time.nowMs;
+    await account.time.run((nextAtMs) => isAtRest(account, nextAtMs));
+  } while (account.disturbRest());
+  await auditIfUnclaimed(account);
+  checkInvariants(account, scenario, volumeIds, undisturbed);
+  return {
+    ends: volumeIds.map((id) => endOf(account, id)),
+    restSeconds: (account.lastChangeMs - account.startMs) / 1000,
+    violations: account.violations,
+    invocations: account.invocations.map(({ functionName, visit, calls, hasAnswered }) => ({
+      functionName,
+      visit,
+      calls,
+      hasAnswered,
+      isAsked: account.asked.has(visit),
+      isOfExecution: account.executionOf(visit) !== undefined,
+    })),
+    enteredStates: account.executions.entered,
+    contents: contentsOf(account, volumeIds),
+    orphans: [...account.orphans].filter((id) => !isScenariosOwn.has(id)).length,
+    missed: account.faults.missed,
+  };
+}
+
+/** What no record claims, the audit must find: it is asked when there is something. */
+async function auditIfUnclaimed(account: Account): Promise<void> {
+  if (unclaimedOn(account).length > 0) {
+    account.time.after(0, () => void account.audit());
+    await account.time.run(() => !account.time.isBusy);
+  }
+}
+
+/** Nothing is under way but what recurs, every volume is decided, no claim is open, and nobody has changed anything for a while. */
+function isAtRest(account: Account, nextAtMs: number): boolean {
+  if (nextAtMs - account.startMs > LONGEST_RUN_MS) {
+    return true;
+  }
+  const hasUndecided = [...account.stores.volumes.records.values()].some(
+    ({ status, deadline }) => isInFlow(status) || deadline !== null,
+  );
+  const hasClaims = [...account.stores.backends.records.values()].some(({ claims }) => Object.keys(claims).length > 0);
+  const isCacheBusy = [...account.stores.imageCacheEntries.records.values()].some(({ state }) => state !== "available");
+  return (
+    !account.time.isBusy && !isCacheBusy && !hasUndecided && !hasClaims && nextAtMs - account.lastChangeMs > QUIET_MS
+  );
+}

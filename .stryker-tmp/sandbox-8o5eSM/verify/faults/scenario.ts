@@ -1,0 +1,194 @@
+// @ts-nocheck
+import type { ImageMeta } from "../../core/driver-ports.ts";
+import { IMAGE_CACHE_PROJECT_ID, type ImageCacheEntry } from "../../core/image-cache.ts";
+import { type Attempt, fenceOf, type VolumeRecord } from "../../core/records.ts";
+import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
+import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
+import { type Account, SECRET, START } from "./account.ts";
+import type { Fault } from "./faults.ts";
+import { anImage } from "../../test/support/builders.ts";
+
+/** What a scenario is, and the records, backends and images that scenarios begin with. */
+
+/** How a scenario may end for a volume: its status, or `gone`. */
+export type End = "available" | "migration_target" | "error" | "gone";
+
+export type Scenario = {
+  name: string;
+  /** What the scenario's own run, with no fault of a cell, ends with. */
+  end: End;
+  /** The longest until its own run rests, in seconds: what a net mends later than that was meant to be mended before it. */
+  withinSeconds?: number;
+  /** Ends that no fault may lead to: what a project must not get. */
+  never?: readonly End[];
+  /** Faults that make the scenario what it is. */
+  faults?: readonly Fault[];
+  /** Puts records, backends and images there, and sends what begins it. Returns the volumes that were asked for. */
+  begin(account: Account): string[];
+};
+
+export const FIRST_HOST = "node@first#pool";
+export const SECOND_HOST = "node@second#pool";
+
+/** A valid UUID of that number. */
+export function uuidOf(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+}
+
+export const VOLUME = uuidOf(1);
+export const OTHER_VOLUME = uuidOf(2);
+export const SOURCE = uuidOf(3);
+export const SNAPSHOT = uuidOf(4);
+export const IMAGE = uuidOf(5);
+export const TYPE = uuidOf(6);
+
+export const CONTEXT = {
+  request_id: "req-1",
+  user_id: "user",
+  project_id: "project",
+  is_admin: false,
+  roles: ["member"],
+};
+
+/** Two backends, of which the first is preferred, and a volume that waits for its message. */
+export function arrange(account: Account, columns: Partial<VolumeRecord> = {}): void {
+  account.stores.addBackend(FIRST_HOST, START);
+  account.stores.addBackend(SECOND_HOST, START, 20);
+  addQueued(account, columns);
+  account.subject = VOLUME;
+}
+
+export function addQueued(account: Account, columns: Partial<VolumeRecord> = {}): void {
+  const deadline = deadlineAfter(account.now(), PHASE_BOUND_SECONDS.queued).toISOString();
+  const volume = queuedVolume({ id: VOLUME, project_id: "project", size: 2, created_at: START, deadline, ...columns });
+  account.stores.volumes.records.set(volume.id, volume);
+}
+
+/** The cast as Cinder's API makes it, with a token that must go no further. */
+export function castOf(keys: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    context: { ...CONTEXT, auth_token: SECRET },
+    volume_id: VOLUME,
+    image_id: null,
+    snapshot_id: null,
+    source_volid: null,
+    request_spec: { volume_id: VOLUME, volume_properties: { size: 2 } },
+    filter_properties: {},
+    ...keys,
+  });
+}
+
+export function send(account: Account, keys: Record<string, unknown> = {}): string[] {
+  account.queues.sendTogether([castOf(keys)]);
+  return [VOLUME];
+}
+
+/** An available volume on the first backend. */
+export const LOST = { status: "available", host: FIRST_HOST, phase: null, deadline: null, launched_at: START } as const;
+
+/** A source volume, on the first backend. */
+export function addSource(account: Account, columns: Partial<VolumeRecord> = {}): void {
+  const source = queuedVolume({
+    id: SOURCE,
+    project_id: "project",
+    size: 1,
+    ...LOST,
+    ...columns,
+  });
+  account.stores.volumes.records.set(SOURCE, source);
+  driverOf(account, FIRST_HOST).volumes.set(SOURCE, { from: "nothing" });
+  const backend = account.stores.backends.records.get(FIRST_HOST);
+  if (backend !== undefined) {
+    backend.allocated_capacity_gb += 1;
+    backend.provisioned_capacity_gb += 1;
+    backend.free_capacity_gb = Number(backend.free_capacity_gb) - 1;
+  }
+}
+
+export function addSnapshot(account: Account): void {
+  const snapshot = beginningSnapshot({
+    id: SNAPSHOT,
+    volume_id: SOURCE,
+    project_id: "project",
+    status: "available",
+    volume_size: 1,
+    host: FIRST_HOST,
+    glance_metadata: { image_name: "cirros" },
+  });
+  account.stores.snapshots.records.set(SNAPSHOT, snapshot);
+  driverOf(account, FIRST_HOST).snapshots.add(SNAPSHOT);
+}
+
+export function addImage(account: Account, attributes: Partial<ImageMeta> = {}): void {
+  const properties = { os_distro: "cirros" };
+  account.stores.imageMetas.set(IMAGE, anImage({ id: IMAGE, properties, ...attributes }));
+}
+
+/** What the cache can tell an image's content by. */
+export const STRONG_HASH = { os_hash_algo: "sha512", os_hash_value: "ab".repeat(64) };
+
+export function metaOf(account: Account): ImageMeta {
+  const meta = account.stores.imageMetas.get(IMAGE);
+  if (meta === undefined) {
+    throw new Error("the scenario has no image");
+  }
+  return meta;
+}
+
+/** A cached volume on the first backend: by its number, of another image than the scenario's unless the entry's id is given. */
+export function addCached(
+  account: Account,
+  number: number,
+  columns: Partial<VolumeRecord> = {},
+  entryId?: string,
+): void {
+  const id = uuidOf(number);
+  const imageId = entryId === undefined ? uuidOf(30 + number) : IMAGE;
+  const fence = fenceOf(id, 1);
+  const line = { host: FIRST_HOST, execution: fence, started_at: START };
+  const isMade = columns.status === undefined;
+  const attempt: Attempt = isMade ? { ...line, outcome: "created", ended_at: START } : { ...line, outcome: "running" };
+  const keys = { ...LOST, project_id: IMAGE_CACHE_PROJECT_ID, fence, attempts: { 1: attempt } };
+  account.stores.volumes.records.set(id, queuedVolume({ id, size: 2, ...keys, ...columns }));
+  account.stores.imageCacheEntries.addAvailable({
+    id: entryId ?? uuidOf(50 + number),
+    volume_id: id,
+    host: FIRST_HOST,
+    image_id: imageId,
+    size: 2,
+    at: START,
+  });
+  driverOf(account, FIRST_HOST).volumes.set(id, { from: "image", source: imageId });
+  const backend = account.stores.backends.records.get(FIRST_HOST);
+  if (backend !== undefined) {
+    backend.allocated_capacity_gb += 2;
+    backend.provisioned_capacity_gb += 2;
+    backend.free_capacity_gb = Number(backend.free_capacity_gb) - 2;
+  }
+}
+
+export function entryOf(account: Account, number: number): ImageCacheEntry {
+  const found = account.stores.imageCacheEntries.records.get(uuidOf(50 + number));
+  if (found === undefined) {
+    throw new Error("the scenario has no such entry");
+  }
+  return found;
+}
+
+export function driverOf(account: Account, host: string) {
+  const driver = account.stores.drivers.get(host);
+  if (driver === undefined) {
+    throw new Error(`the scenario has no backend ${host}`);
+  }
+  return driver;
+}
+
+/** Every backend of the account. */
+export function drivers(account: Account) {
+  return [...account.stores.drivers.values()];
+}
+
+/** Faults of the volume's first create, however often it is tried. */
+export function failing(fault: Fault["fault"], visit = "CreateRawVolume#1"): Fault {
+  return { visit, call: "driver.createVolume#1", fault };
+}

@@ -1,0 +1,140 @@
+// @ts-nocheck
+import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
+import {
+  FIRST_HOST,
+  SECOND_HOST,
+  uuidOf,
+  VOLUME,
+  SOURCE,
+  SNAPSHOT,
+  IMAGE,
+  arrange,
+  send,
+  LOST,
+  addSource,
+  addSnapshot,
+  addImage,
+  driverOf,
+  drivers,
+  type Scenario,
+} from "./scenario.ts";
+
+/** What a project must not get, and what users do beside a create. */
+export const OTHERS: readonly Scenario[] = [
+  {
+    name: "clone of another project's volume",
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account, { source_volid: SOURCE });
+      addSource(account, { project_id: "another project" });
+      return send(account, { source_volid: SOURCE });
+    },
+  },
+  {
+    name: "another project's private image",
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account);
+      addImage(account, { owner: "another project", visibility: "private" });
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "deleted when available",
+    end: "gone",
+    begin: (account) => {
+      arrange(account);
+      account.time.after(60_000, () => account.request("DeleteVolume", { volume_id: VOLUME }));
+      return send(account);
+    },
+  },
+  {
+    name: "deleted while its backend creates",
+    withinSeconds: 30,
+    end: "gone",
+    begin: (account) => {
+      arrange(account);
+      drivers(account).forEach((driver) => (driver.turns = 6));
+      account.time.after(6000, () => account.request("DeleteVolume", { volume_id: VOLUME }));
+      return send(account);
+    },
+  },
+  {
+    name: "deleted before it is scheduled",
+    end: "gone",
+    faults: [{ visit: "ScheduleVolume#1", call: "volumes.assignHost#1", fault: "unknown error" }],
+    begin: (account) => {
+      arrange(account);
+      account.time.after(30_000, () => account.request("DeleteVolume", { volume_id: VOLUME }));
+      return send(account);
+    },
+  },
+  {
+    name: "source deleted during the clone",
+    end: "available",
+    begin: (account) => {
+      arrange(account, { source_volid: SOURCE });
+      addSource(account);
+      drivers(account).forEach((driver) => (driver.turns = 5));
+      account.time.after(6000, () => account.request("DeleteVolume", { volume_id: SOURCE }));
+      return send(account, { source_volid: SOURCE });
+    },
+  },
+  {
+    name: "snapshot deleted while it is read",
+    end: "available",
+    begin: (account) => {
+      arrange(account, { snapshot_id: SNAPSHOT });
+      addSource(account);
+      addSnapshot(account);
+      drivers(account).forEach((driver) => (driver.turns = 5));
+      account.time.after(6000, () => account.request("DeleteSnapshot", { snapshot_id: SNAPSHOT }));
+      return send(account, { snapshot_id: SNAPSHOT });
+    },
+  },
+  {
+    name: "audited",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addSource(account);
+      addSnapshot(account);
+      driverOf(account, SECOND_HOST).volumes.set(uuidOf(9), { from: "nothing" });
+      driverOf(account, SECOND_HOST).snapshots.add(uuidOf(8));
+      // Until the schedule of the audit has come round.
+      account.time.after(3_700_000, () => {});
+      return send(account);
+    },
+  },
+  {
+    name: "audited, and what nobody claims is reaped",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addSource(account);
+      addSnapshot(account);
+      const second = driverOf(account, SECOND_HOST);
+      second.volumes.set(uuidOf(9), { from: "nothing" });
+      second.snapshots.add(uuidOf(8));
+      // Two records of what a backend does not have.
+      const { volumes, snapshots } = account.stores;
+      volumes.records.set(uuidOf(10), queuedVolume({ ...LOST, id: uuidOf(10), size: 0 }));
+      snapshots.records.set(uuidOf(11), beginningSnapshot({ id: uuidOf(11), status: "available", host: FIRST_HOST }));
+      account.time.after(4_000_000, () => account.request("AuditBackends", { reap: true, older_than_hours: 1 }));
+      return send(account);
+    },
+  },
+  {
+    name: "snapshot taken and deleted",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      const keys = { snapshot_id: SNAPSHOT, volume_id: VOLUME, project_id: "project", user_id: "user" };
+      account.time.after(60_000, () => account.request("CreateSnapshot", keys));
+      account.time.after(300_000, () => account.request("DeleteSnapshot", { snapshot_id: SNAPSHOT }));
+      return send(account);
+    },
+  },
+];

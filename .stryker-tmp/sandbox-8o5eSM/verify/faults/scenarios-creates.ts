@@ -1,0 +1,220 @@
+// @ts-nocheck
+import { imageCacheId } from "../../core/image-cache.ts";
+import { plainVolumeType } from "../../test/support/records.ts";
+import { START } from "./account.ts";
+import {
+  FIRST_HOST,
+  uuidOf,
+  VOLUME,
+  OTHER_VOLUME,
+  SOURCE,
+  SNAPSHOT,
+  IMAGE,
+  TYPE,
+  arrange,
+  addQueued,
+  castOf,
+  send,
+  addSource,
+  addSnapshot,
+  addImage,
+  STRONG_HASH,
+  metaOf,
+  addCached,
+  entryOf,
+  driverOf,
+  drivers,
+  type Scenario,
+} from "./scenario.ts";
+
+/** Creates of every kind, which nothing disturbs. */
+export const CREATES: readonly Scenario[] = [
+  {
+    name: "raw",
+    withinSeconds: 30,
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "raw, slow backend",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      drivers(account).forEach((driver) => (driver.turns = 3));
+      return send(account);
+    },
+  },
+  {
+    name: "raw, of a type",
+    end: "available",
+    begin: (account) => {
+      arrange(account, { volume_type_id: TYPE });
+      account.stores.volumeTypes.records.set(TYPE, plainVolumeType({ id: TYPE, name: "plain" }));
+      drivers(account).forEach((driver) => (driver.modelUpdate = { provider_location: "there" }));
+      return send(account);
+    },
+  },
+  {
+    name: "migration target",
+    end: "migration_target",
+    begin: (account) => {
+      arrange(account, { status: "migration_target_creating", migration_status: "target:x" });
+      return send(account);
+    },
+  },
+  {
+    name: "snapshot",
+    end: "available",
+    begin: (account) => {
+      arrange(account, { snapshot_id: SNAPSHOT });
+      addSource(account);
+      addSnapshot(account);
+      return send(account, { snapshot_id: SNAPSHOT });
+    },
+  },
+  {
+    name: "snapshot of a bootable volume, slow backend",
+    end: "available",
+    begin: (account) => {
+      arrange(account, { snapshot_id: SNAPSHOT });
+      addSource(account, { bootable: true, glance_metadata: { image_name: "cirros" } });
+      addSnapshot(account);
+      drivers(account).forEach((driver) => (driver.turns = 2));
+      return send(account, { snapshot_id: SNAPSHOT });
+    },
+  },
+  {
+    name: "clone",
+    end: "available",
+    begin: (account) => {
+      arrange(account, { source_volid: SOURCE });
+      addSource(account);
+      return send(account, { source_volid: SOURCE });
+    },
+  },
+  {
+    name: "clone of a bootable volume, slow backend",
+    end: "available",
+    begin: (account) => {
+      arrange(account, { source_volid: SOURCE });
+      addSource(account, { bootable: true, glance_metadata: { image_name: "cirros" } });
+      drivers(account).forEach((driver) => (driver.turns = 2));
+      return send(account, { source_volid: SOURCE });
+    },
+  },
+  {
+    name: "image, downloaded",
+    withinSeconds: 30,
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account);
+      drivers(account).forEach((driver) => (driver.chunks = 2));
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, downloaded, slow backend",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account);
+      drivers(account).forEach((driver) => (driver.turns = 2));
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, cloned",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account);
+      drivers(account).forEach((driver) => (driver.clonesImages = true));
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, cloned, slow backend",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account);
+      drivers(account).forEach((driver) => {
+        driver.clonesImages = true;
+        driver.turns = 2;
+      });
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, downloaded and cached in another one's place",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account, STRONG_HASH);
+      account.stores.imageCacheSettings = { maxCount: 1, maxSizeGib: 0 };
+      // The least recently used one, with a lock of a create that has left no record, and one of which only a claim was made.
+      addCached(account, 20, { locks: { [uuidOf(21)]: "stale" } });
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, cloned from the cache, slow backend",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account, STRONG_HASH);
+      account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
+      addCached(account, 20, {}, imageCacheId(FIRST_HOST, IMAGE, metaOf(account)) ?? "");
+      drivers(account).forEach((driver) => (driver.turns = 2));
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, two at once, with a cache",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account, STRONG_HASH);
+      account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
+      addQueued(account, { id: OTHER_VOLUME });
+      const other = {
+        volume_id: OTHER_VOLUME,
+        request_spec: { volume_id: OTHER_VOLUME, volume_properties: { size: 2 } },
+      };
+      account.queues.sendTogether([castOf({ image_id: IMAGE }), castOf({ ...other, image_id: IMAGE })]);
+      return [VOLUME, OTHER_VOLUME];
+    },
+  },
+  {
+    name: "what dead fills of the image cache have left",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
+      addCached(account, 20, { status: "creating", launched_at: null });
+      Object.assign(entryOf(account, 20), { state: "copying", lease_until: START });
+      addCached(account, 22);
+      Object.assign(entryOf(account, 22), { state: "evicting" });
+      account.stores.volumes.records.delete(uuidOf(22));
+      driverOf(account, FIRST_HOST).volumes.delete(uuidOf(22));
+      const backend = account.stores.backends.records.get(FIRST_HOST);
+      Object.assign(backend?.claims ?? {}, { [uuidOf(22)]: { attempt: 1, size: 2, claimed_at: START } });
+      return send(account);
+    },
+  },
+  {
+    name: "two in a batch",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addQueued(account, { id: OTHER_VOLUME });
+      const other = { volume_id: OTHER_VOLUME, request_spec: { volume_id: OTHER_VOLUME, volume_properties: {} } };
+      account.queues.sendTogether([castOf(), castOf(other)]);
+      return [VOLUME, OTHER_VOLUME];
+    },
+  },
+];

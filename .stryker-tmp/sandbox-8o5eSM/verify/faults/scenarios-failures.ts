@@ -1,0 +1,142 @@
+// @ts-nocheck
+import { fenceOf } from "../../core/records.ts";
+import {
+  FIRST_HOST,
+  VOLUME,
+  OTHER_VOLUME,
+  IMAGE,
+  arrange,
+  addQueued,
+  send,
+  addImage,
+  driverOf,
+  drivers,
+  failing,
+  type Scenario,
+} from "./scenario.ts";
+
+/** Creates that fail by themselves, and what the retries and nets make of them. */
+export const FAILURES: readonly Scenario[] = [
+  {
+    name: "rescheduled",
+    withinSeconds: 30,
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      driverOf(account, FIRST_HOST).refuses = true;
+      return send(account);
+    },
+  },
+  {
+    name: "beside one whose status somebody else has set",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addQueued(account, { id: OTHER_VOLUME, status: "error", fence: fenceOf(OTHER_VOLUME, 1) });
+      return send(account);
+    },
+  },
+  {
+    name: "rescheduled after an uncertain failure",
+    withinSeconds: 30,
+    end: "available",
+    faults: [failing("answer lost, each time")],
+    begin: (account) => {
+      arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "image, rescheduled",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account);
+      driverOf(account, FIRST_HOST).refuses = true;
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "refused by every backend",
+    withinSeconds: 30,
+    end: "error",
+    begin: (account) => {
+      arrange(account);
+      drivers(account).forEach((driver) => (driver.refuses = true));
+      return send(account);
+    },
+  },
+  {
+    name: "no backend is large enough",
+    end: "error",
+    begin: (account) => {
+      arrange(account, { size: 1000 });
+      return send(account);
+    },
+  },
+  {
+    name: "no driver is initialized",
+    end: "error",
+    begin: (account) => {
+      arrange(account);
+      drivers(account).forEach((driver) => (driver.isInitialized = false));
+      return send(account);
+    },
+  },
+  {
+    name: "aborted while the backend creates",
+    withinSeconds: 30,
+    end: "error",
+    faults: [failing("aborted")],
+    begin: (account) => {
+      arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "aborted, and the rule does not hear of it",
+    end: "error",
+    faults: [failing("aborted, event lost")],
+    begin: (account) => {
+      arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "the answer of the finish travels no more",
+    end: "available",
+    faults: [{ visit: "CreateVolumeOnFinish#1", call: "volumes.markAvailable#1", fault: "aborted, event lost" }],
+    begin: (account) => {
+      arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "the message is lost",
+    end: "error",
+    faults: [{ visit: "ScheduleVolume#1", call: null, fault: "never delivered" }],
+    begin: (account) => {
+      arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "the message cannot be read",
+    withinSeconds: 30,
+    end: "error",
+    begin: (account) => {
+      arrange(account);
+      account.queues.sendTogether([JSON.stringify({ volume_id: VOLUME, context: {}, snapshot_id: "not a UUID" })]);
+      return [VOLUME];
+    },
+  },
+  {
+    name: "the message names no volume",
+    end: "gone",
+    begin: (account) => {
+      arrange(account);
+      account.stores.volumes.records.clear();
+      return send(account);
+    },
+  },
+];

@@ -1,0 +1,13 @@
+// @ts-nocheck
+import { OTHERS } from "./scenarios-beside.ts";
+import { CREATES } from "./scenarios-creates.ts";
+import { FAILURES } from "./scenarios-failures.ts";
+import type { Scenario } from "./scenario.ts";
+
+/**
+ * What is going on while a fault strikes: creates of every kind, and what the nets do when a create has failed. Together they
+ * have to reach every state, every function and every call of a port, or the run fails.
+ */
+
+/** In the order of the matrix. */
+export const SCENARIOS: readonly Scenario[] = [...CREATES, ...FAILURES, ...OTHERS];

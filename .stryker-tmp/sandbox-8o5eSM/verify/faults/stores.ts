@@ -1,0 +1,95 @@
+// @ts-nocheck
+import { VolumeBackendAPIException } from "../../core/errors.ts";
+import type { CreateOutcome, DriverStats, ImageMeta, Work } from "../../core/driver-ports.ts";
+import type { Clock } from "../../core/ports.ts";
+import type { ImageCacheSettings } from "../../core/image-cache.ts";
+import type { Notification } from "../../core/notifications.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { BackendsFake } from "../../test/support/fakes/backends.ts";
+import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
+import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
+import { DriverFake } from "../../test/support/fakes/driver.ts";
+import { ImageCacheFake } from "../../test/support/fakes/image-cache.ts";
+import { imageServiceFake } from "../../test/support/fakes/image-service.ts";
+import { VolumesFake } from "../../test/support/fakes/volumes.ts";
+
+/** GiB of each simulated backend. */
+const TOTAL_GIB = 100;
+
+/** A backend whose reports follow what it holds, and that may refuse to create. */
+export class SimulatedBackend extends DriverFake {
+  /** Refuses every create, as a backend does that is full or broken: nothing is made. */
+  refuses = false;
+  readonly #volumes: VolumesFake;
+  /** GiB that something else takes, so that backends differ. */
+  readonly #takenGib: number;
+
+  constructor(volumes: VolumesFake, takenGib: number) {
+    super();
+    this.#volumes = volumes;
+    this.#takenGib = takenGib;
+  }
+
+  override async createVolume(volume: VolumeRecord, work: Work): Promise<CreateOutcome> {
+    if (this.refuses) {
+      throw new VolumeBackendAPIException("the backend refuses");
+    }
+    return super.createVolume(volume, work);
+  }
+
+  override async getVolumeStats(): Promise<DriverStats> {
+    const held = [...this.volumes.keys()].reduce((sum, id) => sum + (this.#volumes.records.get(id)?.size ?? 0), 0);
+    return { ...this.stats, total_capacity_gb: TOTAL_GIB, free_capacity_gb: TOTAL_GIB - this.#takenGib - held };
+  }
+}
+
+/** What of a published notification the invariants need. */
+export type Published = { notification: Notification; statusThen: string | undefined };
+
+/** Everything that lasts: records, the backends' contents, notifications, images. */
+export class Stores {
+  readonly volumes: VolumesFake;
+  readonly backends: BackendsFake;
+  readonly snapshots = new SnapshotsFake();
+  readonly volumeTypes = new VolumeTypesFake();
+  readonly deadLetters = new DeadLettersFake();
+  readonly imageCacheEntries = new ImageCacheFake();
+  /** Of every backend, where a scenario switches it on. */
+  imageCacheSettings: ImageCacheSettings | undefined;
+  /** By `host@backend#pool`. */
+  readonly drivers = new Map<string, SimulatedBackend>();
+  readonly imageMetas = new Map<string, ImageMeta>();
+  readonly published: Published[] = [];
+
+  constructor(clock: Clock) {
+    this.volumes = new VolumesFake(clock);
+    this.backends = new BackendsFake(clock);
+  }
+
+  /** A backend in service. */
+  addBackend(host: string, reportedAt: string, takenGib = 0): SimulatedBackend {
+    const driver = new SimulatedBackend(this.volumes, takenGib);
+    this.drivers.set(host, driver);
+    this.backends.records.set(host, {
+      host,
+      availability_zone: "nova",
+      driver: "file",
+      disabled: false,
+      total_capacity_gb: TOTAL_GIB,
+      free_capacity_gb: TOTAL_GIB - takenGib,
+      allocated_capacity_gb: 0,
+      provisioned_capacity_gb: 0,
+      reserved_percentage: 0,
+      max_over_subscription_ratio: null,
+      thin_provisioning_support: false,
+      thick_provisioning_support: true,
+      capabilities: {},
+      reported_at: reportedAt,
+      claims: {},
+    });
+    return driver;
+  }
+
+  /** Images that are seen by their owner and, if public, by everybody. */
+  readonly imageService = imageServiceFake(this.imageMetas);
+}

@@ -1,0 +1,43 @@
+// @ts-nocheck
+import { parentPort, workerData } from "node:worker_threads";
+import { describeError } from "../../core/errors.ts";
+import { simulated } from "./current-account.ts";
+import { readDeployment } from "./deployment.ts";
+import { loadFunctions } from "./functions.ts";
+import { type Cell, type CellResult, discover, runCell } from "./matrix.ts";
+
+/** Runs a share of the cells in a thread of its own; the results go out in batches. */
+export type Share = { cells: Cell[]; seed: number };
+
+/** Results, and the calls that were made, as `Function port.method`. */
+export type ShareResult = { results: CellResult[]; called: string[] };
+
+const BATCH = 200;
+const { cells, seed } = workerData as Share;
+// Lambda's runtime ends by one, and takes whatever else its environment does with it.
+process.on("unhandledRejection", (error) => {
+  const { name, message } = describeError(error);
+  simulated().breach(0, `a rejection was left unhandled: ${name}: ${message}`);
+});
+await loadFunctions();
+const deployment = readDeployment();
+const discovered = new Map((await discover(deployment, seed)).map((each) => [each.scenario.name, each]));
+let results: CellResult[] = [];
+const called = new Set<string>();
+function send(batch: ShareResult): void {
+  parentPort?.postMessage(batch);
+}
+for (const cell of cells) {
+  const scenario = discovered.get(cell.scenario);
+  if (scenario === undefined) {
+    throw new Error(`no scenario ${cell.scenario}`);
+  }
+  const { calls, ...result } = await runCell(deployment, scenario, cell, seed);
+  calls.forEach((call) => called.add(call));
+  results.push(result);
+  if (results.length === BATCH) {
+    send({ results, called: [] });
+    results = [];
+  }
+}
+send({ results, called: [...called] });

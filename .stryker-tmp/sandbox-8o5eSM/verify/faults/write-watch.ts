@@ -1,0 +1,83 @@
+// @ts-nocheck
+import { attemptOfFence, isInFlow, type VolumeRecord } from "../../core/records.ts";
+import type { Account } from "./account.ts";
+
+/** Moments of a volume's life that the invariants measure. */
+export type Life = {
+  /** Every write of its record in the flow: progress. */
+  progressMs: number[];
+  /** When it left the flow. */
+  decidedMs: number | null;
+};
+
+/**
+ * Looks at each write of a volume's record as it happens: whether the writer owned it, and whether the record only moved forward.
+ * What a write leaves cannot tell afterwards who made it.
+ */
+export class WriteWatch {
+  readonly lives = new Map<string, Life>();
+  readonly #account: Account;
+
+  constructor(account: Account) {
+    this.#account = account;
+  }
+
+  async around(call: string, effect: () => Promise<unknown>, parameters: readonly unknown[]): Promise<unknown> {
+    if (!call.startsWith("volumes.")) {
+      return effect();
+    }
+    const { records } = this.#account.stores.volumes;
+    const before = new Map(records);
+    try {
+      return await effect();
+    } finally {
+      for (const id of new Set([...before.keys(), ...records.keys()])) {
+        if (before.get(id) !== records.get(id)) {
+          this.#judge(call, ownerIn(parameters), before.get(id), records.get(id));
+        }
+      }
+    }
+  }
+
+  #judge(
+    call: string,
+    fence: string | undefined,
+    before: VolumeRecord | undefined,
+    after: VolumeRecord | undefined,
+  ): void {
+    this.#follow(before, after);
+    if (before === undefined || after === undefined) {
+      return;
+    }
+    const what = `${call} by ${fence ?? "nobody"} on ${before.id}, which was ${before.status} of ${before.fence ?? "nobody"}`;
+    if (fence !== undefined && before.fence !== null && before.fence !== fence) {
+      this.#account.breach(2, `${what}: the writer did not own the record`);
+    }
+    if (attemptOfFence(after.fence) < attemptOfFence(before.fence)) {
+      this.#account.breach(2, `${what}: the record went back to attempt ${attemptOfFence(after.fence)}`);
+    }
+    const wasStray = before.status === "error" && before.fence === null && before.fault === null;
+    if (isInFlow(after.status) && !isInFlow(before.status) && !wasStray) {
+      this.#account.breach(2, `${what}: the record came back into the flow as ${after.status}`);
+    }
+    if (before.launched_at !== null && after.status === "error") {
+      this.#account.breach(2, `${what}: a volume that was available went to error`);
+    }
+  }
+
+  #follow(before: VolumeRecord | undefined, after: VolumeRecord | undefined): void {
+    const id = after?.id ?? before?.id ?? "";
+    const life = this.lives.get(id) ?? { progressMs: [], decidedMs: null };
+    this.lives.set(id, life);
+    const { nowMs } = this.#account.time;
+    if (before !== undefined && isInFlow(before.status)) {
+      life.progressMs.push(nowMs);
+    }
+    life.decidedMs = after !== undefined && isInFlow(after.status) ? null : (life.decidedMs ?? nowMs);
+  }
+}
+
+function ownerIn([first]: readonly unknown[]): string | undefined {
+  const fence = typeof first === "object" && first !== null && "fence" in first ? first.fence : undefined;
+  return typeof fence === "string" ? fence : undefined;
+}

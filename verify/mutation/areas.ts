@@ -1,0 +1,44 @@
+/** Source files that are changed together, and the tests that must notice. Globs, relative to the repository. */
+export type Area = { sources: readonly string[]; tests: readonly string[] };
+
+const UNIT = "test/unit/**/*.test.ts";
+
+/** The areas of which docs/testing.md reports a score. */
+export const AREAS = {
+  claims: {
+    sources: ["core/claims.ts", "core/tasks/claim-backend.ts", "core/tasks/close-claim.ts", "core/tasks/sweep-*.ts"],
+    tests: [UNIT],
+  },
+  tasks: { sources: ["core/tasks/**/*.ts", "core/fault.ts", "core/spec.ts", "core/time-bounds.ts"], tests: [UNIT] },
+  scheduling: { sources: ["core/scheduling/**/*.ts"], tests: [UNIT] },
+  audit: { sources: ["core/audit/**/*.ts"], tests: [UNIT] },
+  messages: {
+    sources: [
+      "core/messages.ts",
+      "core/notifications.ts",
+      "core/secrets.ts",
+      "core/dead-letters.ts",
+      "core/create-request.ts",
+      "core/image-services.ts",
+    ],
+    tests: [UNIT],
+  },
+  images: {
+    sources: ["core/images/**/*.ts"],
+    tests: [UNIT, "test/integration/qcow2-round-trip.test.ts", "test/integration/driver-copy-image.test.ts"],
+  },
+  "file-driver": {
+    sources: ["adapters/file/**/*.ts"],
+    tests: ["test/unit/drivers*.test.ts", "test/unit/decompress.test.ts", "test/integration/driver-*.test.ts"],
+  },
+  dynamodb: {
+    sources: ["adapters/dynamodb/**/*.ts"],
+    tests: ["test/unit/adapters-dynamodb.test.ts", "test/integration/repositories-*.test.ts"],
+  },
+  statemachine: { sources: ["statemachine/**/*.ts"], tests: ["test/statemachine/**/*.test.ts"] },
+  infra: { sources: ["infra/**/*.ts"], tests: ["test/infra/**/*.test.ts"] },
+  "command-line": { sources: ["cli/**/*.ts"], tests: ["test/unit/cli-*.test.ts"] },
+} as const satisfies Record<string, Area>;
+
+/** One of {@link AREAS}. */
+export type AreaName = keyof typeof AREAS;

@@ -1,0 +1,85 @@
+import type { Bug } from "./catalog.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/** By what a bug was caught; null where it survived. */
+export type Caught = {
+  bug: Bug;
+  /** Full name of the first unit test that failed. */
+  unit: string | null;
+  /** The first cell of the matrix that broke a promise, and what it said. */
+  matrix: { cell: string; said: string } | null;
+  /** Why the bug could not be tried, if it could not. */
+  problem?: string;
+};
+
+/** What of vitest's JSON report is read. */
+type TestReport = {
+  testResults: { name: string; message: string; assertionResults: { status: string; fullName: string }[] }[];
+};
+
+/** Where vitest leaves its report, in the sandbox. */
+const REPORT = "unit-tests.json";
+
+/** What of `npm run faults -- --json` is read. */
+type MatrixReport = {
+  violations: { name: string; violations: { invariant: number; text: string }[] }[];
+  broken: string[];
+};
+
+/**
+ * Puts a bug into the sandbox and runs the unit tests that reach its file, then the matrix. A test file that no longer loads is
+ * reported as a problem: that catches nothing.
+ */
+export function runBug(sandbox: Sandbox, bug: Bug, whole: boolean): Promise<Caught> {
+  return sandbox
+    .with(bug, async () => {
+      const unit = await failedUnitTest(sandbox, bug);
+      const matrix = await brokenCell(sandbox, whole ? undefined : bug.cell);
+      return { bug, unit, matrix };
+    })
+    .catch((error: unknown) => ({ bug, unit: null, matrix: null, problem: String(error) }));
+}
+
+async function failedUnitTest(sandbox: Sandbox, { file }: Bug): Promise<string | null> {
+  const { stderr } = await sandbox.run([
+    "node_modules/vitest/vitest.mjs",
+    "related",
+    file,
+    "--run",
+    "--project=unit",
+    "--bail=1",
+    "--reporter=json",
+    `--outputFile=${REPORT}`,
+  ]);
+  const text = await sandbox.read(REPORT);
+  const report = parse(text, `vitest wrote no report: ${stderr.slice(0, 500)}`) as TestReport;
+  const results = report.testResults;
+  const failed = results.flatMap(({ assertionResults }) => assertionResults).find(({ status }) => status === "failed");
+  const unloadable = results.find(({ assertionResults, message }) => assertionResults.length === 0 && message !== "");
+  if (failed === undefined && unloadable !== undefined) {
+    throw new Error(`${unloadable.name} does not load: ${unloadable.message.slice(0, 300)}`);
+  }
+  return failed?.fullName ?? null;
+}
+
+/** @param cell undefined for the whole matrix, without pairs */
+async function brokenCell(sandbox: Sandbox, cell: string | undefined): Promise<Caught["matrix"]> {
+  const which = cell === undefined ? ["--pairs", "0"] : ["--only", cell];
+  const { stdout, stderr } = await sandbox.run(["verify/faults/main.ts", "--json", "--jobs", "1", ...which]);
+  const { violations, broken } = parse(stdout, `the matrix printed no report: ${stderr.slice(0, 500)}`) as MatrixReport;
+  const [first] = violations;
+  if (first !== undefined) {
+    return { cell: first.name, said: first.violations[0]?.text ?? "" };
+  }
+  const [own] = broken;
+  return own === undefined ? null : { cell: "a scenario without faults", said: own };
+}
+
+function parse(text: string, otherwise: string): unknown {
+  const start = text.indexOf("{");
+  try {
+    return JSON.parse(text.slice(start));
+  } catch (error) {
+    throw new Error(otherwise, { cause: error });
+  }
+}

@@ -1,0 +1,15 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+/** Runs the tests that a mutation run names, in one thread: Stryker runs several of these at once. */
+export default defineConfig({
+  root: fileURLToPath(new URL("../../", import.meta.url)),
+  test: {
+    include: (process.env["MUTATION_TESTS"] ?? "test/unit/**/*.test.ts").split(","),
+    env: { POWERTOOLS_LOG_LEVEL: "SILENT", AWS_REGION: "us-east-1" },
+    pool: "threads",
+    isolate: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
