@@ -7,13 +7,13 @@ import type { VolumePhase } from "./records.ts";
  * How long each phase may last before the sweep takes the volume, in seconds. A bound is longer than the longest honest run of
  * its phase, so the sweep never races a healthy workflow:
  *
- * - queued: scheduler message visibility 120 s x 5 receives = 600 s, then the dead-letter queue.
+ * - queued: scheduler message visibility 180 s x 5 receives = 900 s, then the dead-letter queue.
  * - scheduled: ExtractVolumeRef, ExtractVolumeSpec and NotifyCreateStart, 3 x (30 s time-out x 3 tries + 6 s of waits) = 288 s.
  * - creating: one turn of 900 s x 3 tries + 6 s of waits = 2,706 s; each further turn renews the deadline.
  * - copying: the same; each checkpoint (20 s of copying at most) renews the deadline.
  */
 export const PHASE_BOUND_SECONDS = {
-  queued: 900,
+  queued: 1200,
   scheduled: 600,
   creating: 3600,
   copying: 3600,
@@ -65,8 +65,13 @@ export const EXECUTION_TIMEOUT_SECONDS = 86_400;
 /** What a state waits beyond its function's time-out, so that the function's own time-out comes first. */
 export const STATE_TIMEOUT_MARGIN_SECONDS = 30;
 
-/** AWS asks for a visibility of at least the function's time-out; four times leaves room for its throttling. */
-export const SCHEDULER_VISIBILITY_IN_FUNCTION_TIMEOUTS = 4;
+/**
+ * Visibility time-out of the scheduler queue, in time-outs of its function: AWS recommends six, so that a batch that was throttled is tried
+ * again before its messages are visible.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ */
+export const SCHEDULER_VISIBILITY_IN_FUNCTION_TIMEOUTS = 6;
 
 /** Deliveries of a scheduler message before it goes to the dead-letter queue. */
 export const SCHEDULER_RECEIVES = 5;

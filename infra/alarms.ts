@@ -204,13 +204,18 @@ export function alarmDefinitions({ functions, messaging, workflow }: WatchedPart
   ];
 }
 
+/** Whether an alarm is on one metric. Emulators have no metric math, and each metric of an expression is billed. */
+export function isOnOneMetric({ metric }: AlarmDefinition): boolean {
+  return metric.toMetricConfig().mathExpression === undefined;
+}
+
 /** The alarms as resources, each with the section of the runbook that says what to do. */
 export class Alarms extends Construct {
   readonly alarms: Alarm[];
 
-  constructor(scope: Construct, id: string, parts: WatchedParts, topic: ITopic) {
+  constructor(scope: Construct, id: string, definitions: readonly AlarmDefinition[], topic: ITopic) {
     super(scope, id);
-    this.alarms = alarmDefinitions(parts).map(({ id: alarmId, description, metric, threshold, periods }) => {
+    this.alarms = definitions.map(({ id: alarmId, description, metric, threshold, periods }) => {
       const alarm = new Alarm(this, alarmId, {
         alarmDescription: `${description}. ${RUNBOOK}#${alarmId.toLowerCase()}`,
         metric,

@@ -1,24 +1,25 @@
+import { fileURLToPath } from "node:url";
 import { InvalidInput } from "../core/errors.ts";
 import { bundleFunctions } from "./bundle.ts";
-import { STACK_NAME } from "./synthesize.ts";
+import { SETTINGS_FILE } from "./deployment-file.ts";
 
 /**
- * The CDK app: what `npx cdk synth` and `npx cdk deploy` run. A finding of the policy packs ends it; so does a wrong key of the
- * context, with one line. The bundler, a process of its own, begins before the CDK and the packs are loaded.
+ * The CDK app that `npx cdk synth` and `npx cdk deploy` run, with the settings of deployment.json. A finding of the policy packs ends it;
+ * so does a wrong setting, with one line. The bundler is a separate process and starts before the CDK and the packs are loaded.
  *
  * cdk.json has Node compile WebAssembly without optimising it: CloudFormation's rules are 9 MB of it, which run once.
  */
 const bundling = bundleFunctions("dist/bundles");
-const [{ App, Validations }, { AwsSolutionsChecks, ServerlessChecks }, { CinderlessStack }] = await Promise.all([
+const [{ Validations }, { AwsSolutionsChecks, ServerlessChecks }, { createCinderlessApp }] = await Promise.all([
   import("aws-cdk-lib"),
   import("cdk-nag"),
-  import("./cinderless-stack.ts"),
+  import("./cinderless-app.ts"),
 ]);
-const app = new App();
-Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
 const codeOf = await bundling;
 try {
-  new CinderlessStack(app, STACK_NAME, { codeOf });
+  const settingsFile = fileURLToPath(new URL(`../${SETTINGS_FILE}`, import.meta.url));
+  const { app } = createCinderlessApp({ codeOf, settingsFile, forPeople: true });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
 } catch (error) {
   if (!(error instanceof InvalidInput)) {
     throw error;

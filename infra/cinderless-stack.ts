@@ -52,12 +52,13 @@ function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions):
 export class CinderlessStack extends Stack {
   constructor(scope: Construct, id: string, props: StackProps & { codeOf: CodeOf }) {
     super(scope, id, props);
-    const { fileSystem, removalPolicy, customerManagedKey, alarmRecipients } = readDeployment(this.node);
+    const deployment = readDeployment(this.node);
+    const { fileSystem, removalPolicy, customerManagedKey, vpcCidr } = deployment;
     const encryptionKey = customerManagedKey ? customerKey(this, removalPolicy) : undefined;
     const data = { removalPolicy, encryptionKey };
     const records = new Records(this, "Records", data);
     const bucket = imagesBucket(this, data);
-    const storage = fileSystem === "efs" ? new Storage(this, "Storage", data) : undefined;
+    const storage = fileSystem === "efs" ? new Storage(this, "Storage", { ...data, vpcCidr }) : undefined;
 
     const messaging = new Messaging(this, "Messaging", encryptionKey);
     const functions = new Functions(this, "Functions", {
@@ -66,7 +67,7 @@ export class CinderlessStack extends Stack {
       touchesVolumes: CALLS_DRIVERS,
       asynchronous: CALLED_BY_EVENTS,
       asynchronousOptions: (name) => ({ deadLetterQueue: messaging.eventsDeadLetterQueue, ...retriesOf(name) }),
-      removalPolicy,
+      ...data,
     });
     const parts = {
       functions,
@@ -82,7 +83,7 @@ export class CinderlessStack extends Stack {
     }
     const { audit, timeBounds } = parts.configuration;
     applyTimeBounds(timeBounds, functions, [messaging.schedulerQueue, messaging.schedulerDeadLetterQueue]);
-    const workflow = new Workflow(this, "Workflow", functions, removalPolicy);
+    const workflow = new Workflow(this, "Workflow", functions, data);
     wireWorkflow(parts, workflow);
     const source = new SqsEventSource(messaging.schedulerQueue, {
       batchSize: SCHEDULER_BATCH_SIZE,
@@ -112,7 +113,7 @@ export class CinderlessStack extends Stack {
       audit,
       timeBounds,
     });
-    new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, alarmRecipients });
+    new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, ...deployment });
 
     const outputs: Record<string, string> = {
       SchedulerQueueUrl: messaging.schedulerQueue.queueUrl,

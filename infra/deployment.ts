@@ -11,6 +11,10 @@ export type Deployment = {
   removalPolicy: RemovalPolicy;
   /** One key of the customer's own for everything that is stored, instead of the services' keys. */
   customerManagedKey: boolean;
+  /** IPv4 range of the network in which the file system is mounted. */
+  vpcCidr: string;
+  /** `full` makes alarms on metric math, saved queries and the dashboard; `none` leaves them out, for emulators and small accounts. */
+  observability: "full" | "none";
   /** Addresses that get the alarms by mail. */
   alarmRecipients: readonly string[];
 };
@@ -18,13 +22,19 @@ export type Deployment = {
 const FILE_SYSTEMS = ["efs", "none"] as const;
 const REMOVAL_POLICIES = { retain: RemovalPolicy.RETAIN, destroy: RemovalPolicy.DESTROY } as const;
 
+/** The range that the CDK takes for a network, as earlier releases of this stack did. */
+const DEFAULT_VPC_CIDR = "10.0.0.0/16";
+
+/** Two subnets of 256 addresses each need a /23; a network of EC2 is a /16 at most. */
+const VPC_MASKS = { widest: 16, narrowest: 23 } as const;
+
 const Recipients = v.array(v.pipe(v.string(), v.email()));
 
 /**
- * Reads `fileSystem`, `removalPolicy`, `customerManagedKey` and `alarmRecipients` from CDK context. Without any of them a
- * deployment has an EFS file system, keeps its data when the stack goes, uses the services' own keys, and mails nobody.
+ * Reads the settings of a deployment from CDK context. Without any of them it has an EFS file system in 10.0.0.0/16, keeps its data when
+ * the stack is deleted, uses the services' own keys, has all of its observability, and mails nobody.
  *
- * @throws InvalidInput that names the key and what it may be
+ * Throws: InvalidInput that names the key and its valid values.
  */
 export function readDeployment(node: Node): Deployment {
   const fileSystem = oneOf(node, "fileSystem", FILE_SYSTEMS, "efs");
@@ -34,6 +44,8 @@ export function readDeployment(node: Node): Deployment {
     fileSystem,
     removalPolicy: REMOVAL_POLICIES[removal],
     customerManagedKey: key === "true",
+    vpcCidr: vpcCidr(node),
+    observability: oneOf(node, "observability", ["full", "none"] as const, "full"),
     alarmRecipients: recipients(node),
   };
 }
@@ -45,6 +57,25 @@ function oneOf<Value extends string>(node: Node, key: string, values: readonly V
     throw new InvalidInput(`context ${key} must be ${values.join(" or ")}, not ${JSON.stringify(given)}`);
   }
   return found;
+}
+
+function vpcCidr(node: Node): string {
+  const given: unknown = node.tryGetContext("vpcCidr") ?? DEFAULT_VPC_CIDR;
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(String(given));
+  const [first = 256, second = 256, third = 256, fourth = 256, mask = 0] = (match ?? []).slice(1).map(Number);
+  const address = [first, second, third, fourth].reduce((number, byte) => number * 256 + byte, 0);
+  const isRange =
+    Math.max(first, second, third, fourth) < 256 &&
+    mask >= VPC_MASKS.widest &&
+    mask <= VPC_MASKS.narrowest &&
+    address % 2 ** (32 - mask) === 0;
+  const isPrivate = first === 10 || (first === 172 && second >= 16 && second < 32) || (first === 192 && second === 168);
+  if (!isRange || !isPrivate) {
+    throw new InvalidInput(
+      `context vpcCidr must be a private IPv4 network with a mask from /16 to /23, such as 10.7.0.0/23, not ${JSON.stringify(given)}`,
+    );
+  }
+  return String(given);
 }
 
 /** A list, or addresses with commas between them, as the command line gives them. */

@@ -1,11 +1,12 @@
-import { Duration, type RemovalPolicy, Stack } from "aws-cdk-lib";
-import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Duration, Stack } from "aws-cdk-lib";
+import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, type Code, Function, type FunctionOptions, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { ENVIRONMENT, type EnvironmentKey } from "../core/environment.ts";
 import { type FunctionName, FUNCTIONS, memoryMibOf } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
+import type { DataProps } from "./records.ts";
 
 /** Gives a function its code; injected, so that templates can be tested without bundling. */
 export type CodeOf = (functionName: FunctionName) => Code;
@@ -22,9 +23,7 @@ export type FunctionsProps = {
   /** Functions that are called by an event that nobody waits for, and where such events go when they keep failing. */
   asynchronous: readonly FunctionName[];
   asynchronousOptions: (name: FunctionName) => Partial<FunctionOptions>;
-  /** What becomes of the logs when the stack is deleted; they end with their retention in any case. */
-  removalPolicy: RemovalPolicy;
-};
+} & DataProps;
 
 /** What a function in a network needs to get its interface there; EC2 knows no resource for these at the time of the call. */
 const NETWORK_INTERFACES = [
@@ -35,6 +34,14 @@ const NETWORK_INTERFACES = [
   "ec2:AssignPrivateIpAddresses",
   "ec2:UnassignPrivateIpAddresses",
 ];
+
+/**
+ * Holds for calls of the function's own code only: Lambda adds the key to the credentials that the code gets, and makes the network
+ * interface without it.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html (required IAM permissions)
+ */
+const CALLED_BY_FUNCTION_CODE: Conditions = { Null: { "lambda:SourceFunctionArn": "false" } };
 
 /** Every function of the product by name, each with a role of its own; its variables and permissions follow where it is wired. */
 export class Functions extends Construct {
@@ -51,7 +58,7 @@ export class Functions extends Construct {
       "Serverless-LambdaAsyncFailureDestination":
         "Its dead-letter queue takes the event; a destination beside it would keep the event twice",
       "AwsSolutions-IAM5[Resource::*]":
-        "X-Ray knows no resources; neither does EC2 for a function's network interface, which Lambda makes and not the code",
+        "X-Ray has no resources; neither has EC2 for a function's network interface, which Lambda makes: the code is denied it",
     });
   }
 
@@ -84,6 +91,7 @@ export class Functions extends Construct {
     const logGroup = new LogGroup(this, `${name}Logs`, {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: props.removalPolicy,
+      ...(props.encryptionKey !== undefined && { encryptionKey: props.encryptionKey }),
     });
     const storage = props.touchesVolumes.includes(name) ? props.storageOptions : {};
     return new Function(this, name, {
@@ -111,6 +119,14 @@ export class Functions extends Construct {
     logGroup.grantWrite(role);
     if (inNetwork) {
       role.addToPolicy(new PolicyStatement({ actions: NETWORK_INTERFACES, resources: ["*"] }));
+      role.addToPolicy(
+        new PolicyStatement({
+          effect: Effect.DENY,
+          actions: ["ec2:*"],
+          resources: ["*"],
+          conditions: CALLED_BY_FUNCTION_CODE,
+        }),
+      );
     }
     return role;
   }

@@ -1,17 +1,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { App } from "aws-cdk-lib";
 import { Code } from "aws-cdk-lib/aws-lambda";
 import type { FunctionName } from "../core/functions.ts";
-import { CinderlessStack } from "./cinderless-stack.ts";
-import { STACK_NAME } from "./synthesize.ts";
+import type { CodeOf } from "./functions.ts";
+import { createCinderlessApp } from "./cinderless-app.ts";
 
 /** A CloudFormation template, as far as it is read here. */
 export type Template = {
   Resources: Record<string, { Type: string; Properties?: Record<string, unknown> }>;
   Outputs: Record<string, { Value: unknown }>;
 };
+
+/** A comment in place of each function's code. */
+export const INLINE_CODE: CodeOf = () => Code.fromInline("// not run");
 
 /**
  * The stack's template with a word in place of each function's code: everything but the bundles, which take time to make.
@@ -21,15 +23,8 @@ export type Template = {
 export function inlineTemplate(context: Record<string, unknown> = {}): Template {
   const outdir = mkdtempSync(path.join(tmpdir(), "cinderless-template-"));
   try {
-    const app = new App({
-      outdir,
-      context,
-      analyticsReporting: false,
-      builtinCloudFormationValidation: false,
-      treeMetadata: false,
-    });
-    new CinderlessStack(app, STACK_NAME, { codeOf: () => Code.fromInline("// not run") });
-    return app.synth().getStackByName(STACK_NAME).template as Template;
+    const { app, stack } = createCinderlessApp({ codeOf: INLINE_CODE, outdir, context });
+    return app.synth().getStackArtifact(stack.artifactId).template as Template;
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }

@@ -3,7 +3,7 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
-import { SHORT_FUNCTION_TIMEOUT_SECONDS } from "../core/time-bounds.ts";
+import { SCHEDULER_RECEIVES, SHORT_FUNCTION_TIMEOUT_SECONDS, visibilitySeconds } from "../core/time-bounds.ts";
 import { acknowledge } from "./acknowledge.ts";
 
 /** A queue's own rights: encrypted under the service's key or the customer's, and spoken to by TLS only. */
@@ -15,6 +15,11 @@ export function queueProtection(encryptionKey: IKey | undefined): QueueProps {
 
 /** As much as a workflow's input may be, and a dead letter's item in its table (400 KB) with room for what is kept beside it. */
 const LONGEST_MESSAGE_BYTES = 262_144;
+
+/** How long a message is hidden while a function has it. A deployment with its own time bounds sets another. */
+const VISIBILITY = Duration.seconds(
+  visibilitySeconds({ short_function_timeout_seconds: SHORT_FUNCTION_TIMEOUT_SECONDS }),
+);
 
 /** The scheduler queue with its dead letters, those of the events, and the topic of notifications. */
 export class Messaging extends Construct {
@@ -31,7 +36,7 @@ export class Messaging extends Construct {
       ...protection,
       // A way station: KeepDeadLetters empties it at once. Two weeks are for the function to be mended in, should it fail.
       retentionPeriod: Duration.days(14),
-      visibilityTimeout: Duration.seconds(4 * SHORT_FUNCTION_TIMEOUT_SECONDS),
+      visibilityTimeout: VISIBILITY,
     });
     acknowledge(this.schedulerDeadLetterQueue, {
       "Serverless-SQSRedrivePolicy": "It is the dead-letter queue",
@@ -40,9 +45,8 @@ export class Messaging extends Construct {
       ...protection,
       retentionPeriod: Duration.days(4),
       maxMessageSizeBytes: LONGEST_MESSAGE_BYTES,
-      // AWS asks for a visibility of at least the function's time-out; four times leaves room for its throttling.
-      visibilityTimeout: Duration.seconds(4 * SHORT_FUNCTION_TIMEOUT_SECONDS),
-      deadLetterQueue: { queue: this.schedulerDeadLetterQueue, maxReceiveCount: 5 },
+      visibilityTimeout: VISIBILITY,
+      deadLetterQueue: { queue: this.schedulerDeadLetterQueue, maxReceiveCount: SCHEDULER_RECEIVES },
     });
     this.eventsDeadLetterQueue = new Queue(this, "EventsDeadLetterQueue", {
       ...protection,

@@ -7,8 +7,9 @@ import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
 import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
-import { Alarms, type WatchedParts } from "./alarms.ts";
+import { alarmDefinitions, Alarms, isOnOneMetric, type WatchedParts } from "./alarms.ts";
 import { overview } from "./dashboard.ts";
+import type { Deployment } from "./deployment.ts";
 import type { Functions } from "./functions.ts";
 
 /**
@@ -42,13 +43,15 @@ export const SAVED_QUERIES: Readonly<
   },
 };
 
-/** How people see the product: alarms with their topic, a dashboard, saved queries. */
+/** What is watched, and how much is made for it. */
+export type ObservabilityProps = WatchedParts & { encryptionKey: IKey | undefined } & Pick<
+    Deployment,
+    "alarmRecipients" | "observability"
+  >;
+
+/** How people see the product: alarms with their topic, a dashboard, saved queries. Of these, `none` leaves the alarms on one metric. */
 export class Observability extends Construct {
-  constructor(
-    scope: Construct,
-    id: string,
-    props: WatchedParts & { encryptionKey: IKey | undefined; alarmRecipients: readonly string[] },
-  ) {
+  constructor(scope: Construct, id: string, props: ObservabilityProps) {
     super(scope, id);
     const topic = new Topic(this, "AlarmsTopic", {
       enforceSSL: true,
@@ -71,9 +74,13 @@ export class Observability extends Construct {
       "Serverless-SNSRedrivePolicy":
         "Only mail goes to recipients directly, and an alarm that was not read stays an alarm",
     });
-    const { alarms } = new Alarms(this, "Alarms", props, topic);
-    overview(this, props, alarms);
-    saveQueries(this, props.functions);
+    const isFull = props.observability === "full";
+    const definitions = alarmDefinitions(props).filter((definition) => isFull || isOnOneMetric(definition));
+    const { alarms } = new Alarms(this, "Alarms", definitions, topic);
+    if (isFull) {
+      overview(this, props, alarms);
+      saveQueries(this, props.functions);
+    }
     // Its name has no construct's path, because people and the command line read it.
     new CfnOutput(scope, "AlarmsTopicArn", { value: topic.topicArn });
   }

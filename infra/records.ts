@@ -4,7 +4,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 import { INDEXES } from "../core/environment.ts";
 
-/** What keeps data: how long, and under whose key. */
+/** For tables, buckets, file system and logs: whether they are kept when the stack is deleted, and the key that encrypts them. */
 export type DataProps = { removalPolicy: RemovalPolicy; encryptionKey: IKey | undefined };
 
 /** The tables of records, one for each kind: on demand, encrypted, with point-in-time recovery, kept when the stack goes. */

@@ -1,7 +1,9 @@
-import type { RemovalPolicy } from "aws-cdk-lib";
+import { Stack } from "aws-cdk-lib";
 import {
   FlowLogDestination,
+  FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
+  IpAddresses,
   type IVpc,
   InterfaceVpcEndpoint,
   InterfaceVpcEndpointAwsService,
@@ -12,6 +14,7 @@ import {
 } from "aws-cdk-lib/aws-ec2";
 import {
   type AccessPoint,
+  type CfnFileSystem,
   FileSystem,
   LifecyclePolicy,
   OutOfInfrequentAccessPolicy,
@@ -28,8 +31,8 @@ import type { DataProps } from "./records.ts";
 const OWNER = { uid: "1000", gid: "1000" };
 
 /**
- * Nobody without TLS. That there is a policy, and that it allows nobody, also shuts out anonymous clients: who mounts needs the right
- * in its own policy, and only the functions have it, through the access point.
+ * Refuses connections without TLS and allows nothing. A file system without a policy allows everyone who reaches a mount target. With this
+ * policy a client needs the right to mount in its own IAM policy, and only the functions have it, through the access point.
  *
  * @see https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
  */
@@ -46,6 +49,9 @@ function encryptedClientsOnly(): PolicyDocument {
   });
 }
 
+/** The file system's encryption and lifetime, and the address range of its network. */
+export type StorageProps = DataProps & { vpcCidr: string };
+
 /** Two zones: a mount target in each, so that the loss of one zone leaves the volumes reachable. */
 const ZONES = 2;
 
@@ -60,10 +66,10 @@ export class Storage extends Construct {
   private readonly accessPoint: AccessPoint;
   readonly fileSystem: FileSystem;
 
-  constructor(scope: Construct, id: string, props: DataProps) {
+  constructor(scope: Construct, id: string, props: StorageProps) {
     super(scope, id);
     // The types of the package disagree with each other about what may be undefined.
-    this.vpc = this.network(props.removalPolicy) as IVpc;
+    this.vpc = this.network(props) as IVpc;
     this.functionsGroup = this.securityGroup("FunctionsSecurityGroup", "Functions that touch volumes", true);
     this.endpoints();
     const fileSystemGroup = this.securityGroup("FileSystemSecurityGroup", "The file system of the volumes", false);
@@ -78,9 +84,10 @@ export class Storage extends Construct {
       lifecyclePolicy: LifecyclePolicy.AFTER_30_DAYS,
       outOfInfrequentAccessPolicy: OutOfInfrequentAccessPolicy.AFTER_1_ACCESS,
       enableAutomaticBackups: true,
-      fileSystemPolicy: encryptedClientsOnly(),
       removalPolicy: props.removalPolicy,
     });
+    // Set here, because `fileSystemPolicy` of the construct adds a statement that lets every client of a mount target write as root.
+    (this.fileSystem.node.defaultChild as CfnFileSystem).fileSystemPolicy = encryptedClientsOnly();
     this.accessPoint = this.fileSystem.addAccessPoint("AccessPoint", {
       path: "/volumes",
       posixUser: OWNER,
@@ -116,19 +123,46 @@ export class Storage extends Construct {
     return new SecurityGroup(this, id, { vpc: this.vpc, description, allowAllOutbound });
   }
 
-  private network(removalPolicy: RemovalPolicy): Vpc {
-    const logGroup = new LogGroup(this, "FlowLogs", { retention: RetentionDays.ONE_MONTH, removalPolicy });
-    return new Vpc(this, "Network", {
+  private network({ removalPolicy, encryptionKey, vpcCidr }: StorageProps): Vpc {
+    const logGroup = new LogGroup(this, "FlowLogs", {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy,
+      ...(encryptionKey !== undefined && { encryptionKey }),
+    });
+    const vpc = new Vpc(this, "Network", {
+      ipAddresses: IpAddresses.cidr(vpcCidr),
       maxAzs: ZONES,
       natGateways: 0,
       subnetConfiguration: [{ name: "Volumes", subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: 24 }],
       // Emptying the default group takes a function of the CDK's own; nothing here uses that group.
       restrictDefaultSecurityGroup: false,
-      flowLogs: { Rejected: { destination: FlowLogDestination.toCloudWatchLogs(logGroup) } },
-      gatewayEndpoints: {
-        DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB },
-        S3: { service: GatewayVpcEndpointAwsService.S3 },
+      flowLogs: {
+        Rejected: {
+          destination: FlowLogDestination.toCloudWatchLogs(logGroup),
+          trafficType: FlowLogTrafficType.REJECT,
+        },
       },
+    });
+    const { DYNAMODB, S3 } = GatewayVpcEndpointAwsService;
+    for (const [id, service] of Object.entries({ DynamoDb: DYNAMODB, S3 })) {
+      vpc.addGatewayEndpoint(id, { service }).addToPolicy(this.ownAccountOnly());
+    }
+    return vpc;
+  }
+
+  /**
+   * Lets an endpoint carry requests of this account's identities to this account's resources. Credentials from elsewhere that get into a
+   * function cannot take data out through it.
+   *
+   * @see https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+   */
+  private ownAccountOnly(): PolicyStatement {
+    const { account } = Stack.of(this);
+    return new PolicyStatement({
+      principals: [new AnyPrincipal()],
+      actions: ["*"],
+      resources: ["*"],
+      conditions: { StringEquals: { "aws:PrincipalAccount": account, "aws:ResourceAccount": account } },
     });
   }
 
@@ -138,7 +172,8 @@ export class Storage extends Construct {
     group.addIngressRule(this.functionsGroup, Port.HTTPS, "Functions that touch volumes");
     const { SQS, SNS, SECRETS_MANAGER } = InterfaceVpcEndpointAwsService;
     for (const [id, service] of Object.entries({ Sqs: SQS, Sns: SNS, SecretsManager: SECRETS_MANAGER })) {
-      new InterfaceVpcEndpoint(this, `${id}Endpoint`, { vpc: this.vpc, service, securityGroups: [group], open: false });
+      const options = { vpc: this.vpc, service, securityGroups: [group], open: false };
+      new InterfaceVpcEndpoint(this, `${id}Endpoint`, options).addToPolicy(this.ownAccountOnly());
     }
   }
 }

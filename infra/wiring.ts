@@ -69,7 +69,9 @@ export function wireFunctions(parts: Parts): void {
   }
   if (parts.encryptionKey !== undefined) {
     for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
-      parts.functions.allowIf(name, throughServices(parts), USE_KEY, parts.encryptionKey.keyArn);
+      // Who starts an execution gives its input to Step Functions, which encrypts it.
+      const services = name === "ScheduleVolume" ? [...servicesOf(parts), "states"] : servicesOf(parts);
+      parts.functions.allowIf(name, throughServices(parts, services), USE_KEY, parts.encryptionKey.keyArn);
     }
   }
   for (const name of ["ScheduleVolume", "ExtendVolume"] as const) {
@@ -77,10 +79,12 @@ export function wireFunctions(parts: Parts): void {
   }
 }
 
+function servicesOf({ configuration }: Parts): readonly string[] {
+  return configuration.imageServices.glance === undefined ? KEY_SERVICES : [...KEY_SERVICES, "secretsmanager"];
+}
+
 /** The key is used by the services that the function calls, and not by the function: China's have a further suffix. */
-function throughServices({ functions, configuration }: Parts): Conditions {
-  const services =
-    configuration.imageServices.glance === undefined ? KEY_SERVICES : [...KEY_SERVICES, "secretsmanager"];
+function throughServices({ functions }: Parts, services: readonly string[]): Conditions {
   const { region } = Stack.of(functions);
   return { StringLike: { "kms:ViaService": services.map((service) => `${service}.${region}.amazonaws.com*`) } };
 }

@@ -1,9 +1,11 @@
-import { CfnDeletionPolicy, Duration, type RemovalPolicy } from "aws-cdk-lib";
+import { ArnFormat, CfnDeletionPolicy, Duration, Fn, Stack } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import {
   CfnStateMachineAlias,
   CfnStateMachineVersion,
+  CustomerManagedEncryptionConfiguration,
   type CfnStateMachine,
   DefinitionBody,
   LogLevel,
@@ -16,6 +18,7 @@ import { EXECUTION_TIMEOUT_SECONDS } from "../core/time-bounds.ts";
 import { createVolumeDefinition } from "../statemachine/create-volume.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Functions } from "./functions.ts";
+import type { DataProps } from "./records.ts";
 
 /** Delivery of execution logs and traces is granted without a resource: neither service knows one at that time. */
 const LOG_DELIVERY = [
@@ -44,7 +47,7 @@ export class Workflow extends Construct {
   /** ARN of the alias `live`, which leads to the version deployed last. */
   readonly aliasArn: string;
 
-  constructor(scope: Construct, id: string, functions: Functions, removalPolicy: RemovalPolicy) {
+  constructor(scope: Construct, id: string, functions: Functions, { removalPolicy, encryptionKey }: DataProps) {
     super(scope, id);
     const role = new Role(this, "CreateVolumeRole", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
     const tasks = Object.keys(TASK_FUNCTIONS) as TaskFunctionName[];
@@ -58,6 +61,9 @@ export class Workflow extends Construct {
     acknowledge(role, {
       "AwsSolutions-IAM5[Resource::*]": "The delivery of execution logs and traces knows no resources",
     });
+    if (encryptionKey !== undefined) {
+      this.allowKey(role, encryptionKey);
+    }
     this.stateMachine = new StateMachine(this, "CreateVolume", {
       stateMachineType: StateMachineType.STANDARD,
       definitionBody: DefinitionBody.fromChainable(createVolumeDefinition(this, (name) => functions.get(name))),
@@ -66,14 +72,55 @@ export class Workflow extends Construct {
       // What CDK would add names every version of each function by a wildcard.
       role: role.withoutPolicyUpdates(),
       logs: {
-        destination: new LogGroup(this, "ExecutionLogs", { retention: RetentionDays.ONE_MONTH, removalPolicy }),
+        destination: new LogGroup(this, "ExecutionLogs", {
+          logGroupName: this.logGroupName(),
+          retention: RetentionDays.ONE_MONTH,
+          removalPolicy,
+          ...(encryptionKey !== undefined && { encryptionKey }),
+        }),
         level: LogLevel.ALL,
         // Ids are in the logs of the functions; documents stay out.
         includeExecutionData: false,
       },
+      ...(encryptionKey !== undefined && {
+        encryptionConfiguration: new CustomerManagedEncryptionConfiguration(encryptionKey),
+      }),
     });
     this.stateMachine.node.addDependency(role);
     this.aliasArn = this.alias().ref;
+  }
+
+  /**
+   * Below `/aws/vendedlogs/`, where the account's resource policy for log deliveries, which has at most 5,120 characters, needs one entry for
+   * all groups. A group that stays when its stack is deleted must not get in the way of the next stack of that name, hence the id.
+   *
+   * @see https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+   */
+  private logGroupName(): string {
+    const { stackName, stackId } = Stack.of(this);
+    return `/aws/vendedlogs/states/${stackName}-${Fn.select(2, Fn.split("/", stackId))}`;
+  }
+
+  /**
+   * Executions and their histories are encrypted by Step Functions, and their logs by the delivery of logs, in the name of this role. The
+   * name of the state machine is not known before the role.
+   *
+   * @see https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
+   */
+  private allowKey(role: Role, key: IKey): void {
+    const arn = (parts: { service: string; resource: string; resourceName?: string }): string =>
+      Stack.of(this).formatArn({ ...parts, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+    const allow = (actions: string[], context: string, arnPattern: string): boolean =>
+      role.addToPolicy(
+        new PolicyStatement({
+          actions,
+          resources: [key.keyArn],
+          conditions: { ArnLike: { [`kms:EncryptionContext:${context}`]: arnPattern } },
+        }),
+      );
+    const machines = arn({ service: "states", resource: "stateMachine", resourceName: "*" });
+    allow(["kms:Decrypt", "kms:GenerateDataKey"], "aws:states:stateMachineArn", machines);
+    allow(["kms:GenerateDataKey"], "SourceArn", arn({ service: "logs", resource: "*" }));
   }
 
   /**

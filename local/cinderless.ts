@@ -2,7 +2,8 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import type { Plugin } from "esbuild";
 import { LOCAL_SECRETS } from "../core/environment.ts";
-import { STACK_NAME, synthesize } from "../infra/synthesize.ts";
+import { STACK_NAME } from "../infra/stack-name.ts";
+import { synthesize } from "../infra/synthesize.ts";
 import { holdDirectory } from "./cloud/data-directory.ts";
 import { type EmbeddedCloud, type EmbeddedCloudOptions, startEmbeddedCloud } from "./cloud/embedded-cloud.ts";
 

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { STACK_NAME } from "../infra/synthesize.ts";
+import { STACK_NAME } from "../infra/stack-name.ts";
 import type { EmbeddedCloud } from "./cloud/embedded-cloud.ts";
 
 /** Where the files are that tell others how to reach the embedded cloud. */

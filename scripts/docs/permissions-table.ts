@@ -47,7 +47,8 @@ which Lambda makes in the function's name before any code runs; and the objects 
 for is known at the time of the call only.
 
 _Volumes' network and file system_ is \`elasticfilesystem:ClientMount\` and \`ClientWrite\` through the stack's one access point, and what
-EC2 asks for a network interface: \`${network.join("`, `")}\`.
+EC2 asks for a network interface: \`${network.join("`, `")}\`. Lambda makes that interface; a further statement denies these actions to
+the function's own code (\`lambda:SourceFunctionArn\`).
 
 Rights on tables are derived of the functions' code (\`infra/table-access.json\`): a right is there where a call of a repository is, and
 a write may name the attributes that its requests name.

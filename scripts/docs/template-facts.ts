@@ -16,10 +16,13 @@ export type Conditions = Readonly<Record<string, Readonly<Record<string, string 
 /** What brings a function to run: a queue or a rule, by its logical id. */
 export type Trigger = { from: string; function: FunctionName };
 
-type Statement = { Action: string | string[]; Resource: unknown; Condition?: Conditions };
+type Statement = { Effect: string; Action: string | string[]; Resource: unknown; Condition?: Conditions };
 type Resources = Template["Resources"];
 
-/** Every permission that a function's role gives it, as the synthesised template says. */
+/**
+ * Every permission that a function's role gives it, as the synthesised template says. The CDK merges statements on the same resources, so
+ * each is listed by service. Statements that deny are left out.
+ */
 export function permissionsOf({ Resources: resources }: Template): Permission[] {
   return ofType(resources, "AWS::IAM::Policy").flatMap(([id, properties]) => {
     const name = functionNameIn(id.replace(/ServiceRoleDefaultPolicy[0-9A-F]{8}$/, "00000000"));
@@ -27,16 +30,25 @@ export function permissionsOf({ Resources: resources }: Template): Permission[] 
       return [];
     }
     const { Statement: statements } = properties["PolicyDocument"] as { Statement: Statement[] };
-    return statements.flatMap(({ Action, Resource, Condition = {} }) =>
-      [Resource].flat().map((resource) => ({
-        function: name,
-        actions: [Action].flat().toSorted(),
-        resource: logicalIdIn(resource),
-        part: suffixIn(resource),
-        conditions: Condition,
-      })),
-    );
+    return statements
+      .filter(({ Effect }) => Effect === "Allow")
+      .flatMap(({ Action, Resource, Condition = {} }) =>
+        [Resource].flat().flatMap((resource) =>
+          byService([Action].flat()).map((actions) => ({
+            function: name,
+            actions,
+            resource: logicalIdIn(resource),
+            part: suffixIn(resource),
+            conditions: Condition,
+          })),
+        ),
+      );
   });
+}
+
+function byService(actions: readonly string[]): string[][] {
+  const services = Map.groupBy(actions.toSorted(), (action) => action.slice(0, action.indexOf(":")));
+  return [...services.values()];
 }
 
 /** Event sources and rules with the functions that they lead to. */

@@ -22,8 +22,8 @@ function holdingsOf(resources: Resources, name: FunctionName): string[] {
   const lambda = entries.find(([id, { Type }]) => Type === "AWS::Lambda::Function" && functionNameIn(id) === name);
   const { Variables = {} } = (lambda?.[1].Properties?.["Environment"] ?? {}) as { Variables?: Record<string, unknown> };
   const granted = statements.flatMap(({ Action, Resource }) => {
-    const table = /"Records(\w+)Table[0-9A-F]{8}"/.exec(JSON.stringify(Resource))?.[1];
-    return table === undefined ? [] : [Action].flat().map((action) => `${action} on ${table}`);
+    const tables = [...JSON.stringify(Resource).matchAll(/"Records(\w+)Table[0-9A-F]{8}"/g)];
+    return tables.flatMap(([, table]) => [Action].flat().map((action) => `${action} on ${table}`));
   });
   return [...new Set([...granted, ...Object.keys(Variables)])].toSorted();
 }

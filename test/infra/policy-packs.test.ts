@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { App } from "aws-cdk-lib";
-import { Code } from "aws-cdk-lib/aws-lambda";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { AwsSolutionsChecks, ServerlessChecks } from "cdk-nag";
 import { afterAll, describe, expect, it } from "vitest";
-import { CinderlessStack } from "../../infra/cinderless-stack.ts";
+import { createCinderlessApp } from "../../infra/cinderless-app.ts";
+import { INLINE_CODE } from "../../infra/inline-template.ts";
 
 const glance = (auth: Record<string, unknown>) => ({
   image_services: { glance: { api_servers: ["https://glance.example"], auth } },
@@ -38,8 +37,7 @@ const PACKS = [AwsSolutionsChecks, ServerlessChecks];
 
 /** Findings that nobody acknowledged, one line each: rule and construct. */
 function findings(context: Record<string, unknown>): string[] {
-  const app = new App({ outdir, context, analyticsReporting: false, builtinCloudFormationValidation: false });
-  new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
+  const { app } = createCinderlessApp({ codeOf: INLINE_CODE, outdir, context });
   return PACKS.flatMap((Pack) =>
     new Pack(app)
       .validateScope(app)
@@ -56,8 +54,7 @@ describe.each(CONTEXTS)("a stack %s", (_what, context) => {
 });
 
 it("a construct that breaks a rule is found", () => {
-  const app = new App({ outdir, analyticsReporting: false, builtinCloudFormationValidation: false });
-  const stack = new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
+  const { app, stack } = createCinderlessApp({ codeOf: INLINE_CODE, outdir });
   new Queue(stack, "SpokenToInTheClear");
   const rules = new AwsSolutionsChecks(app).validateScope(app).violations.map(({ ruleName }) => ruleName);
   expect(rules).toContain("AwsSolutions-SQS4");

@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { App } from "aws-cdk-lib";
 import { Annotations, Match } from "aws-cdk-lib/assertions";
-import { Code } from "aws-cdk-lib/aws-lambda";
 import { afterAll, describe, expect, it } from "vitest";
-import { CinderlessStack } from "../../infra/cinderless-stack.ts";
-import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+import { createCinderlessApp } from "../../infra/cinderless-app.ts";
+import { functionNameIn, INLINE_CODE, inlineTemplate } from "../../infra/inline-template.ts";
+import { isAllowed, statementsOf } from "../support/iam.ts";
 
 /** What a deployment meets that no run on one machine shows. */
 
@@ -24,8 +23,7 @@ const propertiesOf = (context: Record<string, unknown>, type: string): Record<st
 describe("a Glance", () => {
   const GLANCE = { image_services: { glance: { api_servers: ["https://glance.example"], auth: { type: "none" } } } };
   const warningsOf = (context: Record<string, unknown>): unknown[] => {
-    const app = new App({ outdir, context, analyticsReporting: false, builtinCloudFormationValidation: false });
-    const stack = new CinderlessStack(app, "Cinderless", { codeOf: () => Code.fromInline("// not run") });
+    const { stack } = createCinderlessApp({ codeOf: INLINE_CODE, outdir, context });
     return Annotations.fromStack(stack)
       .findWarning("*", Match.anyValue())
       .map(({ entry }) => entry.data);
@@ -108,9 +106,10 @@ describe("executions, which an alias starts", () => {
   });
 });
 
-it("the file system lets nobody mount it without TLS, and nobody by its own policy", () => {
+it("the file system policy refuses connections without TLS and allows nothing", () => {
   const [fileSystem] = propertiesOf({}, "AWS::EFS::FileSystem");
-  expect(fileSystem?.["FileSystemPolicy"]).toMatchObject({
+  expect(fileSystem?.["FileSystemPolicy"]).toEqual({
+    Version: "2012-10-17",
     Statement: [
       {
         Effect: "Deny",
@@ -120,4 +119,24 @@ it("the file system lets nobody mount it without TLS, and nobody by its own poli
       },
     ],
   });
+});
+
+describe("a function in the network", () => {
+  const resources = inlineTemplate().Resources as Record<string, Resource>;
+  const inNetwork = Object.entries(resources).filter(
+    ([, { Type, Properties }]) => Type === "AWS::Lambda::Function" && Properties?.["VpcConfig"] !== undefined,
+  );
+
+  it.each(inNetwork.map(([id]) => functionNameIn(id)))(
+    "%s cannot use the rights of its network interface itself",
+    (name) => {
+      const statements = statementsOf(inlineTemplate(), String(name));
+      const request = { resource: "*", context: {} };
+      const byCode = { "lambda:SourceFunctionArn": ["arn:aws:lambda:us-east-1:111122223333:function:any"] };
+      for (const action of ["ec2:CreateNetworkInterface", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface"]) {
+        expect(isAllowed(statements, { ...request, action })).toBe(true);
+        expect(isAllowed(statements, { ...request, action, context: byCode })).toBe(false);
+      }
+    },
+  );
 });

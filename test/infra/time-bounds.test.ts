@@ -5,7 +5,7 @@ import { functionNameIn, inlineTemplate, type Template } from "../../infra/inlin
 import { WRITES_DEADLINES } from "../../infra/time-bounds.ts";
 
 const SHORT = {
-  queued_seconds: 61,
+  queued_seconds: 91,
   scheduled_seconds: 46,
   creating_seconds: 31,
   copying_seconds: 31,
@@ -41,7 +41,7 @@ describe("a deployment with bounds of its own", () => {
   it.each(WRITES_DEADLINES)("tells %s the bounds", (name) => {
     const { Variables } = properties(template, name)["Environment"] as { Variables: Record<string, string> };
     expect(JSON.parse(Variables["PHASE_BOUNDS"] ?? "null")).toEqual({
-      queued: 61,
+      queued: 91,
       scheduled: 46,
       creating: 31,
       copying: 31,
@@ -59,9 +59,9 @@ describe("a deployment with bounds of its own", () => {
     expect(WRITES_DEADLINES.toSorted()).toEqual(names.toSorted());
   });
 
-  it("hides a scheduler message for four time-outs of its function", () => {
+  it("hides a scheduler message for six time-outs of its function, as AWS recommends", () => {
     expect(resourcesOf(template, "AWS::SQS::Queue", "MessagingSchedulerQueue")).toEqual([
-      expect.objectContaining({ VisibilityTimeout: 12 }),
+      expect.objectContaining({ VisibilityTimeout: 18 }),
     ]);
   });
 
@@ -78,7 +78,7 @@ it("a deployment without bounds of its own needs no word of them", () => {
 
 it.each<[unknown, RegExp]>([
   [{ queued_second: 900 }, /time_bounds: there is no queued_second/],
-  [{ queued_seconds: 100 }, /time_bounds: queued_seconds must be more than 600/],
+  [{ queued_seconds: 100 }, /time_bounds: queued_seconds must be more than 900/],
   ["{", /context time_bounds is no JSON/],
 ])("are refused, with what is wrong: %j", (value, message) => {
   expect(() => inlineTemplate({ time_bounds: value })).toThrow(message);

@@ -10,7 +10,7 @@ import { parseAuditRequest } from "../../core/audit/report.ts";
 import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
-import { STACK_NAME } from "../../infra/synthesize.ts";
+import { STACK_NAME } from "../../infra/stack-name.ts";
 import { type IamRequest, isAllowed, statementsOf } from "../support/iam.ts";
 import { iamRequests } from "../support/iam-requests.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";

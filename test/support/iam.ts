@@ -39,7 +39,7 @@ export function isAllowed(statements: readonly Statement[], request: IamRequest)
 
 function applies({ Action, Resource, Condition = {} }: Statement, { action, resource, context }: IamRequest): boolean {
   return (
-    [Action].flat().includes(action) &&
+    [Action].flat().some((pattern) => isLike(action, pattern)) &&
     [Resource].flat().some((pattern) => isLike(resource, resourcePattern(pattern))) &&
     Object.entries(Condition).every(([operator, keys]) =>
       Object.entries(keys).every(([key, allowed]) => holds(operator, [allowed].flat(), context[key])),
@@ -60,6 +60,8 @@ function holds(operator: string, allowed: readonly string[], given: readonly str
       return (given ?? []).some((value) => matches(value, false));
     case "StringEqualsIfExists":
       return given === undefined || given.some((value) => matches(value, false));
+    case "Null":
+      return allowed.includes(String(given === undefined));
     case "StringEquals":
       return given !== undefined && given.some((value) => matches(value, false));
     default:

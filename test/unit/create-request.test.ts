@@ -28,7 +28,7 @@ describe("the record", () => {
   });
 
   test("is in the flow until the queue's bound has passed", () => {
-    expect(build().record.deadline).toBe("2026-03-04T05:21:07.000Z");
+    expect(build().record.deadline).toBe("2026-03-04T05:26:07.000Z");
   });
 
   test("keeps what was asked for", () => {

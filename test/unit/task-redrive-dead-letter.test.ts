@@ -70,7 +70,7 @@ describe("a redrive", () => {
       fence: fenceOf(VOLUME_ID, 5),
       host: null,
       fault: null,
-      deadline: "2026-01-01T01:15:00.000Z",
+      deadline: "2026-01-01T01:20:00.000Z",
       attempts,
     });
   });

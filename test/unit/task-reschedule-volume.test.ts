@@ -67,7 +67,7 @@ describe("RescheduleVolume", () => {
       provider_location: null,
       bootable: false,
       scheduled_at: START,
-      deadline: "2026-01-01T01:15:00.000Z",
+      deadline: "2026-01-01T01:20:00.000Z",
       attempts: {
         1: {
           host: FIRST_HOST,

@@ -14,7 +14,7 @@ const clock = { now: () => new Date("2026-01-01T00:00:00.000Z") };
 describe("the time bounds", () => {
   it("are the published ones when nothing is named", () => {
     expect(phaseBoundsOf(parseTimeBounds({}))).toEqual(DEFAULT_PHASE_BOUNDS);
-    expect(visibilitySeconds(parseTimeBounds({}))).toBe(120);
+    expect(visibilitySeconds(parseTimeBounds({}))).toBe(180);
   });
 
   it("leave a volume undecided for the longest phase and two sweeps at most", () => {
@@ -26,7 +26,7 @@ describe("the time bounds", () => {
     const short = {
       short_function_timeout_seconds: 2,
       long_function_timeout_seconds: 4,
-      queued_seconds: 41,
+      queued_seconds: 61,
       scheduled_seconds: 37,
       creating_seconds: 19,
       copying_seconds: 19,
@@ -41,7 +41,7 @@ describe("the time bounds", () => {
     [{ creating_seconds: 1e9 }, /creating_seconds must be a whole number of seconds/],
     [{ sweep_interval_seconds: 90 }, /sweep_interval_seconds must be whole minutes/],
     [{ long_function_timeout_seconds: 901 }, /long_function_timeout_seconds must be .* from 1 to 900/],
-    [{ queued_seconds: 600 }, /queued_seconds must be more than 600, the deliveries of a scheduler message; it is 600/],
+    [{ queued_seconds: 900 }, /queued_seconds must be more than 900, the deliveries of a scheduler message; it is 900/],
     [{ scheduled_seconds: 288 }, /scheduled_seconds must be more than 288/],
     [{ creating_seconds: 2706 }, /creating_seconds must be more than 2706, one turn/],
     [{ copying_seconds: 2706 }, /copying_seconds must be more than 2706, one turn/],

@@ -1,6 +1,6 @@
 import { createWriteStream, readFileSync } from "node:fs";
 import path from "node:path";
-import { STACK_NAME } from "../../infra/synthesize.ts";
+import { STACK_NAME } from "../../infra/stack-name.ts";
 import { startEmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
 import { explain } from "../../local/screen.ts";
 

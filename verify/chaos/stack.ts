@@ -8,7 +8,7 @@ import { parseTimeBounds, type TimeBounds } from "../../core/time-bounds.ts";
 export const TIME_BOUNDS: TimeBounds = parseTimeBounds({
   short_function_timeout_seconds: 4,
   long_function_timeout_seconds: 14,
-  queued_seconds: 81,
+  queued_seconds: 121,
   scheduled_seconds: 55,
   creating_seconds: 49,
   copying_seconds: 49,

@@ -1,0 +1,45 @@
+import { App } from "aws-cdk-lib";
+import cdk from "../cdk.json" with { type: "json" };
+import { CinderlessStack } from "./cinderless-stack.ts";
+import { applySettingsFile } from "./deployment-file.ts";
+import type { CodeOf } from "./functions.ts";
+import { STACK_NAME } from "./stack-name.ts";
+
+/** The settings that the CDK CLI reads from cdk.json. The app has them however it is started. */
+const CLI_CONTEXT = {
+  ...cdk.context,
+  "aws:cdk:version-reporting": cdk.versionReporting,
+  "aws:cdk:enable-path-metadata": cdk.pathMetadata,
+};
+
+/** How an app is built. */
+export type CinderlessAppOptions = {
+  codeOf: CodeOf;
+  /** Becomes the cloud assembly. Default: the directory that the CDK CLI names. */
+  outdir?: string;
+  /** Settings, as `-c` gives them. The CDK CLI's own take precedence. */
+  context?: Record<string, unknown>;
+  /** File of a deployment's settings, for keys that the context does not have. Default: none. */
+  settingsFile?: string;
+  /** Whether to write the construct tree and let the CDK check the template, which takes longer than all the rest. */
+  forPeople?: boolean;
+};
+
+/**
+ * Builds the app: the only way to do so. `cdk deploy`, the embedded cloud, the generated documents and the tests all get the same
+ * resources, because the feature flags of cdk.json apply to each of them.
+ *
+ * Throws: InvalidInput when a setting is wrong.
+ */
+export function createCinderlessApp(options: CinderlessAppOptions): { app: App; stack: CinderlessStack } {
+  const { codeOf, outdir, context = {}, settingsFile, forPeople = false } = options;
+  const app = new App({
+    ...(outdir !== undefined && { outdir }),
+    context: { ...CLI_CONTEXT, ...context },
+    ...(!forPeople && { builtinCloudFormationValidation: false, treeMetadata: false }),
+  });
+  if (settingsFile !== undefined) {
+    applySettingsFile(app.node, settingsFile);
+  }
+  return { app, stack: new CinderlessStack(app, STACK_NAME, { codeOf }) };
+}
