@@ -1,36 +1,50 @@
-import { type Backend, backendHost } from "../core/backends.ts";
-import { DriverNotInitialized } from "../core/errors.ts";
+import { type Backend, backendHost, type UnusableBackend } from "../core/backends.ts";
+import { describeError, DriverNotInitialized } from "../core/errors.ts";
 import type { Driver, Drivers } from "../core/driver-ports.ts";
+import { type DriverOptions, readDriverOptions } from "./driver-options.ts";
 import { FaultDriver } from "./fault/driver.ts";
-import { parseFaultDriverOptions } from "./fault/options.ts";
 import { FileDriver } from "./file/driver.ts";
-import { parseFileDriverOptions } from "./file/options.ts";
 
 /**
- * The drivers of the configured backends.
- *
- * @throws InvalidInput when a backend's options are wrong. Nothing is asked of a backend yet.
+ * The drivers of the configured backends. Nothing is asked of a backend yet. One whose options are wrong is a backend without a
+ * driver: asking for it fails with the reason, and the others work.
  */
-export function createDrivers(backends: readonly Backend[]): Drivers {
-  const drivers = new Map(
-    backends.map((backend) => [backend.host, createDriver(backend.host, backend.driver, backend.options)]),
+export function createDrivers(backends: readonly Backend[], unusable: readonly UnusableBackend[] = []): Drivers {
+  return driversOf(backends, unusable, ({ host, driver, options }) =>
+    createDriver(host, readDriverOptions(host, driver, options)),
   );
+}
+
+/** The same with another way to make a driver; what `make` throws is the reason why its backend has none. */
+export function driversOf(
+  backends: readonly Backend[],
+  unusable: readonly UnusableBackend[],
+  make: (backend: Backend) => Driver,
+): Drivers {
+  const drivers = new Map<string, Driver>();
+  const reasons = new Map(unusable.map(({ host, reason }) => [host, reason]));
+  for (const backend of backends) {
+    try {
+      drivers.set(backend.host, make(backend));
+    } catch (error) {
+      reasons.set(backend.host, describeError(error).message);
+    }
+  }
   return {
-    hosts: [...drivers.keys()],
+    hosts: [...new Set([...backends, ...unusable].map(({ host }) => host))],
     forHost(host) {
       const driver = drivers.get(backendHost(host));
       if (driver === undefined) {
-        throw new DriverNotInitialized(host);
+        throw new DriverNotInitialized(host, reasons.get(backendHost(host)) ?? "no such backend is configured");
       }
       return driver;
     },
   };
 }
 
-function createDriver(host: string, driver: Backend["driver"], options: Backend["options"]): Driver {
-  if (driver === "file") {
-    return new FileDriver(host, parseFileDriverOptions(host, options));
+function createDriver(host: string, read: DriverOptions): Driver {
+  if (read.driver === "file") {
+    return new FileDriver(host, read.options);
   }
-  const faults = parseFaultDriverOptions(host, options);
-  return new FaultDriver(createDriver(host, faults.driver, faults.options), faults);
+  return new FaultDriver(createDriver(host, read.wrapped), read.options);
 }

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { InvalidInput } from "./errors.ts";
+import { describeError, InvalidInput } from "./errors.ts";
 import { parseOrThrow } from "./messages.ts";
 import { DEFAULT_POOL_NAME } from "./scheduling/backend-report.ts";
 
@@ -14,11 +14,12 @@ const cacheBound = (name: string) => {
  * `host` is Cinder's `host@backend`; the pool is added from what the driver reports. A backend that reports no pools gets one,
  * named by `volume_backend_name`, else `_pool0` (`cinder/scheduler/host_manager.py`).
  */
-const BackendSchema = v.object({
+const BackendSchema = v.strictObject({
   host: v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+$/, "host must be host@backend")),
-  driver: v.picklist(["file", "fault"], "driver must be file or fault"),
+  /** Names one of `adapters/driver-options.ts`, which knows the drivers and checks their options. */
+  driver: v.pipe(v.string("driver must be the name of a driver"), v.nonEmpty("driver must be the name of a driver")),
   availability_zone: v.optional(v.pipe(v.string(), v.nonEmpty()), "nova"),
-  /** Options of the driver; each driver checks its own. */
+  /** Options of the driver, which owns their schema. */
   options: v.optional(v.record(v.string(), v.unknown()), {}),
   /** Reported beside the driver's own capabilities. */
   capabilities: v.optional(v.record(v.string(), v.unknown()), {}),
@@ -34,24 +35,53 @@ const BackendSchema = v.object({
 export type Backend = v.InferOutput<typeof BackendSchema>;
 
 /**
- * Reads the list of backends.
+ * Reads the list of backends, all but the options of their drivers.
  *
- * @throws InvalidInput when an entry is wrong or a host stands twice.
+ * @throws InvalidInput when an entry is wrong or a host occurs twice; it names the backend and, of an unknown key, the known ones.
  */
 export function parseBackends(value: unknown): Backend[] {
   const backends = parseOrThrow(
     v.pipe(v.array(BackendSchema), v.minLength(1, "at least one backend")),
     value,
     "backends",
+    (path) => path.replace(/^\d+/, (index) => nameOfEntry(Array.isArray(value) ? value[Number(index)] : null) ?? index),
   );
   const seen = new Set<string>();
   for (const { host } of backends) {
     if (seen.has(host)) {
-      throw new InvalidInput(`backends: ${host} stands twice`);
+      throw new InvalidInput(`backends: duplicate host ${host}`);
     }
     seen.add(host);
   }
   return backends;
+}
+
+/** A backend that was configured, and cannot be used as it is. */
+export type UnusableBackend = { host: string; reason: string };
+
+/**
+ * Reads a list that was checked when it was deployed. An entry that is wrong all the same (another release wrote it, or somebody
+ * edited the environment) costs its own backend only.
+ *
+ * @throws InvalidInput when it is not a list
+ */
+export function readDeployedBackends(value: unknown): { backends: Backend[]; unusable: UnusableBackend[] } {
+  const backends: Backend[] = [];
+  const unusable: UnusableBackend[] = [];
+  for (const [index, entry] of parseOrThrow(v.array(v.unknown()), value, "backends").entries()) {
+    const host = nameOfEntry(entry) ?? `backend ${index}`;
+    try {
+      backends.push(...parseBackends([...backends, entry]).slice(-1));
+    } catch (error) {
+      unusable.push({ host, reason: describeError(error).message });
+    }
+  }
+  return { backends, unusable };
+}
+
+function nameOfEntry(entry: unknown): string | undefined {
+  const result = v.safeParse(v.object({ host: BackendSchema.entries.host }), entry);
+  return result.success ? result.output.host : undefined;
 }
 
 /** Name of the one pool of a backend that reports none. */

@@ -221,11 +221,15 @@ export class VolumeDriverException extends Error {
   }
 }
 
-/** The driver that serves the host is not ready. Nothing was asked of the backend. */
+/** The driver that serves the host is not ready, or cannot be made of its options. Nothing was asked of the backend. */
 export class DriverNotInitialized extends Error {
   override readonly name = "DriverNotInitialized";
-  constructor(host: string) {
-    super(`Volume driver of ${host} not initialized.`);
+  constructor(host: string, reason?: string) {
+    super(
+      reason === undefined
+        ? `Volume driver of ${host} not initialized.`
+        : `Volume driver of ${host} not initialized: ${reason}`,
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { InvalidInput } from "./errors.ts";
 import { isPathOfSecret } from "./secrets.ts";
+import { unknownName } from "./suggestion.ts";
 
 /**
  * Cinder's cast `create_volume` to the scheduler, as it stands in the scheduler queue, and the workflow's input that scheduling
@@ -103,12 +104,14 @@ export function volumeIdNamedBy(body: string): string | undefined {
 /**
  * Checks a value against a schema.
  *
- * @throws InvalidInput with one line that names each issue and its path.
+ * @param placeOf how a path is told, where it begins with something that has a better name, such as an index
+ * @throws InvalidInput with one line that names each issue and its path; of an unknown key also the known ones.
  */
 export function parseOrThrow<Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
   what: string,
+  placeOf: (path: string) => string = (path) => path,
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
   if (result.success) {
@@ -116,13 +119,49 @@ export function parseOrThrow<Schema extends v.GenericSchema>(
   }
   const issues = result.issues.map((issue) => {
     const path = v.getDotPath(issue);
+    const unknown = unknownKey(schema, issue);
+    if (unknown !== undefined) {
+      const parent = path?.split(".").slice(0, -1).join(".") ?? "";
+      return parent === "" ? unknown : `${placeOf(parent)}: ${unknown}`;
+    }
     const plain = plainWords(issue);
     if (plain !== undefined) {
-      return `${path ?? "it"} ${plain}`;
+      return `${path === null ? "it" : placeOf(path)} ${plain}`;
     }
-    return path === null ? withoutText(issue) : `${path}: ${withoutText(issue)}`;
+    return path === null ? withoutText(issue) : `${placeOf(path)}: ${withoutText(issue)}`;
   });
   throw new InvalidInput(`${what}: ${issues.join("; ")}`);
+}
+
+/** What is wrong with a key that a strict object does not have; undefined for any other issue, and where a variant has no one list. */
+function unknownKey(schema: v.GenericSchema, { type, expected, path }: v.BaseIssue<unknown>): string | undefined {
+  const key = path?.at(-1)?.key;
+  if (type !== "strict_object" || expected !== "never" || path === undefined || typeof key !== "string") {
+    return undefined;
+  }
+  let known: SchemaParts | undefined = schema as SchemaParts;
+  for (const step of path.slice(0, -1)) {
+    known = partAt(known, step.key);
+  }
+  const entries = objectOf(known)?.entries;
+  return entries === undefined ? undefined : unknownName("option", key, Object.keys(entries));
+}
+
+/** The parts of valibot's schemas that lead to an object's keys. */
+type SchemaParts = {
+  entries?: Record<string, SchemaParts>;
+  item?: SchemaParts;
+  wrapped?: SchemaParts;
+};
+
+function partAt(schema: SchemaParts | undefined, key: unknown): SchemaParts | undefined {
+  const part = objectOf(schema);
+  return part?.item ?? part?.entries?.[String(key)];
+}
+
+function objectOf(schema: SchemaParts | undefined): SchemaParts | undefined {
+  const wrapped = schema?.wrapped;
+  return wrapped === undefined ? schema : objectOf(wrapped);
 }
 
 const EXPECTED: Readonly<Record<string, string>> = {

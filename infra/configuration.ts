@@ -1,4 +1,5 @@
 import type { Node } from "constructs";
+import { checkDriverOptions } from "../adapters/driver-options.ts";
 import { type AuditSchedule, parseAuditSchedule } from "../core/audit/schedule.ts";
 import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
@@ -43,6 +44,7 @@ const BACKENDS_BYTES_LIMIT = 3072;
  */
 export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem"]): Configuration {
   const backends = parseBackends(contextJson(node, "backends") ?? defaultBackends(fileSystem));
+  checkDriverOptions(backends);
   const imageServices = parseImageServices(contextJson(node, "image_services") ?? {});
   requireFits("backends", backends, BACKENDS_BYTES_LIMIT);
   if (imageServices.glance !== undefined) {

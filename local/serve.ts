@@ -2,7 +2,8 @@ import { createWriteStream, readFileSync } from "node:fs";
 import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDbBackendRepository } from "../adapters/dynamodb/backend-repository.ts";
-import { parseBackends } from "../core/backends.ts";
+import { checkDriverOptions } from "../adapters/driver-options.ts";
+import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { parseImageServices } from "../core/image-services.ts";
 import { waitForBackends } from "./backends-ready.ts";
@@ -26,7 +27,7 @@ export type ServeContext = { options: StartOptions; screen: Screen; signal: Abor
 export async function serve({ options, screen, signal }: ServeContext): Promise<void> {
   const startedAt = new Date();
   const directory = path.resolve(options.dataDir);
-  const backends = options.backends === undefined ? undefined : readOptions(options.backends, parseBackends);
+  const backends = options.backends === undefined ? undefined : readOptions(options.backends, parseUsableBackends);
   const imageServices =
     options.imageServices === undefined ? undefined : readOptions(options.imageServices, parseImageServices);
   screen.write(`\n${screen.paint("bold", "Cinderless on this machine")}\n  starting in ${directory} ...\n`);
@@ -59,6 +60,13 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
   } finally {
     await stop();
   }
+}
+
+/** Backends with the options of their drivers. @throws InvalidInput */
+function parseUsableBackends(value: unknown): Backend[] {
+  const backends = parseBackends(value);
+  checkDriverOptions(backends);
+  return backends;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -18,7 +18,7 @@ import { SecretsManagerSecrets } from "../../adapters/secrets/secrets-manager.ts
 import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
 import { SnsNotifier } from "../../adapters/sns/notifier.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
-import { type Backend, parseBackends } from "../../core/backends.ts";
+import { type Backend, readDeployedBackends } from "../../core/backends.ts";
 import { InvalidInput } from "../../core/errors.ts";
 import { parseImageServices } from "../../core/image-services.ts";
 import { imageCacheOf } from "../../core/image-cache.ts";
@@ -107,9 +107,11 @@ export const workflow = /* @__PURE__ */ once(
     }),
 );
 
-export const configuredBackends = /* @__PURE__ */ once((): Backend[] => parseBackends(readJson("backends")));
+const deployedBackends = /* @__PURE__ */ once(() => readDeployedBackends(readJson("backends")));
 
-export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBackends()));
+export const configuredBackends = (): Backend[] => deployedBackends().backends;
+
+export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBackends(), deployedBackends().unusable));
 
 /** Undefined where no backend has it switched on. */
 export const imageCache = /* @__PURE__ */ once(() =>

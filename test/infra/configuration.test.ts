@@ -43,8 +43,19 @@ describe("the backends", () => {
     ["has a host without a backend", [{ ...CUSTOM, host: "node" }], /0\.host: host must be host@backend/],
     ["has a host with a path", [{ ...CUSTOM, host: "../x@y" }], /host must be host@backend/],
     ["names no driver", [{ host: "a@b" }], /driver/],
-    ["names an unknown driver", [{ ...CUSTOM, driver: "tape" }], /driver must be file or fault/],
-    ["names a host twice", [CUSTOM, CUSTOM], /node@gold stands twice/],
+    [
+      "names an unknown driver",
+      [{ ...CUSTOM, driver: "tape" }],
+      /node@gold: unknown driver tape; allowed: file, fault/,
+    ],
+    ["has an unknown key", [{ ...CUSTOM, reserved: 5 }], /backends: node@gold: unknown option reserved; allowed: host/],
+    [
+      "has a misspelled option",
+      [{ ...CUSTOM, options: { directory: "/a", capacityGb: 50 } }],
+      /backend node@gold: unknown option capacityGb; did you mean capacity_gb\? allowed: directory/,
+    ],
+    ["has a relative directory", [{ ...CUSTOM, options: { directory: "volumes" } }], /node@gold.*absolute path/],
+    ["names a host twice", [CUSTOM, CUSTOM], /duplicate host node@gold/],
     ["reserves more than all", [{ ...CUSTOM, reserved_percentage: 101 }], /reserved_percentage/],
     [
       "is too large for a function's environment",

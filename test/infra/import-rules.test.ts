@@ -39,6 +39,7 @@ const ALLOWED: [string, string][] = [
   ["lambdas/runtime/keeps.ts", "../../adapters/drivers.ts"],
   ["statemachine/keeps.ts", "../core/errors.ts"],
   ["infra/keeps.ts", "../statemachine/create-volume.ts"],
+  ["infra/keeps-options.ts", "../adapters/driver-options.ts"],
   ["cli/keeps.ts", "../adapters/drivers.ts"],
   ["verify/keeps.ts", "../lambdas/runtime/composition.ts"],
 ];

@@ -193,6 +193,11 @@ describe.concurrent("a start that cannot be", () => {
     ["a file that is not there", undefined, "backends.json: no such file"],
     ["no JSON", "{", "JSON"],
     ["no list of backends", '[{"host": "here"}]', "0.host: host must be host@backend"],
+    [
+      "a misspelled option of a driver",
+      '[{"host": "me@ssd", "driver": "file", "options": {"directory": "/v", "capacityGb": 5}}]',
+      "backend me@ssd: unknown option capacityGb; did you mean capacity_gb?",
+    ],
   ])("names the file of backends: %s", async (_, content, reason) => {
     using temporary = temporaryDirectory();
     const file = path.join(temporary.path, "backends.json");

@@ -192,7 +192,7 @@ describe("a service function", () => {
   it.each([
     ["is missing", "", /Environment variable BACKENDS is not set/],
     ["is no JSON", "[{", /backends in the environment is no JSON/],
-    ["names an unknown driver", '[{"host":"a@b","driver":"tape"}]', /driver must be file or fault/],
+    ["is not a list", "{}", /backends: it must be a list/],
   ])("says which variable %s", async (_what, value, message) => {
     vi.resetModules();
     vi.stubEnv("BACKENDS", value);

@@ -1,0 +1,56 @@
+import type { Backend } from "../core/backends.ts";
+import { describeError, InvalidInput } from "../core/errors.ts";
+import { unknownName } from "../core/suggestion.ts";
+import { type FaultDriverOptions, parseFaultDriverOptions } from "./fault/options.ts";
+import { type FileDriverOptions, parseFileDriverOptions } from "./file/options.ts";
+
+/**
+ * The drivers by name, with the options that each takes. Nothing here loads a driver, so the options can be checked where the app is
+ * synthesised.
+ */
+
+/** The options of one backend, read by the driver that they are for. */
+export type DriverOptions =
+  | { driver: "file"; options: FileDriverOptions }
+  | { driver: "fault"; options: FaultDriverOptions; wrapped: DriverOptions };
+
+/** Each driver checks its own options. @throws InvalidInput that names the backend, the option, and of an unknown one the known ones */
+const DRIVERS: Readonly<Record<DriverOptions["driver"], (host: string, options: unknown) => DriverOptions>> = {
+  file: (host, options) => ({ driver: "file", options: parseFileDriverOptions(host, options) }),
+  fault: (host, given) => {
+    const options = parseFaultDriverOptions(host, given);
+    return { driver: "fault", options, wrapped: readDriverOptions(host, options.driver, options.options) };
+  },
+};
+
+/**
+ * Reads the options of one backend.
+ *
+ * @throws InvalidInput that names the backend, and each option that is wrong or the driver that does not exist
+ */
+export function readDriverOptions(host: string, driver: string, options: unknown): DriverOptions {
+  const names = Object.keys(DRIVERS);
+  if (!names.includes(driver)) {
+    throw new InvalidInput(`backend ${host}: ${unknownName("driver", driver, names)}`);
+  }
+  return DRIVERS[driver as DriverOptions["driver"]](host, options);
+}
+
+/**
+ * Checks the options of every backend before anything is deployed.
+ *
+ * @throws InvalidInput with what is wrong with each backend
+ */
+export function checkDriverOptions(backends: readonly Backend[]): void {
+  const problems = backends.flatMap(({ host, driver, options }) => {
+    try {
+      readDriverOptions(host, driver, options);
+      return [];
+    } catch (error) {
+      return [describeError(error).message.replace(/^Invalid input received: /, "")];
+    }
+  });
+  if (problems.length > 0) {
+    throw new InvalidInput(problems.join("; "));
+  }
+}
