@@ -243,6 +243,14 @@ export class GlanceConnectionFailed extends Error {
   }
 }
 
+/** A backend gave no answer to a net in time. It may act upon the call later. */
+export class BackendNotAnswering extends Error {
+  override readonly name = "BackendNotAnswering";
+  constructor(host: string, reason: string) {
+    super(`Backend ${host} does not answer: ${reason}`);
+  }
+}
+
 /** A notification did not leave. The volume is not affected. */
 export class NotificationNotSent extends Error {
   override readonly name = "NotificationNotSent";
@@ -285,6 +293,7 @@ export const ERROR_ROUTES = {
   VolumeDriverException: "reschedulable",
   DriverNotInitialized: "reschedulable",
   GlanceConnectionFailed: "uncertain",
+  BackendNotAnswering: "uncertain",
   NotificationNotSent: "uncertain",
 } as const satisfies Record<string, ErrorRoute>;
 

@@ -1,6 +1,7 @@
 import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
 import { longestPhaseSeconds } from "../core/audit/run.ts";
 import { auditBackends } from "../core/tasks/audit-backends.ts";
+import { limitDrivers, type TimeLimit } from "../core/tasks/limited-drivers.ts";
 import { backends, bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
@@ -13,14 +14,15 @@ const ANSWER_WITHIN_MS = 30_000;
 /** Runs on a schedule, and called synchronously by clients; both send the request. */
 export const handler = serviceHandler(async (event, context) => {
   const request = parseAuditRequest(event, longestPhaseSeconds(bounds()));
+  const timeLimit: TimeLimit = (call) => withTimeLimit(call, ANSWER_WITHIN_MS);
   const report = await auditBackends(
     {
       volumes: volumes(),
       snapshots: snapshots(),
       backends: backends(),
-      drivers: drivers(),
+      drivers: limitDrivers(drivers(), timeLimit),
       clock,
-      timeLimit: (call) => withTimeLimit(call, ANSWER_WITHIN_MS),
+      timeLimit,
       remainingTimeMs: () => context.getRemainingTimeInMillis(),
       ...bounds(),
     },

@@ -1,8 +1,10 @@
 import * as v from "valibot";
 import { parseOrThrow } from "../core/messages.ts";
 import { errorOutFailedExecution } from "../core/tasks/error-out-failed-execution.ts";
+import { limitDrivers } from "../core/tasks/limited-drivers.ts";
 import { backends, bounds, clock, drivers, notifier, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
+import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 /** "Step Functions Execution Status Change" of EventBridge, as far as it is read here. */
@@ -16,12 +18,15 @@ const EventSchema = v.object({
 });
 
 /** Answers the rule on executions that failed, timed out or were aborted. An event may come twice, late, or never. */
-export const handler = serviceHandler(async (event) => {
+export const handler = serviceHandler(async (event, context) => {
   const { detail } = parseOrThrow(EventSchema, event, "event");
   const deps = {
     volumes: volumes(),
     backends: backends(),
-    drivers: drivers(),
+    drivers: limitDrivers(
+      drivers(),
+      netTimeLimit(() => context.getRemainingTimeInMillis()),
+    ),
     notifier: notifier(),
     clock,
     ...bounds(),

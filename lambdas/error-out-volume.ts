@@ -1,17 +1,22 @@
 import { routeOf } from "../core/errors.ts";
 import { errorOutVolume } from "../core/tasks/error-out-volume.ts";
+import { limitDrivers } from "../core/tasks/limited-drivers.ts";
 import { backends, bounds, clock, drivers, notifier, snapshots, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
+import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state ErrorOutVolume. */
-export const handler = taskHandler(["failure", "reschedule_failure"], async (input) => {
+export const handler = taskHandler(["failure", "reschedule_failure"], async (input, turn) => {
   const result = await errorOutVolume(
     {
       volumes: volumes(),
       snapshots: snapshots(),
       backends: backends(),
-      drivers: drivers(),
+      drivers: limitDrivers(
+        drivers(),
+        netTimeLimit(() => turn.remainingTimeMs()),
+      ),
       notifier: notifier(),
       clock,
       ...bounds(),

@@ -1,11 +1,14 @@
 import { reportBackends } from "../core/tasks/report-backends.ts";
 import { backends, clock, configuredBackends, drivers } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
+import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 /** Runs on a schedule. A backend that cannot report is logged and named in the answer. */
-export const handler = serviceHandler(async () => {
-  const unreported = await reportBackends({ drivers: drivers(), backends: backends(), clock }, configuredBackends());
+export const handler = serviceHandler(async (_event, context) => {
+  const timeLimit = netTimeLimit(() => context.getRemainingTimeInMillis());
+  const deps = { drivers: drivers(), timeLimit, backends: backends(), clock };
+  const unreported = await reportBackends(deps, configuredBackends());
   for (const backend of unreported) {
     logger.error("backend did not report", backend);
   }

@@ -2,20 +2,23 @@ import { sweepOverdueVolumes } from "../core/tasks/sweep-overdue-volumes.ts";
 import { backends, bounds, clock, drivers, imageCache, notifier, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
+import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 /** Runs on a schedule. What could not be dealt with fails the function at the end, so that somebody looks; the next sweep tries again. */
 export const handler = serviceHandler(async (_event, context) => {
+  const remainingTimeMs = (): number => context.getRemainingTimeInMillis();
   const deps = {
     volumes: volumes(),
     backends: backends(),
     drivers: drivers(),
     notifier: notifier(),
     imageCache: imageCache(),
+    timeLimit: netTimeLimit(remainingTimeMs),
     clock,
     ...bounds(),
   };
-  const result = await sweepOverdueVolumes(deps, () => context.getRemainingTimeInMillis());
+  const result = await sweepOverdueVolumes(deps, remainingTimeMs);
   logger.info("swept", result);
   writeMetrics({ sweptVolumes: result.errored_out });
   if (result.images_evicted !== undefined && result.images_evicted > 0) {

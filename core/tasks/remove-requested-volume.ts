@@ -53,9 +53,15 @@ export async function removeVolumeAtRest(deps: RestRemovalDependencies, volumeId
   await removeBegun(deps, await deps.volumes.beginDelete(volumeId, phaseDeadline(deps, "removal")));
 }
 
+/** The backend that removing the volume asks; null when none was asked to make it. */
+export function backendToClear({ host, phase }: VolumeRecord): string | null {
+  return isBeforeTheBackend(phase) ? null : host;
+}
+
 async function removeBegun(deps: BegunRemovalDependencies, volume: VolumeRecord): Promise<void> {
-  if (volume.host !== null && !isBeforeTheBackend(volume.phase)) {
-    await removeFromBackend(deps, volume, volume.host);
+  const host = backendToClear(volume);
+  if (host !== null) {
+    await removeFromBackend(deps, volume, host);
   }
   await finishRemoval(deps, volume);
 }

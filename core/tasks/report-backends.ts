@@ -2,10 +2,13 @@ import { type Backend, poolOf } from "../backends.ts";
 import { describeError } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { BackendRepository, Clock } from "../ports.ts";
+import { limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 
 /** What reporting uses. */
 export type ReportDependencies = {
   drivers: Drivers;
+  /** Fails a call of a driver that gives no answer. */
+  timeLimit: TimeLimit;
   backends: Pick<BackendRepository, "report">;
   clock: Clock;
 };
@@ -14,20 +17,34 @@ export type ReportDependencies = {
 export type Unreported = { host: string; reason: string };
 
 /**
- * `publish_service_capabilities`: every configured backend reports its capacity and capabilities. A backend that cannot is named
- * and left out, so its last report grows old and scheduling passes it by. A late report changes nothing.
+ * `publish_service_capabilities`: every configured backend reports its capacity and capabilities. A backend that cannot, or gives no
+ * answer in time, is named and left out, so its last report grows old and scheduling passes it by. All are asked at once, so none
+ * waits for another.
+ *
+ * @param backends the configuration of each backend that has a readable one; the others have no driver and are named as well
  */
 export async function reportBackends(deps: ReportDependencies, backends: readonly Backend[]): Promise<Unreported[]> {
-  const results = await Promise.allSettled(backends.map((backend) => reportBackend(deps, backend)));
+  const drivers = limitDrivers(deps.drivers, deps.timeLimit);
+  const hosts = [...new Set([...backends.map(({ host }) => host), ...drivers.hosts])];
+  const results = await Promise.allSettled(
+    hosts.map((host) =>
+      reportBackend(
+        { ...deps, drivers },
+        host,
+        backends.find((each) => each.host === host),
+      ),
+    ),
+  );
   return results.flatMap((result, index) =>
-    result.status === "rejected"
-      ? [{ host: backends[index]?.host ?? "", reason: describeError(result.reason).message }]
-      : [],
+    result.status === "rejected" ? [{ host: hosts[index] ?? "", reason: describeError(result.reason).message }] : [],
   );
 }
 
-async function reportBackend(deps: ReportDependencies, backend: Backend): Promise<void> {
-  const driver = deps.drivers.forHost(backend.host);
+async function reportBackend(deps: ReportDependencies, host: string, backend: Backend | undefined): Promise<void> {
+  const driver = deps.drivers.forHost(host);
+  if (backend === undefined) {
+    throw new Error("it is not configured");
+  }
   const reportedAt = deps.clock.now().toISOString();
   if (!(await driver.initialized())) {
     throw new Error("its driver is not initialized");

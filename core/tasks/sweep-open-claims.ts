@@ -6,6 +6,7 @@ import type { VolumeRecord } from "../records.ts";
 import type { DeadlineDependencies } from "../time-bounds.ts";
 import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";
 import { readyDriver } from "./create-on-backend.ts";
+import type { BackendWork } from "./backend-work.ts";
 import { requireGone } from "./require-gone.ts";
 import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
 
@@ -24,27 +25,37 @@ export type SweepClaimsDependencies = CloseClaimDependencies &
  * The mark of a volume that was deleted while somebody may have been at work on it is forgotten when its backend says once more that
  * nothing is there: what came late is deleted. As long as the mark stands nothing of that id can be placed there.
  *
- * Returns how many claims it closed.
+ * @param later takes what has to ask a backend
+ * @param closed is called for each claim that is closed, which may be when `later` runs
  */
-export async function sweepOpenClaims(deps: SweepClaimsDependencies, turn: SweepTurn): Promise<number> {
+export async function sweepOpenClaims(
+  deps: SweepClaimsDependencies,
+  turn: SweepTurn,
+  later: BackendWork,
+  closed: () => void,
+): Promise<void> {
   const now = deps.clock.now();
   const old = openClaims(await deps.backends.list()).filter((open) =>
     isClaimOverdue(open, undefined, now, deps.phaseBounds),
   );
-  let closed = 0;
   const close = async (open: OpenClaim): Promise<void> => {
     const volume = await volumeOf(deps, open.volumeId);
     const fate = claimFate(open, volume);
-    if (fate.action !== "leave" && isClaimOverdue(open, volume, now, deps.phaseBounds)) {
-      if (fate.action === "forget" && open.claim.suspected_orphan === true) {
-        await removeLateWork(deps.drivers, open);
-      }
-      await closeClaim(deps, open, fate, volume);
-      closed += 1;
+    if (fate.action === "leave" || !isClaimOverdue(open, volume, now, deps.phaseBounds)) {
+      return;
     }
+    if (fate.action === "forget" && open.claim.suspected_orphan === true) {
+      later.add(open.host, open.volumeId, async () => {
+        await removeLateWork(deps.drivers, open);
+        await closeClaim(deps, open, fate, volume);
+        closed();
+      });
+      return;
+    }
+    await closeClaim(deps, open, fate, volume);
+    closed();
   };
   await sweepEach(turn, old, ({ volumeId }) => volumeId, close);
-  return closed;
 }
 
 /** What there is when the deletion has ended came after it. @throws as {@link requireGone} */

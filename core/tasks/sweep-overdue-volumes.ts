@@ -2,11 +2,13 @@ import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
 import type { ImageCache } from "../image-cache.ts";
 import type { VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeingRemoved, isInFlow, type VolumeRecord } from "../records.ts";
+import { BackendWork, type SilentBackend } from "./backend-work.ts";
 import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "./error-out-volume.ts";
 import { endOverdueExtension, type EndExtendDependencies } from "./extend-volume.ts";
 import { sweepImageCache, type SweepImageCacheDependencies } from "./image-cache/sweep-image-cache.ts";
+import { limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 import { ownContext } from "./own-context.ts";
-import { removeRequestedVolume } from "./remove-requested-volume.ts";
+import { backendToClear, removeRequestedVolume } from "./remove-requested-volume.ts";
 import { sweepOpenClaims } from "./sweep-open-claims.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
@@ -15,6 +17,8 @@ export type SweepDependencies = EndAttemptDependencies &
   EndExtendDependencies &
   Omit<SweepImageCacheDependencies, "cache"> & {
     volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
+    /** Fails a call of a driver that gives no answer. */
+    timeLimit: TimeLimit;
     /** Absent where no backend has one. */
     imageCache?: ImageCache | undefined;
   };
@@ -29,6 +33,8 @@ export type SweepResult = {
   claims_closed: number;
   /** Cached image volumes that it removed; absent without a cache. */
   images_evicted?: number;
+  /** Backends that gave no answer in time; the rest of their work waits for the next sweep. Absent when all have answered. */
+  silent_backends?: SilentBackend[];
   failures: SweepFailure[];
 };
 
@@ -36,44 +42,64 @@ export type SweepResult = {
 const SWEEP_LIMIT = 2_000;
 const PAGE_SIZE = 100;
 
-/** What a sweep leaves of its time for the volumes that it has begun. */
-const RESERVE_MS = 5_000;
+/**
+ * Shares of a sweep's time at which its parts begin nothing new: deciding volumes, closing claims, and all that asks a backend. What
+ * is begun still has to end.
+ */
+const TIME_LEFT_FOR_OTHERS = { volumes: 1 / 2, claims: 1 / 3, backends: 1 / 6 };
 
 /**
  * The last net: takes every volume whose deadline has passed, whatever happened to its message, its execution and the rule on
  * failed executions, then every claim that nobody closes any more, then what the image-volume cache has to remove. Two sweeps at
  * once, or one beside a workflow that still moves, are safe: the writes are fenced and the loser leaves the volume alone.
  *
+ * All work that asks no backend is done first. What does ask one comes after it, in a lane for each backend, so that a backend that
+ * hangs delays neither the decision about volumes nor the work on other backends.
+ *
  * Overdue volumes are read through the sparse index, so they cost one empty query when there are none; claims cost one read of
  * the backends. A volume whose handling fails is reported and does not stop the others.
  *
- * @param remainingTimeMs until the caller must have an answer; deciding volumes takes at most half of it, claims the rest
+ * @param remainingTimeMs until the caller must have an answer
  */
 export async function sweepOverdueVolumes(
-  deps: SweepDependencies,
+  { drivers, timeLimit, imageCache: cache, ...others }: SweepDependencies,
   remainingTimeMs: () => number = () => Number.POSITIVE_INFINITY,
 ): Promise<SweepResult> {
+  const limited = limitDrivers(drivers, timeLimit);
+  const deps = { ...others, drivers: limited };
   const failures: SweepFailure[] = [];
-  const half = remainingTimeMs() / 2;
-  const decided = await sweepVolumes(deps, { failures, hasTime: () => remainingTimeMs() >= half });
-  const claims = await sweepOpenClaims(deps, { failures, hasTime: () => remainingTimeMs() > RESERVE_MS });
-  const { imageCache: cache } = deps;
-  const result = { ...decided, claims_closed: claims, failures };
-  if (cache === undefined) {
-    return result;
+  const result = { overdue: 0, errored_out: 0, claims_closed: 0, ...(cache !== undefined && { images_evicted: 0 }) };
+  const whole = remainingTimeMs();
+  const turn = (part: keyof typeof TIME_LEFT_FOR_OTHERS): SweepTurn => ({
+    failures,
+    hasTime: () => remainingTimeMs() >= whole * TIME_LEFT_FOR_OTHERS[part],
+  });
+  const later = new BackendWork();
+  await sweepVolumes(deps, turn("volumes"), later, result);
+  await sweepOpenClaims(deps, turn("claims"), later, () => {
+    result.claims_closed += 1;
+  });
+  if (cache !== undefined) {
+    await sweepImageCache({ ...deps, cache }, turn("claims"), later, () => {
+      result.images_evicted = (result.images_evicted ?? 0) + 1;
+    });
   }
-  const evicted = await sweepImageCache(
-    { ...deps, cache },
-    { failures, hasTime: () => remainingTimeMs() > RESERVE_MS },
-  );
-  return { ...result, images_evicted: evicted };
+  const silent = await later.run(turn("backends"), limited);
+  return { ...result, ...(silent.length > 0 && { silent_backends: silent }), failures };
 }
 
+/** What deciding volumes uses. */
+type DecideDependencies = Omit<SweepDependencies, "timeLimit" | "imageCache">;
+
+type Decided = Pick<SweepResult, "overdue" | "errored_out">;
+
 async function sweepVolumes(
-  deps: SweepDependencies,
+  deps: DecideDependencies,
   turn: SweepTurn,
-): Promise<Pick<SweepResult, "overdue" | "errored_out">> {
-  const result = { overdue: 0, errored_out: 0 };
+  later: BackendWork,
+  result: Decided,
+): Promise<void> {
+  const decided = { volumes: 0 };
   let from: string | undefined;
   do {
     const page = await deps.volumes.listOverdue(deps.clock.now(), PAGE_SIZE, from);
@@ -83,32 +109,52 @@ async function sweepVolumes(
       ({ id }) => id,
       async ({ id }) => {
         result.overdue += 1;
-        await takeOverdue(deps, id, result);
+        if (await takeOverdue(deps, id, later, result)) {
+          decided.volumes += 1;
+        }
       },
     );
     from = page.next;
-  } while (from !== undefined && turn.hasTime() && result.overdue - turn.failures.length < SWEEP_LIMIT);
-  return result;
+  } while (from !== undefined && turn.hasTime() && decided.volumes < SWEEP_LIMIT);
+}
+
+/** Whether the volume is dealt with; one whose backend has to be asked is put off. */
+async function takeOverdue(
+  deps: DecideDependencies,
+  volumeId: string,
+  later: BackendWork,
+  result: Decided,
+): Promise<boolean> {
+  const volume = await ifThere(deps.volumes.get(volumeId));
+  if (volume === undefined || volume.deadline === null || volume.deadline >= deps.clock.now().toISOString()) {
+    return true;
+  }
+  if (!isBeingRemoved(volume) && !isExtending(volume) && !isInFlow(volume.status)) {
+    // Somebody else has set its status, by hand mostly: it is theirs to decide, and its claim is closed as that of one at rest.
+    await deps.volumes.forgetDeadline(volumeId, volume.deadline);
+    return true;
+  }
+  const host = backendToAsk(volume);
+  if (host !== null) {
+    later.add(host, volumeId, () => endOverdue(deps, volume, result));
+    return false;
+  }
+  await endOverdue(deps, volume, result);
+  return true;
+}
+
+/** The backend that ending the volume asks; null when it asks none. */
+function backendToAsk(volume: VolumeRecord): string | null {
+  if (isExtending(volume)) {
+    return volume.extension?.claimed_at === undefined ? null : volume.host;
+  }
+  return volume.delete_requested_at === null ? null : backendToClear(volume);
 }
 
 /** Counts a volume that is in `error` also when that could not be told: its claim stays open for a later sweep. */
-async function takeOverdue(deps: SweepDependencies, volumeId: string, result: { errored_out: number }): Promise<void> {
+async function endOverdue(deps: DecideDependencies, volume: VolumeRecord, result: Decided): Promise<void> {
   try {
-    const volume = await deps.volumes.get(volumeId);
-    if (volume.deadline === null || volume.deadline >= deps.clock.now().toISOString()) {
-      return;
-    }
-    if (isBeingRemoved(volume)) {
-      await removeRequestedVolume(deps, { volumeId, fence: volume.fence });
-    } else if (volume.status === "extending" && volume.extension !== undefined) {
-      await endOverdueExtension(deps, volume);
-    } else if (isInFlow(volume.status)) {
-      await errorOutOverdue(deps, volume);
-    } else {
-      // Somebody else has set its status, by hand mostly: it is theirs to decide, and its claim is closed as that of one at rest.
-      await deps.volumes.forgetDeadline(volumeId, volume.deadline);
-      return;
-    }
+    await takeOn(deps, volume);
     result.errored_out += 1;
   } catch (error) {
     if (error instanceof FenceLost || error instanceof VolumeNotFound) {
@@ -121,7 +167,32 @@ async function takeOverdue(deps: SweepDependencies, volumeId: string, result: { 
   }
 }
 
-async function errorOutOverdue(deps: SweepDependencies, volume: VolumeRecord): Promise<void> {
+async function takeOn(deps: DecideDependencies, volume: VolumeRecord): Promise<void> {
+  if (isBeingRemoved(volume)) {
+    await removeRequestedVolume(deps, { volumeId: volume.id, fence: volume.fence });
+  } else if (isExtending(volume)) {
+    await endOverdueExtension(deps, volume);
+  } else {
+    await errorOutOverdue(deps, volume);
+  }
+}
+
+function isExtending({ status, extension }: VolumeRecord): boolean {
+  return status === "extending" && extension !== undefined;
+}
+
+async function ifThere(read: Promise<VolumeRecord>): Promise<VolumeRecord | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof VolumeNotFound) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function errorOutOverdue(deps: DecideDependencies, volume: VolumeRecord): Promise<void> {
   const attempt = attemptOfFence(volume.fence);
   const why = {
     error: "DeadlineExceeded",

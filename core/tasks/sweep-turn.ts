@@ -20,13 +20,15 @@ const AT_ONCE = 10;
  */
 export async function sweepEach<Item>(
   turn: SweepTurn,
-  items: readonly Item[],
+  items: Iterable<Item>,
   idOf: (item: Item) => string,
   handle: (item: Item) => Promise<void>,
+  atOnce: number = AT_ONCE,
 ): Promise<void> {
-  const left = items.values();
+  const left = items[Symbol.iterator]();
   const worker = async (): Promise<void> => {
-    for (const item of left) {
+    for (let next = left.next(); next.done !== true; next = left.next()) {
+      const item = next.value;
       try {
         await handle(item);
       } catch (error) {
@@ -38,5 +40,5 @@ export async function sweepEach<Item>(
       }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }

@@ -2,6 +2,7 @@ import { type ImageCache, imageCacheId, type ImageCacheSettings } from "../../co
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import type { WorkCheckpoint } from "../../core/spec.ts";
+import { BackendWork } from "../../core/tasks/backend-work.ts";
 import { cloneImage, type CloneImageDependencies } from "../../core/tasks/clone-image.ts";
 import { copyImageToVolume } from "../../core/tasks/copy-image-to-volume.ts";
 import { createVolumeForImage } from "../../core/tasks/create-volume-for-image.ts";
@@ -86,9 +87,15 @@ export function finish(world: World, { id }: Create): void {
   }
 }
 
-/** One sweep of the cache. */
-export const sweep = (world: World, cache: ImageCache) =>
-  sweepImageCache({ ...world.deps, cache }, { failures: [], hasTime: () => true });
+/** One sweep of the cache; returns how many cached volumes it removed. */
+export async function sweep(world: World, cache: ImageCache): Promise<number> {
+  const turn = { failures: [], hasTime: () => true };
+  const later = new BackendWork();
+  let evicted = 0;
+  await sweepImageCache({ ...world.deps, cache }, turn, later, () => (evicted += 1));
+  await later.run(turn, { isSilent: () => false });
+  return evicted;
+}
 
 /** Moves the clock on. */
 export const after = (world: World, seconds: number) => (world.now = new Date(world.now.getTime() + seconds * 1000));

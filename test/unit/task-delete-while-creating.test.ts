@@ -40,6 +40,7 @@ import {
   VOLUME_ID,
 } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
+import { Crash } from "../support/fakes/faults.ts";
 import { START, type World } from "../support/fakes/world.ts";
 
 const FENCE = fenceOf(VOLUME_ID, 1);
@@ -61,6 +62,15 @@ const schedule = async (world: World) =>
     parseCreateVolumeMessage(JSON.stringify(aMessage())),
     await world.fakes.volumes.get(VOLUME_ID),
   );
+
+/** A sweep notes what fails as a failure of its volume; of a process that died nobody hears. */
+async function sweepOrDie(world: World): Promise<void> {
+  const { failures } = await sweep(world);
+  const death = failures.find(({ error }) => error === "Crash");
+  if (death !== undefined) {
+    throw new Crash(death.cause);
+  }
+}
 
 /** A volume whose deletion was asked for, in a phase of its create, with what its backend holds by then. */
 function requested(columns: Partial<VolumeRecord> = {}): World {
@@ -187,7 +197,7 @@ describe("the flow of a volume whose deletion was asked for", () => {
 describe.each<[string, (world: World) => Promise<unknown>]>([
   ["ErrorOutVolume", endByState],
   ["the rule on failed executions", endByRule],
-  ["the sweep", sweep],
+  ["the sweep", sweepOrDie],
   [
     "deleting again",
     async (world) => {

@@ -1,4 +1,5 @@
 import type { ImageCache, ImageCacheEntry } from "../../image-cache.ts";
+import type { BackendWork } from "../backend-work.ts";
 import { sweepEach, type SweepTurn } from "../sweep-turn.ts";
 import { type EvictDependencies, evictCachedImage } from "./evict-cached-image.ts";
 
@@ -9,19 +10,29 @@ export type SweepImageCacheDependencies = Omit<EvictDependencies, "entries"> & {
  * Removes what fills that died have left, what is to be evicted and nobody has evicted yet, and what lies on backends whose cache was
  * switched off. What is still being cloned from waits for a later sweep.
  *
- * @returns how many cached volumes were removed
+ * @param later takes what has to ask a backend
+ * @param evicted is called for each cached volume that is removed, when `later` runs
  */
-export async function sweepImageCache(deps: SweepImageCacheDependencies, turn: SweepTurn): Promise<number> {
-  let evicted = 0;
-  const entries = await deps.cache.entries.list();
+export async function sweepImageCache(
+  deps: SweepImageCacheDependencies,
+  turn: SweepTurn,
+  later: BackendWork,
+  evicted: () => void,
+): Promise<void> {
+  const { entries } = deps.cache;
   const idOf = (entry: ImageCacheEntry): string => entry.volume_id;
-  await sweepEach(turn, entries, idOf, async (entry) => {
-    evicted += (await sweepEntry(deps, entry)) ? 1 : 0;
+  await sweepEach(turn, await entries.list(), idOf, async (entry) => {
+    if (await beginsToEvict(deps, entry)) {
+      later.add(entry.host, entry.volume_id, async () => {
+        if (await evictCachedImage({ ...deps, entries }, entry)) {
+          evicted();
+        }
+      });
+    }
   });
-  return evicted;
 }
 
-async function sweepEntry(deps: SweepImageCacheDependencies, entry: ImageCacheEntry): Promise<boolean> {
+async function beginsToEvict(deps: SweepImageCacheDependencies, entry: ImageCacheEntry): Promise<boolean> {
   const { entries } = deps.cache;
   const now = deps.clock.now();
   const isOver = entry.lease_until === null || entry.lease_until < now.toISOString();
@@ -35,6 +46,5 @@ async function sweepEntry(deps: SweepImageCacheDependencies, entry: ImageCacheEn
   if (entry.state === "available" ? !isOff : entry.state === "copying" && !isOver) {
     return false;
   }
-  const isBegun = await entries.beginEvict(entry.id, { fence: null, now });
-  return isBegun && (await evictCachedImage({ ...deps, entries }, entry));
+  return entries.beginEvict(entry.id, { fence: null, now });
 }
