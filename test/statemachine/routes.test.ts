@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ERROR_ROUTES, type ErrorName, routeOf } from "../../core/errors.ts";
 import { parseTaskInput } from "../../core/tasks/input.ts";
@@ -47,15 +48,30 @@ it("no error of a notification fails a create", async () => {
   }
 });
 
-describe("what the tasks are given", () => {
-  const OWNER_KEYS = ["volume_id", "fence", "attempt", "host", "context"];
+/** Keys that every task gets: the attempt, and the request's context. */
+const OWNER_KEYS = ["volume_id", "fence", "attempt", "host", "context"];
 
-  it("is what they read, in every scenario", async () => {
+/** The keys that the function of a state asks its frame for, read from its source: the definition must not say what it needs. */
+function keysReadBy(task: string): Parameters<typeof parseTaskInput>[1][number][] {
+  const file = task.replaceAll(/(?<=.)[A-Z]/g, "-$&").toLowerCase();
+  const source = readFileSync(new URL(`../../lambdas/${file}.ts`, import.meta.url), "utf8");
+  const list = /taskHandler\(\s*\[([^\]]*)\]/.exec(source)?.[1];
+  if (list === undefined) {
+    throw new Error(`lambdas/${file}.ts calls no taskHandler with a list of keys`);
+  }
+  return list.match(/\w+/g)?.map((key) => key as ReturnType<typeof keysReadBy>[number]) ?? [];
+}
+
+describe("what the tasks are given", () => {
+  it.each(TASK_NAMES)("is exactly what the function of %s reads", (task) => {
+    const given = Object.keys(stateOf(task).Parameters ?? {}).map((key) => key.replace(/\.\$$/, ""));
+    expect(given.toSorted()).toEqual([...OWNER_KEYS, ...keysReadBy(task)].toSorted());
+  });
+
+  it("is what they can read, in every scenario", async () => {
     for (const scenario of SCENARIOS) {
       for (const { state, input } of (await runScenario(scenario)).inputs) {
-        const keys = Object.keys(stateOf(state).Parameters ?? {}).map((key) => key.replace(/\.\$$/, ""));
-        const own = keys.filter((key) => !OWNER_KEYS.includes(key)) as Parameters<typeof parseTaskInput>[1];
-        expect(() => parseTaskInput(input, own), `${scenario.name}: ${state}`).not.toThrow();
+        expect(() => parseTaskInput(input, keysReadBy(state)), `${scenario.name}: ${state}`).not.toThrow();
       }
     }
   });

@@ -1,32 +1,28 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { STATES, stateOf } from "./definition.ts";
 import { callsOf, type Run, runScenario } from "./run-scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
-/** The routes that the scenarios of this file have taken. */
-const taken = {
-  states: new Set<string>(),
-  steps: new Set<string>(),
-  catchers: new Set<string>(),
-  retriers: new Set<string>(),
-};
+/** Each scenario as it runs, by its name. */
+let runs: ReadonlyMap<string, Run>;
 
-function remember({ path, catchers, retriers }: Run): void {
-  for (const [index, state] of path.entries()) {
-    taken.states.add(state);
-    taken.steps.add(`${state} -> ${path[index + 1] ?? "end"}`);
-  }
-  catchers.forEach((catcher) => taken.catchers.add(catcher));
-  retriers.forEach((retrier) => taken.retriers.add(retrier));
-}
+beforeAll(async () => {
+  const all = await Promise.all(
+    SCENARIOS.map(async (scenario) => [scenario.name, await runScenario(scenario)] as const),
+  );
+  runs = new Map(all);
+});
+
+/** Everything of one kind that the scenarios have taken. */
+const takenBy = (partOf: (run: Run) => Iterable<string>) =>
+  new Set([...runs.values()].flatMap((run) => [...partOf(run)]));
 
 describe("a scenario", () => {
-  it.each(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))("%s", async (_name, scenario) => {
-    const run = await runScenario(scenario);
-    remember(run);
-    expect(run.path).toEqual(scenario.path);
-    expect(run.calls).toEqual(callsOf(scenario));
-    expect(run.outcome).toEqual(scenario.outcome);
+  it.each(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))("%s", (_name, scenario) => {
+    const run = runs.get(scenario.name);
+    expect(run?.path).toEqual(scenario.path);
+    expect(run?.calls).toEqual(callsOf(scenario));
+    expect(run?.outcome).toEqual(scenario.outcome);
   });
 
   it("has a name of its own", () => {
@@ -36,7 +32,8 @@ describe("a scenario", () => {
 
 describe("the scenarios take", () => {
   it("every state", () => {
-    expect(STATES.map(([name]) => name).filter((name) => !taken.states.has(name))).toEqual([]);
+    const taken = takenBy(({ path }) => path);
+    expect(STATES.map(([name]) => name).filter((name) => !taken.has(name))).toEqual([]);
   });
 
   it("every step and every branch of every choice", () => {
@@ -45,17 +42,20 @@ describe("the scenarios take", () => {
         next === undefined ? [] : [`${name} -> ${next}`],
       ),
     );
-    expect(steps.filter((step) => !taken.steps.has(step))).toEqual([]);
+    const taken = takenBy(({ path }) => path.map((state, index) => `${state} -> ${path[index + 1] ?? "end"}`));
+    expect(steps.filter((step) => !taken.has(step))).toEqual([]);
   });
 
   it("every Catch", () => {
     const catchers = STATES.flatMap(([name, { Catch = [] }]) => Catch.map((_catcher, index) => `${name}/${index}`));
-    expect(catchers.filter((catcher) => !taken.catchers.has(catcher))).toEqual([]);
+    const taken = takenBy((run) => run.catchers);
+    expect(catchers.filter((catcher) => !taken.has(catcher))).toEqual([]);
   });
 
   it("every Retry", () => {
     const retriers = STATES.flatMap(([name, { Retry = [] }]) => Retry.map((_retrier, index) => `${name}/${index}`));
-    expect(retriers.filter((retrier) => !taken.retriers.has(retrier))).toEqual([]);
+    const taken = takenBy((run) => run.retriers);
+    expect(retriers.filter((retrier) => !taken.has(retrier))).toEqual([]);
   });
 });
 

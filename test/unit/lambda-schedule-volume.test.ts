@@ -40,7 +40,7 @@ const sns = mockClient(SNSClient);
 const sqs = mockClient(SQSClient);
 
 const backend = {
-  ...backendReport({ host: FIRST_HOST, reported_at: new Date().toISOString() }),
+  ...backendReport({ host: FIRST_HOST, reported_at: START }),
   allocated_capacity_gb: 0,
   provisioned_capacity_gb: 0,
   claims: {},
@@ -63,7 +63,13 @@ function storedVolumes(...volumes: VolumeRecord[]): void {
   });
 }
 
+/** The handler keeps its view of the backends for a second: each test begins when that has passed. */
+const TEST_INTERVAL_MS = 10_000;
+let now = Date.parse(START);
+
 beforeEach(() => {
+  now += TEST_INTERVAL_MS;
+  vi.useFakeTimers({ toFake: ["Date"], now });
   written.length = 0;
   for (const mock of [dynamodb, sfn, sns, sqs]) {
     mock.reset();
@@ -74,6 +80,7 @@ beforeEach(() => {
   sqs.on(SendMessageCommand).resolves({});
 });
 afterAll(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
   vi.resetModules();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MASK, maskSecrets, maskSecretText } from "../../core/secrets.ts";
+import { endsSoon } from "../support/ends-soon.ts";
 
 describe("a document", () => {
   it("keeps what is no secret, and its shape", () => {
@@ -42,9 +43,7 @@ describe("a text", () => {
   });
 
   it("that was made to be slow is masked at once", () => {
-    const started = performance.now();
-    maskSecretText("token".repeat(50_000));
-    maskSecretText(`password${" ".repeat(250_000)}`);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(endsSoon(() => maskSecretText("token".repeat(50_000)))).toBe("token".repeat(50_000));
+    expect(endsSoon(() => maskSecretText(`password${" ".repeat(250_000)}`))).toMatch(/^password/);
   });
 });

@@ -83,7 +83,9 @@ describe("a dead letter", () => {
   ])("is kept without its caller's token, as %s", async (_as, body) => {
     const world = aWorld(aVolume());
     await keep(world, { body, reason: 'cut at "auth_token": "s3cr3t"' });
-    expect(JSON.stringify(world.state())).not.toContain("s3cr3t");
+    const stored = JSON.stringify([...world.fakes.deadLetters.records.values()]);
+    expect(stored).toContain("auth_token");
+    expect(stored).not.toContain("s3cr3t");
   });
 
   it.each(['{"auth_token": s3cr3t}', '{"auth_token": "s3cr3t" x}', "s3cr3t", '["s3cr3t'])(
