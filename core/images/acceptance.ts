@@ -38,15 +38,16 @@ export function isRawFormat(image: Pick<ImageMeta, "disk_format">): boolean {
 }
 
 /**
- * Refuses what no driver here can read: a format other than raw and qcow2, a container other than bare.
+ * Refuses what no driver here can read: a disk format other than raw and qcow2, or a compressed container. As in Cinder, every other
+ * container format only labels the image: Glance requires `ami`, `aki` and `ari` for the disk formats of those names.
  *
  * @throws ImageUnacceptable
  */
 export function requireReadableFormat(image: ImageMeta): void {
-  if (image.container_format !== "bare") {
+  if (image.container_format === "compressed") {
     throw new ImageUnacceptable(
       image.id,
-      `container format ${image.container_format ?? "(none)"} is not supported, only bare`,
+      "container format compressed is not supported; upload the image uncompressed",
     );
   }
   if (image.disk_format === null || !READABLE_FORMATS.includes(image.disk_format)) {

@@ -28,7 +28,18 @@ const SIGNATURES: readonly {
 /** The format that the first bytes declare, or `raw` when they declare none. At least {@link SNIFF_BYTES}, or all there are. */
 export function sniffImageFormat(head: Uint8Array): ContainerImageFormat | "raw" {
   const found = SIGNATURES.find(({ offset, magic }) => magic.every((byte, index) => head[offset + index] === byte));
-  return found?.format ?? "raw";
+  return found?.format ?? (isVmdkDescriptor(head) ? "vmdk" : "raw");
+}
+
+/**
+ * Comment lines and lines of spaces, in any order, then the line `version=1`, `2` or `3`. An empty line ends the search: QEMU accepts
+ * a blank line only when it begins with a space.
+ */
+const VMDK_DESCRIPTOR = /^(?:#[^\n]*\n| +\r?\n)*version=[123]\r?\n/;
+
+/** Whether QEMU reads the text as a VMDK descriptor, which names other files (`vmdk_probe` in block/vmdk.c, over 512 bytes). */
+function isVmdkDescriptor(head: Uint8Array): boolean {
+  return VMDK_DESCRIPTOR.test(String.fromCharCode(...head.subarray(0, SNIFF_BYTES)));
 }
 
 function ascii(text: string): number[] {

@@ -47,13 +47,21 @@ async function glanceMetadataOf(deps: BootableDependencies, spec: VolumeSpec): P
 }
 
 /**
+ * Whether an image property would state a check that was not made for this volume. Cinder writes `signature_verified` after it has
+ * verified a signature, which this project does not do; Glance reserves `os_glance_` for its own tasks on the image.
+ */
+function isReserved(key: string): boolean {
+  return key === "signature_verified" || key.startsWith("os_glance_");
+}
+
+/**
  * CreateVolumeFromSpecTask._capture_volume_image_metadata: base attributes win over properties of the same name; null is left
- * out, zero and empty text are kept; every value is stored as Python's `str()` of it.
+ * out, zero and empty text are kept; every value is stored as Python's `str()` of it. Reserved properties are not copied.
  */
 export function captureImageMetadata(imageId: string, meta: ImageMeta): Record<string, string> {
   const captured: Record<string, string> = {};
   for (const [key, value] of Object.entries(meta.properties)) {
-    if (value !== null && value !== undefined) {
+    if (value !== null && value !== undefined && !isReserved(key)) {
       captured[key] = pythonStr(value);
     }
   }

@@ -87,6 +87,30 @@ describe.each(["answered", "refused", "ignored"] as const)("where a Range is %s"
   });
 });
 
+it.each([
+  ["ami", "ami"],
+  ["aki", "aki"],
+  ["ari", "ari"],
+  ["raw", "ovf"],
+  ["raw", "docker"],
+])(
+  "raw content of disk format %s in container format %s becomes a volume with its kernel and ramdisk",
+  async (disk, container) => {
+    const parts = { kernel_id: randomUUID(), ramdisk_id: randomUUID() };
+    const imageId = glance.add(RAW, {
+      disk_format: disk,
+      container_format: container,
+      signature_verified: "True",
+      ...parts,
+    });
+    const volume = await under.settled(await under.create({ sizeGib: 1, imageId, ...MINE }));
+    expect(volume).toMatchObject({ status: "available", bootable: true, fault: null });
+    expect(volume.glance_metadata).toMatchObject({ disk_format: disk, container_format: container, ...parts });
+    expect(volume.glance_metadata).not.toHaveProperty("signature_verified");
+    expect(await contentOf(volume.id, RAW.length)).toBe(sha256(RAW));
+  },
+);
+
 describe("an image by its address", () => {
   it("is read where the address leads", async () => {
     const href = `${glance.url}/v2/images/${glance.add(RAW)}`;

@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -7,6 +7,7 @@ import { expect, test, vi } from "vitest";
 import { checkImageFile } from "../../adapters/file/check-image.ts";
 import { temporaryDirectory } from "../support/drivers.ts";
 import { copyQcow2 } from "../support/image-copies.ts";
+import { hasTool } from "../support/tools.ts";
 
 /** Images that QEMU itself made, read back equal to what QEMU reads of them. */
 
@@ -14,16 +15,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const run = promisify(execFile);
 
-function isPresent(tool: string): boolean {
-  try {
-    execFileSync(tool, ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const hasQemu = isPresent("qemu-img") && isPresent("qemu-io");
+const hasQemu = hasTool("qemu-img") && hasTool("qemu-io");
 
 const KIB = 1024;
 const DISK_KIB = 3 * 1024;

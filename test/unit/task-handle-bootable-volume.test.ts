@@ -115,6 +115,24 @@ describe("image metadata", () => {
     expect(capture({ name: "", properties: { image_name: "mine" } })["image_name"]).toBe("mine");
   });
 
+  it("keeps the ids of the kernel and the ramdisk of an AMI", () => {
+    const properties = { kernel_id: "aki-1", ramdisk_id: "ari-1" };
+    expect(capture({ disk_format: "ami", container_format: "ami", properties })).toMatchObject({
+      ...properties,
+      disk_format: "ami",
+      container_format: "ami",
+    });
+  });
+
+  it("does not copy properties that would state a check made by Cinder or Glance", () => {
+    const reserved = { signature_verified: "True", os_glance_failed_import: "", os_glance_importing_to_stores: "file" };
+    const captured = capture({
+      properties: { ...reserved, os_distro: "cirros", img_signature: "x", os_glance: "mine" },
+    });
+    expect(captured).toMatchObject({ os_distro: "cirros", img_signature: "x", os_glance: "mine" });
+    expect(Object.keys(captured).filter((key) => key in reserved)).toEqual([]);
+  });
+
   it.each(["", null])("has no image_name when the image's name is %j", (name) => {
     expect(capture({ name })).not.toHaveProperty("image_name");
   });
