@@ -13,6 +13,7 @@ import { type Output, paint, type Style } from "./terminal.ts";
 
 const NAMES: Readonly<Record<FindingKind, readonly [one: string, many: string]>> = {
   missing: ["missing", "missing"],
+  damaged: ["damaged", "damaged"],
   orphan: ["orphan", "orphans"],
   leftover: ["leftover", "leftovers"],
   suspect: ["suspect", "suspects"],
@@ -23,6 +24,8 @@ const NAMES: Readonly<Record<FindingKind, readonly [one: string, many: string]>>
 
 const ADVICE: Readonly<Record<FindingKind, string>> = {
   missing: "data is gone, or its disk is not there: look at the backend now; nothing repairs this by itself",
+  damaged:
+    "bytes were lost or added on the backend: restore it from a backup; it is refused as a source until its size fits",
   orphan: "`cinderless audit --reap` deletes it, unless it is kept for the reason given",
   leftover: "the same; unfinished work beside a volume that is in use is removed by hand",
   suspect: "it is looked at again by each audit, and becomes an orphan when it has been left alone for long enough",
@@ -33,6 +36,7 @@ const ADVICE: Readonly<Record<FindingKind, string>> = {
 
 const STYLES: Readonly<Record<FindingKind, Style>> = {
   missing: "red",
+  damaged: "red",
   orphan: "yellow",
   leftover: "yellow",
   suspect: "yellow",
@@ -47,6 +51,7 @@ const COUNTS_HEAD = [
   "VOLUMES",
   "SNAPSHOTS",
   "MISSING",
+  "DAMAGED",
   "ORPHANS",
   "LEFTOVERS",
   "SUSPECTS",
@@ -120,6 +125,7 @@ const COLUMNS = [
   "volumes",
   "snapshots",
   "missing",
+  "damaged",
   "orphan",
   "leftover",
   "suspect",

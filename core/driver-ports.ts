@@ -27,7 +27,8 @@ export type ImageSource = { service: ImageService; imageId: string; meta: ImageM
 
 /**
  * A volume driver (`cinder/volume/driver.py`). Creates are idempotent by volume id: a repeated call finds what the first made.
- * Errors: VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain.
+ * Errors: VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain. A clone or snapshot whose
+ * source has another size on the backend than its record says is refused by SourceDamaged.
  */
 export interface Driver {
   initialized(): Promise<boolean>;
@@ -72,6 +73,7 @@ export type StoredContent = {
   kind: "volume" | "snapshot";
   id: string;
   partial: boolean;
+  /** Of a whole volume or snapshot its provisioned size: the audit reports one that differs from its record as damaged. */
   size_bytes: number;
   /** When it was last written to, by the backend's clock; of partial work the latest write to any part of it. */
   modified_at: Date;

@@ -213,6 +213,17 @@ export class VolumeBackendAPIException extends Error {
   }
 }
 
+/**
+ * The backend holds another size of a clone's source than its record says, so the driver made nothing of it. By name it is a
+ * VolumeBackendAPIException; in the process of the driver the image-volume cache tells it by its class, and evicts the source.
+ */
+export class SourceDamaged extends VolumeBackendAPIException {
+  /** @param source such as `volume ID` */
+  constructor(source: string, foundBytes: number, recordedBytes: number) {
+    super(`${source} has ${foundBytes} bytes on its backend, and ${recordedBytes} by its record`);
+  }
+}
+
 /** The driver answered that it did not create the volume. */
 export class VolumeDriverException extends Error {
   override readonly name = "VolumeDriverException";

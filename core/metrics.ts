@@ -21,6 +21,7 @@ export const METRICS = {
   /** What the audit found, by dimension `backend`. */
   orphans: "Orphans",
   missingVolumes: "MissingVolumes",
+  damagedVolumes: "DamagedVolumes",
   suspects: "Suspects",
   leftovers: "Leftovers",
   reaped: "Reaped",

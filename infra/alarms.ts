@@ -170,12 +170,17 @@ export function alarmDefinitions({ functions, messaging, workflow }: WatchedPart
     },
     {
       id: "Orphans",
-      description: "The audit found volumes on a backend that no record claims, or records whose volume is missing",
+      description:
+        "The audit found volumes on a backend that no record claims, or records whose volume is missing or of another size",
       metric: new MathExpression({
-        expression: "orphans + missing",
-        usingMetrics: { orphans: ownMetric("orphans", "Maximum"), missing: ownMetric("missingVolumes", "Maximum") },
+        expression: "orphans + missing + damaged",
+        usingMetrics: {
+          orphans: ownMetric("orphans", "Maximum"),
+          missing: ownMetric("missingVolumes", "Maximum"),
+          damaged: ownMetric("damagedVolumes", "Maximum"),
+        },
         period: FIVE_MINUTES,
-        label: "orphans and missing",
+        label: "orphans, missing and damaged",
       }),
       threshold: 1,
       periods: 1,

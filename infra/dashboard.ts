@@ -72,6 +72,7 @@ export function overview(scope: Construct, { messaging, workflow }: WatchedParts
       graph("What the audit found", [
         ownMetric("orphans", "Maximum").with({ label: "orphans" }),
         ownMetric("missingVolumes", "Maximum").with({ label: "missing" }),
+        ownMetric("damagedVolumes", "Maximum").with({ label: "damaged" }),
         ownMetric("suspects", "Maximum").with({ label: "suspects" }),
       ]),
     ),

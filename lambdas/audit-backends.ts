@@ -37,13 +37,21 @@ export const handler = serviceHandler(async (event, context) => {
   const { findings, ...summary } = report;
   logger.info("audited", summary);
   for (const finding of findings.filter(({ kind }) => kind !== "held")) {
-    logger[finding.kind === "missing" ? "error" : "warn"]("found", { ...finding });
+    const isLoss = finding.kind === "missing" || finding.kind === "damaged";
+    logger[isLoss ? "error" : "warn"]("found", { ...finding });
   }
   return report;
 });
 
 /** What was found; how much of it was reaped is a metric of its own. */
 function metricsOf(counts: HostCounts) {
-  const { orphan, missing, suspect, leftover, reaped } = counts;
-  return { orphans: orphan, missingVolumes: missing, suspects: suspect, leftovers: leftover, reaped };
+  const { orphan, missing, damaged, suspect, leftover, reaped } = counts;
+  return {
+    orphans: orphan,
+    missingVolumes: missing,
+    damagedVolumes: damaged,
+    suspects: suspect,
+    leftovers: leftover,
+    reaped,
+  };
 }

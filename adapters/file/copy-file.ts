@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, copyFile, rename } from "node:fs/promises";
 import type { Work } from "../../core/driver-ports.ts";
 import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
-import { InvalidInput, VolumeBackendAPIException } from "../../core/errors.ts";
+import { InvalidInput, SourceDamaged, VolumeBackendAPIException } from "../../core/errors.ts";
 import {
   createExclusive,
   errnoOf,
@@ -28,18 +28,22 @@ const TAKEN_OVER_WAIT_SECONDS = 5;
 
 const DONE: WorkStatus = { done: true, wait_seconds: 0, checkpoint: null };
 
+/** A file to copy: `what` names it in errors, `recordedBytes` is its size by its record. */
+export type CopySource = { path: string; what: string; recordedBytes: number };
+
 /**
- * Makes the file `target` of `sizeBytes` out of the file `sourcePath`: by reflink where the file system has it, else by a sparse
+ * Makes the file `target` of `sizeBytes` out of the source's file: by reflink where the file system has it, else by a sparse
  * copy that may take several turns. The target's name appears when all of it is durable, and never changes its file afterwards.
  *
  * Repeated after the end it finds the file and is done; repeated after a turn that died it goes on from the checkpoint, or from
  * zero when the checkpoint is older than the copy that is there.
  *
- * @throws InvalidInput when the source is larger; VolumeBackendAPIException when a file of another size has the name.
+ * @throws SourceDamaged when the source's file has another size than its record: what is missing would read as zeros.
+ * InvalidInput when the source is larger than the target; VolumeBackendAPIException when a file of another size has the name.
  * System errors come through, ENOENT for a missing source among them; nothing half-made is left then.
  */
 export async function copyFileInTurns(
-  sourcePath: string,
+  { path: sourcePath, what, recordedBytes }: CopySource,
   target: string,
   sizeBytes: number,
   work: Work,
@@ -51,6 +55,9 @@ export async function copyFileInTurns(
   const source = await openToScan(sourcePath);
   try {
     const sourceSize = (await source.stat()).size;
+    if (sourceSize !== recordedBytes) {
+      throw new SourceDamaged(what, sourceSize, recordedBytes);
+    }
     if (sourceSize > sizeBytes) {
       throw new InvalidInput(`a volume of ${sizeBytes} bytes is smaller than its source of ${sourceSize} bytes`);
     }
@@ -181,6 +188,10 @@ async function begin(area: WorkArea, { sourcePath, sourceSize }: Job): Promise<C
   const id = randomUUID();
   const path = area.path(dataName(id));
   if (await reflink(sourcePath, path)) {
+    // The name may lead to another file by now than the one that was measured.
+    if ((await sizeOfRegular(path)) !== sourceSize) {
+      throw new Error(`${sourcePath} changed its size while it was cloned`);
+    }
     return { id, offset: sourceSize };
   }
   await (await createExclusive(path)).close();

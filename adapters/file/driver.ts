@@ -19,7 +19,7 @@ import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/recor
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
 import { BackendDirectory } from "./backend-directory.ts";
 import { cloneImageFile } from "./clone-image.ts";
-import { copyFileInTurns, RESERVED_MS } from "./copy-file.ts";
+import { copyFileInTurns, type CopySource, RESERVED_MS } from "./copy-file.ts";
 import { copyImage } from "./copy-image.ts";
 import { makeEmptyVolume } from "./empty-volume.ts";
 import { extendFile } from "./extend-file.ts";
@@ -67,10 +67,14 @@ export class FileDriver implements Driver {
     });
   }
 
-  /** @throws SnapshotNotFound when this backend should hold it; VolumeBackendAPIException when another one does. */
+  /** @throws SnapshotNotFound when this backend should hold it; VolumeBackendAPIException when another one does; SourceDamaged. */
   async createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome> {
     const path = this.#volumePath(volume.id);
-    const source = snapshotPath(this.#options.directory, snapshot.id);
+    const source = {
+      path: snapshotPath(this.#options.directory, snapshot.id),
+      what: `snapshot ${snapshot.id}`,
+      recordedBytes: bytesOfGib(snapshot.volume_size),
+    };
     return this.#creating(volume.id, path, () =>
       this.#copying(source, path, volume.size, work, () =>
         this.#isHere(snapshot.host)
@@ -80,12 +84,11 @@ export class FileDriver implements Driver {
     );
   }
 
-  /** @throws VolumeNotFound when this backend should hold the source; VolumeBackendAPIException when another one does. */
+  /** @throws VolumeNotFound when this backend should hold the source; VolumeBackendAPIException when another one does; SourceDamaged. */
   async createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome> {
     const path = this.#volumePath(volume.id);
-    const sourcePath = this.#volumePath(source.id);
     return this.#creating(volume.id, path, () =>
-      this.#copying(sourcePath, path, volume.size, work, () =>
+      this.#copying(this.#sourceOf(source), path, volume.size, work, () =>
         this.#isHere(source.host)
           ? new VolumeNotFound(source.id)
           : elsewhere(`volume ${source.id}`, source.host, this.#host),
@@ -136,12 +139,11 @@ export class FileDriver implements Driver {
     await this.#remove(snapshotPath(this.#options.directory, snapshotId));
   }
 
-  /** Takes as long as the copy does: the caller allows for it. @throws VolumeNotFound, VolumeBackendAPIException */
+  /** Takes as long as the copy does: the caller allows for it. @throws VolumeNotFound, VolumeBackendAPIException, SourceDamaged */
   async createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null> {
     const path = snapshotPath(this.#options.directory, snapshot.id);
-    const source = this.#volumePath(volume.id);
     const outcome = await this.#creating(snapshot.id, path, () =>
-      this.#copying(source, path, volume.size, UNINTERRUPTED, () =>
+      this.#copying(this.#sourceOf(volume), path, volume.size, UNINTERRUPTED, () =>
         this.#isHere(volume.host)
           ? new VolumeNotFound(volume.id)
           : elsewhere(`volume ${volume.id}`, volume.host, this.#host),
@@ -207,7 +209,7 @@ export class FileDriver implements Driver {
   }
 
   async #copying(
-    source: string,
+    source: CopySource,
     target: string,
     sizeGib: number,
     work: Work,
@@ -216,7 +218,7 @@ export class FileDriver implements Driver {
     try {
       return await copyFileInTurns(source, target, bytesOfGib(sizeGib), this.#inTime(work));
     } catch (error) {
-      throw isAbsent(error) && !(await exists(source)) ? missing() : error;
+      throw isAbsent(error) && !(await exists(source.path)) ? missing() : error;
     }
   }
 
@@ -243,6 +245,10 @@ export class FileDriver implements Driver {
         throw asBackendError(error, `deleting ${path}`);
       }
     }
+  }
+
+  #sourceOf({ id, size }: VolumeRecord): CopySource {
+    return { path: this.#volumePath(id), what: `volume ${id}`, recordedBytes: bytesOfGib(size) };
   }
 
   #volumePath(volumeId: string): string {

@@ -70,6 +70,7 @@ export function openBook(request: AuditRequest, startedAt: Date): AuditBook {
 function noCounts(): HostCounts {
   return {
     missing: 0,
+    damaged: 0,
     orphan: 0,
     leftover: 0,
     suspect: 0,

@@ -1,7 +1,7 @@
 import { describeError } from "../errors.ts";
 import { bounded } from "../fault.ts";
 import type { Driver, StoredContent } from "../driver-ports.ts";
-import { judgeSnapshot, judgeVolume, type Judgement } from "./judge.ts";
+import { damageOf, isOn, judgeSnapshot, judgeVolume, type Judgement } from "./judge.ts";
 import type { Finding } from "./report.ts";
 import { type AuditRun, hasTime } from "./run.ts";
 
@@ -69,10 +69,16 @@ async function judgeBatch(run: AuditRun, listing: Listing, batch: readonly Store
     run.snapshots.getMany(idsOf("snapshot")),
   ]);
   for (const stored of batch) {
+    const record = stored.kind === "volume" ? volumesById.get(stored.id) : snapshotsById.get(stored.id);
     const judgement =
       stored.kind === "volume"
         ? judgeVolume(stored, listing.host, volumesById.get(stored.id), run.oldBefore)
         : judgeSnapshot(stored, listing.host, snapshotsById.get(stored.id), run.oldBefore);
+    const damage =
+      record === undefined || !isOn(listing.host, record.host) ? undefined : damageOf(stored, record, run.startedAt);
+    if (damage !== undefined) {
+      run.book.add(findingOf(listing.host, stored, "damaged", damage));
+    }
     (stored.partial ? listing.seen.partial : listing.seen.whole).add(keyOf(stored));
     note(run, listing, stored, judgement);
   }

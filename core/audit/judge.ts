@@ -84,6 +84,27 @@ export function mustBeThere({ status, host }: VolumeRecord): boolean {
   );
 }
 
+/**
+ * How the size of a usable volume or snapshot differs from its record: bytes were lost or added behind the flow's back. Undefined when
+ * it does not, and while the thing is being made, whose size is not final.
+ *
+ * @param record of this backend
+ * @param startedAt of the audit; what was finished later may have been listed half-made
+ */
+export function damageOf(
+  stored: StoredContent,
+  record: VolumeRecord | SnapshotRecord,
+  startedAt: Date,
+): string | undefined {
+  const sizeGib = "volume_size" in record ? record.volume_size : record.size;
+  const finishedAt = "volume_size" in record ? record.created_at : (record.launched_at ?? record.created_at);
+  const isUsable = "volume_size" in record ? record.status === "available" : mustBeThere(record);
+  if (stored.partial || !isUsable || new Date(finishedAt) >= startedAt || stored.size_bytes === sizeGib * 2 ** 30) {
+    return undefined;
+  }
+  return `the record is ${record.status} with ${sizeGib} GiB, and ${stored.size_bytes} bytes are there`;
+}
+
 /** Whether the flow has the volume, or may go on with it. */
 export function isBeingCreated(record: VolumeRecord): boolean {
   return isInFlow(record.status) || record.deadline !== null;

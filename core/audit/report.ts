@@ -70,6 +70,7 @@ export function parseAuditRequest(value: unknown, longestPhaseSeconds = LEAST_OL
 
 /**
  * - `missing`: a record says that the volume or snapshot is usable, and its backend does not have it. Nothing repairs that.
+ * - `damaged`: a record says that the volume or snapshot is usable, and its backend holds another size of it. Nothing repairs that.
  * - `orphan`: a whole volume or snapshot that no record claims.
  * - `leftover`: unfinished work that nobody works on any more.
  * - `suspect`: the ledger says that an attempt may have left something, and the look did not clear it.
@@ -77,7 +78,16 @@ export function parseAuditRequest(value: unknown, longestPhaseSeconds = LEAST_OL
  * - `capacity`: what a backend counts as allocated is not the sum of its volumes.
  * - `held`: kept by a volume or snapshot in error: its own `delete` removes it. Nothing is wrong with it.
  */
-export const FINDING_KINDS = ["missing", "orphan", "leftover", "suspect", "claim", "capacity", "held"] as const;
+export const FINDING_KINDS = [
+  "missing",
+  "damaged",
+  "orphan",
+  "leftover",
+  "suspect",
+  "claim",
+  "capacity",
+  "held",
+] as const;
 
 /** See {@link FINDING_KINDS}. */
 export type FindingKind = (typeof FINDING_KINDS)[number];

@@ -71,7 +71,7 @@ it("may be published by CloudWatch to their topic, whose own policy has replaced
 it("watches missing volumes beside orphans", () => {
   const orphans = alarms.find((alarm) => sectionOf(alarm) === "orphans");
   const watched = orphans?.Metrics?.flatMap(({ MetricStat }) => MetricStat?.Metric.MetricName ?? []) ?? [];
-  expect(watched.toSorted()).toEqual([METRICS.missingVolumes, METRICS.orphans]);
+  expect(watched.toSorted()).toEqual([METRICS.damagedVolumes, METRICS.missingVolumes, METRICS.orphans]);
 });
 
 describe("the product's own metrics", () => {

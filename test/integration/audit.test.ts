@@ -142,6 +142,37 @@ describe("a volume whose file is missing", () => {
   });
 });
 
+describe("a volume or snapshot that was truncated on its backend", () => {
+  it("is told, and refused as a source by name", async () => {
+    const volume = await finished();
+    const snapshot = await clients.functions.createSnapshot({
+      snapshot_id: randomUUID(),
+      volume_id: volume.id,
+      name: null,
+      project_id: volume.project_id,
+      user_id: volume.user_id,
+    });
+    truncateSync(pathOf(FIRST, volume.id), 1000);
+    truncateSync(join(directory, "first", `snapshot-${snapshot.id}`), 2 ** 29);
+    const report = await audit({ reap: true });
+    expect(foundOf(report, volume.id)).toMatchObject({ kind: "damaged", size_bytes: 1000, outcome: "reported" });
+    expect(foundOf(report, snapshot.id)).toMatchObject({ kind: "damaged", what: "snapshot", size_bytes: 2 ** 29 });
+    expect(report.totals).toMatchObject({ damaged: 2, missing: 0 });
+    const clones = await Promise.all([
+      under.create({ sizeGib: 1, sourceVolumeId: volume.id }),
+      under.create({ sizeGib: 1, snapshotId: snapshot.id }),
+    ]);
+    for (const id of clones) {
+      const { status, attempts } = await under.settled(id);
+      expect([status, attempts["1"]?.error]).toEqual(["error", "VolumeBackendAPIException"]);
+      expect(attempts["1"]?.cause).toContain("bytes on its backend");
+      await clients.functions.deleteVolume(id);
+    }
+    await clients.functions.deleteSnapshot(snapshot.id);
+    await clients.functions.deleteVolume(volume.id);
+  });
+});
+
 describe("a suspect of the ledger", () => {
   it("is cleared by looking, and is told when there is something", async () => {
     const volume = await finished();

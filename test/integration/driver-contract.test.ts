@@ -1,10 +1,11 @@
-import { open, readdir, stat } from "node:fs/promises";
+import { open, readdir, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { writeSparse } from "../../adapters/file/sparse.ts";
 import { parseBackends } from "../../core/backends.ts";
 import type { CreateOutcome, Driver } from "../../core/driver-ports.ts";
+import { SourceDamaged } from "../../core/errors.ts";
 import {
   aSnapshot,
   aVolume,
@@ -254,6 +255,50 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
       name: "InvalidInput",
     });
     expect(await driver.findVolume(uuid(2))).toBe("absent");
+  });
+
+  describe.each([
+    ["half of its bytes", GIB],
+    ["1,000 bytes", 1000],
+    ["no byte", 0],
+    ["more bytes", 2 * GIB + 1],
+  ])("a source that has lost or gained bytes (%s of 2 GiB)", (_what, bytes) => {
+    async function withDamaged() {
+      const all = await setUp();
+      const source = aVolume({ id: uuid(1), size: 2 });
+      await all.driver.createVolume(source, unhurried());
+      const snapshot = aSnapshot({ volume_size: 2 });
+      await all.driver.createSnapshot(snapshot, source);
+      return { ...all, source, snapshot };
+    }
+
+    test("makes no clone", async () => {
+      const { driver, path, source } = await withDamaged();
+      await truncate(path("volume", source.id), bytes);
+      const clone = aVolume({ id: uuid(2), size: 3 });
+      await expect(driver.createClonedVolume(clone, source, unhurried())).rejects.toMatchObject({
+        name: "VolumeBackendAPIException",
+        message: expect.stringContaining(`volume ${source.id} has ${bytes} bytes`),
+      });
+      expect(await driver.findVolume(clone.id)).toBe("absent");
+    });
+
+    test("makes no volume of a snapshot", async () => {
+      const { driver, path, snapshot } = await withDamaged();
+      await truncate(path("snapshot", snapshot.id), bytes);
+      const volume = aVolume({ id: uuid(2), size: 3 });
+      const made = driver.createVolumeFromSnapshot(volume, snapshot, unhurried());
+      await expect(made).rejects.toBeInstanceOf(SourceDamaged);
+      expect(await driver.findVolume(volume.id)).toBe("absent");
+    });
+
+    test("makes no snapshot", async () => {
+      const { driver, path, source } = await withDamaged();
+      await truncate(path("volume", source.id), bytes);
+      const made = driver.createSnapshot(aSnapshot({ id: uuid(901), volume_size: 2 }), source);
+      await expect(made).rejects.toBeInstanceOf(SourceDamaged);
+      expect(await driver.findSnapshot(uuid(901))).toBe("absent");
+    });
   });
 
   test.each([

@@ -8,7 +8,7 @@ import { FileDriver } from "../../adapters/file/driver.ts";
 import type { Work } from "../../core/driver-ports.ts";
 import { volumeName } from "../../core/records.ts";
 import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
-import { aVolume, hurried, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
+import { aVolume, GIB, hurried, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -30,7 +30,10 @@ async function setUp() {
   const driver = new FileDriver("node@file", { directory });
   const path = (number: number) => join(directory, `volume-${uuid(number)}`);
   await writeFile(path(1), content);
-  const turn = (work: Work): Promise<WorkStatus> => copyFileInTurns(path(1), path(2), TARGET_BYTES, work);
+  const turn = (work: Work): Promise<WorkStatus> => {
+    const source = { path: path(1), what: "the source", recordedBytes: content.length };
+    return copyFileInTurns(source, path(2), TARGET_BYTES, work);
+  };
   const finish = async (checkpoint: Work["checkpoint"]): Promise<void> => {
     let outcome = await turn(unhurried(checkpoint));
     while (!outcome.done) {
@@ -199,7 +202,7 @@ test("a turn goes on where the backend keeps less in reserve than is left", asyn
     }
   };
   await using source = await open(join(directory, volumeName(uuid(1))), "w");
-  await source.truncate(64 * MIB);
+  await source.truncate(GIB);
   expect(await turnsWith({})).toBeGreaterThan(1);
   expect(await turnsWith({ turn_reserve_seconds: 2 })).toBe(1);
 });

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, truncate } from "node:fs/promises";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -222,6 +222,22 @@ describe("cached volumes", () => {
     expect((await under.volumes.getMany([cachedId])).size).toBe(0);
     expect(filesOfCached(cachedId)).toEqual([]);
     expect(await allocated()).toBe(before - size);
+  });
+
+  it("that were truncated on their backend are evicted, and the image is downloaded again", async () => {
+    const image = await anImage();
+    await under.settled(await create(image));
+    const { id = "", volume_id: cachedId = "" } = (await entryOf(image)) ?? {};
+    await truncate(join(directory, CACHED, `volume-${cachedId}`), 1000);
+    const report = await clients.functions.auditBackends(parseAuditRequest({}));
+    expect(report.findings).toMatchObject([{ kind: "damaged", id: cachedId, size_bytes: 1000 }]);
+    await expectWhole(await under.settled(await create(image)), image);
+    expect(readsOf(image)).toBe(2);
+    expect((await entries.get(id))?.state).toBe("evicting");
+    expect(await sweep()).toMatchObject({ failures: [] });
+    await expectWhole(await under.settled(await create(image)), image);
+    await expectWhole(await under.settled(await create(image)), image);
+    expect(readsOf(image)).toBe(3);
   });
 
   it("are nobody's to delete, and nothing that the audit finds", async () => {

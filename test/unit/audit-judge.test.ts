@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judgeSnapshot, judgeVolume } from "../../core/audit/judge.ts";
+import { damageOf, judgeSnapshot, judgeVolume } from "../../core/audit/judge.ts";
 import type { StoredContent } from "../../core/driver-ports.ts";
 import type { Attempt } from "../../core/records.ts";
 import { aSnapshot, aSource, aVolume, aVolumeInFlow, FIRST_HOST, SECOND_HOST, VOLUME_ID } from "../support/builders.ts";
@@ -29,6 +29,39 @@ function attemptOnFirst(columns: Partial<Attempt> = {}): Record<string, Attempt>
     "1": { host: FIRST_HOST, execution: "x", started_at: OLD, ended_at: OLD, outcome: "rescheduled", ...columns },
   };
 }
+
+describe("the size of what is there", () => {
+  const STARTED = new Date("2026-01-03T00:00:00.000Z");
+  const half = stored({ size_bytes: 2 ** 29 });
+  const volume = aSource({ size: 1, launched_at: OLD });
+
+  it.each(["available", "in-use", "backing-up", "migration_target"] as const)(
+    "is compared with the record of a volume that is %s",
+    (status) => {
+      expect(damageOf(stored(), { ...volume, status }, STARTED)).toBeUndefined();
+      expect(damageOf(half, { ...volume, status }, STARTED)).toBe(
+        `the record is ${status} with 1 GiB, and ${2 ** 29} bytes are there`,
+      );
+      expect(damageOf(stored({ size_bytes: 2 ** 30 + 1 }), { ...volume, status }, STARTED)).toBeDefined();
+    },
+  );
+
+  it("is compared with the record of a snapshot", () => {
+    expect(damageOf(stored(), aSnapshot({ volume_size: 1, created_at: OLD }), STARTED)).toBeUndefined();
+    expect(damageOf(stored(), aSnapshot({ volume_size: 2, created_at: OLD }), STARTED)).toBeDefined();
+  });
+
+  it.each([
+    ["of a volume that is being created", half, { ...volume, status: "creating" as const }],
+    ["of a volume in error", half, { ...volume, status: "error" as const }],
+    ["of a volume that was finished since the audit began", half, { ...volume, launched_at: STARTED.toISOString() }],
+    ["of unfinished work", { ...half, partial: true }, volume],
+    ["of a snapshot that is being taken", half, aSnapshot({ status: "creating", created_at: OLD })],
+    ["of a snapshot that was taken since the audit began", half, aSnapshot({ created_at: STARTED.toISOString() })],
+  ])("is not compared when it is that %s", (_what, there, record) => {
+    expect(damageOf(there, record, STARTED)).toBeUndefined();
+  });
+});
 
 describe("without a record", () => {
   it("what is old is an orphan", () => {

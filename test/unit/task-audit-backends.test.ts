@@ -95,6 +95,27 @@ describe("what it finds", () => {
     expect(totals.missing).toBe(2);
   });
 
+  it("a volume and a snapshot whose size on the backend is not their record's, and only on the backend of the record", async () => {
+    const world = aWorld();
+    addFinished(world, { launched_at: "2025-12-01T00:00:00.000Z" });
+    world.fakes.snapshots.records.set(
+      SNAPSHOT_ID,
+      aSnapshot({ created_at: "2025-12-01T00:00:00.000Z", volume_size: 2 }),
+    );
+    driverOf(world).snapshots.add(SNAPSHOT_ID);
+    driverOf(world).sizes.set(SOURCE_ID, 1000);
+    driverOf(world, SECOND_HOST).volumes.set(SOURCE_ID, { from: "nothing" });
+    driverOf(world, SECOND_HOST).sizes.set(SOURCE_ID, 5);
+    const { findings, totals, hosts } = await audit(world, {}, {});
+    expect(findings.filter(({ kind }) => kind === "damaged")).toMatchObject([
+      { what: "volume", id: SOURCE_ID, host: FIRST, size_bytes: 1000, outcome: "reported" },
+      { what: "snapshot", id: SNAPSHOT_ID, host: FIRST, size_bytes: 2 ** 30 },
+    ]);
+    expect(totals.damaged).toBe(2);
+    expect(hosts[FIRST]).toMatchObject({ volumes: 1, snapshots: 1, missing: 0 });
+    expect(openFindings(totals)).toBeGreaterThanOrEqual(2);
+  });
+
   it("a volume of which only unfinished work is there", async () => {
     const world = aWorld();
     addFinished(world);

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { ImageCopyFailure, ImageUnacceptable, VolumeBackendAPIException, VolumeNotFound } from "../../core/errors.ts";
+import {
+  ImageCopyFailure,
+  ImageUnacceptable,
+  SourceDamaged,
+  VolumeBackendAPIException,
+  VolumeNotFound,
+} from "../../core/errors.ts";
 import { cachedVolumeId, type ImageCache, imageCacheId } from "../../core/image-cache.ts";
 import { checkBackend } from "../../core/tasks/check-backend.ts";
 import { COPY_LEASE_SECONDS } from "../../core/tasks/image-cache/fill-image-cache.ts";
@@ -222,18 +228,19 @@ describe("a later volume of the image", () => {
     expect((await clone(world, later, cache)).cloned).toBe(false);
   });
 
-  it.each([new VolumeNotFound("cached"), new VolumeBackendAPIException("no clone")])(
-    "is downloaded when the clone fails by %s, into nothing",
-    async (error) => {
-      const { world, cache, second } = await aWorldWithCachedImage();
-      driverOf(world).partials.add(second.id);
-      world.faults.fail("driver.createClonedVolume", error);
-      expect((await clone(world, second, cache)).cloned).toBe(false);
-      expect(driverOf(world).partials.size).toBe(0);
-      expect(world.fakes.volumes.records.get(entryOf(world).volume_id)?.locks).toEqual({});
-      expect(entryOf(world).state).toBe(error instanceof VolumeNotFound ? "evicting" : "available");
-    },
-  );
+  it.each([
+    new VolumeNotFound("cached"),
+    new SourceDamaged("volume cached", 0, 1),
+    new VolumeBackendAPIException("no clone"),
+  ])("is downloaded when the clone fails by %s, into nothing", async (error) => {
+    const { world, cache, second } = await aWorldWithCachedImage();
+    driverOf(world).partials.add(second.id);
+    world.faults.fail("driver.createClonedVolume", error);
+    expect((await clone(world, second, cache)).cloned).toBe(false);
+    expect(driverOf(world).partials.size).toBe(0);
+    expect(world.fakes.volumes.records.get(entryOf(world).volume_id)?.locks).toEqual({});
+    expect(entryOf(world).state).toBe(error.constructor === VolumeBackendAPIException ? "available" : "evicting");
+  });
 
   it("is downloaded into nothing when the cached one went after a clone whose answer was lost", async () => {
     const { world, cache, second } = await aWorldWithCachedImage();

@@ -170,6 +170,9 @@ function checkContent(account: Account, record: VolumeRecord, undisturbed: Undis
   }
   const content = drivers.get(record.host ?? "")?.volumes.get(record.id);
   const chunks = drivers.get(record.host ?? "")?.chunks;
+  if (drivers.get(record.host ?? "")?.truncated.has(content?.source ?? "") === true) {
+    account.breach(8, `volume ${record.id} is made of ${content?.source ?? ""}, which has lost bytes`);
+  }
   if (content?.bytes !== undefined && content.bytes !== chunks) {
     account.breach(8, `volume ${record.id} holds ${content.bytes} of the ${chunks ?? 0} chunks of its image`);
   }

@@ -5,6 +5,7 @@ import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
 import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
 import { type Account, SECRET, START } from "./account.ts";
 import type { Fault } from "./faults.ts";
+import { TRUNCATED_BYTES } from "./stores.ts";
 import { anImage } from "../../test/support/builders.ts";
 
 /** What a scenario is, and the records, backends and images that scenarios begin with. */
@@ -180,6 +181,13 @@ export function driverOf(account: Account, host: string) {
     throw new Error(`the scenario has no backend ${host}`);
   }
   return driver;
+}
+
+/** Lets a volume or snapshot on the first backend lose bytes behind the flow's back. */
+export function truncate(account: Account, id: string): void {
+  const driver = driverOf(account, FIRST_HOST);
+  driver.truncated.add(id);
+  driver.sizes.set(id, TRUNCATED_BYTES);
 }
 
 /** Every backend of the account. */

@@ -15,6 +15,7 @@ import {
   addImage,
   driverOf,
   drivers,
+  truncate,
   type Scenario,
 } from "./scenario.ts";
 
@@ -38,6 +39,29 @@ export const OTHERS: readonly Scenario[] = [
       arrange(account);
       addImage(account, { owner: "another project", visibility: "private" });
       return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "clone of a volume that lost bytes",
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account, { source_volid: SOURCE });
+      addSource(account);
+      truncate(account, SOURCE);
+      return send(account, { source_volid: SOURCE });
+    },
+  },
+  {
+    name: "volume from a snapshot that lost bytes",
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account, { snapshot_id: SNAPSHOT });
+      addSource(account);
+      addSnapshot(account);
+      truncate(account, SNAPSHOT);
+      return send(account, { snapshot_id: SNAPSHOT });
     },
   },
   {

@@ -20,6 +20,7 @@ import {
   STRONG_HASH,
   metaOf,
   addCached,
+  truncate,
   entryOf,
   driverOf,
   drivers,
@@ -169,6 +170,18 @@ export const CREATES: readonly Scenario[] = [
       account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
       addCached(account, 20, {}, imageCacheId(FIRST_HOST, IMAGE, metaOf(account)) ?? "");
       drivers(account).forEach((driver) => (driver.turns = 2));
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image, downloaded because the cached volume lost bytes",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addImage(account, STRONG_HASH);
+      account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
+      addCached(account, 20, {}, imageCacheId(FIRST_HOST, IMAGE, metaOf(account)) ?? "");
+      truncate(account, uuidOf(20));
       return send(account, { image_id: IMAGE });
     },
   },

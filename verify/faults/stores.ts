@@ -1,9 +1,9 @@
-import { VolumeBackendAPIException } from "../../core/errors.ts";
+import { SourceDamaged, VolumeBackendAPIException } from "../../core/errors.ts";
 import type { CreateOutcome, DriverStats, ImageMeta, Work } from "../../core/driver-ports.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
-import type { VolumeRecord } from "../../core/records.ts";
+import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import { BackendsFake } from "../../test/support/fakes/backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
 import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
@@ -15,10 +15,15 @@ import { VolumesFake } from "../../test/support/fakes/volumes.ts";
 /** GiB of each simulated backend. */
 const TOTAL_GIB = 100;
 
+/** Bytes that are left of a source that lost some. */
+export const TRUNCATED_BYTES = 1000;
+
 /** A backend whose reports follow what it holds, and that may refuse to create. */
 export class SimulatedBackend extends DriverFake {
   /** Refuses every create, as a backend does that is full or broken: nothing is made. */
   refuses = false;
+  /** Ids of volumes and snapshots that lost bytes on the backend: refused as sources, as the contract of drivers has it. */
+  readonly truncated = new Set<string>();
   readonly #volumes: VolumesFake;
   /** GiB that something else takes, so that backends differ. */
   readonly #takenGib: number;
@@ -34,6 +39,27 @@ export class SimulatedBackend extends DriverFake {
       throw new VolumeBackendAPIException("the backend refuses");
     }
     return super.createVolume(volume, work);
+  }
+
+  override async createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work) {
+    this.#requireWhole(snapshot.id);
+    return super.createVolumeFromSnapshot(volume, snapshot, work);
+  }
+
+  override async createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome> {
+    this.#requireWhole(source.id);
+    return super.createClonedVolume(volume, source, work);
+  }
+
+  override async createSnapshot(snapshot: SnapshotRecord, volume?: VolumeRecord): Promise<ModelUpdate | null> {
+    this.#requireWhole(volume?.id ?? snapshot.volume_id);
+    return super.createSnapshot(snapshot);
+  }
+
+  #requireWhole(id: string): void {
+    if (this.truncated.has(id)) {
+      throw new SourceDamaged(`source ${id}`, TRUNCATED_BYTES, 2 ** 30);
+    }
   }
 
   override async getVolumeStats(): Promise<DriverStats> {

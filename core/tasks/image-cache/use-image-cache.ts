@@ -1,4 +1,4 @@
-import { describeError, routeOf, VolumeNotFound } from "../../errors.ts";
+import { describeError, routeOf, SourceDamaged, VolumeNotFound } from "../../errors.ts";
 import { cachedVolumeId, type ImageCache, type ImageCacheEntry, imageCacheId } from "../../image-cache.ts";
 import type { CreateOutcome, Driver, ImageSource, Work } from "../../driver-ports.ts";
 import type { Clock, VolumeRepository } from "../../ports.ts";
@@ -175,7 +175,7 @@ async function cloneCached(
       throw error;
     }
     await deps.volumes.unlock(entry.volume_id, lock);
-    if (error instanceof VolumeNotFound) {
+    if (error instanceof VolumeNotFound || error instanceof SourceDamaged) {
       await evict();
     }
     return undefined;

@@ -27,6 +27,8 @@ export class DriverFake implements Driver {
   readonly partials = new Set<string>();
   /** When a volume or snapshot was last written to, by id; what is not named here, long ago. */
   readonly modifiedAt = new Map<string, Date>();
+  /** Bytes of a volume or snapshot, by id; of what is not named here, 1 GiB. */
+  readonly sizes = new Map<string, number>();
   /** How often a volume came into being. */
   made = 0;
   isInitialized = true;
@@ -112,7 +114,13 @@ export class DriverFake implements Driver {
 
   async *listContents(): AsyncGenerator<StoredContent> {
     const content = (kind: StoredContent["kind"], id: string, partial: boolean): StoredContent => {
-      return { kind, id, partial, size_bytes: 2 ** 30, modified_at: this.modifiedAt.get(id) ?? new Date(0) };
+      return {
+        kind,
+        id,
+        partial,
+        size_bytes: this.sizes.get(id) ?? 2 ** 30,
+        modified_at: this.modifiedAt.get(id) ?? new Date(0),
+      };
     };
     for (const id of this.volumes.keys()) {
       yield content("volume", id, false);
