@@ -27,8 +27,8 @@ export type ImageSource = { service: ImageService; imageId: string; meta: ImageM
 
 /**
  * A volume driver (`cinder/volume/driver.py`). Creates are idempotent by volume id: a repeated call finds what the first made.
- * Errors: VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain. A clone or snapshot whose
- * source has another size on the backend than its record says is refused by SourceDamaged.
+ * Errors: VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain. What a
+ * backend holds less of than its record says is cloned, snapshotted and extended by nobody: SourceDamaged.
  */
 export interface Driver {
   initialized(): Promise<boolean>;

@@ -214,7 +214,7 @@ export class VolumeBackendAPIException extends Error {
 }
 
 /**
- * The backend holds another size of a clone's source than its record says, so the driver made nothing of it. By name it is a
+ * The backend holds less of a source than its record says, so the driver made nothing of it. By name it is a
  * VolumeBackendAPIException; in the process of the driver the image-volume cache tells it by its class, and evicts the source.
  */
 export class SourceDamaged extends VolumeBackendAPIException {

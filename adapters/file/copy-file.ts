@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, copyFile, rename } from "node:fs/promises";
+import { type FileHandle, copyFile, rename, truncate } from "node:fs/promises";
 import type { Work } from "../../core/driver-ports.ts";
 import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
 import { InvalidInput, SourceDamaged, VolumeBackendAPIException } from "../../core/errors.ts";
@@ -38,7 +38,8 @@ export type CopySource = { path: string; what: string; recordedBytes: number };
  * Repeated after the end it finds the file and is done; repeated after a turn that died it goes on from the checkpoint, or from
  * zero when the checkpoint is older than the copy that is there.
  *
- * @throws SourceDamaged when the source's file has another size than its record: what is missing would read as zeros.
+ * @throws SourceDamaged when the source's file is shorter than its record says: what is missing would read as zeros. Of a longer one,
+ * whose extension has not reached its record, only the recorded bytes are copied.
  * InvalidInput when the source is larger than the target; VolumeBackendAPIException when a file of another size has the name.
  * System errors come through, ENOENT for a missing source among them; nothing half-made is left then.
  */
@@ -54,14 +55,11 @@ export async function copyFileInTurns(
   }
   const source = await openToScan(sourcePath);
   try {
-    const sourceSize = (await source.stat()).size;
-    if (sourceSize !== recordedBytes) {
-      throw new SourceDamaged(what, sourceSize, recordedBytes);
+    requireWhole(what, (await source.stat()).size, recordedBytes);
+    if (recordedBytes > sizeBytes) {
+      throw new InvalidInput(`a volume of ${sizeBytes} bytes is smaller than its source of ${recordedBytes} bytes`);
     }
-    if (sourceSize > sizeBytes) {
-      throw new InvalidInput(`a volume of ${sizeBytes} bytes is smaller than its source of ${sourceSize} bytes`);
-    }
-    return await turn({ source, sourcePath, sourceSize, target, sizeBytes, work });
+    return await turn({ source, sourcePath, what, sourceSize: recordedBytes, target, sizeBytes, work });
   } catch (error) {
     if (isOutOfSpace(error)) {
       await removeWorkArea(target);
@@ -72,9 +70,18 @@ export async function copyFileInTurns(
   }
 }
 
+/** @throws SourceDamaged */
+export function requireWhole(what: string, foundBytes: number, recordedBytes: number): void {
+  if (foundBytes < recordedBytes) {
+    throw new SourceDamaged(what, foundBytes, recordedBytes);
+  }
+}
+
 type Job = {
   source: FileHandle;
   sourcePath: string;
+  what: string;
+  /** Bytes of the source that are copied: those of its record. */
   sourceSize: number;
   target: string;
   sizeBytes: number;
@@ -183,15 +190,14 @@ async function resumable(
   return { id, offset };
 }
 
-async function begin(area: WorkArea, { sourcePath, sourceSize }: Job): Promise<Copy> {
+async function begin(area: WorkArea, { sourcePath, what, sourceSize }: Job): Promise<Copy> {
   await area.clear();
   const id = randomUUID();
   const path = area.path(dataName(id));
   if (await reflink(sourcePath, path)) {
     // The name may lead to another file by now than the one that was measured.
-    if ((await sizeOfRegular(path)) !== sourceSize) {
-      throw new Error(`${sourcePath} changed its size while it was cloned`);
-    }
+    requireWhole(what, (await sizeOfRegular(path)) ?? 0, sourceSize);
+    await truncate(path, sourceSize);
     return { id, offset: sourceSize };
   }
   await (await createExclusive(path)).close();

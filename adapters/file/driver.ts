@@ -128,7 +128,7 @@ export class FileDriver implements Driver {
     if (!(await this.initialized())) {
       throw new DriverNotInitialized(this.#host);
     }
-    await extendFile(this.#volumePath(volume.id), bytesOfGib(newSize));
+    await extendFile(this.#sourceOf(volume), bytesOfGib(newSize));
   }
 
   async deleteVolume(volumeId: string): Promise<void> {

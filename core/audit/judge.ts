@@ -86,10 +86,10 @@ export function mustBeThere({ status, host }: VolumeRecord): boolean {
 
 /**
  * How the size of a usable volume or snapshot differs from its record: bytes were lost or added behind the flow's back. Undefined when
- * it does not, and while the thing is being made, whose size is not final.
+ * it does not, and while the thing is being made or extended, whose size is not final.
  *
  * @param record of this backend
- * @param startedAt of the audit; what was finished later may have been listed half-made
+ * @param startedAt of the audit; what was written later may have been listed as it was before
  */
 export function damageOf(
   stored: StoredContent,
@@ -97,12 +97,16 @@ export function damageOf(
   startedAt: Date,
 ): string | undefined {
   const sizeGib = "volume_size" in record ? record.volume_size : record.size;
-  const finishedAt = "volume_size" in record ? record.created_at : (record.launched_at ?? record.created_at);
-  const isUsable = "volume_size" in record ? record.status === "available" : mustBeThere(record);
-  if (stored.partial || !isUsable || new Date(finishedAt) >= startedAt || stored.size_bytes === sizeGib * 2 ** 30) {
+  const changedAt = "volume_size" in record ? record.created_at : record.updated_at;
+  const isFinal = "volume_size" in record ? record.status === "available" : mustBeThere(record) && !isExtending(record);
+  if (stored.partial || !isFinal || new Date(changedAt) >= startedAt || stored.size_bytes === sizeGib * 2 ** 30) {
     return undefined;
   }
   return `the record is ${record.status} with ${sizeGib} GiB, and ${stored.size_bytes} bytes are there`;
+}
+
+function isExtending({ status }: VolumeRecord): boolean {
+  return status === "extending" || status === "error_extending";
 }
 
 /** Whether the flow has the volume, or may go on with it. */

@@ -33,7 +33,7 @@ function attemptOnFirst(columns: Partial<Attempt> = {}): Record<string, Attempt>
 describe("the size of what is there", () => {
   const STARTED = new Date("2026-01-03T00:00:00.000Z");
   const half = stored({ size_bytes: 2 ** 29 });
-  const volume = aSource({ size: 1, launched_at: OLD });
+  const volume = aSource({ size: 1, launched_at: OLD, updated_at: OLD });
 
   it.each(["available", "in-use", "backing-up", "migration_target"] as const)(
     "is compared with the record of a volume that is %s",
@@ -54,7 +54,9 @@ describe("the size of what is there", () => {
   it.each([
     ["of a volume that is being created", half, { ...volume, status: "creating" as const }],
     ["of a volume in error", half, { ...volume, status: "error" as const }],
-    ["of a volume that was finished since the audit began", half, { ...volume, launched_at: STARTED.toISOString() }],
+    ["of a volume that is being extended", half, { ...volume, status: "extending" as const }],
+    ["of a volume whose extension failed", half, { ...volume, status: "error_extending" as const }],
+    ["of a volume that was written since the audit began", half, { ...volume, updated_at: STARTED.toISOString() }],
     ["of unfinished work", { ...half, partial: true }, volume],
     ["of a snapshot that is being taken", half, aSnapshot({ status: "creating", created_at: OLD })],
     ["of a snapshot that was taken since the audit began", half, aSnapshot({ created_at: STARTED.toISOString() })],

@@ -46,6 +46,7 @@ function addFinished(world: World, columns: Partial<VolumeRecord> = {}): VolumeR
   world.fakes.volumes.records.set(volume.id, volume);
   const host = volume.host ?? "";
   driverOf(world, host).volumes.set(volume.id, { from: "nothing" });
+  driverOf(world, host).sizes.set(volume.id, volume.size);
   const backend = world.fakes.backends.records.get(host);
   if (backend !== undefined) {
     backend.allocated_capacity_gb += volume.size;
@@ -97,15 +98,15 @@ describe("what it finds", () => {
 
   it("a volume and a snapshot whose size on the backend is not their record's, and only on the backend of the record", async () => {
     const world = aWorld();
-    addFinished(world, { launched_at: "2025-12-01T00:00:00.000Z" });
+    addFinished(world, { updated_at: "2025-12-01T00:00:00.000Z" });
     world.fakes.snapshots.records.set(
       SNAPSHOT_ID,
       aSnapshot({ created_at: "2025-12-01T00:00:00.000Z", volume_size: 2 }),
     );
     driverOf(world).snapshots.add(SNAPSHOT_ID);
-    driverOf(world).sizes.set(SOURCE_ID, 1000);
+    driverOf(world).foundBytes.set(SOURCE_ID, 1000);
     driverOf(world, SECOND_HOST).volumes.set(SOURCE_ID, { from: "nothing" });
-    driverOf(world, SECOND_HOST).sizes.set(SOURCE_ID, 5);
+    driverOf(world, SECOND_HOST).foundBytes.set(SOURCE_ID, 5);
     const { findings, totals, hosts } = await audit(world, {}, {});
     expect(findings.filter(({ kind }) => kind === "damaged")).toMatchObject([
       { what: "volume", id: SOURCE_ID, host: FIRST, size_bytes: 1000, outcome: "reported" },

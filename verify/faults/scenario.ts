@@ -187,7 +187,7 @@ export function driverOf(account: Account, host: string) {
 export function truncate(account: Account, id: string): void {
   const driver = driverOf(account, FIRST_HOST);
   driver.truncated.add(id);
-  driver.sizes.set(id, TRUNCATED_BYTES);
+  driver.foundBytes.set(id, TRUNCATED_BYTES);
 }
 
 /** Every backend of the account. */

@@ -21,14 +21,14 @@ export type MadeFrom = { from: "nothing" | "snapshot" | "volume" | "image"; sour
 export class DriverFake implements Driver {
   readonly volumes = new Map<string, MadeFrom>();
   readonly snapshots = new Set<string>();
-  /** GiB of the volumes that were extended. */
+  /** GiB of the volumes that were created or extended here; of what is put here otherwise, 1. */
   readonly sizes = new Map<string, number>();
   /** Ids of the volumes of which something half-made lies there. */
   readonly partials = new Set<string>();
   /** When a volume or snapshot was last written to, by id; what is not named here, long ago. */
   readonly modifiedAt = new Map<string, Date>();
-  /** Bytes of a volume or snapshot, by id; of what is not named here, 1 GiB. */
-  readonly sizes = new Map<string, number>();
+  /** Bytes of a volume or snapshot that lost or gained some, by id. */
+  readonly foundBytes = new Map<string, number>();
   /** How often a volume came into being. */
   made = 0;
   isInitialized = true;
@@ -53,15 +53,15 @@ export class DriverFake implements Driver {
   }
 
   async createVolume(volume: VolumeRecord, work: Work): Promise<CreateOutcome> {
-    return this.#create(volume.id, { from: "nothing" }, work);
+    return this.#create(volume, { from: "nothing" }, work);
   }
 
   async createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome> {
-    return this.#create(volume.id, { from: "snapshot", source: snapshot.id }, work);
+    return this.#create(volume, { from: "snapshot", source: snapshot.id }, work);
   }
 
   async createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome> {
-    return this.#create(volume.id, { from: "volume", source: source.id }, work);
+    return this.#create(volume, { from: "volume", source: source.id }, work);
   }
 
   async cloneImage(
@@ -73,7 +73,7 @@ export class DriverFake implements Driver {
     if (!this.clonesImages) {
       return { done: true, wait_seconds: 0, checkpoint: null, model_update: null, cloned: false };
     }
-    return { ...this.#create(volume.id, { from: "image", source: image.imageId }, work), cloned: true };
+    return { ...this.#create(volume, { from: "image", source: image.imageId }, work), cloned: true };
   }
 
   async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
@@ -85,6 +85,7 @@ export class DriverFake implements Driver {
 
   async deleteVolume(volumeId: string): Promise<void> {
     this.volumes.delete(volumeId);
+    this.sizes.delete(volumeId);
     this.partials.delete(volumeId);
   }
 
@@ -118,7 +119,7 @@ export class DriverFake implements Driver {
         kind,
         id,
         partial,
-        size_bytes: this.sizes.get(id) ?? 2 ** 30,
+        size_bytes: this.foundBytes.get(id) ?? (this.sizes.get(id) ?? 1) * 2 ** 30,
         modified_at: this.modifiedAt.get(id) ?? new Date(0),
       };
     };
@@ -137,10 +138,11 @@ export class DriverFake implements Driver {
     return this.stats;
   }
 
-  #create(volumeId: string, made: MadeFrom, work: Work): CreateOutcome {
-    if (!this.volumes.has(volumeId)) {
+  #create({ id, size }: VolumeRecord, made: MadeFrom, work: Work): CreateOutcome {
+    if (!this.volumes.has(id)) {
       this.made += 1;
-      this.volumes.set(volumeId, made);
+      this.volumes.set(id, made);
+      this.sizes.set(id, size);
     }
     const turn = Number(work.checkpoint?.["turn"] ?? 0) + 1;
     return turn < this.turns
