@@ -1,6 +1,9 @@
 import { InvalidImageRef } from "../core/errors.ts";
+import { foreignText } from "../core/foreign-text.ts";
+import { canonicalImageReference } from "../core/identifiers.ts";
 import { allowedOrigins, type GlanceOptions } from "../core/image-services.ts";
 import type { RequestContext } from "../core/messages.ts";
+import { maskAddress } from "../core/secrets.ts";
 import type { ImageService, ImageServices } from "../core/driver-ports.ts";
 import type { Clock, Secrets } from "../core/ports.ts";
 import { PATIENCE, type Patience } from "./glance/http.ts";
@@ -31,7 +34,8 @@ export function createImageServices(
   const prefix = `s3://${bucket}/`;
   const glanceServices = glance === undefined ? undefined : createGlance(glance);
   return {
-    forHref(context, imageHref) {
+    forHref(context, givenHref) {
+      const imageHref = canonicalImageReference(givenHref);
       if (imageHref.startsWith(prefix)) {
         return { service, imageId: requireId(imageHref.slice(prefix.length), imageHref) };
       }
@@ -94,12 +98,7 @@ function requireId(id: string, imageHref: string): string {
   return id;
 }
 
-/** An address may hold a password, or a signature in its query, which is not told. */
+/** An address may hold a password, or a signature in its query, which is not shown. */
 function invalid(imageHref: string): InvalidImageRef {
-  return new InvalidImageRef(
-    imageHref
-      .replace(/\/\/.*@/s, "//")
-      .replace(/[?#].*/s, "")
-      .slice(0, 200),
-  );
+  return new InvalidImageRef(foreignText(maskAddress(imageHref), 200));
 }

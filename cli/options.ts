@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { validate as isUuid } from "uuid";
 import { MAX_VOLUME_SIZE_GIB } from "../core/create-request.ts";
+import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference } from "../core/identifiers.ts";
 import { isPathOfSecret } from "../core/secrets.ts";
 import { UsageError } from "./errors.ts";
 
@@ -63,14 +64,12 @@ export function parseUuidOption(text: string): string {
   return text.toLowerCase();
 }
 
-/** An image's id, or its address in an image service. */
+/** An image's id, or its address in an image service. An address may hold a password, which commander's own error would show. */
 export function parseImageReference(text: string): string {
-  if (!isUuid(text) && !/^[a-z][a-z0-9+.-]*:\/\/\S+$/.test(text)) {
-    throw new InvalidArgumentError(
-      "It must be a UUID, or an address such as s3://BUCKET/UUID or https://GLANCE/v2/images/UUID.",
-    );
+  if (!isImageReference(text)) {
+    throw new UsageError(`--image ${IMAGE_REFERENCE_RULE}`, "`cinderless image list` shows the ids");
   }
-  return isUuid(text) ? text.toLowerCase() : text;
+  return canonicalImageReference(text);
 }
 
 /** Name of a secret. What stands in its place may be a token, which commander's own error would show. */

@@ -1,4 +1,5 @@
 import { InvalidInput } from "./errors.ts";
+import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference, lowerCaseUuid } from "./identifiers.ts";
 import type { CreateVolumeMessage } from "./messages.ts";
 import type { VolumeRecord, VolumeTypeRecord } from "./records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
@@ -47,13 +48,19 @@ export type CreateRequest = { record: VolumeRecord; message: CreateVolumeMessage
  * names a volume that does not exist. A record whose message was not sent stays in the flow until its deadline, unless it is
  * marked unschedulable.
  *
- * @throws InvalidInput when the size is no positive integer, or two sources are named.
+ * UUIDs may be given in any case; record and message have them in lower case.
+ *
+ * @throws InvalidInput when the size is not a positive integer, two sources are named, or the image's address may hold a secret.
  */
 export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: CreateRequestIds): CreateRequest {
   checkSize(input.sizeGib);
-  checkOneSource(input);
-  const record = recordOf(input, now, ids.volumeId);
-  const { image_id, snapshot_id, source_volid } = sourcesOf(input);
+  const sources = sourcesOf(input);
+  checkOneSource(sources);
+  const { image_id, snapshot_id, source_volid } = sources;
+  if (image_id !== null && !isImageReference(image_id)) {
+    throw new InvalidInput(`the image ${IMAGE_REFERENCE_RULE}`);
+  }
+  const record = recordOf(input, sources, now, lowerCaseUuid(ids.volumeId));
   const properties = propertiesOf(record);
   const message: CreateVolumeMessage = {
     context: {
@@ -89,22 +96,25 @@ function checkSize(sizeGib: number): void {
   }
 }
 
-function checkOneSource(input: CreateRequestInput): void {
-  const named = Object.entries(sourcesOf(input)).flatMap(([key, value]) => (value === null ? [] : [key]));
+function checkOneSource(sources: Sources): void {
+  const named = Object.entries(sources).flatMap(([key, value]) => (value === null ? [] : [key]));
   if (named.length > 1) {
     throw new InvalidInput(`${named.join(" and ")} are given, but a volume has one source`);
   }
 }
 
-function sourcesOf(input: CreateRequestInput) {
+type Sources = Pick<CreateVolumeMessage, "image_id" | "snapshot_id" | "source_volid">;
+
+function sourcesOf(input: CreateRequestInput): Sources {
+  const lowerCase = (id: string | null | undefined): string | null => (id ? lowerCaseUuid(id) : null);
   return {
-    image_id: input.imageId ?? null,
-    snapshot_id: input.snapshotId ?? null,
-    source_volid: input.sourceVolumeId ?? null,
+    image_id: input.imageId ? canonicalImageReference(input.imageId) : null,
+    snapshot_id: lowerCase(input.snapshotId),
+    source_volid: lowerCase(input.sourceVolumeId),
   };
 }
 
-function recordOf(input: CreateRequestInput, now: Date, volumeId: string): VolumeRecord {
+function recordOf(input: CreateRequestInput, sources: Sources, now: Date, volumeId: string): VolumeRecord {
   const createdAt = now.toISOString();
   return {
     id: volumeId,
@@ -117,8 +127,8 @@ function recordOf(input: CreateRequestInput, now: Date, volumeId: string): Volum
     availability_zone: input.availabilityZone ?? null,
     host: null,
     volume_type_id: input.volumeType?.id ?? null,
-    snapshot_id: input.snapshotId ?? null,
-    source_volid: input.sourceVolumeId ?? null,
+    snapshot_id: sources.snapshot_id,
+    source_volid: sources.source_volid,
     bootable: false,
     migration_status: null,
     provider_location: null,

@@ -1,4 +1,7 @@
-import { maskSecrets, maskSecretText } from "./secrets.ts";
+import { bytesOf } from "./byte-budget.ts";
+import { foreignText } from "./foreign-text.ts";
+import { isMapping } from "./scheduling/python-values.ts";
+import { maskSecrets, maskUnparsable } from "./secrets.ts";
 
 /**
  * Dead letters: scheduler messages that could not be read, name no volume, or failed too often. The queue that collects them is a
@@ -12,7 +15,7 @@ export type DeadLetterRecord = {
   /** The volume that the message names, as far as it can be read. */
   volume_id: string | null;
   reason: string;
-  /** The message as it was sent, with secrets masked. */
+  /** The message as it was sent, with secrets masked; of one that cannot be parsed, length, hash and a masked prefix. */
   body: string;
   /** How often it was received when it was kept (`ApproximateReceiveCount`). */
   received_count: number;
@@ -30,6 +33,8 @@ export type DeadLetterRecord = {
 export type ReceivedDeadLetter = {
   id: string;
   body: string;
+  /** SHA-256 of the body, in hex: the only way to know an unparsable one again. */
+  bodySha256: string;
   /** Why it is there; undefined when SQS moved it there after too many receives. */
   reason: string | undefined;
   receivedCount: number;
@@ -54,8 +59,8 @@ export function deadLetterRecord(
   return {
     id: letter.id,
     volume_id: volumeId ?? null,
-    reason: maskSecretText(letter.reason ?? GIVEN_UP).slice(0, LONGEST_REASON),
-    body: maskedBody(letter.body),
+    reason: foreignText(letter.reason ?? GIVEN_UP, LONGEST_REASON),
+    body: keptBody(letter),
     received_count: letter.receivedCount,
     sent_at: letter.sentAt.toISOString(),
     kept_at: now.toISOString(),
@@ -65,14 +70,28 @@ export function deadLetterRecord(
   };
 }
 
-/** The body without secrets; the very text when there are none. */
-function maskedBody(body: string): string {
-  let parsed: unknown;
+/** Largest body that is kept: its item has 400 KB, and masks may make a body longer than the queue's 256 KiB. */
+const LARGEST_BODY_BYTES = 300_000;
+
+/** Longest prefix that is kept of an unparsable body, in UTF-16 units. */
+const LONGEST_PREFIX = 500;
+
+/**
+ * The body without secrets; the very text when it has none. A body whose secrets cannot be told from the rest, because it is not a
+ * JSON object, nests too deep to be walked, or is too large once masked, is kept as its length, hash and a masked prefix. Never
+ * throws: whatever the queue delivered can be kept.
+ */
+function keptBody({ body, bodySha256 }: ReceivedDeadLetter): string {
   try {
-    parsed = JSON.parse(body);
+    const parsed: unknown = JSON.parse(body);
+    const masked = JSON.stringify(maskSecrets(parsed));
+    const kept = masked === JSON.stringify(parsed) ? body : masked;
+    if (isMapping(parsed) && bytesOf(kept) <= LARGEST_BODY_BYTES) {
+      return kept;
+    }
   } catch {
-    return maskSecretText(body);
+    // Not valid JSON, or nested so deep that the stack ends.
   }
-  const masked = JSON.stringify(maskSecrets(parsed));
-  return masked === JSON.stringify(parsed) ? body : masked;
+  const prefix = foreignText(maskUnparsable(body.slice(0, LONGEST_PREFIX)));
+  return `${bytesOf(body)} bytes that are not a message, SHA-256 ${bodySha256}, beginning with: ${prefix}`;
 }

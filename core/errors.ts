@@ -1,3 +1,5 @@
+import { foreignErrorName, foreignText } from "./foreign-text.ts";
+
 /**
  * Every error the flow raises by name, and the one table that says where each name leads.
  *
@@ -337,10 +339,10 @@ export function errorNamesOf(route: ErrorRoute): ErrorName[] {
   return (Object.keys(ERROR_ROUTES) as ErrorName[]).filter((name) => ERROR_ROUTES[name] === route);
 }
 
-/** The name and message of anything that was thrown. */
+/** The name and message of anything that was thrown, fit to be stored, logged and sent: see {@link foreignText}. */
 export function describeError(error: unknown): { name: string; message: string } {
   if (error instanceof Error) {
-    return { name: error.name, message: error.message };
+    return { name: foreignErrorName(error.name), message: foreignText(error.message) };
   }
-  return { name: "Error", message: String(error) };
+  return { name: "Error", message: foreignText(String(error)) };
 }

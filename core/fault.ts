@@ -1,13 +1,14 @@
+import { foreignErrorName, foreignText } from "./foreign-text.ts";
 import type { Attempt, Fault, VolumeRecord } from "./records.ts";
 import type { Failure } from "./spec.ts";
 
-/** Causes are kept, but never at the cost of the record's size. */
+/** Longest cause that is kept, in UTF-16 units: causes never take the room of the record. */
 const CAUSE_LIMIT = 500;
 const ATTEMPT_LINES_LIMIT = 20;
 
-/** Cuts a text to a bounded length, saying so. */
-export function bounded(text: string, limit: number = CAUSE_LIMIT): string {
-  return text.length <= limit ? text : `${text.slice(0, limit - 1)}\u2026`;
+/** A message of another service as a cause that may be stored: see {@link foreignText}. */
+export function causeText(text: string, limit: number = CAUSE_LIMIT): string {
+  return foreignText(text, limit);
 }
 
 /**
@@ -15,7 +16,8 @@ export function bounded(text: string, limit: number = CAUSE_LIMIT): string {
  * `{errorType, errorMessage, trace}`; any other Cause is text.
  */
 export function readFailure(failure: Failure): { error: string; cause: string; trace: string[] } {
-  const { Error: error, Cause: text } = failure;
+  const { Cause: text } = failure;
+  const error = foreignErrorName(failure.Error);
   try {
     const cause: unknown = JSON.parse(text);
     if (
@@ -26,12 +28,12 @@ export function readFailure(failure: Failure): { error: string; cause: string; t
     ) {
       const trace =
         "trace" in cause && Array.isArray(cause.trace) ? cause.trace.filter((line) => typeof line === "string") : [];
-      return { error, cause: bounded(cause.errorMessage), trace };
+      return { error, cause: causeText(cause.errorMessage), trace };
     }
   } catch {
     // Not JSON: the text itself is the cause.
   }
-  return { error, cause: bounded(text), trace: [] };
+  return { error, cause: causeText(text), trace: [] };
 }
 
 /** Why the failure was not answered by another backend, beside what failed: the one must not hide the other. */
@@ -41,7 +43,9 @@ export function causeOf(cause: string, rescheduleFailure: Failure | null): strin
   }
   const why = readFailure(rescheduleFailure);
   const half = CAUSE_LIMIT / 2;
-  return bounded(`${bounded(cause, half - 1)} (not rescheduled: ${bounded(`${why.error}: ${why.cause}`, half - 24)})`);
+  return causeText(
+    `${causeText(cause, half - 1)} (not rescheduled: ${causeText(`${why.error}: ${why.cause}`, half - 24)})`,
+  );
 }
 
 /** The fault of a volume whose attempt ended by `error`; it names every attempt that came before. */
@@ -51,12 +55,12 @@ export function buildFault(volume: VolumeRecord, attempt: number, error: string,
     .sort(([a], [b]) => Number(a) - Number(b))
     .slice(-ATTEMPT_LINES_LIMIT)
     .map(([number, entry]) => attemptLine(number, entry));
-  return { error, cause: bounded(cause), attempt, at: at.toISOString(), attempts: earlier };
+  return { error, cause: causeText(cause), attempt, at: at.toISOString(), attempts: earlier };
 }
 
 /** One attempt of the ledger in one line. */
 export function attemptLine(number: string, attempt: Attempt): string {
   const why = attempt.error === undefined ? attempt.outcome : `${attempt.error}: ${attempt.cause ?? ""}`;
   const orphan = attempt.suspected_orphan === true ? " (may have left something there)" : "";
-  return bounded(`attempt ${number} on ${attempt.host ?? "no host"}: ${why}${orphan}`, 200);
+  return causeText(`attempt ${number} on ${attempt.host ?? "no host"}: ${why}${orphan}`, 200);
 }

@@ -1,6 +1,10 @@
 import * as v from "valibot";
+import { bytesOf, messageText, requireWithinBudget } from "./byte-budget.ts";
 import { InvalidInput } from "./errors.ts";
-import { isPathOfSecret } from "./secrets.ts";
+import { ImageReference, Uuid } from "./identifiers.ts";
+import { isMapping } from "./scheduling/python-values.ts";
+import { ATTEMPTS_BEFORE, MOST_ATTEMPTS, MOST_ATTEMPTS_BEFORE } from "./scheduling/retry.ts";
+import { isPathOfSecret, MAX_DEPTH } from "./secrets.ts";
 import { unknownName } from "./suggestion.ts";
 
 /**
@@ -8,9 +12,6 @@ import { unknownName } from "./suggestion.ts";
  * makes of it. Both are checked at the boundary; unknown keys of `request_spec` and `filter_properties` travel along untouched,
  * because other services read them.
  */
-
-const uuid = (what: string) => v.pipe(v.string(`${what} must be a string`), v.uuid(`${what} must be a UUID`));
-const looseObject = v.record(v.string(), v.unknown());
 
 /** Name of the secret that holds the caller's token. The value is not told when it is wrong: it may be a token. */
 export const AuthSecret = v.optional(
@@ -35,14 +36,88 @@ const RequestContextSchema = v.object({
 /** See {@link RequestContextSchema}. */
 export type RequestContext = v.InferOutput<typeof RequestContextSchema>;
 
+/** Entries of a list that the scheduler reads, more than any cloud has; and the longest of them, Cinder's column. */
+const MOST_LISTED = 1_000;
+const LONGEST_NAME = 255;
+
+const Name = v.pipe(v.string(), v.maxLength(LONGEST_NAME, `must have at most ${LONGEST_NAME} characters`));
+const Names = v.pipe(v.array(Name), v.maxLength(MOST_LISTED, `must have at most ${MOST_LISTED} entries`));
+const attemptsUpTo = (most: number) => {
+  const rule = `must be a whole number from 0 to ${most}`;
+  return v.pipe(v.number(rule), v.integer(rule), v.minValue(0, rule), v.maxValue(most, rule));
+};
+
+/** A mapping is returned as it came: a schema would leave out keys such as `constructor`, and lose what other services read. */
+function mappingOf(entries: v.ObjectEntries) {
+  const schema = v.looseObject(entries);
+  return v.pipe(
+    v.custom<Record<string, unknown>>(isMapping, ({ input }) => `must be an object, not ${kindOf(input)}`),
+    v.rawCheck(({ dataset, addIssue }) => {
+      const { issues = [] } = dataset.typed ? v.safeParse(schema, dataset.value) : {};
+      for (const issue of issues) {
+        addIssue({ message: wordsOf(issue), ...(issue.path === undefined ? {} : { path: issue.path }) });
+      }
+    }),
+  );
+}
+
+/** What a value is, without the value, which may be a token. */
+function kindOf(value: unknown): string {
+  if (value === null) {
+    return "null";
+  }
+  return Array.isArray(value) ? "a list" : `a ${typeof value}`;
+}
+
+const Properties = mappingOf({
+  size: v.nullish(v.number()),
+  availability_zone: v.nullish(Name),
+  user_id: v.nullish(v.string()),
+  metadata: v.nullish(mappingOf({})),
+});
+
+/** What the code reads of a request spec; see `RequestSpec` in `core/scheduling/request.ts`. */
+const RequestSpecSchema = mappingOf({
+  image_id: v.nullish(ImageReference),
+  volume_type: v.nullish(
+    mappingOf({
+      id: v.nullish(v.string()),
+      name: v.nullish(v.string()),
+      extra_specs: v.nullish(
+        v.custom<Record<string, string | null>>(
+          (specs) =>
+            isMapping(specs) && Object.values(specs).every((spec) => spec === null || typeof spec === "string"),
+          "must be an object of strings",
+        ),
+      ),
+    }),
+  ),
+  volume_properties: v.nullish(Properties),
+  resource_properties: v.nullish(Properties),
+  availability_zones: v.nullish(Names),
+  resource_backend: v.nullish(Name),
+});
+
+/** What the code reads of filter properties. Sizes, zones and types among them are overwritten by those of the record and the spec. */
+const FilterPropertiesSchema = mappingOf({
+  retry: v.nullish(
+    mappingOf({
+      num_attempts: v.nullish(attemptsUpTo(MOST_ATTEMPTS)),
+      backends: v.nullish(Names),
+      hosts: v.nullish(Names),
+      [ATTEMPTS_BEFORE]: v.nullish(attemptsUpTo(MOST_ATTEMPTS_BEFORE)),
+    }),
+  ),
+});
+
 const CreateVolumeMessageSchema = v.object({
   context: RequestContextSchema,
-  volume_id: uuid("volume_id"),
-  image_id: v.optional(v.nullable(v.string()), null),
-  snapshot_id: v.optional(v.nullable(uuid("snapshot_id")), null),
-  source_volid: v.optional(v.nullable(uuid("source_volid")), null),
-  request_spec: v.optional(v.nullable(looseObject), null),
-  filter_properties: v.optional(v.nullable(looseObject), null),
+  volume_id: Uuid,
+  image_id: v.optional(v.nullable(ImageReference), null),
+  snapshot_id: v.optional(v.nullable(Uuid), null),
+  source_volid: v.optional(v.nullable(Uuid), null),
+  request_spec: v.optional(v.nullable(RequestSpecSchema), null),
+  filter_properties: v.optional(v.nullable(FilterPropertiesSchema), null),
 });
 
 /** The body of a message in the scheduler queue. */
@@ -67,7 +142,7 @@ export type WorkflowInput = {
 };
 
 /**
- * Reads a scheduler message.
+ * Reads a scheduler message. Everything that the flow reads of it is checked here, and nowhere later: types, counts, nesting, bytes.
  *
  * @throws InvalidInput that names each field that is wrong.
  */
@@ -77,10 +152,37 @@ export function parseCreateVolumeMessage(body: string): CreateVolumeMessage {
     value = JSON.parse(body);
   } catch (error) {
     throw new InvalidInput(
-      `the message is no JSON (${error instanceof Error ? withoutExcerpt(error.message) : "unreadable"})`,
+      `the message is not valid JSON (${error instanceof Error ? withoutExcerpt(error.message) : "unreadable"})`,
     );
   }
-  return parseOrThrow(CreateVolumeMessageSchema, value, "message");
+  requireShallow(value);
+  const message = parseOrThrow(CreateVolumeMessageSchema, value, "message");
+  const { retry: _retry, ...properties } = message.filter_properties ?? {};
+  requireWithinBudget(bytesOf(messageText({ ...message, filter_properties: properties })), "the message");
+  return message;
+}
+
+/** Level by level and not by recursion: nesting without end must not exhaust the stack. */
+function requireShallow(value: unknown): void {
+  let level: { field: string; entry: unknown }[] = [{ field: "it", entry: value }];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    const [first] = level;
+    if (depth >= MAX_DEPTH && first !== undefined) {
+      throw new InvalidInput(`message: ${first.field} nests deeper than ${MAX_DEPTH} levels`);
+    }
+    level = level.flatMap(({ field, entry }) =>
+      typeof entry === "object" && entry !== null
+        ? Object.entries(entry)
+            .filter(([, inner]) => typeof inner === "object" && inner !== null)
+            .map(([key, inner]: [string, unknown]) => ({ field: depth === 0 ? fieldOf(key) : field, entry: inner }))
+        : [],
+    );
+  }
+}
+
+/** A key that is not known may be anything. */
+function fieldOf(key: string): string {
+  return Object.hasOwn(CreateVolumeMessageSchema.entries, key) ? key : "an unknown field";
 }
 
 /** V8 quotes what stands around the fault, which may be a token. */
@@ -94,7 +196,7 @@ function withoutExcerpt(message: string): string {
  */
 export function volumeIdNamedBy(body: string): string | undefined {
   try {
-    const result = v.safeParse(v.object({ volume_id: uuid("volume_id") }), JSON.parse(body));
+    const result = v.safeParse(v.object({ volume_id: Uuid }), JSON.parse(body));
     return result.success ? result.output.volume_id : undefined;
   } catch {
     return undefined;
@@ -124,11 +226,12 @@ export function parseOrThrow<Schema extends v.GenericSchema>(
       const parent = path?.split(".").slice(0, -1).join(".") ?? "";
       return parent === "" ? unknown : `${placeOf(parent)}: ${unknown}`;
     }
-    const plain = plainWords(issue);
-    if (plain !== undefined) {
-      return `${path === null ? "it" : placeOf(path)} ${plain}`;
+    const words = wordsOf(issue);
+    const follows = /^(?:must|is|has) /.test(words);
+    if (path === null && !follows) {
+      return words;
     }
-    return path === null ? withoutText(issue) : `${placeOf(path)}: ${withoutText(issue)}`;
+    return `${path === null ? "it" : placeOf(path)}${follows ? "" : ":"} ${words}`;
   });
   throw new InvalidInput(`${what}: ${issues.join("; ")}`);
 }
@@ -162,6 +265,11 @@ function partAt(schema: SchemaParts | undefined, key: unknown): SchemaParts | un
 function objectOf(schema: SchemaParts | undefined): SchemaParts | undefined {
   const wrapped = schema?.wrapped;
   return wrapped === undefined ? schema : objectOf(wrapped);
+}
+
+/** What is wrong, to follow the field's name. */
+function wordsOf(issue: v.BaseIssue<unknown>): string {
+  return plainWords(issue) ?? withoutText(issue);
 }
 
 const EXPECTED: Readonly<Record<string, string>> = {

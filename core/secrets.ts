@@ -1,25 +1,25 @@
 /**
- * Takes secrets out of what other services made and this one passes on: request specs in notifications, bodies of dead letters.
- * Follows `mask_dict_password` and `mask_password` of oslo.utils (`oslo_utils/strutils.py`), which OpenStack's own logs and
- * notifications pass through.
+ * Removes secrets from data that other services produced and this one stores or passes on: request specs in notifications, bodies
+ * of dead letters, error texts. Follows `mask_dict_password` and `mask_password` of oslo.utils (`oslo_utils/strutils.py`), which
+ * OpenStack's own logs and notifications pass through, and masks addresses by parsing them.
  */
 
-/** What stands in a secret's place (`oslo_utils.strutils.mask_password`). */
+/** Replaces a secret (`oslo_utils.strutils.mask_password`). */
 export const MASK = "***";
 
-/** A key that contains one of these, whatever its case, has a secret for its value (`_SANITIZE_KEYS`, as far as volumes meet them). */
+/** A key that contains one of these, in any case, has a secret as its value (`_SANITIZE_KEYS`, as far as volumes meet them). */
 const SECRET_KEY =
-  /admin_?pass|password|passwd|passphrase|auth_token|auth_?key|access_key|api_?key|new_pass|secret|sys_pswd|token|private_key|encrypted_key|fernetkey|sslkey|credential|chappassword|service_catalog/i;
+  /admin_?pass|password|passwd|passphrase|auth_token|auth_?key|access_key|api_?key|new_pass|secret|sys_pswd|token|private_key|encrypted_key|fernetkey|sslkey|credential|chappassword|service_catalog|authorization|signature|cookie/i;
 
 /** Path-like, which no token of Keystone's is: UUID and Fernet tokens, the latter in base64url, have no slash. */
 const PATH_OF_SECRET = /^(?=.{1,128}$)(?:[A-Za-z0-9_+=.@-]+\/)+[A-Za-z0-9_+=.@-]+$/;
 
-/** Whether the text can be the name of a secret below some prefix, and is no token. */
+/** Whether the text can be the name of a secret below some prefix, and is not a token. */
 export function isPathOfSecret(text: string): boolean {
   return PATH_OF_SECRET.test(text);
 }
 
-/** A request's context names the secret of its token; the name is none, and a message that is sent again needs it. */
+/** A request's context names the secret of its token. The name is not secret, and a message that is sent again needs it. */
 function isSecret(key: string, value: unknown): boolean {
   return (
     SECRET_KEY.test(key) &&
@@ -27,12 +27,12 @@ function isSecret(key: string, value: unknown): boolean {
   );
 }
 
-/** Deeper than any request spec; what nests deeper is cut, so that a hostile message cannot exhaust the stack. */
-const DEEPEST = 32;
+/** Deepest nesting of a message, as Cinder's casts never reach it. Deeper data is refused at the boundary and cut when masked. */
+export const MAX_DEPTH = 100;
 
-/** A copy of JSON-like data with the value of every secret's key masked. */
+/** A copy of JSON-like data with the value of every secret's key masked. What nests deeper than {@link MAX_DEPTH} is cut. */
 export function maskSecrets(value: unknown, depth = 0): unknown {
-  if (depth > DEEPEST) {
+  if (depth > MAX_DEPTH) {
     return MASK;
   }
   if (Array.isArray(value)) {
@@ -49,13 +49,138 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
   );
 }
 
-/** `key: value`, `key=value`, `"key": "value"` and the like, also where the JSON is cut off or escaped once more. */
-const SECRET_IN_TEXT = new RegExp(
-  `((?:[\\w-]{0,32}(?:${SECRET_KEY.source})[\\w-]{0,32})\\\\*["']?\\s{0,8}[:=]\\s{0,8}\\\\*["']?)([^\\s"'\\\\,;&}\\]]+)`,
-  "gi",
+/** What may stand between a key and its value: the rest of the key, a quote, `:` or `=`. */
+const SEPARATOR = /[\w-]{0,32}\\*["']?\s{0,8}[:=]\s{0,8}/y;
+
+/** A value: quoted, to the quote that closes it or, where the text is cut off, to its end; in escaped quotes; a list; a word. */
+const VALUE =
+  /(?<open>["'])(?:\\[\s\S]|(?!\k<open>)[^\\])*|(?<escaped>\\+["'])(?:(?!\k<escaped>)[\s\S])*|[[{][^\]}]*|[^\s"'\\,;&}\][{]+/y;
+
+/** The value of the header `Authorization` is the rest of the line: a scheme, and then the secret. */
+const REST_OF_LINE = /[^\s"'\\][^\r\n"']*/y;
+
+/** Masks the value behind each key of a secret. One pass, because a text may be made to be slow. */
+function maskValues(text: string): string {
+  const keys = new RegExp(SECRET_KEY.source, "gi");
+  let masked = "";
+  let done = 0;
+  for (let key = keys.exec(text); key !== null; key = keys.exec(text)) {
+    const start = matchAt(SEPARATOR, text, keys.lastIndex)?.end;
+    if (start === undefined) {
+      continue;
+    }
+    const isHeader = key[0].toLowerCase() === "authorization";
+    const value = (isHeader ? matchAt(REST_OF_LINE, text, start) : undefined) ?? matchAt(VALUE, text, start);
+    if (value !== undefined) {
+      const quote = value.groups["open"] ?? value.groups["escaped"] ?? "";
+      masked += `${text.slice(done, start)}${quote}${MASK}`;
+      done = value.end;
+      keys.lastIndex = value.end;
+    }
+  }
+  return masked + text.slice(done);
+}
+
+function matchAt(
+  pattern: RegExp,
+  text: string,
+  at: number,
+): { end: number; groups: Partial<Record<string, string>> } | undefined {
+  pattern.lastIndex = at;
+  const match = pattern.exec(text);
+  return match === null ? undefined : { end: pattern.lastIndex, groups: match.groups ?? {} };
+}
+
+/** `Bearer value`, wherever it stands. A word of prose after `basic` or `token` has no digit and is short. */
+const SCHEME_SECRET =
+  /\b(bearer|negotiate)(\s{1,8})[^\s"'\\,;]+|\b(basic|digest|token)(\s{1,8})(?=[\w.~+/=-]*\d|[\w.~+=-]{20})(?![\w.-]+\/)[\w.~+/=-]{8,}/gi;
+
+/** Tokens that are known by their looks: Fernet (Keystone), JSON Web Tokens, access keys of AWS. */
+const KNOWN_TOKEN = /\bgAAAA[\w-]{3,}=*|\beyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?|\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g;
+
+/** A run of characters that an address can be made of. */
+const ADDRESS = /[^\s"'<>\\,;]+/g;
+
+/** A text with its secrets masked, as far as they can be recognized in it: values of keys, schemes, tokens, parts of addresses. */
+export function maskSecretText(text: string): string {
+  return maskValues(text)
+    .replaceAll(SCHEME_SECRET, (_match, open: string, gap: string, other: string, otherGap: string) =>
+      open === undefined ? `${other}${otherGap}${MASK}` : `${open}${gap}${MASK}`,
+    )
+    .replaceAll(KNOWN_TOKEN, MASK)
+    .replaceAll(ADDRESS, (run) => (/[:@]/.test(run) ? maskAddress(run) : run));
+}
+
+/** Keys whose names tell nothing secret and help to recognize a message. */
+const KNOWN_KEYS: ReadonlySet<string> = new Set(
+  (
+    "context request_id user_id project_id is_admin roles auth_secret auth_token volume_id image_id snapshot_id source_volid request_spec " +
+    "volume_properties resource_properties volume_type extra_specs size availability_zone display_name metadata filter_properties retry " +
+    "num_attempts backends hosts exc authorization token password"
+  ).split(" "),
 );
 
-/** A text with the values of secrets masked, as far as they can be told from the text. */
-export function maskSecretText(text: string): string {
-  return text.replaceAll(SECRET_IN_TEXT, `$1${MASK}`);
+/** A key that names an id, and the id: `"volume_id": "` and a UUID. */
+const KEYED_ID =
+  /\b(volume_id|snapshot_id|source_volid)(\\*["']?\s{0,8}:\s{0,8}\\*["']?)([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})(?![\w-])/gi;
+
+/**
+ * The structure of a text that cannot be parsed. In such a text no pattern can tell where a secret ends, so everything is masked but
+ * punctuation, known keys in front of a separator, and the ids behind the keys of ids.
+ */
+export function maskUnparsable(text: string): string {
+  const kept: string[] = [];
+  let done = 0;
+  for (const id of text.matchAll(KEYED_ID)) {
+    kept.push(maskWords(text.slice(done, id.index)), id[0]);
+    done = id.index + id[0].length;
+  }
+  return [...kept, maskWords(text.slice(done))].join("");
+}
+
+function maskWords(text: string): string {
+  return text.replaceAll(/[^\s{}[\]:,"']+/gu, (word, offset: number) => {
+    const isKey = /^["']?\s{0,8}:/.test(text.slice(offset + word.length, offset + word.length + 10));
+    return isKey && KNOWN_KEYS.has(word) ? word : MASK;
+  });
+}
+
+/**
+ * An address without what may be secret in it: user and password, query and fragment. A parser decides what these are, because
+ * `https:user:password@host` is an address as well. Text that is not an address loses what stands before its last `@`.
+ */
+export function maskAddress(text: string): string {
+  const url = URL.parse(text);
+  if (url !== null && url.host !== "") {
+    const user = `${url.username}${url.password}` === "" ? "" : `${MASK}@`;
+    const query = url.search === "" ? "" : `?${MASK}`;
+    const fragment = url.hash === "" ? "" : `#${MASK}`;
+    // What has nothing to hide stays as it was written.
+    return `${user}${query}${fragment}` === ""
+      ? text
+      : `${url.protocol}//${user}${url.host}${url.pathname}${query}${fragment}`;
+  }
+  const at = text.lastIndexOf("@");
+  const head = text.slice(0, at);
+  if (at > 0 && head.includes(":")) {
+    const authority = head.indexOf("//");
+    return `${authority < 0 ? "" : head.slice(0, authority + 2)}${MASK}${withoutQuery(text.slice(at))}`;
+  }
+  return text.includes("://") ? withoutQuery(text) : text;
+}
+
+function withoutQuery(text: string): string {
+  return text.replace(/\?.*$/s, `?${MASK}`);
+}
+
+/** Whether the text is an http or https address, or one of S3, without user, query or fragment. */
+export function isPlainAddress(text: string): boolean {
+  const url = URL.parse(text);
+  return (
+    url !== null &&
+    /^(?:https?|s3):$/.test(url.protocol) &&
+    // The parser drops line breaks and takes `https:host` and an empty `?` for addresses; only the plain form is one here.
+    /^[a-z0-9]+:\/\/[^\s?#@\\]+$/i.test(text) &&
+    `${url.username}${url.password}${url.search}${url.hash}` === ""
+  );
 }

@@ -1,10 +1,11 @@
 import * as v from "valibot";
+import { Uuid } from "../core/identifiers.ts";
 import { parseOrThrow } from "../core/messages.ts";
 import { deleteVolume } from "../core/tasks/delete-volume.ts";
 import { backends, bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
-const RequestSchema = v.object({ volume_id: v.pipe(v.string(), v.uuid("volume_id must be a UUID")) });
+const RequestSchema = v.object({ volume_id: Uuid });
 
 /** Called synchronously by clients. */
 export const handler = serviceHandler((event) => {

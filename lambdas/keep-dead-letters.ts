@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { MESSAGE_ATTRIBUTES } from "../core/environment.ts";
@@ -33,6 +34,7 @@ async function keep(deps: KeepDependencies, record: SQSRecord): Promise<void> {
   const letter = {
     id: messageId,
     body,
+    bodySha256: createHash("sha256").update(body).digest("hex"),
     reason: messageAttributes[MESSAGE_ATTRIBUTES.reason]?.stringValue,
     receivedCount: Number(attributes.ApproximateReceiveCount),
     sentAt: new Date(Number(attributes.SentTimestamp)),

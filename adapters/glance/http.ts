@@ -8,6 +8,8 @@ import {
   ImageNotFound,
   InvalidInput,
 } from "../../core/errors.ts";
+import { foreignText } from "../../core/foreign-text.ts";
+import { MASK } from "../../core/secrets.ts";
 
 /** How long an answer to a small request may take: a try with each of a few servers must fit a function of 30 s. */
 const ANSWER_MS = 6_000;
@@ -64,16 +66,17 @@ export async function ask(
 ): Promise<IncomingMessage> {
   let renewed = false;
   let reason = "";
+  const tokens = new Set<string>();
   for (let attempt = 0; attempt <= retries; attempt += 1) {
     if (attempt > 0) {
       await delay(patience.retryPauseMs, undefined, request.signal === undefined ? {} : { signal: request.signal });
     }
     const server = urls[attempt % urls.length] ?? "";
-    let answer = await get(server, request, false, patience);
+    let answer = await get(server, request, false, patience, tokens);
     if (typeof answer !== "string" && answer.statusCode === 401 && !renewed) {
       renewed = true;
       answer.destroy();
-      answer = await get(server, request, true, patience);
+      answer = await get(server, request, true, patience, tokens);
     }
     if (typeof answer === "string") {
       reason = `${new URL(server).host}: ${answer}`;
@@ -84,7 +87,7 @@ export async function ask(
       return answer;
     }
     if (!UNAVAILABLE.includes(status) && status >= 400) {
-      await refuse(answer, status, request.imageId, patience);
+      await refuse(answer, status, request.imageId, patience, tokens);
     }
     answer.destroy();
     reason = `${new URL(server).host} answered ${status}${status < 400 ? ", a redirect, which is not followed" : ""}`;
@@ -92,14 +95,19 @@ export async function ask(
   throw new GlanceConnectionFailed(reason);
 }
 
-/** The answer, or why there is none. */
+/** The answer, or why there is none. Notes in `tokens` which token was sent. */
 async function get(
   server: string,
   request: ServerRequest,
   renewed: boolean,
   patience: Patience,
+  tokens: Set<string>,
 ): Promise<IncomingMessage | string> {
   const headers = await request.headers(renewed);
+  const { "X-Auth-Token": token } = headers;
+  if (token !== undefined) {
+    tokens.add(token);
+  }
   const url = new URL(`${server.replace(/\/+$/, "")}/${request.path}`);
   const waitMs = request.data === true ? patience.silenceMs : patience.answerMs;
   try {
@@ -129,17 +137,22 @@ function send(
 
 function reasonOf(error: unknown): string {
   const { message, code } = error as { message?: string; code?: string };
-  return (code ?? message ?? "unreachable").slice(0, LONGEST_REASON);
+  return foreignText(code ?? message ?? "unreachable", LONGEST_REASON);
 }
 
-/** Error bodies are HTML: of one only a cut of its text is kept, for the reason. */
+/**
+ * Error bodies are HTML: only a cut of the text is kept, for the reason. A service may echo the token that it refuses, so the tokens
+ * that were sent are masked wherever they stand.
+ */
 async function refuse(
   answer: IncomingMessage,
   status: number,
   imageId: string,
   { answerMs }: Patience,
+  tokens: ReadonlySet<string>,
 ): Promise<never> {
-  const text = textOf(await bytesOf(answer, MOST_ERROR_BYTES, answerMs).then(String, () => ""));
+  const body = await bytesOf(answer, MOST_ERROR_BYTES, answerMs).then(String, () => "");
+  const text = textOf([...tokens].reduce((masked, token) => masked.replaceAll(token, MASK), body));
   switch (status) {
     case 401:
     case 403:
@@ -156,11 +169,11 @@ async function refuse(
 }
 
 function textOf(html: string): string {
-  return html
+  const text = html
     .replaceAll(/<title>[\s\S]*?<\/title>|<[^>]*>/gi, " ")
     .replaceAll(/\s+/g, " ")
-    .trim()
-    .slice(0, LONGEST_REASON);
+    .trim();
+  return foreignText(text, LONGEST_REASON);
 }
 
 /**

@@ -1,13 +1,10 @@
 import { StartExecutionCommand, type SFNClient } from "@aws-sdk/client-sfn";
-import { InvalidInput } from "../../core/errors.ts";
+import { bytesOf, LARGEST_STATE_BYTES, requireWithinBudget } from "../../core/byte-budget.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
 import type { WorkflowStarter } from "../../core/ports.ts";
 
 /** What the starter is made of. */
 export type WorkflowStarterOptions = { client: Pick<SFNClient, "send">; stateMachineArn: string };
-
-/** Longest input of an execution, in bytes of UTF-8 (Step Functions service quotas). */
-const LONGEST_INPUT_BYTES = 262_144;
 
 /**
  * Starts executions of the workflow in Step Functions. The name makes it happen once: a standard workflow refuses a second
@@ -24,12 +21,7 @@ export class SfnWorkflowStarter implements WorkflowStarter {
   async start(input: WorkflowInput): Promise<void> {
     const { client, stateMachineArn } = this.#options;
     const text = JSON.stringify(input);
-    const bytes = Buffer.byteLength(text);
-    if (bytes > LONGEST_INPUT_BYTES) {
-      throw new InvalidInput(
-        `the request makes ${bytes} bytes of workflow input; at most ${LONGEST_INPUT_BYTES} are allowed`,
-      );
-    }
+    requireWithinBudget(bytesOf(text), "the workflow's input", LARGEST_STATE_BYTES);
     try {
       await client.send(new StartExecutionCommand({ stateMachineArn, name: input.fence, input: text }));
     } catch (error) {

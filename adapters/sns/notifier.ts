@@ -4,7 +4,8 @@ import { describeError, NotificationNotSent } from "../../core/errors.ts";
 import { DEFAULT_NOTIFICATION_ERA } from "../../core/notifications.ts";
 import type { Notification, NotificationEra } from "../../core/notifications.ts";
 import type { Notifier } from "../../core/ports.ts";
-import { attributeText, messageText } from "../message-text.ts";
+import { messageText } from "../../core/byte-budget.ts";
+import { attributeText } from "../message-text.ts";
 
 /** What the notifier is made of; `era` says whose payloads the topic's subscribers read. */
 export type NotifierOptions = { client: Pick<SNSClient, "send">; topicArn: string; era?: NotificationEra };

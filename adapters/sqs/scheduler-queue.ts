@@ -1,7 +1,17 @@
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { MESSAGE_ATTRIBUTES } from "../../core/environment.ts";
 import type { SchedulerQueue } from "../../core/ports.ts";
-import { attributeText, messageText } from "../message-text.ts";
+import { bytesOf, LARGEST_MESSAGE_BYTES, messageText } from "../../core/byte-budget.ts";
+import { attributeText } from "../message-text.ts";
+
+/** Name and type of the attribute count as the message's bytes, too. */
+const ATTRIBUTE_OVERHEAD_BYTES = 32;
+
+/** SQS refuses an empty attribute. */
+const NO_REASON = "no reason given";
+
+/** In UTF-8. */
+const MOST_BYTES_OF_A_UNIT = 3;
 
 /** What the queue is made of. */
 export type SchedulerQueueOptions = { client: Pick<SQSClient, "send">; queueUrl: string; deadLetterQueueUrl: string };
@@ -23,15 +33,18 @@ export class SqsSchedulerQueue implements SchedulerQueue {
     );
   }
 
-  /** A body so long that the reason does not fit beside it is refused by SQS, whose own redrive keeps the message then. */
+  /** The reason is cut to what the body leaves of the message's bound; where nothing is left, the message goes without one. */
   async sendToDeadLetters(body: string, reason: string): Promise<void> {
+    const room = LARGEST_MESSAGE_BYTES - bytesOf(body) - ATTRIBUTE_OVERHEAD_BYTES;
+    const limit = Math.floor(room / MOST_BYTES_OF_A_UNIT);
+    const text = limit < NO_REASON.length ? "" : attributeText(reason, limit) || NO_REASON;
     await this.#options.client.send(
       new SendMessageCommand({
         QueueUrl: this.#options.deadLetterQueueUrl,
         MessageBody: body,
-        MessageAttributes: {
-          [MESSAGE_ATTRIBUTES.reason]: { DataType: "String", StringValue: attributeText(reason) || "no reason given" },
-        },
+        ...(text !== "" && {
+          MessageAttributes: { [MESSAGE_ATTRIBUTES.reason]: { DataType: "String", StringValue: text } },
+        }),
       }),
     );
   }

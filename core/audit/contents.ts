@@ -1,5 +1,5 @@
 import { describeError } from "../errors.ts";
-import { bounded } from "../fault.ts";
+import { causeText } from "../fault.ts";
 import type { Driver, StoredContent } from "../driver-ports.ts";
 import { damageOf, isOn, judgeSnapshot, judgeVolume, type Judgement } from "./judge.ts";
 import type { Finding } from "./report.ts";
@@ -207,10 +207,10 @@ function findingOf(host: string, stored: StoredContent, kind: Finding["kind"], d
   };
 }
 
-/** Name and message of whatever was thrown, cut to a bounded length. */
+/** Name and message of whatever was thrown, cut to a causeText length. */
 export function oneLineOf(error: unknown): string {
   const { name, message } = describeError(error);
-  return bounded(`${name}: ${message}`);
+  return causeText(`${name}: ${message}`);
 }
 
 /** Reads a listing in batches. A listing that is left early is told to end, and not waited for: its backend may be dead. */

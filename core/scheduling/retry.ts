@@ -79,11 +79,14 @@ export function attemptOfRequest(filterProperties: FilterProperties): number {
   return counted + (isCount ? before : 0);
 }
 
+/** More attempts than any setting allows; a message that claims more is not Cinder's. */
+export const MOST_ATTEMPTS = 1_000;
+
 /** More than anybody sends again by hand, and few enough that every number after it is exact. */
-const MOST_ATTEMPTS_BEFORE = 1_000_000;
+export const MOST_ATTEMPTS_BEFORE = 1_000_000;
 
 /** Key in the retry of a request that was sent again by hand: how many attempts its volume had before. */
-const ATTEMPTS_BEFORE = "attempts_before_redrive";
+export const ATTEMPTS_BEFORE = "attempts_before_redrive";
 
 /** The retry of a request that is sent again by hand as that attempt: no backend is tried yet, and the count begins anew. */
 export function redrivenRetry(attempt: number): Retry {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { InvalidVolume, VolumeNotFound } from "../errors.ts";
+import { Uuid } from "../identifiers.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
@@ -13,12 +14,10 @@ export type CreateSnapshotDependencies = {
   clock: Clock;
 };
 
-const uuid = (what: string) => v.pipe(v.string(), v.uuid(`${what} must be a UUID`));
-
 /** The request for a snapshot. The caller chooses its id, so that a repeated request makes one snapshot. */
 export const CreateSnapshotInputSchema = v.object({
-  snapshot_id: uuid("snapshot_id"),
-  volume_id: uuid("volume_id"),
+  snapshot_id: Uuid,
+  volume_id: Uuid,
   name: v.optional(v.nullable(v.string()), null),
   project_id: v.string(),
   user_id: v.string(),

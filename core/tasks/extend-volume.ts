@@ -3,7 +3,8 @@ import { extensionClaimFate, extensionClaimKey } from "../claims.ts";
 import { MAX_VOLUME_SIZE_GIB } from "../create-request.ts";
 import type { Drivers } from "../driver-ports.ts";
 import { describeError, FenceLost, InvalidInput, InvalidVolume, NoValidBackend } from "../errors.ts";
-import { bounded } from "../fault.ts";
+import { causeText } from "../fault.ts";
+import { Uuid } from "../identifiers.ts";
 import { isCachedVolume } from "../image-cache.ts";
 import type { BackendRepository, SnapshotRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
 import {
@@ -46,13 +47,12 @@ export type ExtendVolumeDependencies = BeginExtendDependencies &
     settings: Pick<SchedulerSettings, "max_over_subscription_ratio">;
   };
 
-const uuid = (what: string) => v.pipe(v.string(), v.uuid(`${what} must be a UUID`), v.toLowerCase());
 const SIZE_RULE = `new_size must be a whole number of GiB between 1 and ${MAX_VOLUME_SIZE_GIB}`;
 
 /** The request. The caller chooses `extension_id`, so that a repeated request finds the extension that the first one began. */
 export const ExtendVolumeInputSchema = v.object({
-  volume_id: uuid("volume_id"),
-  extension_id: uuid("extension_id"),
+  volume_id: Uuid,
+  extension_id: Uuid,
   new_size: v.pipe(
     v.number(SIZE_RULE),
     v.integer(SIZE_RULE),
@@ -251,7 +251,7 @@ function failExtension(
   status: VolumeStatus,
 ): Promise<VolumeRecord> {
   const { name, message } = describeError(error);
-  const end = { outcome: "failed", error: name, cause: bounded(message), status, at: deps.clock.now() } as const;
+  const end = { outcome: "failed", error: name, cause: causeText(message), status, at: deps.clock.now() } as const;
   return endAndClose(deps, volume, end);
 }
 

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { Uuid } from "../identifiers.ts";
 import { AuthSecret, parseOrThrow } from "../messages.ts";
 import type { Owner } from "../ports.ts";
 import type { Creation, Failure, VolumeSpec } from "../spec.ts";
@@ -6,7 +7,7 @@ import type { VolumeRef } from "./extract-volume-ref.ts";
 
 /** Keys that every task of the workflow gets: who it works for, and which attempt it is. */
 const OwnerInputSchema = v.object({
-  volume_id: v.pipe(v.string(), v.uuid("volume_id must be a UUID")),
+  volume_id: Uuid,
   fence: v.pipe(v.string(), v.nonEmpty()),
   attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
   host: v.pipe(v.string(), v.nonEmpty()),
@@ -40,18 +41,18 @@ const shapes = {
     // A type that is not known is an answer of the tasks: VolumeTypeNotFound.
     type: v.string(),
     status: v.string(),
-    volume_id: v.pipe(v.string(), v.uuid("volume_id must be a UUID")),
+    volume_id: Uuid,
     volume_size: v.pipe(v.number(), v.integer(), v.minValue(1)),
   }),
-  volume_ref: v.looseObject({ id: v.pipe(v.string(), v.uuid("id must be a UUID")), size: v.number() }),
+  volume_ref: v.looseObject({ id: Uuid, size: v.number() }),
   creation: v.looseObject({
     next: v.picklist(["copy_image", "bootable", "finish"]),
     model_update: v.nullable(v.object({ provider_location: v.optional(v.string()) })),
   }),
   failure: FailureSchema,
   reschedule_failure: v.optional(v.nullable(FailureSchema), null),
-  snapshot_id: v.nullable(v.pipe(v.string(), v.uuid("snapshot_id must be a UUID"))),
-  source_volid: v.nullable(v.pipe(v.string(), v.uuid("source_volid must be a UUID"))),
+  snapshot_id: v.nullable(Uuid),
+  source_volid: v.nullable(Uuid),
   image_id: v.nullable(v.string()),
   request_spec: v.record(v.string(), v.unknown()),
   filter_properties: v.record(v.string(), v.unknown()),

@@ -32,7 +32,9 @@ export type KeepResult = { volumeId: string | undefined; outcome: "error" | "lef
 export async function keepDeadLetter(deps: KeepDependencies, letter: ReceivedDeadLetter): Promise<KeepResult> {
   const read = readMessage(letter.body);
   const { volumeId } = read;
-  const kept = await deps.deadLetters.keep(deadLetterRecord(letter, volumeId, deps.clock.now()));
+  // SQS moves a message that is too large to carry its reason beside it, and so without one.
+  const reason = letter.reason ?? ("reason" in read ? read.reason : undefined);
+  const kept = await deps.deadLetters.keep(deadLetterRecord({ ...letter, reason }, volumeId, deps.clock.now()));
   if (volumeId === undefined) {
     return { volumeId, outcome: "no volume" };
   }

@@ -1,5 +1,5 @@
 import { BackendNotCleared, describeError, FenceLost, mayStillRun, routeOf, VolumeNotFound } from "../errors.ts";
-import { bounded, readFailure } from "../fault.ts";
+import { causeText, readFailure } from "../fault.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { BackendRepository, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
 import { fenceOf, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
@@ -116,7 +116,7 @@ async function deleteAndLook(drivers: Drivers, host: string, volumeId: string): 
     return (await driver.findVolume(volumeId)) === "absent" ? undefined : "it is still there after its deletion";
   } catch (error) {
     const { name, message } = describeError(error);
-    return bounded(`${name}: ${message}`);
+    return causeText(`${name}: ${message}`);
   }
 }
 
@@ -126,7 +126,7 @@ async function deleteAndLook(drivers: Drivers, host: string, volumeId: string): 
  */
 function castOf(input: RescheduleInput): Record<string, unknown> {
   const { error, cause, trace } = readFailure(input.failure);
-  const exc = [...trace.slice(0, TRACE_LINES).map((line) => bounded(line)), `${error}: ${cause}`];
+  const exc = [...trace.slice(0, TRACE_LINES).map((line) => causeText(line)), `${error}: ${cause}`];
   const retry = input.filter_properties["retry"];
   return {
     context: input.context,

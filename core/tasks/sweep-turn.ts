@@ -1,5 +1,5 @@
 import { describeError } from "../errors.ts";
-import { bounded } from "../fault.ts";
+import { causeText } from "../fault.ts";
 
 /** One volume that a sweep could not deal with, and why. */
 export type SweepFailure = { volume_id: string; error: string; cause: string };
@@ -33,7 +33,7 @@ export async function sweepEach<Item>(
         await handle(item);
       } catch (error) {
         const { name, message } = describeError(error);
-        turn.failures.push({ volume_id: idOf(item), error: name, cause: bounded(message) });
+        turn.failures.push({ volume_id: idOf(item), error: name, cause: causeText(message) });
       }
       if (!turn.hasTime()) {
         return;

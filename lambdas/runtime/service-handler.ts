@@ -1,5 +1,5 @@
 import type { Context, Handler } from "aws-lambda";
-import { describeError } from "../../core/errors.ts";
+import { leavingError } from "./leaving-error.ts";
 import { logger } from "./logger.ts";
 
 /** The frame of a function beside the workflow: an error leaves with its own name and is logged first. */
@@ -10,9 +10,9 @@ export function serviceHandler<Output>(
     try {
       return (await serve(event, context)) ?? null;
     } catch (error) {
-      const { name, message } = describeError(error);
-      logger.error("failed", { error: name, cause: message, stack: error instanceof Error ? error.stack : undefined });
-      throw error;
+      const leaving = leavingError(error);
+      logger.error("failed", { error: leaving.name, cause: leaving.message, stack: leaving.stack });
+      throw leaving;
     }
   };
 }

@@ -1,7 +1,7 @@
 import type { Context, Handler } from "aws-lambda";
-import { describeError } from "../../core/errors.ts";
 import type { Turn } from "../../core/tasks/create-on-backend.ts";
 import { type OwnerInput, parseTaskInput } from "../../core/tasks/input.ts";
+import { leavingError } from "./leaving-error.ts";
 import { logger } from "./logger.ts";
 
 type InputKey = Parameters<typeof parseTaskInput>[1][number];
@@ -23,10 +23,10 @@ export function taskHandler<Key extends InputKey, Output>(
       logger.debug("done", logKeys(event));
       return output ?? null;
     } catch (error) {
-      const { name, message } = describeError(error);
-      const stack = error instanceof Error ? error.stack : undefined;
+      const leaving = leavingError(error);
+      const { name, message, stack } = leaving;
       logger.warn("failed", { ...logKeys(event), error: name, cause: message, stack });
-      throw error;
+      throw leaving;
     }
   };
 }

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => tables.close());
 
 function aLetter(body = "{ no JSON", volumeId?: string) {
-  const received = { id: randomUUID(), body, reason: "no JSON", receivedCount: 1, sentAt: NOW };
+  const received = { id: randomUUID(), body, reason: "no JSON", bodySha256: "", receivedCount: 1, sentAt: NOW };
   return deadLetterRecord(received, volumeId, NOW);
 }
 

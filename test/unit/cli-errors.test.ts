@@ -80,7 +80,7 @@ describe("files", () => {
 describe("a report", () => {
   test("is one line, whatever the message holds", () => {
     const report = explainError(new Error("first\n  at second\r\nthird\u001b[31m"));
-    expect(renderError(recordedOutput(), report, false)).toBe("error: first at second third\uFFFD[31m\n");
+    expect(renderError(recordedOutput(), report, false)).toBe("error: first at second third [31m\n");
   });
 
   test("an error without a message shows its name; what is no error shows itself", () => {

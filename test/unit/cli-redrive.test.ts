@@ -23,7 +23,7 @@ function worldWith(
   const world = aWorld(volume);
   bodies.forEach((body, index) => {
     const id = index === 0 ? ID : OTHER_ID;
-    const received = { id, body, reason: undefined, receivedCount: 6, sentAt: new Date(START) };
+    const received = { id, body, reason: undefined, bodySha256: "", receivedCount: 6, sentAt: new Date(START) };
     const volumeId = body.includes(VOLUME_ID) ? VOLUME_ID : undefined;
     world.fakes.deadLetters.records.set(id, deadLetterRecord(received, volumeId, new Date(Date.parse(START) + index)));
   });
@@ -58,8 +58,9 @@ describe("redrive list", () => {
 
 describe("redrive show", () => {
   test("shows the message in one line, safe for a terminal", async () => {
-    const { stdout } = await cli(worldWith(undefined, ["{ no\u001B[31m\nJSON"]), "show", ID);
-    expect(stdout).toContain("message     { no\uFFFD[31m JSON\n");
+    const { stdout } = await cli(worldWith(undefined, ['{ "name": "no\u001B[31m\nJSON"']), "show", ID);
+    expect(stdout).toMatch(/^message {5}\d+ bytes that are not a message, SHA-256 .*, beginning with: .*$/m);
+    expect(stdout).not.toContain("\u001B[31m");
     expect(stdout).toContain("received    6 times\n");
     expect(stdout).toContain("expires     2026-04-01 01:00:00Z\n");
   });

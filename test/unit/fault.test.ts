@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { attemptLine, bounded, buildFault, readFailure } from "../../core/fault.ts";
+import { attemptLine, causeText, buildFault, readFailure } from "../../core/fault.ts";
 import type { Attempt } from "../../core/records.ts";
 import { aVolumeInFlow } from "../support/builders.ts";
 import { START } from "../support/fakes/world.ts";
@@ -34,8 +34,8 @@ describe("a failure that a Catch hands on", () => {
   it("is cut to a bounded length", () => {
     const Cause = JSON.stringify({ errorMessage: "x".repeat(100_000) });
     expect(readFailure({ Error: "E", Cause }).cause).toHaveLength(500);
-    expect(bounded("abc", 2)).toBe("a\u2026");
-    expect(bounded("ab", 2)).toBe("ab");
+    expect(causeText("abc", 2)).toBe("a\u2026");
+    expect(causeText("ab", 2)).toBe("ab");
   });
 });
 

@@ -74,7 +74,11 @@ describe("a batch of dead letters", () => {
     expect(failed).toEqual([]);
     expect(kept()).toMatchObject([
       { id: "m1", volume_id: VOLUME_ID, received_count: 6, sent_at: new Date(SENT).toISOString() },
-      { id: "m2", reason: "the message is no JSON", body: "{ no" },
+      {
+        id: "m2",
+        reason: "the message is no JSON",
+        body: expect.stringMatching(/^4 bytes that are not a message, SHA-256 [0-9a-f]{64}, beginning with: /),
+      },
     ]);
   });
 

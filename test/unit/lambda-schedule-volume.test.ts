@@ -114,7 +114,7 @@ describe("a batch", () => {
       {
         QueueUrl: FUNCTION_ENVIRONMENT["SCHEDULER_DEAD_LETTER_QUEUE_URL"],
         MessageBody: "{ no JSON",
-        MessageAttributes: { reason: { StringValue: expect.stringContaining("no JSON") } },
+        MessageAttributes: { reason: { StringValue: expect.stringContaining("not valid JSON") } },
       },
     ]);
   });

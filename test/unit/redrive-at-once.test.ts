@@ -18,7 +18,7 @@ function idle(): World {
   world.fakes.volumes.records.set(VOLUME_ID, aVolumeInFlow({ status: "error", deadline: null, fault }));
   void world.fakes.backends.settle(host, VOLUME_ID);
   const body = JSON.stringify(aMessage());
-  const letter = { id: "m-1", body, reason: undefined, receivedCount: 6, sentAt: new Date(START) };
+  const letter = { id: "m-1", body, reason: undefined, bodySha256: "", receivedCount: 6, sentAt: new Date(START) };
   world.fakes.deadLetters.records.set("m-1", deadLetterRecord(letter, VOLUME_ID, new Date(START)));
   return world;
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { GIVEN_UP, type ReceivedDeadLetter } from "../../core/dead-letters.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
@@ -13,6 +14,7 @@ const UNREADABLE = JSON.stringify(aMessage({ snapshot_id: "not-a-uuid" }));
 const letter = (columns: Partial<ReceivedDeadLetter> = {}): ReceivedDeadLetter => ({
   id: "m-1",
   body: JSON.stringify(aMessage()),
+  bodySha256: "5ha",
   reason: undefined,
   receivedCount: 6,
   sentAt: SENT,
@@ -92,10 +94,60 @@ describe("a dead letter", () => {
     "that is no JSON, %s, is refused without a word of it",
     (body) => {
       const read = readMessage(body);
-      expect("reason" in read && read.reason).toMatch(/^Invalid input received: the message is no JSON \(.+\)$/);
+      expect("reason" in read && read.reason).toMatch(/^Invalid input received: the message is not valid JSON \(.+\)$/);
       expect("reason" in read && read.reason).not.toContain("s3cr3t");
     },
   );
+
+  it("that cannot be parsed is kept as its length, its hash and its structure, whatever it holds", async () => {
+    const secret = fc.stringMatching(/^[A-Za-z0-9+/=_.~-]{4,40}$/);
+    const forms: ((secret: string) => string)[] = [
+      (text) => `{"context": {"auth_token": "${text}`,
+      (text) => `{"context": {"auth_token": "a b ${text}"}, "volume_id": `,
+      (text) => `Authorization: Bearer ${text}`,
+      (text) => `GET /x?X-Amz-Signature=${text} HTTP/1.1`,
+      (text) => `https://user:${text}@host/path`,
+      (text) => `user:${text}@host`,
+      (text) => `<password>${text}</password>`,
+      (text) => `password\t${text}`,
+      (text) => `--token ${text}`,
+      (text) => `{\\"adminPass\\": \\"${text}\\"`,
+      (text) => `{'secret': u'${text}'}`,
+      (text) => `[["auth", "${text}"`,
+      (text) => text,
+      (text) => `"${text}"`,
+    ];
+    await fc.assert(
+      fc.asyncProperty(secret, fc.nat(forms.length - 1), fc.string(), async (text, form, before) => {
+        const world = aWorld(aVolume());
+        await keep(world, { body: `${before}${forms[form]?.(text) ?? ""}` });
+        const { body } = world.fakes.deadLetters.records.get("m-1") ?? {};
+        expect(body).toMatch(/^\d+ bytes that are not a message, SHA-256 5ha, beginning with: /);
+        expect(body?.slice(body.indexOf("beginning with"))).not.toContain(text);
+      }),
+    );
+  });
+
+  it.each([
+    ["nests without end", `{"volume_id": "${VOLUME_ID}", "a": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+    ["is empty", ""],
+    [
+      "is larger once it is masked",
+      JSON.stringify(Object.fromEntries(Array.from({ length: 18_000 }, (_, i) => [`token${i}`, ""]))),
+    ],
+    ["has an unpaired surrogate", '"\ud800'],
+  ])("that %s is kept", async (_what, body) => {
+    const world = aWorld(aVolume());
+    await keep(world, { body });
+    expect(world.fakes.deadLetters.records.get("m-1")?.body.length).toBeLessThan(300_000);
+  });
+
+  it("that came without its reason, because it was too large to carry it, is kept with why it cannot be read", async () => {
+    const world = aWorld(aVolume());
+    await keep(world, { body: UNREADABLE });
+    expect(world.fakes.deadLetters.records.get("m-1")?.reason).toContain("snapshot_id must be a UUID");
+    expect(await recordOf(world)).toMatchObject({ fault: { cause: expect.stringContaining("snapshot_id") } });
+  });
 
   it("may come twice, and its keeper may die anywhere", async () => {
     const make = () => aWorld(aVolume());

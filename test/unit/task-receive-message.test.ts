@@ -34,8 +34,8 @@ describe("reading a message", () => {
   });
 
   it.each([
-    ["no JSON", "{", "no JSON"],
-    ["empty", "", "no JSON"],
+    ["no JSON", "{", "not valid JSON"],
+    ["empty", "", "not valid JSON"],
     ["null", "null", "message"],
     ["a list", "[]", "message"],
     ["without a volume", text({ volume_id: undefined }), "volume_id"],

@@ -15,7 +15,7 @@ const unscheduled = (columns: Partial<VolumeRecord> = {}) =>
 const UNREADABLE = JSON.stringify(aMessage({ snapshot_id: "not-a-uuid" }));
 
 function aLetter(body = JSON.stringify(aMessage()), volumeId: string | undefined = VOLUME_ID): DeadLetterRecord {
-  const received = { id: "m-1", body, reason: undefined, receivedCount: 6, sentAt: new Date(START) };
+  const received = { id: "m-1", body, reason: undefined, bodySha256: "", receivedCount: 6, sentAt: new Date(START) };
   return deadLetterRecord(received, volumeId, new Date(START));
 }
 

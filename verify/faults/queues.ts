@@ -75,9 +75,11 @@ export class Queues {
   }
 
   #schedulerQueue(): string {
-    const queue = [...this.#settings.values()].find(({ deadLetterQueue }) => deadLetterQueue !== null);
+    const queues = [...this.#settings.values()];
+    const ends = new Set(queues.map(({ deadLetterQueue }) => deadLetterQueue));
+    const queue = queues.find(({ name, deadLetterQueue }) => deadLetterQueue !== null && !ends.has(name));
     if (queue === undefined) {
-      throw new Error("the template has no queue with dead letters");
+      throw new Error("the template has no queue that others do not end in");
     }
     return queue.name;
   }
