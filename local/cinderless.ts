@@ -35,8 +35,8 @@ export type LocalOptions = Pick<
 export type LocalCinderless = {
   cloud: EmbeddedCloud;
   backendsDirectory: string;
-  /** Stops the cloud and gives the directory back. May be called twice. */
-  stop: () => Promise<void>;
+  /** Stops the cloud, see {@link EmbeddedCloud.stop}, and gives the directory back. May be called twice. */
+  stop: EmbeddedCloud["stop"];
 };
 
 /** Where the volumes of the local backends are. */
@@ -69,8 +69,8 @@ export async function startCinderless(options: LocalOptions): Promise<LocalCinde
     return {
       cloud,
       backendsDirectory: backendsDirectoryOf(held.path),
-      stop: async () => {
-        await cloud.stop().finally(() => held.release());
+      stop: async (graceMilliseconds) => {
+        await cloud.stop(graceMilliseconds).finally(() => held.release());
       },
     };
   } catch (error) {
@@ -97,6 +97,8 @@ async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
     environmentsPerFunction: 8,
     ...cloudOptions,
     functionEnvironment,
+    // The cloud may have been stopped for longer than any deadline: who continues renews it with its first write.
+    isLateAfterResumption: (name) => name.includes("SweepOverdueVolumes"),
     template,
     assetDirectory: assembly,
     stackName: STACK_NAME,

@@ -10,11 +10,21 @@ import { waitForBackends } from "./backends-ready.ts";
 import { localContext, startCinderless } from "./cinderless.ts";
 import { type EmbeddedCloud, EmbeddedCloudError } from "./cloud/embedded-cloud.ts";
 import { type EnvironmentFiles, quoteForShell, writeEnvironmentFiles } from "./environment-files.ts";
+import { failureIn } from "./function-logs.ts";
 import { explain, oneLine, type Screen, seconds } from "./screen.ts";
 import type { StartOptions } from "./start-options.ts";
 
 /** How long the first reports of the backends are waited for. */
 const BACKENDS_MILLISECONDS = 5000;
+
+/** How long function calls that run may take to reach a checkpoint when the cloud is asked to stop. */
+const GRACE_MILLISECONDS = 20_000;
+
+/** Failures that have been shown and are not shown again, before they are forgotten. */
+const MOST_REMEMBERED = 1000;
+
+/** More executions than these are only counted. */
+const MOST_LISTED = 20;
 
 /** What serving needs. */
 export type ServeContext = { options: StartOptions; screen: Screen; signal: AbortSignal };
@@ -57,9 +67,35 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
     const spent = seconds(Date.now() - startedAt.getTime());
     screen.write(describe(screen, { cloud, hosts, silent, files, directory, spent }));
     await Promise.race([aborted(signal), crash.promise]);
+    screen.write(describeStop(cloud));
+    await Promise.race([stop(GRACE_MILLISECONDS), crash.promise]);
+    screen.write("  stopped; everything is kept\n");
   } finally {
     await stop();
   }
+}
+
+/** What runs when the cloud is asked to stop, and what becomes of it. */
+function describeStop({ executions, counters }: EmbeddedCloud): string {
+  const running = executions.list({ status: "RUNNING" }).toReversed();
+  const shown = running.slice(0, MOST_LISTED).map(({ name, state = "-" }) => `    ${name}  ${state}\n`);
+  const more = running.length - shown.length;
+  return [
+    ...(running.length === 0
+      ? []
+      : [`  ${count(running.length, "running execution")}, to be continued at the next start:\n`, ...shown]),
+    ...(more > 0 ? [`    and ${more} more\n`] : []),
+    ...(counters.runningInvocations === 0
+      ? []
+      : [
+          `  waiting for ${count(counters.runningInvocations, "function call")} to reach a checkpoint, ` +
+            `${GRACE_MILLISECONDS / 1000} s at most; Ctrl-C again stops at once\n`,
+        ]),
+  ].join("");
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 /** Backends with the options of their drivers. @throws InvalidInput */
@@ -99,18 +135,25 @@ function readOptions<Options>(file: string, parse: (value: unknown) => Options):
   }
 }
 
-/** What the functions log goes to a file, opened with the first line: the directory is this process's own by then. */
+/**
+ * What the functions log goes to a file, opened with the first line: the directory is this process's own by then. Failures are shown as
+ * well, each once.
+ */
 function openLogs(directory: string, { verbose }: StartOptions, screen: Screen) {
   const file = path.join(directory, "functions.log");
   let stream: NodeJS.WritableStream | undefined;
+  const shown = new Set<string>();
+  const warn = (line: string): void => screen.write(`  ${screen.paint("yellow", "warning:")} ${oneLine(line)}\n`);
   const write = (line: string): void => {
-    stream ??= createWriteStream(file).on("error", (error) => screen.write(`  warning: ${explain(error)}\n`));
+    stream ??= createWriteStream(file, { mode: 0o600 }).on("error", (error) => warn(explain(error)));
     stream.write(`${line}\n`);
+    const failure = failureIn(line);
+    if (failure === undefined || shown.has(failure)) return;
+    if (shown.size >= MOST_REMEMBERED) shown.clear();
+    shown.add(failure);
+    warn(failure);
   };
-  return {
-    logSink: verbose ? (line: string) => screen.write(`${oneLine(line)}\n`) : write,
-    problemSink: (line: string) => screen.write(`  ${screen.paint("yellow", "warning:")} ${oneLine(line)}\n`),
-  };
+  return { logSink: verbose ? (line: string) => screen.write(`${oneLine(line)}\n`) : write, problemSink: warn };
 }
 
 /** What hinders the start, with what to do about it. */
@@ -184,7 +227,7 @@ function describe(screen: Screen, { cloud, hosts, silent, files, directory, spen
     "aws stepfunctions list-state-machines",
   ].map((line) => `  ${line}\n`);
   return [
-    `  ${screen.paint("green", "ready")} after ${spent}; Ctrl-C ends it, and everything is kept\n\n`,
+    `  ${screen.paint("green", "ready")} after ${spent}; Ctrl-C stops it, and everything is kept\n\n`,
     ...lines,
     ...warnings,
     `\n${screen.paint("bold", "Try it in another shell")}\n`,

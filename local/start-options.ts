@@ -30,8 +30,9 @@ backends.json is a list such as
 and images.json an object such as
   {"glance": {"api_servers": ["http://127.0.0.1:9292"], "auth": {"type": "fixed_token", "secret": "glance"}}}
 
-Ctrl-C ends it; volumes, records, queues and images stay in the data directory. A second Ctrl-C
-ends it at once.`;
+Ctrl-C stops it: function calls that run get 20 s to reach a checkpoint. A second Ctrl-C stops it at
+once. Volumes, records, queues, images and executions stay in the data directory, and the next start
+continues what ran.`;
 
 /**
  * Reads the command line.

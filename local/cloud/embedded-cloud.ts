@@ -6,17 +6,13 @@ import { readAssets } from "./assets.ts";
 import type { AssetDirectories } from "./assets.ts";
 import { startComputeServer } from "./compute-server.ts";
 import { openDataDirectory } from "./data-directory.ts";
-import type { DataDirectory } from "./data-directory.ts";
 import { startSqsEventSource } from "./event-sources/sqs-event-source.ts";
 import type { SqsEventSource, SqsEventSourceDefinition } from "./event-sources/sqs-event-source.ts";
 import { createEventRules } from "./events/event-rules.ts";
 import { createAsynchronousInvocations } from "./functions/asynchronous-invocations.ts";
-import { createFunctionEmulator } from "./functions/function-emulator.ts";
+import { createFunctionEmulator, functionNameOf } from "./functions/function-emulator.ts";
 import { createLambdaApi } from "./functions/lambda-api.ts";
-import { startDynamodb } from "./parts/dynamodb.ts";
-import type { DynamodbPart } from "./parts/dynamodb.ts";
-import { startMessaging } from "./parts/messaging.ts";
-import type { MessagingPart } from "./parts/messaging.ts";
+import { startStores } from "./parts/stores.ts";
 import { changesOf, deployPlan, planDeployment } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { cloudOf } from "./running-cloud.ts";
@@ -71,11 +67,18 @@ export interface EmbeddedCloudOptions {
   readonly crashSink?: (line: string) => void;
   /** Ended executions that are kept with their history; default 1000. */
   readonly maxHistory?: number;
+  /**
+   * For a function that looks for work which stands still, by its physical name: where executions of an earlier process continue, its
+   * schedule fires first after one period, so that they can move before it looks.
+   */
+  readonly isLateAfterResumption?: (functionName: string) => boolean;
 }
 
 export interface EmbeddedCloudCounters {
   /** States entered and retries, as Step Functions counts them. */
   readonly stateTransitions: number;
+  /** Calls of functions that run or wait. */
+  readonly runningInvocations: number;
   /** By physical function name. */
   readonly lambdaInvocations: Readonly<Record<string, number>>;
 }
@@ -107,8 +110,14 @@ export interface EmbeddedCloud {
   update(next: Pick<EmbeddedCloudOptions, "template" | "assetDirectory">): Promise<void>;
   /** Waits until nothing runs: no execution, invocation, batch or event on its way. Rejects after the time-out. */
   quiesce(timeoutMilliseconds?: number): Promise<void>;
-  /** Ends everything and gives ports and data directory back. Running executions are gone. May be called twice. */
-  stop(): Promise<void>;
+  /**
+   * Ends everything and gives ports and data directory back. Executions that run stop where they are; with a data directory, the next
+   * start continues them. May be called twice.
+   *
+   * @param graceMilliseconds how long calls of functions that run may take to end, which are told that their time is almost over;
+   *   what has not ended by then is done again by the next start. Default 0
+   */
+  stop(graceMilliseconds?: number): Promise<void>;
 }
 
 const DEFAULT_REGION = "us-east-1";
@@ -123,12 +132,12 @@ const DEFAULT_STACK_NAME = "Stack";
  */
 export async function startEmbeddedCloud(options: EmbeddedCloudOptions): Promise<EmbeddedCloud> {
   const setup = prepare(options);
-  const stops: Array<() => Promise<void> | void> = [];
-  const stopParts = async (): Promise<void> => {
-    for (let stop = stops.pop(); stop; stop = stops.pop()) await stop();
+  const stops: Stops = [];
+  const stopParts = async (graceMilliseconds: number): Promise<void> => {
+    for (let stop = stops.pop(); stop; stop = stops.pop()) await stop(graceMilliseconds);
   };
   let stopping: Promise<void> | undefined;
-  const stopAll = (): Promise<void> => (stopping ??= stopParts());
+  const stopAll = (graceMilliseconds = 0): Promise<void> => (stopping ??= stopParts(graceMilliseconds));
   try {
     return await start(setup, options, stops, stopAll);
   } catch (error) {
@@ -136,6 +145,9 @@ export async function startEmbeddedCloud(options: EmbeddedCloudOptions): Promise
     throw error;
   }
 }
+
+/** What ends each part, in the order of their starts. */
+type Stops = Array<(graceMilliseconds: number) => Promise<void> | void>;
 
 interface Setup {
   readonly region: string;
@@ -165,14 +177,20 @@ function prepare(options: EmbeddedCloudOptions): Setup {
 async function start(
   setup: Setup,
   options: EmbeddedCloudOptions,
-  stops: Array<() => Promise<void> | void>,
-  stopAll: () => Promise<void>,
+  stops: Stops,
+  stopAll: EmbeddedCloud["stop"],
 ): Promise<EmbeddedCloud> {
   const { region } = setup;
   const data = options.dataDirectory === undefined ? undefined : openDataDirectory(options.dataDirectory);
   if (data) stops.push(() => data.release());
   const reportProblem = options.problemSink ?? (() => undefined);
-  const { dynamodb, messaging } = await startStores(options, region, data, stops, options.crashSink ?? reportProblem);
+  const { dynamodb, messaging } = await startStores({
+    ports: options.ports ?? {},
+    region,
+    data,
+    reportCrash: options.crashSink ?? reportProblem,
+    onStarted: (stop) => void stops.push(stop),
+  });
   const environment = cloudEnvironment(region, dynamodb.endpoint, messaging.endpoint);
   const functions = createFunctionEmulator({
     region,
@@ -212,11 +230,13 @@ async function start(
     () => functions.stop(),
   );
   const sources: SqsEventSource[] = [];
-  stops.push(() => {
+  stops.push(async (graceMilliseconds) => {
     for (const source of sources) source.stop();
     rules.stop();
     asynchronous.stop();
-    stateMachines.abortAll();
+    stateMachines.drain();
+    if (graceMilliseconds > 0) await functions.finish(graceMilliseconds);
+    stateMachines.suspendAll();
   });
 
   const plan = setup.plan(messaging.endpoint);
@@ -238,8 +258,9 @@ async function start(
   await deployPlan(plan, parts);
   for (const definition of eventSources)
     sources.push(startSqsEventSource({ definition, messaging, functions, reportProblem }));
-  rules.start();
-  stateMachines.tellInterrupted();
+  const resumed = await stateMachines.takeOver();
+  const { isLateAfterResumption = () => false } = options;
+  rules.start((arn) => resumed > 0 && isLateAfterResumption(functionNameOf(arn)));
   return cloudOf({
     update: async (next) => {
       const nextSetup = prepare({ ...options, ...next });
@@ -258,34 +279,6 @@ async function start(
     sources,
     stopAll,
   });
-}
-
-/** Both stores start at the same time; when one fails the other is stopped with everything else. */
-async function startStores(
-  options: EmbeddedCloudOptions,
-  region: string,
-  data: DataDirectory | undefined,
-  stops: Array<() => Promise<void> | void>,
-  reportCrash: (line: string) => void,
-): Promise<{ dynamodb: DynamodbPart; messaging: MessagingPart }> {
-  const starting = [
-    startDynamodb({
-      reportCrash,
-      port: options.ports?.dynamodb ?? 0,
-      region,
-      ...(data ? { directory: data.tables } : {}),
-    }),
-    startMessaging({
-      reportCrash,
-      port: options.ports?.messaging ?? 0,
-      region,
-      ...(data ? { directory: data.messaging, objectDirectory: data.objects } : {}),
-    }),
-  ] as const;
-  for (const result of await Promise.allSettled(starting))
-    if (result.status === "fulfilled") stops.push(() => result.value.stop());
-  const [dynamodb, messaging] = await Promise.all(starting);
-  return { dynamodb, messaging };
 }
 
 function cloudEnvironment(region: string, dynamodb: string, messaging: string): Record<string, string> {

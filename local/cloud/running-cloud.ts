@@ -24,7 +24,7 @@ export interface RunningCloud {
   readonly rules: EventRules;
   readonly stateMachines: StateMachines;
   readonly sources: readonly SqsEventSource[];
-  readonly stopAll: () => Promise<void>;
+  readonly stopAll: EmbeddedCloud["stop"];
 }
 
 /** The running cloud as its user sees it. */
@@ -51,6 +51,7 @@ export function cloudOf(cloud: RunningCloud): EmbeddedCloud {
     get counters() {
       return {
         stateTransitions: stateMachines.stateTransitions,
+        runningInvocations: functions.busy,
         lambdaInvocations: Object.fromEntries(functions.invocations),
       };
     },

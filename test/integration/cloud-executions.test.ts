@@ -44,16 +44,17 @@ const start = (stateMachineArn: string, name: string, input = "{}") =>
 describe("StartExecution", () => {
   it("gives the running execution again for the same name and input", async () => {
     const first = await start(waitingMachine, "same", '{"a":1}');
-    const second = await start(waitingMachine, "same", '{ "a": 1 }');
+    const second = await start(waitingMachine, "same", '{"a":1}');
     expect(second.executionArn).toBe(first.executionArn);
     expect(second.startDate).toEqual(first.startDate);
   });
 
   it("refuses a running name with another input", async () => {
     await start(waitingMachine, "taken", '{"a":1}');
-    await expect(start(waitingMachine, "taken", '{"a":2}')).rejects.toMatchObject({
-      name: "ExecutionAlreadyExists",
-    });
+    // Step Functions compares texts: equal values in another spelling are another input.
+    for (const input of ['{"a":2}', '{ "a": 1 }']) {
+      await expect(start(waitingMachine, "taken", input)).rejects.toMatchObject({ name: "ExecutionAlreadyExists" });
+    }
   });
 
   it("refuses the name of an ended execution, even one that was forgotten", async () => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { cpSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { DescribeExecutionCommand, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { DescribeExecutionCommand, StartExecutionCommand, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { deploy, resource, temporaryDirectory, until } from "../support/cloud-fixtures.ts";
@@ -36,6 +36,17 @@ function start({ cloud, sfn }: CloudUnderTest, name: string, fail: boolean) {
   return sfn.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify({ fail }) }));
 }
 
+function arnOf({ cloud }: CloudUnderTest, name: string): string {
+  return `${resource(cloud, "Machine").replace(":stateMachine:", ":execution:")}:${name}`;
+}
+
+function typesOf(under: CloudUnderTest, name: string): string[] {
+  return under.cloud.executions.history(arnOf(under, name)).map(({ type }) => type);
+}
+
+/** The history of an execution that waits. */
+const WAITING = ["ExecutionStarted", "ChoiceStateEntered", "ChoiceStateExited", "WaitStateEntered"];
+
 const killed = temporaryDirectory();
 
 /** Kills a process that has an execution under way: the data directory that it leaves is copied for each test. */
@@ -61,46 +72,35 @@ function leftByTheKilled(dataDirectory: string): void {
 // Each has a cloud of its own, and most of the time they listen whether something more comes.
 describe.concurrent("executions that a process leaves", () => {
   describe("an execution that ran when the process was killed", () => {
-    it("is told of as aborted by the next process, once its rules are there, and only once", async () => {
+    it("continues in the state that it was in, and nobody is told of an end", async () => {
       using directory = temporaryDirectory();
       leftByTheKilled(directory.path);
       {
         await using next = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
-        expect(await toldEnds(next, 1)).toEqual([
-          expect.objectContaining({
-            name: "killed",
-            status: "ABORTED",
-            input: '{"fail":false}',
-            cause: expect.stringContaining("ended while the execution was running"),
-          }),
-        ]);
+        expect(next.cloud.executions.list()).toMatchObject([{ name: "killed", status: "RUNNING" }]);
+        await until(() => next.cloud.executions.list()[0]?.state === "Wait");
+        expect(typesOf(next, "killed")).toEqual(WAITING);
+        expect(await toldEnds(next, 0)).toEqual([]);
       }
       await using third = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
-      expect(await toldEnds(third, 0)).toEqual([]);
+      await third.sfn.send(new StopExecutionCommand({ executionArn: arnOf(third, "killed"), error: "Enough" }));
+      expect(await toldEnds(third, 1)).toEqual([
+        expect.objectContaining({ name: "killed", status: "ABORTED", input: '{"fail":false}', error: "Enough" }),
+      ]);
+      expect(typesOf(third, "killed")).toEqual([...WAITING, "ExecutionAborted"]);
     });
 
-    it("keeps its name, and can be described", async () => {
+    it("keeps its name: the same start is the same execution, another input is refused", async () => {
       using directory = temporaryDirectory();
       leftByTheKilled(directory.path);
       await using next = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
-      await expect(start(next, "killed", false)).rejects.toMatchObject({ name: "ExecutionAlreadyExists" });
-      const executionArn = `${resource(next.cloud, "Machine").replace(":stateMachine:", ":execution:")}:killed`;
-      expect(await next.sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({ status: "ABORTED" });
-      expect(next.cloud.executions.history(executionArn).map(({ type }) => type)).toEqual([
-        "ExecutionStarted",
-        "ExecutionAborted",
-      ]);
+      expect(await start(next, "killed", false)).toMatchObject({ executionArn: arnOf(next, "killed") });
+      await expect(start(next, "killed", true)).rejects.toMatchObject({ name: "ExecutionAlreadyExists" });
+      expect(await next.sfn.send(new DescribeExecutionCommand({ executionArn: arnOf(next, "killed") }))).toMatchObject({
+        status: "RUNNING",
+        input: '{"fail":false}',
+      });
     });
-  });
-
-  it("an execution that runs when the cloud is stopped is told of as aborted by the next process", async () => {
-    using directory = temporaryDirectory();
-    {
-      await using first = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
-      await start(first, "stopped", false);
-    }
-    await using next = await deploy(INTERRUPTIBLE, { dataDirectory: directory.path });
-    expect(await toldEnds(next, 1)).toEqual([expect.objectContaining({ name: "stopped", status: "ABORTED" })]);
   });
 
   it("a name stays taken after a restart when its execution has ended", async () => {

@@ -29,8 +29,11 @@ export interface EventRule {
 
 export interface EventRules {
   add(rule: EventRule): void;
-  /** Starts the schedules. A rate fires at once and then every period, so that what it does is seen without waiting for it. */
-  start(): void;
+  /**
+   * Starts the schedules. A rate fires at once and then every period, so that what it does is seen without waiting for it. One whose
+   * targets are all late, by their ARNs, fires first after a period.
+   */
+  start(isLate?: (targetArn: string) => boolean): void;
   /**
    * Tells the rules of an execution's new status. Resolves when every target has taken the event, or has given it up where such events
    * go; never once the cloud is being stopped, for then it must be told again.
@@ -113,8 +116,12 @@ export function createEventRules(options: EventRulesOptions): EventRules {
       rules.push(rule);
       if (rule.pattern) patternRules.push(rule);
     },
-    start: () => {
-      for (const rule of rules) schedule(rule, firstTime(rule.schedule));
+    start: (isLate = () => false) => {
+      for (const rule of rules) {
+        const first = firstTime(rule.schedule);
+        const late = first !== undefined && rule.targets.every(({ arn }) => isLate(arn));
+        schedule(rule, late ? (nextTime(rule.schedule, first) ?? first) : first);
+      }
     },
     executionStatusChanged: async (execution) => {
       if (stopped) return new Promise(() => undefined);

@@ -25,8 +25,16 @@ export interface InvokeMessage {
   readonly invokedFunctionArn: string;
 }
 
+/** Tells the invocation of an environment that it has less time left than it was given. */
+export interface HurryMessage {
+  readonly kind: "hurry";
+  readonly environmentId: number;
+  /** Epoch milliseconds. */
+  readonly deadline: number;
+}
+
 /** Main thread to function thread. */
-export type ThreadMessage = EnvironmentStart | InvokeMessage;
+export type ThreadMessage = EnvironmentStart | InvokeMessage | HurryMessage;
 
 /** The payload of a failed invocation, as Lambda's Node runtime reports it. */
 export interface FunctionErrorPayload {

@@ -25,6 +25,8 @@ interface Hosted {
   readonly variables: NodeJS.ProcessEnv;
   handler: Handler | undefined;
   currentRequestId: string | undefined;
+  /** Epoch milliseconds at which the current invocation has no time left. */
+  deadline: number;
 }
 
 const MAXIMUM_RESPONSE_BYTES = 6_291_556;
@@ -49,7 +51,9 @@ port.on("message", (message: ThreadMessage) => {
     return;
   }
   const environment = hosted.get(message.environmentId);
-  if (environment) void current.run(environment, invoke, environment, message);
+  if (!environment) return;
+  environment.deadline = message.deadline;
+  if (message.kind === "invoke") void current.run(environment, invoke, environment, message);
 });
 
 function startEnvironment(start: EnvironmentStart): void {
@@ -58,6 +62,7 @@ function startEnvironment(start: EnvironmentStart): void {
     variables: { ...start.variables },
     handler: undefined,
     currentRequestId: undefined,
+    deadline: 0,
   };
   hosted.set(start.environmentId, environment);
   void current.run(environment, prepare, environment);
@@ -95,7 +100,7 @@ async function invoke(environment: Hosted, message: InvokeMessage): Promise<void
   const { requestId, environmentId } = message;
   environment.currentRequestId = requestId;
   try {
-    const result = await environment.handler?.(JSON.parse(message.payload), contextOf(environment.start, message));
+    const result = await environment.handler?.(JSON.parse(message.payload), contextOf(environment, message));
     const payload = JSON.stringify(result) ?? "null";
     if (payload.length > MAXIMUM_RESPONSE_BYTES / 4 && Buffer.byteLength(payload) > MAXIMUM_RESPONSE_BYTES) {
       const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAXIMUM_RESPONSE_BYTES} bytes).`;
@@ -114,7 +119,8 @@ async function invoke(environment: Hosted, message: InvokeMessage): Promise<void
   }
 }
 
-function contextOf(start: EnvironmentStart, { requestId, deadline, invokedFunctionArn }: InvokeMessage): object {
+function contextOf(environment: Hosted, { requestId, invokedFunctionArn }: InvokeMessage): object {
+  const { start } = environment;
   return {
     functionName: start.functionName,
     functionVersion: "$LATEST",
@@ -124,7 +130,7 @@ function contextOf(start: EnvironmentStart, { requestId, deadline, invokedFuncti
     logGroupName: start.logGroupName,
     logStreamName: start.logStreamName,
     callbackWaitsForEmptyEventLoop: true,
-    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    getRemainingTimeInMillis: () => Math.max(0, environment.deadline - Date.now()),
   };
 }
 

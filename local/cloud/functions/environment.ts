@@ -19,6 +19,8 @@ export interface Environment {
   readonly idleSince: number;
   /** Runs one invocation. Never rejects. The time-out counts from the moment at which the handler is loaded. */
   invoke(message: Pick<InvokeMessage, "requestId" | "payload" | "invokedFunctionArn">): Promise<InvocationOutcome>;
+  /** Tells the running invocation that this is all the time it has left. Its time-out stays as it is. */
+  hurry(milliseconds: number): void;
   end(): Promise<void>;
 }
 
@@ -109,6 +111,9 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
         running = { requestId: message.requestId, resolve, timer };
         thread.post({ ...message, kind: "invoke", environmentId, deadline: Date.now() + milliseconds });
       });
+    },
+    hurry: (milliseconds) => {
+      if (running) thread.post({ kind: "hurry", environmentId, deadline: Date.now() + milliseconds });
     },
     end: async () => {
       // Whoever waits for an invocation is told now: an environment that was removed hears of its thread's end no more.

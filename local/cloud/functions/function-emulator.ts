@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { startEnvironment } from "./environment.ts";
 import type { Environment } from "./environment.ts";
 import type { FunctionDefinition, InvocationOutcome } from "./function-definition.ts";
@@ -42,6 +43,8 @@ export interface FunctionEmulator {
   readonly invocations: ReadonlyMap<string, number>;
   /** Invocations that run or wait. */
   readonly busy: number;
+  /** Tells all that run that their time is almost over, and waits until they have ended, or for so long. */
+  finish(milliseconds: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -57,6 +60,9 @@ interface FunctionState {
   readonly all: Set<Environment>;
   readonly queue: Waiting[];
 }
+
+/** How often is looked whether everything has ended. */
+const FINISH_LOOK_MILLISECONDS = 50;
 
 export function createFunctionEmulator(options: FunctionEmulatorOptions): FunctionEmulator {
   const states = new Map<string, FunctionState>();
@@ -128,6 +134,15 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
         state.queue.push({ payload, resolve });
         dispatch(state);
       });
+    },
+    finish: async (milliseconds) => {
+      const deadline = Date.now() + milliseconds;
+      for (;;) {
+        if (busy === 0 || Date.now() > deadline) return;
+        // Again and again, for one may begin while another ends.
+        for (const { all } of states.values()) for (const environment of all) environment.hurry(deadline - Date.now());
+        await delay(FINISH_LOOK_MILLISECONDS);
+      }
     },
     stop: async () => {
       stopped = true;

@@ -1,64 +1,127 @@
+import { createHash } from "node:crypto";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { ExecutionStatus, ExecutionView } from "./executions.ts";
+import type { HistoryEvent } from "./history.ts";
 
-/** An execution whose end nobody was told of when the process ended. */
-export interface UntoldExecution {
-  readonly executionArn: string;
-  readonly stateMachineArn: string;
-  readonly name: string;
-  /** `RUNNING`: it ended with the process. */
-  readonly status: ExecutionStatus;
-  readonly startDate: number;
-  readonly stopDate: number | undefined;
-  readonly input: string;
-  readonly error: string | undefined;
-  readonly cause: string | undefined;
+/** An execution as the journal has it, without its history. */
+export interface JournalledExecution extends Omit<ExecutionView, "state"> {
+  /** False while a rule's target has not taken its end. */
+  readonly told: boolean;
+}
+
+/** What an execution that ran when the process ended continues with. */
+export interface Interruption {
+  /** The definition that it was started with; the machine may have another by now. */
+  readonly definition: string;
+  readonly roleArn: string;
+  /** All events that were recorded. */
+  readonly events: HistoryEvent[];
+  /** Id of the event by which it entered the state that it was in; undefined where it had entered none. */
+  readonly position: number | undefined;
 }
 
 /**
- * What Step Functions and EventBridge would know of executions after a crash: the names that are taken, and the ends that rules have
- * not been told of. Every method has written before it returns.
+ * What Step Functions and EventBridge would know of executions after a crash: executions with their histories, the names that are
+ * taken, and the ends that rules have not been told of.
+ *
+ * Interrupted: starts and ends are written before their methods return. Events are written together at the end of a turn of the event
+ * loop, so a kill may take the last few: the execution then continues from an earlier event, as if it had been killed there.
  */
 export interface ExecutionJournal {
-  started(execution: ExecutionView): void;
-  ended(execution: ExecutionView): void;
+  started(
+    execution: Omit<ExecutionView, "state">,
+    origin: { readonly definition: string; readonly roleArn: string },
+  ): void;
+  /** Adds an event; `isPosition` says that the execution entered a state by it from which it can continue. */
+  recorded(executionArn: string, event: HistoryEvent, isPosition: boolean): void;
+  ended(execution: Omit<ExecutionView, "state">): void;
   /** Every rule's targets took the end: it need not be told again. */
   told(executionArn: string): void;
   /** Names that an execution of the machine has or had. */
   namesOf(stateMachineArn: string): string[];
-  /** Oldest first. */
-  untold(): UntoldExecution[];
+  /** State machines that have executions here. */
+  machines(): string[];
+  /** Every execution whose data is kept, in the order of their starts. */
+  executions(): JournalledExecution[];
+  interruptionOf(executionArn: string): Interruption;
+  historyOf(executionArn: string): HistoryEvent[];
+  /** Drops the events after the first `length` ones: the execution continues before them. */
+  truncate(executionArn: string, length: number): void;
+  /** Drops everything of an ended execution but its name, unless its end is still to be told. */
+  forgetData(executionArn: string): void;
+  /** Drops everything of a machine, the names of its executions too. */
   forget(stateMachineArn: string): void;
+  /** Epoch milliseconds of the last thing that an earlier process wrote; undefined in a new journal. */
+  readonly lastWritten: number | undefined;
   close(): void;
 }
 
 /** AWS keeps the name of an ended execution for as long. */
 const RETENTION_MILLISECONDS = 90 * 24 * 3600 * 1000;
 
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS executions (
+    arn TEXT PRIMARY KEY, machine TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, start_date REAL NOT NULL, stop_date REAL,
+    input TEXT, output TEXT, error TEXT, cause TEXT, told INTEGER NOT NULL,
+    definition TEXT NOT NULL, role TEXT NOT NULL, position INTEGER,
+    -- Deflated JSON, once it has ended: the events of an execution repeat its data many times.
+    history BLOB
+  );
+  CREATE INDEX IF NOT EXISTS by_machine ON executions (machine);
+  CREATE TABLE IF NOT EXISTS events (arn TEXT NOT NULL, id INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (arn, id)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS definitions (hash TEXT PRIMARY KEY, source TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS written (at REAL NOT NULL);
+`;
+
+/** All but the history, which is large. */
+const COLUMNS = "arn, machine, name, status, start_date, stop_date, input, output, error, cause, told";
+
 /** Opens the journal in a directory, or makes it. */
 export function openExecutionJournal(directory: string): ExecutionJournal {
   const db = new DatabaseSync(path.join(directory, "executions.sqlite"));
   // With a write-ahead log, NORMAL survives the death of the process; only a power cut may take the last writes.
-  db.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
-    CREATE TABLE IF NOT EXISTS executions (
-      arn TEXT PRIMARY KEY, machine TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
-      start_date REAL NOT NULL, stop_date REAL, input TEXT, error TEXT, cause TEXT, told INTEGER NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS untold ON executions (start_date) WHERE told = 0;
-  `);
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${SCHEMA}`);
   db.prepare("DELETE FROM executions WHERE told = 1 AND stop_date < ?").run(Date.now() - RETENTION_MILLISECONDS);
-  const insert = db.prepare("INSERT OR REPLACE INTO executions VALUES (?, ?, ?, 'RUNNING', ?, NULL, ?, NULL, NULL, 0)");
-  const end = db.prepare("UPDATE executions SET status = ?, stop_date = ?, error = ?, cause = ? WHERE arn = ?");
-  // The input is needed for the event only.
-  const tell = db.prepare("UPDATE executions SET told = 1, input = NULL WHERE arn = ?");
+  const lastWritten = lastWrittenIn(db);
+  const events = createEventWriter(db);
+  const definitions = new Set<string>();
+  const insert = db.prepare(
+    "INSERT INTO executions (arn, machine, name, status, start_date, input, told, definition, role) VALUES (?, ?, ?, 'RUNNING', ?, ?, 0, ?, ?)",
+  );
+  const end = db.prepare(
+    "UPDATE executions SET status = ?, stop_date = ?, output = ?, error = ?, cause = ?, history = ? WHERE arn = ?",
+  );
+  const dropEvents = db.prepare("DELETE FROM events WHERE arn = ?");
+  const tell = db.prepare("UPDATE executions SET told = 1 WHERE arn = ?");
+  const forgetData = db.prepare(
+    "UPDATE executions SET input = NULL, output = NULL, error = NULL, cause = NULL, history = NULL WHERE arn = ? AND told = 1",
+  );
+  const eventsOf = (arn: string): HistoryEvent[] =>
+    db
+      .prepare("SELECT event FROM events WHERE arn = ? ORDER BY id")
+      .all(arn)
+      .map(({ event }) => JSON.parse(String(event)) as HistoryEvent);
   return {
-    started: ({ executionArn, stateMachineArn, name, startDate, input }) =>
-      void insert.run(executionArn, stateMachineArn, name, startDate, input),
-    ended: ({ executionArn, status, stopDate, error, cause }) =>
-      void end.run(status, stopDate ?? null, error ?? null, cause ?? null, executionArn),
+    lastWritten,
+    started: ({ executionArn, stateMachineArn, name, startDate, input }, { definition, roleArn }) => {
+      const hash = createHash("sha256").update(definition).digest("base64url");
+      if (!definitions.has(hash)) {
+        db.prepare("INSERT OR IGNORE INTO definitions VALUES (?, ?)").run(hash, definition);
+        definitions.add(hash);
+      }
+      insert.run(executionArn, stateMachineArn, name, startDate, input, hash, roleArn);
+    },
+    recorded: (executionArn, event, isPosition) => events.add(executionArn, event, isPosition),
+    ended: ({ executionArn, status, stopDate, output, error, cause }) => {
+      events.flush();
+      const history = deflateRawSync(JSON.stringify(eventsOf(executionArn)), { level: 1 });
+      transaction(db, () => {
+        end.run(status, stopDate ?? null, output ?? null, error ?? null, cause ?? null, history, executionArn);
+        dropEvents.run(executionArn);
+      });
+    },
     told: (executionArn) => {
       // A target may take the event while the cloud is being stopped: it is told again then.
       if (db.isOpen) tell.run(executionArn);
@@ -68,15 +131,103 @@ export function openExecutionJournal(directory: string): ExecutionJournal {
         .prepare("SELECT name FROM executions WHERE machine = ?")
         .all(stateMachineArn)
         .map(({ name }) => String(name)),
-    untold: () => db.prepare("SELECT * FROM executions WHERE told = 0 ORDER BY start_date").all().map(untoldOf),
-    forget: (stateMachineArn) => void db.prepare("DELETE FROM executions WHERE machine = ?").run(stateMachineArn),
+    machines: () =>
+      db
+        .prepare("SELECT DISTINCT machine FROM executions")
+        .all()
+        .map(({ machine }) => String(machine)),
+    executions: () =>
+      db
+        .prepare(`SELECT ${COLUMNS} FROM executions WHERE input IS NOT NULL ORDER BY start_date`)
+        .all()
+        .map(executionOf),
+    interruptionOf: (executionArn) => {
+      const row = db
+        .prepare("SELECT source, role, position FROM executions JOIN definitions ON hash = definition WHERE arn = ?")
+        .get(executionArn);
+      return {
+        definition: String(row?.["source"]),
+        roleArn: String(row?.["role"]),
+        events: eventsOf(executionArn),
+        position: typeof row?.["position"] === "number" ? row["position"] : undefined,
+      };
+    },
+    historyOf: (executionArn) => {
+      const history = db.prepare("SELECT history FROM executions WHERE arn = ?").get(executionArn)?.["history"];
+      if (!(history instanceof Uint8Array)) return eventsOf(executionArn);
+      return JSON.parse(inflateRawSync(history).toString()) as HistoryEvent[];
+    },
+    truncate: (executionArn, length) =>
+      void db.prepare("DELETE FROM events WHERE arn = ? AND id > ?").run(executionArn, length),
+    forgetData: (executionArn) => void forgetData.run(executionArn),
+    forget: (stateMachineArn) => {
+      events.flush();
+      db.prepare("DELETE FROM events WHERE arn IN (SELECT arn FROM executions WHERE machine = ?)").run(stateMachineArn);
+      db.prepare("DELETE FROM executions WHERE machine = ?").run(stateMachineArn);
+    },
     close: () => {
-      if (db.isOpen) db.close();
+      if (!db.isOpen) return;
+      events.flush();
+      db.exec("DELETE FROM written");
+      db.prepare("INSERT INTO written VALUES (?)").run(Date.now());
+      db.close();
     },
   };
 }
 
-function untoldOf(row: Record<string, unknown>): UntoldExecution {
+function transaction(db: DatabaseSync, write: () => void): void {
+  db.exec("BEGIN");
+  try {
+    write();
+    db.exec("COMMIT");
+  } catch (error) {
+    db.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** Collects events and writes those of one turn of the event loop in one transaction: a state's end and the next one's beginning. */
+function createEventWriter(db: DatabaseSync) {
+  const insert = db.prepare("INSERT INTO events VALUES (?, ?, ?)");
+  const move = db.prepare("UPDATE executions SET position = ? WHERE arn = ?");
+  let waiting: { arn: string; event: HistoryEvent; isPosition: boolean }[] = [];
+  const flush = (): void => {
+    if (waiting.length === 0 || !db.isOpen) return;
+    const written = waiting;
+    waiting = [];
+    transaction(db, () => {
+      for (const { arn, event, isPosition } of written) {
+        insert.run(arn, event.id, JSON.stringify(event));
+        if (isPosition) move.run(event.id, arn);
+      }
+    });
+  };
+  return {
+    add: (arn: string, event: HistoryEvent, isPosition: boolean): void => {
+      if (waiting.length === 0) setImmediate(flush);
+      waiting.push({ arn, event, isPosition });
+    },
+    flush,
+  };
+}
+
+/** The process may have been killed: its last event is then the last that is known of it. */
+function lastWrittenIn(db: DatabaseSync): number | undefined {
+  const stopped = db.prepare("SELECT max(at) AS at FROM written").get()?.["at"];
+  const latest = db.prepare("SELECT max(max(start_date), max(coalesce(stop_date, 0))) AS at FROM executions").get()?.[
+    "at"
+  ];
+  const event = db
+    .prepare(
+      "SELECT event FROM events JOIN (SELECT arn AS of, max(id) AS last FROM events GROUP BY arn) ON arn = of AND id = last",
+    )
+    .all()
+    .map((row) => (JSON.parse(String(row["event"])) as HistoryEvent).timestamp * 1000);
+  const times = [stopped, latest, ...event].filter((time) => typeof time === "number");
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
+function executionOf(row: Record<string, unknown>): JournalledExecution {
   const optional = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
   return {
     executionArn: String(row["arn"]),
@@ -85,8 +236,10 @@ function untoldOf(row: Record<string, unknown>): UntoldExecution {
     status: String(row["status"]) as ExecutionStatus,
     startDate: Number(row["start_date"]),
     stopDate: row["stop_date"] === null ? undefined : Number(row["stop_date"]),
-    input: optional(row["input"]) ?? "{}",
+    input: String(row["input"]),
+    output: optional(row["output"]),
     error: optional(row["error"]),
     cause: optional(row["cause"]),
+    told: row["told"] === 1,
   };
 }

@@ -11,6 +11,8 @@ export interface ExecutionView {
   readonly stateMachineArn: string;
   readonly name: string;
   readonly status: ExecutionStatus;
+  /** The state that it is in, or was in when it ended: not one of a branch. Unknown of one that ended in an earlier process. */
+  readonly state: string | undefined;
   readonly startDate: number;
   readonly stopDate: number | undefined;
   readonly input: string;
@@ -22,12 +24,20 @@ export interface ExecutionView {
 /** One execution, running or kept. */
 export interface Execution extends ExecutionView {
   status: ExecutionStatus;
+  state: string | undefined;
   stopDate: number | undefined;
   output: string | undefined;
   error: string | undefined;
   cause: string | undefined;
   readonly history: HistoryEvent[];
   abort: () => void;
+  /** Stops it where it is, without an end: with a journal, the next process continues it. */
+  suspend: () => void;
+}
+
+/** An execution that does nothing yet. */
+export function executionOf(known: Omit<ExecutionView, "state">, history: HistoryEvent[]): Execution {
+  return { ...known, state: undefined, history, abort: () => undefined, suspend: () => undefined };
 }
 
 /** A deployed state machine. */

@@ -13,15 +13,23 @@ import {
   stateEventType,
 } from "./history.ts";
 import type { HistoryEvent } from "./history.ts";
+import { REST_STATE, RESUME_STATE } from "./resumption.ts";
+import type { Resumption } from "./resumption.ts";
 import { DATA_LIMIT_ERROR, NOT_HANDLED, StateError, stepFunctionsError } from "./state-error.ts";
 
 export interface RunOptions {
   readonly machine: DeployedStateMachine;
   readonly execution: Execution;
+  /** For an execution that an earlier process began; the machine's engine leads into its state. */
+  readonly resumption: Resumption | undefined;
   readonly input: JsonValue;
   readonly functions: FunctionEmulator;
   readonly listeners: ReadonlySet<TransitionListener>;
   readonly counters: { stateTransitions: number };
+  /** While it is true, no further task begins: an execution stops before its next one. */
+  readonly isDraining: () => boolean;
+  /** Called with each event, before the listeners; `isPosition` says that the execution can be continued from there. */
+  readonly record: (event: HistoryEvent, isPosition: boolean) => void;
   /** Called once, when the execution has its final status and its last event. */
   readonly onEnd: () => void;
 }
@@ -52,21 +60,32 @@ class ExecutionRun {
   readonly #texts = createJsonTexts();
   /** Task attempts that have not ended; one that timed out is taken out, and what its function answers later is dropped. */
   readonly #liveAttempts = new Map<string, object>();
+  /** Tasks that have not begun because the cloud is being stopped. */
+  readonly #parked = new Set<(error: Error) => void>();
   #abortEngine: () => void = () => undefined;
+  #suspended = false;
+  /** The state in which it continues: that it begins is in the history already. */
+  #resumedIn: string | undefined;
+  /** The Parallel or Map state whose branches run: their states are no positions of the execution. */
+  #branching: string | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
+    this.#resumedIn = options.resumption?.state;
+    options.execution.state = options.resumption?.state;
   }
 
   get #running(): boolean {
-    return this.#options.execution.status === "RUNNING";
+    return this.#options.execution.status === "RUNNING" && !this.#suspended;
   }
 
   start(): void {
-    const { machine, execution, input } = this.#options;
-    this.#record("ExecutionStarted", {
-      executionStartedEventDetails: { input: execution.input, roleArn: machine.roleArn },
-    });
+    const { machine, execution, input, resumption } = this.#options;
+    if (resumption === undefined) {
+      this.#record("ExecutionStarted", {
+        executionStartedEventDetails: { input: execution.input, roleArn: machine.roleArn },
+      });
+    }
     const { abort, result, eventLogs } = machine.engine.run(input as never, {
       overrides: { taskResourceLocalHandlers: this.#taskHandlers() as never },
       context: {
@@ -77,10 +96,12 @@ class ExecutionRun {
           RedriveCount: 0,
         },
         StateMachine: { Id: machine.arn, Name: machine.name },
+        ...resumption?.context,
       },
     });
     this.#abortEngine = abort;
     execution.abort = () => this.#end("ABORTED", { error: execution.error, cause: execution.cause });
+    execution.suspend = () => this.#suspend();
     const consumed = this.#consume(eventLogs as AsyncIterable<EngineEvent>);
     result.then(
       (output) => void consumed.then(() => this.#succeed(output as JsonValue)),
@@ -92,18 +113,23 @@ class ExecutionRun {
     for await (const event of events) if (this.#running) this.#observe(event);
   }
 
-  #observe({ type, state, Error: error }: EngineEvent): void {
+  #suspend(): void {
+    if (!this.#running) return;
+    this.#suspended = true;
+    this.#abortEngine();
+    for (const reject of this.#parked) reject(new StateError("States.Runtime", "The cloud is stopped.", NOT_HANDLED));
+    this.#liveAttempts.clear();
+  }
+
+  #observe(event: EngineEvent): void {
+    const { type, state, Error: error } = this.#withoutDetour(event);
     if (!state) return;
     switch (type) {
-      case "StateEntered": {
-        this.#options.counters.stateTransitions += 1;
-        const input = this.#texts.of(state.input);
-        this.#record(stateEventType(state.type, "Entered"), {
-          stateEnteredEventDetails: { name: state.name, input, inputDetails: NOT_TRUNCATED },
-        });
+      case "StateEntered":
+        this.#entered(state);
         return;
-      }
       case "StateExited": {
+        if (state.name === this.#branching) this.#branching = undefined;
         const output = this.#texts.of(state.output);
         if (exceedsDataLimit(output)) {
           this.#failHere(
@@ -135,6 +161,31 @@ class ExecutionRun {
     }
   }
 
+  /** The engine's event as the execution has it, which knows nothing of the way on which it was led into its state again. */
+  #withoutDetour(event: EngineEvent): EngineEvent {
+    const { type, state } = event;
+    if (state?.name !== RESUME_STATE && state?.name !== REST_STATE) return event;
+    if (state.name === RESUME_STATE || type !== "StateExited" || this.#resumedIn === undefined) return { type: "" };
+    const name = this.#resumedIn;
+    this.#resumedIn = undefined;
+    return { ...event, state: { ...state, name } };
+  }
+
+  #entered({ name, type, input }: NonNullable<EngineEvent["state"]>): void {
+    const isPosition = this.#branching === undefined;
+    if (isPosition) {
+      this.#options.execution.state = name;
+      if (type === "Parallel" || type === "Map") this.#branching = name;
+    }
+    if (this.#resumedIn === name) {
+      this.#resumedIn = undefined;
+      return;
+    }
+    this.#options.counters.stateTransitions += 1;
+    const details = { name, input: this.#texts.of(input), inputDetails: NOT_TRUNCATED };
+    this.#record(stateEventType(type, "Entered"), { stateEnteredEventDetails: details }, isPosition);
+  }
+
   #taskHandlers(): Record<string, (input: JsonValue) => Promise<JsonValue>> {
     const handlers: Record<string, (input: JsonValue) => Promise<JsonValue>> = {};
     for (const [stateName, functionName] of this.#options.machine.prepared.taskFunctions) {
@@ -146,6 +197,9 @@ class ExecutionRun {
   async #runTask(stateName: string, functionName: string, input: JsonValue): Promise<JsonValue> {
     // One turn of the event loop lets the engine's events up to here be recorded, so that they stand before this task's own.
     await nextTurn();
+    if (this.#options.isDraining() && this.#running) {
+      await new Promise<never>((_resolve, reject) => void this.#parked.add(reject));
+    }
     if (!this.#running) throw new StateError("States.Runtime", "The execution has ended.", NOT_HANDLED);
     const payload = this.#texts.of(input);
     if (exceedsDataLimit(payload)) throw this.#dataLimitError(stateName, "input");
@@ -239,13 +293,14 @@ class ExecutionRun {
     execution.status = status;
     execution.stopDate = Date.now();
     execution.abort = () => undefined;
+    execution.suspend = () => undefined;
     if (status === "ABORTED" || (status === "FAILED" && error === DATA_LIMIT_ERROR)) this.#abortEngine();
     this.#liveAttempts.clear();
     onEnd();
   }
 
-  #record(type: string, details: JsonObject): void {
-    const { execution, listeners } = this.#options;
+  #record(type: string, details: JsonObject, isPosition = false): void {
+    const { execution, listeners, record } = this.#options;
     const id = execution.history.length + 1;
     const event: HistoryEvent = {
       id,
@@ -255,6 +310,7 @@ class ExecutionRun {
       ...details,
     };
     execution.history.push(event);
+    record(event, isPosition);
     for (const listener of listeners) {
       try {
         listener(execution, event);

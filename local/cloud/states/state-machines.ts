@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
+import type { StateMachine } from "aws-local-stepfunctions";
 import type { FunctionEmulator } from "../functions/function-emulator.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject, JsonValue } from "../json.ts";
 import type { PreparedDefinition } from "./asl-definition.ts";
-import type { ExecutionJournal, UntoldExecution } from "./execution-journal.ts";
+import type { ExecutionJournal, JournalledExecution } from "./execution-journal.ts";
+import { executionOf } from "./executions.ts";
 import type {
   DeployedStateMachine,
   Execution,
@@ -11,7 +12,8 @@ import type {
   ExecutionView,
   TransitionListener,
 } from "./executions.ts";
-import { endEvent } from "./history.ts";
+import { continuationOf, storedExecution } from "./interrupted-executions.ts";
+import type { Resumption } from "./resumption.ts";
 import { runExecution } from "./run-execution.ts";
 
 /** An error of the Step Functions API; `name` is AWS's own. */
@@ -43,8 +45,8 @@ export interface StateMachineDeclaration {
 }
 
 /**
- * The state machines and executions of the cloud. They run in memory: what runs when the process ends is aborted by that. With a journal,
- * the next process knows so, keeps its name taken, and tells of its end.
+ * The state machines and executions of the cloud. With a journal, the next process continues the executions that run when this one
+ * ends, however it ends, and knows those that have ended.
  */
 export interface StateMachines {
   deploy(declaration: StateMachineDeclaration): Promise<void>;
@@ -63,11 +65,21 @@ export interface StateMachines {
   onTransition(listener: TransitionListener): () => void;
   readonly stateTransitions: number;
   readonly running: number;
-  /** Tells of the ends that an earlier process did not get to tell, its own end among them. Call it when all rules are there. */
-  tellInterrupted(): void;
-  /** Ends every execution; none can be started any more. */
-  abortAll(): void;
+  /**
+   * Takes over what earlier processes left: continues the executions that ran, tells of the ends that were not told, and keeps the
+   * histories. Call it when all machines and rules are there.
+   *
+   * @returns how many executions continue
+   */
+  takeOver(): Promise<number>;
+  /** From now on no execution begins another task; each stops before its next one, or ends. They can still be started. */
+  drain(): void;
+  /** Stops every execution where it is; none can be started any more. */
+  suspendAll(): void;
 }
+
+/** The definition has been checked, and the package's own validator takes a quarter of a second to load. */
+const UNCHECKED = { validationOptions: { noValidate: true } };
 
 const FORBIDDEN_IN_NAMES = /[\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]/u;
 const MAXIMUM_INPUT_CHARACTERS = 262_144;
@@ -79,6 +91,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
   const endedArns: string[] = [];
   const listeners = new Set<TransitionListener>();
   const counters = { stateTransitions: 0, running: 0 };
+  let draining = false;
   let stopped = false;
 
   const find = (arn: string): DeployedStateMachine => {
@@ -100,9 +113,8 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
   const ended = (machine: DeployedStateMachine, execution: Execution): void => {
     counters.running -= 1;
     machine.endedNames.add(execution.name);
-    endedArns.push(execution.executionArn);
-    while (endedArns.length > options.maximumHistory) executions.delete(endedArns.shift() ?? "");
     options.journal?.ended(execution);
+    keepEnded(execution);
     void tellEnd(execution);
   };
   const tellEnd = async (execution: ExecutionView): Promise<void> => {
@@ -112,6 +124,55 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
   const keepEnded = (execution: Execution): void => {
     executions.set(execution.executionArn, execution);
     endedArns.push(execution.executionArn);
+    while (endedArns.length > options.maximumHistory) {
+      const arn = endedArns.shift() ?? "";
+      executions.delete(arn);
+      options.journal?.forgetData(arn);
+    }
+  };
+  const run = (
+    machine: DeployedStateMachine,
+    execution: Execution,
+    input: JsonValue,
+    resumption?: Resumption,
+  ): void => {
+    executions.set(execution.executionArn, execution);
+    counters.running += 1;
+    runExecution({
+      machine,
+      execution,
+      resumption,
+      input,
+      functions: options.functions,
+      listeners,
+      counters,
+      isDraining: () => draining,
+      record: (event, isPosition) => options.journal?.recorded(execution.executionArn, event, isPosition),
+      onEnd: () => ended(machine, execution),
+    });
+  };
+  const takeOver = (journal: ExecutionJournal, Engine: typeof StateMachine): number => {
+    for (const arn of journal.machines()) if (!machines.has(arn)) journal.forget(arn);
+    const left = journal.executions();
+    for (const one of left.filter(({ status }) => status !== "RUNNING").toSorted(byEnd)) {
+      const execution = storedExecution(one, journal);
+      keepEnded(execution);
+      if (!one.told) void tellEnd(execution);
+    }
+    let resumed = 0;
+    for (const one of left.filter(({ status }) => status === "RUNNING")) {
+      const machine = machines.get(one.stateMachineArn);
+      const { execution, prepared, roleArn, resumption } = continuationOf(one, journal, Date.now());
+      if (machine === undefined || prepared === undefined) {
+        keepEnded(execution);
+        void tellEnd(execution);
+        continue;
+      }
+      const engine = new Engine(resumption?.definition ?? prepared.definition, UNCHECKED);
+      run({ ...machine, prepared, roleArn, engine }, execution, JSON.parse(execution.input) as JsonValue, resumption);
+      resumed += 1;
+    }
+    return resumed;
   };
 
   return {
@@ -122,11 +183,8 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       return counters.running;
     },
     deploy: async (declaration) => {
-      const { StateMachine } = await import("aws-local-stepfunctions");
-      // The definition has been checked, and the package's own validator takes a quarter of a second to load.
-      const engine = new StateMachine(declaration.prepared.definition, {
-        validationOptions: { noValidate: true },
-      });
+      const { StateMachine: Engine } = await import("aws-local-stepfunctions");
+      const engine = new Engine(declaration.prepared.definition, UNCHECKED);
       machines.set(declaration.arn, {
         ...declaration,
         engine,
@@ -150,37 +208,28 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       const value = checkedInput(name, input);
       const executionArn = `${machine.arn.replace(":stateMachine:", ":execution:")}:${name}`;
       const existing = executions.get(executionArn);
-      if (existing?.status === "RUNNING" && sameInput(existing.input, input)) return existing;
+      if (existing?.status === "RUNNING" && existing.input === input) return existing;
       if (existing ?? machine.endedNames.has(name)) {
         throw new StatesApiError("ExecutionAlreadyExists", `Execution Already Exists: '${executionArn}'`);
       }
-      const execution: Execution = {
-        executionArn,
-        stateMachineArn: machine.arn,
-        name,
-        status: "RUNNING",
-        startDate: Date.now(),
-        stopDate: undefined,
-        input,
-        output: undefined,
-        error: undefined,
-        cause: undefined,
-        history: [],
-        abort: () => undefined,
-      };
-      executions.set(executionArn, execution);
-      counters.running += 1;
-      options.journal?.started(execution);
+      const execution = executionOf(
+        {
+          executionArn,
+          stateMachineArn: machine.arn,
+          name,
+          status: "RUNNING",
+          startDate: Date.now(),
+          stopDate: undefined,
+          input,
+          output: undefined,
+          error: undefined,
+          cause: undefined,
+        },
+        [],
+      );
+      options.journal?.started(execution, { definition: machine.prepared.source, roleArn: machine.roleArn });
       void options.onStatusChange(execution);
-      runExecution({
-        machine,
-        execution,
-        input: value,
-        functions: options.functions,
-        listeners,
-        counters,
-        onEnd: () => ended(machine, execution),
-      });
+      run(machine, execution, value);
       return execution;
     },
     stop: ({ executionArn, error, cause }) => {
@@ -202,47 +251,21 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    tellInterrupted: () => {
-      for (const untold of options.journal?.untold() ?? []) {
-        if (!machines.has(untold.stateMachineArn)) {
-          options.journal?.forget(untold.stateMachineArn);
-          continue;
-        }
-        const execution = interrupted(untold);
-        keepEnded(execution);
-        options.journal?.ended(execution);
-        void tellEnd(execution);
-      }
+    takeOver: async () => {
+      return options.journal ? takeOver(options.journal, (await import("aws-local-stepfunctions")).StateMachine) : 0;
     },
-    abortAll: () => {
+    drain: () => {
+      draining = true;
+    },
+    suspendAll: () => {
       stopped = true;
-      for (const execution of executions.values()) if (execution.status === "RUNNING") execution.abort();
+      for (const execution of executions.values()) execution.suspend();
     },
   };
 }
 
-/** An execution of an earlier process as this one knows it: ended, with the history of its beginning and end. */
-function interrupted(untold: UntoldExecution): Execution {
-  const wasRunning = untold.status === "RUNNING";
-  const status = wasRunning ? "ABORTED" : untold.status;
-  const execution: Execution = {
-    ...untold,
-    status,
-    stopDate: untold.stopDate ?? Date.now(),
-    output: undefined,
-    cause: wasRunning ? "The embedded cloud ended while the execution was running." : untold.cause,
-    history: [],
-    abort: () => undefined,
-  };
-  const moments: [number, [string, JsonObject]][] = [
-    [execution.startDate, ["ExecutionStarted", { executionStartedEventDetails: { input: execution.input } }]],
-    [execution.stopDate ?? execution.startDate, endEvent(status, execution)],
-  ];
-  for (const [milliseconds, [type, details]] of moments) {
-    const id = execution.history.length + 1;
-    execution.history.push({ id, previousEventId: id - 1, timestamp: milliseconds / 1000, type, ...details });
-  }
-  return execution;
+function byEnd(left: JournalledExecution, right: JournalledExecution): number {
+  return (left.stopDate ?? 0) - (right.stopDate ?? 0);
 }
 
 function checkedInput(name: string, input: string): JsonObject {
@@ -263,8 +286,4 @@ function checkedInput(name: string, input: string): JsonObject {
       `Invalid State Machine Execution Input: '${(error as Error).message}'`,
     );
   }
-}
-
-function sameInput(left: string, right: string): boolean {
-  return left === right || isDeepStrictEqual(JSON.parse(left), JSON.parse(right));
 }
