@@ -26,10 +26,13 @@ export type AuditRun = AuditDependencies & {
   /** What was last written to before this is old. */
   oldBefore: Date;
   longestPhaseSeconds: number;
+  /** Kept back for the report itself. */
+  reserveMs: number;
 };
 
-/** Kept back for the report itself. */
-const RESERVE_MS = 20_000;
+/** The most that is kept back for the report: a deployment's function may have less time than that in all. */
+const MOST_RESERVE_MS = 20_000;
+const RESERVED_SHARE = 0.25;
 
 const OUT_OF_TIME = "the time of one audit was over: narrow it with a host";
 
@@ -38,12 +41,13 @@ export function beginRun(deps: AuditDependencies, request: AuditRequest): AuditR
   const startedAt = deps.clock.now();
   const oldBefore = new Date(startedAt.getTime() - request.older_than_hours * 3_600_000);
   const book = openBook(request, startedAt);
-  return { ...deps, request, book, startedAt, oldBefore, longestPhaseSeconds: longestPhaseSeconds(deps) };
+  const reserveMs = Math.min(MOST_RESERVE_MS, RESERVED_SHARE * deps.remainingTimeMs());
+  return { ...deps, request, book, startedAt, oldBefore, reserveMs, longestPhaseSeconds: longestPhaseSeconds(deps) };
 }
 
 /** Whether there is time to go on; notes it when there is none. */
 export function hasTime(run: AuditRun, host: string | null): boolean {
-  if (run.remainingTimeMs() > RESERVE_MS) {
+  if (run.remainingTimeMs() > run.reserveMs) {
     return true;
   }
   run.book.unaudited({ host, reason: OUT_OF_TIME });

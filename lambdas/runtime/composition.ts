@@ -56,7 +56,8 @@ function unlogged<Value extends Client>(client: Value): Value {
 }
 
 const dynamodb = /* @__PURE__ */ once(() => unlogged(new DynamoDBClient({})));
-const sqs = /* @__PURE__ */ once(() => unlogged(new SQSClient({})));
+/** The endpoint decides where a call goes, as for every other service, and not the host of the queue's URL. */
+const sqs = /* @__PURE__ */ once(() => unlogged(new SQSClient({ useQueueUrlAsEndpoint: false })));
 
 export const volumes = /* @__PURE__ */ once(
   () => new DynamoDbVolumeRepository({ client: dynamodb(), tableName: environmentVariable("volumesTable"), clock }),

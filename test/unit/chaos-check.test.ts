@@ -21,13 +21,27 @@ const FIRST = "chaos@first#first";
 
 function record(id: string, change: Partial<VolumeRecord> = {}): VolumeRecord {
   const { record: made } = buildCreateRequest({ sizeGib: 1 }, new Date(AT), { volumeId: id, requestId: "req-1" });
-  const attempt: Attempt = { host: FIRST, execution: `${id}-a1`, started_at: AT, outcome: "created" };
   const status = "available";
-  return { ...made, status, host: FIRST, phase: null, deadline: null, attempts: { "1": attempt }, ...change };
+  const attempts = { "1": attemptOf(id, 1) };
+  return { ...made, status, host: FIRST, fence: `${id}-a1`, phase: null, deadline: null, attempts, ...change };
+}
+
+function attemptOf(id: string, number: number): Attempt {
+  return { host: FIRST, execution: `${id}-a${number}`, started_at: AT, outcome: "created" };
 }
 
 function accepted(id: string, change: Partial<AcceptedVolume> = {}): AcceptedVolume {
-  return { id, kind: "raw", sizeGib: 1, digest: EMPTY, deletion: "none", spoiled: false, ...change };
+  return {
+    id,
+    kind: "raw",
+    sizeGib: 1,
+    digest: EMPTY,
+    deletion: "none",
+    spoiled: false,
+    foreign: false,
+    redriven: false,
+    ...change,
+  };
 }
 
 function file(id: string, change: Partial<StoredFile> = {}): StoredFile {
@@ -74,6 +88,8 @@ const GOOD: Evidence = {
   deadLetters: [{ body: `{"x":${BAD}`, reason: "the message is no JSON" }],
   messagesLeft: 0,
   executionsRunning: 0,
+  planted: [{ id: uuid(7), backend: "chaos@first" }],
+  leaks: [],
 };
 
 /** The evidence with one record replaced. */
@@ -97,7 +113,7 @@ it("what a failed create may leave is no violation", () => {
   expect(findViolations({ ...GOOD, files: [...GOOD.files, file(FAILED)] })).toEqual([]);
   const suspected: Attempt = {
     host: "chaos@second#second",
-    execution: `${RAW}-a1`,
+    execution: `${FAILED}-a1`,
     started_at: AT,
     outcome: "rescheduled",
     suspected_orphan: true,
@@ -110,6 +126,48 @@ it("what a failed create may leave is no violation", () => {
 
 const CLAIM = { attempt: 1, size: 1, claimed_at: AT };
 const TAMPERED: [string, Evidence, string, RegExp][] = [
+  [
+    "a token is stored",
+    { ...GOOD, leaks: ["table Volumes"] },
+    "no token is kept, sent or logged",
+    /token of a request/,
+  ],
+  [
+    "another project's volume is available",
+    withWish(IMAGED, { foreign: true }),
+    "no project reads another's source",
+    /it is available, and its image belongs to another project/,
+  ],
+  [
+    "another project's bytes lie on a backend",
+    { ...withWish(FAILED, { foreign: true }), files: [...GOOD.files, file(FAILED)] },
+    "no project reads another's source",
+    /chaos@first holds it/,
+  ],
+  [
+    "the audit leaves an old orphan",
+    { ...GOOD, files: [...GOOD.files, file(uuid(7))] },
+    "the audit removes what no record claims",
+    /is two days old, and is still on chaos@first/,
+  ],
+  [
+    "two attempts overlap",
+    withRecord(RAW, {
+      fence: `${RAW}-a2`,
+      attempts: {
+        "1": { ...attemptOf(RAW, 1), outcome: "rescheduled", ended_at: "2026-01-01T00:00:09.000Z" },
+        "2": attemptOf(RAW, 2),
+      },
+    }),
+    "one owner at a time",
+    /attempt 2 began before attempt 1 had ended/,
+  ],
+  [
+    "a volume belongs to an attempt that is over",
+    withRecord(RAW, { fence: `${RAW}-a2` }),
+    "one owner at a time",
+    new RegExp(`it belongs to ${RAW}-a2 on ${FIRST}, its last attempt is ${RAW}-a1`),
+  ],
   ["a message is left", { ...GOOD, messagesLeft: 2 }, "at rest", /2 messages are left/],
   ["an execution runs", { ...GOOD, executionsRunning: 1 }, "at rest", /1 executions run/],
   ["a claim is open", { ...GOOD, backends: [{ ...BACKEND, claims: { [RAW]: CLAIM } }] }, "at rest", /claim .* is open/],

@@ -20,7 +20,10 @@ describe("the work of a run", () => {
       expect(share).toBeGreaterThan(0.01);
     }
     expect(wishes.some(({ repeats }) => repeats > 0)).toBe(true);
-    expect(wishes.some(({ deleteAfterMs }) => deleteAfterMs !== null)).toBe(true);
+    expect(new Set(wishes.map(({ deletion }) => deletion?.after))).toEqual(
+      new Set([undefined, "message", "backend", "create"]),
+    );
+    expect(wishes.some(({ foreign }) => foreign)).toBe(true);
     expect(wishes.some(({ spoiled }) => spoiled)).toBe(true);
     expect(new Set(bad.map(({ why }) => why)).size).toBe(3);
     for (const { body, marker } of bad) {
@@ -40,12 +43,20 @@ describe("the command line", () => {
   const parse = (...argv: string[]) => parseOptions(argv, () => 42);
 
   it("has defaults, and draws a seed", () => {
-    expect(parse()).toEqual({ volumes: 200, faultRate: 0.1, kills: 3, seed: 42, json: false, keep: false });
+    expect(parse()).toEqual({ volumes: 200, faultRate: 0.1, kills: 3, seed: 42, busy: 0, json: false, keep: false });
   });
 
   it("takes all that it knows", () => {
-    const argv = ["--volumes", "2000", "--fault-rate", "0.25", "--kills", "5", "--seed", "7", "--json", "--keep"];
-    expect(parse(...argv)).toEqual({ volumes: 2000, faultRate: 0.25, kills: 5, seed: 7, json: true, keep: true });
+    const numbers = ["--volumes", "2000", "--fault-rate", "0.25", "--kills", "5", "--seed", "7", "--busy", "2"];
+    expect(parse(...numbers, "--json", "--keep")).toEqual({
+      volumes: 2000,
+      faultRate: 0.25,
+      kills: 5,
+      seed: 7,
+      busy: 2,
+      json: true,
+      keep: true,
+    });
   });
 
   it.each([

@@ -471,9 +471,16 @@ describe("what it cannot look at", () => {
   it("what there is no time for is said", async () => {
     const world = aWorld();
     addFinished(world);
-    const report = await audit(world, {}, { remainingTimeMs: () => 1000 });
+    const times = [900_000].values();
+    const report = await audit(world, {}, { remainingTimeMs: () => times.next().value ?? 1000 });
     expect(report.complete).toBe(false);
     expect(report.unaudited.map(({ host }) => host)).toContain(null);
+  });
+
+  it("is whole in a function that has few seconds in all: the time kept for the report is a share of that", async () => {
+    const world = aWorld();
+    addFinished(world);
+    expect(await audit(world, {}, { remainingTimeMs: () => 10_000 })).toMatchObject({ complete: true });
   });
 
   it("a backend that nobody configured is refused by name", async () => {

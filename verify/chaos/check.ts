@@ -1,5 +1,5 @@
 import { backendHost } from "../../core/backends.ts";
-import { isInFlow, type VolumeRecord } from "../../core/records.ts";
+import { fenceOf, isInFlow, type VolumeRecord } from "../../core/records.ts";
 import type { AcceptedVolume, Evidence, StoredFile, Violation } from "./evidence.ts";
 
 const BYTES_PER_GIB = 2 ** 30;
@@ -17,6 +17,10 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   "capacity adds up": checkCapacity,
   "create.end after available": checkTold,
   "dead letters explain the rest": checkDeadLetters,
+  "one owner at a time": checkOwners,
+  "no token is kept, sent or logged": checkSecrets,
+  "no project reads another's source": checkForeign,
+  "the audit removes what no record claims": checkReaped,
 };
 
 /** Everything that does not hold, by check. */
@@ -91,7 +95,7 @@ function checkOutcome(volume: AcceptedVolume, record: VolumeRecord, report: Repo
   }
   if (record.status !== "available") {
     report(volume.id, `it is ${record.status}`);
-  } else if (volume.spoiled) {
+  } else if (volume.spoiled && !volume.redriven) {
     report(volume.id, "it is available, and its message could not be read");
   }
   const running = Object.entries(record.attempts).filter(([, { outcome }]) => outcome === "running");
@@ -148,8 +152,9 @@ function placesOf(files: readonly StoredFile[]): string {
 /** What a failed create may leave is on the host that the record names, or named in the ledger as suspected. */
 function checkNoOrphans(evidence: Evidence, report: Report): void {
   const records = recordsById(evidence);
+  const planted = new Set(evidence.planted.map(({ id }) => id));
   for (const file of evidence.files) {
-    if (file.what !== "volume") {
+    if (file.what !== "volume" || planted.has(file.id)) {
       continue;
     }
     const record = records.get(file.id);
@@ -219,6 +224,59 @@ function checkTold(evidence: Evidence, report: Report): void {
     const ids = new Set(told.map(({ messageId }) => messageId));
     if (ids.size > 1) {
       report(volumeId, `volume.create.end was told under ${ids.size} message ids`);
+    }
+  }
+}
+
+/** Attempts follow one another: the next begins when the one before has ended, and the record is the last one's. */
+function checkOwners({ records }: Evidence, report: Report): void {
+  for (const { id, fence, host, status, attempts } of records) {
+    const lines = Object.entries(attempts)
+      .map(([number, line]) => ({ number: Number(number), ...line }))
+      .toSorted((one, other) => one.number - other.number);
+    for (const [index, line] of lines.entries()) {
+      const next = lines[index + 1];
+      if (next !== undefined && (line.ended_at === undefined || line.ended_at > next.started_at)) {
+        report(id, `attempt ${next.number} began before attempt ${line.number} had ended`);
+      }
+      if (next !== undefined && line.outcome === "created") {
+        report(id, `attempt ${line.number} created it, and attempt ${next.number} followed`);
+      }
+      if (line.execution !== fenceOf(id, line.number)) {
+        report(id, `attempt ${line.number} is said to be of execution ${line.execution}`);
+      }
+    }
+    const last = lines.at(-1);
+    if (status === "available" && last !== undefined && (fence !== last.execution || host !== last.host)) {
+      report(id, `it belongs to ${fence ?? "nobody"} on ${host ?? "no host"}, its last attempt is ${last.execution}`);
+    }
+  }
+}
+
+function checkSecrets({ leaks }: Evidence, report: Report): void {
+  for (const place of leaks) {
+    report(place, "it holds the token of a request");
+  }
+}
+
+function checkForeign(evidence: Evidence, report: Report): void {
+  const records = recordsById(evidence);
+  const files = filesById(evidence, "volume");
+  for (const { id, kind, foreign } of evidence.accepted) {
+    const status = records.get(id)?.status;
+    if (foreign && status !== undefined && status !== "error") {
+      report(id, `it is ${status}, and its ${kind} belongs to another project`);
+    }
+    if (foreign && files.has(id)) {
+      report(id, `${placesOf(files.get(id) ?? [])} holds it, and its ${kind} belongs to another project`);
+    }
+  }
+}
+
+function checkReaped({ planted, files }: Evidence, report: Report): void {
+  for (const { id, backend } of planted) {
+    if (files.some((file) => file.id === id)) {
+      report(id, `it has no record, is two days old, and is still on ${backend}`);
     }
   }
 }

@@ -19,7 +19,14 @@ export type AcceptedVolume = {
   deletion: Deletion;
   /** Its message cannot be read, though it names the volume. */
   spoiled: boolean;
+  /** It is asked for by a project that does not own its source, which must not get it. */
+  foreign: boolean;
+  /** An operator has tried to send its dead letter again. */
+  redriven: boolean;
 };
+
+/** A file on a backend that looks like a volume of a lost record, and is old enough for the audit to remove. */
+export type PlantedOrphan = { id: string; backend: string };
 
 /** A volume or snapshot, or half of one, in the directory of a backend. */
 export type StoredFile = {
@@ -64,6 +71,9 @@ export type Evidence = {
   deadLetters: readonly DeadLetter[];
   messagesLeft: number;
   executionsRunning: number;
+  planted: readonly PlantedOrphan[];
+  /** Places in which the token of a request's context was found. */
+  leaks: readonly string[];
 };
 
 /** A check that did not hold. */

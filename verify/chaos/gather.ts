@@ -1,5 +1,7 @@
+import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
+import { ScanCommand, type ScanCommandOutput } from "@aws-sdk/client-dynamodb";
 import { ListExecutionsCommand } from "@aws-sdk/client-sfn";
 import { GetQueueAttributesCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { countRandomFaults } from "../../adapters/fault/random-faults.ts";
@@ -89,6 +91,50 @@ export async function filesOf(directory: string, likely: readonly number[]): Pro
     }
   }
   return files;
+}
+
+/**
+ * Where the token of a request's context is kept: in a table, in an execution's journal, or in what the functions have logged. The
+ * queues' own store is left out, since the messages that were sent hold it.
+ */
+export async function leaksOf(services: Services, directory: string, secret: string): Promise<string[]> {
+  const leaks: string[] = [];
+  for (const table of services.tables) {
+    let from: ScanCommandOutput["LastEvaluatedKey"];
+    do {
+      const page: ScanCommandOutput = await services.dynamodb.send(
+        new ScanCommand({ TableName: table, ExclusiveStartKey: from }),
+      );
+      const found = page.Items?.find((item) => JSON.stringify(item).includes(secret));
+      leaks.push(...(found === undefined ? [] : [`table ${table}: ${JSON.stringify(found["id"] ?? found["host"])}`]));
+      from = page.LastEvaluatedKey;
+    } while (from !== undefined);
+  }
+  for (const name of ["cloud.log", ...(await executionFiles(directory))]) {
+    leaks.push(...((await holds(path.join(directory, name), secret)) ? [name] : []));
+  }
+  return leaks;
+}
+
+/** The embedded cloud's journal of executions, relative to the run's directory. */
+async function executionFiles(directory: string): Promise<string[]> {
+  const names = await readdir(path.join(directory, "cloud"), { recursive: true });
+  return names
+    .filter((name) => path.basename(name).startsWith("executions.sqlite"))
+    .map((name) => path.join("cloud", name));
+}
+
+/** Reads a file that may be long; the text is looked for across the borders of what is read at once. */
+async function holds(file: string, text: string): Promise<boolean> {
+  let rest = "";
+  for await (const chunk of createReadStream(file, { encoding: "latin1" })) {
+    const read = rest + String(chunk);
+    if (read.includes(text)) {
+      return true;
+    }
+    rest = read.slice(-text.length);
+  }
+  return false;
 }
 
 /** Faults of the backends by kind. */

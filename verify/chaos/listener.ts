@@ -11,10 +11,13 @@ import { VolumeNotFound } from "../../core/errors.ts";
 import type { Notification } from "../../core/notifications.ts";
 import type { Told } from "./evidence.ts";
 import { persist, type Services } from "./services.ts";
+import { SECRET } from "./work.ts";
 
 /** Listens to the notifications for the whole run. */
 export type Listener = {
   readonly told: Told[];
+  /** How many notifications held the token of a request. */
+  readonly leaks: () => number;
   /** Resolves when nothing has come for a while. */
   drained(): Promise<void>;
   stop(): void;
@@ -37,6 +40,7 @@ export async function listen(services: Services, signal: AbortSignal): Promise<L
     }),
   );
   const told: Told[] = [];
+  let leaks = 0;
   const quiet = { polls: 0 };
   const stopped = new AbortController();
   const ending = AbortSignal.any([signal, stopped.signal]);
@@ -45,6 +49,7 @@ export async function listen(services: Services, signal: AbortSignal): Promise<L
       const request = { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 };
       const { Messages = [] } = await persist(signal, () => sqs.send(new ReceiveMessageCommand(request)));
       quiet.polls = Messages.length === 0 ? quiet.polls + 1 : 0;
+      leaks += Messages.filter(({ Body = "" }) => Body.includes(SECRET)).length;
       told.push(...(await Promise.all(Messages.map((message) => readMessage(services, message, signal)))));
       await remove(services, QueueUrl, Messages);
     }
@@ -53,6 +58,7 @@ export async function listen(services: Services, signal: AbortSignal): Promise<L
   poll().catch(() => undefined);
   return {
     told,
+    leaks: () => leaks,
     drained: async () => {
       quiet.polls = 0;
       while (quiet.polls < 2) {

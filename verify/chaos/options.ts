@@ -6,6 +6,8 @@ export type ChaosOptions = {
   faultRate: number;
   kills: number;
   seed: number;
+  /** Processes that keep the cores busy. */
+  busy: number;
   json: boolean;
   keep: boolean;
 };
@@ -15,10 +17,11 @@ Examples:
   npm run chaos                                                       200 volumes, 3 kills
   npm run chaos -- --volumes 2000 --fault-rate 0.1 --kills 5 --seed 7
   npm run chaos -- --kills 0 --fault-rate 0.3                          faults alone
+  npm run chaos -- --busy 2                                            on a machine whose two cores are busy
   npm run chaos --silent -- --json | jq .violations
 
 Exit status: 0 when every check held, 1 when one did not (the data directory is kept then, and its path
-printed), 2 for a command line that is none, 130 after Ctrl-C.`;
+printed), 2 for an invalid command line, 130 after Ctrl-C.`;
 
 /** Faults strike most calls otherwise, and nothing is ever created that could be lost. */
 const HIGHEST_RATE = 0.5;
@@ -38,6 +41,7 @@ export function parseOptions(argv: readonly string[], newSeed: () => number): Ch
     .option("--volumes <count>", "volumes to ask for", wholeNumber(1, 100_000), 200)
     .option("--fault-rate <rate>", `share of calls that fail, from 0 to ${HIGHEST_RATE}`, parseRate, 0.1)
     .option("--kills <count>", "how often the process is killed", wholeNumber(0, 100), 3)
+    .option("--busy <processes>", "processes that use a core each while the run lasts", wholeNumber(0, 64), 0)
     .option("--seed <number>", "seed of faults, kills and work (default: drawn, and printed)", wholeNumber(0))
     .option("--json", "print one JSON document at the end and nothing before", false)
     .option("--keep", "keep the data directory even when every check held", false)

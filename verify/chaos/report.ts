@@ -45,6 +45,7 @@ export function report(result: ChaosResult, screen: Screen): string {
       : [
           ["  until it served again", `${secondsOf(Math.min(...recoveries))} to ${secondsOf(Math.max(...recoveries))}`],
         ]),
+    ...rowsOf("operators", result.operators),
     ...rowsOf("notifications received", result.notifications),
     ["dead letters", String(result.dead_letters)],
     ["from the first request to rest", `${result.seconds.toFixed(1)} s`],

@@ -18,6 +18,8 @@ export type ChaosResult = {
   /** Volumes in error by the error of their fault. */
   errors: Record<string, number>;
   faults: { backends: Record<string, number>; services: Record<string, number> };
+  /** What operators did while the run lasted. */
+  operators: Record<string, number>;
   notifications: Record<string, number>;
   dead_letters: number;
   violations: Violation[];

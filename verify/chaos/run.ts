@@ -3,19 +3,29 @@ import { setTimeout as delay } from "node:timers/promises";
 import { synthesize } from "../../infra/synthesize.ts";
 import { findViolations } from "./check.ts";
 import { type KillableCloud, startCloud } from "./cloud.ts";
-import type { Evidence } from "./evidence.ts";
-import { deadLettersOf, driverFaultsIn, everything, executionsRunning, filesOf, messagesIn } from "./gather.ts";
+import type { Evidence, PlantedOrphan } from "./evidence.ts";
+import {
+  deadLettersOf,
+  driverFaultsIn,
+  everything,
+  executionsRunning,
+  filesOf,
+  leaksOf,
+  messagesIn,
+} from "./gather.ts";
+import { keepBusy } from "./busy.ts";
 import { type Listener, listen } from "./listener.ts";
+import { type Operators, plantOrphans, startOperators } from "./operators.ts";
 import type { ChaosOptions } from "./options.ts";
 import { type Random, randomOf } from "./random.ts";
-import { keepSweeping, type Unrest, untilRest } from "./rest.ts";
+import { LONGEST_REST_MS, type Unrest, untilRest } from "./rest.ts";
 import { type ChaosResult, countsOf } from "./result.ts";
 import { type ServiceFaults, startServiceFaults } from "./service-faults.ts";
 import { connect, persist, type Services } from "./services.ts";
 import { makeSources, type Sources } from "./sources.ts";
 import { BACKENDS, chaosContext } from "./stack.ts";
 import { type Submission, submit } from "./submit.ts";
-import { planWork, type Work } from "./work.ts";
+import { planWork, SECRET, type Work } from "./work.ts";
 
 /** Where a run is, for whoever watches it. */
 export type Progress = {
@@ -36,8 +46,30 @@ export type RunOptions = {
   onProgress: (progress: Progress) => void;
 };
 
-/** One run, from the start of the cloud to the checks. Its processes have ended when it resolves or rejects. */
+/** The longest that a volume takes of a run, on a machine that is busy with other things as well. */
+const LONGEST_MS_PER_VOLUME = 2_000;
+/** Start, sources and restarts. */
+const OVERHEAD_MS = 300_000;
+
+/**
+ * One run, from the start of the cloud to the checks. Its processes have ended when it resolves or rejects.
+ *
+ * @throws Error when the run takes longer than it can while anything moves
+ */
 export async function runChaos(run: RunOptions): Promise<ChaosResult> {
+  const limitMs = OVERHEAD_MS + LONGEST_REST_MS + run.options.volumes * LONGEST_MS_PER_VOLUME;
+  const limit = AbortSignal.timeout(limitMs);
+  const stopBusy = keepBusy(run.options.busy);
+  try {
+    return await runInCloud({ ...run, signal: AbortSignal.any([run.signal, limit]) });
+  } catch (error) {
+    throw limit.aborted ? new Error(`the run has not ended after ${limitMs / 1000} s: the product hangs`) : error;
+  } finally {
+    stopBusy();
+  }
+}
+
+async function runInCloud(run: RunOptions): Promise<ChaosResult> {
   const { options, directory, signal } = run;
   const faults = await startServiceFaults(options.seed + 100, options.faultRate);
   let cloud: KillableCloud | undefined;
@@ -62,7 +94,8 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
   const services = connect(cloud);
   await backendsReported(services, signal);
   const listener = await listen(services, signal);
-  const stopSweeping = keepSweeping(services);
+  const planted = await plantOrphans(directory);
+  let operators: Operators | undefined;
   const watch = progressOf(run, listener, faults);
   try {
     watch.set({ phase: "making sources" });
@@ -76,16 +109,17 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
       watch.set({ accepted });
     };
     const submission = submit({ services, sources, work, signal, onAccepted });
+    operators = startOperators(services, submission);
     await submission.done;
     await killer.done();
+    await operators.finish();
     const asked = performance.now();
     watch.set({ phase: "coming to rest" });
     await untilRest(services, signal, (unrest) => watch.set({ unrest }));
     const rested = performance.now();
-    stopSweeping();
     await listener.drained();
     watch.set({ phase: "checking" });
-    const evidence = await gather({ services, directory, sources, submission, listener, work });
+    const evidence = await gather({ services, directory, sources, submission, listener, work, planted });
     return {
       seed,
       volumes,
@@ -95,11 +129,12 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
       seconds_to_rest: (rested - asked) / 1000,
       recovery_ms: killer.recoveries,
       ...countsOf(evidence),
+      operators: operators.counts,
       faults: { backends: await driverFaultsIn(directory), services: Object.fromEntries(faults.counts) },
       violations: findViolations(evidence),
     };
   } finally {
-    stopSweeping();
+    operators?.stop();
     listener.stop();
     watch.stop();
   }
@@ -107,6 +142,7 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
 
 async function backendsReported(services: Services, signal: AbortSignal): Promise<void> {
   while ((await persist(signal, () => services.backends.list())).length < BACKENDS.length) {
+    signal.throwIfAborted();
     await delay(50);
   }
 }
@@ -176,9 +212,12 @@ type Gathering = {
   submission: Submission;
   listener: Listener;
   work: Work;
+  planted: readonly PlantedOrphan[];
 };
 
-async function gather({ services, directory, sources, submission, listener, work }: Gathering): Promise<Evidence> {
+async function gather(of: Gathering): Promise<Evidence> {
+  const { services, directory, sources, submission, listener, work, planted } = of;
+  const notifications = listener.leaks();
   return {
     accepted: submission.accepted,
     known: sources.known,
@@ -192,5 +231,10 @@ async function gather({ services, directory, sources, submission, listener, work
     deadLetters: await deadLettersOf(services),
     messagesLeft: await messagesIn(services, "SchedulerQueueUrl"),
     executionsRunning: await executionsRunning(services),
+    planted,
+    leaks: [
+      ...(await leaksOf(services, directory, SECRET)),
+      ...(notifications === 0 ? [] : [`${notifications} notifications`]),
+    ],
   };
 }

@@ -4,11 +4,8 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { randomOf } from "./random.ts";
 
-/**
- * Services that the functions call, by the SDK's name for them. SQS is not among them: its clients speak to the host of the queue's
- * URL, whatever endpoint they are given.
- */
-const SERVICES = ["dynamodb", "sns", "s3", "sfn"] as const;
+/** Services that the functions call, by the SDK's name for them. */
+const SERVICES = ["dynamodb", "sqs", "sns", "s3", "sfn"] as const;
 type Service = (typeof SERVICES)[number];
 
 /**

@@ -9,6 +9,7 @@ import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repos
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { INDEXES } from "../../core/environment.ts";
 import type { CloudReady } from "./cloud-process.ts";
 
@@ -28,6 +29,7 @@ export function connect({ outputs, endpoints, resources }: CloudReady) {
   });
   const dynamodb = new DynamoDBClient(client(endpoints["dynamodb"]));
   const lambda = new LambdaClient(client(endpoints["lambda"]));
+  const sqs = new SQSClient(client(endpoints["sqs"]));
   const output = (name: string): string => {
     const value = outputs[name];
     if (value === undefined) {
@@ -38,12 +40,20 @@ export function connect({ outputs, endpoints, resources }: CloudReady) {
   const table = (name: string) => ({ client: dynamodb, tableName: output(name), clock });
   return {
     output,
+    dynamodb,
+    /** Physical names of every table of the stack. */
+    tables: Object.entries(outputs).flatMap(([name, value]) => (name.endsWith("TableName") ? [value] : [])),
     volumes: new DynamoDbVolumeRepository(table("VolumesTableName")),
     snapshots: new DynamoDbSnapshotRepository(table("SnapshotsTableName")),
     backends: new DynamoDbBackendRepository(table("BackendsTableName")),
     deadLetters: new DynamoDbDeadLetterRepository(table("DeadLettersTableName")),
     s3: new S3Client({ ...client(endpoints["s3"]), forcePathStyle: true }),
-    sqs: new SQSClient(client(endpoints["sqs"])),
+    sqs,
+    schedulerQueue: new SqsSchedulerQueue({
+      client: sqs,
+      queueUrl: output("SchedulerQueueUrl"),
+      deadLetterQueueUrl: output("SchedulerDeadLetterQueueUrl"),
+    }),
     sns: new SNSClient(client(endpoints["sns"])),
     sfn: new SFNClient(client(endpoints["sfn"])),
     /** Physical name of the function of that name. */

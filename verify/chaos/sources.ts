@@ -73,7 +73,7 @@ async function makeImage({ s3, output }: Services, bytes: Buffer, signal: AbortS
       min_disk: 1,
       min_ram: 0,
       owner: PROJECT,
-      visibility: "public",
+      visibility: "private",
       properties: {},
     };
     await putImage(s3, output("ImagesBucketName"), image, piecesOf(bytes));
@@ -99,7 +99,16 @@ async function makeVolume(
     await persist(signal, () => services.volumes.create(record));
     const request = { QueueUrl: services.output("SchedulerQueueUrl"), MessageBody: JSON.stringify(message) };
     await persist(signal, () => services.sqs.send(new SendMessageCommand(request)));
-    known.push({ id: record.id, kind: "raw", sizeGib: 1, digest, deletion: "none", spoiled: false });
+    known.push({
+      id: record.id,
+      kind: "raw",
+      sizeGib: 1,
+      digest,
+      deletion: "none",
+      spoiled: false,
+      foreign: false,
+      redriven: false,
+    });
     const made = await decided(services, record.id, signal);
     if (made.status === "available") {
       return made;

@@ -24,6 +24,11 @@ export function backendDirectory(directory: string, name: string): string {
   return path.join(directory, "backends", name);
 }
 
+/** Files from which a backend may clone an image. None is ever there: each image is looked for and then downloaded. */
+export function imageDirectory(directory: string): string {
+  return path.join(directory, "image-files");
+}
+
 /** Where the faults of a backend are counted. */
 export function faultDirectory(directory: string, name: string): string {
   return path.join(directory, "faults", name);
@@ -40,7 +45,11 @@ export function chaosContext(directory: string, seed: number, rate: number): Rec
     capabilities: { volume_backend_name: name },
     options: {
       driver: "file",
-      options: { directory: backendDirectory(directory, name), turn_reserve_seconds: 4 },
+      options: {
+        directory: backendDirectory(directory, name),
+        image_directory: imageDirectory(directory),
+        turn_reserve_seconds: 4,
+      },
       state_directory: faultDirectory(directory, name),
       random: { seed: seed + index, rate, slow_milliseconds: 1500 },
     },

@@ -1,17 +1,21 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { buildCreateRequest } from "../../core/create-request.ts";
+import { VolumeNotFound } from "../../core/errors.ts";
+import { isBeforeTheBackend, isInFlow } from "../../core/records.ts";
 import { digestOf } from "./content.ts";
 import type { AcceptedVolume, Deletion } from "./evidence.ts";
 import { FunctionFailed, persist, type Services } from "./services.ts";
 import type { Source, Sources } from "./sources.ts";
 import { TIME_BOUNDS } from "./stack.ts";
-import type { Wish, Work } from "./work.ts";
+import { type DeletionMoment, SECRET, type Wish, type Work } from "./work.ts";
 
 /** Who asks for volumes. */
 export type Submission = {
   /** Volumes whose message the queue took. */
   readonly accepted: AcceptedVolume[];
+  /** The readable message of each volume, for whoever sends it again. */
+  readonly messages: ReadonlyMap<string, string>;
   /** Resolves when everything was asked for and every deletion answered. */
   readonly done: Promise<void>;
 };
@@ -30,11 +34,14 @@ const LANES = 8;
 /** Volumes in the flow beyond which the next waits, so that kills and faults meet all of it and not the first second. */
 const MOST_IN_FLOW = 48;
 const PROJECT = "chaos";
+/** A project that owns none of the sources. */
+const STRANGER = "stranger";
 const EMPTY = digestOf([]);
 
 /** Asks for all of the work, in lanes. */
 export function submit({ services, sources, work, signal, onAccepted }: SubmissionOptions): Submission {
   const accepted: AcceptedVolume[] = [];
+  const messages = new Map<string, string>();
   const later: Promise<void>[] = [];
   const wishes = work.wishes.values();
   const bad = work.bad.values();
@@ -46,17 +53,19 @@ export function submit({ services, sources, work, signal, onAccepted }: Submissi
   const ask = async (wish: Wish): Promise<void> => {
     const { record, message, digest } = requestOf(wish, sources);
     await persist(signal, () => services.volumes.create(record));
-    const body = JSON.stringify(wish.spoiled ? { volume_id: wish.volumeId, context: "spoiled" } : message);
+    const readable = JSON.stringify({ ...message, context: { ...message.context, auth_token: SECRET } });
+    messages.set(wish.volumeId, readable);
+    const body = wish.spoiled ? JSON.stringify({ volume_id: wish.volumeId, context: `token=${SECRET}` }) : readable;
     await send(body);
-    const { volumeId: id, kind, sizeGib, spoiled } = wish;
-    const volume: AcceptedVolume = { id, kind, sizeGib, digest, deletion: "none", spoiled };
+    const { volumeId: id, kind, sizeGib, spoiled, foreign } = wish;
+    const volume: AcceptedVolume = { id, kind, sizeGib, digest, deletion: "none", spoiled, foreign, redriven: false };
     accepted.push(volume);
     onAccepted(accepted.length);
     for (let repeat = 0; repeat < wish.repeats; repeat += 1) {
       later.push(delay(repeat * 700).then(async () => void (await send(body))));
     }
-    if (wish.deleteAfterMs !== null) {
-      later.push(deleteLater(services, volume, wish.deleteAfterMs, signal));
+    if (wish.deletion !== null) {
+      later.push(deleteLater(services, volume, wish.deletion, signal));
     }
     if (accepted.length % everySoMany === 0) {
       const next = bad.next();
@@ -79,7 +88,7 @@ export function submit({ services, sources, work, signal, onAccepted }: Submissi
     }
     await Promise.all(later);
   };
-  return { accepted, done: lanes() };
+  return { accepted, messages, done: lanes() };
 }
 
 async function roomFor(services: Services, signal: AbortSignal): Promise<void> {
@@ -96,7 +105,7 @@ function requestOf(wish: Wish, sources: Sources) {
   const request = buildCreateRequest(
     {
       sizeGib: wish.sizeGib,
-      projectId: PROJECT,
+      projectId: wish.foreign ? STRANGER : PROJECT,
       imageId: image?.id ?? null,
       snapshotId: snapshot?.id ?? null,
       sourceVolumeId: volume?.id ?? null,
@@ -115,10 +124,13 @@ const DELETE_TRIES = 20;
 async function deleteLater(
   services: Services,
   volume: AcceptedVolume,
-  afterMs: number,
+  { after, milliseconds }: DeletionMoment,
   signal: AbortSignal,
 ): Promise<void> {
-  await delay(afterMs);
+  while (!(await hasCome(services, volume.id, after, signal))) {
+    await delay(100);
+  }
+  await delay(milliseconds);
   const name = services.functionName("DeleteVolume");
   for (let tries = 0; tries < DELETE_TRIES; tries += 1) {
     volume.deletion = await persist(
@@ -131,6 +143,28 @@ async function deleteLater(
     }
     await delay(500);
   }
+}
+
+/** Whether the moment after which a deletion is asked for has come, or never will. */
+async function hasCome(
+  { volumes }: Services,
+  volumeId: string,
+  after: DeletionMoment["after"],
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (after === "message") {
+    return true;
+  }
+  const isGone = (error: unknown): boolean => error instanceof VolumeNotFound;
+  const record = await persist(signal, () => volumes.get(volumeId), isGone).catch((error: unknown) => {
+    if (!isGone(error)) {
+      throw error;
+    }
+  });
+  if (record === undefined || !isInFlow(record.status)) {
+    return true;
+  }
+  return after === "backend" && record.phase !== null && !isBeforeTheBackend(record.phase);
 }
 
 async function deleteOnce(services: Services, name: string, volumeId: string): Promise<Deletion> {

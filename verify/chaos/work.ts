@@ -10,11 +10,19 @@ export type Wish = {
   source: number;
   /** Its message is sent so often more, later. */
   repeats: number;
-  /** Milliseconds after its message when its deletion is asked for; null when it stays. */
-  deleteAfterMs: number | null;
+  /** When its deletion is asked for; null when it stays. */
+  deletion: DeletionMoment | null;
   /** Its message names it and cannot be read. */
   spoiled: boolean;
+  /** Another project asks for it than the one that owns the source. */
+  foreign: boolean;
 };
+
+/**
+ * When a deletion is asked for: some milliseconds after the message, or after the backend was seen to work on the volume, or after it
+ * was seen to have left the flow.
+ */
+export type DeletionMoment = { after: "message" | "backend" | "create"; milliseconds: number };
 
 /** A message that no volume comes of. */
 export type BadWish = BadMessage & { body: string };
@@ -25,9 +33,14 @@ export type Work = { wishes: Wish[]; bad: BadWish[] };
 const IMAGE_SHARE = 0.2;
 const SPOILED_SHARE = 0.01;
 const REPEATED_SHARE = 0.08;
-const DELETED_SHARE = 0.06;
+const DELETED_SHARE = 0.09;
+const FOREIGN_SHARE = 0.05;
 const BAD_SHARE = 0.02;
 const LONGEST_DELETE_DELAY_MS = 3000;
+const DELETION_MOMENTS = ["message", "backend", "create"] as const;
+
+/** The token of every request's context: nothing of the product may keep, send or log it. */
+export const SECRET = "token-that-nobody-may-see";
 
 /** How many images, snapshots and source volumes there are to choose from. */
 export const SOURCES = 3;
@@ -61,8 +74,11 @@ export function planWork(random: Random, volumes: number): Work {
       sizeGib: random.chance(0.2) ? 2 : 1,
       source: random.below(SOURCES),
       repeats: random.chance(REPEATED_SHARE) ? 1 + random.below(2) : 0,
-      deleteAfterMs: random.chance(DELETED_SHARE) ? random.below(LONGEST_DELETE_DELAY_MS) : null,
+      deletion: random.chance(DELETED_SHARE)
+        ? { after: random.pick(DELETION_MOMENTS), milliseconds: random.below(LONGEST_DELETE_DELAY_MS) }
+        : null,
       spoiled: random.chance(SPOILED_SHARE),
+      foreign: kind !== "raw" && random.chance(FOREIGN_SHARE),
     };
   });
   const bad = Array.from({ length: Math.ceil(volumes * BAD_SHARE) }, () => badWish(random));
@@ -71,9 +87,9 @@ export function planWork(random: Random, volumes: number): Work {
 
 function badWish(random: Random): BadWish {
   const marker = random.uuid();
-  const context = { request_id: `req-${random.uuid()}`, project_id: "chaos" };
+  const context = { request_id: `req-${random.uuid()}`, project_id: "chaos", auth_token: SECRET };
   return random.pick<BadWish>([
-    { marker, why: "is no JSON", body: `{"volume_id": ${marker}` },
+    { marker, why: "is no JSON", body: `{"auth_token": "${SECRET}", "volume_id": ${marker}` },
     { marker, why: "is no request", body: JSON.stringify({ request: marker }) },
     { marker, why: "names no volume that exists", body: JSON.stringify({ context, volume_id: marker }) },
   ]);

@@ -1,0 +1,109 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, utimes } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { AuditReport } from "../../core/audit/report.ts";
+import { describeError } from "../../core/errors.ts";
+import { volumeName } from "../../core/records.ts";
+import { redriveDeadLetter } from "../../core/tasks/redrive-dead-letter.ts";
+import { phaseBoundsOf } from "../../core/time-bounds.ts";
+import type { PlantedOrphan } from "./evidence.ts";
+import { everything } from "./gather.ts";
+import type { Services } from "./services.ts";
+import { BACKENDS, backendDirectory, TIME_BOUNDS } from "./stack.ts";
+import type { Submission } from "./submit.ts";
+
+/** Operators who repair while the run goes on. Neither of them ever throws: what fails now is tried again later. */
+export type Operators = {
+  /** How often each thing was done. */
+  readonly counts: Record<"redriven" | "redrive refused" | "audits" | "reaped", number>;
+  /** Stops both, and audits once more when everything is at rest. */
+  finish(): Promise<void>;
+  stop(): void;
+};
+
+/** Between two looks at the dead letters, and between two audits. */
+const REDRIVE_MS = 2_000;
+const AUDIT_MS = 10_000;
+
+/** Orphans that lie on each backend before the run begins: volumes of no record. */
+const PLANTED = 3;
+const TWO_DAYS_MS = 2 * 86_400_000;
+const OLDER_THAN_HOURS = 24;
+
+/** Puts files on the backends that look like volumes of a lost record, two days old, for the audit to remove. */
+export async function plantOrphans(directory: string): Promise<PlantedOrphan[]> {
+  const planted: PlantedOrphan[] = [];
+  for (const { host, name } of BACKENDS) {
+    await mkdir(backendDirectory(directory, name), { recursive: true, mode: 0o700 });
+    for (let count = 0; count < PLANTED; count += 1) {
+      const id = randomUUID();
+      const file = path.join(backendDirectory(directory, name), volumeName(id));
+      await (await open(file, "wx", 0o600)).close();
+      const then = new Date(Date.now() - TWO_DAYS_MS);
+      await utimes(file, then, then);
+      planted.push({ id, backend: host });
+    }
+  }
+  return planted;
+}
+
+/**
+ * Sends dead letters again, with a corrected message where the kept one cannot be read, and audits the backends with `reap`, both for
+ * as long as the run lasts.
+ */
+export function startOperators(services: Services, submission: Submission): Operators {
+  const counts: Operators["counts"] = { redriven: 0, "redrive refused": 0, audits: 0, reaped: 0 };
+  const stopping = new AbortController();
+  const repeat = async (everyMs: number, work: () => Promise<void>): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await work().catch(() => undefined);
+      await delay(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+  const audit = async (): Promise<void> => {
+    const request = { reap: true, older_than_hours: OLDER_THAN_HOURS };
+    const report = (await services.call(services.functionName("AuditBackends"), request)) as AuditReport;
+    counts.audits += 1;
+    counts.reaped += report.totals.reaped;
+  };
+  const working = [repeat(REDRIVE_MS, () => redriveAll(services, submission, counts)), repeat(AUDIT_MS, audit)];
+  return {
+    counts,
+    finish: async () => {
+      stopping.abort();
+      await Promise.all(working);
+      for (let tries = 0; tries < 10 && counts.reaped < BACKENDS.length * PLANTED; tries += 1) {
+        await audit().catch(() => delay(500));
+      }
+    },
+    stop: () => stopping.abort(),
+  };
+}
+
+const clock = { now: () => new Date() };
+const phaseBounds = phaseBoundsOf(TIME_BOUNDS);
+
+/** Each letter of a volume that was asked for, until it was sent. */
+async function redriveAll(
+  services: Services,
+  { accepted, messages }: Submission,
+  counts: Operators["counts"],
+): Promise<void> {
+  const letters = await everything((limit, from) => services.deadLetters.list(limit, from));
+  for (const letter of letters) {
+    const volume = accepted.find(({ id }) => id === letter.volume_id);
+    const message = messages.get(letter.volume_id ?? "");
+    if (volume === undefined || letter.redriven_at !== null || message === undefined) {
+      continue;
+    }
+    volume.redriven = true;
+    try {
+      await redriveDeadLetter({ ...services, queue: services.schedulerQueue, clock, phaseBounds }, letter, message);
+      counts.redriven += 1;
+    } catch (error) {
+      // A volume that has moved on, or is gone, is not sent again; anything else is tried at the next look.
+      counts["redrive refused"] += /^(InvalidVolume|VolumeNotFound)$/.test(describeError(error).name) ? 1 : 0;
+    }
+  }
+}
