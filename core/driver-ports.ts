@@ -26,11 +26,36 @@ export type CopyWork = {
 export type ImageSource = { service: ImageService; imageId: string; meta: ImageMeta };
 
 /**
- * A volume driver (`cinder/volume/driver.py`). Creates are idempotent by volume id: a repeated call finds what the first made.
+ * A volume driver (`cinder/volume/driver.py`). Creates are idempotent by attempt: a repeated call finds what the first made.
  * Errors: VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain. What a
  * backend holds less of than its record says is cloned, snapshotted and extended by nobody: SourceDamaged.
+ *
+ * The record that a create, clone or copy gets carries its attempt in `fence`. Attempts of a volume are ordered by their number. A
+ * driver with {@link Driver.fencesAttempts} keeps them apart: see docs/adr/0021.
  */
 export interface Driver {
+  /**
+   * Whether the backend itself enforces {@link Driver.closeAttempt}. A driver that says false is never asked to close: a late
+   * request may then leave something on its backend, and docs/guarantees.md says what finds it.
+   */
+  readonly fencesAttempts: boolean;
+  /**
+   * Closes an attempt and every earlier one of the volume on this backend. After it returns, no call of theirs creates, completes
+   * or modifies a volume there, however late the call or its effect comes: the call throws AttemptClosed. Later attempts are not
+   * affected.
+   *
+   * Repeated: changes nothing. Late: closes attempts that are closed. It removes unfinished work, and no finished volume.
+   *
+   * @param fence null means the first attempt
+   */
+  closeAttempt(volumeId: string, fence: string | null): Promise<void>;
+  /** The same for a snapshot, which has one attempt: nothing creates or completes a snapshot of that id afterwards. */
+  closeSnapshot(snapshotId: string): Promise<void>;
+  /**
+   * Forgets attempts that were closed before that moment. The caller is certain that no function of theirs runs any more. It costs
+   * as much as there are closed attempts.
+   */
+  forgetClosedAttempts(closedBefore: Date): Promise<void>;
   initialized(): Promise<boolean>;
   createVolume(volume: VolumeRecord, work: Work): Promise<CreateOutcome>;
   createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome>;
@@ -42,10 +67,19 @@ export interface Driver {
     image: ImageSource,
     work: Work,
   ): Promise<CreateOutcome & { cloned: boolean }>;
-  /** Fills a created volume with the image. @throws ImageCopyFailure, ImageUnacceptable, ImageTooBig */
+  /**
+   * Fills a created volume with the image, whatever an earlier call of the attempt has left there.
+   *
+   * @throws ImageCopyFailure, ImageUnacceptable, ImageTooBig
+   */
   copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }>;
-  /** Removes the volume and everything half-made of it; succeeds when there is nothing. */
-  deleteVolume(volumeId: string): Promise<void>;
+  /**
+   * Removes everything, finished or not, that this attempt and earlier ones made of the volume; succeeds when there is nothing.
+   * A driver that fences attempts leaves what a later attempt made, so a late deletion is harmless.
+   *
+   * @param fence null means the first attempt
+   */
+  deleteVolume(volumeId: string, fence: string | null): Promise<void>;
   /**
    * Makes a volume larger, to `newSize` GiB (`extend_volume`); the new part reads as zeros. Its bytes stay as they are. It never makes
    * a volume smaller.
@@ -55,8 +89,8 @@ export interface Driver {
   extendVolume(volume: VolumeRecord, newSize: number): Promise<void>;
   createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null>;
   deleteSnapshot(snapshotId: string): Promise<void>;
-  /** Whether the backend holds the volume, or anything half-made of it. */
-  findVolume(volumeId: string): Promise<"present" | "absent">;
+  /** Whether the backend holds anything, finished or not, that this attempt or an earlier one made of the volume. */
+  findVolume(volumeId: string, fence: string | null): Promise<"present" | "absent">;
   /** The same of a snapshot. */
   findSnapshot(snapshotId: string): Promise<"present" | "absent">;
   /**
@@ -72,6 +106,8 @@ export interface Driver {
 export type StoredContent = {
   kind: "volume" | "snapshot";
   id: string;
+  /** The attempt that made it; 1 for a snapshot and on a backend that does not keep attempts apart. */
+  attempt: number;
   partial: boolean;
   /** Of a whole volume or snapshot its provisioned size: the audit reports one that differs from its record as damaged. */
   size_bytes: number;

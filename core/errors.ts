@@ -21,6 +21,14 @@ export type ErrorRoute = "final" | "reschedulable" | "uncertain";
 
 // ---- final -----------------------------------------------------------------------------------------------------------
 
+/** The attempt was closed on its backend: it is over, and nothing of it may take effect there any more. */
+export class AttemptClosed extends Error {
+  override readonly name = "AttemptClosed";
+  constructor(fence: string) {
+    super(`Attempt ${fence} was closed on its backend.`);
+  }
+}
+
 /** The message, record or command asks for something that cannot be: a size, a combination, a malformed id. */
 export class InvalidInput extends Error {
   override readonly name = "InvalidInput";
@@ -302,6 +310,7 @@ export const ERROR_ROUTES = {
   FenceLost: "final",
   VolumeDeleteRequested: "final",
   BackendNotCleared: "final",
+  AttemptClosed: "final",
   VolumeBackendAPIException: "reschedulable",
   VolumeDriverException: "reschedulable",
   DriverNotInitialized: "reschedulable",

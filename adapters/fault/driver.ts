@@ -51,8 +51,24 @@ export class FaultDriver implements Driver {
     return this.#call("copyImageToVolume", volume.id, () => this.#driver.copyImageToVolume(volume, image, work));
   }
 
-  deleteVolume(volumeId: string) {
-    return this.#call("deleteVolume", volumeId, () => this.#driver.deleteVolume(volumeId));
+  get fencesAttempts(): boolean {
+    return this.#driver.fencesAttempts;
+  }
+
+  closeAttempt(volumeId: string, fence: string | null = null) {
+    return this.#call("closeAttempt", volumeId, () => this.#driver.closeAttempt(volumeId, fence));
+  }
+
+  closeSnapshot(snapshotId: string) {
+    return this.#call("closeSnapshot", snapshotId, () => this.#driver.closeSnapshot(snapshotId));
+  }
+
+  forgetClosedAttempts(closedBefore: Date) {
+    return this.#call("forgetClosedAttempts", null, () => this.#driver.forgetClosedAttempts(closedBefore));
+  }
+
+  deleteVolume(volumeId: string, fence: string | null = null) {
+    return this.#call("deleteVolume", volumeId, () => this.#driver.deleteVolume(volumeId, fence));
   }
 
   extendVolume(volume: VolumeRecord, newSize: number) {
@@ -67,8 +83,8 @@ export class FaultDriver implements Driver {
     return this.#call("deleteSnapshot", snapshotId, () => this.#driver.deleteSnapshot(snapshotId));
   }
 
-  findVolume(volumeId: string) {
-    return this.#call("findVolume", volumeId, () => this.#driver.findVolume(volumeId));
+  findVolume(volumeId: string, fence: string | null = null) {
+    return this.#call("findVolume", volumeId, () => this.#driver.findVolume(volumeId, fence));
   }
 
   findSnapshot(snapshotId: string) {

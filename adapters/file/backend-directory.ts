@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
 import { errnoOf, isAbsent } from "./files.ts";
 import type { FileDriverOptions } from "./options.ts";
-import { PARTIAL, parseEntry, snapshotPath, volumePath } from "./paths.ts";
+import { attemptsPath, type EntryName, parseEntry } from "./paths.ts";
 
 const GIB = 2 ** 30;
 
@@ -11,9 +11,9 @@ const GIB = 2 ** 30;
 const USABLE_FOR_MS = 5000;
 
 /** Something of the driver's own in its directory. */
-export type DirectoryEntry = {
-  kind: "volume" | "snapshot";
-  id: string;
+export type DirectoryEntry = EntryName & {
+  path: string;
+  /** Work of an attempt that is not finished. */
   partial: boolean;
   sizeBytes: number;
   /** Bytes that it takes; of a directory, those of the directory itself. */
@@ -47,7 +47,7 @@ export class BackendDirectory {
 
   async #isUsable(): Promise<boolean> {
     const { directory } = this.#options;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await mkdir(attemptsPath(directory), { recursive: true, mode: 0o700 });
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     const isDirectory = (await stat(directory)).isDirectory();
     this.#usableUntil = isDirectory ? performance.now() + USABLE_FOR_MS : 0;
@@ -65,12 +65,21 @@ export class BackendDirectory {
   async *entries(): AsyncGenerator<DirectoryEntry> {
     await this.requireMount();
     const { directory } = this.#options;
+    yield* this.#entriesOf(directory, false);
+    if ((await lstatIfThere(attemptsPath(directory))) !== undefined) {
+      yield* this.#entriesOf(attemptsPath(directory), true);
+    }
+  }
+
+  /** Beside the directories of attempts there are files, for those that are over. */
+  async *#entriesOf(directory: string, partial: boolean): AsyncGenerator<DirectoryEntry> {
     for await (const { name } of await opendir(directory)) {
+      const path = join(directory, name);
       const entry = parseEntry(name);
-      const stats = entry === undefined ? undefined : await lstatIfThere(join(directory, name));
-      if (entry !== undefined && stats !== undefined) {
+      const stats = entry === undefined ? undefined : await lstatIfThere(path);
+      if (entry !== undefined && stats !== undefined && (!partial || stats.isDirectory())) {
         const usedBytes = stats.blocks * 512;
-        yield { ...entry, sizeBytes: stats.size, usedBytes, modifiedAt: stats.mtime };
+        yield { ...entry, path, partial, sizeBytes: stats.size, usedBytes, modifiedAt: stats.mtime };
       }
     }
   }
@@ -79,9 +88,7 @@ export class BackendDirectory {
    * When anything in a work area was last written to. The area's own time tells only of names that came and went: a long copy writes
    * to a file in it and leaves the directory's time as it was.
    */
-  async lastWriteBelow(kind: DirectoryEntry["kind"], id: string, modifiedAt: Date): Promise<Date> {
-    const { directory } = this.#options;
-    const area = (kind === "volume" ? volumePath(directory, id) : snapshotPath(directory, id)) + PARTIAL;
+  async lastWriteBelow(area: string, modifiedAt: Date): Promise<Date> {
     let latest = modifiedAt;
     for (const name of (await readdir(area).catch(undefinedIfAbsent)) ?? []) {
       const stats = await lstatIfThere(join(area, name));

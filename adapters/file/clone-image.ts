@@ -1,4 +1,4 @@
-import { lstat, realpath, rename } from "node:fs/promises";
+import { lstat, realpath } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { isAbsolute, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,10 +6,12 @@ import { requireDeclaredContent, requireReadableFormat, requireSizeWithin } from
 import { SNIFF_BYTES } from "../../core/images/sniff.ts";
 import type { ImageSource } from "../../core/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
+import { isWhole } from "./attempt.ts";
 import { reflink } from "./copy-file.ts";
-import { isAbsent, openRegular, sizeOfRegular, syncDirectoryOf } from "./files.ts";
+import { isAbsent, openRegular } from "./files.ts";
 import type { FileDriverOptions } from "./options.ts";
-import { WorkArea, removeWorkArea } from "./work-area.ts";
+import type { Place } from "./paths.ts";
+import { WorkArea } from "./work-area.ts";
 
 /**
  * Makes a volume share the blocks of an image's file: only a raw image, only one whose location is a `file://` URL that leads
@@ -22,7 +24,7 @@ import { WorkArea, removeWorkArea } from "./work-area.ts";
  */
 export async function cloneImageFile(
   options: FileDriverOptions,
-  path: string,
+  place: Place,
   volumeBytes: number,
   location: ImageLocation,
   image: ImageSource,
@@ -31,15 +33,14 @@ export async function cloneImageFile(
   if (imageDirectory === undefined || image.meta.disk_format !== "raw" || image.meta.container_format !== "bare") {
     return false;
   }
-  if ((await sizeOfRegular(path)) === volumeBytes) {
-    // Only a finished clone has the name: an answer was lost.
-    await removeWorkArea(path);
+  if (await isWhole(place)) {
+    // An answer was lost. A file that createVolume made is not taken for a clone: the attempt is not over then.
     return true;
   }
   const urls = [location.direct_url, ...location.locations.map(({ url }) => url)];
   for (const url of urls) {
     const source = url === null ? undefined : await imageFile(url, imageDirectory);
-    if (source !== undefined && (await cloneFile(source, path, volumeBytes, image))) {
+    if (source !== undefined && (await cloneFile(source, place, volumeBytes, image))) {
       return true;
     }
   }
@@ -64,12 +65,16 @@ async function imageFile(url: string, imageDirectory: string): Promise<string | 
   }
 }
 
-async function cloneFile(source: string, path: string, volumeBytes: number, image: ImageSource): Promise<boolean> {
+async function cloneFile(source: string, place: Place, volumeBytes: number, image: ImageSource): Promise<boolean> {
   requireReadableFormat(image.meta);
   const size = requireSizeWithin(image.meta, volumeBytes);
-  const area = await WorkArea.takeOver(path);
+  const area = await WorkArea.takeOver(place);
+  if (area === "whole") {
+    return true;
+  }
+  const name = `${randomUUID()}.data`;
   try {
-    const copy = area.path(`${randomUUID()}.data`);
+    const copy = area.path(name);
     if (!(await reflink(source, copy))) {
       return false;
     }
@@ -88,10 +93,9 @@ async function cloneFile(source: string, path: string, volumeBytes: number, imag
     } finally {
       await file.close();
     }
-    await rename(copy, path);
-    syncDirectoryOf(path);
+    await area.publish(name);
     return true;
   } finally {
-    await removeWorkArea(path);
+    await area.remove(name);
   }
 }

@@ -1,21 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, copyFile, rename, truncate } from "node:fs/promises";
+import { type FileHandle, copyFile, truncate } from "node:fs/promises";
 import type { Work } from "../../core/driver-ports.ts";
 import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
 import { InvalidInput, SourceDamaged, VolumeBackendAPIException } from "../../core/errors.ts";
-import {
-  createExclusive,
-  errnoOf,
-  isAbsent,
-  isOutOfSpace,
-  openRegular,
-  openToScan,
-  sizeOfRegular,
-  syncDirectoryOf,
-} from "./files.ts";
+import { isWhole, takeWorkAway } from "./attempt.ts";
+import { createExclusive, errnoOf, isAbsent, isOutOfSpace, openRegular, openToScan, sizeOfRegular } from "./files.ts";
+import type { Place } from "./paths.ts";
 import { CHUNK_BYTES, copySparseRange, makeBuffers } from "./sparse.ts";
-import { WorkArea, removeWorkArea } from "./work-area.ts";
+import { WorkArea } from "./work-area.ts";
 
 /** A turn ends when less than this is left of its time, so that its answer arrives. */
 export const RESERVED_MS = 60_000;
@@ -32,25 +25,27 @@ const DONE: WorkStatus = { done: true, wait_seconds: 0, checkpoint: null };
 export type CopySource = { path: string; what: string; recordedBytes: number };
 
 /**
- * Makes the file `target` of `sizeBytes` out of the source's file: by reflink where the file system has it, else by a sparse
- * copy that may take several turns. The target's name appears when all of it is durable, and never changes its file afterwards.
+ * Makes the file of the attempt's volume, of `sizeBytes`, out of the source's file: by reflink where the file system has it, else
+ * by a sparse copy that may take several turns. The volume's name appears when all of it is durable, and the attempt is over then.
  *
- * Repeated after the end it finds the file and is done; repeated after a turn that died it goes on from the checkpoint, or from
- * zero when the checkpoint is older than the copy that is there.
+ * Repeated after the end it finds that the attempt is over and is done; a file of the right size proves nothing, because an empty
+ * volume has it too. Repeated after a turn that died it goes on from the checkpoint, or from zero when the checkpoint is older than
+ * the copy that is there.
  *
  * @throws SourceDamaged when the source's file is shorter than its record says: what is missing would read as zeros. Of a longer one,
  * whose extension has not reached its record, only the recorded bytes are copied.
- * InvalidInput when the source is larger than the target; VolumeBackendAPIException when a file of another size has the name.
- * System errors come through, ENOENT for a missing source among them; nothing half-made is left then.
+ * InvalidInput when the source is larger than the target; VolumeBackendAPIException when a file of another size has the name;
+ * AttemptClosed. System errors come through, ENOENT for a missing source among them; nothing half-made is left then.
  */
 export async function copyFileInTurns(
   { path: sourcePath, what, recordedBytes }: CopySource,
-  target: string,
+  place: Place,
   sizeBytes: number,
   work: Work,
 ): Promise<WorkStatus> {
-  if (await isFinished(target, sizeBytes)) {
-    await removeWorkArea(target);
+  const size = await requireSize(place, sizeBytes);
+  // A snapshot's name is given to whole snapshots only; a volume's also to empty ones.
+  if ((await isWhole(place)) || (size !== undefined && place.kind === "snapshot")) {
     return DONE;
   }
   const source = await openToScan(sourcePath);
@@ -59,10 +54,10 @@ export async function copyFileInTurns(
     if (recordedBytes > sizeBytes) {
       throw new InvalidInput(`a volume of ${sizeBytes} bytes is smaller than its source of ${recordedBytes} bytes`);
     }
-    return await turn({ source, sourcePath, what, sourceSize: recordedBytes, target, sizeBytes, work });
+    return await turn({ source, sourcePath, what, sourceSize: recordedBytes, place, sizeBytes, work });
   } catch (error) {
     if (isOutOfSpace(error)) {
-      await removeWorkArea(target);
+      await takeWorkAway(place);
     }
     throw error;
   } finally {
@@ -83,7 +78,7 @@ type Job = {
   what: string;
   /** Bytes of the source that are copied: those of its record. */
   sourceSize: number;
-  target: string;
+  place: Place;
   sizeBytes: number;
   work: Work;
 };
@@ -92,30 +87,30 @@ type Job = {
 type Copy = { id: string; offset: number };
 
 async function turn(job: Job): Promise<WorkStatus> {
-  const { target, sizeBytes, work } = job;
-  const area = await WorkArea.takeOver(target);
+  const { place, work } = job;
+  const area = await WorkArea.takeOver(place);
+  if (area === "whole") {
+    return DONE;
+  }
   try {
-    // A call that had the work until now may have finished it.
-    if (await isFinished(target, sizeBytes)) {
-      await removeWorkArea(target);
-      return DONE;
-    }
     const copy = (await resumable(area, work.checkpoint, job.sourceSize)) ?? (await begin(area, job));
-    const path = area.path(dataName(copy.id));
-    const stopped = await fill(path, copy, area, job);
+    const stopped = await fill(area.path(dataName(copy.id)), copy, area, job);
     if (stopped !== undefined) {
-      return stopped;
+      return await givenUp(place, stopped);
     }
-    await rename(path, target);
+    await area.publish(dataName(copy.id));
+    return DONE;
   } catch (error) {
     if (isAbsent(error) && !(await area.isMine())) {
-      return takenOver(work.checkpoint);
+      return givenUp(place, takenOver(work.checkpoint));
     }
     throw error;
   }
-  syncDirectoryOf(target);
-  await removeWorkArea(target);
-  return DONE;
+}
+
+/** The answer of a turn that stopped; another call may have ended the attempt meanwhile. @throws AttemptClosed */
+async function givenUp(place: Place, answer: WorkStatus): Promise<WorkStatus> {
+  return (await isWhole(place)) ? DONE : answer;
 }
 
 /** Copies until the end, or until there is a reason to stop; every answer is about durable bytes. */
@@ -164,12 +159,12 @@ function takenOver(checkpoint: WorkCheckpoint | null): WorkStatus {
   return { done: false, wait_seconds: TAKEN_OVER_WAIT_SECONDS, checkpoint };
 }
 
-async function isFinished(target: string, sizeBytes: number): Promise<boolean> {
-  const size = await sizeOfRegular(target);
+async function requireSize({ path }: Place, sizeBytes: number): Promise<number | undefined> {
+  const size = await sizeOfRegular(path);
   if (size !== undefined && size !== sizeBytes) {
-    throw new VolumeBackendAPIException(`${target} has ${size} bytes, not ${sizeBytes}`);
+    throw new VolumeBackendAPIException(`${path} has ${size} bytes, not ${sizeBytes}`);
   }
-  return size !== undefined;
+  return size;
 }
 
 /** The copy that the checkpoint speaks of, when its bytes are still there. */

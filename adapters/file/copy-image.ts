@@ -1,4 +1,5 @@
-import { type FileHandle, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { ImageCopyFailure, ImageTooBig, ImageUnacceptable, describeError } from "../../core/errors.ts";
 import {
   expectedHash,
@@ -11,7 +12,8 @@ import {
 import { parseQcow2Header, QCOW2_HEAD_BYTES } from "../../core/images/qcow2/header.ts";
 import { Qcow2Layout } from "../../core/images/qcow2/layout.ts";
 import type { CopyProgress } from "../../core/records.ts";
-import { createExclusive, isAbsent, isOutOfSpace, openRegular } from "./files.ts";
+import { isWhole, refuseAttempt } from "./attempt.ts";
+import { createExclusive, isAbsent, isOutOfSpace, openRegular, sizeOfRegular } from "./files.ts";
 import { canHashClustersAgain, hashAgain } from "./hash-again.ts";
 import { handleBytes, readImageHead, serviceBytes, streamOfFile, without } from "./image-bytes.ts";
 import { type Cursor, finalProgress, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
@@ -19,6 +21,7 @@ import { type ImageSink, pump, RawSink, STAGING_SINK } from "./image-pump.ts";
 import {
   type CopyImageRequest,
   type Job,
+  IMAGE_DATA,
   markName,
   requireFreeSpace,
   requireHash,
@@ -28,23 +31,23 @@ import {
   stageName,
 } from "./image-turn.ts";
 import { Qcow2Sink, tableChecksum } from "./qcow2-sink.ts";
-import { WorkArea, removeWorkArea } from "./work-area.ts";
+import { WorkArea } from "./work-area.ts";
 
 /**
- * Fills a volume's file with an image: one sequential pass over the image, hashed on the way, zero blocks left as holes. A qcow2
+ * Fills a volume with an image, in a file of the attempt's own that takes the volume's name when it is whole: one sequential pass over the image, hashed on the way, zero blocks left as holes. A qcow2
  * image's tables are read first, by ranged reads, and each cluster is written where it belongs as it passes. A qcow2 image of a
- * service without ranged reads is brought to a file beside the volume first, and then passes from there.
+ * service without ranged reads is brought to a file beside that one first, and then passes from there.
  *
  * A turn ends at a checkpoint when its time is short. Bytes are made durable before the progress that speaks of them is kept, and
  * each turn begins by keeping its progress, so a call that is not the owner's any more is refused before it writes a byte.
  * A volume that was not copied to by the progress at hand, or whose image is another one now, is begun again from zero.
  *
- * @throws ImageUnacceptable, ImageConversionNotAllowed, ImageCopyFailure, ImageTooBig: the file is removed then. Everything else
- * that the image service or the file system throws comes through and leaves what is there for the next turn; FenceLost stops the
- * copy at once.
+ * @throws ImageUnacceptable, ImageConversionNotAllowed, ImageCopyFailure, ImageTooBig: the volume is removed then and the attempt is
+ * closed. Everything else that the image service or the file system throws comes through and leaves what is there for the next turn;
+ * FenceLost stops the copy at once. AttemptClosed
  */
 export async function copyImage(request: CopyImageRequest): Promise<{ done: boolean }> {
-  const { path, image } = request;
+  const { place, image } = request;
   let job: Job;
   try {
     requireReadableFormat(image.meta);
@@ -53,25 +56,34 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
     job = { ...request, size, expected: expectedHash(image.meta) };
   } catch (error) {
     // Whoever asks for this image is refused, so nobody uses a volume of it.
-    await discard(path);
+    await refuseAttempt(place);
     throw error;
   }
   // Refused when the record is another attempt's by now, or finished: then nothing here is touched.
   await job.work.save(progressBefore(job));
-  const area = await WorkArea.takeOver(path);
+  if ((await sizeOfRegular(place.path)) === undefined) {
+    throw new ImageCopyFailure(`${place.path} is not there`);
+  }
+  const area = await WorkArea.takeOver(place);
+  if (area === "whole") {
+    return { done: true };
+  }
   try {
     return await turn(job, area);
   } catch (error) {
+    if (isAbsent(error) && (await isWhole(place))) {
+      return { done: true };
+    }
     const failure = isOutOfSpace(error) ? new ImageTooBig(image.imageId, describeError(error).message) : error;
     if (isRefusal(failure) && (await area.isMine())) {
-      await discard(path);
+      await refuseAttempt(place);
     }
     throw failure;
   }
 }
 
 async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
-  const file = await openVolume(job.path);
+  const file = await openData(area);
   const abort = new AbortController();
   try {
     const run: Run = { job, area, file, signal: abort.signal };
@@ -84,7 +96,6 @@ async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
     const cursor = await (isRawFormat(job.image.meta) ? copyRaw(run, resumed) : copyQcow2(run, resumed));
     if (cursor !== undefined) {
       await finish(run, cursor);
-      await removeWorkArea(job.path);
     }
     return { done: cursor !== undefined };
   } finally {
@@ -217,28 +228,22 @@ function isRefusal(error: unknown): boolean {
   return error instanceof ImageUnacceptable || error instanceof ImageCopyFailure || error instanceof ImageTooBig;
 }
 
-async function discard(path: string): Promise<void> {
-  await removeWorkArea(path);
-  await rm(path, { force: true });
-}
-
 /** What the record is told before anything is done: what it says already, or that nothing is copied yet. */
 function progressBefore(job: Job): Omit<CopyProgress, "updated_at"> {
   const { updated_at: _, ...progress } = job.work.progress ?? { bytes_done: 0, bytes_total: job.size, updated_at: "" };
   return progress;
 }
 
-async function openVolume(path: string): Promise<FileHandle> {
-  try {
-    return await openRegular(path, "write");
-  } catch (error) {
-    throw isAbsent(error) ? new ImageCopyFailure(`${path} is not there`) : error;
-  }
+/** The file that takes the volume's name when it is whole; made where it is not there. */
+async function openData(area: WorkArea): Promise<FileHandle> {
+  const path = area.path(IMAGE_DATA);
+  await (await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)).close();
+  return openRegular(path, "write");
 }
 
 /** Zero blocks are skipped, so nothing may remain of an earlier copy. */
 async function begin({ job, area, file }: Run, cursor: Cursor): Promise<void> {
-  await area.clear();
+  await area.clear(IMAGE_DATA);
   await file.truncate(0);
   if (!isRawFormat(job.image.meta)) {
     await requireFreeSpace(job);
@@ -247,7 +252,7 @@ async function begin({ job, area, file }: Run, cursor: Cursor): Promise<void> {
   await (await createExclusive(area.path(markName(cursor.copyId)))).close();
 }
 
-async function finish({ job, file }: Run, cursor: Cursor): Promise<void> {
+async function finish({ area, job, file }: Run, cursor: Cursor): Promise<void> {
   requireHash(job, cursor);
   await file.sync();
   const { size } = await file.stat();
@@ -255,4 +260,5 @@ async function finish({ job, file }: Run, cursor: Cursor): Promise<void> {
     throw new ImageUnacceptable(job.image.imageId, `its volume has ${size} bytes, not ${job.volumeBytes}`);
   }
   await job.work.save(finalProgress(cursor, job));
+  await area.publish(IMAGE_DATA);
 }

@@ -1,4 +1,5 @@
-import { rm } from "node:fs/promises";
+import { unlink } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { backendHost } from "../../core/backends.ts";
 import {
   DriverNotInitialized,
@@ -17,6 +18,7 @@ import type {
 } from "../../core/driver-ports.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
+import { closeAttempt, forgetAttempts, hasWork, takeWorkAway } from "./attempt.ts";
 import { BackendDirectory } from "./backend-directory.ts";
 import { cloneImageFile } from "./clone-image.ts";
 import { copyFileInTurns, type CopySource, RESERVED_MS } from "./copy-file.ts";
@@ -25,8 +27,7 @@ import { makeEmptyVolume } from "./empty-volume.ts";
 import { extendFile } from "./extend-file.ts";
 import { asBackendError, bytesOfGib, exists, isAbsent, syncDirectoryOf } from "./files.ts";
 import { type FileDriverOptions, imagePolicyOf } from "./options.ts";
-import { snapshotPath, volumePath } from "./paths.ts";
-import { hasWorkArea, removeWorkArea } from "./work-area.ts";
+import { parseEntry, type Place, snapshotPlace, volumePlace, volumePlacesUpTo } from "./paths.ts";
 
 /** Reported as `driver_version`. */
 const DRIVER_VERSION = "1.0.0";
@@ -36,12 +37,13 @@ const UNINTERRUPTED: Work = { checkpoint: null, remainingTimeMs: () => Number.PO
 
 /**
  * Volumes as sparse files in a directory: a local disk, or NFS or EFS mounted there. After Cinder's NFS driver
- * (`cinder/volume/drivers/nfs.py`), with raw files only. See `paths.ts` for the directory, `work-area.ts` for what happens when
- * two calls meet.
+ * (`cinder/volume/drivers/nfs.py`), with raw files only. See `paths.ts` for the directory, `attempt.ts` for how attempts are kept
+ * apart, `work-area.ts` for what happens when two calls of one attempt meet.
  *
  * A system error in a create call becomes VolumeBackendAPIException: no finished volume is there then.
  */
 export class FileDriver implements Driver {
+  readonly fencesAttempts = true;
   readonly #host: string;
   readonly #options: FileDriverOptions;
   readonly #directory: BackendDirectory;
@@ -59,24 +61,24 @@ export class FileDriver implements Driver {
   }
 
   async createVolume(volume: VolumeRecord, _work: Work): Promise<CreateOutcome> {
-    const path = this.#volumePath(volume.id);
+    const place = this.#placeOf(volume);
     const sizeBytes = bytesOfGib(volume.size);
-    return this.#creating(volume.id, path, async () => {
-      await makeEmptyVolume(path, sizeBytes);
+    return this.#creating(place, async () => {
+      await makeEmptyVolume(place, sizeBytes);
       return { done: true, wait_seconds: 0, checkpoint: null };
     });
   }
 
   /** @throws SnapshotNotFound when this backend should hold it; VolumeBackendAPIException when another one does; SourceDamaged. */
   async createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work): Promise<CreateOutcome> {
-    const path = this.#volumePath(volume.id);
+    const place = this.#placeOf(volume);
     const source = {
-      path: snapshotPath(this.#options.directory, snapshot.id),
+      path: snapshotPlace(this.#options.directory, snapshot.id).path,
       what: `snapshot ${snapshot.id}`,
       recordedBytes: bytesOfGib(snapshot.volume_size),
     };
-    return this.#creating(volume.id, path, () =>
-      this.#copying(source, path, volume.size, work, () =>
+    return this.#creating(place, () =>
+      this.#copying(source, place, volume.size, work, () =>
         this.#isHere(snapshot.host)
           ? new SnapshotNotFound(snapshot.id)
           : elsewhere(`snapshot ${snapshot.id}`, snapshot.host, this.#host),
@@ -86,9 +88,10 @@ export class FileDriver implements Driver {
 
   /** @throws VolumeNotFound when this backend should hold the source; VolumeBackendAPIException when another one does; SourceDamaged. */
   async createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome> {
-    const path = this.#volumePath(volume.id);
-    return this.#creating(volume.id, path, () =>
-      this.#copying(this.#sourceOf(source), path, volume.size, work, () =>
+    const place = this.#placeOf(volume);
+    const from = this.#sourceOf(source);
+    return this.#creating(place, () =>
+      this.#copying(from, place, volume.size, work, () =>
         this.#isHere(source.host)
           ? new VolumeNotFound(source.id)
           : elsewhere(`volume ${source.id}`, source.host, this.#host),
@@ -102,11 +105,11 @@ export class FileDriver implements Driver {
     image: ImageSource,
     _work: Work,
   ): Promise<CreateOutcome & { cloned: boolean }> {
-    const path = this.#volumePath(volume.id);
+    const place = this.#placeOf(volume);
     const sizeBytes = bytesOfGib(volume.size);
     let cloned = false;
-    const outcome = await this.#creating(volume.id, path, async () => {
-      cloned = await cloneImageFile(this.#options, path, sizeBytes, location, image);
+    const outcome = await this.#creating(place, async () => {
+      cloned = await cloneImageFile(this.#options, place, sizeBytes, location, image);
       return { done: true, wait_seconds: 0, checkpoint: null };
     });
     return { ...outcome, model_update: cloned ? outcome.model_update : null, cloned };
@@ -115,7 +118,7 @@ export class FileDriver implements Driver {
   async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
     const policy = imagePolicyOf(this.#options);
     return copyImage({
-      path: this.#volumePath(volume.id),
+      place: this.#placeOf(volume),
       volumeBytes: bytesOfGib(volume.size),
       image,
       work: this.#inTime(work),
@@ -131,19 +134,33 @@ export class FileDriver implements Driver {
     await extendFile(this.#sourceOf(volume), bytesOfGib(newSize));
   }
 
-  async deleteVolume(volumeId: string): Promise<void> {
-    await this.#remove(this.#volumePath(volumeId));
+  async closeAttempt(volumeId: string, fence: string | null = null): Promise<void> {
+    await this.#close(volumePlacesUpTo(this.#options.directory, volumeId, fence));
+  }
+
+  async closeSnapshot(snapshotId: string): Promise<void> {
+    await this.#close([snapshotPlace(this.#options.directory, snapshotId)]);
+  }
+
+  async forgetClosedAttempts(closedBefore: Date): Promise<void> {
+    await this.#directory.requireMount();
+    await forgetAttempts(this.#options.directory, closedBefore).catch(ignoreAbsent);
+  }
+
+  async deleteVolume(volumeId: string, fence: string | null = null): Promise<void> {
+    await this.#remove(volumePlacesUpTo(this.#options.directory, volumeId, fence));
   }
 
   async deleteSnapshot(snapshotId: string): Promise<void> {
-    await this.#remove(snapshotPath(this.#options.directory, snapshotId));
+    await this.#remove([snapshotPlace(this.#options.directory, snapshotId)]);
   }
 
   /** Takes as long as the copy does: the caller allows for it. @throws VolumeNotFound, VolumeBackendAPIException, SourceDamaged */
   async createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null> {
-    const path = snapshotPath(this.#options.directory, snapshot.id);
-    const outcome = await this.#creating(snapshot.id, path, () =>
-      this.#copying(this.#sourceOf(volume), path, volume.size, UNINTERRUPTED, () =>
+    const place = snapshotPlace(this.#options.directory, snapshot.id);
+    const source = this.#sourceOf(volume);
+    const outcome = await this.#creating(place, () =>
+      this.#copying(source, place, volume.size, UNINTERRUPTED, () =>
         this.#isHere(volume.host)
           ? new VolumeNotFound(volume.id)
           : elsewhere(`volume ${volume.id}`, volume.host, this.#host),
@@ -155,12 +172,12 @@ export class FileDriver implements Driver {
     return outcome.model_update;
   }
 
-  async findVolume(volumeId: string): Promise<"present" | "absent"> {
-    return this.#find(this.#volumePath(volumeId));
+  async findVolume(volumeId: string, fence: string | null = null): Promise<"present" | "absent"> {
+    return this.#find(volumePlacesUpTo(this.#options.directory, volumeId, fence));
   }
 
   async findSnapshot(snapshotId: string): Promise<"present" | "absent"> {
-    return this.#find(snapshotPath(this.#options.directory, snapshotId));
+    return this.#find([snapshotPlace(this.#options.directory, snapshotId)]);
   }
 
   /** With `capacity_gb`, what the driver's own files take is subtracted from it, as far as the file system has that much. */
@@ -184,19 +201,31 @@ export class FileDriver implements Driver {
   }
 
   async *listContents(): AsyncGenerator<StoredContent> {
-    for await (const { kind, id, partial, sizeBytes, modifiedAt } of this.#directory.entries()) {
-      const modified_at = partial ? await this.#directory.lastWriteBelow(kind, id, modifiedAt) : modifiedAt;
-      yield { kind, id, partial, size_bytes: sizeBytes, modified_at };
+    for await (const { kind, id, attempt, path, partial, sizeBytes, modifiedAt } of this.#directory.entries()) {
+      const modified_at = partial ? await this.#directory.lastWriteBelow(path, modifiedAt) : modifiedAt;
+      yield { kind, id, attempt, partial, size_bytes: sizeBytes, modified_at };
     }
   }
 
-  async #find(path: string): Promise<"present" | "absent"> {
+  async #find(places: readonly Place[]): Promise<"present" | "absent"> {
     await this.#directory.requireMount();
-    return (await exists(path)) || (await hasWorkArea(path)) ? "present" : "absent";
+    for (const place of places) {
+      if ((await exists(place.path)) || (await hasWork(place))) {
+        return "present";
+      }
+    }
+    return "absent";
+  }
+
+  async #close(places: readonly Place[]): Promise<void> {
+    await this.#directory.requireMount();
+    for (const place of places) {
+      await closeAttempt(place);
+    }
   }
 
   /** What the create calls have in common: readiness, the errors' names, the answer. */
-  async #creating(id: string, path: string, make: () => Promise<WorkStatus>): Promise<CreateOutcome> {
+  async #creating({ id, path }: Place, make: () => Promise<WorkStatus>): Promise<CreateOutcome> {
     if (!(await this.initialized())) {
       throw new DriverNotInitialized(this.#host);
     }
@@ -210,13 +239,13 @@ export class FileDriver implements Driver {
 
   async #copying(
     source: CopySource,
-    target: string,
+    place: Place,
     sizeGib: number,
     work: Work,
     missing: () => Error,
   ): Promise<WorkStatus> {
     try {
-      return await copyFileInTurns(source, target, bytesOfGib(sizeGib), this.#inTime(work));
+      return await copyFileInTurns(source, place, bytesOfGib(sizeGib), this.#inTime(work));
     } catch (error) {
       throw isAbsent(error) && !(await exists(source.path)) ? missing() : error;
     }
@@ -231,32 +260,44 @@ export class FileDriver implements Driver {
     return { ...work, remainingTimeMs: () => work.remainingTimeMs() + RESERVED_MS - reserve * 1000 };
   }
 
-  /** The work area goes first: an older call that still writes sees that and stops. */
-  async #remove(path: string): Promise<void> {
+  /** The unfinished work goes first: a call that still writes sees that and stops. */
+  async #remove(places: readonly Place[]): Promise<void> {
     await this.#directory.requireMount();
-    try {
-      await removeWorkArea(path);
-      await rm(path, { force: true });
-      // Once more, for a call that began in between: it stops as well.
-      await removeWorkArea(path);
-      syncDirectoryOf(path);
-    } catch (error) {
-      if (!isAbsent(error)) {
-        throw asBackendError(error, `deleting ${path}`);
+    for (const place of places) {
+      try {
+        if (await hasWork(place)) {
+          await takeWorkAway(place);
+        }
+        await unlink(place.path).catch(ignoreAbsent);
+        syncDirectoryOf(place.path);
+      } catch (error) {
+        if (!isAbsent(error)) {
+          throw asBackendError(error, `deleting ${place.path}`);
+        }
       }
     }
   }
 
-  #sourceOf({ id, size }: VolumeRecord): CopySource {
-    return { path: this.#volumePath(id), what: `volume ${id}`, recordedBytes: bytesOfGib(size) };
+  #placeOf({ id, fence }: Pick<VolumeRecord, "id" | "fence">): Place {
+    return volumePlace(this.#options.directory, id, fence);
   }
 
-  #volumePath(volumeId: string): string {
-    return volumePath(this.#options.directory, volumeId);
+  /** A finished volume. One that an earlier version made has the first attempt's name, whichever made it. */
+  #sourceOf(volume: VolumeRecord): CopySource {
+    const name = basename(volume.provider_location ?? "");
+    const isOwn = parseEntry(name)?.id === volume.id;
+    const path = isOwn ? join(this.#options.directory, name) : this.#placeOf(volume).path;
+    return { path, what: `volume ${volume.id}`, recordedBytes: bytesOfGib(volume.size) };
   }
 
   #isHere(host: string | null): boolean {
     return host !== null && backendHost(host) === this.#host;
+  }
+}
+
+function ignoreAbsent(error: unknown): void {
+  if (!isAbsent(error)) {
+    throw error;
   }
 }
 

@@ -5,14 +5,15 @@ import type { ImagePolicy } from "../../core/images/acceptance.ts";
 import type { Qcow2Rules } from "../../core/images/qcow2/header.ts";
 import type { CopyWork, ImageSource } from "../../core/driver-ports.ts";
 import type { Content, Cursor } from "./image-progress.ts";
+import type { Place } from "./paths.ts";
 import type { WorkArea } from "./work-area.ts";
 
 /** What one turn of an image copy works on, and what must hold of it. */
 
 /** One turn's order. */
 export type CopyImageRequest = {
-  /** The volume's file, which is there. */
-  path: string;
+  /** The volume's file, which is there and holds nothing, and where the attempt works. */
+  place: Place;
   volumeBytes: number;
   image: ImageSource;
   work: CopyWork;
@@ -22,11 +23,11 @@ export type CopyImageRequest = {
 /** What one turn works on. */
 export type Job = CopyImageRequest & Content;
 
-/** A turn under way: `area` is the work area beside the volume, `file` what is written. */
+/** A turn under way: `area` is the attempt's directory, `file` what is written. */
 export type Run = { job: Job; area: WorkArea; file: FileHandle; signal: AbortSignal };
 
 /** As Cinder's check_available_space. How much of a raw image are holes is not known before it has passed. */
-export async function requireFreeSpace({ path, size, image }: Job): Promise<void> {
+export async function requireFreeSpace({ place: { path }, size, image }: Job): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   if (bavail * bsize <= size) {
     throw new ImageTooBig(image.imageId, `${bavail * bsize} bytes are free, and the image has ${size}`);
@@ -52,6 +53,9 @@ export function requireHash({ image: { imageId }, size, expected }: Job, cursor:
 export function rulesOf({ image, size, volumeBytes, policy }: Job): Qcow2Rules {
   return { imageId: image.imageId, fileBytes: size, volumeBytes, allowExtendedL2: policy.allowExtendedL2 };
 }
+
+/** The file that becomes the volume's. */
+export const IMAGE_DATA = "image.data";
 
 export function markName(copyId: string): string {
   return `${copyId}.image`;

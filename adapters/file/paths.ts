@@ -1,46 +1,94 @@
 import { join } from "node:path";
 import { InvalidInput } from "../../core/errors.ts";
-import { snapshotName, volumeName } from "../../core/records.ts";
+import { attemptOfFence, fenceOf, snapshotName, volumeName } from "../../core/records.ts";
 
 /**
- * The names in a backend's directory. It is flat, and everything in it belongs to the driver:
+ * The names in a backend's directory. Everything in it belongs to the driver:
  *
- *     DIRECTORY/                     0700
- *       volume-<uuid>                0600, sparse, exactly the volume's size
- *       volume-<uuid>.partial/       0700, work on the volume that is not finished: see `work-area.ts`
- *       snapshot-<uuid>              0600, sparse, exactly the volume's size when it was taken
- *       snapshot-<uuid>.partial/     0700
+ *     DIRECTORY/                             0700
+ *       volume-<uuid>                        0600, sparse, exactly the volume's size: made by the first attempt
+ *       volume-<uuid>-a<n>                   the same, made by attempt n, from the second one on
+ *       snapshot-<uuid>                      0600, sparse, exactly the volume's size when it was taken
+ *       attempts/                            0700
+ *         volume-<uuid>-a<n>/                0700, the attempt's unfinished work: see `work-area.ts`
+ *         volume-<uuid>-a<n>                 a file: the attempt is over, see `attempt.ts`
+ *         snapshot-<uuid>-a1                 the same for a snapshot, which has one attempt
+ *         trash-<uuid>/                      work that was taken away from an attempt
+ *
+ * Each attempt has names of its own, so nothing that an earlier attempt still does or deletes can meet what a later one makes.
  *
  * Only lower-case UUIDs name files, so that no id can leave the directory, and no two ids share a file where case is ignored.
  */
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const ENTRY = /^(volume|snapshot)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.partial)?$/;
+const ENTRY = /^(volume|snapshot)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-a([1-9][0-9]{0,3}))?$/;
 
-/** Suffix of what is not finished. */
-export const PARTIAL = ".partial";
+/** A volume's attempts on one backend are at most so many, because closing one closes each earlier one by name. */
+const MAX_ATTEMPTS = 1000;
 
-/** The file of a volume. @throws InvalidInput when the id is no lower-case UUID. */
-export function volumePath(directory: string, volumeId: string): string {
-  return join(directory, volumeName(requireUuid(volumeId, "volume id")));
+const ATTEMPTS = "attempts";
+const TRASH = "trash-";
+
+/** What an entry of the directory is called by. */
+export type EntryName = { kind: "volume" | "snapshot"; id: string; attempt: number };
+
+/** Where an attempt works, and where what it finishes is found. */
+export type Place = EntryName & {
+  /** The finished file. */
+  path: string;
+  /** The directory of the attempt; a file of that name says that the attempt is over. */
+  work: string;
+  fence: string;
+};
+
+/** Where unfinished work is. */
+export function attemptsPath(directory: string): string {
+  return join(directory, ATTEMPTS);
 }
 
-/** The file of a snapshot. @throws InvalidInput when the id is no lower-case UUID. */
-export function snapshotPath(directory: string, snapshotId: string): string {
-  return join(directory, snapshotName(requireUuid(snapshotId, "snapshot id")));
+/** A new name beside an attempt's directory, for what is taken away from it. */
+export function trashPath({ work }: Place, id: string): string {
+  return join(work, "..", `${TRASH}${id}`);
 }
 
-/** What an entry of the directory is; undefined for anything that the driver did not make. */
-export function parseEntry(name: string): { kind: "volume" | "snapshot"; id: string; partial: boolean } | undefined {
-  const match = ENTRY.exec(name);
-  if (match?.[1] === undefined || match[2] === undefined) {
-    return undefined;
+/** Whether work that was taken away has that name. */
+export function isTrash(name: string): boolean {
+  return name.startsWith(TRASH);
+}
+
+/** The place of a volume's attempt. @throws InvalidInput when the id is no lower-case UUID, or the attempt is out of bounds. */
+export function volumePlace(directory: string, volumeId: string, fence: string | null): Place {
+  requireUuid(volumeId, "volume id");
+  const attempt = attemptOfFence(fence);
+  if (!Number.isInteger(attempt) || attempt < 1 || attempt > MAX_ATTEMPTS) {
+    throw new InvalidInput(`attempt ${String(fence).slice(0, 80)} must have a number from 1 to ${MAX_ATTEMPTS}`);
   }
-  return {
-    kind: match[1] === "volume" ? "volume" : "snapshot",
-    id: match[2],
-    partial: match[3] !== undefined,
-  };
+  const name = volumeName(volumeId);
+  const own = fenceOf(name, attempt);
+  const path = join(directory, attempt === 1 ? name : own);
+  const work = join(directory, ATTEMPTS, own);
+  return { kind: "volume", id: volumeId, attempt, path, work, fence: fenceOf(volumeId, attempt) };
+}
+
+/** The places of a volume's attempts up to that one. @throws as {@link volumePlace} */
+export function volumePlacesUpTo(directory: string, volumeId: string, fence: string | null): Place[] {
+  const { attempt } = volumePlace(directory, volumeId, fence);
+  return Array.from({ length: attempt }, (_, index) => volumePlace(directory, volumeId, fenceOf(volumeId, index + 1)));
+}
+
+/** The place of a snapshot. @throws InvalidInput when the id is no lower-case UUID. */
+export function snapshotPlace(directory: string, snapshotId: string): Place {
+  const name = snapshotName(requireUuid(snapshotId, "snapshot id"));
+  const own = { kind: "snapshot", id: snapshotId, attempt: 1, fence: fenceOf(snapshotId, 1) } as const;
+  return { ...own, path: join(directory, name), work: join(directory, ATTEMPTS, fenceOf(name, 1)) };
+}
+
+/** What an entry of the directory, or of its attempts, is; undefined for anything that the driver did not make. */
+export function parseEntry(name: string): EntryName | undefined {
+  const [, kind, id, attempt = "1"] = ENTRY.exec(name) ?? [];
+  return id === undefined
+    ? undefined
+    : { kind: kind === "volume" ? "volume" : "snapshot", id, attempt: Number(attempt) };
 }
 
 function requireUuid(id: string, what: string): string {

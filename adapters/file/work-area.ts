@@ -1,19 +1,23 @@
 import { randomUUID } from "node:crypto";
-import { lstat, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { VolumeBackendAPIException } from "../../core/errors.ts";
-import { errnoOf, exists, isAbsent } from "./files.ts";
-import { PARTIAL } from "./paths.ts";
+import { enterAttempt, leaveAttempt, publish } from "./attempt.ts";
+import { isAbsent } from "./files.ts";
+import type { Place } from "./paths.ts";
 
 /** More than the calls that can meet: the caller repeats one call at a time. */
 const TAKEOVER_ATTEMPTS = 5;
 
 /**
- * The directory `<file>.partial/`, which holds whatever is not finished about one file:
+ * The directory of an attempt, which holds whatever is not finished of it:
  *
  *     holder           id of the call that works on it
  *     <copy>.data      bytes of a copy that is not finished
- *     <copy>.image     marks that an image is being copied into the file itself
+ *     image.data       bytes of an image that is not finished
+ *     <copy>.image     marks which start from zero these are of
+ *     <copy>.stage     an image as it is, before it is converted
+ *     blank-<uuid>     a volume without bytes that is about to get its name
+ *     seal-<uuid>      what says that the attempt has published its result, and is about to get its name
  *
  * A call that is repeated while the first one still runs takes the work over: it writes its own id into `holder`, and the older
  * call stops at its next look, which comes every 16 MiB and before the file gets its name. The newest is the right one to go on,
@@ -24,49 +28,69 @@ const TAKEOVER_ATTEMPTS = 5;
  * speaks of, never on a file that was removed and begun again.
  */
 export class WorkArea {
-  readonly #directory: string;
+  readonly #place: Place;
   readonly #holder: string;
 
-  private constructor(directory: string, holder: string) {
-    this.#directory = directory;
+  private constructor(place: Place, holder: string) {
+    this.#place = place;
     this.#holder = holder;
   }
 
-  /** Takes over the work on a file, whoever is at it. */
-  static async takeOver(path: string): Promise<WorkArea> {
-    const directory = path + PARTIAL;
+  /**
+   * Takes over the work of an attempt, whichever call is at it. `whole` when the attempt has published its result.
+   *
+   * @throws AttemptClosed
+   */
+  static async takeOver(place: Place): Promise<WorkArea | "whole"> {
     for (let attempt = 1; ; attempt += 1) {
+      const entered = await enterAttempt(place);
+      if (entered === "whole") {
+        return entered;
+      }
       const holder = randomUUID();
-      const mine = join(directory, `holder-${holder}`);
+      const mine = join(place.work, `holder-${holder}`);
       try {
-        await makeDirectory(directory);
         await writeFile(mine, holder, { flag: "wx", mode: 0o600 });
-        await rename(mine, join(directory, "holder"));
-        return new WorkArea(directory, holder);
+        await rename(mine, join(place.work, "holder"));
+        return new WorkArea(place, holder);
       } catch (error) {
-        // An older call finished in between and removed the area.
-        if (errnoOf(error) !== "ENOENT" || attempt === TAKEOVER_ATTEMPTS) {
+        // The directory was taken away in between: entering it again says why.
+        if (!isAbsent(error) || attempt === TAKEOVER_ATTEMPTS) {
           throw error;
         }
       }
     }
   }
 
-  /** Begins from zero: what earlier copies left is removed. */
-  async clear(): Promise<void> {
-    for (const name of await readdir(this.#directory)) {
-      if (name !== "holder") {
+  /** Begins from zero: what earlier copies left is removed, but for the file of that name. */
+  async clear(kept?: string): Promise<void> {
+    for (const name of await readdir(this.#place.work)) {
+      if (name !== "holder" && name !== kept) {
         await rm(this.path(name), { recursive: true, force: true });
       }
     }
   }
 
-  /** Path of a file in the area. */
-  path(name: string): string {
-    return join(this.#directory, name);
+  /** Removes a file, and the directory with it unless another call works there. */
+  async remove(name: string): Promise<void> {
+    if (await this.isMine()) {
+      await rm(this.path(name), { force: true });
+      await rm(this.path("holder"), { force: true });
+      await leaveAttempt(this.#place);
+    }
   }
 
-  /** Whether the work is still this call's: false once it was taken over, finished or deleted. */
+  /** Path of a file in the area. */
+  path(name: string): string {
+    return join(this.#place.work, name);
+  }
+
+  /** Gives the finished file of that name the volume's, and ends the attempt. See {@link publish}. */
+  publish(name: string): Promise<void> {
+    return publish(this.#place, this.path(name));
+  }
+
+  /** Whether the work is still this call's: false once it was taken over, finished, deleted or closed. */
   async isMine(): Promise<boolean> {
     try {
       return (await readFile(this.path("holder"), "utf8")) === this.#holder;
@@ -87,29 +111,6 @@ export class WorkArea {
         return false;
       }
       throw error;
-    }
-  }
-}
-
-/** Removes the area of a file with all that is in it; an older call that still works there stops. */
-export async function removeWorkArea(path: string): Promise<void> {
-  await rm(path + PARTIAL, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
-}
-
-/** Whether something is half-made of the file. */
-export function hasWorkArea(path: string): Promise<boolean> {
-  return exists(path + PARTIAL);
-}
-
-async function makeDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { mode: 0o700 });
-  } catch (error) {
-    if (errnoOf(error) !== "EEXIST") {
-      throw error;
-    }
-    if (!(await lstat(directory)).isDirectory()) {
-      throw new VolumeBackendAPIException(`${directory} is no directory`);
     }
   }
 }

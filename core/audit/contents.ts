@@ -1,9 +1,12 @@
+import { clearSnapshot, clearVolume } from "../clear-backend.ts";
 import { describeError } from "../errors.ts";
 import { causeText } from "../fault.ts";
 import type { Driver, StoredContent } from "../driver-ports.ts";
 import { damageOf, isOn, judgeSnapshot, judgeVolume, type Judgement } from "./judge.ts";
+import { fenceOf } from "../records.ts";
 import type { Finding } from "./report.ts";
 import { type AuditRun, hasTime } from "./run.ts";
+import { deadlineAfter } from "../time-bounds.ts";
 
 /** The one direction of an audit: what a backend holds, held against the records. And the reaping, which follows from it. */
 
@@ -43,7 +46,23 @@ export async function auditContents(run: AuditRun, host: string, driver: Driver)
   for (const candidate of listing.candidates) {
     run.book.add(await reap(run, listing, driver, candidate, isWhole));
   }
+  await forgetClosedAttempts(run, host, driver);
   return isWhole ? seen : undefined;
+}
+
+/**
+ * A call may be repeated for as long as its phase lasts, and its function then lives for its own time-out: nothing that belongs to an
+ * attempt that was closed twice the longest bound ago can still run.
+ */
+async function forgetClosedAttempts(run: AuditRun, host: string, driver: Driver): Promise<void> {
+  if (!driver.fencesAttempts || !hasTime(run, host)) {
+    return;
+  }
+  try {
+    await run.timeLimit(driver.forgetClosedAttempts(deadlineAfter(run.startedAt, -2 * run.longestPhaseSeconds)));
+  } catch (error) {
+    run.book.unaudited({ host, reason: `closed attempts stay: ${oneLineOf(error)}` });
+  }
 }
 
 async function readListing(run: AuditRun, listing: Listing, driver: Driver): Promise<boolean> {
@@ -131,7 +150,7 @@ function noteUnclaimed(run: AuditRun, listing: Listing, candidate: Candidate, no
 }
 
 /**
- * Deletes one orphan or leftover, and makes sure that it is gone.
+ * Deletes one orphan or leftover, and makes sure that it is gone. What a later attempt of the volume makes meanwhile stays.
  *
  * Its record is read once more, consistently, immediately before. What remains is a record of the same id that is put between that
  * read and the deletion, scheduled to this backend, and created there, all while one call of the driver runs: ids are drawn at
@@ -162,10 +181,9 @@ async function reap(
     if (!(await isStillReapable(run, listing.host, stored))) {
       return kept("its record has changed since the listing");
     }
-    const isGone = await deleteAndLook(run, driver, stored);
-    return isGone
-      ? { ...finding, outcome: "reaped" }
-      : { ...finding, outcome: "failed", reason: "it is still there after its deletion" };
+    const { attempt, id, kind } = stored;
+    await run.timeLimit(kind === "volume" ? clearVolume(driver, id, fenceOf(id, attempt)) : clearSnapshot(driver, id));
+    return { ...finding, outcome: "reaped" };
   } catch (error) {
     return { ...finding, outcome: "failed", reason: oneLineOf(error) };
   }
@@ -177,15 +195,6 @@ async function isStillReapable(run: AuditRun, host: string, stored: StoredConten
       ? judgeVolume(stored, host, (await run.volumes.getMany([stored.id])).get(stored.id), run.oldBefore)
       : judgeSnapshot(stored, host, (await run.snapshots.getMany([stored.id])).get(stored.id), run.oldBefore);
   return "notReapable" in judgement && judgement.notReapable === null;
-}
-
-async function deleteAndLook(run: AuditRun, driver: Driver, { kind, id }: StoredContent): Promise<boolean> {
-  if (kind === "volume") {
-    await run.timeLimit(driver.deleteVolume(id));
-    return (await run.timeLimit(driver.findVolume(id))) === "absent";
-  }
-  await run.timeLimit(driver.deleteSnapshot(id));
-  return (await run.timeLimit(driver.findSnapshot(id))) === "absent";
 }
 
 function keptForTooMany({ request }: AuditRun, finding: Finding): Finding {

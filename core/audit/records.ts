@@ -81,7 +81,9 @@ async function findMissingSnapshots(
     run,
     seen,
     "snapshot",
-    page.filter(({ status }) => status === "available").map((one) => ({ ...one, finishedAt: one.created_at })),
+    page
+      .filter(({ status }) => status === "available")
+      .map((one) => ({ ...one, fence: null, finishedAt: one.created_at })),
   );
   const fresh = lost.size === 0 ? new Map<string, SnapshotRecord>() : await run.snapshots.getMany([...lost.keys()]);
   for (const [id, { host, detail }] of lost) {
@@ -104,10 +106,10 @@ async function lookForUnseen(
   run: AuditRun,
   seen: Map<string, Seen>,
   kind: "volume" | "snapshot",
-  records: readonly { id: string; host: string | null; finishedAt: string }[],
+  records: readonly { id: string; fence: string | null; host: string | null; finishedAt: string }[],
 ): Promise<Lost> {
   const lost: Lost = new Map();
-  for (const { id, host: pool, finishedAt } of records) {
+  for (const { id, fence, host: pool, finishedAt } of records) {
     const host = backendHost(pool ?? "");
     const there = seen.get(host);
     const key = keyOf({ kind, id });
@@ -116,7 +118,7 @@ async function lookForUnseen(
     }
     try {
       const driver = run.drivers.forHost(host);
-      const found = await run.timeLimit(kind === "volume" ? driver.findVolume(id) : driver.findSnapshot(id));
+      const found = await run.timeLimit(kind === "volume" ? driver.findVolume(id, fence) : driver.findSnapshot(id));
       if (found === "absent" || there.partial.has(key)) {
         lost.set(id, { host, detail: found === "absent" ? "nothing is there" : "only unfinished work is there" });
       }

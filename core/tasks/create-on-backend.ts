@@ -1,7 +1,9 @@
+import { backendHost } from "../backends.ts";
+import { clearVolume } from "../clear-backend.ts";
 import { DriverNotInitialized } from "../errors.ts";
 import type { CreateOutcome, Driver, Drivers, Work } from "../driver-ports.ts";
-import type { VolumeRepository } from "../ports.ts";
-import type { VolumePhase, VolumeRecord, VolumeStatus } from "../records.ts";
+import type { Owner, VolumeRepository } from "../ports.ts";
+import { fenceOf, type VolumePhase, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import type { Creation, NextStep, WorkCheckpoint } from "../spec.ts";
 import { DEFAULT_PHASE_BOUNDS, type DeadlineDependencies, type PhaseBounds, phaseDeadline } from "../time-bounds.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
@@ -20,10 +22,10 @@ type Follow = { next: NextStep; phase: VolumePhase; status?: VolumeStatus };
 
 /**
  * The common course of CreateVolumeFromSpec's states: check the driver, take the record past the point from which the backend may
- * hold the volume, ask the backend, keep what it returned. When only the last write of the create follows, that one keeps it:
+ * hold the volume, clear what an earlier attempt is suspected to have left there, ask the backend, keep what it returned. When only the last write of the create follows, that one keeps it:
  * nothing needs it before, since drivers find a volume by its id.
  *
- * Twice: drivers create by volume id, so the second call finds what the first made. Dead half-way: a retry repeats it; until the
+ * Twice: drivers create by attempt, so the second call finds what the first made. Dead half-way: a retry repeats it; until the
  * model update is written the phase says `creating`, so rescheduling clears the backend first. Late: the fence refuses the first
  * write, before the backend is asked.
  *
@@ -39,6 +41,10 @@ export async function createOnBackend(
   const owner = ownerOf(input);
   const driver = await readyDriver(deps.drivers, input.host);
   const volume = await deps.volumes.beginCreate(owner, phaseDeadline(deps, "creating"));
+  const suspect = turn.checkpoint === null ? suspectOn(volume, owner) : undefined;
+  if (suspect !== undefined) {
+    await clearVolume(driver, volume.id, suspect);
+  }
   const outcome = await create(driver, volume, turn);
   const { done, checkpoint, model_update } = outcome;
   const wait_seconds = done ? 0 : waitSeconds(outcome.wait_seconds, deps.phaseBounds ?? DEFAULT_PHASE_BOUNDS);
@@ -49,6 +55,21 @@ export async function createOnBackend(
     await deps.volumes.persistModelUpdate(owner, model_update ?? {}, follow.phase, follow.status);
   }
   return { done, wait_seconds, checkpoint, next: follow.next, model_update: null };
+}
+
+/**
+ * The fence of the latest earlier attempt that may have left something on the attempt's own backend, where no other attempt could
+ * confirm that nothing is there. Undefined when there is none, which is nearly always.
+ */
+function suspectOn({ attempts, host }: VolumeRecord, { volumeId, attempt }: Owner): string | undefined {
+  const suspects = Object.entries(attempts).filter(
+    ([number, line]) =>
+      Number(number) < attempt &&
+      line.suspected_orphan === true &&
+      backendHost(line.host ?? "") === backendHost(host ?? ""),
+  );
+  const latest = Math.max(0, ...suspects.map(([number]) => Number(number)));
+  return latest === 0 ? undefined : fenceOf(volumeId, latest);
 }
 
 /**

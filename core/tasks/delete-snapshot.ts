@@ -1,3 +1,4 @@
+import { clearSnapshot } from "../clear-backend.ts";
 import { InvalidSnapshot, SnapshotNotFound } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
@@ -41,7 +42,7 @@ export async function deleteSnapshot(deps: DeleteSnapshotDependencies, snapshotI
 async function deleteFromBackend(deps: DeleteSnapshotDependencies, { id, host }: SnapshotRecord): Promise<void> {
   try {
     const driver = await readyDriver(deps.drivers, host);
-    await driver.deleteSnapshot(id);
+    await clearSnapshot(driver, id);
   } catch (error) {
     // The caller learns the first error; without the mark the record reads `deleting`.
     await deps.snapshots.markErrorDeleting(id).catch(() => {});

@@ -1,11 +1,12 @@
+import { clearVolume } from "../clear-backend.ts";
 import { describeError, FenceLost } from "../errors.ts";
 import { buildFault } from "../fault.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { readyDriver } from "./create-on-backend.ts";
 import { closeExtensionClaim } from "./extension-claim.ts";
-import { requireGone } from "./require-gone.ts";
 
 /** What removing a volume uses of which no backend was asked. */
 export type QueuedRemovalDependencies = DeadlineDependencies & {
@@ -82,7 +83,7 @@ export async function removeQueuedVolume(deps: QueuedRemovalDependencies, volume
 
 async function removeFromBackend(deps: BegunRemovalDependencies, volume: VolumeRecord, host: string): Promise<void> {
   try {
-    await requireGone(deps.drivers, host, volume.id);
+    await clearVolume(await readyDriver(deps.drivers, host), volume.id, volume.fence);
   } catch (error) {
     const { name, message } = describeError(error);
     const fault = buildFault(volume, attemptOfFence(volume.fence), name, message, deps.clock.now());

@@ -1,3 +1,4 @@
+import { clearVolume } from "../clear-backend.ts";
 import { BackendNotCleared, describeError, FenceLost, mayStillRun, routeOf, VolumeNotFound } from "../errors.ts";
 import { causeText, readFailure } from "../fault.ts";
 import type { Drivers } from "../driver-ports.ts";
@@ -79,7 +80,8 @@ async function handOver(
   const isClear = await clearBackend(deps.drivers, input.host, volume, error);
   const now = deps.clock.now();
   // Before the backend was asked nothing can be there: a function that still runs gets no further than the fence.
-  const suspectedOrphan = !isClear || (volume.phase === "creating" && mayStillRun(error));
+  const mayComeLate = volume.phase === "creating" && !fencesAttempts(deps.drivers, input.host) && mayStillRun(error);
+  const suspectedOrphan = !isClear || mayComeLate;
   const close = { outcome: "rescheduled", error, cause, at: now, suspectedOrphan, clearedPhase: volume.phase } as const;
   await deps.volumes.releaseForReschedule(owner, next, close, phaseDeadline(deps, "queued"));
 }
@@ -98,7 +100,7 @@ async function clearBackend(drivers: Drivers, host: string, volume: VolumeRecord
   if (volume.phase !== "creating") {
     throw new BackendNotCleared(volume.id, host, "it holds the created volume");
   }
-  const doubt = await deleteAndLook(drivers, host, volume.id);
+  const doubt = await clearAndTell(drivers, host, volume);
   if (doubt === undefined) {
     return true;
   }
@@ -108,15 +110,24 @@ async function clearBackend(drivers: Drivers, host: string, volume: VolumeRecord
   throw new BackendNotCleared(volume.id, host, doubt);
 }
 
-/** Undefined when the volume is gone, otherwise why that is not known. */
-async function deleteAndLook(drivers: Drivers, host: string, volumeId: string): Promise<string | undefined> {
+/** Undefined when nothing of the volume is there, or can come there, any more; otherwise why that is not known. */
+async function clearAndTell(drivers: Drivers, host: string, { id, fence }: VolumeRecord): Promise<string | undefined> {
   try {
-    const driver = drivers.forHost(host);
-    await driver.deleteVolume(volumeId);
-    return (await driver.findVolume(volumeId)) === "absent" ? undefined : "it is still there after its deletion";
+    // Not only a driver that is ready: what fails here counts as unknown.
+    await clearVolume(drivers.forHost(host), id, fence);
+    return undefined;
   } catch (error) {
     const { name, message } = describeError(error);
     return causeText(`${name}: ${message}`);
+  }
+}
+
+/** False for a host that no backend has: nobody says that attempts are closed there. */
+function fencesAttempts(drivers: Drivers, host: string): boolean {
+  try {
+    return drivers.forHost(host).fencesAttempts;
+  } catch {
+    return false;
   }
 }
 

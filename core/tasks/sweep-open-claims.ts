@@ -1,4 +1,5 @@
 import { claimFate, isClaimOverdue, type OpenClaim, openClaims } from "../claims.ts";
+import { clearVolume } from "../clear-backend.ts";
 import { VolumeNotFound } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { BackendRepository, VolumeRepository } from "../ports.ts";
@@ -7,7 +8,6 @@ import type { DeadlineDependencies } from "../time-bounds.ts";
 import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import type { BackendWork } from "./backend-work.ts";
-import { requireGone } from "./require-gone.ts";
 import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
 
 /** What looking after open claims uses. */
@@ -58,11 +58,15 @@ export async function sweepOpenClaims(
   await sweepEach(turn, old, ({ volumeId }) => volumeId, close);
 }
 
-/** What there is when the deletion has ended came after it. @throws as {@link requireGone} */
+/**
+ * Removes what a backend that cannot close attempts was made to hold after the deletion. On any other one nothing can come late.
+ *
+ * @throws as {@link clearVolume}
+ */
 async function removeLateWork(drivers: Drivers, { host, volumeId }: OpenClaim): Promise<void> {
   const driver = await readyDriver(drivers, host);
-  if ((await driver.findVolume(volumeId)) === "present") {
-    await requireGone(drivers, host, volumeId);
+  if (!driver.fencesAttempts && (await driver.findVolume(volumeId, null)) === "present") {
+    await clearVolume(driver, volumeId, null);
   }
 }
 

@@ -97,7 +97,9 @@ function judgeNotifications({ received, records }: Result, wishes: readonly Wish
 
 /** Nothing may be missing on the backends, and nothing may be left there. */
 function judgeFiles({ files, records, snapshot }: Result, wishes: readonly Wish[]): Expectation[] {
-  const wanted = wishes.filter(({ expected }) => expected.status === "available").map(({ id }) => volumeName(id));
+  const wanted = wishes
+    .filter(({ expected }) => expected.status === "available")
+    .map(({ id }) => fileNameOf(records.get(id), id));
   const names = new Set([...wanted, ...(snapshot === undefined ? [] : [snapshotName(snapshot.id)])]);
   const found = files.map((file) => path.basename(file.path));
   const places = wishes.flatMap(({ id }) => records.get(id)?.provider_location ?? []);
@@ -108,12 +110,21 @@ function judgeFiles({ files, records, snapshot }: Result, wishes: readonly Wish[
     holds("every volume and snapshot is a file on its backend", missing.length === 0, `missing: ${missing.join(", ")}`),
     holds("nothing else is left on a backend", left.length === 0, left.join(", ")),
     equal("no two volumes share a file", new Set(places).size, places.length),
-    ...wishes.flatMap((wish) => judgeSize(wish, files)),
+    ...wishes.flatMap((wish) => judgeSize(wish, files, records.get(wish.id))),
   ];
 }
 
-function judgeSize({ id, name, sizeGib }: Wish, files: Result["files"]): Expectation[] {
-  const file = files.find((one) => path.basename(one.path) === volumeName(id));
+/** A second attempt's volume has a name of its own. */
+function fileNameOf(record: VolumeRecord | undefined, id: string): string {
+  return path.basename(record?.provider_location ?? volumeName(id));
+}
+
+function judgeSize(
+  { id, name, sizeGib }: Wish,
+  files: Result["files"],
+  record: VolumeRecord | undefined,
+): Expectation[] {
+  const file = files.find((one) => path.basename(one.path) === fileNameOf(record, id));
   if (file === undefined) {
     return [];
   }

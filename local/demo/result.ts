@@ -44,14 +44,14 @@ export function countTransitions(cloud: EmbeddedCloud, wishes: readonly Wish[]):
   return { total: cloud.counters.stateTransitions, byVolume };
 }
 
-/** Every file and directory that lies in the backends' directories. */
+/** Every file of volumes and snapshots, and of unfinished work, in the backends' directories; not what says that an attempt is over. */
 export async function listFiles(backendsDirectory: string): Promise<StoredFile[]> {
   const files: StoredFile[] = [];
   const entries = await readdir(backendsDirectory, { recursive: true, withFileTypes: true });
   for (const entry of entries) {
     const location = path.join(entry.parentPath, entry.name);
     const stats = await lstat(location);
-    if (!stats.isDirectory() && !entry.parentPath.endsWith(".faults")) {
+    if (!stats.isDirectory() && !/\.faults$|[/\\]attempts$/.test(entry.parentPath)) {
       files.push({ path: location, apparent_bytes: stats.size, allocated_bytes: stats.blocks * 512 });
     }
   }

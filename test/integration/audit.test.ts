@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { AuditReport, AuditRequest } from "../../core/audit/report.ts";
 import type { VolumeRecord } from "../../core/records.ts";
@@ -57,8 +57,13 @@ function audit(request: Partial<AuditRequest> = {}): Promise<AuditReport> {
   return clients.functions.auditBackends(request);
 }
 
-function pathOf(host: string, id: string, suffix = ""): string {
-  return join(directory, host.slice(host.indexOf("@") + 1), `volume-${id}${suffix}`);
+function pathOf(host: string, id: string): string {
+  return join(directory, host.slice(host.indexOf("@") + 1), `volume-${id}`);
+}
+
+/** The directory of a first attempt. */
+function workOf(host: string, id: string): string {
+  return join(dirname(pathOf(host, id)), "attempts", `volume-${id}-a1`);
 }
 
 function makeOlder(path: string, hours: number): void {
@@ -109,20 +114,21 @@ describe("an orphan", () => {
   });
 });
 
-describe("a partial work area", () => {
+describe("the unfinished work of an attempt", () => {
   it("of no volume is a leftover, and goes with all that is in it", async () => {
-    const area = pathOf(FIRST, randomUUID(), ".partial");
-    mkdirSync(area);
+    const area = workOf(FIRST, randomUUID());
+    mkdirSync(area, { recursive: true });
     makeFile(join(area, "copy.data"), 25);
     makeOlder(area, 30);
     const report = await audit({ reap: true });
     expect(report.findings).toMatchObject([{ kind: "leftover", outcome: "reaped" }]);
-    expect(existsSync(area)).toBe(false);
+    // A file has the name now: the attempt is closed.
+    expect(statSync(area).isFile()).toBe(true);
   });
 
   it("that is still written to is left alone, though the area itself is old", async () => {
-    const area = pathOf(FIRST, randomUUID(), ".partial");
-    mkdirSync(area);
+    const area = workOf(FIRST, randomUUID());
+    mkdirSync(area, { recursive: true });
     makeFile(join(area, "copy.data"), 1);
     makeOlder(area, 30);
     expect((await audit({ reap: true })).findings).toEqual([]);

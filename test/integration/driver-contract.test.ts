@@ -1,4 +1,4 @@
-import { open, readdir, stat, truncate } from "node:fs/promises";
+import { open, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
@@ -9,6 +9,7 @@ import { SourceDamaged } from "../../core/errors.ts";
 import {
   aSnapshot,
   aVolume,
+  finishedIn,
   GIB,
   imageSource,
   KeptProgress,
@@ -17,6 +18,7 @@ import {
   temporaryDirectory,
   unhurried,
   uuid,
+  workingIn,
 } from "../support/drivers.ts";
 
 // A clone reads 1 GiB of holes, which a busy machine does not do in five seconds.
@@ -46,7 +48,10 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
       "node@file#pool",
     );
     const path = (kind: "volume" | "snapshot", id: string) => join(directory, "volumes", `${kind}-${id}`);
-    const names = async () => (await readdir(join(directory, "volumes"))).sort();
+    const names = async () => [
+      ...(await finishedIn(join(directory, "volumes"))),
+      ...(await workingIn(join(directory, "volumes"))),
+    ];
     return { driver, path, names };
   }
 
@@ -123,14 +128,14 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     await expect(driver.createVolume(aVolume({ size }), unhurried())).rejects.toMatchObject({
       name: "InvalidInput",
     });
-    expect(await driver.findVolume(uuid(1))).toBe("absent");
+    expect(await driver.findVolume(uuid(1), null)).toBe("absent");
   });
 
   test("finds what it created, and nothing else", async () => {
     const { driver } = await setUp();
     await driver.createVolume(aVolume(), unhurried());
-    expect(await driver.findVolume(uuid(1))).toBe("present");
-    expect(await driver.findVolume(uuid(2))).toBe("absent");
+    expect(await driver.findVolume(uuid(1), null)).toBe("present");
+    expect(await driver.findVolume(uuid(2), null)).toBe("absent");
   });
 
   test("lists what it holds, and nothing that it deleted", async () => {
@@ -146,7 +151,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     await driver.createVolume(aVolume({ id: uuid(2) }), unhurried());
     await driver.createSnapshot(aSnapshot(), aVolume());
     expect(await driver.findSnapshot(uuid(900))).toBe("present");
-    await driver.deleteVolume(uuid(2));
+    await driver.deleteVolume(uuid(2), null);
     expect(await contents()).toEqual([`snapshot ${uuid(900)} whole ${GIB}`, `volume ${uuid(1)} whole ${GIB}`]);
     await driver.deleteSnapshot(uuid(900));
     expect(await driver.findSnapshot(uuid(900))).toBe("absent");
@@ -193,9 +198,9 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
   test("deletes a volume, and succeeds when there is none", async () => {
     const { driver, names } = await setUp();
     await driver.createVolume(aVolume(), unhurried());
-    await driver.deleteVolume(uuid(1));
-    await driver.deleteVolume(uuid(1));
-    expect(await driver.findVolume(uuid(1))).toBe("absent");
+    await driver.deleteVolume(uuid(1), null);
+    await driver.deleteVolume(uuid(1), null);
+    expect(await driver.findVolume(uuid(1), null)).toBe("absent");
     expect(await names()).toEqual([]);
   });
 
@@ -270,7 +275,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     ).rejects.toMatchObject({
       name: "InvalidInput",
     });
-    expect(await driver.findVolume(uuid(2))).toBe("absent");
+    expect(await driver.findVolume(uuid(2), null)).toBe("absent");
   });
 
   describe.each([
@@ -295,7 +300,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
         name: "VolumeBackendAPIException",
         message: expect.stringContaining(`volume ${source.id} has ${bytes} bytes`),
       });
-      expect(await driver.findVolume(clone.id)).toBe("absent");
+      expect(await driver.findVolume(clone.id, null)).toBe("absent");
     });
 
     test("makes no volume of a snapshot", async () => {
@@ -304,7 +309,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
       const volume = aVolume({ id: uuid(2), size: 3 });
       const made = driver.createVolumeFromSnapshot(volume, snapshot, unhurried());
       await expect(made).rejects.toBeInstanceOf(SourceDamaged);
-      expect(await driver.findVolume(volume.id)).toBe("absent");
+      expect(await driver.findVolume(volume.id, null)).toBe("absent");
     });
 
     test("is not extended", async () => {
@@ -331,7 +336,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     await expect(driver.createVolumeFromSnapshot(aVolume(), aSnapshot({ host }), unhurried())).rejects.toMatchObject({
       name,
     });
-    expect(await driver.findVolume(uuid(1))).toBe("absent");
+    expect(await driver.findVolume(uuid(1), null)).toBe("absent");
   });
 
   test.each([
@@ -354,7 +359,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     const location = { direct_url: url, locations: [{ url, metadata: {} }] };
     const outcome = await driver.cloneImage(aVolume(), location, imageSource(Buffer.from("x")), unhurried());
     expect(outcome).toMatchObject({ cloned: false, done: true });
-    expect(await driver.findVolume(uuid(1))).toBe("absent");
+    expect(await driver.findVolume(uuid(1), null)).toBe("absent");
   });
 
   test("copies an image into a volume", async () => {
@@ -406,9 +411,9 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
       (it) => it.createVolumeFromSnapshot(aVolume({ id: uuid(2) }), aSnapshot({ id }), unhurried()),
       (it) => it.createSnapshot(aSnapshot({ id }), source),
       (it) => it.copyImageToVolume(aVolume({ id }), imageSource(Buffer.from("x")), new KeptProgress().work()),
-      (it) => it.deleteVolume(id),
+      (it) => it.deleteVolume(id, null),
       (it) => it.deleteSnapshot(id),
-      (it) => it.findVolume(id),
+      (it) => it.findVolume(id, null),
     ];
     for (const call of calls) {
       await expect(call(driver)).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { lstat, open, readdir, rm, stat } from "node:fs/promises";
+import { lstat, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -8,6 +8,7 @@ import { FenceLost } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import {
   aVolume,
+  finishedIn,
   GIB,
   imageSource,
   KeptProgress,
@@ -109,7 +110,7 @@ describe("turns", () => {
     await driver.copyImageToVolume(volume, image, kept.work(SHORT));
     image.service.breakAfter = 3 * MIB;
     await expect(copy()).rejects.toThrow("socket hang up");
-    expect(await driver.findVolume(volume.id)).toBe("present");
+    expect(await driver.findVolume(volume.id, null)).toBe("present");
     image.service.breakAfter = Number.POSITIVE_INFINITY;
     await copy();
     expect(await holds(content)).toBe(true);
@@ -119,12 +120,11 @@ describe("turns", () => {
   test("bytes that changed on the volume between two turns do not pass for the image's", async () => {
     const { driver, volume, image, kept, copy, directory } = await setUp(sparseContent(4 * MIB, 5, 1));
     await driver.copyImageToVolume(volume, image, kept.work(SHORT));
-    const name = (await readdir(directory, { recursive: true })).find((entry) => entry.endsWith(volume.id));
-    const file = await open(join(directory, name ?? ""), "r+");
+    const file = await open(join(directory, "attempts", `volume-${volume.id}-a1`, "image.data"), "r+");
     await file.write(Buffer.from("somebody else's bytes"), 0, undefined, 4096);
     await file.close();
     await expect(copy()).rejects.toMatchObject({ name: "ImageCopyFailure" });
-    expect(await driver.findVolume(volume.id)).toBe("absent");
+    expect(await driver.findVolume(volume.id, null)).toBe("absent");
   });
 
   test("any content, in pieces of any size, cut anywhere, arrives whole and with its holes", async () => {
@@ -181,7 +181,7 @@ describe("beginning again", () => {
     const content = sparseContent(4 * MIB, 7);
     const { driver, volume, image, kept, copy, holds } = await setUp(content);
     await driver.copyImageToVolume(volume, image, kept.work(SHORT));
-    await driver.deleteVolume(volume.id);
+    await driver.deleteVolume(volume.id, null);
     await driver.createVolume(volume, unhurried());
     await copy();
     expect(await holds(content)).toBe(true);
@@ -249,7 +249,7 @@ describe("fencing", () => {
       name: "FenceLost",
     });
     expect(saves).toBe(2);
-    expect(await driver.findVolume(volume.id)).toBe("present");
+    expect(await driver.findVolume(volume.id, null)).toBe("present");
   });
 
   test("two calls at once: the later goes on, and the bytes are right", async () => {
@@ -265,18 +265,18 @@ describe("fencing", () => {
   });
 
   test("a call whose work was taken over refuses nothing any more: the volume may be in use", async () => {
-    const { driver, volume, image, kept, path, copy, holds } = await setUp(sparseContent(3 * MIB, 13));
+    const { directory, driver, volume, image, kept, copy, holds } = await setUp(sparseContent(3 * MIB, 13));
     image.service.endAfter = 2 * MIB;
     let looks = 0;
     const overtaken = () => {
       looks += 1;
       if (looks === 1) {
-        writeFileSync(join(`${path}.partial`, "holder"), "a later call");
+        writeFileSync(join(directory, "attempts", `volume-${volume.id}-a1`, "holder"), "a later call");
       }
       return 900_000;
     };
     expect(await driver.copyImageToVolume(volume, image, kept.work(overtaken))).toEqual({ done: false });
-    expect(await driver.findVolume(volume.id)).toBe("present");
+    expect(await driver.findVolume(volume.id, null)).toBe("present");
     image.service.endAfter = Number.POSITIVE_INFINITY;
     await copy();
     expect(await holds(image.service.content)).toBe(true);
@@ -286,9 +286,10 @@ describe("fencing", () => {
     const { driver, volume, image, kept } = await setUp(Buffer.alloc(64 * MIB, 3));
     const copying = driver.copyImageToVolume(volume, image, kept.work()).catch((error: unknown) => error);
     await vi.waitFor(() => expect(kept.saved).not.toHaveLength(0));
-    await driver.deleteVolume(volume.id);
+    await driver.closeAttempt(volume.id, null);
+    await driver.deleteVolume(volume.id, null);
     expect(await copying).not.toMatchObject({ done: true });
-    expect(await driver.findVolume(volume.id)).toBe("absent");
+    expect(await driver.findVolume(volume.id, null)).toBe("absent");
   });
 });
 
@@ -302,7 +303,7 @@ describe("refusals leave nothing", () => {
   ])("%s", async (_what, overrides, reason) => {
     const { copy, directory, image } = await setUp(Buffer.alloc(MIB, 1), overrides);
     await expect(copy()).rejects.toMatchObject({ name: "ImageUnacceptable", message: expect.stringContaining(reason) });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await finishedIn(directory)).toEqual([]);
     expect(image.service.opened).toEqual([]);
   });
 
@@ -314,7 +315,7 @@ describe("refusals leave nothing", () => {
       name: "ImageUnacceptable",
       message: expect.stringContaining("qcow2"),
     });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await finishedIn(directory)).toEqual([]);
   });
 
   test("bytes that have not the image's hash", async () => {
@@ -325,7 +326,7 @@ describe("refusals leave nothing", () => {
       name: "ImageCopyFailure",
       message: expect.stringContaining("sha512"),
     });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await finishedIn(directory)).toEqual([]);
   });
 
   test("a stream that ends early as if it were whole", async () => {
@@ -335,14 +336,14 @@ describe("refusals leave nothing", () => {
       name: "ImageCopyFailure",
       message: expect.stringContaining("ended after"),
     });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await finishedIn(directory)).toEqual([]);
   });
 
   test("another size than the metadata says", async () => {
     const content = Buffer.alloc(2 * MIB, 1);
     const { copy, directory } = await setUp(content, { size: MIB });
     await expect(copy()).rejects.toMatchObject({ name: "ImageCopyFailure" });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await finishedIn(directory)).toEqual([]);
   });
 
   test.each(["ENOSPC", "EDQUOT"])("no room (%s)", async (code) => {
@@ -354,7 +355,7 @@ describe("refusals leave nothing", () => {
     vi.spyOn(prototype, "write").mockRejectedValue(Object.assign(new Error("write"), { code, syscall: "write" }));
     await expect(copy()).rejects.toMatchObject({ name: "ImageTooBig" });
     vi.restoreAllMocks();
-    expect(await readdir(directory)).toEqual([]);
+    expect(await finishedIn(directory)).toEqual([]);
   });
 
   test("a link in the place of the volume is not written through", async () => {

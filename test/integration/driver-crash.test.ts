@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { open, readdir, writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import { aQcow2Image } from "../support/qcow2-writer.ts";
-import { aVolume, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
+import { aVolume, finishedIn, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
 const CHILD = join(import.meta.dirname, "../support/driver-child.ts");
 const BYTES = 24 * MIB + 123;
@@ -62,7 +62,7 @@ test(
     await workUnderKills("staged", directory);
     const { disk } = aQcow2Image(BYTES);
     expect((await firstBytes(path(1), disk.length)).equals(disk)).toBe(true);
-    expect(await readdir(directory)).toEqual([`volume-${uuid(1)}`]);
+    expect(await finishedIn(directory)).toEqual([`volume-${uuid(1)}`]);
   },
 );
 
@@ -74,5 +74,5 @@ test("a clone that is killed again and again ends with its source's bytes", { ti
   await source.close();
   await workUnderKills("clone", directory);
   expect((await firstBytes(path(2), BYTES)).equals(content)).toBe(true);
-  expect(await readdir(directory)).toEqual([`volume-${uuid(1)}`, `volume-${uuid(2)}`]);
+  expect(await finishedIn(directory)).toEqual([`volume-${uuid(1)}`, `volume-${uuid(2)}`]);
 });

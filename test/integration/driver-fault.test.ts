@@ -38,7 +38,7 @@ test("fails as often as ordered, then does what it wraps", async () => {
 test("before the call, nothing was done", async () => {
   const { driver } = await setUp([{ call: "createVolume", error: "VolumeBackendAPIException" }]);
   await expect(driver().createVolume(aVolume(), unhurried())).rejects.toThrow("made to fail");
-  expect(await driver().findVolume(uuid(1))).toBe("absent");
+  expect(await driver().findVolume(uuid(1), null)).toBe("absent");
 });
 
 test("after the call, all was done and only the answer is lost", async () => {
@@ -47,13 +47,13 @@ test("after the call, all was done and only the answer is lost", async () => {
     name: "Lambda.Unknown",
     message: "lost",
   });
-  expect(await driver().findVolume(uuid(1))).toBe("present");
+  expect(await driver().findVolume(uuid(1), null)).toBe("present");
 });
 
 test("fails always when ordered so", async () => {
   const { driver } = await setUp([{ call: "findVolume", error: "VolumeDriverException", times: "always" }]);
   for (let time = 0; time < 5; time += 1) {
-    await expect(driver().findVolume(uuid(1))).rejects.toMatchObject({ name: "VolumeDriverException" });
+    await expect(driver().findVolume(uuid(1), null)).rejects.toMatchObject({ name: "VolumeDriverException" });
   }
 });
 
@@ -78,18 +78,18 @@ test("faults of one call are used one after another; other calls are left alone"
 
 test("counts calls that come at once, each once", async () => {
   const { driver } = await setUp([{ call: "findVolume", error: "VolumeDriverException", times: 5 }]);
-  const results = await Promise.allSettled(Array.from({ length: 20 }, () => driver().findVolume(uuid(1))));
+  const results = await Promise.allSettled(Array.from({ length: 20 }, () => driver().findVolume(uuid(1), null)));
   expect(results.filter(({ status }) => status === "rejected")).toHaveLength(5);
 });
 
 test.each(Object.keys(ERROR_ROUTES))("%s is raised by its name, with the message as ordered", async (name) => {
   const { driver } = await setUp([{ call: "findVolume", error: name, message: "so ordered" }]);
-  await expect(driver().findVolume(uuid(1))).rejects.toMatchObject({ name, message: "so ordered" });
+  await expect(driver().findVolume(uuid(1), null)).rejects.toMatchObject({ name, message: "so ordered" });
 });
 
 test("a name of the table is raised as its class", async () => {
   const { driver } = await setUp([{ call: "findVolume", error: "ImageUnacceptable" }]);
-  await expect(driver().findVolume(uuid(1))).rejects.toBeInstanceOf(ImageUnacceptable);
+  await expect(driver().findVolume(uuid(1), null)).rejects.toBeInstanceOf(ImageUnacceptable);
 });
 
 test("crash ends the process, and a new process goes on after it", async () => {

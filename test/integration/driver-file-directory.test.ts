@@ -7,7 +7,16 @@ import { describe, expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { StoredContent } from "../../core/driver-ports.ts";
 import type { FileDriverOptions } from "../../adapters/file/options.ts";
-import { aSnapshot, aVolume, imageSource, MIB, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
+import {
+  aSnapshot,
+  aVolume,
+  imageSource,
+  MIB,
+  temporaryDirectory,
+  unhurried,
+  uuid,
+  workingIn,
+} from "../support/drivers.ts";
 
 async function setUp(options: Partial<FileDriverOptions> = {}) {
   const base = await temporaryDirectory();
@@ -44,8 +53,8 @@ describe("the directory", () => {
     expect(await driver.initialized()).toBe(false);
     await expect(driver.createVolume(aVolume(), unhurried())).rejects.toMatchObject({ name: "DriverNotInitialized" });
     await expect(driver.getVolumeStats()).rejects.toMatchObject({ name: "DriverNotInitialized" });
-    expect(await driver.findVolume(uuid(1))).toBe("absent");
-    await driver.deleteVolume(uuid(1));
+    expect(await driver.findVolume(uuid(1), null)).toBe("absent");
+    await driver.deleteVolume(uuid(1), null);
   });
 
   test.skipIf(process.getuid?.() === 0)("that cannot be written leaves the driver uninitialized", async () => {
@@ -60,8 +69,8 @@ describe("the directory", () => {
     const driver = new FileDriver("node@file", { directory, mount_point: base });
     expect(await driver.initialized()).toBe(false);
     await expect(driver.createVolume(aVolume(), unhurried())).rejects.toMatchObject({ name: "DriverNotInitialized" });
-    await expect(driver.findVolume(uuid(1))).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
-    await expect(driver.deleteVolume(uuid(1))).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
+    await expect(driver.findVolume(uuid(1), null)).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
+    await expect(driver.deleteVolume(uuid(1), null)).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
     expect(await readdir(base)).toEqual([]);
   });
 });
@@ -78,8 +87,8 @@ describe("what is not the driver's own", () => {
     await expect(driver.createSnapshot(aSnapshot(), aVolume())).rejects.toMatchObject({
       name: "VolumeBackendAPIException",
     });
-    await driver.deleteVolume(uuid(1));
-    expect(await driver.findVolume(uuid(1))).toBe("absent");
+    await driver.deleteVolume(uuid(1), null);
+    expect(await driver.findVolume(uuid(1), null)).toBe("absent");
     expect(await readFile(victim, "utf8")).toBe("precious");
   });
 
@@ -93,16 +102,16 @@ describe("what is not the driver's own", () => {
   });
 
   test("a link in the place of the work on a volume is not followed, and what it leads to is not deleted", async () => {
-    const { base, driver, path } = await setUp();
+    const { base, directory, driver } = await setUp();
     const victim = join(base, "victim");
     await mkdir(victim);
     await writeFile(join(victim, "file"), "precious");
     await driver.createVolume(aVolume({ id: uuid(2) }), unhurried());
-    await symlink(victim, `${path}.partial`);
+    await symlink(victim, join(directory, "attempts", `volume-${uuid(1)}-a1`));
     await expect(driver.createClonedVolume(aVolume(), aVolume({ id: uuid(2) }), unhurried())).rejects.toMatchObject({
       name: "VolumeBackendAPIException",
     });
-    await driver.deleteVolume(uuid(1));
+    await driver.deleteVolume(uuid(1), null);
     expect(await readdir(victim)).toEqual(["file"]);
   });
 
@@ -120,37 +129,40 @@ describe("what is not the driver's own", () => {
     await expect(driver.createVolume(aVolume(), unhurried())).rejects.toMatchObject({
       name: "VolumeBackendAPIException",
     });
-    await expect(driver.deleteVolume(uuid(1))).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
+    await expect(driver.deleteVolume(uuid(1), null)).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
   });
 });
 
-test("a create that died before it set the size is finished by the next", async () => {
-  const { driver, path } = await setUp();
-  await writeFile(path, "");
+test("a create that died before its file had its name is finished by the next, which leaves nothing of it", async () => {
+  const { directory, driver, path } = await setUp();
+  await mkdir(join(directory, "attempts", `volume-${uuid(1)}-a1`), { recursive: true });
+  await writeFile(join(directory, "attempts", `volume-${uuid(1)}-a1`, `blank-${uuid(9)}`), "");
   await driver.createVolume(aVolume(), unhurried());
   expect((await stat(path)).size).toBe(2 ** 30);
+  expect(await workingIn(directory)).toEqual([]);
 });
 
 test("lists its volumes and snapshots and what is half-made of them, and nothing else", async () => {
   const { directory, driver } = await setUp();
   await driver.createVolume(aVolume(), unhurried());
   await driver.createSnapshot(aSnapshot(), aVolume());
-  await mkdir(join(directory, `volume-${uuid(2)}.partial`));
+  await mkdir(join(directory, "attempts", `volume-${uuid(2)}-a3`));
+  await driver.closeAttempt(uuid(3), null);
   await writeFile(join(directory, "lost+found"), "");
   const listed = await contentsOf(driver);
   expect(listed.toSorted((a, b) => a.id.localeCompare(b.id))).toMatchObject([
     { kind: "volume", id: uuid(1), partial: false, size_bytes: 2 ** 30 },
-    { kind: "volume", id: uuid(2), partial: true },
+    { kind: "volume", id: uuid(2), attempt: 3, partial: true },
     { kind: "snapshot", id: uuid(900), partial: false, size_bytes: 2 ** 30 },
   ]);
 });
 
 test("dates unfinished work by the last write to any part of it", async () => {
   const { directory, driver } = await setUp();
-  const area = join(directory, `volume-${uuid(2)}.partial`);
+  const area = join(directory, "attempts", `volume-${uuid(2)}-a1`);
   const begun = new Date("2026-01-01T00:00:00.000Z");
   const written = new Date("2026-01-01T00:10:00.000Z");
-  await mkdir(area);
+  await mkdir(area, { recursive: true });
   await writeFile(join(area, "copy.data"), "bytes");
   await utimes(join(area, "copy.data"), written, written);
   await utimes(area, begun, begun);
@@ -160,7 +172,7 @@ test("dates unfinished work by the last write to any part of it", async () => {
 test("finds a snapshot, finished or not", async () => {
   const { directory, driver } = await setUp();
   expect(await driver.findSnapshot(uuid(900))).toBe("absent");
-  await mkdir(join(directory, `snapshot-${uuid(900)}.partial`));
+  await mkdir(join(directory, "attempts", `snapshot-${uuid(900)}-a1`), { recursive: true });
   expect(await driver.findSnapshot(uuid(900))).toBe("present");
   await driver.deleteSnapshot(uuid(900));
   expect(await driver.findSnapshot(uuid(900))).toBe("absent");
@@ -202,7 +214,7 @@ describe("cloning an image where it is", () => {
     const { cloned } = await clone(pathToFileURL(file).href);
     const volume = await readFile(join(base, "volumes", `volume-${uuid(1)}`)).catch(() => undefined);
     const found = {
-      volume: await driver.findVolume(uuid(1)),
+      volume: await driver.findVolume(uuid(1), null),
       bytes: volume?.length,
       same: volume?.subarray(0, MIB).equals(content),
     };
@@ -227,7 +239,7 @@ describe("cloning an image where it is", () => {
     await writeFile(join(base, "secret"), Buffer.alloc(MIB, 5));
     await symlink(join(base, "secret"), join(images, "link"));
     expect(await clone(url(base))).toMatchObject({ cloned: false });
-    expect(await driver.findVolume(uuid(1))).toBe("absent");
+    expect(await driver.findVolume(uuid(1), null)).toBe("absent");
   });
 
   test.each([
@@ -242,6 +254,6 @@ describe("cloning an image where it is", () => {
     const { file, driver, clone } = await withImage(Buffer.alloc(MIB, 5));
     await truncate(file, 2 * MIB);
     expect(await clone(pathToFileURL(file).href)).toMatchObject({ cloned: false });
-    expect(await driver.findVolume(uuid(1))).toBe("absent");
+    expect(await driver.findVolume(uuid(1), null)).toBe("absent");
   });
 });

@@ -1,14 +1,25 @@
 import { writeFileSync } from "node:fs";
-import { open, readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { open, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { copyFileInTurns } from "../../adapters/file/copy-file.ts";
+import { volumePlace } from "../../adapters/file/paths.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { Work } from "../../core/driver-ports.ts";
 import { volumeName } from "../../core/records.ts";
 import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
-import { aVolume, GIB, hurried, MIB, sparseContent, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
+import {
+  aVolume,
+  finishedIn,
+  GIB,
+  hurried,
+  MIB,
+  sparseContent,
+  temporaryDirectory,
+  unhurried,
+  uuid,
+} from "../support/drivers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -32,7 +43,7 @@ async function setUp() {
   await writeFile(path(1), content);
   const turn = (work: Work): Promise<WorkStatus> => {
     const source = { path: path(1), what: "the source", recordedBytes: content.length };
-    return copyFileInTurns(source, path(2), TARGET_BYTES, work);
+    return copyFileInTurns(source, volumePlace(directory, uuid(2), null), TARGET_BYTES, work);
   };
   const finish = async (checkpoint: Work["checkpoint"]): Promise<void> => {
     let outcome = await turn(unhurried(checkpoint));
@@ -75,17 +86,17 @@ describe("turns", () => {
     }
     expect(turns).toBe(3);
     expect(await holds()).toBe(true);
-    expect(await readdir(directory)).toEqual([`volume-${uuid(1)}`, `volume-${uuid(2)}`]);
+    expect(await finishedIn(directory)).toEqual([`volume-${uuid(1)}`, `volume-${uuid(2)}`]);
   });
 
   test("what is half-made is found, but is no volume yet, and is deleted", async () => {
     const { turn, driver, path, directory } = await setUp();
     await turn(hurried());
     await expect(stat(path(2))).rejects.toMatchObject({ code: "ENOENT" });
-    expect(await driver.findVolume(uuid(2))).toBe("present");
-    await driver.deleteVolume(uuid(2));
-    expect(await driver.findVolume(uuid(2))).toBe("absent");
-    expect(await readdir(directory)).toEqual([`volume-${uuid(1)}`]);
+    expect(await driver.findVolume(uuid(2), null)).toBe("present");
+    await driver.deleteVolume(uuid(2), null);
+    expect(await driver.findVolume(uuid(2), null)).toBe("absent");
+    expect(await finishedIn(directory)).toEqual([`volume-${uuid(1)}`]);
   });
 
   test("a repeated turn with an older checkpoint does no harm", async () => {
@@ -122,7 +133,7 @@ describe("turns", () => {
   test("a checkpoint of a copy that was deleted begins from zero", async () => {
     const { turn, finish, holds, driver } = await setUp();
     const { checkpoint } = await turn(hurried());
-    await driver.deleteVolume(uuid(2));
+    await driver.deleteVolume(uuid(2), null);
     await finish(checkpoint);
     expect(await holds()).toBe(true);
   });
@@ -136,7 +147,9 @@ describe("turns", () => {
         let older: Work["checkpoint"] = null;
         for (const step of plan) {
           if (step === "delete") {
-            await driver.deleteVolume(uuid(2));
+            // A whole result ends its attempt: only work that is not finished begins anew.
+            const isWhole = await holds().catch(() => false);
+            await (isWhole ? undefined : driver.deleteVolume(uuid(2), null));
             continue;
           }
           const outcome: WorkStatus = await turn(hurried(step === "again" ? older : checkpoint));
@@ -147,7 +160,7 @@ describe("turns", () => {
         }
         await finish(checkpoint);
         expect(await holds()).toBe(true);
-        expect(await readdir(directory)).toHaveLength(2);
+        expect(await finishedIn(directory)).toHaveLength(2);
       }),
       { numRuns: 6 },
     );
@@ -161,18 +174,18 @@ describe("two calls at once", () => {
     expect(outcomes.some(({ done }) => done)).toBe(true);
     await finish(outcomes.find(({ done }) => !done)?.checkpoint ?? null);
     expect(await holds()).toBe(true);
-    expect(await readdir(directory)).toHaveLength(2);
+    expect(await finishedIn(directory)).toHaveLength(2);
   });
 
   test("the older one stops, and asks to be called again", async () => {
-    const { turn, path } = await setUp();
+    const { directory, turn, path } = await setUp();
     let overtaken = false;
     const older = await turn({
       checkpoint: null,
       remainingTimeMs: () => {
         if (!overtaken) {
           overtaken = true;
-          writeFileSync(join(`${path(2)}.partial`, "holder"), "a later call");
+          writeFileSync(join(directory, "attempts", `volume-${uuid(2)}-a1`, "holder"), "a later call");
         }
         return 900_000;
       },
@@ -184,14 +197,13 @@ describe("two calls at once", () => {
 
 test("a turn goes on where the backend keeps less in reserve than is left", async () => {
   const directory = await temporaryDirectory();
-  const turnsWith = async (reserve: object): Promise<number> => {
+  const turnsWith = async (number: number, reserve: object): Promise<number> => {
     const driver = new FileDriver("node@files", { directory, ...reserve });
-    await driver.deleteVolume(uuid(2));
     let checkpoint: WorkCheckpoint | null = null;
     for (let turns = 1; ; turns += 1) {
       const work = { checkpoint, remainingTimeMs: () => 10_000 };
       const outcome: WorkStatus = await driver.createClonedVolume(
-        aVolume({ id: uuid(2) }),
+        aVolume({ id: uuid(number) }),
         aVolume({ id: uuid(1) }),
         work,
       );
@@ -203,6 +215,6 @@ test("a turn goes on where the backend keeps less in reserve than is left", asyn
   };
   await using source = await open(join(directory, volumeName(uuid(1))), "w");
   await source.truncate(GIB);
-  expect(await turnsWith({})).toBeGreaterThan(1);
-  expect(await turnsWith({ turn_reserve_seconds: 2 })).toBe(1);
+  expect(await turnsWith(2, {})).toBeGreaterThan(1);
+  expect(await turnsWith(3, { turn_reserve_seconds: 2 })).toBe(1);
 });

@@ -49,7 +49,7 @@ describe("a draw", () => {
 test("a refused call has done nothing, and the count tells of it", async () => {
   const { driver, struck } = await always("refused");
   await expect(driver().createVolume(aVolume(), unhurried())).rejects.toThrow("made to fail at random");
-  await expect(driver().deleteVolume(uuid(1))).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
+  await expect(driver().deleteVolume(uuid(1), null)).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
   expect(await struck()).toEqual({ refused: 2 });
 });
 
@@ -78,7 +78,7 @@ test("a repeated call draws anew", async () => {
   for (let time = 0; time < 30; time += 1) {
     outcomes.add(
       await driver()
-        .findVolume(uuid(1))
+        .findVolume(uuid(1), null)
         .catch(() => "refused"),
     );
   }

@@ -127,9 +127,7 @@ async function anImage(visibility: "public" | "private" = "public"): Promise<Ima
 }
 
 const filesOfCached = (id: string): string[] =>
-  readdirSync(join(directory, CACHED), { recursive: true })
-    .map(String)
-    .filter((name) => name.includes(id));
+  readdirSync(join(directory, CACHED)).filter((name) => name.includes(id));
 
 /** Calls the sweep, which its rule calls once a minute. */
 async function sweep(): Promise<unknown> {

@@ -2,14 +2,14 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import type { CopyProgress } from "../../core/records.ts";
-import { anImage, aVolume, MIB, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
+import { anImage, aVolume, finishedIn, MIB, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 import type { CopyOrder } from "../support/killed-copy.ts";
 import { writeQcow2 } from "../support/qcow2-writer.ts";
 
@@ -111,7 +111,7 @@ test.each(["raw", "qcow2"] as const)(
     keep(await runOnce(order));
     const path = join(order.directory, `volume-${uuid(1)}`);
     expect(await sha256(path, disk.length)).toBe(createHash("sha256").update(disk).digest("hex"));
-    expect(await readdir(order.directory)).toEqual([`volume-${uuid(1)}`]);
+    expect(await finishedIn(order.directory)).toEqual([`volume-${uuid(1)}`]);
     expect(everWritten.size * BLOCK_BYTES).toBe(disk.length);
     expect(Math.max(...copiedTwice)).toBeLessThanOrEqual(MOST_COPIED_TWICE);
     expect(Math.max(...unkept)).toBeLessThanOrEqual(MOST_COPIED_TWICE);

@@ -1,8 +1,16 @@
-import { open, readdir } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import { aVolume, imageSource, KeptProgress, MIB, temporaryDirectory, unhurried } from "../support/drivers.ts";
+import {
+  aVolume,
+  finishedIn,
+  imageSource,
+  KeptProgress,
+  MIB,
+  temporaryDirectory,
+  unhurried,
+} from "../support/drivers.ts";
 import { copyQcow2 } from "../support/image-copies.ts";
 import { type ClusterKind, type Qcow2Plan, writeQcow2 } from "../support/qcow2-writer.ts";
 
@@ -210,7 +218,7 @@ test("tables that pass must be those that were read before", async () => {
     name: "ImageCopyFailure",
     message: expect.stringContaining("not those that were read before"),
   });
-  expect(await readdir(directory)).toEqual([]);
+  expect(await finishedIn(directory)).toEqual([]);
 });
 
 test("a read of a table that fails leaves what is there for the next call", async () => {
@@ -222,7 +230,7 @@ test("a read of a table that fails leaves what is there for the next call", asyn
   const kept = new KeptProgress();
   image.service.breakAfter = 0;
   await expect(driver.copyImageToVolume(aVolume(), image, kept.work())).rejects.toThrow("socket hang up");
-  expect(await driver.findVolume(aVolume().id)).toBe("present");
+  expect(await driver.findVolume(aVolume().id, null)).toBe("present");
   image.service.breakAfter = Number.POSITIVE_INFINITY;
   expect(await driver.copyImageToVolume(aVolume(), image, kept.work())).toEqual({ done: true });
   expect(disk.length).toBe(100 * 4096);

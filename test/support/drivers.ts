@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -25,6 +25,17 @@ export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "cinderless-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** The finished files in a backend's directory; whatever is unfinished is below `attempts`. */
+export async function finishedIn(directory: string): Promise<string[]> {
+  return (await readdir(directory)).filter((name) => name !== "attempts").toSorted();
+}
+
+/** The attempts that work in a backend's directory, by the names of their directories. */
+export async function workingIn(directory: string): Promise<string[]> {
+  const entries = await readdir(join(directory, "attempts"), { withFileTypes: true });
+  return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).toSorted();
 }
 
 /** A UUID that says in its last digits which one it is. */

@@ -14,7 +14,7 @@ export type CopyOptions = {
   pieceBytes?: number;
   allowExtendedL2?: boolean;
   meta?: Partial<ImageMeta>;
-  /** Called with the volume's file after a turn that others follow. */
+  /** Called with the file that becomes the volume's after a turn that others follow. */
   betweenTurns?: (path: string) => Promise<void>;
 };
 
@@ -35,7 +35,7 @@ export async function copyQcow2(file: Buffer, bytes: number, options: CopyOption
   let turns = 1;
   while (!(await driver.copyImageToVolume(volume, image, kept.work(options.remainingTimeMs))).done) {
     turns += 1;
-    await options.betweenTurns?.(path);
+    await options.betweenTurns?.(join(directory, "attempts", `volume-${volume.id}-a1`, "image.data"));
   }
   const handle = await open(path, "r");
   const content = Buffer.alloc(bytes);

@@ -13,6 +13,7 @@ function stored(overrides: Partial<StoredContent> = {}): StoredContent {
   return {
     kind: "volume",
     id: VOLUME_ID,
+    attempt: 1,
     partial: false,
     size_bytes: 2 ** 30,
     modified_at: new Date(OLD),

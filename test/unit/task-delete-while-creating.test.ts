@@ -279,7 +279,7 @@ describe("a backend that does not let the volume go", () => {
   it("that answers but still has it is not believed", async () => {
     const world = requested();
     driverOf(world).deleteVolume = async () => {};
-    await expect(endByState(world)).rejects.toThrow("is still on");
+    await expect(endByState(world)).rejects.toThrow("is still there");
     expect((await world.fakes.volumes.get(VOLUME_ID)).status).toBe("error_deleting");
   });
 

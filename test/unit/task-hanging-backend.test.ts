@@ -118,9 +118,9 @@ describe("a driver with a time limit", () => {
   it("passes on what it answers and what it throws", async () => {
     const here = world(removal(1, FIRST_HOST));
     const limited = limitDrivers(here.deps.drivers, soon);
-    expect(await limited.forHost(FIRST_HOST).findVolume(uuid(1))).toBe("present");
+    expect(await limited.forHost(FIRST_HOST).findVolume(uuid(1), null)).toBe("present");
     here.faults.fail("driver.findVolume", new VolumeBackendAPIException("no"));
-    await expect(limited.forHost(FIRST_HOST).findVolume(uuid(1))).rejects.toThrow(VolumeBackendAPIException);
+    await expect(limited.forHost(FIRST_HOST).findVolume(uuid(1), null)).rejects.toThrow(VolumeBackendAPIException);
     expect(limited.isSilent(FIRST_HOST)).toBe(false);
   });
 
@@ -128,8 +128,8 @@ describe("a driver with a time limit", () => {
     const calls: string[] = [];
     const driver = { findVolume: async (id: string) => (calls.push(id), never()) } as unknown as Driver;
     const limited = limitDrivers({ hosts: [], forHost: () => driver }, soon);
-    await expect(limited.forHost("a@b#p").findVolume("1")).rejects.toMatchObject({ name: "BackendNotAnswering" });
-    await expect(limited.forHost("a@b#q").findVolume("2")).rejects.toThrow(
+    await expect(limited.forHost("a@b#p").findVolume("1", null)).rejects.toMatchObject({ name: "BackendNotAnswering" });
+    await expect(limited.forHost("a@b#q").findVolume("2", null)).rejects.toThrow(
       "Backend a@b does not answer: findVolume: no answer",
     );
     expect(calls).toEqual(["1"]);
@@ -145,7 +145,7 @@ describe("a driver with a time limit", () => {
       }
     }
     const limited = limitDrivers({ hosts: [], forHost: () => new Private() as unknown as Driver }, soon);
-    expect(await limited.forHost("a@b").findVolume("1")).toBe("absent");
+    expect(await limited.forHost("a@b").findVolume("1", null)).toBe("absent");
   });
 });
 

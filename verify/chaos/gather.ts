@@ -5,7 +5,7 @@ import { ScanCommand, type ScanCommandOutput } from "@aws-sdk/client-dynamodb";
 import { ListExecutionsCommand } from "@aws-sdk/client-sfn";
 import { GetQueueAttributesCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { countRandomFaults } from "../../adapters/fault/random-faults.ts";
-import { parseEntry } from "../../adapters/file/paths.ts";
+import { attemptsPath, parseEntry } from "../../adapters/file/paths.ts";
 import type { Page } from "../../core/ports.ts";
 import { digestOfFile } from "./content.ts";
 import type { DeadLetter, StoredFile } from "./evidence.ts";
@@ -75,19 +75,18 @@ export async function filesOf(directory: string, likely: readonly number[]): Pro
     const folder = backendDirectory(directory, name);
     for (const entryName of await namesIn(folder)) {
       const entry = parseEntry(entryName);
-      if (entry === undefined) {
-        continue;
+      if (entry !== undefined) {
+        const file = path.join(folder, entryName);
+        const { size } = await stat(file);
+        const digest = await digestOfFile(file, likely);
+        files.push({ backend: host, what: entry.kind, id: entry.id, partial: false, sizeBytes: size, digest });
       }
-      const file = path.join(folder, entryName);
-      const { size } = await stat(file);
-      files.push({
-        backend: host,
-        what: entry.kind,
-        id: entry.id,
-        partial: entry.partial,
-        sizeBytes: size,
-        digest: entry.partial ? null : await digestOfFile(file, likely),
-      });
+    }
+    for (const entryName of await namesIn(attemptsPath(folder))) {
+      const entry = parseEntry(entryName);
+      if (entry !== undefined && (await stat(path.join(attemptsPath(folder), entryName))).isDirectory()) {
+        files.push({ backend: host, what: entry.kind, id: entry.id, partial: true, sizeBytes: 0, digest: null });
+      }
     }
   }
   return files;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { volumePath } from "../../adapters/file/paths.ts";
+import { volumePlace } from "../../adapters/file/paths.ts";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import { backendHost } from "../../core/backends.ts";
 import { buildCreateRequest } from "../../core/create-request.ts";
@@ -129,7 +129,10 @@ async function decided({ volumes }: Services, volumeId: string, signal: AbortSig
 /** Writes into the file of the volume, as a server that has it attached would. */
 async function fill(directory: string, volume: VolumeRecord, pieces: readonly Piece[]): Promise<void> {
   const backend = BACKENDS.find(({ host }) => host === backendHost(volume.host ?? ""));
-  await using file = await open(volumePath(backendDirectory(directory, backend?.name ?? ""), volume.id), "r+");
+  await using file = await open(
+    volumePlace(backendDirectory(directory, backend?.name ?? ""), volume.id, volume.fence).path,
+    "r+",
+  );
   for (const { offset, data } of pieces) {
     await file.write(data, 0, data.length, offset);
   }

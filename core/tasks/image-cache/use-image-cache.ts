@@ -5,8 +5,7 @@ import type { Clock, VolumeRepository } from "../../ports.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { WorkCheckpoint } from "../../spec.ts";
 import { deadlineAfter } from "../../time-bounds.ts";
-import { type OwnerInput, ownerOf } from "../input.ts";
-import { requireInFlow } from "../require-in-flow.ts";
+import type { OwnerInput } from "../input.ts";
 
 /** What a clone from the cache uses. */
 export type UseImageCacheDependencies = {
@@ -43,7 +42,7 @@ const NOT_CLONED: Outcome = { done: true, wait_seconds: 0, checkpoint: null, mod
  * is about to make one, waits for it (`cloned` with `done` false, so that the workflow asks again). Otherwise says `cloned` false:
  * the image is to be downloaded. The first create to be told so has the entry, and fills it when its copy has ended.
  *
- * Told so, nothing of the volume is on the backend: an image may be copied only into a volume that holds nothing.
+ * An earlier turn may have cloned all the same, and its answer been lost: {@link Driver.copyImageToVolume} finds or replaces that.
  *
  * @throws errors of a clone that have no known answer: tried again as everywhere
  */
@@ -78,24 +77,24 @@ async function cloneOrWait(
   // The cache's table fails no create: without it the image is downloaded.
   const entry = await cache.entries.get(id).catch(() => null);
   if (entry === null) {
-    return removed(deps, input, driver);
+    return NOT_CLONED;
   }
   if (entry?.state === "available") {
     const outcome = await cloneCached(deps, cache, input, driver, volume, entry, work);
-    return outcome ?? removed(deps, input, driver);
+    return outcome ?? NOT_CLONED;
   }
   const since = waitingSince(work.checkpoint) ?? deps.clock.now();
   if (entry !== undefined && entry.fence !== input.fence && isUnderWay(entry, deps.clock)) {
-    return pause(deps.clock, since) ?? removed(deps, input, driver);
+    return pause(deps.clock, since) ?? NOT_CLONED;
   }
   if (entry === undefined || entry.state === "filling") {
     // An entry that may have been made all the same is known by its fence when the copy has ended.
     const begun =
       entry?.fence === input.fence || (await beginFill(deps, cache, input, volume, image, id).catch(() => true));
     // Somebody else was faster: the next look finds how far it is.
-    return begun ? removed(deps, input, driver) : (pause(deps.clock, since) ?? removed(deps, input, driver));
+    return begun ? NOT_CLONED : (pause(deps.clock, since) ?? NOT_CLONED);
   }
-  return removed(deps, input, driver);
+  return NOT_CLONED;
 }
 
 async function beginFill(
@@ -188,27 +187,4 @@ function driversOwn(checkpoint: WorkCheckpoint | null): WorkCheckpoint | null {
   }
   const { [CHECKPOINT_KEY]: _, ...own } = checkpoint;
   return own;
-}
-
-/**
- * An earlier turn may have cloned, and its answer been lost. A turn that is itself late removes nothing: what CreateVolumeForImage
- * has made since, in the same attempt, may be filled or in use.
- *
- * @throws FenceLost, VolumeDeleteRequested; Error when another turn has cloned meanwhile, to be tried again
- */
-async function removed({ volumes }: UseImageCacheDependencies, input: OwnerInput, driver: Driver): Promise<Outcome> {
-  const { volume_id: volumeId } = input;
-  if ((await driver.findVolume(volumeId)) === "absent") {
-    return NOT_CLONED;
-  }
-  const volume = await volumes.get(volumeId);
-  requireInFlow(volume, ownerOf(input));
-  if (volume.status === "downloading") {
-    return NOT_CLONED;
-  }
-  if (volume.phase !== "creating") {
-    throw new Error(`another turn has made volume ${volumeId}: it is ${volume.phase ?? "in no phase"}`);
-  }
-  await driver.deleteVolume(volumeId);
-  return NOT_CLONED;
 }

@@ -7,8 +7,14 @@ import type {
   StoredContent,
   Work,
 } from "../../../core/driver-ports.ts";
-import { VolumeBackendAPIException } from "../../../core/errors.ts";
-import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../../core/records.ts";
+import { AttemptClosed, VolumeBackendAPIException } from "../../../core/errors.ts";
+import {
+  attemptOfFence,
+  fenceOf,
+  type ModelUpdate,
+  type SnapshotRecord,
+  type VolumeRecord,
+} from "../../../core/records.ts";
 import type { ImageLocation } from "../../../core/spec.ts";
 
 /** What a volume of the fake was made from. */
@@ -19,6 +25,13 @@ export type MadeFrom = { from: "nothing" | "snapshot" | "volume" | "image"; sour
  * after each chunk, one chunk a turn.
  */
 export class DriverFake implements Driver {
+  /** False makes it a backend that cannot close attempts. */
+  fencesAttempts = true;
+  /** The attempt that made a volume; what is not named here, the first one. */
+  readonly madeBy = new Map<string, number>();
+  /** The latest attempt of a volume that was closed. */
+  readonly closed = new Map<string, number>();
+  readonly closedSnapshots = new Set<string>();
   readonly volumes = new Map<string, MadeFrom>();
   readonly snapshots = new Set<string>();
   /** GiB of the volumes that were created or extended here; of what is put here otherwise, 1. */
@@ -77,16 +90,32 @@ export class DriverFake implements Driver {
   }
 
   async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
+    this.#requireOpen(volume);
     const done = Math.min((work.progress?.bytes_done ?? 0) + 1, this.chunks);
     this.volumes.set(volume.id, { from: "image", source: image.imageId, bytes: done });
     await work.save({ bytes_done: done, bytes_total: this.chunks, image_tag: "tag" });
     return { done: done >= this.chunks };
   }
 
-  async deleteVolume(volumeId: string): Promise<void> {
-    this.volumes.delete(volumeId);
-    this.sizes.delete(volumeId);
-    this.partials.delete(volumeId);
+  async closeAttempt(volumeId: string, fence: string | null): Promise<void> {
+    this.closed.set(volumeId, Math.max(this.closed.get(volumeId) ?? 0, attemptOfFence(fence)));
+  }
+
+  async closeSnapshot(snapshotId: string): Promise<void> {
+    this.closedSnapshots.add(snapshotId);
+  }
+
+  async forgetClosedAttempts(): Promise<void> {
+    // Attempts that are closed for long have nothing that could come late.
+  }
+
+  async deleteVolume(volumeId: string, fence: string | null): Promise<void> {
+    if (this.#isMadeUpTo(volumeId, fence)) {
+      this.volumes.delete(volumeId);
+      this.sizes.delete(volumeId);
+      this.partials.delete(volumeId);
+      this.madeBy.delete(volumeId);
+    }
   }
 
   async extendVolume(volume: VolumeRecord, newSize: number): Promise<void> {
@@ -97,6 +126,9 @@ export class DriverFake implements Driver {
   }
 
   async createSnapshot(snapshot: SnapshotRecord): Promise<ModelUpdate | null> {
+    if (this.fencesAttempts && this.closedSnapshots.has(snapshot.id)) {
+      throw new AttemptClosed(fenceOf(snapshot.id, 1));
+    }
     this.snapshots.add(snapshot.id);
     return this.modelUpdate;
   }
@@ -105,8 +137,9 @@ export class DriverFake implements Driver {
     this.snapshots.delete(snapshotId);
   }
 
-  async findVolume(volumeId: string): Promise<"present" | "absent"> {
-    return this.volumes.has(volumeId) || this.partials.has(volumeId) ? "present" : "absent";
+  async findVolume(volumeId: string, fence: string | null): Promise<"present" | "absent"> {
+    const isThere = this.volumes.has(volumeId) || this.partials.has(volumeId);
+    return isThere && this.#isMadeUpTo(volumeId, fence) ? "present" : "absent";
   }
 
   async findSnapshot(snapshotId: string): Promise<"present" | "absent"> {
@@ -118,6 +151,7 @@ export class DriverFake implements Driver {
       return {
         kind,
         id,
+        attempt: this.madeBy.get(id) ?? 1,
         partial,
         size_bytes: this.foundBytes.get(id) ?? (this.sizes.get(id) ?? 1) * 2 ** 30,
         modified_at: this.modifiedAt.get(id) ?? new Date(0),
@@ -138,11 +172,27 @@ export class DriverFake implements Driver {
     return this.stats;
   }
 
-  #create({ id, size }: VolumeRecord, made: MadeFrom, work: Work): CreateOutcome {
-    if (!this.volumes.has(id)) {
+  /** A backend that cannot tell attempts apart takes everything for the caller's. */
+  #isMadeUpTo(volumeId: string, fence: string | null): boolean {
+    return !this.fencesAttempts || (this.madeBy.get(volumeId) ?? 1) <= attemptOfFence(fence);
+  }
+
+  /** In the same moment as the effect. */
+  #requireOpen({ id, fence }: VolumeRecord): void {
+    if (this.fencesAttempts && attemptOfFence(fence) <= (this.closed.get(id) ?? 0)) {
+      throw new AttemptClosed(fenceOf(id, attemptOfFence(fence)));
+    }
+  }
+
+  #create(volume: VolumeRecord, made: MadeFrom, work: Work): CreateOutcome {
+    const { id, size } = volume;
+    const attempt = attemptOfFence(volume.fence);
+    this.#requireOpen(volume);
+    if (!this.volumes.has(id) || (this.fencesAttempts && (this.madeBy.get(id) ?? 1) < attempt)) {
       this.made += 1;
       this.volumes.set(id, made);
       this.sizes.set(id, size);
+      this.madeBy.set(id, attempt);
     }
     const turn = Number(work.checkpoint?.["turn"] ?? 0) + 1;
     return turn < this.turns

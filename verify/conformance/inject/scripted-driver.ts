@@ -18,6 +18,11 @@ type Leaves = "volume" | "nothing" | "as it was";
  * call succeeds and returns nothing, and no image is cloned, as with the recording's driver.
  */
 export const SCRIPTED_DRIVER: Driver = {
+  // Cinder's drivers do not: no recording has a call that closes.
+  fencesAttempts: false,
+  closeAttempt: () => notScripted("close_attempt"),
+  closeSnapshot: () => notScripted("close_snapshot"),
+  forgetClosedAttempts: () => notScripted("forget_closed_attempts"),
   initialized: async () => currentPlan()?.given.driver.initialized ?? true,
   createVolume: ({ id }) => create(id, "create_volume"),
   createVolumeFromSnapshot: ({ id }) => create(id, "create_volume_from_snapshot"),
