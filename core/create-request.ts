@@ -78,8 +78,8 @@ export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: Cr
     source_volid,
     request_spec: {
       volume_id: record.id,
+      // Cinder's twin `resource_properties` is made of these where a filter reads it.
       volume_properties: properties,
-      resource_properties: properties,
       volume_type: typeOf(input.volumeType ?? null),
       image_id,
       snapshot_id,

@@ -2,6 +2,7 @@ import { v5 as uuidv5 } from "uuid";
 import { InvalidInput, routeOf } from "./errors.ts";
 import type { CreateVolumeMessage, RequestContext } from "./messages.ts";
 import type { Fault, VolumeRecord } from "./records.ts";
+import { givenRequestSpec, type RequestSpec } from "./scheduling/request.ts";
 import { maskSecrets, maskSecretText } from "./secrets.ts";
 
 /** What a notification tells of a volume. */
@@ -152,21 +153,12 @@ function faultOf({ error, cause, attempt, attempts }: Fault): Record<string, unk
   return { error, cause, class: routeOf(error), attempt, attempts };
 }
 
-function requestSpecOf(message: CreateVolumeMessage, volume: Notified): Record<string, unknown> {
-  if (message.request_spec !== null) {
-    return { ...message.request_spec, volume_id: volume.id };
-  }
-  return {
-    volume_id: volume.id,
-    snapshot_id: message.snapshot_id,
-    image_id: message.image_id,
-    volume_properties: {
-      size: volume.size,
-      availability_zone: volume.availability_zone,
-      volume_type_id: volume.volume_type_id,
-    },
-    volume_type: null,
-  };
+/** The metadata of the volume travels once, on its record, so a request that comes again does not repeat it. */
+function requestSpecOf(message: CreateVolumeMessage, volume: Notified): RequestSpec {
+  const spec = { ...givenRequestSpec(message, volume), volume_id: volume.id };
+  const { volume_properties: properties } = spec;
+  const isRepeated = properties && !("metadata" in properties) && Object.keys(volume.metadata).length > 0;
+  return isRepeated ? { ...spec, volume_properties: { ...properties, metadata: volume.metadata } } : spec;
 }
 
 /** `_usage_from_volume` of Cinder's Icehouse release. */

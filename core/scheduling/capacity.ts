@@ -133,9 +133,7 @@ function roomVerdict(
   if (requestedGib === null) {
     return insufficient("cannot be judged: the request has no size");
   }
-  return virtualFree >= requestedGib
-    ? SUFFICES
-    : insufficient(`has ${virtualFree} GiB left, ${requestedGib} GiB are needed`);
+  return virtualFree >= requestedGib ? SUFFICES : insufficient(`has ${virtualFree} GiB left of ${requestedGib} wanted`);
 }
 
 function insufficient(reason: string): CapacityVerdict {

@@ -58,6 +58,31 @@ export type FilterProperties = {
   [key: string]: unknown;
 };
 
+/** What {@link givenRequestSpec} takes of a message and of its volume's record. */
+export type SpecSource = {
+  message: { request_spec: Record<string, unknown> | null; image_id: string | null; snapshot_id: string | null };
+  volume: { id: string; size: number; availability_zone: string | null; volume_type_id: string | null };
+};
+
+/**
+ * The message's request spec or, where it is null or empty, the one that Cinder's scheduler makes of the volume
+ * (`ExtractSchedulerSpecTask._populate_request_spec` of `cinder/scheduler/flows/create_volume.py`).
+ */
+export function givenRequestSpec(message: SpecSource["message"], volume: SpecSource["volume"]): RequestSpec {
+  const { request_spec: given } = message;
+  if (given !== null && Object.keys(given).length > 0) {
+    return given;
+  }
+  const { id, size, availability_zone, volume_type_id } = volume;
+  return {
+    volume_id: id,
+    snapshot_id: message.snapshot_id,
+    image_id: message.image_id,
+    volume_properties: { size, availability_zone, volume_type_id },
+    volume_type: null,
+  };
+}
+
 /**
  * `filter_properties` with everything the filters, the weighers and the volume service expect, as
  * `FilterScheduler._get_weighted_candidates` fills it. The retry is not touched; the caller's context is dropped, because it

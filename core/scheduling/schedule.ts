@@ -64,10 +64,12 @@ function filterPools(
 }
 
 /** A pin with a pool is compared with the whole id, one without with the backend's part. */
+function isAt(backendId: string, pin: string): boolean {
+  return (pin.split("#")[1] ? backendId : backendId.split("#")[0]) === pin;
+}
+
 function splitByPin(weighed: readonly WeighedPool[], pin: string): [WeighedPool[], DroppedPool[]] {
-  const pinHasPool = Boolean(pin.split("#")[1]);
-  const isPinned = ({ pool }: WeighedPool): boolean =>
-    (pinHasPool ? pool.backend_id : pool.backend_id.split("#")[0]) === pin;
+  const isPinned = ({ pool }: WeighedPool): boolean => isAt(pool.backend_id, pin);
   const pinnedOut = weighed
     .filter((candidate) => !isPinned(candidate))
     .map(({ pool }) => ({
@@ -78,20 +80,48 @@ function splitByPin(weighed: readonly WeighedPool[], pin: string): [WeighedPool[
   return [weighed.filter(isPinned), pinnedOut];
 }
 
-/** Pools named in a fault; an installation may have hundreds. */
-const EXPLAINED_POOLS = 5;
+/** Pools of one reason that are named in a fault; an installation may have hundreds. */
+const EXPLAINED_POOLS = 3;
+
+/** Reasons by who says them, from the furthest from a placement to the nearest, and how pools of that reason are counted. */
+const DISTANCES: readonly { filter: string; counted: (count: number) => string }[] = [
+  { filter: "service", counted: (count) => `${count} down or disabled` },
+  { filter: "AvailabilityZoneFilter", counted: (count) => `${count} in another zone` },
+  { filter: "CapabilitiesFilter", counted: (count) => `${count} of another type` },
+  { filter: "resource_backend", counted: (count) => `${count} not the one that the request is bound to` },
+  { filter: "IgnoreAttemptedHostsFilter", counted: (count) => `${count} tried before` },
+  { filter: "CapacityFilter", counted: (count) => `${count} full` },
+];
+
+/** What binds a request to one backend: the backend, and in words why. */
+export type Pin = { backend: string; because: string };
 
 /**
- * Why no pool was left, in one line for a volume's fault: "no pool is in service", or
- * "CapacityFilter: h@b#p has 3 GiB left, 5 GiB are needed; CapabilitiesFilter: ...; and 7 more".
+ * Why no pool was left, in one line for a volume's fault. Pools are counted by reason, the furthest from a placement first; those of
+ * the nearest reason are named: "5 in another zone; 2 of another type; CapacityFilter: h9 has 0 GiB left of 3 wanted".
+ *
+ * A request that is bound to a backend, as a clone is to its source's, can be placed nowhere else, so only that one is explained.
  */
-export function explainDropped(dropped: readonly DroppedPool[]): string {
-  if (dropped.length === 0) {
+export function explainDropped(dropped: readonly DroppedPool[], pin?: Pin): string {
+  if (pin !== undefined) {
+    const own = dropped.filter(({ backend_id: id, filter }) => isAt(id, pin.backend) && filter !== "resource_backend");
+    const why = own.length === 0 ? `${pin.backend} is not in service` : explainDropped(own);
+    return `${pin.because} binds it to ${pin.backend}: ${why}`;
+  }
+  const groups = DISTANCES.map(({ filter, counted }) => ({
+    pools: dropped.filter((pool) => pool.filter === filter),
+    counted,
+  })).filter(({ pools }) => pools.length > 0);
+  const nearest = groups.pop();
+  if (nearest === undefined) {
     return "no pool is in service";
   }
-  const named = dropped
-    .slice(0, EXPLAINED_POOLS)
-    .map(({ filter, backend_id: id, reason }) => `${filter}: ${id} ${reason}`);
-  const others = dropped.length - named.length;
-  return [...named, ...(others > 0 ? [`and ${others} more`] : [])].join("; ");
+  const counts = groups.map(({ pools, counted }) => counted(pools.length));
+  return [...counts, named(nearest.pools)].join("; ");
+}
+
+function named(pools: readonly DroppedPool[]): string {
+  const shown = pools.slice(0, EXPLAINED_POOLS).map(({ backend_id: id, reason }) => `${id} ${reason}`);
+  const others = pools.length - shown.length;
+  return `${pools[0]?.filter ?? ""}: ${[...shown, ...(others > 0 ? [`and ${others} more`] : [])].join(", ")}`;
 }

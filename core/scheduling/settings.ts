@@ -1,5 +1,6 @@
 /** The scheduler's settings, by Cinder's option names. */
 
+import { LEDGER_ATTEMPTS } from "../byte-budget.ts";
 import { InvalidInput } from "../errors.ts";
 import { FILTERS } from "./filters/index.ts";
 import { pythonFloat } from "./python-values.ts";
@@ -12,7 +13,7 @@ export type SchedulerSettings = WeigherSettings & {
   scheduler_default_filters: readonly string[];
   /** Class names of weighers. */
   scheduler_default_weighers: readonly string[];
-  /** Placements of one volume; 1 means that it is never rescheduled. */
+  /** Placements of one volume, at most `LEDGER_ATTEMPTS`; 1 means that it is never rescheduled. */
   scheduler_max_attempts: number;
   /** For thin pools that report none of their own: a number of at least 1, or "auto". */
   max_over_subscription_ratio: string | number;
@@ -67,6 +68,11 @@ function checkNumbers(settings: SchedulerSettings): void {
   const attempts = settings.scheduler_max_attempts;
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
     throw new InvalidInput(`scheduler_max_attempts must be a whole number of at least 1, not ${attempts}`);
+  }
+  if (attempts > LEDGER_ATTEMPTS) {
+    throw new InvalidInput(
+      `scheduler_max_attempts must be at most ${LEDGER_ATTEMPTS}, not ${attempts}: a volume's record keeps no more attempts`,
+    );
   }
   for (const name of ["capacity_weight_multiplier", "allocated_capacity_weight_multiplier"] as const) {
     if (!Number.isFinite(settings[name])) {

@@ -5,7 +5,7 @@ import { poolCapabilities } from "../scheduling/backend-report.ts";
 import { claimLimits } from "../scheduling/claim-limits.ts";
 import { poolStateFromReport, type PoolState } from "../scheduling/pool-state.ts";
 import type { FilterProperties } from "../scheduling/request.ts";
-import { type DroppedPool, explainDropped, selectPool } from "../scheduling/schedule.ts";
+import { type DroppedPool, explainDropped, type Pin, selectPool } from "../scheduling/schedule.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
 import { SERVICE_DOWN_SECONDS } from "../time-bounds.ts";
 
@@ -31,20 +31,22 @@ const CLAIM_ROUNDS = 10;
  *
  * A claim that an earlier delivery of the same attempt made is found and kept.
  *
- * @throws NoValidBackend that says why each backend was passed by.
+ * @param pin why the properties name a `resource_backend`, if they do
+ * @throws NoValidBackend that says why no backend was left.
  */
 export async function claimBackend(
   deps: ClaimDependencies,
   owner: Owner,
   size: number,
   properties: FilterProperties,
+  pin?: Pin,
 ): Promise<Candidate> {
   for (let round = 0; round < CLAIM_ROUNDS; round += 1) {
     const seen = choose(await deps.candidates.list(), deps, owner, properties);
     // That there is none is final, so an old view may not say it.
     const choice = "dropped" in seen ? choose(await deps.backends.list(), deps, owner, properties) : seen;
     if ("dropped" in choice) {
-      throw new NoValidBackend(`No weighed backends available (${explainDropped(choice.dropped)})`);
+      throw new NoValidBackend(`No weighed backends available (${explainDropped(choice.dropped, pin)})`);
     }
     if ("held" in choice) {
       return candidateOf(choice.held, owner);

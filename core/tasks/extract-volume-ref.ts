@@ -32,6 +32,11 @@ export async function extractVolumeRef(
   if (volume.delete_requested_at !== null) {
     throw new VolumeDeleteRequested(owner.volumeId);
   }
+  return volumeRefOf(volume);
+}
+
+/** What of a record travels with its workflow. */
+export function volumeRefOf(volume: VolumeRecord): VolumeRef {
   const {
     attempts: _attempts,
     deadline: _deadline,

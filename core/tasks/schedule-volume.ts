@@ -1,9 +1,11 @@
+import { bytesOf, requireWithinBudget } from "../byte-budget.ts";
 import { describeError, FenceLost, routeOf, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
 import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
 import { fenceOf, isBeforeTheBackend, isInFlow, type VolumeRecord } from "../records.ts";
 import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
 import { addRetryBackend, attemptOfRequest, populateRetry } from "../scheduling/retry.ts";
+import type { Pin } from "../scheduling/schedule.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
@@ -14,6 +16,7 @@ import {
   finishQueuedError,
   isQueuedError,
 } from "./error-out-volume.ts";
+import { volumeRefOf } from "./extract-volume-ref.ts";
 import { removeQueuedVolume } from "./remove-requested-volume.ts";
 import { scheduledSpec } from "./scheduled-spec.ts";
 import { tellUnscheduled, tellUnscheduledAgain } from "./tell-unscheduled.ts";
@@ -67,8 +70,9 @@ export async function scheduleVolume(
     if (retry.noValidBackend !== null) {
       throw retry.noValidBackend;
     }
-    const { spec, properties } = await scheduledSpec(deps, message, volume, retry.filterProperties);
-    const scheduled = await placeVolume(deps, owner, volume, properties);
+    const { spec, properties, pin } = await scheduledSpec(deps, message, volume, retry.filterProperties);
+    requireRoom(workflowInput(message, volume, owner, spec, properties), volume);
+    const scheduled = await placeVolume(deps, owner, volume, properties, pin);
     await deps.workflow.start(workflowInput(message, scheduled, owner, spec, properties));
     return { outcome: "scheduled", detail: scheduled.host ?? "" };
   } catch (error) {
@@ -101,11 +105,12 @@ async function placeVolume(
   owner: Owner,
   volume: VolumeRecord,
   properties: FilterProperties,
+  pin: Pin | undefined,
 ): Promise<VolumeRecord> {
   if (volume.fence === owner.fence && volume.host !== null) {
     return volume;
   }
-  const candidate = await claimBackend(deps, owner, volume.size, properties);
+  const candidate = await claimBackend(deps, owner, volume.size, properties, pin);
   try {
     const scheduled = await assign(deps, owner, candidate);
     // Otherwise another delivery of this attempt was faster, with a claim of its own.
@@ -141,8 +146,6 @@ function workflowInput(
   properties: FilterProperties,
 ): WorkflowInput {
   const host = volume.host ?? "";
-  // The filter properties carry the request spec for the filters; it travels once.
-  const { request_spec: _requestSpec, ...travelling } = addRetryBackend(properties, host);
   return {
     context: message.context,
     volume_id: volume.id,
@@ -152,11 +155,47 @@ function workflowInput(
     image_id: message.image_id,
     snapshot_id: message.snapshot_id,
     source_volid: message.source_volid ?? volume.source_volid,
-    request_spec: message.request_spec === null ? {} : spec,
-    filter_properties: travelling,
+    request_spec: message.request_spec === null ? {} : travellingSpec(spec, volume),
+    filter_properties: travellingProperties(addRetryBackend(properties, host)),
     allow_reschedule: mayReschedule(message.request_spec, properties),
     reschedule_failure: null,
   };
+}
+
+/** The volume's metadata travels once, with its reference; {@link scheduledSpec} puts it back where the request comes again. */
+function travellingSpec(spec: RequestSpec, { metadata }: VolumeRecord): RequestSpec {
+  const { volume_properties: properties, resource_properties: twin, ...others } = spec;
+  const { metadata: given, ...rest } = properties ?? {};
+  return {
+    ...others,
+    // Twins in Cinder, of which the scheduler reads the first.
+    ...(twin === undefined || isTwin(twin, properties) ? {} : { resource_properties: twin }),
+    volume_properties: isSame(given ?? {}, metadata) ? rest : { ...rest, metadata: given ?? null },
+  };
+}
+
+/** The record's size may have taken the place of the message's. */
+function isTwin(twin: RequestSpec["resource_properties"], properties: RequestSpec["volume_properties"]): boolean {
+  const { size: _size, metadata: _metadata, ...own } = properties ?? {};
+  const { size: _twinSize, metadata: _twinMetadata, ...others } = twin ?? {};
+  return JSON.stringify(own) === JSON.stringify(others);
+}
+
+/** What the filters get twice, or have with the request spec, travels once. */
+function travellingProperties(properties: FilterProperties): FilterProperties {
+  const { request_spec: _spec, resource_type: _twin, metadata: _metadata, ...others } = properties;
+  return others;
+}
+
+function isSame(one: Record<string, unknown>, other: Record<string, unknown>): boolean {
+  const keys = Object.keys(one);
+  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
+}
+
+/** @throws InvalidInput when the request and the volume's reference leave no room in a state document: `core/byte-budget.ts` */
+function requireRoom(input: WorkflowInput, volume: VolumeRecord): void {
+  const bytes = bytesOf(JSON.stringify(input)) + bytesOf(JSON.stringify(volumeRefOf(volume)));
+  requireWithinBudget(bytes, "the request with the columns of its volume");
 }
 
 /**

@@ -3,10 +3,12 @@ import type { SnapshotRepository, VolumeRepository, VolumeTypeRepository } from 
 import type { VolumeRecord } from "../records.ts";
 import {
   type FilterProperties,
+  givenRequestSpec,
   populateFilterProperties,
   type RequestSpec,
   type VolumeType,
 } from "../scheduling/request.ts";
+import type { Pin } from "../scheduling/schedule.ts";
 import { requireWholeSize } from "./extract-volume-spec.ts";
 import { readSnapshot, readSourceVolume } from "./sources.ts";
 
@@ -17,9 +19,16 @@ export type SpecReaders = {
   volumeTypes: Pick<VolumeTypeRepository, "get">;
 };
 
+/** A request as the filters see it, and what binds it to one backend, if anything does. */
+export type ScheduledSpec = { spec: RequestSpec; properties: FilterProperties; pin: Pin | undefined };
+
 /**
- * The request spec and filter properties that the filters see. The record's size and type are the truth; a volume from a snapshot
- * or a source volume is bound to the backend that holds it (`snapshot_same_host` in Cinder, on by default).
+ * The request spec and filter properties that the filters see. The record's size and type are the truth, and a request without a spec
+ * takes its zone from the record as well (`_populate_request_spec` of `cinder/scheduler/flows/create_volume.py`). A volume from a
+ * snapshot or a source volume is bound to the backend that holds it (`snapshot_same_host` in Cinder, on by default).
+ *
+ * A create takes the volume's whole size, wherever it is said to be: `new_size` and `vol_exists_on`, by which the capacity filter asks
+ * for less in an extend and for nothing in a retype, are left out, because the claim would never hold what such a filter lets pass.
  *
  * @throws InvalidInput, VolumeTypeNotFound, SnapshotNotFound, VolumeNotFound
  */
@@ -28,19 +37,26 @@ export async function scheduledSpec(
   message: CreateVolumeMessage,
   volume: VolumeRecord,
   filterProperties: FilterProperties,
-): Promise<{ spec: RequestSpec; properties: FilterProperties }> {
+): Promise<ScheduledSpec> {
   requireWholeSize(volume);
-  const given = (message.request_spec ?? {}) as RequestSpec;
+  const given = givenRequestSpec(message, volume);
   const volumeType = await volumeTypeOf(deps, given, volume);
-  const sourceHost = await hostOfSource(deps, message, volume);
+  const source = await sourceOf(deps, message, volume);
   const spec: RequestSpec = {
     ...given,
     volume_id: volume.id,
-    volume_properties: { ...given.volume_properties, size: volume.size },
+    volume_properties: {
+      metadata: volume.metadata,
+      ...(given.volume_properties ?? given.resource_properties),
+      size: volume.size,
+    },
     ...(volumeType === null ? {} : { volume_type: volumeType }),
-    ...(sourceHost === null ? {} : { resource_backend: sourceHost }),
+    ...(source === undefined ? {} : { resource_backend: source.backend }),
   };
-  return { spec, properties: populateFilterProperties(filterProperties, spec) };
+  const { new_size: _newSize, vol_exists_on: _existsOn, ...others } = filterProperties;
+  const bound = given.resource_backend;
+  const pin = source ?? (bound ? { backend: bound, because: "the request" } : undefined);
+  return { spec, properties: populateFilterProperties(others, spec), pin };
 }
 
 async function volumeTypeOf(deps: SpecReaders, spec: RequestSpec, volume: VolumeRecord): Promise<VolumeType | null> {
@@ -54,17 +70,20 @@ async function volumeTypeOf(deps: SpecReaders, spec: RequestSpec, volume: Volume
   return { id, name, extra_specs: extraSpecs };
 }
 
-async function hostOfSource(
+/** The backend of what the volume is made from. A source without a host is in no flow's reach. */
+async function sourceOf(
   deps: SpecReaders,
   message: CreateVolumeMessage,
   volume: VolumeRecord,
-): Promise<string | null> {
+): Promise<Pin | undefined> {
   if (message.snapshot_id !== null) {
-    return (await readSnapshot(deps.snapshots, message.context, message.snapshot_id)).host;
+    const { host, id } = await readSnapshot(deps.snapshots, message.context, message.snapshot_id);
+    return { backend: host, because: `snapshot ${id}` };
   }
   const sourceVolumeId = message.source_volid ?? volume.source_volid;
-  if (sourceVolumeId !== null) {
-    return (await readSourceVolume(deps.volumes, message.context, sourceVolumeId)).host;
+  if (sourceVolumeId === null) {
+    return undefined;
   }
-  return null;
+  const { host, id } = await readSourceVolume(deps.volumes, message.context, sourceVolumeId);
+  return host === null ? undefined : { backend: host, because: `source volume ${id}` };
 }

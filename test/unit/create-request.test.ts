@@ -77,15 +77,34 @@ describe("the message", () => {
     expect([message.image_id, message.source_volid]).toEqual([null, null]);
   });
 
-  test("has volume and resource properties alike, with the size and the zone that filters read", () => {
+  test("has the volume's properties once, with the size and the zone that filters read", () => {
     const { request_spec } = build({ sizeGib: 3, availabilityZone: "zone-b" }).message;
     expect(request_spec?.["volume_properties"]).toMatchObject({
       size: 3,
       availability_zone: "zone-b",
       status: "creating",
     });
-    expect(request_spec?.["resource_properties"]).toEqual(request_spec?.["volume_properties"]);
+    expect(request_spec).not.toHaveProperty("resource_properties");
   });
+
+  test("has every UUID in lower case, also in the record and in an image's address", () => {
+    const upper = "5B2F4C1E-9D3A-4F60-8A71-0000000000AB";
+    const lower = upper.toLowerCase();
+    const fromSnapshot = build({ snapshotId: upper });
+    expect([fromSnapshot.message.snapshot_id, fromSnapshot.record.snapshot_id]).toEqual([lower, lower]);
+    const clone = build({ sourceVolumeId: upper });
+    expect([clone.message.source_volid, clone.record.source_volid]).toEqual([lower, lower]);
+    expect(build({ imageId: upper }).message.image_id).toBe(lower);
+    expect(build({ imageId: `s3://b/${upper}` }).message.image_id).toBe(`s3://b/${lower}`);
+  });
+
+  test.each(["https://u:s3cr3t@h/x", "https:u:s3cr3t@h", "https://h/x?s3cr3t", "https://h/x#s3cr3t"])(
+    "refuses an image's address that may hold a secret, and does not show it: %s",
+    (imageId) => {
+      expect(() => build({ imageId })).toThrow(/the image must be a UUID, or an address/);
+      expect(() => build({ imageId })).not.toThrow(/s3cr3t/);
+    },
+  );
 
   test("carries the type's extra specs, and null without a type", () => {
     expect(build({ volumeType: FAST }).message.request_spec?.["volume_type"]).toEqual({

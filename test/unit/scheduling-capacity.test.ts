@@ -81,7 +81,7 @@ test("the reserve is a share that is divided first: 29 % of 100 GiB reserves 28"
 
 describe("the reason says what is missing", () => {
   test.each([
-    [aPool({ free_capacity_gb: 3.5 }), "has 3.5 GiB left, 5 GiB are needed"],
+    [aPool({ free_capacity_gb: 3.5 }), "has 3.5 GiB left of 5 wanted"],
     [aPool({ free_capacity_gb: null }), "reports no free capacity"],
     [
       aPool({ total_capacity_gb: "unknown", reserved_percentage: 10 }),

@@ -45,7 +45,7 @@ describe("the choice", () => {
       {
         backend_id: "h3@b#p",
         filter: "CapacityFilter",
-        reason: "has 3 GiB left, 60 GiB are needed",
+        reason: "has 3 GiB left of 60 wanted",
       },
     ]);
   });
@@ -92,12 +92,39 @@ describe("the explanation of a failure", () => {
   const dropped = Array.from({ length: 7 }, (_, index) => ({
     backend_id: `h${index}@b#p`,
     filter: "CapacityFilter",
-    reason: "has 3 GiB left, 5 GiB are needed",
+    reason: "has 3 GiB left of 5 wanted",
   }));
 
   test("is one line that names a few pools and counts the rest", () => {
-    expect(explainDropped(dropped.slice(0, 1))).toBe("CapacityFilter: h0@b#p has 3 GiB left, 5 GiB are needed");
-    expect(explainDropped(dropped)).toMatch(/^CapacityFilter: h0@b#p .*; CapacityFilter: h4@b#p [^;]*; and 2 more$/);
+    expect(explainDropped(dropped.slice(0, 1))).toBe("CapacityFilter: h0@b#p has 3 GiB left of 5 wanted");
+    expect(explainDropped(dropped)).toBe(
+      "CapacityFilter: h0@b#p has 3 GiB left of 5 wanted, h1@b#p has 3 GiB left of 5 wanted, " +
+        "h2@b#p has 3 GiB left of 5 wanted, and 4 more",
+    );
+  });
+
+  test("counts pools by reason, the furthest from a placement first, and names the nearest", () => {
+    const of = (filter: string, count: number, reason: string) =>
+      Array.from({ length: count }, (_, index) => ({ backend_id: `${filter}${index}`, filter, reason }));
+    const full = { backend_id: "h9", filter: "CapacityFilter", reason: "has 0 GiB left of 3 wanted" };
+    const others = [...of("CapabilitiesFilter", 2, "x"), ...of("AvailabilityZoneFilter", 5, "y")];
+    expect(explainDropped([full, ...others])).toBe(
+      "5 in another zone; 2 of another type; CapacityFilter: h9 has 0 GiB left of 3 wanted",
+    );
+    expect(explainDropped([...others, ...of("service", 1, "is down")])).toBe(
+      "1 down or disabled; 5 in another zone; CapabilitiesFilter: CapabilitiesFilter0 x, CapabilitiesFilter1 x",
+    );
+  });
+
+  test("says where a source binds the request to, and why that one backend was passed by", () => {
+    const pin = { backend: "h1@b#p", because: "source volume v" };
+    expect(explainDropped(dropped, pin)).toBe(
+      "source volume v binds it to h1@b#p: CapacityFilter: h1@b#p has 3 GiB left of 5 wanted",
+    );
+    expect(explainDropped(dropped, { ...pin, backend: "h8@b#p" })).toBe(
+      "source volume v binds it to h8@b#p: h8@b#p is not in service",
+    );
+    expect(explainDropped(dropped, { ...pin, backend: "h1@b" })).toContain("binds it to h1@b: CapacityFilter: h1@b#p");
   });
 
   test("says when there was nothing to choose from", () => {

@@ -39,6 +39,7 @@ describe("settings that cannot be honoured are refused by name", () => {
       /max_over_subscription_ratio must be a number of at least 1 or "auto", not 0.5/,
     ],
     [{ max_over_subscription_ratio: "much" }, /max_over_subscription_ratio/],
+    [{ scheduler_max_attempts: 33 }, /scheduler_max_attempts must be at most 32, not 33/],
     [{ scheduler_max_attemps: 5 }, /there is no scheduler setting scheduler_max_attemps/],
   ])("%j", (changes: object, message) => {
     expect(() => schedulerSettings(changes)).toThrow(message);

@@ -87,6 +87,65 @@ describe("a message that is delivered", () => {
     expect(world.executions.get(fenceOf(VOLUME_ID, 1))?.filter_properties).not.toHaveProperty("request_spec");
   });
 
+  it("carries the volume's metadata once, on its reference, and what differs from it in the request", async () => {
+    const metadata = { constructor: "c", tier: "gold" };
+    const world = queued({ metadata });
+    const properties = { size: 1, metadata };
+    await deliver(world, { request_spec: { volume_properties: properties, resource_properties: properties } });
+    expect(JSON.stringify(world.executions.get(fenceOf(VOLUME_ID, 1)))).not.toContain("gold");
+    const other = queued({ metadata: { tier: "lead" } });
+    await deliver(other, { request_spec: { volume_properties: properties } });
+    expect(other.executions.get(fenceOf(VOLUME_ID, 1))?.request_spec).toMatchObject({ volume_properties: properties });
+  });
+
+  it("takes size, zone and type of a request without a spec from the record", async () => {
+    for (const request_spec of [null, {}]) {
+      const world = queued({ availability_zone: "nowhere" });
+      await deliver(world, { request_spec });
+      expect(await recordOf(world)).toMatchObject({ status: "error", availability_zone: "nowhere", host: null });
+      expect((await recordOf(world)).fault?.cause).toContain("is in availability zone nova, not in nowhere");
+    }
+  });
+
+  it("takes the zone of the resource properties where there are no volume properties", async () => {
+    const world = queued();
+    await deliver(world, { request_spec: { resource_properties: { availability_zone: "nowhere" } } });
+    expect((await recordOf(world)).fault?.cause).toContain("not in nowhere");
+  });
+
+  it.each([{ new_size: 101 }, { new_size: 2 }, { vol_exists_on: FIRST_HOST }])(
+    "asks for the whole volume, whatever an extend or a retype has left in the properties: %j",
+    async (left) => {
+      const world = queued({ size: 100_000 });
+      await deliver(world, { filter_properties: left });
+      expect(await recordOf(world)).toMatchObject({ status: "error", fault: { error: "NoValidBackend" } });
+      const small = queued();
+      await deliver(small, { filter_properties: left });
+      expect(small.executions.size).toBe(1);
+    },
+  );
+
+  it("refuses a request that leaves no room in a state document, by the bytes that it takes", async () => {
+    const metadata = Object.fromEntries(
+      Array.from({ length: 100 }, (_, index) => [`${index}`, "\u{1F600}".repeat(400)]),
+    );
+    const world = queued({ metadata });
+    await deliver(world);
+    expect(await recordOf(world)).toMatchObject({ status: "error", host: null, fault: { error: "InvalidInput" } });
+    expect((await recordOf(world)).fault?.cause).toMatch(
+      /with the columns of its volume takes \d+ bytes; at most 155648/,
+    );
+  });
+
+  it("takes 128 metadata items of 255 and 255 characters", async () => {
+    const metadata = Object.fromEntries(
+      Array.from({ length: 128 }, (_, index) => [`${index}`.padStart(255, "k"), "v".repeat(255)]),
+    );
+    const world = queued({ metadata });
+    await deliver(world, { request_spec: { volume_properties: { size: 1, metadata } } });
+    expect(world.executions.size).toBe(1);
+  });
+
   it("does not allow a reschedule of a request without a spec", async () => {
     const world = queued();
     await deliver(world, { request_spec: null, filter_properties: null });

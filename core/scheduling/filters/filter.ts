@@ -1,7 +1,7 @@
 import type { PoolState } from "../pool-state.ts";
 import type { FilterProperties } from "../request.ts";
 
-/** Passed, or in a few words why not, written to follow the pool's name: "h@b#p has 3 GiB left, 5 GiB are needed". */
+/** Passed, or in a few words why not, written to follow the pool's name: "h@b#p has 3 GiB left of 5 wanted". */
 export type FilterVerdict = { passes: true } | { passes: false; reason: string };
 
 /** A scheduler filter: one pool, one request, no state. `name` is the class name that Cinder's settings use. */

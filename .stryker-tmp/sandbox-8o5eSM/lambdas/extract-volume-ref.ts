@@ -1,7 +1,0 @@
-// @ts-nocheck
-import { extractVolumeRef } from "../core/tasks/extract-volume-ref.ts";
-import { volumes } from "./runtime/composition.ts";
-import { taskHandler } from "./runtime/task-handler.ts";
-
-/** The state ExtractVolumeRef. */
-export const handler = taskHandler([], (input) => extractVolumeRef({ volumes: volumes() }, input));
