@@ -5,9 +5,10 @@ import type { Outcome } from "../../verify/conformance/outcome.ts";
 import { recordedOutcome } from "../../verify/conformance/recorded-outcome.ts";
 import ends from "../data/conformance-ends.json" with { type: "json" };
 import recorded from "../data/create-volume-cases.json" with { type: "json" };
+import moreKinds from "../data/more-kinds-cases.json" with { type: "json" };
 
 /** The recorded cases. */
-export const CASES = recorded as unknown as RecordedCase[];
+export const CASES = [...recorded, ...moreKinds] as unknown as RecordedCase[];
 
 /** A recorded case, read. */
 export function caseNamed(name: string): { given: Given; references: References } {

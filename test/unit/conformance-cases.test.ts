@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { parseCases, parseGiven } from "../../verify/conformance/cases.ts";
-import recorded from "../data/create-volume-cases.json" with { type: "json" };
+import { CASES } from "../support/conformance.ts";
 
 const ROW = { bootable: false, host: "hostA@lvm#pool0", size: 1, status: "creating" };
 const RAW = { type: "raw", allow_reschedule: true, request_spec: "present", filter_properties: {}, volume_row: ROW };
 
 describe("what a case gives", () => {
   it("is read of every recorded case", () => {
-    expect(recorded.map(({ given }) => parseGiven(given).type)).toHaveLength(175);
+    expect(CASES.map(({ given }) => parseGiven(given).type)).toHaveLength(179);
   });
 
   it("has the values that a recording leaves out", () => {
@@ -20,6 +20,14 @@ describe("what a case gives", () => {
       preexisting_glance_meta: {},
       volume_row: { migration_status: null, use_quota: true },
     });
+  });
+
+  it("may have a row deleted before the driver is asked, or by the time that it answers", () => {
+    for (const row of ["volume", "source", "snapshot", "origin"] as const) {
+      expect(parseGiven({ ...RAW, gone_after_spec: row }).gone_after_spec).toBe(row);
+      const driver = { create_volume: { hook: `${row}_deleted`, raise: "RuntimeError" } };
+      expect(parseGiven({ ...RAW, driver }).driver.create_volume?.hook).toBe(`${row}_deleted`);
+    }
   });
 
   it.each([

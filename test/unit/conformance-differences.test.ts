@@ -26,6 +26,7 @@ const NEEDS: [number, string, number[]][] = [
   [16, `fail/raw-driver-RuntimeError/${ALL}`, [16]],
   [17, "ok/notify-start-CinderException", [17]],
   [18, "fail/raw-driver-VolumeBackendAPIException/allow=1,spec=present,retry=without", [18]],
+  [19, "ok/volume-row-deleted-by-driver-time", [19]],
 ];
 
 /** One change of an end, of each field in turn. */
@@ -37,15 +38,15 @@ const CHANGES: [string, (end: Outcome) => Outcome][] = [
     migration_status: "target:other",
   }).map(([column, value]): [string, (end: Outcome) => Outcome] => [
     `volume.${column}`,
-    (end) => ({ ...end, volume: end.volume && { ...end.volume, [column]: value } }),
+    (end) => ({ ...end, volume: { ...(end.volume ?? aRow()), [column]: value } }),
   ]),
   ...(["bootable", "launched_at_set", "scheduled_at_set"] as const).map(
     (column): [string, (end: Outcome) => Outcome] => [
       `volume.${column}`,
-      (end) => ({ ...end, volume: end.volume && { ...end.volume, [column]: !end.volume[column] } }),
+      (end) => ({ ...end, volume: { ...(end.volume ?? aRow()), [column]: !(end.volume ?? aRow())[column] } }),
     ],
   ),
-  ["no volume", (end) => ({ ...end, volume: null })],
+  ["a volume or none", (end) => ({ ...end, volume: end.volume === null ? aRow() : null })],
   ["source_status", (end) => ({ ...end, source_status: "error" })],
   ["glance_metadata", (end) => ({ ...end, glance_metadata: { ...end.glance_metadata, image_id: "evil" } })],
   ["one notification more", (end) => ({ ...end, notifications: [...end.notifications, aNotification()] })],
@@ -57,6 +58,11 @@ const CHANGES: [string, (end: Outcome) => Outcome][] = [
   ["one driver call more", (end) => ({ ...end, driver_calls: [...end.driver_calls, "create_cloned_volume"] })],
   ["another error", (end) => ({ ...end, error: "SomethingElse" })],
 ];
+
+function aRow(): NonNullable<Outcome["volume"]> {
+  const flags = { bootable: false, launched_at_set: false, scheduled_at_set: false };
+  return { status: "error", host: "h@b#p", provider_location: null, migration_status: null, ...flags };
+}
 
 function aNotification(): Outcome["notifications"][number] {
   const event = "volume.create.start";

@@ -1,11 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { parseVectors, runVectors } from "../../verify/conformance/vectors/vector-run.ts";
+import moreKinds from "../data/more-kinds-vectors.json" with { type: "json" };
 import { vectors } from "../support/scheduler-vectors.ts";
 
 it("every recorded vector is answered as Cinder did, or by the listed answer where it crashed", () => {
   const results = runVectors(vectors);
   expect(results.filter(({ verdict }) => verdict === "different" || verdict === "error")).toEqual([]);
   expect(results).toHaveLength(635);
+});
+
+it("a setting with which Cinder does not start is refused, with filter properties or without", () => {
+  expect(runVectors(parseVectors(JSON.stringify(moreKinds)))).toMatchObject([{ verdict: "same as Cinder" }]);
+  const [refused] = moreKinds.populate_retry;
+  const taken = { populate_retry: [{ ...refused, max_attempts: 1 }] };
+  expect(runVectors(parseVectors(JSON.stringify(taken)))).toMatchObject([{ verdict: "different" }]);
 });
 
 describe("a vector is different when", () => {

@@ -5,7 +5,7 @@ import { vectors } from "../support/scheduler-vectors.ts";
 
 describe("retry bookkeeping, as Cinder's", () => {
   test.each(vectors.populate_retry.filter(({ raises }) => raises !== "KeyError"))("$name", (vector) => {
-    const populated = populateRetry(vector.filter_properties, vector.max_attempts, "VOL");
+    const populated = populateRetry(vector.filter_properties ?? {}, vector.max_attempts, "VOL");
     expect(populated.filterProperties).toEqual(vector.after);
     expect(populated.noValidBackend?.message ?? null).toBe(vector.message);
   });

@@ -14,14 +14,30 @@ const raised = v.pipe(
 
 const modelUpdate = v.nullable(v.strictObject({ provider_location: v.optional(v.string()) }));
 
+/** Rows that can be gone, or go while the flow runs. `source` is the source volume, `origin` the volume of the snapshot. */
+const ROWS = ["volume", "source", "snapshot", "origin"] as const;
+
+/** See {@link ROWS}. */
+export type Row = (typeof ROWS)[number];
+
+/** The row that a hook of the driver deletes, as somebody else does while the driver works. */
+export const DELETED_BY = {
+  volume_deleted: "volume",
+  source_deleted: "source",
+  snapshot_deleted: "snapshot",
+  origin_deleted: "origin",
+} as const satisfies Record<string, Row>;
+
+const HOOKS = ["source_status", ...(Object.keys(DELETED_BY) as (keyof typeof DELETED_BY)[])] as const;
+
 /** What a call of the driver does: `hook` first, then `raise` or `return`. */
 function driverCall<Return extends v.GenericSchema>(answer: Return) {
   return v.optional(
     v.strictObject({
       raise: v.optional(raised),
       return: v.optional(answer),
-      /** `source_status`: the driver sets the source volume's status to backing-up. */
-      hook: v.optional(v.literal("source_status")),
+      /** `source_status`: the driver sets the source volume's status to backing-up. Others: see {@link DELETED_BY}. */
+      hook: v.optional(v.picklist(HOOKS)),
     }),
   );
 }
@@ -84,8 +100,8 @@ const GivenSchema = v.strictObject({
   allow_reschedule: v.boolean(),
   request_spec: v.picklist(["present", "empty_dict", "empty_ovo"]),
   filter_properties: v.optional(v.nullable(v.record(v.string(), v.unknown())), {}),
-  /** Says in a word what `filter_properties.retry` is. */
-  retry: v.optional(v.picklist(["with", "without", "none", "empty_retry"])),
+  /** Says in a word what `filter_properties.retry` is, which is what counts. */
+  retry: v.optional(v.pipe(v.string(), v.regex(/^\w+$/))),
   /** Neither request_spec nor filter_properties came with the call. */
   none: v.optional(v.boolean(), false),
   reschedule_context: v.optional(v.boolean(), true),
@@ -98,7 +114,9 @@ const GivenSchema = v.strictObject({
       glance_meta: v.optional(v.record(v.string(), v.string()), {}),
     }),
   ),
-  gone: v.optional(v.picklist(["volume", "source", "snapshot", "origin"])),
+  gone: v.optional(v.picklist(ROWS)),
+  /** A row that is deleted when the spec has been made. */
+  gone_after_spec: v.optional(v.picklist(ROWS)),
   origin_lookup_fails: v.optional(v.boolean(), false),
   /** What ExtractVolumeSpec says in place of the type. */
   spec_type: v.optional(v.string()),

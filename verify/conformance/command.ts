@@ -11,8 +11,12 @@ import type { ConformanceOptions } from "./options.ts";
 import { caseLines, totalsLine, totalsOf, vectorLines } from "./report.ts";
 import { parseVectors, runVectors, type VectorResult } from "./vectors/vector-run.ts";
 
-const OWN_CASES = fileURLToPath(new URL("../../test/data/create-volume-cases.json", import.meta.url));
-const OWN_VECTORS = fileURLToPath(new URL("../../test/data/scheduler-vectors.json", import.meta.url));
+const OWN_CASES = ownFiles("create-volume-cases.json", "more-kinds-cases.json");
+const OWN_VECTORS = ownFiles("scheduler-vectors.json", "more-kinds-vectors.json");
+
+function ownFiles(...names: string[]): string[] {
+  return names.map((name) => fileURLToPath(new URL(`../../test/data/${name}`, import.meta.url)));
+}
 
 /**
  * Replays what the options name and reports of it.
@@ -25,11 +29,11 @@ export async function conformance(options: ConformanceOptions): Promise<number> 
     return conformanceOfImages(options.images, options);
   }
   const isBoth = options.cases === undefined && options.vectors === undefined;
-  const cases = await read(isBoth ? OWN_CASES : options.cases, parseCases);
-  const vectors = await read(isBoth ? OWN_VECTORS : options.vectors, parseVectors);
+  const cases = await readAll(isBoth ? OWN_CASES : options.cases, parseCases);
+  const vectors = await readAll(isBoth ? OWN_VECTORS : options.vectors, parseVectors);
   const isWanted = (name: string): boolean => options.only === undefined || name.includes(options.only);
-  const wantedCases = (cases ?? []).filter(({ case: name }: RecordedCase) => isWanted(name));
-  const vectorResults = runVectors(vectors ?? {}).filter(({ name }) => isWanted(name));
+  const wantedCases = cases.flat().filter(({ case: name }: RecordedCase) => isWanted(name));
+  const vectorResults = vectors.flatMap(runVectors).filter(({ name }) => isWanted(name));
   if (options.only !== undefined && wantedCases.length + vectorResults.length === 0) {
     throw new UnusableInput(`no case and no vector has ${options.only} in its name`);
   }
@@ -49,6 +53,15 @@ async function conformanceOfImages(directory: string, { json, only }: Conformanc
   const totals = totalsOf(images.map(({ differences }) => (differences.length === 0 ? "as expected" : "different")));
   console.log(json ? JSON.stringify({ totals, images }, undefined, 2) : totalsLine("images", totals));
   return images.length === 0 || images.some(({ differences }) => differences.length > 0) ? EXIT.different : EXIT.same;
+}
+
+/** The content of each file; none without a file. */
+async function readAll<Content>(
+  files: string | string[] | undefined,
+  parse: (text: string) => Content,
+): Promise<Content[]> {
+  const contents = await Promise.all([files ?? []].flat().map((file) => read(file, parse)));
+  return contents.filter((content) => content !== undefined);
 }
 
 async function read<Content>(file: string | undefined, parse: (text: string) => Content): Promise<Content | undefined> {

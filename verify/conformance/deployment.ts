@@ -36,10 +36,13 @@ const MAX_HISTORY = 10_000;
 /** Starts it in a temporary directory. */
 export async function startDeployment(): Promise<Deployment> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-conformance-"));
+  // Beside the data, whose directory holds nothing else.
   const planDirectory = path.join(directory, "plans");
+  const dataDirectory = path.join(directory, "cloud");
   mkdirSync(planDirectory);
+  mkdirSync(dataDirectory);
   const { cloud, stop } = await startCinderless({
-    directory,
+    directory: dataDirectory,
     maxHistory: MAX_HISTORY,
     bundlerPlugins: [CONFORMANCE_PORTS],
     functionEnvironment: { [PLAN_DIRECTORY_VARIABLE]: planDirectory, POWERTOOLS_LOG_LEVEL: "SILENT" },

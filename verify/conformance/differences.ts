@@ -8,12 +8,13 @@ import {
   isLastWrite,
   isMetadataWrite,
   isReschedulable,
+  isUncertain,
   type Looked,
   refusalOf,
   withRow,
 } from "./difference-rules.ts";
 import { raisedName } from "./inject/errors.ts";
-import { capturedMetadata, created, erroredOut, providerLocation, undisturbed } from "./model.ts";
+import { capturedMetadata, created, erroredOut, providerLocation, runUntilRowIsGone, undisturbed } from "./model.ts";
 import type { Outcome } from "./outcome.ts";
 import { asRepeated, without } from "./repeats.ts";
 
@@ -141,7 +142,8 @@ export const DIFFERENCES: readonly Difference[] = [
     here: "MetadataUpdateFailure before the driver is asked.",
     reason: "An origin that cannot be read leaves nothing on the backend.",
     invariants: [4],
-    concerns: ({ type, gone, origin_lookup_fails: fails }) => type === "snap" && (gone === "origin" || fails),
+    concerns: ({ type, gone, gone_after_spec: goneLater, origin_lookup_fails: fails }) =>
+      type === "snap" && (gone === "origin" || goneLater === "origin" || fails),
     expect: ({ expected }) => ({ ...expected, driver_calls: [], error: "MetadataUpdateFailure" }),
   },
   {
@@ -342,6 +344,27 @@ export const DIFFERENCES: readonly Difference[] = [
         has_glance_metadata: Object.keys(metadata).length > 0,
       };
       return { ...expected, notifications: [...before, told] };
+    },
+  },
+  {
+    number: 19,
+    title: "A volume whose row is gone is created no further",
+    there:
+      "The writes of a row that was deleted meanwhile change nothing and succeed, so the flow goes on to its end, and asks the driver " +
+      "for whatever is left to do.",
+    here: "The next write says that the row is gone: nothing more is asked of the driver, and the execution ends by VolumeNotFound.",
+    reason:
+      "A write that has no effect must not count as one. The product itself removes no row under a running create; what a foreign hand " +
+      "leaves on the backend is found by the audit.",
+    invariants: [2, 4],
+    concerns: (given) => runUntilRowIsGone(given, isUncertain) !== undefined,
+    expect: ({ given, actual }) => {
+      const run = runUntilRowIsGone(given, isUncertain);
+      if (run === undefined) {
+        return undefined;
+      }
+      const end = erroredOut(given, asRepeated(run.calls, actual.driver_calls), run.error);
+      return { ...end, volume: null, glance_metadata: {} };
     },
   },
 ];

@@ -27,6 +27,31 @@ export function createCalls(given: Given): string[] {
   }
 }
 
+/**
+ * The driver's calls up to the one during which the volume's row goes, and the error that is met then: the call's own, where it says
+ * enough, or else that of the next write. Undefined when the row stays.
+ */
+export function runUntilRowIsGone(
+  given: Given,
+  isUncertain: (error: string) => boolean,
+): { calls: string[]; error: string } | undefined {
+  if (given.gone_after_spec === "volume") {
+    return { calls: [], error: given.driver.initialized === false ? "DriverNotInitialized" : "VolumeNotFound" };
+  }
+  const { calls } = driverRun(given);
+  const at = calls.findIndex((call) => hookOf(given, call) === "volume_deleted");
+  if (at < 0) {
+    return undefined;
+  }
+  const raise = given.driver[calls[at] as keyof Omit<Given["driver"], "initialized">]?.raise;
+  const error = raise === undefined || isUncertain(raisedName(raise)) ? "VolumeNotFound" : raisedName(raise);
+  return { calls: calls.slice(0, at + 1), error };
+}
+
+function hookOf(given: Given, call: string): string | undefined {
+  return given.driver[call as keyof Omit<Given["driver"], "initialized">]?.hook;
+}
+
 /** The driver's calls up to the one that fails, and its error; without an error it is the undisturbed create. */
 function driverRun(given: Given): { calls: string[]; error: string | null } {
   if (given.driver.initialized === false) {
@@ -98,10 +123,15 @@ function sourceStatus(given: Given, calls: readonly string[]): string | null {
   if (given.type !== "snap" && given.type !== "source_vol") {
     return null;
   }
-  const hooked = calls.some(
-    (call) => given.driver[call as keyof Omit<Given["driver"], "initialized">]?.hook !== undefined,
-  );
-  return hooked ? "backing-up" : (given.src?.status ?? "available");
+  const hooks = calls.map((call) => hookOf(given, call));
+  const gone = [given.gone, given.gone_after_spec];
+  if (
+    gone.some((row) => row === "source" || row === "origin") ||
+    hooks.some((hook) => /^(source|origin)_d/.test(hook ?? ""))
+  ) {
+    return null;
+  }
+  return hooks.includes("source_status") ? "backing-up" : (given.src?.status ?? "available");
 }
 
 /** The volume is created. */
@@ -184,6 +214,8 @@ export function undisturbed(given: Given, isReschedulable: (error: string) => bo
   const { gone, origin_lookup_fails: isOriginUnreadable, spec_type: specType, image, volume_row: volume } = given;
   const isOther =
     gone !== undefined ||
+    given.gone_after_spec !== undefined ||
+    createCalls(given).some((call) => hookOf(given, call) === "volume_deleted") ||
     isOriginUnreadable ||
     specType !== undefined ||
     Object.keys(image.raise).length > 0 ||

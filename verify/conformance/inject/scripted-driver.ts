@@ -1,11 +1,10 @@
-import { DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import type { CreateOutcome, Driver } from "../../../core/driver-ports.ts";
 import type { ModelUpdate } from "../../../core/records.ts";
-import { environmentVariable } from "../../../lambdas/runtime/environment.ts";
-import type { Given } from "../cases.ts";
+import { DELETED_BY, type Given } from "../cases.ts";
 import { currentPlan } from "./current-plan.ts";
 import { errorRaised } from "./errors.ts";
 import { eventsOf, log, type Plan, planOf } from "./plan.ts";
+import { backUpSource, deleteRow } from "./rows.ts";
 
 /** A call of the driver that a case can script. */
 type Call = Exclude<keyof Given["driver"], "initialized">;
@@ -76,7 +75,9 @@ async function perform<Name extends Call>(
   const plan = planFor(volumeId);
   const script = plan.given.driver[call];
   if (script?.hook === "source_status") {
-    await setSourceStatus(plan);
+    await backUpSource(plan);
+  } else if (script?.hook !== undefined) {
+    await deleteRow(plan, DELETED_BY[script.hook]);
   }
   log(plan, { event: "driver", call, leaves: script?.raise === undefined ? leaves : "as it was" });
   if (script?.raise !== undefined) {
@@ -91,20 +92,6 @@ function planFor(volumeId: string): Plan {
     throw new Error(`No case has the volume ${volumeId}`);
   }
   return plan;
-}
-
-async function setSourceStatus(plan: Plan): Promise<void> {
-  const client = new DynamoDBClient({});
-  await client.send(
-    new UpdateItemCommand({
-      TableName: environmentVariable("volumesTable"),
-      Key: { id: { S: plan.sourceId } },
-      UpdateExpression: "SET #status = :status",
-      ExpressionAttributeNames: { "#status": "status" },
-      ExpressionAttributeValues: { ":status": { S: "backing-up" } },
-    }),
-  );
-  client.destroy();
 }
 
 async function notScripted(call: string): Promise<never> {

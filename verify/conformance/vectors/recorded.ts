@@ -83,9 +83,10 @@ export type SchedulerVectors = {
   }[];
   populate_retry: {
     name: string;
-    filter_properties: FilterProperties;
+    filter_properties?: FilterProperties;
     max_attempts: number;
-    after: FilterProperties;
+    /** Absent where the scheduler refused its setting. */
+    after?: FilterProperties;
     message: string | null;
     raises: string | null;
   }[];

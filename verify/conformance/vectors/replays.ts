@@ -1,3 +1,4 @@
+import { describeError } from "../../../core/errors.ts";
 import { matchExtraSpec } from "../../../core/scheduling/extra-specs.ts";
 import { availabilityZoneFilter } from "../../../core/scheduling/filters/availability-zone.ts";
 import { capabilitiesFilter } from "../../../core/scheduling/filters/capabilities.ts";
@@ -11,6 +12,7 @@ import {
 } from "../../../core/scheduling/pool-state.ts";
 import type { FilterProperties, Retry } from "../../../core/scheduling/request.ts";
 import { addRetryBackend, populateRetry } from "../../../core/scheduling/retry.ts";
+import { schedulerSettings } from "../../../core/scheduling/settings.ts";
 import { WEIGHERS, weighPools } from "../../../core/scheduling/weighers/index.ts";
 import { normalize } from "../../../core/scheduling/weighers/normalize.ts";
 import { mayReschedule } from "../../../core/tasks/schedule-volume.ts";
@@ -132,11 +134,27 @@ function replayConsumption({
   return { expected, actual, ...(raises !== null && { crash: { place: "consumption", error: raises } }) };
 }
 
+/** What the scheduler says of a setting with which it does not start: Cinder by InvalidParameterValue, this one by InvalidInput. */
+const REFUSED = "scheduler_max_attempts is refused";
+
+function isRefused(maxAttempts: number): boolean {
+  try {
+    schedulerSettings({ scheduler_max_attempts: maxAttempts });
+    return false;
+  } catch (error) {
+    return describeError(error).name === "InvalidInput";
+  }
+}
+
 /** A retry that lost its count counts the backends that it lists. */
 function replayRetry(vector: SchedulerVectors["populate_retry"][number]): Replayed {
-  const populated = populateRetry(vector.filter_properties, vector.max_attempts, "VOL");
+  const { filter_properties: properties = {}, max_attempts: maxAttempts } = vector;
+  if (vector.raises === "InvalidParameterValue") {
+    return { expected: REFUSED, actual: isRefused(maxAttempts) ? REFUSED : "taken" };
+  }
+  const populated = populateRetry(properties, maxAttempts, "VOL");
   if (vector.raises !== null && vector.raises !== "NoValidBackend") {
-    const { backends, hosts } = vector.filter_properties.retry ?? {};
+    const { backends, hosts } = properties.retry ?? {};
     return {
       expected: (backends ?? hosts ?? []).length + 1,
       actual: populated.filterProperties.retry?.num_attempts ?? 1,
