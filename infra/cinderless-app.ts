@@ -3,6 +3,7 @@ import cdk from "../cdk.json" with { type: "json" };
 import { CinderlessStack } from "./cinderless-stack.ts";
 import { applySettingsFile } from "./deployment-file.ts";
 import type { CodeOf } from "./functions.ts";
+import { checkSettingsChange, madeWith, recordFileOf } from "./settings-change.ts";
 import { STACK_NAME } from "./stack-name.ts";
 
 /** The settings that the CDK CLI reads from cdk.json. The app has them however it is started. */
@@ -19,7 +20,7 @@ export type CinderlessAppOptions = {
   outdir?: string;
   /** Settings, as `-c` gives them. The CDK CLI's own take precedence. */
   context?: Record<string, unknown>;
-  /** File of a deployment's settings, for keys that the context does not have. Default: none. */
+  /** File of a deployment's settings, for keys that the context does not have. Only a deployment has one. Default: none. */
   settingsFile?: string;
   /** Whether to write the construct tree and let the CDK check the template, which takes longer than all the rest. */
   forPeople?: boolean;
@@ -29,7 +30,7 @@ export type CinderlessAppOptions = {
  * Builds the app: the only way to do so. `cdk deploy`, the embedded cloud, the generated documents and the tests all get the same
  * resources, because the feature flags of cdk.json apply to each of them.
  *
- * Throws: InvalidInput when a setting is wrong.
+ * Throws: InvalidInput when a setting is wrong, or would replace data of the deployed stack.
  */
 export function createCinderlessApp(options: CinderlessAppOptions): { app: App; stack: CinderlessStack } {
   const { codeOf, outdir, context = {}, settingsFile, forPeople = false } = options;
@@ -38,8 +39,13 @@ export function createCinderlessApp(options: CinderlessAppOptions): { app: App; 
     context: { ...CLI_CONTEXT, ...context },
     ...(!forPeople && { builtinCloudFormationValidation: false, treeMetadata: false }),
   });
-  if (settingsFile !== undefined) {
-    applySettingsFile(app.node, settingsFile);
+  const settingsRead = settingsFile === undefined ? undefined : applySettingsFile(app.node, settingsFile);
+  const stack = new CinderlessStack(app, STACK_NAME, { codeOf });
+  const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region, AWS_ENDPOINT_URL: endpoint = "" } = process.env;
+  // What an emulator holds is thrown away.
+  if (settingsRead !== undefined && account !== undefined && region !== undefined && endpoint === "") {
+    const address = { account, region, stackName: stack.stackName };
+    checkSettingsChange(recordFileOf(settingsRead), address, madeWith(stack.deployment));
   }
-  return { app, stack: new CinderlessStack(app, STACK_NAME, { codeOf }) };
+  return { app, stack };
 }

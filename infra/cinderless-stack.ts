@@ -4,7 +4,7 @@ import type { Construct } from "constructs";
 import type { ImageServicesOptions } from "../core/image-services.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { readConfiguration } from "./configuration.ts";
-import { readDeployment } from "./deployment.ts";
+import { type Deployment, readDeployment } from "./deployment.ts";
 import { customerKey } from "./encryption-key.ts";
 import { type CodeOf, Functions } from "./functions.ts";
 import { imagesBucket } from "./images-bucket.ts";
@@ -50,9 +50,12 @@ function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions):
  * nothing of what works on it, so the workflow can be replaced without touching data.
  */
 export class CinderlessStack extends Stack {
+  readonly deployment: Deployment;
+
   constructor(scope: Construct, id: string, props: StackProps & { codeOf: CodeOf }) {
-    super(scope, id, props);
-    const deployment = readDeployment(this.node);
+    const deployment = readDeployment(scope.node);
+    super(scope, id, { ...props, stackName: deployment.stackName });
+    this.deployment = deployment;
     const { fileSystem, removalPolicy, customerManagedKey, vpcCidr } = deployment;
     const encryptionKey = customerManagedKey ? customerKey(this, removalPolicy) : undefined;
     const data = { removalPolicy, encryptionKey };

@@ -24,11 +24,11 @@ export const SETTING_KEYS = [
 
 /**
  * Sets the context that a file names: a JSON object of settings. Context that is set already, such as by `-c`, is kept. Context `deployment`
- * names another file.
+ * names another file. Returns the file that was read.
  *
  * Throws: InvalidInput when the file is missing, is not a JSON object, or has an unknown key.
  */
-export function applySettingsFile(node: Node, defaultFile: string): void {
+export function applySettingsFile(node: Node, defaultFile: string): string {
   const named: unknown = node.tryGetContext("deployment");
   const file = typeof named === "string" ? named : defaultFile;
   for (const [key, value] of Object.entries(readSettings(file))) {
@@ -36,6 +36,7 @@ export function applySettingsFile(node: Node, defaultFile: string): void {
       node.setContext(key, value);
     }
   }
+  return file;
 }
 
 function readSettings(file: string): Record<string, unknown> {

@@ -2,9 +2,12 @@ import { RemovalPolicy } from "aws-cdk-lib";
 import type { Node } from "constructs";
 import * as v from "valibot";
 import { InvalidInput } from "../core/errors.ts";
+import { STACK_NAME } from "./stack-name.ts";
 
-/** What a deployment may choose beside what the product does: where volumes are, what stays, who is told. */
+/** What a deployment may choose apart from what the product does: where volumes are, what is kept, who is notified. */
 export type Deployment = {
+  /** CloudFormation's name of the stack. */
+  stackName: string;
   /** `efs` makes a file system and mounts it in the functions; `none` leaves the directories of the backends as they are. */
   fileSystem: "efs" | "none";
   /** What becomes of records, images and volumes when the stack is deleted. */
@@ -41,6 +44,7 @@ export function readDeployment(node: Node): Deployment {
   const removal = oneOf(node, "removalPolicy", ["retain", "destroy"] as const, "retain");
   const key = oneOf(node, "customerManagedKey", ["true", "false"] as const, "false");
   return {
+    stackName: stackName(node),
     fileSystem,
     removalPolicy: REMOVAL_POLICIES[removal],
     customerManagedKey: key === "true",
@@ -57,6 +61,16 @@ function oneOf<Value extends string>(node: Node, key: string, values: readonly V
     throw new InvalidInput(`context ${key} must be ${values.join(" or ")}, not ${JSON.stringify(given)}`);
   }
   return found;
+}
+
+function stackName(node: Node): string {
+  const given: unknown = node.tryGetContext("stackName") ?? STACK_NAME;
+  if (typeof given !== "string" || !/^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(given)) {
+    throw new InvalidInput(
+      `context stackName must be letters, digits and hyphens after a first letter, not ${JSON.stringify(given)}`,
+    );
+  }
+  return given;
 }
 
 function vpcCidr(node: Node): string {

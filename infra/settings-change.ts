@@ -1,0 +1,87 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { InvalidInput } from "../core/errors.ts";
+import type { Deployment } from "./deployment.ts";
+
+/** The settings that decide how a deployment's data was made. Everything else can be changed at any time. */
+export type MadeWith = { fileSystem: Deployment["fileSystem"]; customerManagedKey: boolean; vpcCidr: string | null };
+
+/** Where a stack is: account, region and name. */
+export type StackAddress = { account: string; region: string; stackName: string };
+
+const RECORD_SUFFIX = ".lock.json";
+
+/** The file that records how stacks were made, next to the file of their settings: `deployment.lock.json`. */
+export function recordFileOf(settingsFile: string): string {
+  return settingsFile.replace(/(\.json)?$/, RECORD_SUFFIX);
+}
+
+/** The part of a deployment's settings that is recorded. A stack without a file system has no network. */
+export function madeWith({ fileSystem, customerManagedKey, vpcCidr }: Deployment): MadeWith {
+  return { fileSystem, customerManagedKey, vpcCidr: fileSystem === "efs" ? vpcCidr : null };
+}
+
+/**
+ * Why CloudFormation must not be asked for a change of settings, one sentence for each setting; empty when it may. A test compares the
+ * templates of both sides of every change, and fails when a change that passes here replaces or removes a resource with data.
+ */
+export function refusedChanges(before: MadeWith, after: MadeWith): string[] {
+  const reasons: string[] = [];
+  if (before.fileSystem === "efs" && after.fileSystem === "none") {
+    reasons.push("fileSystem cannot change from efs to none: the stack would give up the file system with all volumes");
+  }
+  if (before.customerManagedKey && !after.customerManagedKey) {
+    reasons.push("customerManagedKey cannot change from true to false: the stack would give up the key of stored data");
+  }
+  if (!before.customerManagedKey && after.customerManagedKey && before.fileSystem === "efs") {
+    reasons.push(
+      "customerManagedKey cannot change from false to true: the key of a file system is fixed, so an empty one would replace it",
+    );
+  }
+  if (before.vpcCidr !== null && after.vpcCidr !== null && before.vpcCidr !== after.vpcCidr) {
+    reasons.push(
+      `vpcCidr cannot change from ${before.vpcCidr} to ${after.vpcCidr}: a file system has mount targets in one network only, ` +
+        "so the update would fail half-way",
+    );
+  }
+  return reasons;
+}
+
+/**
+ * Compares the settings with those that the stack was made with, and records them when there is no record of the stack. The CDK CLI tells
+ * the app account and region when it has credentials; without them there is nothing to compare with.
+ *
+ * Repeated: writes nothing.
+ * Throws: InvalidInput with the reasons and what to do.
+ */
+export function checkSettingsChange(file: string, stack: StackAddress, settings: MadeWith): void {
+  const records = readRecords(file);
+  const key = `${stack.account}/${stack.region}/${stack.stackName}`;
+  const before = records[key];
+  if (before === undefined) {
+    writeFileSync(file, `${JSON.stringify({ ...records, [key]: settings }, null, 2)}\n`);
+    return;
+  }
+  const reasons = refusedChanges(before, settings);
+  if (reasons.length > 0) {
+    throw new InvalidInput(
+      `the settings do not fit stack ${stack.stackName} in ${stack.account}/${stack.region}:\n` +
+        `${reasons.map((reason) => `  ${reason}\n`).join("")}` +
+        `Set the old value again, or give deployment.json another stackName, deploy a second stack and copy the data\n` +
+        `(docs/operations.md, Change settings). If the stack was destroyed or never deployed, remove its entry from\n${file}.`,
+    );
+  }
+  if (JSON.stringify(before) !== JSON.stringify(settings)) {
+    writeFileSync(file, `${JSON.stringify({ ...records, [key]: settings }, null, 2)}\n`);
+  }
+}
+
+function readRecords(file: string): Record<string, MadeWith> {
+  if (!existsSync(file)) {
+    return {};
+  }
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Record<string, MadeWith>;
+  } catch (error) {
+    throw new InvalidInput(`cannot read the record of deployed stacks: ${file}: ${(error as Error).message}`);
+  }
+}
