@@ -81,6 +81,8 @@ export async function openConnection(
     }),
     // A deployment of before there was a choice has no such output.
     defaultImageService: async () => (outputs.values["DefaultImageService"] === "glance" ? "glance" : "bucket"),
+    // Stacks of earlier releases have no such output.
+    backendHosts: async () => (outputs.values["BackendHosts"] ?? "").split(",").filter((host) => host !== ""),
     driverFunctions: once(async () => {
       const { LambdaClient } = await import("@aws-sdk/client-lambda");
       const { LambdaDriverFunctions } = await import("./driver-functions.ts");

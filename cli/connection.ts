@@ -27,6 +27,8 @@ export interface Connection {
   images(): Promise<ImageStore>;
   /** Which service an image that is named by its id alone is asked of. */
   defaultImageService(): Promise<"bucket" | "glance">;
+  /** The configured backends, `host@backend`; empty when the stack does not name them. */
+  backendHosts(): Promise<readonly string[]>;
   driverFunctions(): Promise<DriverFunctions>;
   executions(): Promise<Executions>;
   close(): void;

@@ -72,6 +72,7 @@ function connectLazily(target: Target): Connection {
     schedulerQueue: async () => (await open()).schedulerQueue(),
     images: async () => (await open()).images(),
     defaultImageService: async () => (await open()).defaultImageService(),
+    backendHosts: async () => (await open()).backendHosts(),
     driverFunctions: async () => (await open()).driverFunctions(),
     executions: async () => (await open()).executions(),
     close: () => {

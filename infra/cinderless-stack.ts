@@ -86,7 +86,7 @@ export class CinderlessStack extends Stack {
     }
     const { audit, timeBounds } = parts.configuration;
     applyTimeBounds(timeBounds, functions, [messaging.schedulerQueue, messaging.schedulerDeadLetterQueue]);
-    const workflow = new Workflow(this, "Workflow", functions, data);
+    const workflow = new Workflow(this, "Workflow", functions, { ...data, ...deployment });
     wireWorkflow(parts, workflow);
     const source = new SqsEventSource(messaging.schedulerQueue, {
       batchSize: SCHEDULER_BATCH_SIZE,
@@ -130,6 +130,7 @@ export class CinderlessStack extends Stack {
       DeadLettersTableName: records.deadLetters.tableName,
       ImageCacheTableName: records.imageCache.tableName,
       ImagesBucketName: bucket.bucketName,
+      BackendHosts: parts.configuration.backends.map(({ host }) => host).join(","),
       DefaultImageService: parts.configuration.imageServices.default,
       CreateSnapshotFunctionName: functions.get("CreateSnapshot").functionName,
       DeleteSnapshotFunctionName: functions.get("DeleteSnapshot").functionName,

@@ -13,6 +13,7 @@ export const SETTING_KEYS = [
   "customerManagedKey",
   "removalPolicy",
   "observability",
+  "workflowVersions",
   "alarmRecipients",
   "backends",
   "image_services",

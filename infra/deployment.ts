@@ -18,6 +18,8 @@ export type Deployment = {
   vpcCidr: string;
   /** `full` makes alarms on metric math, saved queries and the dashboard; `none` leaves them out, for emulators and small accounts. */
   observability: "full" | "none";
+  /** Whether each definition is published as a version, and executions start through an alias. Some emulators know neither. */
+  workflowVersions: boolean;
   /** Addresses that get the alarms by mail. */
   alarmRecipients: readonly string[];
 };
@@ -42,14 +44,16 @@ const Recipients = v.array(v.pipe(v.string(), v.email()));
 export function readDeployment(node: Node): Deployment {
   const fileSystem = oneOf(node, "fileSystem", FILE_SYSTEMS, "efs");
   const removal = oneOf(node, "removalPolicy", ["retain", "destroy"] as const, "retain");
-  const key = oneOf(node, "customerManagedKey", ["true", "false"] as const, "false");
+  const flag = (name: string, fallback: "true" | "false"): boolean =>
+    oneOf(node, name, ["true", "false"] as const, fallback) === "true";
   return {
     stackName: stackName(node),
     fileSystem,
     removalPolicy: REMOVAL_POLICIES[removal],
-    customerManagedKey: key === "true",
+    customerManagedKey: flag("customerManagedKey", "false"),
     vpcCidr: vpcCidr(node),
     observability: oneOf(node, "observability", ["full", "none"] as const, "full"),
+    workflowVersions: flag("workflowVersions", "true"),
     alarmRecipients: recipients(node),
   };
 }

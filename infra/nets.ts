@@ -66,7 +66,7 @@ export class Nets extends Construct {
         detail: {
           status: ["FAILED", "TIMED_OUT", "ABORTED"],
           // Events name the machine, and tell of the alias apart; no page of AWS promises it.
-          stateMachineArn: [workflow.stateMachine.stateMachineArn, workflow.aliasArn],
+          stateMachineArn: [workflow.stateMachine.stateMachineArn, workflow.aliasArn ?? []].flat(),
         },
       },
     });

@@ -140,9 +140,10 @@ function wireImages({ configuration, functions, imagesBucket }: Parts): void {
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
  */
 export function wireWorkflow({ functions }: Parts, { aliasArn, stateMachine }: Workflow): void {
-  const throughAlias = { "ForAnyValue:StringEquals": { "states:StateMachineQualifier": LIVE_ALIAS } };
+  const throughAlias =
+    aliasArn === undefined ? {} : { "ForAnyValue:StringEquals": { "states:StateMachineQualifier": LIVE_ALIAS } };
   functions.allowIf("ScheduleVolume", throughAlias, ["states:StartExecution"], stateMachine.stateMachineArn);
-  functions.setEnvironment("ScheduleVolume", { stateMachineArn: aliasArn });
+  functions.setEnvironment("ScheduleVolume", { stateMachineArn: aliasArn ?? stateMachine.stateMachineArn });
 }
 
 function wireMessaging({ configuration, functions, messaging }: Parts): void {

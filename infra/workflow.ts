@@ -17,6 +17,7 @@ import { TASK_FUNCTIONS, type TaskFunctionName } from "../core/functions.ts";
 import { EXECUTION_TIMEOUT_SECONDS } from "../core/time-bounds.ts";
 import { createVolumeDefinition } from "../statemachine/create-volume.ts";
 import { acknowledge } from "./acknowledge.ts";
+import type { Deployment } from "./deployment.ts";
 import type { Functions } from "./functions.ts";
 import type { DataProps } from "./records.ts";
 
@@ -41,14 +42,18 @@ const TRACING = [
 /** The alias by which executions are started. */
 export const LIVE_ALIAS = "live";
 
+/** Encryption and lifetime of the logs, and whether definitions are published as versions. */
+export type WorkflowProps = DataProps & Pick<Deployment, "workflowVersions">;
+
 /** The state machine `create volume`, its versions, and the alias by which executions are started. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
-  /** ARN of the alias `live`, which leads to the version deployed last. */
-  readonly aliasArn: string;
+  /** ARN of the alias `live`, which leads to the version deployed last; undefined in a stack without versions. */
+  readonly aliasArn: string | undefined;
 
-  constructor(scope: Construct, id: string, functions: Functions, { removalPolicy, encryptionKey }: DataProps) {
+  constructor(scope: Construct, id: string, functions: Functions, props: WorkflowProps) {
     super(scope, id);
+    const { removalPolicy, encryptionKey, workflowVersions } = props;
     const role = new Role(this, "CreateVolumeRole", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
     const tasks = Object.keys(TASK_FUNCTIONS) as TaskFunctionName[];
     role.addToPolicy(
@@ -87,7 +92,7 @@ export class Workflow extends Construct {
       }),
     });
     this.stateMachine.node.addDependency(role);
-    this.aliasArn = this.alias().ref;
+    this.aliasArn = workflowVersions ? this.alias().ref : undefined;
   }
 
   /**

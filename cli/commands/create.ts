@@ -247,7 +247,10 @@ async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
     const why = volume.fault === null ? "" : `: ${faultStory(volume.fault)}`;
     throw new CliError(`volume ${id} is in error after ${spent}${why}`, {
       name: volume.fault?.error ?? "Error",
-      hint: `cinderless show ${id} tells every attempt`,
+      hint:
+        volume.fault?.error === "NoValidBackend" && volume.fault.attempts.length === 0
+          ? "cinderless backend list shows which backends are up; right after a deployment, cinderless backend list --wait waits for them"
+          : `cinderless show ${id} tells every attempt`,
     });
   }
   await session.answer(

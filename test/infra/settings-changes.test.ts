@@ -70,6 +70,7 @@ const SUPPORTED: [keyof typeof FIRST_VALUES, Context, Context, "both ways" | "on
   ["removalPolicy", {}, { removalPolicy: "destroy" }, "both ways"],
   ["removalPolicy", { customerManagedKey: true }, { customerManagedKey: true, removalPolicy: "destroy" }, "both ways"],
   ["observability", {}, { observability: "none" }, "both ways"],
+  ["workflowVersions", {}, { workflowVersions: false }, "both ways"],
   ["alarmRecipients", {}, { alarmRecipients: ["a@example.org"] }, "both ways"],
   ["backends", {}, { backends: [BACKEND] }, "both ways"],
   ["backends", {}, { backends: [{ ...BACKEND, image_volume_cache_enabled: true }] }, "both ways"],

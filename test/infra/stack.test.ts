@@ -29,6 +29,7 @@ describe("the outputs", () => {
     expect(Object.keys(json.Outputs).toSorted()).toEqual([
       "AlarmsTopicArn",
       "AuditBackendsFunctionName",
+      "BackendHosts",
       "BackendsTableName",
       "CreateSnapshotFunctionName",
       "DeadLettersTableName",

@@ -113,6 +113,7 @@ export async function runCli(
         schedulerQueue: part("schedulerQueue"),
         images: part("images"),
         defaultImageService: async () => (parts.defaultImageService === "glance" ? "glance" : "bucket"),
+        backendHosts: async () => (parts.backendHosts ?? []) as string[],
         driverFunctions: part("driverFunctions"),
         executions: part("executions"),
         close: () => {

@@ -316,8 +316,14 @@ describe("create --wait", () => {
     const { status, stderr } = await create(["--size", "1", "--wait"], deployment([{ status: "error", fault }]));
     expect(status).toBe(1);
     expect(stderr).toContain(
-      `is in error after 0 ms: NoValidBackend: none left (cinderless show ${FIRST_ID} tells every attempt)`,
+      "is in error after 0 ms: NoValidBackend: none left (cinderless backend list shows which backends are up; right after a deployment, cinderless backend list --wait waits for them)",
     );
+  });
+
+  test("leads to the attempts when there was one", async () => {
+    const fault: Fault = { error: "NoValidBackend", cause: "none left", attempt: 2, at: "", attempts: ["attempt 1"] };
+    const { stderr } = await create(["--size", "1", "--wait"], deployment([{ status: "error", fault }]));
+    expect(stderr).toContain(`(cinderless show ${FIRST_ID} tells every attempt)`);
   });
 
   test("names what every attempt ended by, so that no backend being left does not hide why", async () => {

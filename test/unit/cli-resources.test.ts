@@ -266,6 +266,58 @@ describe("backend list", () => {
     expect(JSON.parse(stdout)).toEqual({ backends: [{ ...backend, state: "up" }] });
   });
 
+  describe("with --wait", () => {
+    const hosts = ["storage@file1", "storage@file2"];
+    const second = { ...backend, host: "storage@file2#pool" };
+
+    test("returns when every configured backend is up", async () => {
+      const answers = [[], [backend], [{ ...backend, disabled: true }, second], [backend, second]];
+      let reads = 0;
+      const list = async () => answers[reads++] ?? [];
+      const { status, stdout } = await runCli(["backend", "list", "--wait"], {
+        backends: { list },
+        backendHosts: hosts,
+      });
+      expect(status).toBe(0);
+      expect(reads).toBe(4);
+      expect(stdout).toContain("storage@file2#pool");
+    });
+
+    test("returns when any backend is up if the stack does not name its backends", async () => {
+      const { status } = await runCli(["backend", "list", "--wait"], { backends: { list: async () => [backend] } });
+      expect(status).toBe(0);
+    });
+
+    test.each([
+      [[], [], "no backend is up after 10 s"],
+      [[backend], hosts, "not up after 10 s: storage@file2"],
+    ])(
+      "fails when the time is over, and names the backends that are not up",
+      async (records, backendHosts, message) => {
+        const { status, stderr } = await runCli(["backend", "list", "--wait", "--timeout", "10"], {
+          backends: { list: async () => records },
+          backendHosts,
+        });
+        expect(status).toBe(1);
+        expect(stderr).toContain(message);
+      },
+    );
+
+    test("ends at Ctrl-C", async () => {
+      const { status, stderr } = await runCli(
+        ["backend", "list", "--wait"],
+        { backends: { list: async () => [] } },
+        { interrupted: true },
+      );
+      expect(status).toBe(130);
+      expect(stderr).toContain("not every backend is up yet");
+    });
+
+    test.each(["0", "soon", "-1"])("refuses --timeout %s", async (timeout) => {
+      expect((await runCli(["backend", "list", "--wait", `--timeout=${timeout}`])).status).toBe(2);
+    });
+  });
+
   test("says so when none has reported", async () => {
     const { stdout } = await runCli(["backend", "list"], { backends: { list: async () => [] } });
     expect(stdout).toBe("no backend has reported yet\n");
