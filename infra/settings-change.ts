@@ -65,7 +65,7 @@ export function checkSettingsChange(file: string, stack: StackAddress, settings:
   if (reasons.length > 0) {
     throw new InvalidInput(
       `the settings do not fit stack ${stack.stackName} in ${stack.account}/${stack.region}:\n` +
-        `${reasons.map((reason) => `  ${reason}\n`).join("")}` +
+        reasons.map((reason) => `  ${reason}\n`).join("") +
         `Set the old value again, or give deployment.json another stackName, deploy a second stack and copy the data\n` +
         `(docs/operations.md, Change settings). If the stack was destroyed or never deployed, remove its entry from\n${file}.`,
     );
