@@ -9,7 +9,7 @@ import {
   requireReadableFormat,
 } from "../../core/images/acceptance.ts";
 import { describeQcow2, type Qcow2Description } from "../../core/images/qcow2/describe.ts";
-import { QCOW2_HEAD_BYTES } from "../../core/images/qcow2/header.ts";
+import { parseQcow2Header, QCOW2_HEAD_BYTES } from "../../core/images/qcow2/header.ts";
 import { Qcow2Layout, type Qcow2Survey } from "../../core/images/qcow2/layout.ts";
 import {
   type ContainerImageFormat,
@@ -116,7 +116,11 @@ async function judge(report: ImageReport, file: FileHandle, head: Uint8Array, po
   }
   report.acceptable = true;
   report.virtual_size = virtualBytes;
-  report.min_volume_gb = Math.max(1, Math.ceil(Math.max(virtualBytes, report.size) / GIB));
+  report.min_volume_gb = smallestVolumeGib(virtualBytes, report.size);
+}
+
+function smallestVolumeGib(virtualBytes: number, fileBytes: number): number {
+  return Math.max(1, Math.ceil(Math.max(virtualBytes, fileBytes) / GIB));
 }
 
 /** Reads the tables, and decompresses what is compressed: the only content that can be damaged by itself. */
@@ -128,12 +132,15 @@ async function checkQcow2(
   policy: ImagePolicy,
 ): Promise<Qcow2Layout> {
   const bytes = handleBytes(file);
-  const rules = {
+  const anyVolume = {
     imageId,
     fileBytes,
     volumeBytes: Number.MAX_SAFE_INTEGER,
     allowExtendedL2: policy.allowExtendedL2,
   };
+  // How much work an image may be depends on the volume: it is judged for the smallest one.
+  const { virtualBytes } = parseQcow2Header(head, anyVolume);
+  const rules = { ...anyVolume, volumeBytes: smallestVolumeGib(virtualBytes, fileBytes) * GIB };
   const layout = await Qcow2Layout.read(head, bytes, rules, tableChecksum);
   const { clusterBytes, compression } = layout.header;
   for (let from = 0; layout.survey.compressed_clusters > 0 && from < fileBytes;) {

@@ -31,6 +31,7 @@ import {
   stageName,
 } from "./image-turn.ts";
 import { Qcow2Sink, tableChecksum } from "./qcow2-sink.ts";
+import { TurnEnded, TurnWatch } from "./turn-watch.ts";
 import { WorkArea } from "./work-area.ts";
 
 /**
@@ -74,6 +75,9 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
     if (isAbsent(error) && (await isWhole(place))) {
       return { done: true };
     }
+    if (error instanceof TurnEnded) {
+      return { done: false };
+    }
     const failure = isOutOfSpace(error) ? new ImageTooBig(image.imageId, describeError(error).message) : error;
     if (isRefusal(failure) && (await area.isMine())) {
       await refuseAttempt(place);
@@ -84,9 +88,10 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
 
 async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
   const file = await openData(area);
-  const abort = new AbortController();
+  const watch = new TurnWatch(area, () => job.work.remainingTimeMs());
+  watch.start();
   try {
-    const run: Run = { job, area, file, signal: abort.signal };
+    const run: Run = { job, area, file, watch };
     const resumed = await resumeCursor(
       job.work.progress,
       job,
@@ -98,10 +103,23 @@ async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
       await finish(run, cursor);
     }
     return { done: cursor !== undefined };
+  } catch (error) {
+    throw endedBy(error, watch, job.image.imageId);
   } finally {
-    abort.abort();
+    watch.stop();
     await file.close();
   }
+}
+
+/** TurnEnded, whatever the abort of a request was told as. A turn that ends on time without a step is the last: another would get no further. */
+function endedBy(error: unknown, { ended, hasStepped }: TurnWatch, imageId: string): unknown {
+  const isEnd = error instanceof TurnEnded || (error instanceof Error && error.name === "AbortError");
+  if (!isEnd || ended === undefined) {
+    return error;
+  }
+  return ended.why === "late" && !hasStepped
+    ? new ImageCopyFailure(`nothing of image ${imageId} could be copied in the time of one turn`)
+    : ended;
 }
 
 /** The cursor when all of the image has passed; undefined when the turn stops before. */
@@ -116,7 +134,7 @@ async function copyQcow2(run: Run, resumed: Cursor | undefined): Promise<Cursor 
   if (resumed?.stage === "convert") {
     return convert(run, resumed);
   }
-  const head = await readImageHead(image, QCOW2_HEAD_BYTES, resumed?.tag, run.signal);
+  const head = await readImageHead(image, QCOW2_HEAD_BYTES, resumed?.tag, run.watch.signal);
   requireSameSize(run.job, head.totalSize);
   requireDeclaredContent(image.meta, head.bytes);
   if (!head.ranged) {
@@ -124,7 +142,7 @@ async function copyQcow2(run: Run, resumed: Cursor | undefined): Promise<Cursor 
     const staging = resumed?.stage === "stage" ? resumed : undefined;
     return stage(run, staging ?? (await newCursor(run.job, head.tag, "stage", true)), staging === undefined);
   }
-  const bytes = serviceBytes(image, head.tag, run.signal);
+  const bytes = run.watch.reads(serviceBytes(image, head.tag, run.watch.signal));
   const layout = await Qcow2Layout.read(head.bytes, bytes, rulesOf(run.job), tableChecksum);
   const found = resumed?.stage === "copy" ? resumed : undefined;
   const sink = await Qcow2Sink.from(image.imageId, layout, head.bytes, found?.offset ?? 0);
@@ -162,7 +180,7 @@ async function convert(run: Run, cursor: Cursor): Promise<Cursor | undefined> {
   const { job, area } = run;
   const staged = await openRegular(area.path(stageName(cursor.copyId)), "read");
   try {
-    const bytes = handleBytes(staged);
+    const bytes = run.watch.reads(handleBytes(staged));
     const head = await bytes.readAt(0, Math.min(QCOW2_HEAD_BYTES, job.size));
     const layout = await Qcow2Layout.read(head, bytes, rulesOf(job), tableChecksum);
     const sink = await Qcow2Sink.from(job.image.imageId, layout, head, cursor.offset);
@@ -184,7 +202,7 @@ async function copyFromService(
   sink: ImageSink,
   from: number,
 ): Promise<Cursor | undefined> {
-  const { job, signal } = run;
+  const { job } = run;
   const { service, imageId } = job.image;
   if (resumed !== undefined && resumed.offset === job.size) {
     // All of it had passed when the last turn died.
@@ -192,7 +210,7 @@ async function copyFromService(
   }
   // A tag of nothing is that of a service without tags.
   const tag = resumed === undefined || resumed.tag === "" ? undefined : resumed.tag;
-  const range = await service.openRange(imageId, from, { tag, signal });
+  const range = await service.openRange(imageId, from, { tag, signal: run.watch.signal });
   requireSameSize(job, range.totalSize);
   const cursor = resumed ?? (await newCursor(job, range.tag, "copy", true));
   if (cursor.offset === 0 && cursor.stage === "copy") {
@@ -203,7 +221,7 @@ async function copyFromService(
 }
 
 function pumpFrom(
-  { job, area, file }: Run,
+  { job, watch, file }: Run,
   cursor: Cursor,
   sink: ImageSink,
   body: AsyncIterable<Uint8Array>,
@@ -212,7 +230,7 @@ function pumpFrom(
   const { size, work } = job;
   const pass = {
     file,
-    area,
+    watch,
     sink,
     size,
     body,

@@ -11,6 +11,7 @@ import type { Resumption } from "./image-progress.ts";
 import { rulesOf, type Run, stageName } from "./image-turn.ts";
 import { tableChecksum } from "./qcow2-sink.ts";
 import { CHUNK_BYTES } from "./sparse.ts";
+import type { TurnWatch } from "./turn-watch.ts";
 
 /**
  * How an image's bytes that an interrupted turn has placed are hashed a second time, without the image service sending them again: what
@@ -22,18 +23,18 @@ export async function hashAgain(
   run: Run,
   { copyId, stage, offset, tag }: Resumption,
 ): Promise<ImageHasher | undefined> {
-  const { job, area, file, signal } = run;
+  const { job, area, file, watch } = run;
   const { algorithm } = job.expected;
   if (stage === "stage") {
-    return hashStaged(algorithm, area.path(stageName(copyId)), offset);
+    return hashStaged(algorithm, area.path(stageName(copyId)), offset, watch);
   }
   if (isRawFormat(job.image.meta)) {
-    return hashOfFile(algorithm, file, offset);
+    return hashOfFile(algorithm, file, offset, watch);
   }
-  const head = await readImageHead(job.image, QCOW2_HEAD_BYTES, tag, signal);
-  const image = serviceBytes(job.image, head.tag, signal);
+  const head = await readImageHead(job.image, QCOW2_HEAD_BYTES, tag, watch.signal);
+  const image = watch.reads(serviceBytes(job.image, head.tag, watch.signal));
   const layout = await Qcow2Layout.read(head.bytes, image, rulesOf(job), tableChecksum);
-  return hashOfClusters(algorithm, layout, handleBytes(file), image, offset);
+  return hashOfClusters(algorithm, layout, watch.reads(handleBytes(file)), image, offset);
 }
 
 /** The hash of the first `length` bytes of a file, to go on with behind them; undefined when the file is shorter. */
@@ -41,10 +42,12 @@ export async function hashOfFile(
   algorithm: HashAlgorithm,
   file: FileHandle,
   length: number,
+  watch?: Pick<TurnWatch, "look">,
 ): Promise<ImageHasher | undefined> {
   const hasher = createFastHash(algorithm);
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let offset = 0; offset < length;) {
+    await watch?.look();
     const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK_BYTES, length - offset), offset);
     if (bytesRead === 0) {
       return undefined;
@@ -116,7 +119,12 @@ function piecesOnDisk(pass: Qcow2Pass, from: number, to: number): { offset: numb
   return isWhole && reached === to ? pieces : undefined;
 }
 
-async function hashStaged(algorithm: HashAlgorithm, path: string, length: number): Promise<ImageHasher | undefined> {
+async function hashStaged(
+  algorithm: HashAlgorithm,
+  path: string,
+  length: number,
+  watch: TurnWatch,
+): Promise<ImageHasher | undefined> {
   let staged: FileHandle;
   try {
     staged = await openRegular(path, "read");
@@ -127,7 +135,7 @@ async function hashStaged(algorithm: HashAlgorithm, path: string, length: number
     throw error;
   }
   try {
-    return await hashOfFile(algorithm, staged, length);
+    return await hashOfFile(algorithm, staged, length, watch);
   } finally {
     await staged.close();
   }

@@ -6,7 +6,7 @@ import type { ImageMeta } from "../../core/driver-ports.ts";
 import { RESERVED_MS } from "./copy-file.ts";
 import type { ImageHasher } from "./image-hash.ts";
 import { CHUNK_BYTES } from "./sparse.ts";
-import type { WorkArea } from "./work-area.ts";
+import { TurnEnded, type TurnWatch } from "./turn-watch.ts";
 import { WriteLanes, chunksOf } from "./write-lanes.ts";
 
 /**
@@ -26,8 +26,17 @@ export type ImageSink = {
   /**
    * Hands to the volume what belongs there of `buffer` from `start` to `end`, the image's bytes from `position` on.
    * Returns the bytes of the disk that it made.
+   *
+   * @param look to be called within long work. @throws TurnEnded: the step is then made again by the next turn
    */
-  place(buffer: Buffer, start: number, end: number, position: number, writes: WriteLanes): Promise<number>;
+  place(
+    buffer: Buffer,
+    start: number,
+    end: number,
+    position: number,
+    writes: WriteLanes,
+    look: () => Promise<void>,
+  ): Promise<number>;
 };
 
 /** Where the pass stands: `offset` bytes are placed, and hashed if there is a hasher. */
@@ -36,7 +45,7 @@ export type PassCursor = { offset: number; hasher: ImageHasher | null };
 /** One pass, or what is left of it. */
 export type Pass = {
   file: FileHandle;
-  area: WorkArea;
+  watch: TurnWatch;
   sink: ImageSink;
   /** Size of the image. */
   size: number;
@@ -86,14 +95,15 @@ type PumpState = { startedAt: number; keptAt: number; unkept: number; lookedAt: 
 /**
  * Reads, hashes and places until the image ends, the time does, or another call took over; true when it was the image.
  *
- * @throws ImageCopyFailure when the image sends more than its size; what the sink, the stream or the file system throw
+ * @throws TurnEnded when the turn ends within a step or while it waits for the image service; what was placed is kept by then.
+ * ImageCopyFailure when the image sends more than its size; what the sink, the stream or the file system throw
  */
 export async function pump(pass: Pass, cursor: PassCursor): Promise<boolean> {
   const writes = new WriteLanes(pass.file);
   const state: PumpState = { startedAt: cursor.offset, keptAt: Date.now(), unkept: 0, lookedAt: -1 };
   let position = pass.from;
   try {
-    for await (const { buffer, length } of chunksOf(pass.body, writes)) {
+    for await (const { buffer, length } of chunksOf(untilEnded(pass.body, pass.watch), writes)) {
       if (position + length > pass.size) {
         throw new ImageCopyFailure(`image ${pass.imageId} sent more than its ${pass.size} bytes`);
       }
@@ -104,11 +114,37 @@ export async function pump(pass: Pass, cursor: PassCursor): Promise<boolean> {
       }
       position += length;
     }
+    if (position < pass.size && pass.watch.ended !== undefined) {
+      throw pass.watch.ended;
+    }
     await writes.drain();
-    return await pass.area.isMine();
+    return await pass.watch.isMine();
+  } catch (error) {
+    if (error instanceof TurnEnded && error.why === "late" && cursor.offset > state.startedAt) {
+      await keep(pass, writes);
+    }
+    throw error;
   } finally {
     await writes.settle();
   }
+}
+
+/** The stream, which ends early when the turn does: what has come by then is placed. */
+async function* untilEnded(body: AsyncIterable<Uint8Array>, watch: TurnWatch): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    if (watch.ended === undefined) {
+      throw error;
+    }
+  }
+}
+
+/** Makes durable what is placed, then keeps where the cursor stands. */
+async function keep(pass: Pass, writes: WriteLanes): Promise<void> {
+  await writes.drain();
+  await pass.file.datasync();
+  await pass.keep();
 }
 
 /** Places one chunk in steps; false when the pass stops in it. */
@@ -123,21 +159,20 @@ async function pumpChunk(
     const from = chunk.position + at;
     if (state.lookedAt === -1 || from - state.lookedAt >= LOOK_BYTES) {
       state.lookedAt = from;
-      if (!(await pass.area.isMine())) {
+      if (!(await pass.watch.isMine())) {
         return false;
       }
     }
     const end = (await pass.sink.stepEnd(from, chunk.position + chunk.length)) - chunk.position;
-    const placed = await pass.sink.place(chunk.buffer, at, end, from, writes);
+    const placed = await pass.sink.place(chunk.buffer, at, end, from, writes, () => pass.watch.look());
     advance(cursor, chunk.buffer.subarray(at, end), from);
+    pass.watch.hasStepped ||= cursor.offset > state.startedAt;
     state.unkept += Math.max(placed, end - at);
     at = end;
     // Each turn gets on by a step, however little time it is given; what passes a second time is none.
     const late = pass.remainingTimeMs() < RESERVED_MS && cursor.offset > state.startedAt;
     if (late || state.unkept >= CHECKPOINT_BYTES || Date.now() - state.keptAt >= CHECKPOINT_MS) {
-      await writes.drain();
-      await pass.file.datasync();
-      await pass.keep();
+      await keep(pass, writes);
       state.keptAt = Date.now();
       state.unkept = 0;
       if (late && cursor.offset < pass.size) {

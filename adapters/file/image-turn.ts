@@ -5,6 +5,7 @@ import type { ImagePolicy } from "../../core/images/acceptance.ts";
 import type { Qcow2Rules } from "../../core/images/qcow2/header.ts";
 import type { CopyWork, ImageSource } from "../../core/driver-ports.ts";
 import type { Content, Cursor } from "./image-progress.ts";
+import type { TurnWatch } from "./turn-watch.ts";
 import type { Place } from "./paths.ts";
 import type { WorkArea } from "./work-area.ts";
 
@@ -23,8 +24,8 @@ export type CopyImageRequest = {
 /** What one turn works on. */
 export type Job = CopyImageRequest & Content;
 
-/** A turn under way: `area` is the attempt's directory, `file` what is written. */
-export type Run = { job: Job; area: WorkArea; file: FileHandle; signal: AbortSignal };
+/** A turn under way: `area` is the attempt's directory, `file` what is written, `watch` ends it on time. */
+export type Run = { job: Job; area: WorkArea; file: FileHandle; watch: TurnWatch };
 
 /** As Cinder's check_available_space. How much of a raw image are holes is not known before it has passed. */
 export async function requireFreeSpace({ place: { path }, size, image }: Job): Promise<void> {

@@ -10,6 +10,9 @@ import type { WriteLanes } from "./write-lanes.ts";
 /** The checksum that tables are compared by when they pass. */
 export const tableChecksum = (bytes: Uint8Array, previous = 0): number => crc32(bytes, previous);
 
+/** Decompressed between two looks at clock and holder. */
+const LOOK_BYTES = 2 ** 26;
+
 /** A compressed cluster has at most twice its size in the file, by the width of the count of its sectors. */
 const COMPRESSED_SPAN = 2;
 
@@ -49,7 +52,14 @@ export class Qcow2Sink implements ImageSink {
   }
 
   /** @throws ImageUnacceptable when a cluster cannot be decompressed; ImageCopyFailure when a table is not as it was. */
-  async place(buffer: Buffer, start: number, end: number, position: number, writes: WriteLanes): Promise<number> {
+  async place(
+    buffer: Buffer,
+    start: number,
+    end: number,
+    position: number,
+    writes: WriteLanes,
+    look: () => Promise<void>,
+  ): Promise<number> {
     const bytes = buffer.subarray(start, end);
     this.#watch.pass(bytes, position);
     this.#history?.add(bytes);
@@ -68,7 +78,13 @@ export class Qcow2Sink implements ImageSink {
         }
       },
     });
+    let unlooked = 0;
     for (const { host, length, disk, diskBytes } of compressed) {
+      unlooked += diskBytes;
+      if (unlooked > LOOK_BYTES) {
+        await look();
+        unlooked = 0;
+      }
       await writes.writeOther(this.#decompress(host, length).subarray(0, diskBytes), disk);
       placed += diskBytes;
     }

@@ -2,7 +2,11 @@ import type { FileHandle } from "node:fs/promises";
 import { CHUNK_BYTES, LANES, settleAll, writeSparse } from "./sparse.ts";
 
 /** A buffer, and what of it is to be written. */
-type Lane = { pieces: { bytes: Buffer; position: number }[]; writing: Promise<void> | undefined; released: boolean };
+type Lane = {
+  pieces: { start: number; end: number; position: number }[];
+  writing: Promise<void> | undefined;
+  released: boolean;
+};
 
 /** After so many bytes the disk begins to take them, while others are still to come: a checkpoint has little left to wait for. */
 const SYNC_BEHIND_BYTES = 16 * CHUNK_BYTES;
@@ -39,7 +43,7 @@ export class WriteLanes {
   /** Begins to write a part of a buffer of {@link take}; parts of one buffer are written one after the other. */
   write(buffer: Buffer, start: number, end: number, position: number): void {
     const lane = this.#laneOf(buffer);
-    lane.pieces.push({ bytes: buffer.subarray(start, end), position });
+    lane.pieces.push({ start, end, position });
     lane.writing ??= this.#writePieces(buffer, lane);
   }
 
@@ -76,8 +80,8 @@ export class WriteLanes {
 
   async #writePieces(buffer: Buffer, lane: Lane): Promise<void> {
     // The list may grow while its pieces are written.
-    for (const { bytes, position } of lane.pieces) {
-      await this.#writeOne(bytes, position);
+    for (const { start, end, position } of lane.pieces) {
+      await this.#writeOne(buffer.subarray(start, end), position);
     }
     lane.pieces = [];
     lane.writing = undefined;

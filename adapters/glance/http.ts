@@ -10,12 +10,13 @@ import {
 } from "../../core/errors.ts";
 import { foreignText } from "../../core/foreign-text.ts";
 import { MASK } from "../../core/secrets.ts";
+import { steadyBytes, WINDOW_MS } from "../steady-bytes.ts";
 
 /** How long an answer to a small request may take: a try with each of a few servers must fit a function of 30 s. */
 const ANSWER_MS = 6_000;
 
-/** Silence before or within the bytes of an image after which a server counts as gone. */
-const SILENCE_MS = 30_000;
+/** Silence before the bytes of an image after which a server counts as gone; within them too few bytes count as silence. */
+const SILENCE_MS = WINDOW_MS;
 
 /** Pause between two tries, as Cinder's GlanceClientWrapper makes it. */
 const RETRY_PAUSE_MS = 1_000;
@@ -218,37 +219,16 @@ async function bytesOf(answer: IncomingMessage, most: number, waitMs: number): P
 }
 
 /**
- * The bytes of a body. Breaks off when nothing comes for too long, instead of waiting for ever; time that the reader takes does not
- * count.
+ * The bytes of an image, which break off when too few come: see `steadyBytes`.
  *
- * @throws GlanceConnectionFailed when the connection or the server is lost; the signal's reason when that was aborted
+ * @throws GlanceConnectionFailed when the connection or the server is lost, or too slow; the signal's reason when that was aborted
  */
-export async function* bytesWithoutSilence(
+export function imageBytes(
   body: IncomingMessage,
   imageId: string,
   { silenceMs }: Patience,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  let isWaiting = true;
-  const timer = setTimeout(() => {
-    if (isWaiting) {
-      body.destroy(new Error(`no byte in ${silenceMs / 1000} s`));
-    } else {
-      timer.refresh();
-    }
-  }, silenceMs);
-  try {
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
-      isWaiting = false;
-      yield piece;
-      isWaiting = true;
-      timer.refresh();
-    }
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new GlanceConnectionFailed(`image ${imageId} broke off: ${reasonOf(error)}`);
-  } finally {
-    clearTimeout(timer);
-    body.destroy();
-  }
+  const failed = (error: unknown) => new GlanceConnectionFailed(`image ${imageId} broke off: ${reasonOf(error)}`);
+  return steadyBytes(body, failed, signal, silenceMs);
 }

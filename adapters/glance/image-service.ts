@@ -3,7 +3,7 @@ import { ImageCopyFailure, ImageNotAuthorized, ImageNotFound } from "../../core/
 import type { RequestContext } from "../../core/messages.ts";
 import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
-import { ask, bytesWithoutSilence, type Patience, readJson, type ServerRequest } from "./http.ts";
+import { ask, imageBytes, type Patience, readJson, type ServerRequest } from "./http.ts";
 import type { Identity } from "./identity.ts";
 import { contentTag, readImage } from "./image-document.ts";
 
@@ -67,7 +67,7 @@ export class GlanceImageService implements ImageService {
       (await this.#fromLocation(location, imageId, range, signal)) ?? (await this.#fromGlance(imageId, range, signal));
     try {
       const totalSize = totalSizeOf(answer, imageId, from, meta.size);
-      const body = bytesWithoutSilence(answer, imageId, this.#options.patience, signal);
+      const body = imageBytes(answer, imageId, this.#options.patience, signal);
       return { body, tag: found, totalSize, ranged: answer.statusCode === 206 };
     } catch (error) {
       answer.destroy();

@@ -6,10 +6,12 @@ import {
   type HeadObjectCommandOutput,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { ImageCopyFailure, ImageNotAuthorized, ImageNotFound } from "../../core/errors.ts";
+import type { Readable } from "node:stream";
+import { describeError, ImageCopyFailure, ImageNotAuthorized, ImageNotFound } from "../../core/errors.ts";
 import type { RequestContext } from "../../core/messages.ts";
 import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
+import { steadyBytes } from "../steady-bytes.ts";
 import { documentKey, parseImageDocument, parseObjectMetadata } from "./image-document.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -66,7 +68,7 @@ export class S3ImageService implements ImageService {
       throw new ImageCopyFailure(`the bucket's answer for image ${imageId} from byte ${from} has no range`);
     }
     // In Node the body is a readable stream.
-    const body = output.Body as AsyncIterable<Uint8Array>;
+    const body = steadyBytes(output.Body as Readable, (error) => brokeOff(imageId, error), signal);
     return { body, tag: output.ETag, totalSize, ranged: output.ContentRange !== undefined };
   }
 
@@ -112,6 +114,11 @@ export class S3ImageService implements ImageService {
       throw asImageError(error, imageId);
     }
   }
+}
+
+/** Of no known name, so that the copy continues from its last checkpoint. */
+function brokeOff(imageId: string, error: unknown): Error {
+  return new Error(`image ${imageId} broke off: ${describeError(error).message}`, { cause: error });
 }
 
 /** An id that is no UUID names no image, and no object either. */

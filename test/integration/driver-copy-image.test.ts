@@ -296,7 +296,7 @@ describe("fencing", () => {
 describe("refusals leave nothing", () => {
   test.each<[string, Partial<ImageMeta>, string]>([
     ["a format that is not read", { disk_format: "vmdk" }, "vmdk"],
-    ["a container", { container_format: "ova" }, "ova"],
+    ["a compressed container", { container_format: "compressed" }, "compressed"],
     ["a size beyond the volume", { size: GIB + 1 }, "do not fit"],
     ["no data", { size: 0 }, "no data"],
     ["no hash", { os_hash_algo: null, checksum: null }, "no hash"],

@@ -83,6 +83,34 @@ export function writeQcow2(plan: Qcow2Plan): { file: Buffer; disk: Buffer } {
   return { file: Buffer.concat(parts), disk: disk.subarray(0, plan.virtualBytes) };
 }
 
+/** An image whose disk, of usual clusters, is one compressed cluster over and over: small, and much work. */
+export function aSharedClusterImage(virtualBytes: number, packed: Buffer): { file: Buffer } {
+  const clusterBytes = 65_536;
+  const plan = {
+    version: 3,
+    clusterBits: 16,
+    compression: "zlib",
+    virtualBytes,
+    clusters: [],
+    tablesLast: false,
+  } as const;
+  const l2Entries = clusterBytes / 8;
+  const tables = Math.ceil(virtualBytes / clusterBytes / l2Entries);
+  const header = Buffer.alloc(clusterBytes);
+  const l1 = Buffer.alloc(clusterBytes);
+  const l2 = Buffer.alloc(tables * clusterBytes);
+  const dataOffset = header.length + l1.length + l2.length;
+  for (let table = 0; table < tables; table += 1) {
+    l1.writeBigUInt64BE(COPIED | BigInt(header.length + l1.length + table * clusterBytes), table * 8);
+  }
+  const sectors = BigInt(Math.ceil(packed.length / 512) - 1);
+  for (let at = 0; at < l2.length; at += 8) {
+    l2.writeBigUInt64BE(COMPRESSED | (sectors << 54n) | BigInt(dataOffset), at);
+  }
+  writeHeader(header, plan, tables, header.length);
+  return { file: Buffer.concat([header, l1, l2, packed, Buffer.alloc(512 - (packed.length % 512))]) };
+}
+
 /** An image of a disk of about that size, with clusters of each kind; always the same. */
 export function aQcow2Image(bytes: number): { file: Buffer; disk: Buffer } {
   const kinds: ClusterKind[] = ["data", "data", "compressed", "absent", "shared", "compressed", "zero"];

@@ -3,12 +3,16 @@ import { parseQcow2Header, type Qcow2Header, type Qcow2Rules } from "./header.ts
 import { type Qcow2Mapping, walkL2Table } from "./l2-table.ts";
 import { MappingList } from "./mapping-list.ts";
 import { type Checksum, type FileBytes, Qcow2Tables } from "./tables.ts";
+import { Qcow2Work } from "./work.ts";
 
 /** Mappings held at a time: 12 MiB of them. A disk of 500 GiB in order, or of 32 GiB in the worst order, needs no more. */
 const MAX_MAPPINGS = 2 ** 19;
 
 /** Clusters that follow each other are one mapping up to this size, so that what was passed is soon done with. */
 const RUN_BYTES = 2 ** 20;
+
+/** A compressed cluster of the largest size that says it has twice as many bytes. */
+const LONGEST_MAPPING_BYTES = 2 ** 22;
 
 /** Parts of the file for which mappings are counted. */
 const BUCKETS = 4096;
@@ -23,7 +27,7 @@ export type Qcow2Window = { mappings: MappingList; until: number };
 /**
  * Where the bytes of a qcow2 image belong on its disk, in the order of its file: what one sequential pass over the file needs.
  *
- * All tables are read and judged before the first mapping is told. What is held is bounded: when there are more mappings than
+ * All tables are read and judged, and the work counted (see `work.ts`), before the first mapping is told. What is held is bounded: when there are more mappings than
  * {@link MAX_MAPPINGS}, the file is divided into windows, and the tables are read again for each.
  */
 export class Qcow2Layout {
@@ -64,6 +68,7 @@ export class Qcow2Layout {
     const all = new MappingList(MAX_MAPPINGS, header.clusterBytes);
     let isComplete = true;
     const bucketBytes = bucketBytesOf(rules.fileBytes);
+    const work = new Qcow2Work(rules, header.clusterBytes);
     const count = (mapping: Qcow2Mapping): void => {
       const bucket = Math.floor(mapping.hostOffset / bucketBytes);
       buckets[bucket] = (buckets[bucket] ?? 0) + 1;
@@ -72,6 +77,7 @@ export class Qcow2Layout {
       } else {
         survey.data_clusters += mapping.clusters;
       }
+      work.add(mapping);
       isComplete &&= all.add(mapping);
     };
     const base = { header, tables, rules };
@@ -82,6 +88,8 @@ export class Qcow2Layout {
     requireRoomInBuckets(buckets, bucketBytes, rules);
     if (isComplete) {
       all.sort();
+    } else {
+      work.requireFewReadings(tables.bytesOfOneReading, windowsOf(buckets));
     }
     return new Qcow2Layout(base, { survey, buckets, tableChecksums, all: isComplete ? all : undefined });
   }
@@ -116,19 +124,33 @@ export class Qcow2Layout {
     return { mappings, until };
   }
 
-  /** Half of the room is left for mappings that begin before the window. */
   #windowEnd(from: number): number {
     const bucketBytes = bucketBytesOf(this.fileBytes);
-    let bucket = Math.floor(from / bucketBytes);
-    let count = this.#buckets[bucket] ?? 0;
-    for (bucket += 1; bucket < BUCKETS; bucket += 1) {
-      count += this.#buckets[bucket] ?? 0;
-      if (count > MAX_MAPPINGS / 2) {
-        break;
-      }
-    }
-    return Math.min(bucket * bucketBytes, this.fileBytes);
+    const end = bucketBehindWindow(this.#buckets, Math.floor(from / bucketBytes)) * bucketBytes;
+    return Math.min(end, this.fileBytes);
   }
+}
+
+/** The bucket behind the window that begins with a bucket. Half of the room is left for mappings that begin before the window. */
+function bucketBehindWindow(buckets: Float64Array, first: number): number {
+  let count = buckets[first] ?? 0;
+  let bucket = first + 1;
+  for (; bucket < BUCKETS; bucket += 1) {
+    count += buckets[bucket] ?? 0;
+    if (count > MAX_MAPPINGS / 2) {
+      break;
+    }
+  }
+  return bucket;
+}
+
+/** How many windows one pass over the file has. */
+function windowsOf(buckets: Float64Array): number {
+  let windows = 0;
+  for (let bucket = 0; bucket < BUCKETS; bucket = bucketBehindWindow(buckets, bucket)) {
+    windows += 1;
+  }
+  return windows;
 }
 
 /** Whole clusters of the usual size, so that the end of a window cuts none of them. */
@@ -154,9 +176,16 @@ function walk(
   }
 }
 
+/** Room for the mappings of each bucket, and for those that begin before it and may end in it. */
 function requireRoomInBuckets(buckets: Float64Array, bucketBytes: number, rules: Qcow2Rules): void {
-  if (buckets.some((count) => count > MAX_MAPPINGS / 2)) {
-    throw tooDense(rules, bucketBytes);
+  const earlier = Math.ceil(LONGEST_MAPPING_BYTES / bucketBytes);
+  let before = 0;
+  for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
+    const count = buckets[bucket] ?? 0;
+    if (count > MAX_MAPPINGS / 2 || before > MAX_MAPPINGS / 2) {
+      throw tooDense(rules, bucketBytes);
+    }
+    before += count - (buckets[bucket - earlier] ?? 0);
   }
 }
 

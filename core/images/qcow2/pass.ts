@@ -1,8 +1,17 @@
 import { ALL_SUBCLUSTERS } from "./l2-table.ts";
 import type { Qcow2Layout, Qcow2Window } from "./layout.ts";
 
-/** Bytes of the disk that one step may make: between two steps a copy can be cut. */
+/** Bytes of the disk that one step should make: between two steps a copy can be cut. */
 const STEP_BYTES = 2 ** 26;
+
+/**
+ * The most that one step makes where the same bytes of the file stand on the disk many times, and a step of `STEP_BYTES` would be made
+ * of writes of few bytes each.
+ */
+const LARGEST_STEP_BYTES = 2 ** 30;
+
+/** Steps of the file are not made shorter than this for the sake of `STEP_BYTES`. */
+const SHORT_STEP_BYTES = 2 ** 16;
 
 /** What compressed clusters are measured in, and so the smallest step. */
 const SECTOR_BYTES = 512;
@@ -53,7 +62,10 @@ export class Qcow2Pass {
       this.#first = 0;
     }
     let end = Math.min(to, this.#window.until);
-    while (end - from > SECTOR_BYTES && this.#load(from, end) > STEP_BYTES) {
+    for (let load = this.#load(from, end); end - from > SECTOR_BYTES; load = this.#load(from, end)) {
+      if (load <= (end - from > SHORT_STEP_BYTES ? STEP_BYTES : LARGEST_STEP_BYTES)) {
+        break;
+      }
       end = from + Math.ceil((end - from) / 2 / SECTOR_BYTES) * SECTOR_BYTES;
     }
     return end;

@@ -136,6 +136,15 @@ export class Qcow2Tables {
     );
   }
 
+  /** Bytes that {@link scan} reads, those between tables included. */
+  get bytesOfOneReading(): number {
+    let bytes = 0;
+    for (const { start, end } of this.#groups()) {
+      bytes += end - start;
+    }
+    return bytes;
+  }
+
   /** Reads all tables, in the order of the file: `visit` gets the index here and the first cluster of the disk that it is of. */
   async scan(visit: (table: Uint8Array, index: number, firstCluster: number) => void): Promise<void> {
     const groups = this.#groups();
