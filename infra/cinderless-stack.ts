@@ -116,7 +116,8 @@ export class CinderlessStack extends Stack {
       audit,
       timeBounds,
     });
-    new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, ...deployment });
+    const watched = { functions, messaging, workflow, timeBounds };
+    new Observability(this, "Observability", { ...watched, encryptionKey, ...deployment });
 
     const outputs: Record<string, string> = {
       SchedulerQueueUrl: messaging.schedulerQueue.queueUrl,

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { VolumeFilter } from "../../core/ports.ts";
+import type { Unreadable, VolumeFilter } from "../../core/ports.ts";
 import { attemptOf, VOLUME_STATUSES } from "../../core/records.ts";
 import { formatTime, text } from "../format.ts";
 import { parseLimit } from "../options.ts";
@@ -52,8 +52,9 @@ async function list(session: Session, options: ListOptions): Promise<void> {
     ...(project === undefined ? {} : { projectId: project }),
   };
   const volumes = await session.connection.volumes();
-  const { items, next } = await volumes.list(filter, limit, page);
-  await session.answer({ volumes: items, next: next ?? null }, async () => {
+  const { items, next, unreadable = [] } = await volumes.list(filter, limit, page);
+  const document = { volumes: items, next: next ?? null, ...(unreadable.length > 0 && { unreadable }) };
+  await session.answer(document, async () => {
     const rows = items.map((volume) => [
       volume.id,
       text(volume.display_name),
@@ -64,11 +65,16 @@ async function list(session: Session, options: ListOptions): Promise<void> {
       formatTime(volume.created_at),
     ]);
     const table = rows.length === 0 ? "no volumes\n" : await renderTable(session.stdout, HEAD, rows, [3, 5]);
-    return `${table}${moreText(next)}`;
+    return `${table}${unreadableText(session, unreadable)}${moreText(next)}`;
   });
 }
 
 const HEAD = ["ID", "NAME", "STATUS", "GiB", "HOST", "ATTEMPTS", "CREATED"];
+
+/** A line for each record that is there and cannot be read. */
+function unreadableText({ stdout }: Session, unreadable: readonly Unreadable[]): string {
+  return unreadable.map(({ reason }) => `${paint(stdout, "red", "unreadable:")} ${text(reason)}\n`).join("");
+}
 
 /** How to get the next page, if there is one. */
 export function moreText(next: string | undefined): string {
