@@ -1,6 +1,6 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { describeError, UnreadableRecord } from "../../core/errors.ts";
-import { bounded } from "../../core/fault.ts";
+import { foreignText } from "../../core/foreign-text.ts";
 import type { Found, Listed, Unreadable } from "../../core/ports.ts";
 import type { Item } from "./table.ts";
 
@@ -8,6 +8,9 @@ import type { Item } from "./table.ts";
  * How items become records. Other services and people write into the tables, too: an item whose numbers JavaScript does not have, or
  * whose columns are of another kind, is an unreadable record. It is told by its id, and costs nobody but itself.
  */
+
+/** Longest reason that is told, in UTF-16 units. */
+const LONGEST_REASON = 500;
 
 /** What a column must be where it is there; `!` where it must be there. `maps` is a map whose values are maps. */
 export type ColumnKind = "text" | "text!" | "number" | "number!" | "map" | "maps";
@@ -41,7 +44,7 @@ export function readerOf<Value>(
       }
       return shape(stored as never);
     } catch (error) {
-      throw new UnreadableRecord(what, item[key]?.S ?? "", bounded(describeError(error).message));
+      throw new UnreadableRecord(what, item[key]?.S ?? "", foreignText(describeError(error).message, LONGEST_REASON));
     }
   };
   const readEach: Reader<Value>["readEach"] = (items) => {
