@@ -1,7 +1,7 @@
 import { InvalidInput } from "./errors.ts";
 import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference, lowerCaseUuid } from "./identifiers.ts";
 import type { CreateVolumeMessage } from "./messages.ts";
-import type { VolumeRecord, VolumeTypeRecord } from "./records.ts";
+import type { CreateRequestMemo, VolumeRecord, VolumeTypeRecord } from "./records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
 
 /**
@@ -33,8 +33,12 @@ export type CreateRequestInput = {
   roles?: readonly string[];
   /** Name of the secret that holds the caller's token for the image service; never the token. */
   authSecret?: string | null;
+  /** Hints of the request for the scheduler, as `--hint` of openstackclient. */
+  schedulerHints?: Readonly<Record<string, string>>;
   /** Bound of the phase `queued` in this deployment, when it is not the default. */
   queuedSeconds?: number;
+  /** See `request_digest` of the record. */
+  requestDigest?: string;
 };
 
 /** Ids of the new volume and of the request; the request's is `req-` and a UUID in OpenStack. */
@@ -56,39 +60,55 @@ export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: Cr
   checkSize(input.sizeGib);
   const sources = sourcesOf(input);
   checkOneSource(sources);
-  const { image_id, snapshot_id, source_volid } = sources;
-  if (image_id !== null && !isImageReference(image_id)) {
+  if (sources.image_id !== null && !isImageReference(sources.image_id)) {
     throw new InvalidInput(`the image ${IMAGE_REFERENCE_RULE}`);
   }
-  const record = recordOf(input, sources, now, lowerCaseUuid(ids.volumeId));
+  const record = recordOf(input, sources, now, { ...ids, volumeId: lowerCaseUuid(ids.volumeId) });
+  return { record, message: createMessage(record, input.volumeType ?? null) };
+}
+
+/**
+ * The cast of a volume's first attempt, from its record alone: the same for a create as for one that is asked for again.
+ *
+ * @param volumeType the type of the record
+ */
+export function createMessage(
+  record: VolumeRecord,
+  volumeType: Pick<VolumeTypeRecord, "id" | "name" | "extra_specs"> | null,
+): CreateVolumeMessage {
+  const { id: volume_id, snapshot_id, source_volid, request } = record;
+  const image_id = request?.image_id ?? null;
   const properties = propertiesOf(record);
-  const message: CreateVolumeMessage = {
+  const hints = request?.scheduler_hints;
+  return {
     context: {
-      request_id: ids.requestId,
+      request_id: request?.request_id ?? "",
       user_id: record.user_id,
       project_id: record.project_id,
       is_admin: false,
-      // As Keystone has it, where a member is a reader too.
-      roles: [...(input.roles ?? ["member", "reader"])],
-      ...((input.authSecret ?? null) === null ? {} : { auth_secret: input.authSecret }),
+      roles: [...(request?.roles ?? DEFAULT_ROLES)],
+      ...(request?.auth_secret === undefined ? {} : { auth_secret: request.auth_secret }),
     },
-    volume_id: record.id,
+    volume_id,
     image_id,
     snapshot_id,
     source_volid,
     request_spec: {
-      volume_id: record.id,
+      volume_id,
       // Cinder's twin `resource_properties` is made of these where a filter reads it.
       volume_properties: properties,
-      volume_type: typeOf(input.volumeType ?? null),
+      volume_type: typeOf(volumeType),
       image_id,
       snapshot_id,
       source_volid,
+      ...(hints === undefined ? {} : { scheduler_hints: hints }),
     },
-    filter_properties: {},
+    filter_properties: hints === undefined ? {} : { scheduler_hints: hints },
   };
-  return { record, message };
 }
+
+/** As Keystone has it, where a member is a reader too. */
+const DEFAULT_ROLES = ["member", "reader"];
 
 function checkSize(sizeGib: number): void {
   if (!Number.isInteger(sizeGib) || sizeGib < 1 || sizeGib > MAX_VOLUME_SIZE_GIB) {
@@ -114,10 +134,10 @@ function sourcesOf(input: CreateRequestInput): Sources {
   };
 }
 
-function recordOf(input: CreateRequestInput, sources: Sources, now: Date, volumeId: string): VolumeRecord {
+function recordOf(input: CreateRequestInput, sources: Sources, now: Date, ids: CreateRequestIds): VolumeRecord {
   const createdAt = now.toISOString();
   return {
-    id: volumeId,
+    id: ids.volumeId,
     project_id: input.projectId ?? DEFAULT_PROJECT_ID,
     user_id: input.userId ?? DEFAULT_USER_ID,
     size: input.sizeGib,
@@ -146,6 +166,20 @@ function recordOf(input: CreateRequestInput, sources: Sources, now: Date, volume
     fault: null,
     delete_requested_at: null,
     locks: {},
+    request: memoOf(input, sources, ids.requestId),
+    ...(input.requestDigest !== undefined && { request_digest: input.requestDigest }),
+  };
+}
+
+function memoOf(input: CreateRequestInput, { image_id }: Sources, requestId: string): CreateRequestMemo {
+  const { authSecret = null, availabilityZone = null, schedulerHints } = input;
+  return {
+    request_id: requestId,
+    roles: [...(input.roles ?? DEFAULT_ROLES)],
+    ...(image_id === null ? {} : { image_id }),
+    ...(authSecret === null ? {} : { auth_secret: authSecret }),
+    ...(availabilityZone === null ? {} : { availability_zone: availabilityZone }),
+    ...(schedulerHints === undefined ? {} : { scheduler_hints: { ...schedulerHints } }),
   };
 }
 
@@ -157,7 +191,9 @@ function propertiesOf(record: VolumeRecord): Record<string, unknown> {
     project_id: record.project_id,
     status: record.status,
     attach_status: "detached",
-    availability_zone: record.availability_zone,
+    // The column has the zone of the backend once there is one.
+    availability_zone:
+      record.request === undefined ? record.availability_zone : (record.request.availability_zone ?? null),
     display_name: record.display_name,
     display_description: record.display_description,
     metadata: record.metadata,
@@ -167,6 +203,8 @@ function propertiesOf(record: VolumeRecord): Record<string, unknown> {
   };
 }
 
-function typeOf(volumeType: VolumeTypeRecord | null): Record<string, unknown> | null {
+function typeOf(
+  volumeType: Pick<VolumeTypeRecord, "id" | "name" | "extra_specs"> | null,
+): Record<string, unknown> | null {
   return volumeType === null ? null : { id: volumeType.id, name: volumeType.name, extra_specs: volumeType.extra_specs };
 }

@@ -27,20 +27,8 @@ export type Owner = { volumeId: string; fence: string; attempt: number };
 /** Whose claim it is: the attempt, whether or not it owns the record. */
 export type ClaimOwner = Omit<Owner, "fence"> & Partial<Owner>;
 
-/** A record that is stored and cannot be read, by its key, with its host where that can be read. */
-export type Unreadable = { id: string; host: string | null; reason: string };
-
-/** A page of a listing; `next` is absent on the last one, `unreadable` where every record could be read. */
-export type Page<Item> = { items: Item[]; next?: string; unreadable?: Unreadable[] };
-
-/** A whole listing, with those beside it that cannot be read; `unreadable` is absent where every record could be. */
-export type Listed<Item> = Item[] & { unreadable?: readonly Unreadable[] };
-
-/**
- * What was found of the records that were asked for, by id. One that is `unreadable` is there, and must not be taken for one that is not;
- * absent where every record could be read.
- */
-export type Found<Item> = Map<string, Item> & { unreadable?: readonly Unreadable[] };
+/** A page of a listing; `next` is absent on the last one. */
+export type Page<Item> = { items: Item[]; next?: string };
 
 /** What the listing of volumes may be narrowed by. A host without its pool, `host@backend`, stands for all of its pools. */
 export type VolumeFilter = { status?: string; host?: string; name?: string; projectId?: string };
@@ -53,7 +41,7 @@ export type VolumeFilter = { status?: string; host?: string; name?: string; proj
 export interface VolumeRepository {
   get(volumeId: string): Promise<VolumeRecord>;
   /** The records that exist among `volumeIds`, by id; consistent reads. */
-  getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>>;
+  getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>>;
   list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>>;
 
   /** Puts a new record. @throws InvalidInput when the id is taken. */
@@ -133,6 +121,12 @@ export interface VolumeRepository {
   markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void>;
 
   /**
+   * Changes what users may say of a volume, whatever the volume is doing: no step of the flow reads it. Keys of `metadata` that are not
+   * named stay. Repeated it changes nothing.
+   */
+  changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord>;
+
+  /**
    * Takes a volume at rest into `extending`, if status, size and last extension are still as they were read.
    *
    * @param deadline when the sweep continues the extension
@@ -166,6 +160,17 @@ export interface VolumeRepository {
   unlock(volumeId: string, lock: Lock): Promise<void>;
 }
 
+/** What is to be changed of a volume; what is absent stays. */
+export type VolumeDetails = {
+  displayName?: string | null;
+  displayDescription?: string | null;
+  bootable?: boolean;
+  metadata?: MapChange;
+};
+
+/** Entries of a map to set, and keys to remove; a key is not in both. */
+export type MapChange = { set?: Readonly<Record<string, string>>; unset?: readonly string[] };
+
 /** How an extension ended, and the status that follows. */
 export type ExtensionEnd = { status: VolumeStatus; at: Date } & (
   | { outcome: "extended"; size: number }
@@ -190,7 +195,7 @@ export type AttemptClose = {
 export interface SnapshotRepository {
   get(snapshotId: string): Promise<SnapshotRecord>;
   /** The records that exist among `snapshotIds`, by id; consistent reads. */
-  getMany(snapshotIds: readonly string[]): Promise<Found<SnapshotRecord>>;
+  getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>>;
   list(limit: number, from?: string): Promise<Page<SnapshotRecord>>;
   listOfVolume(volumeId: string): Promise<SnapshotRecord[]>;
   create(record: SnapshotRecord): Promise<void>;
@@ -200,6 +205,8 @@ export interface SnapshotRepository {
   lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined>;
   /** Takes the lock off, if it is there; one of another value stays. */
   unlock(snapshotId: string, lock: Lock): Promise<void>;
+  /** Gives a snapshot another name, whatever it is doing. */
+  rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord>;
   /** Sets `deleting` in place of `status`. @throws InvalidSnapshot when it has another status, or is locked. */
   beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void>;
   /** The deletion did not get through. Nothing happens when the snapshot is not `deleting`. */
@@ -213,7 +220,19 @@ export interface VolumeTypeRepository {
   getByName(name: string): Promise<VolumeTypeRecord>;
   list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>>;
   create(record: VolumeTypeRecord): Promise<void>;
+  /** Changes a type. A volume that is being created keeps the extra specs of its request. Repeated it changes nothing. */
+  change(volumeTypeId: string, change: VolumeTypeChange): Promise<VolumeTypeRecord>;
+  /** Nothing happens when it is gone. */
+  delete(volumeTypeId: string): Promise<void>;
 }
+
+/** What is to be changed of a volume type; what is absent stays. */
+export type VolumeTypeChange = {
+  name?: string;
+  description?: string | null;
+  isPublic?: boolean;
+  extraSpecs?: MapChange;
+};
 
 /** What a backend reports of itself, once for each of its pools. */
 export type BackendReport = Omit<
@@ -229,8 +248,8 @@ export type ClaimLimits = { maxProvisionedCapacityGb: number | null; minFreeCapa
  * is repeated.
  */
 export interface BackendRepository {
-  /** Every pool that has reported and can be read, in the order of their hosts; consistent. */
-  list(): Promise<Listed<BackendRecord>>;
+  /** Every pool that has reported, in the order of their hosts; consistent. */
+  list(): Promise<BackendRecord[]>;
   /** One pool as it is now; undefined when it has never reported. */
   get(host: string): Promise<BackendRecord | undefined>;
   /**
@@ -294,6 +313,8 @@ export interface DeadLetterRepository {
   beginRedrive(id: string, fence: string): Promise<void>;
   /** The message was sent again. Nothing happens when the letter has expired. */
   markRedriven(id: string, at: Date): Promise<void>;
+  /** Removes the letter for good. Nothing happens when it is gone. */
+  discard(id: string): Promise<void>;
 }
 
 /** Starts the workflow. */

@@ -102,6 +102,18 @@ export type Fault = {
   attempts: string[];
 };
 
+/** What a create asked for that no other column keeps, so that a failed one can be asked for again, and shown. */
+export type CreateRequestMemo = {
+  request_id: string;
+  /** The image's id, or its address in an image service. */
+  image_id?: string;
+  roles: string[];
+  /** Name of the secret with the caller's token for the image service; never the token. */
+  auth_secret?: string;
+  availability_zone?: string;
+  scheduler_hints?: Record<string, string>;
+};
+
 /**
  * The last extension of a volume, under way or over. It stays on the record, because it proves what the capacity that was claimed
  * for it stands for: see `core/extensions.ts`.
@@ -169,6 +181,10 @@ export type VolumeRecord = {
    * and only a snapshot that exists.
    */
   locks: Record<string, string>;
+  /** What the create with an Idempotency-Key asked for, so that the key cannot stand for another request. */
+  request_digest?: string;
+  /** What was asked for beside what the columns say; absent on volumes that another service has recorded. */
+  request?: CreateRequestMemo;
   /** Absent until the volume is extended for the first time. */
   extension?: VolumeExtension;
 };

@@ -116,8 +116,7 @@ export class CinderlessStack extends Stack {
       audit,
       timeBounds,
     });
-    const watched = { functions, messaging, workflow, timeBounds };
-    new Observability(this, "Observability", { ...watched, encryptionKey, ...deployment });
+    new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, ...deployment });
 
     const outputs: Record<string, string> = {
       SchedulerQueueUrl: messaging.schedulerQueue.queueUrl,

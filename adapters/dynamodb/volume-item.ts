@@ -1,5 +1,5 @@
+import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { VolumeRecord } from "../../core/records.ts";
-import { readerOf } from "./reading.ts";
 import { toItem, type Item } from "./table.ts";
 
 /** Value of `in_flow` on every volume that is in the flow: the partition of the index by deadline. */
@@ -10,40 +10,9 @@ type StoredVolume = { id: string; size: number; status: VolumeRecord["status"] }
   [Column in keyof VolumeRecord]?: VolumeRecord[Column] | null;
 };
 
-/** Reads volumes. */
-export const VOLUMES = readerOf<VolumeRecord>(
-  "volume",
-  {
-    id: "text!",
-    project_id: "text",
-    user_id: "text",
-    size: "number!",
-    status: "text!",
-    host: "text",
-    fence: "text",
-    phase: "text",
-    deadline: "text",
-    delete_requested_at: "text",
-    created_at: "text",
-    updated_at: "text",
-    launched_at: "text",
-    metadata: "map",
-    glance_metadata: "map",
-    attempts: "maps",
-    progress: "map",
-    fault: "map",
-    locks: "map",
-    extension: "map",
-  },
-  shapeOf,
-);
-
-/** The record that an item holds. @throws UnreadableRecord */
+/** The record that an item holds. */
 export function readVolume(item: Item): VolumeRecord {
-  return VOLUMES.read(item);
-}
-
-function shapeOf(stored: StoredVolume): VolumeRecord {
+  const stored = unmarshall(item) as StoredVolume;
   const createdAt = stored.created_at ?? "";
   return {
     id: stored.id,
@@ -75,6 +44,9 @@ function shapeOf(stored: StoredVolume): VolumeRecord {
     fault: stored.fault ?? null,
     delete_requested_at: stored.delete_requested_at ?? null,
     locks: stored.locks ?? {},
+    ...(stored.request_digest !== undefined &&
+      stored.request_digest !== null && { request_digest: stored.request_digest }),
+    ...(stored.request !== undefined && stored.request !== null && { request: stored.request }),
     ...(stored.extension !== undefined && stored.extension !== null && { extension: stored.extension }),
   };
 }

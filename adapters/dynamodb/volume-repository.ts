@@ -3,10 +3,10 @@ import { InvalidInput } from "../../core/errors.ts";
 import type {
   AttemptClose,
   ExtensionEnd,
-  Found,
   Lock,
   Owner,
   Page,
+  VolumeDetails,
   VolumeFilter,
   VolumeRepository,
 } from "../../core/ports.ts";
@@ -21,6 +21,7 @@ import {
   type VolumeRecord,
   type VolumeStatus,
 } from "../../core/records.ts";
+import { changeItem } from "./details.ts";
 import { tryLock, unlock } from "./locks.ts";
 import { find, tryCreate, type TableOptions } from "./table.ts";
 import { requeueVolume } from "./requeue-volume.ts";
@@ -46,7 +47,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return this.#writer.get(volumeId);
   }
 
-  getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>> {
+  getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
     return getVolumes(this.#writer.table, volumeIds);
   }
 
@@ -274,6 +275,18 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
 
   markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
     return deletion.markErrorDeleting(this.#writer, volumeId, fence, fault);
+  }
+
+  async changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord> {
+    const { displayName, displayDescription, bootable, metadata = {} } = change;
+    const columns = {
+      ...(displayName !== undefined && { display_name: displayName }),
+      ...(displayDescription !== undefined && { display_description: displayDescription }),
+      ...(bootable !== undefined && { bootable }),
+      updated_at: this.#writer.now.toISOString(),
+    };
+    const item = await changeItem(this.#writer.table, volumeId, columns, { column: "metadata", change: metadata });
+    return item === undefined ? this.get(volumeId) : readVolume(item);
   }
 
   beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {

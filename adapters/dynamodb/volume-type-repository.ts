@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
+import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { INDEXES } from "../../core/environment.ts";
 import { InvalidInput, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../core/errors.ts";
-import type { Page, VolumeTypeRepository } from "../../core/ports.ts";
+import type { Page, VolumeTypeChange, VolumeTypeRepository } from "../../core/ports.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
+import { changeItem } from "./details.ts";
 import { queryPage, scanPage } from "./paging.ts";
-import { pageOf, readerOf } from "./reading.ts";
-import { find, toItem, tryCreate, type Table, type TableOptions } from "./table.ts";
+import { find, toItem, tryCreate, type Item, type Table, type TableOptions } from "./table.ts";
 
 /** Volume types in DynamoDB. */
 export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
@@ -20,7 +22,7 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
     if (item === undefined) {
       throw new VolumeTypeNotFound(volumeTypeId);
     }
-    return VOLUME_TYPES.read(item);
+    return readVolumeType(item);
   }
 
   /** Reads an index: a type of the last moments may be missing. */
@@ -39,11 +41,12 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
     if (item === undefined) {
       throw new VolumeTypeNotFoundByName(name);
     }
-    return VOLUME_TYPES.read(item);
+    return readVolumeType(item);
   }
 
   async list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>> {
-    return pageOf(await scanPage(this.#table, limit, from), VOLUME_TYPES);
+    const page = await scanPage(this.#table, limit, from);
+    return { ...page, items: page.items.map(readVolumeType) };
   }
 
   /**
@@ -59,18 +62,30 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
       throw new InvalidInput(`volume type ${record.id} exists already`);
     }
   }
+
+  async change(volumeTypeId: string, change: VolumeTypeChange): Promise<VolumeTypeRecord> {
+    const { name, description, isPublic, extraSpecs = {} } = change;
+    const columns = {
+      ...(name !== undefined && { name }),
+      ...(description !== undefined && { description }),
+      ...(isPublic !== undefined && { is_public: isPublic }),
+    };
+    const item = await changeItem(this.#table, volumeTypeId, columns, { column: "extra_specs", change: extraSpecs });
+    return item === undefined ? this.get(volumeTypeId) : readVolumeType(item);
+  }
+
+  async delete(volumeTypeId: string): Promise<void> {
+    await this.#table.client.send(
+      new DeleteItemCommand({ TableName: this.#table.tableName, Key: { id: { S: volumeTypeId } } }),
+    );
+  }
 }
 
 /** A stored volume type: what is null is absent. */
 type StoredVolumeType = Pick<VolumeTypeRecord, "id" | "name"> & Partial<VolumeTypeRecord>;
 
-const VOLUME_TYPES = readerOf<VolumeTypeRecord>(
-  "volume type",
-  { id: "text!", name: "text!", extra_specs: "map", description: "text" },
-  shapeOf,
-);
-
-function shapeOf(stored: StoredVolumeType): VolumeTypeRecord {
+function readVolumeType(item: Item): VolumeTypeRecord {
+  const stored = unmarshall(item) as StoredVolumeType;
   return {
     id: stored.id,
     name: stored.name,

@@ -1,16 +1,14 @@
 import type { DeadLetterRecord } from "../dead-letters.ts";
-import { InvalidInput, InvalidVolume } from "../errors.ts";
+import { InvalidInput } from "../errors.ts";
 import { type CreateVolumeMessage, parseCreateVolumeMessage } from "../messages.ts";
-import type { BackendRepository, DeadLetterRepository, SchedulerQueue, VolumeRepository } from "../ports.ts";
-import { attemptOfFence, fenceOf, isInFlow, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
+import type { DeadLetterRepository, SchedulerQueue } from "../ports.ts";
+import { attemptOfFence, fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
 import { attemptOfRequest, redrivenRetry } from "../scheduling/retry.ts";
-import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { forgetReturned, latestAttempt, requeueIdle, type RequeueDependencies, requireIdle } from "./requeue-volume.ts";
 
 /** What sending a dead letter again uses. */
-export type RedriveDependencies = DeadlineDependencies & {
+export type RedriveDependencies = RequeueDependencies & {
   deadLetters: Pick<DeadLetterRepository, "beginRedrive" | "markRedriven">;
-  volumes: Pick<VolumeRepository, "get" | "requeue">;
-  backends: Pick<BackendRepository, "list" | "returnUnasked" | "forgetReturned">;
   queue: Pick<SchedulerQueue, "send">;
 };
 
@@ -43,14 +41,9 @@ export async function redriveDeadLetter(
   const attempt = begun ? attemptOfFence(volume.fence) : nextAttempt(volume, message);
   const next = { volumeId: volume.id, attempt, fence: fenceOf(volume.id, attempt) };
   if (!begun) {
-    requireIdle(volume);
-    await requireTold(deps.backends, volume);
+    await requireIdle(deps.backends, volume);
     await deps.deadLetters.beginRedrive(letter.id, next.fence);
-    const { host, id, size } = volume;
-    if (host !== null) {
-      await deps.backends.returnUnasked(host, id, size, () => isAsRead(deps, volume));
-    }
-    await deps.volumes.requeue(volume, next, phaseDeadline(deps, "queued"));
+    await requeueIdle(deps, volume, next);
   }
   await forgetReturned(deps.backends, volume.id);
   await deps.queue.send({
@@ -75,59 +68,8 @@ function isBegun(letter: DeadLetterRecord, volume: VolumeRecord): boolean {
   return fence !== null && fence === letter.redrive_fence && host === null && phase === "queued" && isInFlow(status);
 }
 
-function requireIdle(volume: VolumeRecord): void {
-  const { delete_requested_at: deleteRequestedAt, fence, host, id, phase, status } = volume;
-  const refuse = (why: string): never => {
-    throw new InvalidVolume(`volume ${id} ${why}`);
-  };
-  if (deleteRequestedAt !== null) {
-    refuse("is being deleted");
-  }
-  if (status === "creating" && fence !== null) {
-    refuse(`is being created by attempt ${attemptOfFence(fence)}`);
-  }
-  if (status !== "error" && status !== "creating") {
-    refuse(`is ${status}; only one in error, or in creating without an attempt, can be tried again`);
-  }
-  // Up to `scheduled` the backend was not asked; from `creating` on it may hold something of the volume.
-  if (host !== null && phase !== "scheduled") {
-    refuse(`may lie on ${host}, which was asked for it; delete it and create another`);
-  }
-}
-
-/** A claim outlasts its attempt until everybody was told of the end. */
-async function requireTold(backends: RedriveDependencies["backends"], { host, id }: VolumeRecord): Promise<void> {
-  const claim = (await backends.list()).find((backend) => backend.host === host)?.claims[id];
-  if (claim !== undefined && claim.attempt !== RETURNED_CAPACITY) {
-    throw new InvalidVolume(`volume ${id} is in error, but that is still being told of; try again in some minutes`);
-  }
-}
-
-/** Whether nobody has taken the volume since it was found idle. */
-async function isAsRead(
-  { volumes }: RedriveDependencies,
-  { id, fence, host, phase, status }: VolumeRecord,
-): Promise<boolean> {
-  const now = await volumes.get(id);
-  return now.fence === fence && now.host === host && now.phase === phase && now.status === status;
-}
-
 /** Later than every attempt that anybody has heard of. */
-function nextAttempt({ attempts, fault, fence }: VolumeRecord, message: CreateVolumeMessage): number {
-  const known = [
-    attemptOfRequest(message.filter_properties ?? {}),
-    fence === null ? 0 : attemptOfFence(fence),
-    fault?.attempt ?? 0,
-    ...Object.keys(attempts).map(Number),
-  ];
-  return Math.max(...known.filter(Number.isSafeInteger)) + 1;
-}
-
-/** The mark that capacity was given back stands where the new attempt's claim may have to. */
-async function forgetReturned(backends: RedriveDependencies["backends"], volumeId: string): Promise<void> {
-  for (const { host, claims } of await backends.list()) {
-    if (claims[volumeId]?.attempt === RETURNED_CAPACITY) {
-      await backends.forgetReturned(host, volumeId);
-    }
-  }
+function nextAttempt(volume: VolumeRecord, message: CreateVolumeMessage): number {
+  const asked = attemptOfRequest(message.filter_properties ?? {});
+  return Math.max(latestAttempt(volume), Number.isSafeInteger(asked) ? asked : 0) + 1;
 }

@@ -95,6 +95,15 @@ const VOLUMES: Calls<VolumeRepository> = {
   markErrorDeleting: [null, OWNER.fence].map(
     (fence) => (volumes: VolumeRepository) => volumes.markErrorDeleting(VOLUME.id, fence, FAULT),
   ),
+  changeDetails: [
+    (volumes) =>
+      volumes.changeDetails(VOLUME.id, {
+        displayName: "n",
+        displayDescription: null,
+        bootable: true,
+        metadata: { set: { a: "b" }, unset: ["c"] },
+      }),
+  ],
   beginExtend: [undefined, EXTENSION].map(
     (last) => (volumes: VolumeRepository) =>
       volumes.beginExtend({ ...VOLUME, ...(last && { extension: last }) }, EXTENSION, AT),
@@ -125,6 +134,7 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
     (project) => (snapshots: SnapshotRepository) => snapshots.lock(SNAPSHOT.id, LOCK, project),
   ),
   unlock: [(snapshots) => snapshots.unlock(SNAPSHOT.id, LOCK)],
+  rename: [(snapshots) => snapshots.rename(SNAPSHOT.id, "n")],
   beginDelete: [(snapshots) => snapshots.beginDelete(SNAPSHOT.id, "available")],
   markErrorDeleting: [(snapshots) => snapshots.markErrorDeleting(SNAPSHOT.id)],
   delete: [(snapshots) => snapshots.delete(SNAPSHOT.id)],
@@ -135,6 +145,11 @@ const VOLUME_TYPES: Calls<VolumeTypeRepository> = {
   getByName: [(types) => types.getByName(VOLUME_TYPE.name)],
   list: [(types) => types.list(1)],
   create: [(types) => types.create(VOLUME_TYPE)],
+  change: [
+    (types) =>
+      types.change(VOLUME_TYPE.id, { name: "n", description: null, isPublic: true, extraSpecs: { set: { a: "b" } } }),
+  ],
+  delete: [(types) => types.delete(VOLUME_TYPE.id)],
 };
 
 const BACKENDS: Calls<BackendRepository> = {
@@ -172,6 +187,7 @@ const DEAD_LETTERS: Calls<DeadLetterRepository> = {
   get: [(letters) => letters.get(LETTER.id)],
   list: [(letters) => letters.list(1)],
   beginRedrive: [(letters) => letters.beginRedrive(LETTER.id, NEXT.fence)],
+  discard: [(letters) => letters.discard(LETTER.id)],
   markRedriven: [(letters) => letters.markRedriven(LETTER.id, AT)],
 };
 

@@ -65,10 +65,6 @@ async function isInUse(deps: EvictDependencies, { locks }: VolumeRecord): Promis
     return true;
   }
   const holders = Object.keys(locks);
-  if (holders.length === 0) {
-    return false;
-  }
-  const found = await deps.volumes.getMany(holders);
-  // Of a holder that cannot be read nobody knows that it is at rest.
-  return found.unreadable !== undefined || [...found.values()].some(({ status }) => isInFlow(status));
+  const volumes = holders.length === 0 ? [] : [...(await deps.volumes.getMany(holders)).values()];
+  return volumes.some(({ status }) => isInFlow(status));
 }

@@ -5,9 +5,9 @@ import {
   VolumeTypeNotFound,
   VolumeTypeNotFoundByName,
 } from "../../../core/errors.ts";
-import type { Lock, Page, SnapshotRepository, VolumeTypeRepository } from "../../../core/ports.ts";
+import type { Lock, Page, SnapshotRepository, VolumeTypeChange, VolumeTypeRepository } from "../../../core/ports.ts";
 import type { SnapshotRecord, VolumeTypeRecord } from "../../../core/records.ts";
-import { pageOf } from "./volumes.ts";
+import { changedMap, pageOf } from "./volumes.ts";
 
 /** Snapshots in memory. */
 export class SnapshotsFake implements SnapshotRepository {
@@ -90,6 +90,12 @@ export class SnapshotsFake implements SnapshotRepository {
     }
   }
 
+  async rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord> {
+    const record = { ...(await this.get(snapshotId)), display_name: displayName };
+    this.records.set(snapshotId, record);
+    return structuredClone(record);
+  }
+
   async beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void> {
     const found = await this.get(snapshotId);
     if (found.status !== status || Object.keys(found.locks).length > 0) {
@@ -129,5 +135,18 @@ export class VolumeTypesFake implements VolumeTypeRepository {
 
   async create(record: VolumeTypeRecord): Promise<void> {
     this.records.set(record.id, structuredClone(record));
+  }
+
+  async change(volumeTypeId: string, change: VolumeTypeChange): Promise<VolumeTypeRecord> {
+    const found = await this.get(volumeTypeId);
+    const { name = found.name, description = found.description, isPublic = found.is_public, extraSpecs } = change;
+    const specs = changedMap(found.extra_specs, extraSpecs);
+    const record = { ...found, name, description, is_public: isPublic, extra_specs: specs };
+    this.records.set(volumeTypeId, record);
+    return structuredClone(record);
+  }
+
+  async delete(volumeTypeId: string): Promise<void> {
+    this.records.delete(volumeTypeId);
   }
 }

@@ -28,6 +28,10 @@ export class DeadLettersFake implements DeadLetterRepository {
     this.#change(id, { redriven_at: at.toISOString() });
   }
 
+  async discard(id: string): Promise<void> {
+    this.records.delete(id);
+  }
+
   #change(id: string, change: Partial<DeadLetterRecord>): void {
     const found = this.records.get(id);
     if (found !== undefined) {

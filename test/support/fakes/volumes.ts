@@ -1,20 +1,13 @@
-import {
-  FenceLost,
-  InvalidInput,
-  InvalidVolume,
-  UnreadableRecord,
-  VolumeDeleteRequested,
-  VolumeNotFound,
-} from "../../../core/errors.ts";
+import { FenceLost, InvalidInput, InvalidVolume, VolumeDeleteRequested, VolumeNotFound } from "../../../core/errors.ts";
 import type {
   AttemptClose,
   Clock,
   ExtensionEnd,
-  Found,
   Lock,
+  MapChange,
   Owner,
   Page,
-  Unreadable,
+  VolumeDetails,
   VolumeFilter,
   VolumeRepository,
 } from "../../../core/ports.ts";
@@ -32,13 +25,9 @@ import {
 
 type Change = Partial<VolumeRecord>;
 
-const UNREADABLE = "size must be a number, not a text";
-
 /** Volumes in memory, under the contract of the port: records are copied in and out, and every write is fenced. */
 export class VolumesFake implements VolumeRepository {
   readonly records = new Map<string, VolumeRecord>();
-  /** Ids of records that are there and cannot be read. */
-  readonly unreadable = new Set<string>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -47,26 +36,15 @@ export class VolumesFake implements VolumeRepository {
 
   async get(volumeId: string): Promise<VolumeRecord> {
     const record = this.records.get(volumeId);
-    if (this.unreadable.has(volumeId)) {
-      throw new UnreadableRecord("volume", volumeId, UNREADABLE);
-    }
     if (record === undefined) {
       throw new VolumeNotFound(volumeId);
     }
     return structuredClone(record);
   }
 
-  async getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>> {
-    const stored = [...new Set(volumeIds)].flatMap((id) => this.records.get(id) ?? []);
-    const { items, unreadable } = this.#readable(stored);
-    const found = new Map(items.map((record) => [record.id, structuredClone(record)]));
-    return unreadable.length === 0 ? found : Object.assign(found, { unreadable });
-  }
-
-  #readable(stored: readonly VolumeRecord[]): { items: VolumeRecord[]; unreadable: Unreadable[] } {
-    const items = stored.filter(({ id }) => !this.unreadable.has(id));
-    const bad = stored.filter(({ id }) => this.unreadable.has(id));
-    return { items, unreadable: bad.map(({ id, host }) => ({ id, host, reason: UNREADABLE })) };
+  async getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
+    const found = volumeIds.flatMap((id) => this.records.get(id) ?? []);
+    return new Map(found.map((record) => [record.id, structuredClone(record)]));
   }
 
   async list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>> {
@@ -77,9 +55,7 @@ export class VolumesFake implements VolumeRepository {
         (filter.name ?? display_name) === display_name &&
         (filter.projectId ?? project_id) === project_id,
     );
-    const page = pageOf(structuredClone(matching), limit, from);
-    const { items, unreadable } = this.#readable(page.items);
-    return { ...page, items, ...(unreadable.length > 0 && { unreadable }) };
+    return pageOf(structuredClone(matching), limit, from);
   }
 
   async create(record: VolumeRecord): Promise<void> {
@@ -328,6 +304,17 @@ export class VolumesFake implements VolumeRepository {
     this.#put(found, { status: "error_deleting", fault });
   }
 
+  async changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    const { displayName, displayDescription, bootable, metadata } = change;
+    return this.#put(found, {
+      ...(displayName !== undefined && { display_name: displayName }),
+      ...(displayDescription !== undefined && { display_description: displayDescription }),
+      ...(bootable !== undefined && { bootable }),
+      metadata: changedMap(found.metadata, metadata),
+    });
+  }
+
   async beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {
     const found = await this.get(volume.id);
     if (found.extension?.id === extension.id) {
@@ -409,6 +396,14 @@ export class VolumesFake implements VolumeRepository {
     this.records.set(record.id, record);
     return structuredClone(record);
   }
+}
+
+/** A map with entries set and removed. */
+export function changedMap(
+  map: Readonly<Record<string, string>>,
+  { set = {}, unset = [] }: MapChange = {},
+): Record<string, string> {
+  return Object.fromEntries(Object.entries({ ...map, ...set }).filter(([key]) => !unset.includes(key)));
 }
 
 function isInFlow({ status }: VolumeRecord): boolean {

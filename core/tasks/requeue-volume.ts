@@ -1,0 +1,85 @@
+import { InvalidVolume } from "../errors.ts";
+import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
+import { attemptOfFence, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+
+/** Taking a volume that came to rest without a backend into the flow again: what redriving a dead letter and a retry have in common. */
+
+/** What taking a volume into the flow again uses. */
+export type RequeueDependencies = DeadlineDependencies & {
+  volumes: Pick<VolumeRepository, "get" | "requeue">;
+  backends: Pick<BackendRepository, "list" | "returnUnasked" | "forgetReturned">;
+};
+
+/** The latest attempt that the record knows of; 0 when there was none. */
+export function latestAttempt({ attempts, fault, fence }: VolumeRecord): number {
+  const known = [fence === null ? 0 : attemptOfFence(fence), fault?.attempt ?? 0, ...Object.keys(attempts).map(Number)];
+  return Math.max(0, ...known.filter(Number.isSafeInteger));
+}
+
+/**
+ * Takes a volume that {@link requireIdle} has passed for its next attempt; what it was counted with on a backend that was never asked is
+ * given back first, once.
+ *
+ * @throws InvalidVolume when it has changed since it was read
+ */
+export async function requeueIdle(deps: RequeueDependencies, volume: VolumeRecord, next: Owner): Promise<void> {
+  const { host, id, size } = volume;
+  if (host !== null) {
+    await deps.backends.returnUnasked(host, id, size, () => isAsRead(deps, volume));
+  }
+  await deps.volumes.requeue(volume, next, phaseDeadline(deps, "queued"));
+}
+
+/**
+ * Tests that a volume may go to the scheduler again: that nobody works on it, that no backend may hold it, and that everybody was told
+ * how its last attempt ended.
+ *
+ * @throws InvalidVolume that says why not
+ */
+export async function requireIdle(backends: Pick<BackendRepository, "list">, volume: VolumeRecord): Promise<void> {
+  const { delete_requested_at: deleteRequestedAt, fence, host, id, phase, status } = volume;
+  const refuse = (why: string): never => {
+    throw new InvalidVolume(`volume ${id} ${why}`);
+  };
+  if (deleteRequestedAt !== null) {
+    refuse("is being deleted");
+  }
+  if (status === "creating" && fence !== null) {
+    refuse(`is being created by attempt ${attemptOfFence(fence)}`);
+  }
+  if (status !== "error" && status !== "creating") {
+    refuse(`is ${status}; only one in error, or in creating without an attempt, can be tried again`);
+  }
+  // Up to `scheduled` the backend was not asked; from `creating` on it may hold something of the volume.
+  if (host !== null && phase !== "scheduled") {
+    refuse(`may lie on ${host}, which was asked for it; delete it and create another`);
+  }
+  await requireTold(backends, volume);
+}
+
+/** A claim outlasts its attempt until everybody was told of the end. */
+async function requireTold(backends: Pick<BackendRepository, "list">, { host, id }: VolumeRecord): Promise<void> {
+  const claim = (await backends.list()).find((backend) => backend.host === host)?.claims[id];
+  if (claim !== undefined && claim.attempt !== RETURNED_CAPACITY) {
+    throw new InvalidVolume(`volume ${id} is in error, but that is still being told of; try again in some minutes`);
+  }
+}
+
+/** Whether nobody has taken the volume since it was found idle. */
+async function isAsRead(
+  { volumes }: RequeueDependencies,
+  { id, fence, host, phase, status }: VolumeRecord,
+): Promise<boolean> {
+  const now = await volumes.get(id);
+  return now.fence === fence && now.host === host && now.phase === phase && now.status === status;
+}
+
+/** The mark that capacity was given back stands where the new attempt's claim may have to. */
+export async function forgetReturned(backends: RequeueDependencies["backends"], volumeId: string): Promise<void> {
+  for (const { host, claims } of await backends.list()) {
+    if (claims[volumeId]?.attempt === RETURNED_CAPACITY) {
+      await backends.forgetReturned(host, volumeId);
+    }
+  }
+}
