@@ -6,7 +6,7 @@ import {
   type HostCounts,
 } from "../core/audit/report.ts";
 import { formatBytes, formatTime, text } from "./format.ts";
-import { renderTable } from "./output.ts";
+import { type Cell, renderTable } from "./table.ts";
 import { type Output, paint, type Style } from "./terminal.ts";
 
 /** An audit's report as people read it: what was found, what to do about it, and the counts of each backend. */
@@ -14,7 +14,6 @@ import { type Output, paint, type Style } from "./terminal.ts";
 const NAMES: Readonly<Record<FindingKind, readonly [one: string, many: string]>> = {
   missing: ["missing", "missing"],
   damaged: ["damaged", "damaged"],
-  unreadable: ["unreadable record", "unreadable records"],
   orphan: ["orphan", "orphans"],
   leftover: ["leftover", "leftovers"],
   suspect: ["suspect", "suspects"],
@@ -27,8 +26,6 @@ const ADVICE: Readonly<Record<FindingKind, string>> = {
   missing: "data is gone, or its disk is not there: look at the backend now; nothing repairs this by itself",
   damaged:
     "bytes were lost or added on the backend: restore it from a backup; it is refused as a source until its size fits",
-  unreadable:
-    "correct the record in its table: see the runbook, UnreadableRecords; what its volume has is never reaped",
   orphan: "`cinderless audit --reap` deletes it, unless it is kept for the reason given",
   leftover: "the same; unfinished work beside a volume that is in use is removed by hand",
   suspect: "it is looked at again by each audit, and becomes an orphan when it has been left alone for long enough",
@@ -40,7 +37,6 @@ const ADVICE: Readonly<Record<FindingKind, string>> = {
 const STYLES: Readonly<Record<FindingKind, Style>> = {
   missing: "red",
   damaged: "red",
-  unreadable: "red",
   orphan: "yellow",
   leftover: "yellow",
   suspect: "yellow",
@@ -49,38 +45,38 @@ const STYLES: Readonly<Record<FindingKind, Style>> = {
   held: "dim",
 };
 
-const HEAD = ["FOUND", "WHAT", "ID", "BACKEND", "SIZE", "LAST WRITTEN", "WHY"];
+const COLUMNS_OF_FINDINGS = [
+  { title: "Found" },
+  { title: "What" },
+  { title: "ID", isKept: true },
+  { title: "Backend" },
+  { title: "Size", isRightAligned: true },
+  { title: "Last written" },
+] as const;
 const COUNTS_HEAD = [
-  "BACKEND",
-  "VOLUMES",
-  "SNAPSHOTS",
-  "MISSING",
-  "DAMAGED",
-  "ORPHANS",
-  "LEFTOVERS",
-  "SUSPECTS",
-  "HELD",
-  "REAPED",
+  "Backend",
+  "Volumes",
+  "Snapshots",
+  "Missing",
+  "Damaged",
+  "Orphans",
+  "Leftovers",
+  "Suspects",
+  "Held",
+  "Reaped",
 ];
 
 /** The whole report but for {@link summaryOf}. */
-export async function renderReport(output: Pick<Output, "hasColours">, report: AuditReport): Promise<string> {
+export function renderReport(output: Pick<Output, "hasColours" | "columns">, report: AuditReport): string {
   const { findings, not_listed: notListed, unaudited } = report;
   const parts = [
     unaudited
       .map(({ host, reason }) => `${paint(output, "red", "not audited:")} ${text(host ?? "all")}: ${text(reason)}\n`)
       .join(""),
-    findings.length === 0
-      ? ""
-      : await renderTable(
-          output,
-          HEAD,
-          findings.map((one) => rowOf(output, one)),
-          [4],
-        ),
+    findings.length === 0 ? "" : renderFindings(output, findings),
     notListed === 0 ? "" : `${notListed} more are not listed; see --limit\n`,
     findings.length === 0 ? "" : renderAdvice(output, findings),
-    await renderCounts(output, report),
+    renderCounts(output, report),
   ];
   return parts.filter((part) => part !== "").join("\n");
 }
@@ -93,13 +89,29 @@ export function summaryOf({ totals, complete, unaudited, older_than_hours: hours
   const reaped = totals.reaped === 0 ? "" : `; ${totals.reaped} reaped`;
   const young = totals.young === 0 ? "" : `; ${totals.young} without a claim, younger than ${hours} h`;
   const open = complete ? "" : `; not all was audited (${unaudited.length})`;
-  return `the audit found ${found.length === 0 ? "nothing" : found.join(", ")}${reaped}${young}${open}`;
+  const held = totals.held === 0 ? "" : `; ${totals.held} held by volumes in error`;
+  return `the audit found ${found.length === 0 ? "nothing to do" : found.join(", ")}${reaped}${young}${held}${open}`;
 }
 
-function rowOf(output: Pick<Output, "hasColours">, finding: Finding): string[] {
-  const { kind, what, id, host, detail, outcome, reason } = finding;
+/** Each finding in its line of the table, and below it why it was found: that is never cut. */
+function renderFindings(output: Pick<Output, "hasColours" | "columns">, findings: readonly Finding[]): string {
+  const [head, ...lines] = renderTable(output, COLUMNS_OF_FINDINGS, findings.map(rowOf)).trimEnd().split("\n");
+  const told = lines.map((line, index) => `${line}\n    ${whyText(findings[index])}\n`);
+  return `${head}\n${told.join("")}`;
+}
+
+function whyText(finding: Finding | undefined): string {
+  if (finding === undefined) {
+    return "";
+  }
+  const { detail, outcome, reason } = finding;
+  return text(reason === null ? detail : `${detail}; ${outcome}: ${reason}`);
+}
+
+function rowOf(finding: Finding): Cell[] {
+  const { kind, what, id, host, outcome } = finding;
   const name = NAMES[kind][0];
-  const found = outcome === "reported" ? paint(output, STYLES[kind], name) : `${name}, ${outcome}`;
+  const found = outcome === "reported" ? { text: name, style: STYLES[kind] } : `${name}, ${outcome}`;
   return [
     found,
     what,
@@ -107,7 +119,6 @@ function rowOf(output: Pick<Output, "hasColours">, finding: Finding): string[] {
     text(host),
     finding.size_bytes === null ? "-" : formatBytes(finding.size_bytes),
     formatTime(finding.modified_at),
-    text(reason === null ? detail : `${detail}; ${outcome}: ${reason}`),
   ];
 }
 
@@ -117,12 +128,12 @@ function renderAdvice(output: Pick<Output, "hasColours">, findings: readonly Fin
   return kinds.map((kind) => `${paint(output, "bold", NAMES[kind][0].padEnd(width))}  ${ADVICE[kind]}\n`).join("");
 }
 
-function renderCounts(output: Pick<Output, "hasColours">, { hosts }: AuditReport): Promise<string> | string {
+function renderCounts(output: Pick<Output, "hasColours" | "columns">, { hosts }: AuditReport): string {
   const rows = Object.entries(hosts)
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([host, counts]) => [text(host), ...COLUMNS.map((column) => String(counts[column]))]);
-  const numbers = COLUMNS.map((_, index) => index + 1);
-  return rows.length === 0 ? "" : renderTable(output, COUNTS_HEAD, rows, numbers);
+  const columns = COUNTS_HEAD.map((title, index) => ({ title, ...(index > 0 && { isRightAligned: true }) }));
+  return rows.length === 0 ? "" : renderTable(output, columns, rows);
 }
 
 const COLUMNS = [

@@ -22,6 +22,7 @@ export async function openConnection(
     clients.push(client);
     return client;
   };
+  takeTarget(target, environment);
   const outputs = await findOutputs(target, environment, (stack) => describeStack(stack, keep));
   const output = (name: OutputName): string => outputOf(outputs, name);
   const dynamodb = once(async () => {
@@ -106,6 +107,19 @@ export async function openConnection(
       }
     },
   };
+}
+
+/** A profile's credentials and region take the place of those of the shell: it was named for this command. */
+function takeTarget({ aws_profile: profile, region }: Target, environment: Record<string, string | undefined>): void {
+  if (profile !== undefined) {
+    environment["AWS_PROFILE"] = profile;
+    delete environment["AWS_ACCESS_KEY_ID"];
+    delete environment["AWS_SECRET_ACCESS_KEY"];
+    delete environment["AWS_SESSION_TOKEN"];
+  }
+  if (region !== undefined) {
+    environment["AWS_REGION"] = region;
+  }
 }
 
 /** The outputs of a deployed stack. */

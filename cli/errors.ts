@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describeError } from "../core/errors.ts";
+import { oneLine } from "./safe-text.ts";
 
 /** Exit statuses of the command line. */
 export const EXIT = { success: 0, failure: 1, usage: 2, interrupted: 130 } as const;
@@ -183,12 +184,4 @@ export async function readTextFile(path: string): Promise<string> {
     const reason = wordsFor(FILE_FAILURES, systemErrorOf(error)?.code ?? "") ?? describeError(error).message;
     throw new CliError(`${path}: ${reason}`, { name: "FileError", cause: error });
   }
-}
-
-/** The text without line ends and without anything a terminal would act on. */
-export function oneLine(text: string): string {
-  return text
-    .replaceAll(/\s*[\r\n]+\s*/g, " ")
-    .replaceAll(/\p{Cc}/gu, "\uFFFD")
-    .trim();
 }

@@ -1,4 +1,4 @@
-import { oneLine } from "./errors.ts";
+import { oneLine } from "./safe-text.ts";
 
 /** Figures and texts as people read them. */
 

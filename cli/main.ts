@@ -12,13 +12,14 @@ import { outputOfStream } from "./terminal.ts";
 export async function main(): Promise<void> {
   endQuietlyOnClosedPipe(process.stdout);
   endQuietlyOnClosedPipe(process.stderr);
-  process.exitCode = await run(process.argv.slice(2), processContext(), process.env);
+  const argv = process.argv.slice(2);
+  process.exitCode = await run(argv, processContext(argv), process.env);
 }
 
-function processContext(): CliContext {
+function processContext(argv: readonly string[]): CliContext {
   return {
-    stdout: outputOfStream(process.stdout),
-    stderr: outputOfStream(process.stderr),
+    stdout: outputOfStream(process.stdout, argv, process.env),
+    stderr: outputOfStream(process.stderr, argv, process.env),
     clock: { now: () => new Date() },
     newId: () => randomUUID(),
     sleep: async (milliseconds, signal) => {
@@ -26,6 +27,13 @@ function processContext(): CliContext {
     },
     interruption,
     confirm: process.stdin.isTTY && process.stderr.isTTY ? askAtTerminal : undefined,
+    profile: async (name) => {
+      if (name === undefined && !process.env["CINDERLESS_PROFILE"]) {
+        return {};
+      }
+      const { readProfile } = await import("./profiles.ts");
+      return readProfile(name, process.env);
+    },
     connect: connectLazily,
   };
 }

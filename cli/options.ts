@@ -11,7 +11,6 @@ import { UsageError } from "./errors.ts";
  */
 
 const MAX_TEXT_LENGTH = 255;
-const MAX_PAGE = 1000;
 
 /** A size in GiB. */
 export function parseSize(text: string): number {
@@ -29,15 +28,6 @@ export function parseMinDisk(text: string): number {
     throw new InvalidArgumentError("It must be a whole number of GiB.");
   }
   return size;
-}
-
-/** How many entries a page has. */
-export function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (!/^[0-9]+$/.test(text) || limit < 1 || limit > MAX_PAGE) {
-    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_PAGE}.`);
-  }
-  return limit;
 }
 
 /** A name, which Cinder keeps in 255 characters. */
@@ -64,8 +54,13 @@ export function parseUuidOption(text: string): string {
   return text.toLowerCase();
 }
 
-/** An image's id, or its address in an image service. An address may hold a password, which commander's own error would show. */
-export function parseImageReference(text: string): string {
+/** Whether a reference to an image is its address in an image service, and not its id or name. */
+export function isImageAddress(text: string): boolean {
+  return text.includes("/") || text.includes(":");
+}
+
+/** The address of an image. It may hold a password, which commander's own error would show. */
+export function parseImageAddress(text: string): string {
   if (!isImageReference(text)) {
     throw new UsageError(`--image ${IMAGE_REFERENCE_RULE}`, "`cinderless image list` shows the ids");
   }
@@ -80,6 +75,26 @@ export function parseSecretName(text: string): string {
   return text;
 }
 
+/** A token of a client: 1 to 255 visible ASCII characters. */
+export function parseClientToken(text: string): string {
+  if (!/^[\x21-\x7E]{1,255}$/.test(text)) {
+    throw new InvalidArgumentError("It must be 1 to 255 visible ASCII characters.");
+  }
+  return text;
+}
+
+const SECONDS = { s: 1, m: 60, h: 3600 } as const;
+
+/** A span of time in milliseconds: `90`, `90s`, `10m` or `2h`. */
+export function parseTimeout(text: string): number {
+  const [, count, unit] = /^([0-9]+)([smh]?)$/.exec(text) ?? [];
+  const seconds = Number(count) * SECONDS[(unit || "s") as keyof typeof SECONDS];
+  if (count === undefined || !Number.isSafeInteger(seconds) || seconds < 1) {
+    throw new InvalidArgumentError("It must be a span of time such as 90s, 10m or 2h.");
+  }
+  return seconds * 1000;
+}
+
 /** An argument that must be the UUID of a `what`. */
 export function parseUuid(what: string, text: string): string {
   if (!isUuid(text)) {
@@ -89,6 +104,11 @@ export function parseUuid(what: string, text: string): string {
     );
   }
   return text.toLowerCase();
+}
+
+/** One text more. */
+export function collectText(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
 }
 
 /** One `key=value` more; the same key again replaces its value. */

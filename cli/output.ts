@@ -1,47 +1,13 @@
 import type { ErrorReport } from "./errors.ts";
+import { escapedInJson } from "./safe-text.ts";
 import { paint } from "./terminal.ts";
 import type { Output } from "./terminal.ts";
 
-/** The forms in which the commands answer: a document, a table, a list of fields, and one line for an error. */
+/** The forms in which the commands answer beside tables and lists of records: a document, a list of fields, one line for an error. */
 
 /** One JSON document. */
 export function renderJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** A table without lines, in the widths of its cells; right-hand columns by index. */
-export async function renderTable(
-  output: Pick<Output, "hasColours">,
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  rightAligned: readonly number[] = [],
-): Promise<string> {
-  const { default: Table } = await import("cli-table3");
-  const table = new Table({
-    head: head.map((title) => paint(output, "bold", title)),
-    chars: {
-      top: "",
-      "top-mid": "",
-      "top-left": "",
-      "top-right": "",
-      bottom: "",
-      "bottom-mid": "",
-      "bottom-left": "",
-      "bottom-right": "",
-      left: "",
-      "left-mid": "",
-      mid: "",
-      "mid-mid": "",
-      right: "",
-      "right-mid": "",
-      middle: "  ",
-    },
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
-    colAligns: head.map((_, index) => (rightAligned.includes(index) ? "right" : "left")),
-  });
-  table.push(...rows.map((row) => [...row]));
-  const lines = table.toString().split("\n");
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+  return `${escapedInJson(JSON.stringify(value, null, 2))}\n`;
 }
 
 /** Fields, one a line, with their values in one column. A value of several lines keeps to that column. */
@@ -56,12 +22,17 @@ export function renderFields(
     .join("");
 }
 
-/** An error: one line, or one document. */
-export function renderError(output: Pick<Output, "hasColours">, report: ErrorReport, json: boolean): string {
+/** An error: one line, or one document. `stack` is told to whoever looks for the place of the error. */
+export function renderError(
+  output: Pick<Output, "hasColours">,
+  report: ErrorReport,
+  json: boolean,
+  stack?: string,
+): string {
   const { name, message, hint } = report;
   if (json) {
-    return renderJson({ error: { name, message, hint } });
+    return renderJson({ error: { name, message, hint, ...(stack === undefined ? {} : { stack: stack.split("\n") }) } });
   }
   const tail = hint === null ? "" : paint(output, "dim", ` (${hint})`);
-  return `${paint(output, "red", "error:")} ${message}${tail}\n`;
+  return `${paint(output, "red", "error:")} ${message}${tail}\n${stack === undefined ? "" : `${stack}\n`}`;
 }

@@ -27,8 +27,16 @@ export type OutputName = (typeof OUTPUT_NAMES)[number];
 /** The outputs of one stack, with where they come from, for messages. */
 export type Outputs = { source: string; values: Readonly<Record<string, string>> };
 
-/** Which deployment is meant: what the command line names. With both, `stack` picks one of the file's stacks. */
-export type Target = { outputs?: string | undefined; stack?: string | undefined };
+/**
+ * Which deployment is meant: what the command line or its profile names. With both, `stack` picks one of the file's stacks. `aws_profile`
+ * and `region` take the place of AWS_PROFILE and AWS_REGION.
+ */
+export type Target = {
+  outputs?: string | undefined;
+  stack?: string | undefined;
+  aws_profile?: string | undefined;
+  region?: string | undefined;
+};
 
 /** Where the embedded cloud leaves its outputs. */
 export const DEFAULT_OUTPUTS_FILE = join(".cinderless", "outputs.json");

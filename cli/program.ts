@@ -2,41 +2,52 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackend } from "./commands/backend.ts";
+import { registerCompletion } from "./commands/completion.ts";
 import { registerCost } from "./commands/cost.ts";
 import { registerCreate } from "./commands/create.ts";
-import { registerDelete } from "./commands/delete.ts";
+import { registerDelete, registerPurge } from "./commands/delete.ts";
 import { registerExtend } from "./commands/extend.ts";
+import { registerHelp } from "./commands/help.ts";
 import { registerImage } from "./commands/image.ts";
 import { registerList } from "./commands/list.ts";
 import { registerRedrive } from "./commands/redrive.ts";
+import { registerRetry } from "./commands/retry.ts";
+import { registerSet } from "./commands/set.ts";
 import { registerShow } from "./commands/show.ts";
 import { registerSnapshot } from "./commands/snapshot.ts";
 import { registerType } from "./commands/type.ts";
 import { registerWatch } from "./commands/watch.ts";
 import { EXIT, explainError, Interrupted, UsageError } from "./errors.ts";
 import { renderError } from "./output.ts";
+import { COMPLETE, complete } from "./completion.ts";
+import { TOPIC_NAMES } from "./help-topics.ts";
 import { DEFAULT_OUTPUTS_FILE } from "./outputs.ts";
 import type { CliContext } from "./session.ts";
 
 const EXAMPLES = `
 Examples:
-  $ cinderless create --size 1 --name scratch --wait
+  $ cinderless create scratch --size 1 --wait
   $ cinderless list --status error
-  $ cinderless show 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f
-  $ cinderless --stack Cinderless backend list
+  $ cinderless show scratch
+  $ cinderless --profile staging backend list
 
-The deployment is that of --outputs or --stack, else of the file named by CINDERLESS_OUTPUTS, else that of
-${DEFAULT_OUTPUTS_FILE}, which the embedded cloud (npm start) writes. CINDERLESS_DEBUG=1 shows where an error comes from.
+The deployment is that of --outputs or --stack, else of --profile, else of the file named by CINDERLESS_OUTPUTS, else
+that of ${DEFAULT_OUTPUTS_FILE}, which the embedded cloud (npm start) writes.
+
+Exit status: 0 done, 1 failed, 2 an invalid command line, 130 after Ctrl-C.
+Topics: ${TOPIC_NAMES.join(", ")}; \`cinderless help TOPIC\` shows one.
 `;
 
 /** The program with all of its commands. */
-export function buildProgram(context: CliContext): Command {
+export function buildProgram(context: CliContext, isJson = false): Command {
   const program = new Command("cinderless");
   program
     .description("Create volumes as OpenStack Cinder does, with the serverless workflow.")
     .version(readVersion(), "--version", "show the version")
     .option("--json", "answer with one JSON document; errors too, on the error stream")
+    .option("--no-color", "write no colors, like NO_COLOR=1")
     .option("--outputs <file>", "outputs of the deployment, as cdk deploy --outputs-file writes them")
+    .option("--profile <name>", "profile of the deployment, see `cinderless help profiles`")
     .option("--stack <name>", "CloudFormation stack of the deployment, or which one of the outputs file")
     .helpOption("-h, --help", "show help")
     .helpCommand(false)
@@ -49,7 +60,12 @@ export function buildProgram(context: CliContext): Command {
     })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
-      writeErr: (text) => context.stderr.write(text),
+      // With --json the error's document is all there is.
+      writeErr: (text) => {
+        if (!isJson) {
+          context.stderr.write(text);
+        }
+      },
       // Reported by `run`, like every other error.
       outputError: () => {},
       getOutHelpWidth: () => context.stdout.columns,
@@ -69,8 +85,11 @@ const REGISTRATIONS = [
   registerShow,
   registerList,
   registerWatch,
-  registerDelete,
+  registerSet,
   registerExtend,
+  registerRetry,
+  registerDelete,
+  registerPurge,
   registerSnapshot,
   registerImage,
   registerType,
@@ -78,20 +97,26 @@ const REGISTRATIONS = [
   registerRedrive,
   registerAudit,
   registerCost,
+  registerCompletion,
+  registerHelp,
 ];
 
 /**
  * Runs one command line and reports its failure.
  *
- * @returns The exit status: 0, 1 for a failure, 2 for a command line that is none, 130 after Ctrl-C.
+ * @returns The exit status: 0, 1 for a failure, 2 for an invalid command line, 130 after Ctrl-C.
  */
 export async function run(
   argv: readonly string[],
   context: CliContext,
   environment: Record<string, string | undefined> = {},
 ): Promise<number> {
-  const program = buildProgram(context);
+  const program = buildProgram(context, isJsonAsked(argv));
   try {
+    if (argv[0] === COMPLETE) {
+      await complete(program, argv);
+      return EXIT.success;
+    }
     await program.parseAsync(argv, { from: "user" });
     return EXIT.success;
   } catch (error) {
@@ -115,13 +140,12 @@ function report(
   }
   const shown = error instanceof CommanderError ? usageErrorOf(error, program, argv) : error;
   const explained = explainError(shown);
-  if (shown instanceof Interrupted && !json) {
+  const isTraced = isSet(environment["CINDERLESS_DEBUG"]) && error instanceof Error;
+  const stack = isTraced ? `${error.stack ?? ""}${causeStack(error)}` : undefined;
+  if (shown instanceof Interrupted && !json && stack === undefined) {
     context.stderr.write(`${explained.message}\n`);
   } else {
-    context.stderr.write(renderError(context.stderr, explained, json));
-  }
-  if (isSet(environment["CINDERLESS_DEBUG"]) && error instanceof Error) {
-    context.stderr.write(`${error.stack ?? ""}\n${causeStack(error)}`);
+    context.stderr.write(renderError(context.stderr, explained, json, stack));
   }
   return explained.exitStatus;
 }
@@ -158,7 +182,7 @@ function isSet(value: string | undefined): boolean {
 }
 
 function causeStack(error: Error): string {
-  return error.cause instanceof Error ? `caused by ${error.cause.stack ?? ""}\n` : "";
+  return error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? ""}` : "";
 }
 
 function readVersion(): string {

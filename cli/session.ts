@@ -3,6 +3,7 @@ import type { Clock } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
 import { renderJson } from "./output.ts";
 import type { Target } from "./outputs.ts";
+import type { Profile } from "./profiles.ts";
 import type { Output } from "./terminal.ts";
 
 /** Everything outside that the commands use; tests give their own. */
@@ -18,17 +19,21 @@ export type CliContext = {
   confirm: ((question: string) => Promise<boolean>) | undefined;
   /** Aborted by Ctrl-C from the first call on: until then, Ctrl-C ends the process as ever. */
   interruption(): AbortSignal;
+  /** The named profile, or that of the environment; one without any setting when none is named. */
+  profile(name: string | undefined): Promise<Profile>;
   /** Opens nothing yet: parts connect when they are asked for. */
   connect(target: Target): Connection;
 };
 
 /** Options that every command has. */
-export type GlobalOptions = { json?: boolean; outputs?: string; stack?: string };
+export type GlobalOptions = { json?: boolean; outputs?: string; stack?: string; profile?: string };
 
 /** One run of one command. */
 export type Session = CliContext & {
   connection: Connection;
   json: boolean;
+  /** What the profile says beside the deployment. */
+  defaults: Pick<Profile, "project" | "user">;
   /** The answer: the value as a document with --json, else the text. */
   answer(value: unknown, human: () => string | Promise<string>): Promise<void>;
 };
@@ -39,13 +44,17 @@ export async function withSession(
   command: Command,
   body: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const { json = false, outputs, stack } = command.optsWithGlobals<GlobalOptions>();
-  const connection = context.connect({ outputs, stack });
+  const { json = false, outputs, stack, profile: name } = command.optsWithGlobals<GlobalOptions>();
+  const { project, user, ...profile } = await context.profile(name);
+  // A deployment that the command line names stands alone: half of it from the profile would be another one.
+  const named = outputs === undefined && stack === undefined ? {} : { outputs, stack };
+  const connection = context.connect({ ...profile, ...named });
   const answer: Session["answer"] = async (value, human) => {
     context.stdout.write(json ? renderJson(value) : await human());
   };
+  const defaults = { ...(project === undefined ? {} : { project }), ...(user === undefined ? {} : { user }) };
   try {
-    await body({ ...context, connection, json, answer });
+    await body({ ...context, connection, json, defaults, answer });
   } finally {
     connection.close();
   }

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { guarded } from "./safe-text.ts";
 
 /** A text that is drawn again and again in the same place. */
 export type LiveArea = {
@@ -20,17 +21,48 @@ export type Output = {
   live(): Promise<LiveArea>;
 };
 
-/** An {@link Output} that writes to a stream of the process. */
-export function outputOfStream(stream: NodeJS.WriteStream): Output {
+/** Columns of an output that is not a terminal, unless COLUMNS says otherwise. */
+const DEFAULT_COLUMNS = 80;
+
+/**
+ * Whether to write styles: `--no-color` forbids them, then FORCE_COLOR decides (`0` or `false` forbids them), then a NO_COLOR that is not
+ * empty forbids them, then the terminal's own abilities decide.
+ *
+ * @see https://no-color.org
+ */
+export function wantsColours(
+  stream: Pick<NodeJS.WriteStream, "isTTY"> & Partial<Pick<NodeJS.WriteStream, "hasColors">>,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
+  const { FORCE_COLOR: forced, NO_COLOR: forbidden } = environment;
+  const end = argv.indexOf("--");
+  if ((end === -1 ? argv : argv.slice(0, end)).includes("--no-color")) {
+    return false;
+  }
+  if (forced !== undefined) {
+    return forced !== "0" && forced !== "false";
+  }
+  return (forbidden ?? "") === "" && stream.isTTY && stream.hasColors?.() === true;
+}
+
+/** An {@link Output} that writes to a stream of the process, and nothing to it that a terminal would act on but its own styles. */
+export function outputOfStream(
+  stream: NodeJS.WriteStream,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Output {
+  const columns = Number(environment["COLUMNS"]);
+  const otherwise = Number.isSafeInteger(columns) && columns > 0 ? columns : DEFAULT_COLUMNS;
   return {
     write: (text) => {
-      stream.write(text);
+      stream.write(guarded(text));
     },
     // Undefined, whatever its type says, where the stream is no terminal.
     isTty: stream.isTTY,
-    hasColours: stream.isTTY && stream.hasColors(),
+    hasColours: wantsColours(stream, argv, environment),
     get columns() {
-      return stream.columns ?? 80;
+      return stream.columns ?? otherwise;
     },
     get rows() {
       return stream.rows ?? 24;
@@ -39,8 +71,8 @@ export function outputOfStream(stream: NodeJS.WriteStream): Output {
       const { createLogUpdate } = await import("log-update");
       const area = createLogUpdate(stream);
       return {
-        update: (text) => area(text),
-        persist: (text) => area.persist(text),
+        update: (text) => area(guarded(text)),
+        persist: (text) => area.persist(guarded(text)),
         end: (keep) => {
           if (!keep) {
             area.clear();

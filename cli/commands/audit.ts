@@ -81,7 +81,7 @@ async function audit(session: Session, options: AuditOptions): Promise<void> {
   await session.answer(report, () => renderReport(session.stdout, report));
   if (mustAsk && (await isConfirmed(session, report, options.maxReap))) {
     report = await functions.auditBackends({ ...request, reap: true });
-    session.stdout.write(`\n${await renderReport(session.stdout, report)}`);
+    session.stdout.write(`\n${renderReport(session.stdout, report)}`);
   }
   if (!report.complete || openFindings(report.totals) > 0) {
     throw new CliError(summaryOf(report), { name: report.complete ? "AuditFindings" : "AuditIncomplete" });

@@ -3,11 +3,11 @@ import { backendHost } from "../../core/backends.ts";
 import type { BackendRecord } from "../../core/records.ts";
 import { SERVICE_DOWN_SECONDS } from "../../core/time-bounds.ts";
 import { CliError, Interrupted } from "../errors.ts";
-import { formatCapacity, formatDuration, text } from "../format.ts";
-import { renderTable } from "../output.ts";
+import { formatCapacity, formatDuration } from "../format.ts";
+import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
-import { paint, styleOfStatus } from "../terminal.ts";
+import { styleOfStatus } from "../terminal.ts";
 
 /** `backend list`: where volumes can go, and what is free there. */
 export function registerBackend(program: Command, context: CliContext): void {
@@ -16,27 +16,34 @@ export function registerBackend(program: Command, context: CliContext): void {
     .helpCommand(false)
     .summary("list backends")
     .description("Backends, one entry for each of their pools.");
-  backend
+  const command = backend
     .command("list")
     .summary("list backends and their capacity")
     .description(
-      `List the backends that have reported. One whose last report is older than ${SERVICE_DOWN_SECONDS} s is down and gets no volume.`,
+      "List the backends that have reported, with their capacity in GiB. " +
+        `One whose last report is older than ${SERVICE_DOWN_SECONDS} s is down and gets no volume. ` +
+        "Ratio is the over-subscription: provisioned capacity may be so many times the total.",
     )
     .option("--wait", "wait until every configured backend is up, as after a deployment")
-    .option("--timeout <seconds>", "with --wait, how long to wait", parseSeconds, DEFAULT_TIMEOUT_SECONDS)
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ cinderless backend list\n  $ cinderless backend list --wait --timeout 120\n  $ cinderless backend list --json\n",
-    )
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, async (session) => {
+    .option("--timeout <seconds>", "with --wait, how long to wait", parseSeconds, DEFAULT_TIMEOUT_SECONDS);
+  addListOptions(command, backendColumns(new Date(0)))
+    .addHelpText("after", EXAMPLES)
+    .action((options: Options, self: Command) =>
+      withSession(context, self, async (session) => {
         const backends = await (options.wait === true ? waitForReports(session, options.timeout) : reported(session));
-        await listBackends(session, backends);
+        await listBackends(session, backends, options);
       }),
     );
 }
 
-type ListOptions = { wait?: boolean; timeout: number };
+type Options = ListOptions & { wait?: boolean; timeout: number };
+
+const EXAMPLES = `
+Examples:
+  $ cinderless backend list
+  $ cinderless backend list --wait --timeout 120
+  $ cinderless backend list --json
+`;
 
 /** Backends report each minute, and the schedule of a new stack may take another one to begin. */
 const DEFAULT_TIMEOUT_SECONDS = 300;
@@ -87,34 +94,56 @@ async function waitForReports(session: Session, timeoutSeconds: number): Promise
   }
 }
 
-async function listBackends(session: Session, backends: readonly BackendRecord[]): Promise<void> {
+async function listBackends(session: Session, rows: readonly BackendRecord[], options: ListOptions): Promise<void> {
   const now = session.clock.now();
-  await session.answer(
-    { backends: backends.map((backend) => ({ ...backend, state: stateOfBackend(backend, now) })) },
-    () => {
-      if (backends.length === 0) {
-        return "no backend has reported yet\n";
-      }
-      const rows = backends.map((backend) => {
-        const state = stateOfBackend(backend, now);
-        return [
-          text(backend.host),
-          paint(session.stdout, styleOfStatus(state), state),
-          text(backend.availability_zone),
-          formatCapacity(backend.total_capacity_gb),
-          formatCapacity(backend.free_capacity_gb),
-          formatCapacity(backend.allocated_capacity_gb),
-          formatCapacity(backend.provisioned_capacity_gb),
-          String(Object.keys(backend.claims).length),
-          `${formatDuration(now.getTime() - Date.parse(backend.reported_at))} ago`,
-        ];
-      });
-      return renderTable(session.stdout, HEAD, rows, [3, 4, 5, 6, 7]);
-    },
-  );
+  if (rows.length === 0 && !session.json && options.format === undefined) {
+    session.stdout.write("no backend has reported yet\n");
+    return;
+  }
+  const documentOf = (row: BackendRecord) => ({ ...row, state: stateOfBackend(row, now) });
+  const columns = backendColumns(now);
+  await answerList(session, { key: "backends", one: "backend", many: "backends", rows, columns, documentOf }, options);
 }
 
-const HEAD = ["HOST", "STATE", "ZONE", "TOTAL GiB", "FREE", "ALLOCATED", "PROVISIONED", "CLAIMS", "REPORTED"];
+function backendColumns(now: Date): Column<BackendRecord>[] {
+  const capacity = (title: string, of: (row: BackendRecord) => number | string | null): Column<BackendRecord> => {
+    return { title, value: of, text: (row) => formatCapacity(of(row)), isRightAligned: true };
+  };
+  return [
+    { title: "Host", value: ({ host }) => host, isKept: true },
+    {
+      title: "State",
+      value: (row) => stateOfBackend(row, now),
+      style: (row) => styleOfStatus(stateOfBackend(row, now)),
+    },
+    { title: "Zone", value: ({ availability_zone }) => availability_zone, isLong: true },
+    capacity("Total", ({ total_capacity_gb }) => total_capacity_gb),
+    capacity("Free", ({ free_capacity_gb: free }) => (typeof free === "number" ? Math.max(0, free) : free)),
+    capacity("Allocated", ({ allocated_capacity_gb }) => allocated_capacity_gb),
+    { ...capacity("Provisioned", ({ provisioned_capacity_gb }) => provisioned_capacity_gb), isLong: true },
+    {
+      title: "Ratio",
+      value: ratioOf,
+      text: (row) => ratioText(ratioOf(row)),
+      isRightAligned: true,
+    },
+    { title: "Claims", value: ({ claims }) => Object.keys(claims).length, isRightAligned: true },
+    {
+      title: "Reported",
+      value: ({ reported_at }) => reported_at,
+      text: ({ reported_at }) => `${formatDuration(now.getTime() - Date.parse(reported_at))} ago`,
+    },
+  ];
+}
+
+/** The ratio that the backend reports; null where the scheduler's own is used. Of a thick backend it means nothing. */
+function ratioOf(row: BackendRecord): number | string | null {
+  return row.thin_provisioning_support ? row.max_over_subscription_ratio : 1;
+}
+
+function ratioText(ratio: number | string | null): string {
+  return ratio === null ? "default" : formatCapacity(ratio);
+}
 
 /** Whether the scheduler would consider the backend. */
 export function stateOfBackend(

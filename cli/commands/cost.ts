@@ -6,8 +6,8 @@ import prices from "../cost/prices.json" with { type: "json" };
 import { priced, type Receipt } from "../cost/receipt.ts";
 import { invocation, type Step, timesWork } from "../cost/work.ts";
 import { UsageError } from "../errors.ts";
-import { parseUuid } from "../options.ts";
-import { renderTable } from "../output.ts";
+import { findVolume } from "../names.ts";
+import { renderTable } from "../table.ts";
 import { type CliContext, type Session, withSession } from "../session.ts";
 
 const EXAMPLES = `
@@ -31,7 +31,7 @@ export function registerCost(program: Command, context: CliContext): void {
     .command("cost")
     .summary("what creating a volume cost, or would cost")
     .description("Show a receipt per step: counted work times prices of a date.")
-    .argument("[volume]", "id of a volume that was created")
+    .argument("[volume]", "id or name of a volume that was created")
     .option("--volumes <number>", "estimate for so many volumes", parseCount)
     .option("--image-gib <gib>", "GiB of image data of each of them", parseAmount, 0)
     .option("--copy-mib-per-second <rate>", "speed of an image copy", parseAmount, 100)
@@ -55,7 +55,7 @@ async function receiptFor(session: Session, volumeId: string | undefined, option
     const { steps, assumptions } = estimate({ ...options, volumes: options.volumes ?? 0 });
     return priced(steps, prices, assumptions);
   }
-  const volume = await (await session.connection.volumes()).get(parseUuid("volume", volumeId));
+  const volume = await findVolume(session, volumeId);
   const executions = await session.connection.executions();
   const attempts = Object.values(volume.attempts);
   const steps: Step[] = [];
@@ -96,7 +96,8 @@ async function renderReceipt(
     row("in all", "", total, cost),
   ];
   const notes = assumptions.map((assumption) => `  ${assumption}\n`).join("");
-  return `${await renderTable(stdout, HEAD, rows, [1, 2, 3, 4, 5, 6, 7, 8])}Prices of ${region}, ${date}. Assumed:\n${notes}`;
+  const columns = HEAD.map((title, index) => ({ title, ...(index > 0 && { isRightAligned: true }) }));
+  return `${renderTable(stdout, columns, rows)}Prices of ${region}, ${date}. Assumed:\n${notes}`;
 }
 
 function count(value: number): string {

@@ -5,60 +5,74 @@ import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../c
 import type { CreateRequest, CreateRequestInput } from "../../core/create-request.ts";
 import { describeError } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
-import { attemptOf, type VolumeRecord, type VolumeTypeRecord } from "../../core/records.ts";
-import { CliError, explainError, Interrupted, UsageError } from "../errors.ts";
-import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
-import { formatDuration, text } from "../format.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { digestOf, idOfToken } from "../client-token.ts";
+import { CliError, UsageError } from "../errors.ts";
+import { addRecordOptions, answerRecord, type RecordOptions } from "../listing.ts";
+import { findImageId, findSnapshot, findType, findVolume } from "../names.ts";
 import {
   collectKeyValue,
-  parseImageReference,
+  isImageAddress,
+  parseImageAddress,
+  parseClientToken,
   parseName,
   parseSecretName,
   parseSize,
-  parseUuidOption,
+  parseTimeout,
 } from "../options.ts";
-import { faultStory, volumeDocument } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
+import { volumeColumns } from "../volume-columns.ts";
+import { waitForVolume } from "../wait.ts";
 
-type CreateOptions = {
+type CreateOptions = RecordOptions & {
   size?: number;
   name?: string;
   description?: string;
   image?: string;
   authSecret?: string;
   snapshot?: string;
+  source?: string;
   sourceVolume?: string;
   type?: string;
   availabilityZone?: string;
   metadata?: Record<string, string>;
-  project: string;
-  user: string;
+  property?: Record<string, string>;
+  hint?: Record<string, string>;
+  bootable?: boolean;
+  clientToken?: string;
+  project?: string;
+  user?: string;
   wait?: boolean;
+  timeout?: number;
 };
 
 const EXAMPLES = `
 Examples:
-  $ cinderless create --size 1 --name scratch
-  $ cinderless create --size 10 --image 7f0c1b1e-3a52-4d6a-9a53-3a4a4ce2a1b7 --wait
+  $ cinderless create scratch --size 1
+  $ cinderless create root --size 10 --image debian --wait --timeout 10m
   $ cinderless create --size 10 --image https://glance.example:9292/v2/images/7f0c1b1e-3a52-4d6a-9a53-3a4a4ce2a1b7
-  $ cinderless create --snapshot 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55 --type fast --metadata tier=gold
-  $ cinderless create --source-volume 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f --wait --json
+  $ cinderless create --snapshot before-upgrade --type fast --property tier=gold
+  $ cinderless create --source root --wait --json
+  $ ID=$(cinderless create scratch --size 1 -f value -c ID --client-token job-17)
 `;
 
 /** `create`: puts the record, sends the cast and, with --wait, follows the volume to its end. */
 export function registerCreate(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command("create")
     .summary("create a volume")
     .description("Create a volume: empty, from an image, from a snapshot, or as a copy of another volume.")
+    .argument("[name]", "name to show", parseName)
     .option("--size <GiB>", "size in GiB; by default that of the source", parseSize)
-    .option("--name <name>", "name to show", parseName)
+    .option("--name <name>", "the same as the argument", parseName)
     .option("--description <text>", "description to show", parseName)
     .addOption(
-      sourceOption("--image <id|address>", "image to fill the volume with", ["snapshot", "sourceVolume"]).argParser(
-        parseImageReference,
-      ),
+      sourceOption("--image <id|name|address>", "image to fill the volume with", [
+        "snapshot",
+        "source",
+        "sourceVolume",
+      ]),
     )
     .option(
       "--auth-secret <name>",
@@ -66,20 +80,29 @@ export function registerCreate(program: Command, context: CliContext): void {
       parseSecretName,
     )
     .addOption(
-      sourceOption("--snapshot <id>", "snapshot to create the volume from", ["image", "sourceVolume"]).argParser(
-        parseUuidOption,
-      ),
+      sourceOption("--snapshot <id|name>", "snapshot to create the volume from", ["image", "source", "sourceVolume"]),
     )
-    .addOption(sourceOption("--source-volume <id>", "volume to copy", ["image", "snapshot"]).argParser(parseUuidOption))
+    .addOption(sourceOption("--source <id|name>", "volume to copy", ["image", "snapshot", "sourceVolume"]))
+    .addOption(sourceOption("--source-volume <id|name>", "the same as --source", ["image", "snapshot", "source"]))
     .option("--type <name|id>", "volume type")
     .option("--availability-zone <zone>", "zone that the backend must be in")
-    .option("--metadata <key=value>", "metadata of the volume; may be repeated", collectKeyValue)
-    .option("--project <id>", "project that owns the volume", DEFAULT_PROJECT_ID)
-    .option("--user <id>", "user that asks for it", DEFAULT_USER_ID)
+    .option("--property <key=value>", "property of the volume; may be repeated", collectKeyValue)
+    .option("--metadata <key=value>", "the same as --property", collectKeyValue)
+    .option("--hint <key=value>", "hint for the scheduler; may be repeated", collectKeyValue)
+    .option("--bootable", "mark the volume as bootable when it is available; waits for that")
+    .option(
+      "--client-token <token>",
+      "make the create idempotent: the same token names the same volume",
+      parseClientToken,
+    )
+    .option("--project <id>", `project that owns the volume (default: the profile's, else ${DEFAULT_PROJECT_ID})`)
+    .option("--user <id>", `user that asks for it (default: the profile's, else ${DEFAULT_USER_ID})`)
     .option("--wait", "show the progress, and end when the volume is available or in error")
+    .option("--timeout <time>", "wait so long at most, as in 90s or 10m; the create goes on", parseTimeout);
+  addRecordOptions(command)
     .addHelpText("after", EXAMPLES)
-    .action((options: CreateOptions, command: Command) =>
-      withSession(context, command, (session) => create(session, options)),
+    .action((name: string | undefined, options: CreateOptions, self: Command) =>
+      withSession(context, self, (session) => create(session, named(name, options))),
     );
 }
 
@@ -87,33 +110,64 @@ function sourceOption(flags: string, description: string, others: string[]): Opt
   return new Option(flags, description).conflicts(others);
 }
 
+/** The options with what the argument and the aliases say. */
+function named(name: string | undefined, options: CreateOptions): CreateOptions {
+  if (name !== undefined && options.name !== undefined) {
+    throw new UsageError("the name is given twice: as an argument and by --name");
+  }
+  const source = options.source ?? options.sourceVolume;
+  const properties = { ...options.metadata, ...options.property };
+  return {
+    ...options,
+    ...(name === undefined ? {} : { name }),
+    ...(source === undefined ? {} : { source }),
+    property: properties,
+  };
+}
+
 async function create(session: Session, options: CreateOptions): Promise<void> {
+  const { clientToken: token, bootable = false, timeout } = options;
+  const isWaiting = options.wait === true || bootable;
+  if (timeout !== undefined && !isWaiting) {
+    throw new UsageError("--timeout is for --wait");
+  }
   const input = await completeInput(session, options);
-  const request = buildCreateRequest(input, session.clock.now(), {
-    volumeId: session.newId(),
-    requestId: `req-${session.newId()}`,
-  });
-  await submit(session, request);
-  if (options.wait === true) {
-    await waitFor(session, request.record);
+  const request = buildCreateRequest(
+    token === undefined ? input : { ...input, requestDigest: digestOf(input) },
+    session.clock.now(),
+    {
+      volumeId: token === undefined ? session.newId() : idOfToken(input.projectId ?? "", token),
+      requestId: `req-${session.newId()}`,
+    },
+  );
+  const record = token === undefined ? await submit(session, request) : await submitOnce(session, request);
+  if (isWaiting) {
+    await waitForVolume(session, record, options, {
+      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+      ...(bootable && {
+        finish: async (id: string) => (await session.connection.volumes()).changeDetails(id, { bootable }),
+      }),
+    });
     return;
   }
-  const { id, size } = request.record;
-  await session.answer(
-    request.record,
-    () => `volume ${id} (${size} GiB) is being created; \`cinderless watch ${id}\` follows it\n`,
+  const { id, size } = record;
+  const columns = volumeColumns(() => input.volumeType?.name);
+  await answerRecord(session, { row: record, columns, document: record }, options, () =>
+    record === request.record
+      ? `volume ${id} (${size} GiB) is being created; \`cinderless watch ${id}\` follows it\n`
+      : `volume ${id} (${size} GiB) was created by this token before; it is ${record.status}\n`,
   );
 }
 
 /** What was asked for, with type and source looked up, so that what cannot work is told before anything is made. */
 async function completeInput(session: Session, options: CreateOptions): Promise<CreateRequestInput> {
   const volumeType = options.type === undefined ? null : await findType(session, options.type);
-  const source = await smallestSize(session, options);
-  const sizeGib = options.size ?? source?.size;
+  const source = await findSource(session, options);
+  const sizeGib = options.size ?? source.size;
   if (sizeGib === undefined) {
     throw new UsageError("--size is needed", "a size in GiB, as in --size 1");
   }
-  if (source !== undefined && sizeGib < source.size) {
+  if (source.size !== undefined && sizeGib < source.size) {
     throw new CliError(`a volume of ${sizeGib} GiB is too small: ${source.what} needs ${source.size} GiB`, {
       name: "InvalidInput",
     });
@@ -123,54 +177,47 @@ async function completeInput(session: Session, options: CreateOptions): Promise<
     displayName: options.name ?? null,
     displayDescription: options.description ?? null,
     availabilityZone: options.availabilityZone ?? null,
-    metadata: options.metadata ?? {},
+    metadata: options.property ?? {},
     volumeType,
-    imageId: options.image ?? null,
+    imageId: source.imageId ?? null,
     authSecret: options.authSecret ?? null,
-    snapshotId: options.snapshot ?? null,
-    sourceVolumeId: options.sourceVolume ?? null,
-    projectId: options.project,
-    userId: options.user,
+    snapshotId: source.snapshotId ?? null,
+    sourceVolumeId: source.volumeId ?? null,
+    ...(options.hint === undefined ? {} : { schedulerHints: options.hint }),
+    projectId: options.project ?? session.defaults.project ?? DEFAULT_PROJECT_ID,
+    userId: options.user ?? session.defaults.user ?? DEFAULT_USER_ID,
   };
 }
 
-/** A type by its id, or by its name; a name may look like an id. */
-async function findType(session: Session, nameOrId: string): Promise<VolumeTypeRecord> {
-  const types = await session.connection.volumeTypes();
-  if (isUuid(nameOrId)) {
-    try {
-      return await types.get(nameOrId.toLowerCase());
-    } catch (error) {
-      if (describeError(error).name !== "VolumeTypeNotFound") {
-        throw error;
-      }
-    }
+/** What the volume is made from, and the size that it needs in GiB, where that is known. */
+type Source = { what?: string; size?: number; imageId?: string; snapshotId?: string; volumeId?: string };
+
+async function findSource(session: Session, options: CreateOptions): Promise<Source> {
+  if (options.snapshot !== undefined) {
+    const { id, volume_size: size } = await findSnapshot(session, options.snapshot);
+    return { what: `snapshot ${id}`, size, snapshotId: id };
   }
-  return types.getByName(nameOrId);
+  if (options.source !== undefined) {
+    const { id, size } = await findVolume(session, options.source);
+    return { what: `volume ${id}`, size, volumeId: id };
+  }
+  return options.image === undefined ? {} : findImage(session, options.image);
 }
 
-/** The size that the source needs, in GiB; undefined without one, and for an image of another image service. */
-async function smallestSize(
-  session: Session,
-  options: CreateOptions,
-): Promise<{ what: string; size: number } | undefined> {
+/** An image of the bucket is looked up; one of another image service is taken by its id or address. */
+async function findImage(session: Session, reference: string): Promise<Source> {
+  if (isImageAddress(reference)) {
+    return { imageId: parseImageAddress(reference) };
+  }
   const { connection } = session;
-  if (options.snapshot !== undefined) {
-    const snapshot = await (await connection.snapshots()).get(options.snapshot);
-    return { what: `snapshot ${snapshot.id}`, size: snapshot.volume_size };
-  }
-  if (options.sourceVolume !== undefined) {
-    const source = await (await connection.volumes()).get(options.sourceVolume);
-    return { what: `volume ${source.id}`, size: source.size };
-  }
-  if (options.image !== undefined && isUuid(options.image)) {
-    if ((await connection.defaultImageService()) !== "bucket") {
-      return undefined;
+  if ((await connection.defaultImageService()) !== "bucket") {
+    if (!isUuid(reference)) {
+      throw new UsageError(`--image must be the id or the address of an image in Glance, not '${reference}'`);
     }
-    const image = await (await connection.images()).get(options.image);
-    return { what: `image ${image.id}`, size: smallestSizeOfImage(image) };
+    return { imageId: reference.toLowerCase() };
   }
-  return undefined;
+  const image = await (await connection.images()).get(await findImageId(session, reference));
+  return { what: `image ${image.id}`, size: smallestSizeOfImage(image), imageId: image.id };
 }
 
 const GIB = 1024 ** 3;
@@ -181,10 +228,35 @@ function smallestSizeOfImage(image: ImageMeta): number {
 }
 
 /**
+ * With a token: what the first command with it made. Its message may have been lost, so it is sent again while no attempt has the
+ * volume: the scheduler takes a message twice.
+ *
+ * @throws CliError `IdempotentParameterMismatch` when the token was used for another request
+ */
+async function submitOnce(session: Session, request: CreateRequest): Promise<VolumeRecord> {
+  const volumes = await session.connection.volumes();
+  const { id, request_digest: digest } = request.record;
+  const found = (await volumes.getMany([id])).get(id);
+  if (found === undefined) {
+    return submit(session, request);
+  }
+  if (found.request_digest !== digest) {
+    throw new CliError(`the client token was used for volume ${id} with another request`, {
+      name: "IdempotentParameterMismatch",
+      hint: `cinderless show ${id} shows that volume`,
+    });
+  }
+  if (found.status === "creating" && found.fence === null) {
+    await (await session.connection.schedulerQueue()).send(request.message);
+  }
+  return found;
+}
+
+/**
  * Record first, message second: a message that overtakes its record names a volume that does not exist. A message whose answer
  * was lost may have arrived all the same: a volume that an attempt owns by then is being created, and nothing has failed.
  */
-async function submit(session: Session, { record, message }: CreateRequest): Promise<void> {
+async function submit(session: Session, { record, message }: CreateRequest): Promise<VolumeRecord> {
   const queue = await session.connection.schedulerQueue();
   const volumes = await session.connection.volumes();
   await volumes.create(record);
@@ -199,7 +271,7 @@ async function submit(session: Session, { record, message }: CreateRequest): Pro
       (thrown: unknown) => describeError(thrown).name,
     );
     if (refusal === "FenceLost") {
-      return;
+      return record;
     }
     const outcome =
       refusal === undefined ? "it is in error now" : `it ends in error by itself after ${record.deadline}`;
@@ -209,61 +281,5 @@ async function submit(session: Session, { record, message }: CreateRequest): Pro
       cause: error,
     });
   }
-}
-
-async function waitFor(session: Session, record: VolumeRecord): Promise<void> {
-  const { id } = record;
-  const startedAt = session.clock.now().getTime();
-  const volumes = await session.connection.volumes();
-  const display = session.json ? NO_DISPLAY : createDisplay(session.stderr, session.clock, { alone: true });
-  const { volumes: read, interrupted } = await follow(
-    session,
-    volumes,
-    display,
-    session.interruption(),
-    async () => [id],
-    (now) => [...now.values()].every((volume) => !isAtWork(volume)),
-  ).catch((error: unknown) => {
-    throw lostSight(id, error);
-  });
-  if (interrupted) {
-    const last = read.get(id);
-    if (session.json && last !== undefined) {
-      await session.answer(volumeDocument(last, session.clock.now()), () => "");
-    }
-    throw new Interrupted(`volume ${id} goes on being created; \`cinderless watch ${id}\` follows it`);
-  }
-  const volume = read.get(id);
-  if (volume === undefined) {
-    throw new CliError(`volume ${id} was deleted while it was being created`, {
-      name: "VolumeNotFound",
-    });
-  }
-  const spent = formatDuration(session.clock.now().getTime() - startedAt);
-  if (volume.fault !== null || volume.status === "error") {
-    if (session.json) {
-      await session.answer(volume, () => "");
-    }
-    const why = volume.fault === null ? "" : `: ${faultStory(volume.fault)}`;
-    throw new CliError(`volume ${id} is in error after ${spent}${why}`, {
-      name: volume.fault?.error ?? "Error",
-      hint:
-        volume.fault?.error === "NoValidBackend" && volume.fault.attempts.length === 0
-          ? "cinderless backend list shows which backends are up; right after a deployment, cinderless backend list --wait waits for them"
-          : `cinderless show ${id} tells every attempt`,
-    });
-  }
-  await session.answer(
-    volume,
-    () => `volume ${id} is ${volume.status} on ${text(volume.host)} after ${spent} (attempt ${attemptOf(volume)})\n`,
-  );
-}
-
-function lostSight(id: string, error: unknown): CliError {
-  const { name, message } = explainError(error);
-  return new CliError(`lost sight of volume ${id}: ${message}`, {
-    name,
-    hint: `it may go on being created; cinderless watch ${id} follows it`,
-    cause: error,
-  });
+  return record;
 }

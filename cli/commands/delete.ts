@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { CliError, explainError, Interrupted } from "../errors.ts";
+import { CliError, explainError, Interrupted, UsageError } from "../errors.ts";
 import type { ErrorReport } from "../errors.ts";
 import { follow, NO_DISPLAY } from "../follow.ts";
-import { parseUuid } from "../options.ts";
+import { findVolumeIds } from "../names.ts";
 import { renderError } from "../output.ts";
 import { faultText } from "../progress.ts";
 import { withSession } from "../session.ts";
@@ -10,9 +10,16 @@ import type { CliContext, Session } from "../session.ts";
 
 const EXAMPLES = `
 Examples:
-  $ cinderless delete 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f
+  $ cinderless delete scratch
   $ cinderless delete 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f --wait
-  $ cinderless list --status error --json | jq -r '.volumes[].id' | xargs cinderless delete
+  $ cinderless delete root --purge
+  $ cinderless list --status error -f value -c ID | xargs cinderless delete
+`;
+
+const PURGE_EXAMPLES = `
+Examples:
+  $ cinderless purge root
+  $ cinderless purge root scratch --yes
 `;
 
 /** `delete`: volumes, from their backends and from the records. */
@@ -21,36 +28,83 @@ export function registerDelete(program: Command, context: CliContext): void {
     .command("delete")
     .summary("delete volumes")
     .description(
-      "Delete volumes and wait until they are gone. Of a volume that is being created the wish is recorded: " +
-        "its creation ends at its next step and removes what it made; --wait waits for that, too.",
+      "Delete volumes and wait until they are gone. Deleting a volume that is being created cancels the create: " +
+        "it ends at its next step and removes what it made; --wait waits for that, too.",
     )
-    .argument("<volumes...>", "ids of the volumes")
+    .argument("<volumes...>", "ids or names of the volumes")
+    .option("--purge", "delete their snapshots first")
     .option("--wait", "wait until volumes that are being created are gone as well")
     .addHelpText("after", EXAMPLES)
-    .action((volumeIds: string[], options: { wait?: boolean }, command: Command) =>
-      withSession(context, command, (session) =>
-        deleteEach(
-          session,
-          volumeIds.map((id) => parseUuid("volume", id)),
-          "volume",
-          (id) => deleteVolume(session, id),
-          options.wait === true ? (ids) => waitUntilGone(session, ids) : undefined,
-        ),
+    .action((names: string[], options: DeleteOptions, command: Command) =>
+      withSession(context, command, async (session) =>
+        deleteVolumes(session, await findVolumeIds(session, names), options),
       ),
     );
 }
 
-async function deleteVolume(session: Session, volumeId: string): Promise<"deleted" | "requested"> {
-  await (await session.connection.volumes()).get(volumeId);
-  return (await session.connection.driverFunctions()).deleteVolume(volumeId);
+/** `purge`: volumes with their snapshots, after a question. */
+export function registerPurge(program: Command, context: CliContext): void {
+  program
+    .command("purge")
+    .summary("delete volumes with their snapshots")
+    .description("Delete volumes and all of their snapshots for good. Nothing is deleted without a confirmation.")
+    .argument("<volumes...>", "ids or names of the volumes")
+    .option("--yes", "delete without asking")
+    .addHelpText("after", PURGE_EXAMPLES)
+    .action((names: string[], { yes = false }: { yes?: boolean }, command: Command) =>
+      withSession(context, command, async (session) => {
+        const ids = await findVolumeIds(session, names);
+        if (yes || (await isConfirmed(session, ids))) {
+          await deleteVolumes(session, ids, { purge: true, wait: true });
+        }
+      }),
+    );
+}
+
+async function isConfirmed(session: Session, ids: readonly string[]): Promise<boolean> {
+  if (session.confirm === undefined || session.json) {
+    throw new UsageError(
+      "purge deletes for good, and there is nobody to ask",
+      "add --yes to delete without being asked",
+    );
+  }
+  const snapshots = await session.connection.snapshots();
+  const counts = await Promise.all(ids.map(async (id) => (await snapshots.listOfVolume(id)).length));
+  const count = counts.reduce((sum, one) => sum + one, 0);
+  return session.confirm(`Delete for good: ${counted(ids.length, "volume")} and ${counted(count, "snapshot")}?`);
+}
+
+type DeleteOptions = { wait?: boolean; purge?: boolean };
+
+function deleteVolumes(session: Session, ids: readonly string[], { wait, purge }: DeleteOptions): Promise<void> {
+  return deleteEach(
+    session,
+    ids,
+    "volume",
+    async (id) => {
+      await (await session.connection.volumes()).get(id);
+      if (purge === true) {
+        await deleteSnapshotsOf(session, id);
+      }
+      return (await session.connection.driverFunctions()).deleteVolume(id);
+    },
+    wait === true ? (left) => waitUntilGone(session, left) : undefined,
+  );
+}
+
+async function deleteSnapshotsOf({ connection }: Session, volumeId: string): Promise<void> {
+  const functions = await connection.driverFunctions();
+  for (const { id } of await (await connection.snapshots()).listOfVolume(volumeId)) {
+    await functions.deleteSnapshot(id);
+  }
 }
 
 /** What became of each thing that was to be deleted. */
 type Outcome = { deleted: string[]; requested: string[]; failed: { id: string; report: ErrorReport }[] };
 
 /**
- * Deletes one after the other, and goes on after a failure: each failure is reported, and the command fails at its end. The
- * document names what is gone, what is going, and what is not.
+ * Deletes one after the other, and continues after a failure: each failure is reported, and the command fails at its end. Of one thing
+ * there is one line, of several one summary. The document names what is gone, what is going, and what is not.
  *
  * @param waitFor waits for what was `requested`, and returns those that are not gone, with the reason
  */
@@ -65,40 +119,42 @@ export async function deleteEach(
   for (const id of new Set(ids)) {
     try {
       outcome[await deleteOne(id)].push(id);
-      say(session, outcome, what, id, waitFor !== undefined);
     } catch (error) {
       outcome.failed.push({ id, report: explainError(error) });
     }
   }
   if (waitFor !== undefined && outcome.requested.length > 0) {
     const left = await waitFor(outcome.requested);
-    const gone = outcome.requested.filter((id) => !left.some((failure) => failure.id === id));
-    outcome.requested = [];
+    outcome.deleted.push(...outcome.requested.filter((id) => !left.some((failure) => failure.id === id)));
     outcome.failed.push(...left);
-    for (const id of gone) {
-      outcome.deleted.push(id);
-      say(session, outcome, what, id, true);
-    }
+    outcome.requested = [];
   }
-  if (session.json) {
-    const failed = outcome.failed.map(({ id, report: { name, message } }) => ({ id, error: name, message }));
-    const { deleted, requested } = outcome;
-    await session.answer({ deleted, ...(what === "volume" && { requested }), failed }, () => "");
-  }
+  const failed = outcome.failed.map(({ id, report: { name, message } }) => ({ id, error: name, message }));
+  const { deleted, requested } = outcome;
+  await session.answer({ deleted, ...(what === "volume" && { requested }), failed }, () => summaryOf(outcome, what));
   throwFailures(session, outcome.failed, what);
 }
 
-function say(session: Session, { deleted }: Outcome, what: string, id: string, waits: boolean): void {
-  if (session.json) {
-    return;
+function summaryOf({ deleted, requested, failed }: Outcome, what: string): string {
+  const all = deleted.length + requested.length + failed.length;
+  const [first] = [...deleted, ...requested];
+  if (all === 1) {
+    return first === undefined
+      ? ""
+      : deleted.length === 1
+        ? `${what} ${first} is deleted\n`
+        : `${what} ${first} is being created; the create is cancelled and removes what it made\n`;
   }
-  if (deleted.includes(id)) {
-    session.stdout.write(`${what} ${id} is deleted\n`);
-  } else if (!waits) {
-    session.stdout.write(
-      `${what} ${id} is being created; its deletion is recorded, and its creation ends by removing it\n`,
-    );
-  }
+  const parts = [
+    `${deleted.length} of ${counted(all, what)} deleted`,
+    ...(requested.length === 0 ? [] : [`${requested.length} will be when their creates have ended`]),
+    ...(failed.length === 0 ? [] : [`${failed.length} failed`]),
+  ];
+  return `${parts.join(", ")}\n`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Those that a backend does not let go are failures: they are tried again without anybody waiting. */

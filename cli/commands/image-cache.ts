@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { ImageCacheEntry } from "../../core/image-cache.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { formatTime, text } from "../format.ts";
-import { renderTable } from "../output.ts";
+import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
@@ -21,12 +21,17 @@ export function registerImageCache(image: Command, context: CliContext): void {
     .helpCommand(false)
     .summary("list cached image volumes, and evict them")
     .description("The volumes that backends with image_volume_cache_enabled keep of images.");
-  cache
-    .command("list")
-    .summary("list the cached images of all backends")
-    .description("List the cached images of all backends, the last used first.")
+  addListOptions(
+    cache
+      .command("list")
+      .summary("list the cached images of all backends")
+      .description("List the cached images of all backends, the last used first."),
+    COLUMNS,
+  )
     .addHelpText("after", "\nExamples:\n  $ cinderless image cache list\n  $ cinderless image cache list --json\n")
-    .action((_options: unknown, command: Command) => withSession(context, command, listCache));
+    .action((options: ListOptions, command: Command) =>
+      withSession(context, command, (session) => listCache(session, options)),
+    );
   cache
     .command("evict")
     .summary("have the cached volumes of images deleted")
@@ -50,21 +55,23 @@ async function entriesOf(session: Session): Promise<ImageCacheEntry[]> {
   return entries.toSorted((one, other) => (one.last_used_at < other.last_used_at ? 1 : -1));
 }
 
-async function listCache(session: Session): Promise<void> {
-  const entries = await entriesOf(session);
-  await session.answer({ image_cache: entries }, async () => {
-    const rows = entries.map((entry) => [
-      text(entry.image_id),
-      text(entry.host),
-      `${entry.size} GiB`,
-      entry.state,
-      formatTime(entry.last_used_at),
-      entry.volume_id,
-    ]);
-    return rows.length === 0
-      ? "no cached images\n"
-      : renderTable(session.stdout, ["IMAGE", "HOST", "SIZE", "STATE", "LAST USED", "VOLUME"], rows);
-  });
+const COLUMNS: Column<ImageCacheEntry>[] = [
+  { title: "Image", value: ({ image_id }) => image_id, isKept: true },
+  { title: "Host", value: ({ host }) => host },
+  { title: "Size", value: ({ size }) => size, isRightAligned: true },
+  { title: "State", value: ({ state }) => state },
+  {
+    title: "Last used",
+    value: ({ last_used_at }) => last_used_at,
+    text: ({ last_used_at }) => formatTime(last_used_at),
+  },
+  { title: "Volume", value: ({ volume_id }) => volume_id, isLong: true },
+];
+
+async function listCache(session: Session, options: ListOptions): Promise<void> {
+  const rows = await entriesOf(session);
+  const listing = { key: "image_cache", one: "cached image", many: "cached images", rows, columns: COLUMNS };
+  await answerList(session, listing, options);
 }
 
 /** What is being filled stays: its create has the entry. */

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { ImageReport } from "../../adapters/file/check-image.ts";
-import { CliError, oneLine } from "../errors.ts";
+import { CliError } from "../errors.ts";
+import { oneLine } from "../safe-text.ts";
 import { formatBytes } from "../format.ts";
 import { renderJson } from "../output.ts";
 import type { CliContext } from "../session.ts";

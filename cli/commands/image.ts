@@ -4,24 +4,33 @@ import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import { Interrupted } from "../errors.ts";
 import { formatBytes, text } from "../format.ts";
-import { collectKeyValue, parseMinDisk, parseName, parseUuid, parseUuidOption } from "../options.ts";
-import { renderTable } from "../output.ts";
+import { collectKeyValue, parseMinDisk, parseName, parseUuidOption } from "../options.ts";
+import {
+  addListOptions,
+  addRecordOptions,
+  answerList,
+  answerRecord,
+  type Column,
+  type ListOptions,
+  type RecordOptions,
+} from "../listing.ts";
+import { findImageId } from "../names.ts";
 import { createMeter, percentOf, renderBar, renderReading } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
-import { paint, styleOfStatus } from "../terminal.ts";
+import { styleOfStatus } from "../terminal.ts";
 import type { Output } from "../terminal.ts";
 import { deleteEach } from "./delete.ts";
 import { registerImageCache } from "./image-cache.ts";
 import { registerImageCheck } from "./image-check.ts";
 
-type AddOptions = {
+type AddOptions = RecordOptions & {
   name?: string;
   minDisk: number;
   property?: Record<string, string>;
   public?: boolean;
   id?: string;
-  project: string;
+  project?: string;
 };
 
 const ADD_EXAMPLES = `
@@ -37,7 +46,7 @@ export function registerImage(program: Command, context: CliContext): void {
     .helpCommand(false)
     .summary("add, check, list and delete images")
     .description("Raw and qcow2 images in the images bucket.");
-  image
+  const add = image
     .command("add")
     .summary("put a raw or qcow2 disk image into the bucket")
     .description("Check a raw or qcow2 disk image, and put it into the bucket with its checksums and properties.")
@@ -47,28 +56,31 @@ export function registerImage(program: Command, context: CliContext): void {
     .option("--property <key=value>", "property of the image; may be repeated", collectKeyValue)
     .option("--public", "let every project use it")
     .option("--id <uuid>", "id of the image; by default a new one", parseUuidOption)
-    .option("--project <id>", "project that owns the image", DEFAULT_PROJECT_ID)
+    .option("--project <id>", `project that owns the image (default: the profile's, else ${DEFAULT_PROJECT_ID})`);
+  addRecordOptions(add)
     .addHelpText("after", ADD_EXAMPLES)
     .action((path: string, options: AddOptions, command: Command) =>
       withSession(context, command, (session) => addImage(session, path, options)),
     );
   registerImageCheck(image, context);
   registerImageCache(image, context);
-  image
-    .command("list")
-    .summary("list images")
-    .description("List the images of the bucket.")
+  addListOptions(image.command("list").summary("list images").description("List the images of the bucket."), COLUMNS)
     .addHelpText("after", "\nExamples:\n  $ cinderless image list\n  $ cinderless image list --json\n")
-    .action((_options: unknown, command: Command) => withSession(context, command, listImages));
+    .action((options: ListOptions, command: Command) =>
+      withSession(context, command, (session) => listImages(session, options)),
+    );
   image
     .command("delete")
     .summary("delete images")
     .description("Delete images. Volumes that were made of them are not affected.")
-    .argument("<images...>", "ids of the images")
-    .addHelpText("after", "\nExamples:\n  $ cinderless image delete 7f0c1b1e-3a52-4d6a-9a53-3a4a4ce2a1b7\n")
+    .argument("<images...>", "ids or names of the images")
+    .addHelpText("after", "\nExamples:\n  $ cinderless image delete debian\n")
     .action((imageIds: string[], _options: unknown, command: Command) =>
       withSession(context, command, async (session) => {
-        const ids = imageIds.map((id) => parseUuid("image", id));
+        const ids: string[] = [];
+        for (const nameOrId of imageIds) {
+          ids.push(await findImageId(session, nameOrId));
+        }
         await deleteEach(session, ids, "image", async (id) => {
           await (await session.connection.images()).delete(id);
           return "deleted";
@@ -79,9 +91,10 @@ export function registerImage(program: Command, context: CliContext): void {
 
 async function addImage(session: Session, path: string, options: AddOptions): Promise<void> {
   const images = await session.connection.images();
-  const progress = session.json
-    ? { report: () => {}, end: () => {} }
-    : await createUploadProgress(session.stderr, session.clock);
+  const progress =
+    session.json || options.format !== undefined
+      ? { report: () => {}, end: () => {} }
+      : await createUploadProgress(session.stderr, session.clock);
   const id = options.id ?? session.newId();
   const signal = session.interruption();
   try {
@@ -93,14 +106,16 @@ async function addImage(session: Session, path: string, options: AddOptions): Pr
         minDisk: options.minDisk,
         properties: options.property ?? {},
         visibility: options.public === true ? "public" : "private",
-        owner: options.project,
+        owner: options.project ?? session.defaults.project ?? DEFAULT_PROJECT_ID,
       },
       progress.report,
       signal,
     );
     progress.end();
-    await session.answer(
-      meta,
+    await answerRecord(
+      session,
+      { row: meta, columns: COLUMNS, document: meta },
+      options,
       () => `image ${meta.id} (${text(meta.name)}, ${formatBytes(meta.size ?? 0)}) is ${meta.status}\n`,
     );
   } catch (error) {
@@ -132,29 +147,23 @@ async function createUploadProgress(output: Output, clock: CliContext["clock"]) 
   };
 }
 
-async function listImages(session: Session): Promise<void> {
-  const images = await (await session.connection.images()).list();
-  await session.answer({ images }, () => renderImages(session.stdout, images));
-}
+const COLUMNS: Column<ImageMeta>[] = [
+  { title: "ID", value: ({ id }) => id, isKept: true },
+  { title: "Name", value: ({ name }) => name },
+  { title: "Status", value: ({ status }) => status, style: ({ status }) => styleOfStatus(status) },
+  { title: "Format", value: ({ disk_format }) => disk_format },
+  {
+    title: "Size",
+    value: ({ size }) => size,
+    text: ({ size }) => (size === null ? "-" : formatBytes(size)),
+    isRightAligned: true,
+  },
+  { title: "Min Disk", value: ({ min_disk }) => min_disk, isRightAligned: true, isLong: true },
+  { title: "Visibility", value: ({ visibility }) => visibility },
+  { title: "Owner", value: ({ owner }) => owner, isLong: true },
+];
 
-async function renderImages(output: Output, images: readonly ImageMeta[]): Promise<string> {
-  if (images.length === 0) {
-    return "no images\n";
-  }
-  const rows = images.map((image) => [
-    image.id,
-    text(image.name),
-    paint(output, styleOfStatus(image.status), image.status),
-    text(image.disk_format),
-    image.size === null ? "-" : formatBytes(image.size),
-    String(image.min_disk),
-    text(image.visibility),
-    text(image.owner),
-  ]);
-  return renderTable(
-    output,
-    ["ID", "NAME", "STATUS", "FORMAT", "SIZE", "MIN GiB", "VISIBILITY", "OWNER"],
-    rows,
-    [4, 5],
-  );
+async function listImages(session: Session, options: ListOptions): Promise<void> {
+  const rows = await (await session.connection.images()).list();
+  await answerList(session, { key: "images", one: "image", many: "images", rows, columns: COLUMNS }, options);
 }

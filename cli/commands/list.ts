@@ -1,50 +1,57 @@
 import { type Command, Option } from "commander";
-import type { Unreadable, VolumeFilter } from "../../core/ports.ts";
-import { attemptOf, VOLUME_STATUSES } from "../../core/records.ts";
-import { formatTime, text } from "../format.ts";
-import { parseLimit } from "../options.ts";
-import { renderTable } from "../output.ts";
-import { stateOf } from "../progress.ts";
+import type { VolumeFilter } from "../../core/ports.ts";
+import { VOLUME_STATUSES, type VolumeRecord } from "../../core/records.ts";
+import { addListOptions, allPages, answerList, type ListOptions } from "../listing.ts";
+import { findType } from "../names.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
-import { paint, styleOfStatus } from "../terminal.ts";
+import { volumeColumns } from "../volume-columns.ts";
 
-type ListOptions = {
+type Options = ListOptions & {
   status?: string;
   host?: string;
   name?: string;
   project?: string;
-  limit: number;
-  page?: string;
+  type?: string;
+  bootable?: boolean;
 };
+
+/** Records that one request asks for. */
+const PAGE_SIZE = 1000;
 
 const EXAMPLES = `
 Examples:
   $ cinderless list
   $ cinderless list --status error --limit 20
-  $ cinderless list --host storage@file1 --json
+  $ cinderless list --long --sort Size:desc
+  $ cinderless list --host storage@file1 --type fast -f value -c ID
+  $ cinderless list --json
 `;
 
-/** `list`: the volumes, page by page. */
+/** `list`: all volumes, the newest first. */
 export function registerList(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command("list")
     .summary("list volumes")
-    .description("List volumes, all or those that match every filter that is given.")
+    .description("List volumes, newest first: all of them, or those that match every filter that is given.")
     .addOption(new Option("--status <status>", "only volumes of this status").choices(VOLUME_STATUSES))
     .option("--host <host>", "only volumes on this host, as host@backend or host@backend#pool")
     .option("--name <name>", "only volumes of this name")
     .option("--project <id>", "only volumes of this project")
-    .option("--limit <count>", "volumes a page", parseLimit, 50)
-    .option("--page <token>", "go on with the page that an earlier listing named")
+    .option("--type <name|id>", "only volumes of this volume type")
+    .option("--bootable", "only bootable volumes")
+    .option("--no-bootable", "only volumes that are not bootable");
+  addListOptions(
+    command,
+    volumeColumns(() => undefined),
+  )
     .addHelpText("after", EXAMPLES)
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, (session) => list(session, options)),
-    );
+    .action((options: Options, self: Command) => withSession(context, self, (session) => list(session, options)));
 }
 
-async function list(session: Session, options: ListOptions): Promise<void> {
-  const { status, host, name, project, limit, page } = options;
+async function list(session: Session, options: Options): Promise<void> {
+  const { status, host, name, project, bootable } = options;
+  const type = options.type === undefined ? undefined : await findType(session, options.type);
   const filter: VolumeFilter = {
     ...(status === undefined ? {} : { status }),
     ...(host === undefined ? {} : { host }),
@@ -52,31 +59,38 @@ async function list(session: Session, options: ListOptions): Promise<void> {
     ...(project === undefined ? {} : { projectId: project }),
   };
   const volumes = await session.connection.volumes();
-  const { items, next, unreadable = [] } = await volumes.list(filter, limit, page);
-  const document = { volumes: items, next: next ?? null, ...(unreadable.length > 0 && { unreadable }) };
-  await session.answer(document, async () => {
-    const rows = items.map((volume) => [
-      volume.id,
-      text(volume.display_name),
-      paint(session.stdout, styleOfStatus(volume.status), stateOf(volume)),
-      String(volume.size),
-      text(volume.host),
-      String(attemptOf(volume)),
-      formatTime(volume.created_at),
-    ]);
-    const table = rows.length === 0 ? "no volumes\n" : await renderTable(session.stdout, HEAD, rows, [3, 5]);
-    return `${table}${unreadableText(session, unreadable)}${moreText(next)}`;
-  });
+  const found = await allPages((from) => volumes.list(filter, PAGE_SIZE, from));
+  const rows = found.filter(
+    (volume) =>
+      (type === undefined || volume.volume_type_id === type.id) &&
+      (bootable === undefined || volume.bootable === bootable),
+  );
+  const columns = volumeColumns(await typeNames(session, rows, options));
+  await answerList(
+    session,
+    { key: "volumes", one: "volume", many: "volumes", rows: newestFirst(rows), columns },
+    options,
+  );
 }
 
-const HEAD = ["ID", "NAME", "STATUS", "GiB", "HOST", "ATTEMPTS", "CREATED"];
-
-/** A line for each record that is there and cannot be read. */
-function unreadableText({ stdout }: Session, unreadable: readonly Unreadable[]): string {
-  return unreadable.map(({ reason }) => `${paint(stdout, "red", "unreadable:")} ${text(reason)}\n`).join("");
+/** By the time of their creation, then by id, so that the order is the same each time. */
+export function newestFirst<Row extends { id: string; created_at: string }>(rows: readonly Row[]): Row[] {
+  return rows.toSorted((one, other) =>
+    one.created_at === other.created_at ? (one.id < other.id ? -1 : 1) : one.created_at < other.created_at ? 1 : -1,
+  );
 }
 
-/** How to get the next page, if there is one. */
-export function moreText(next: string | undefined): string {
-  return next === undefined ? "" : `there is more: --page ${next}\n`;
+/** Names of types by their ids. They are only asked for when something will show them. */
+async function typeNames(
+  { connection, json }: Session,
+  rows: readonly VolumeRecord[],
+  { long, column, sort }: ListOptions,
+): Promise<(id: string) => string | undefined> {
+  const areShown = long === true || column !== undefined || sort !== undefined;
+  if (json || !areShown || rows.every(({ volume_type_id: id }) => id === null)) {
+    return () => undefined;
+  }
+  const types = await connection.volumeTypes();
+  const names = new Map((await allPages((from) => types.list(PAGE_SIZE, from))).map(({ id, name }) => [id, name]));
+  return (id) => names.get(id);
 }

@@ -4,13 +4,12 @@ import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { RedriveResult } from "../../core/tasks/redrive-dead-letter.ts";
 import { CliError, type ErrorReport, explainError, readTextFile, UsageError } from "../errors.ts";
 import { formatTime, text } from "../format.ts";
-import { parseLimit } from "../options.ts";
-import { renderError, renderFields, renderTable } from "../output.ts";
+import { addListOptions, allPages, answerList, type Column, type ListOptions } from "../listing.ts";
+import { renderError, renderFields } from "../output.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
-import { moreText } from "./list.ts";
+import { deleteEach } from "./delete.ts";
 
-type ListOptions = { limit: number; page?: string };
 type RedriveOptions = { all?: boolean; message?: string };
 
 const EXAMPLES = `
@@ -28,7 +27,7 @@ export function registerRedrive(program: Command, context: CliContext): void {
   const redrive = program
     .command("redrive")
     .helpCommand(false)
-    .usage("[options] [ids...] | list | show <id>")
+    .usage("[options] [ids...] | list | show <id> | discard <ids...>")
     .summary("show dead letters and send them again")
     .description(
       "Send messages that the scheduler could not take again, as new attempts of their volumes. A volume must be in error with nothing of it on a backend, or be creating without an attempt.",
@@ -40,15 +39,26 @@ export function registerRedrive(program: Command, context: CliContext): void {
     .action((ids: string[], options: RedriveOptions, command: Command) =>
       withSession(context, command, (session) => redriveEach(session, ids, options)),
     );
-  redrive
-    .command("list")
-    .summary("list dead letters")
-    .description("List the dead letters that are kept.")
-    .option("--limit <count>", "dead letters a page", parseLimit, 50)
-    .option("--page <token>", "go on with the page that an earlier listing named")
+  addListOptions(
+    redrive
+      .command("list")
+      .summary("list dead letters")
+      .description("List the dead letters that are kept, oldest first."),
+    COLUMNS,
+  )
     .addHelpText("after", "\nExamples:\n  $ cinderless redrive list\n  $ cinderless redrive list --json\n")
     .action((options: ListOptions, command: Command) =>
       withSession(context, command, (session) => listLetters(session, options)),
+    );
+  redrive
+    .command("discard")
+    .summary("remove dead letters for good")
+    .description("Remove dead letters for good, without sending them again. Their volumes stay as they are.")
+    .argument("<ids...>", "ids of the dead letters")
+    .option("--yes", "remove without asking")
+    .addHelpText("after", "\nExamples:\n  $ cinderless redrive discard 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55 --yes\n")
+    .action((ids: string[], { yes = false }: { yes?: boolean }, command: Command) =>
+      withSession(context, command, (session) => discard(session, ids.map(parseId), yes)),
     );
   redrive
     .command("show")
@@ -64,6 +74,30 @@ export function registerRedrive(program: Command, context: CliContext): void {
     );
 }
 
+const COLUMNS: Column<DeadLetterRecord>[] = [
+  { title: "ID", value: ({ id }) => id, isKept: true },
+  { title: "Volume", value: ({ volume_id }) => volume_id },
+  { title: "Kept", value: ({ kept_at }) => kept_at, text: ({ kept_at }) => formatTime(kept_at) },
+  { title: "Sent again", value: ({ redriven_at }) => redriven_at, text: ({ redriven_at }) => formatTime(redriven_at) },
+  { title: "Reason", value: ({ reason }) => reason },
+];
+
+async function discard(session: Session, ids: readonly string[], isSure: boolean): Promise<void> {
+  if (!isSure && (session.confirm === undefined || session.json)) {
+    throw new UsageError(
+      "discard removes for good, and there is nobody to ask",
+      "add --yes to remove without being asked",
+    );
+  }
+  if (isSure || (await session.confirm?.(`Remove ${ids.length} dead letter(s) for good?`)) === true) {
+    await deleteEach(session, ids, "dead letter", async (id) => {
+      await getLetter(session, id);
+      await (await session.connection.deadLetters()).discard(id);
+      return "deleted";
+    });
+  }
+}
+
 function parseId(id: string): string {
   if (!isUuid(id)) {
     throw new UsageError(
@@ -74,23 +108,15 @@ function parseId(id: string): string {
   return id.toLowerCase();
 }
 
-async function listLetters(session: Session, { limit, page }: ListOptions): Promise<void> {
-  const { items, next } = await (await session.connection.deadLetters()).list(limit, page);
-  const letters = items.toSorted((one, other) => (one.kept_at < other.kept_at ? -1 : 1));
-  await session.answer({ dead_letters: letters, next: next ?? null }, async () => {
-    const rows = letters.map((letter) => [
-      letter.id,
-      text(letter.volume_id),
-      formatTime(letter.kept_at),
-      formatTime(letter.redriven_at),
-      text(letter.reason),
-    ]);
-    const table =
-      rows.length === 0
-        ? "no dead letters\n"
-        : await renderTable(session.stdout, ["ID", "VOLUME", "KEPT", "SENT AGAIN", "REASON"], rows);
-    return `${table}${moreText(next)}`;
-  });
+async function listLetters(session: Session, options: ListOptions): Promise<void> {
+  const repository = await session.connection.deadLetters();
+  const rows = oldestFirst(await allPages((from) => repository.list(PAGE_SIZE, from)));
+  const listing = { key: "dead_letters", one: "dead letter", many: "dead letters", rows, columns: COLUMNS };
+  await answerList(session, listing, options);
+}
+
+function oldestFirst(letters: readonly DeadLetterRecord[]): DeadLetterRecord[] {
+  return letters.toSorted((one, other) => (one.kept_at < other.kept_at ? -1 : 1));
 }
 
 async function getLetter(session: Session, id: string): Promise<DeadLetterRecord> {
@@ -178,14 +204,8 @@ async function lettersOf(
     return letters;
   }
   const repository = await session.connection.deadLetters();
-  const letters: DeadLetterRecord[] = [];
-  let from: string | undefined;
-  do {
-    const page = await repository.list(PAGE_SIZE, from);
-    letters.push(...page.items.filter(({ redriven_at: redrivenAt }) => redrivenAt === null));
-    from = page.next;
-  } while (from !== undefined);
-  return letters.toSorted((one, other) => (one.kept_at < other.kept_at ? -1 : 1));
+  const kept = await allPages((from) => repository.list(PAGE_SIZE, from));
+  return oldestFirst(kept.filter(({ redriven_at: redrivenAt }) => redrivenAt === null));
 }
 
 const PAGE_SIZE = 100;

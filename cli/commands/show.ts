@@ -1,42 +1,109 @@
 import type { Command } from "commander";
-import { type Attempt, attemptOf, type VolumeRecord } from "../../core/records.ts";
+import { describeError } from "../../core/errors.ts";
+import { attemptOf, type Attempt, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
 import { formatDuration, formatMap, formatTime, text } from "../format.ts";
-import { parseUuid } from "../options.ts";
+import { addRecordOptions, answerRecord, type Column, type RecordOptions } from "../listing.ts";
+import { findVolume } from "../names.ts";
 import { renderFields } from "../output.ts";
 import { faultText, readingOf, renderReading, stateOf, volumeDocument } from "../progress.ts";
 import { withSession } from "../session.ts";
-import type { CliContext } from "../session.ts";
+import type { CliContext, Session } from "../session.ts";
 import { paint, styleOfStatus } from "../terminal.ts";
 import type { Output } from "../terminal.ts";
+import { sourceOf, volumeColumns } from "../volume-columns.ts";
 
 const EXAMPLES = `
 Examples:
-  $ cinderless show 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f
+  $ cinderless show root
   $ cinderless show 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f --json
+  $ cinderless show root -f value -c Status
 `;
+
+/** What a volume's record names by ids only, and what names the volume. */
+export type Surroundings = {
+  typeName: string | null;
+  snapshots: readonly { id: string; name: string | null; status: string }[];
+  /** Volumes that are being made of it. */
+  volumes: readonly { id: string; name: string | null; status: string }[];
+};
 
 /** `show`: one volume's record, with what happened at every attempt. */
 export function registerShow(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command("show")
     .summary("show a volume, its attempts and its fault")
     .description(
-      "Show a volume's record: what it is, how far it is, what happened at every attempt, and why it is in error.",
+      "Show a volume's record: what it is, how far it is, what depends on it, what happened at every attempt, and why it is in error.",
     )
-    .argument("<volume>", "id of the volume")
+    .argument("<volume>", "id or name of the volume");
+  addRecordOptions(command)
     .addHelpText("after", EXAMPLES)
-    .action((volumeId: string, _options: unknown, command: Command) =>
-      withSession(context, command, async (session) => {
-        const id = parseUuid("volume", volumeId);
-        const volume = await (await session.connection.volumes()).get(id);
-        const now = session.clock.now();
-        await session.answer(volumeDocument(volume, now), () => renderVolume(session.stdout, volume, now));
-      }),
+    .action((nameOrId: string, options: RecordOptions, self: Command) =>
+      withSession(context, self, (session) => show(session, nameOrId, options)),
     );
 }
 
+async function show(session: Session, nameOrId: string, options: RecordOptions): Promise<void> {
+  const volume = await findVolume(session, nameOrId);
+  const around = await surroundingsOf(session, volume);
+  const now = session.clock.now();
+  const document = {
+    ...volumeDocument(volume, now),
+    volume_type: around.typeName,
+    source: sourceOf(volume),
+    dependents: { snapshots: around.snapshots, volumes: around.volumes },
+  };
+  const columns: Column<VolumeRecord>[] = [
+    ...volumeColumns(() => around.typeName ?? undefined),
+    { title: "Phase", value: ({ phase }) => phase },
+    { title: "Zone", value: ({ availability_zone }) => availability_zone },
+    { title: "User", value: ({ user_id }) => user_id },
+    { title: "Launched", value: ({ launched_at }) => launched_at },
+    { title: "Location", value: ({ provider_location }) => provider_location },
+    { title: "Dependents", value: () => document.dependents },
+  ];
+  await answerRecord(session, { row: volume, columns, document }, options, () =>
+    renderVolume(session.stdout, volume, now, around),
+  );
+}
+
+/**
+ * A type that is gone has no name any more. A finished copy depends on nothing; one that is being made is named by its lock, which may
+ * outlast it.
+ */
+async function surroundingsOf({ connection }: Session, volume: VolumeRecord): Promise<Surroundings> {
+  const { id, volume_type_id: typeId, locks } = volume;
+  const makers = Object.keys(locks).filter((holder) => locks[holder] !== SNAPSHOT_LOCK);
+  const [typeName, snapshots, copies] = await Promise.all([
+    typeId === null ? null : typeNameOf(connection, typeId),
+    connection.snapshots().then((repository) => repository.listOfVolume(id)),
+    makers.length === 0
+      ? []
+      : connection.volumes().then(async (volumes) => [...(await volumes.getMany(makers)).values()]),
+  ]);
+  const brief = (one: { id: string; display_name: string | null; status: string }) => {
+    return { id: one.id, name: one.display_name, status: one.status };
+  };
+  return {
+    typeName,
+    snapshots: snapshots.map(brief),
+    volumes: copies.filter(({ status }) => isInFlow(status)).map(brief),
+  };
+}
+
+async function typeNameOf(connection: Session["connection"], typeId: string): Promise<string | null> {
+  try {
+    return (await (await connection.volumeTypes()).get(typeId)).name;
+  } catch (error) {
+    if (describeError(error).name === "VolumeTypeNotFound") {
+      return null;
+    }
+    throw error;
+  }
+}
+
 /** A volume for people: fields, then the ledger of attempts, then the fault. */
-export function renderVolume(output: Output, volume: VolumeRecord, now: Date): string {
+export function renderVolume(output: Output, volume: VolumeRecord, now: Date, around: Surroundings): string {
   const fields: [string, string][] = [
     ["id", volume.id],
     ["name", text(volume.display_name)],
@@ -44,8 +111,8 @@ export function renderVolume(output: Output, volume: VolumeRecord, now: Date): s
     ["size", `${volume.size} GiB`],
     ["host", text(volume.host)],
     ["zone", text(volume.availability_zone)],
-    ["type", text(volume.volume_type_id)],
-    ["source", sourceOf(volume)],
+    ["type", typeText(volume, around)],
+    ["source", text(sourceOf(volume))],
     ["bootable", volume.bootable ? "yes" : "no"],
     ["project", `${text(volume.project_id)} (user ${text(volume.user_id)})`],
     ["created", formatTime(volume.created_at)],
@@ -53,13 +120,16 @@ export function renderVolume(output: Output, volume: VolumeRecord, now: Date): s
   ];
   const optional: [string, string][] = [
     ["description", text(volume.display_description)],
-    ["metadata", formatMap(volume.metadata)],
-    ["image metadata", formatMap(volume.glance_metadata)],
+    ["properties", formatMap(volume.metadata)],
+    ["image properties", formatMap(volume.glance_metadata)],
     ["location", text(volume.provider_location)],
     ["migration", text(volume.migration_status)],
     ["progress", progressOf(volume, now)],
     ["deadline", volume.deadline === null ? "-" : `${formatTime(volume.deadline)} ${untilText(volume.deadline, now)}`],
     ["deletion", volume.delete_requested_at === null ? "-" : `requested ${formatTime(volume.delete_requested_at)}`],
+    ["extension", extensionText(volume)],
+    ["snapshots", dependentsText(around.snapshots)],
+    ["copied to", dependentsText(around.volumes)],
     ["attempts", attemptsText(output, volume, now)],
     [
       "fault",
@@ -69,15 +139,22 @@ export function renderVolume(output: Output, volume: VolumeRecord, now: Date): s
   return renderFields(output, [...fields, ...optional.filter(([, value]) => value !== "-")]);
 }
 
-function sourceOf(volume: VolumeRecord): string {
-  if (volume.snapshot_id !== null) {
-    return `snapshot ${volume.snapshot_id}`;
+function typeText({ volume_type_id: id }: VolumeRecord, { typeName }: Surroundings): string {
+  return id === null || typeName === null ? text(id) : `${text(typeName)} (${text(id)})`;
+}
+
+function dependentsText(dependents: Surroundings["volumes"]): string {
+  return dependents.length === 0
+    ? "-"
+    : dependents.map(({ id, name, status }) => `${id}  ${text(name)}  ${text(status)}`).join("\n");
+}
+
+function extensionText({ extension }: VolumeRecord): string {
+  if (extension === undefined || extension.outcome === "extended") {
+    return "-";
   }
-  if (volume.source_volid !== null) {
-    return `volume ${volume.source_volid}`;
-  }
-  const imageId = volume.glance_metadata["image_id"];
-  return imageId === undefined ? "-" : `image ${text(imageId)}`;
+  const why = extension.error === undefined ? "under way" : text(`${extension.error}: ${extension.cause ?? ""}`);
+  return `to ${extension.size} GiB: ${why}`;
 }
 
 function progressOf(volume: VolumeRecord, now: Date): string {

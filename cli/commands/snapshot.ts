@@ -1,104 +1,183 @@
 import type { Command } from "commander";
 import { DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/create-request.ts";
-import { formatTime, text } from "../format.ts";
-import { parseLimit, parseName, parseUuid } from "../options.ts";
-import { renderTable } from "../output.ts";
+import type { SnapshotRecord } from "../../core/records.ts";
+import { formatMap, formatTime, text } from "../format.ts";
+import {
+  addListOptions,
+  addRecordOptions,
+  allPages,
+  answerList,
+  answerRecord,
+  type Column,
+  type ListOptions,
+  type RecordOptions,
+} from "../listing.ts";
+import { findSnapshot, findSnapshotIds, findVolume } from "../names.ts";
+import { parseName } from "../options.ts";
+import { renderFields } from "../output.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { paint, styleOfStatus } from "../terminal.ts";
 import { deleteEach } from "./delete.ts";
-import { moreText } from "./list.ts";
+import { newestFirst } from "./list.ts";
 
-type CreateOptions = { name?: string; project: string; user: string };
-type ListOptions = { volume?: string; limit: number; page?: string };
+type CreateOptions = RecordOptions & { name?: string; project?: string; user?: string };
+type SnapshotListOptions = ListOptions & { volume?: string; status?: string; name?: string; project?: string };
 
-/** `snapshot create|list|delete`. */
+const PAGE_SIZE = 1000;
+
+const COLUMNS: Column<SnapshotRecord>[] = [
+  { title: "ID", value: ({ id }) => id, isKept: true },
+  { title: "Name", value: ({ display_name }) => display_name },
+  { title: "Status", value: ({ status }) => status, style: ({ status }) => styleOfStatus(status) },
+  { title: "Size", value: ({ volume_size }) => volume_size, isRightAligned: true },
+  { title: "Volume", value: ({ volume_id }) => volume_id },
+  { title: "Host", value: ({ host }) => host, isLong: true },
+  { title: "Project", value: ({ project_id }) => project_id, isLong: true },
+  {
+    title: "Created",
+    value: ({ created_at }) => created_at,
+    text: ({ created_at }) => formatTime(created_at),
+    isLong: true,
+  },
+];
+
+/** `snapshot create|list|show|set|delete`. */
 export function registerSnapshot(program: Command, context: CliContext): void {
   const snapshot = program
     .command("snapshot")
     .helpCommand(false)
-    .summary("create, list and delete snapshots")
+    .summary("create, list, show, rename and delete snapshots")
     .description("Snapshots of volumes.");
-  snapshot
-    .command("create")
-    .summary("take a snapshot of a volume")
-    .description("Take a snapshot of a volume that is available, and wait until it is there.")
-    .argument("<volume>", "id of the volume")
-    .option("--name <name>", "name to show", parseName)
-    .option("--project <id>", "project that owns the snapshot", DEFAULT_PROJECT_ID)
-    .option("--user <id>", "user that asks for it", DEFAULT_USER_ID)
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ cinderless snapshot create 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f --name before-upgrade\n",
-    )
-    .action((volumeId: string, options: CreateOptions, command: Command) =>
-      withSession(context, command, (session) => createSnapshot(session, volumeId, options)),
+  registerCreate(snapshot, context);
+  registerList(snapshot, context);
+  addRecordOptions(
+    snapshot
+      .command("show")
+      .summary("show a snapshot")
+      .description("Show a snapshot's record.")
+      .argument("<snapshot>", "id or name of the snapshot"),
+  )
+    .addHelpText("after", "\nExamples:\n  $ cinderless snapshot show before-upgrade\n")
+    .action((nameOrId: string, options: RecordOptions, command: Command) =>
+      withSession(context, command, (session) => showSnapshot(session, nameOrId, options)),
     );
   snapshot
-    .command("list")
-    .summary("list snapshots")
-    .description("List snapshots, all or those of one volume.")
-    .option("--volume <id>", "only snapshots of this volume")
-    .option("--limit <count>", "snapshots a page", parseLimit, 50)
-    .option("--page <token>", "go on with the page that an earlier listing named")
-    .addHelpText("after", "\nExamples:\n  $ cinderless snapshot list\n  $ cinderless snapshot list --json\n")
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, (session) => listSnapshots(session, options)),
+    .command("set")
+    .summary("rename a snapshot")
+    .description("Give a snapshot another name.")
+    .argument("<snapshot>", "id or name of the snapshot")
+    .requiredOption("--name <name>", "new name", parseName)
+    .addHelpText("after", "\nExamples:\n  $ cinderless snapshot set before-upgrade --name kept\n")
+    .action((nameOrId: string, { name }: { name: string }, command: Command) =>
+      withSession(context, command, async (session) => {
+        const { id } = await findSnapshot(session, nameOrId);
+        const renamed = await (await session.connection.snapshots()).rename(id, name);
+        await session.answer(renamed, () => `snapshot ${id} is named ${text(name)}\n`);
+      }),
     );
   snapshot
     .command("delete")
     .summary("delete snapshots")
     .description("Delete snapshots and wait until they are gone. One that a volume is made of is refused.")
-    .argument("<snapshots...>", "ids of the snapshots")
-    .addHelpText("after", "\nExamples:\n  $ cinderless snapshot delete 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55\n")
-    .action((snapshotIds: string[], _options: unknown, command: Command) =>
-      withSession(context, command, (session) => deleteSnapshots(session, snapshotIds)),
+    .argument("<snapshots...>", "ids or names of the snapshots")
+    .addHelpText("after", "\nExamples:\n  $ cinderless snapshot delete before-upgrade\n")
+    .action((names: string[], _options: unknown, command: Command) =>
+      withSession(context, command, async (session) => {
+        await deleteEach(session, await findSnapshotIds(session, names), "snapshot", async (id) => {
+          await (await session.connection.snapshots()).get(id);
+          await (await session.connection.driverFunctions()).deleteSnapshot(id);
+          return "deleted";
+        });
+      }),
     );
 }
 
-async function createSnapshot(session: Session, volumeId: string, options: CreateOptions): Promise<void> {
+function registerCreate(snapshot: Command, context: CliContext): void {
+  const command = snapshot
+    .command("create")
+    .summary("take a snapshot of a volume")
+    .description("Take a snapshot of a volume that is available, and wait until it is there.")
+    .argument("<volume>", "id or name of the volume")
+    .option("--name <name>", "name to show", parseName)
+    .option("--project <id>", `project that owns the snapshot (default: the profile's, else ${DEFAULT_PROJECT_ID})`)
+    .option("--user <id>", `user that asks for it (default: the profile's, else ${DEFAULT_USER_ID})`);
+  addRecordOptions(command)
+    .addHelpText("after", "\nExamples:\n  $ cinderless snapshot create root --name before-upgrade\n")
+    .action((nameOrId: string, options: CreateOptions, self: Command) =>
+      withSession(context, self, (session) => createSnapshot(session, nameOrId, options)),
+    );
+}
+
+function registerList(snapshot: Command, context: CliContext): void {
+  const command = snapshot
+    .command("list")
+    .summary("list snapshots")
+    .description("List snapshots, newest first: all of them, or those that match every filter that is given.")
+    .option("--volume <id|name>", "only snapshots of this volume")
+    .option("--status <status>", "only snapshots of this status")
+    .option("--name <name>", "only snapshots of this name")
+    .option("--project <id>", "only snapshots of this project");
+  addListOptions(command, COLUMNS)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ cinderless snapshot list\n  $ cinderless snapshot list --volume root --json\n",
+    )
+    .action((options: SnapshotListOptions, self: Command) =>
+      withSession(context, self, (session) => listSnapshots(session, options)),
+    );
+}
+
+async function createSnapshot(session: Session, nameOrId: string, options: CreateOptions): Promise<void> {
+  const { id } = await findVolume(session, nameOrId);
   const functions = await session.connection.driverFunctions();
   const snapshot = await functions.createSnapshot({
-    volume_id: parseUuid("volume", volumeId),
+    volume_id: id,
     snapshot_id: session.newId(),
     name: options.name ?? null,
-    project_id: options.project,
-    user_id: options.user,
+    project_id: options.project ?? session.defaults.project ?? DEFAULT_PROJECT_ID,
+    user_id: options.user ?? session.defaults.user ?? DEFAULT_USER_ID,
   });
-  await session.answer(
-    snapshot,
+  await answerRecord(
+    session,
+    { row: snapshot, columns: COLUMNS, document: snapshot },
+    options,
     () => `snapshot ${snapshot.id} of volume ${snapshot.volume_id} is ${snapshot.status}\n`,
   );
 }
 
-async function listSnapshots(session: Session, { volume, limit, page }: ListOptions): Promise<void> {
+async function listSnapshots(session: Session, options: SnapshotListOptions): Promise<void> {
+  const { volume, status, name, project } = options;
   const snapshots = await session.connection.snapshots();
-  const { items, next } =
+  const found =
     volume === undefined
-      ? await snapshots.list(limit, page)
-      : { items: await snapshots.listOfVolume(parseUuid("volume", volume)), next: undefined };
-  await session.answer({ snapshots: items, next: next ?? null }, async () => {
-    const rows = items.map((one) => [
-      one.id,
-      text(one.display_name),
-      paint(session.stdout, styleOfStatus(one.status), one.status),
-      String(one.volume_size),
-      one.volume_id,
-      text(one.host),
-      formatTime(one.created_at),
-    ]);
-    const table = rows.length === 0 ? "no snapshots\n" : await renderTable(session.stdout, HEAD, rows, [3]);
-    return `${table}${moreText(next)}`;
-  });
+      ? await allPages((from) => snapshots.list(PAGE_SIZE, from))
+      : await snapshots.listOfVolume((await findVolume(session, volume)).id);
+  const rows = found.filter(
+    (one) =>
+      (status ?? one.status) === one.status &&
+      (name ?? one.display_name) === one.display_name &&
+      (project ?? one.project_id) === one.project_id,
+  );
+  const listing = { key: "snapshots", one: "snapshot", many: "snapshots", rows: newestFirst(rows), columns: COLUMNS };
+  await answerList(session, listing, options);
 }
 
-const HEAD = ["ID", "NAME", "STATUS", "GiB", "VOLUME", "HOST", "CREATED"];
-
-async function deleteSnapshots(session: Session, snapshotIds: readonly string[]): Promise<void> {
-  const ids = snapshotIds.map((id) => parseUuid("snapshot", id));
-  await deleteEach(session, ids, "snapshot", async (id) => {
-    await (await session.connection.snapshots()).get(id);
-    await (await session.connection.driverFunctions()).deleteSnapshot(id);
-    return "deleted";
-  });
+async function showSnapshot(session: Session, nameOrId: string, options: RecordOptions): Promise<void> {
+  const snapshot = await findSnapshot(session, nameOrId);
+  await answerRecord(session, { row: snapshot, columns: COLUMNS, document: snapshot }, options, () =>
+    renderFields(session.stdout, [
+      ["id", snapshot.id],
+      ["name", text(snapshot.display_name)],
+      ["status", paint(session.stdout, styleOfStatus(snapshot.status), text(snapshot.status))],
+      ["volume", text(snapshot.volume_id)],
+      ["size", `${snapshot.volume_size} GiB`],
+      ["host", text(snapshot.host)],
+      ["location", text(snapshot.provider_location)],
+      ["project", `${text(snapshot.project_id)} (user ${text(snapshot.user_id)})`],
+      ["created", formatTime(snapshot.created_at)],
+      ["image properties", formatMap(snapshot.glance_metadata)],
+      ["copied to", text(Object.keys(snapshot.locks).join(", "))],
+    ]),
+  );
 }

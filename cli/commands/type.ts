@@ -1,16 +1,51 @@
 import type { Command } from "commander";
 import { describeError } from "../../core/errors.ts";
+import type { VolumeTypeChange } from "../../core/ports.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
-import { CliError } from "../errors.ts";
-import { formatMap, text } from "../format.ts";
-import { collectKeyValue, parseLimit, parseName, parseTypeName } from "../options.ts";
-import { renderTable } from "../output.ts";
+import { CliError, UsageError } from "../errors.ts";
+import { formatMap, formatTime, text } from "../format.ts";
+import {
+  addListOptions,
+  addRecordOptions,
+  allPages,
+  answerList,
+  answerRecord,
+  type Column,
+  type ListOptions,
+  type RecordOptions,
+} from "../listing.ts";
+import { findType } from "../names.ts";
+import { collectKeyValue, collectText, parseName, parseTypeName } from "../options.ts";
+import { renderFields } from "../output.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
-import { moreText } from "./list.ts";
+import { deleteEach } from "./delete.ts";
 
-type CreateOptions = { property?: Record<string, string>; description?: string };
-type ListOptions = { limit: number; page?: string };
+type CreateOptions = RecordOptions & { property?: Record<string, string>; description?: string };
+type SetOptions = {
+  name?: string;
+  description?: string;
+  property?: Record<string, string>;
+  unsetProperty?: string[];
+  public?: boolean;
+  private?: boolean;
+};
+
+const PAGE_SIZE = 1000;
+
+const COLUMNS: Column<VolumeTypeRecord>[] = [
+  { title: "ID", value: ({ id }) => id, isKept: true },
+  { title: "Name", value: ({ name }) => name },
+  { title: "Is Public", value: ({ is_public }) => is_public },
+  { title: "Properties", value: ({ extra_specs }) => extra_specs, text: ({ extra_specs }) => formatMap(extra_specs) },
+  { title: "Description", value: ({ description }) => description, isLong: true },
+  {
+    title: "Created",
+    value: ({ created_at }) => created_at,
+    text: ({ created_at }) => formatTime(created_at),
+    isLong: true,
+  },
+];
 
 const CREATE_EXAMPLES = `
 Examples:
@@ -18,14 +53,56 @@ Examples:
   $ cinderless type create thin --property "thin_provisioning_support=<is> True"
 `;
 
-/** `type create|list`: volume types, which are names for extra specs. */
+const SET_EXAMPLES = `
+Examples:
+  $ cinderless type set fast --property volume_backend_name=nvme --unset-property thin
+  $ cinderless type set fast --name faster --private
+`;
+
+/** `type create|list|show|set|delete`: volume types, which are names for extra specs. */
 export function registerType(program: Command, context: CliContext): void {
   const type = program
     .command("type")
     .helpCommand(false)
-    .summary("create and list volume types")
+    .summary("create, list, show, change and delete volume types")
     .description("Volume types: names for what a backend must be able to do.");
+  registerCreate(type, context);
+  addListOptions(type.command("list").summary("list volume types").description("List the volume types."), COLUMNS)
+    .addHelpText("after", "\nExamples:\n  $ cinderless type list\n  $ cinderless type list --json\n")
+    .action((options: ListOptions, command: Command) =>
+      withSession(context, command, (session) => listTypes(session, options)),
+    );
+  addRecordOptions(
+    type
+      .command("show")
+      .summary("show a volume type")
+      .description("Show a volume type with its extra specs.")
+      .argument("<type>", "id or name of the type"),
+  )
+    .addHelpText("after", "\nExamples:\n  $ cinderless type show fast\n")
+    .action((nameOrId: string, options: RecordOptions, command: Command) =>
+      withSession(context, command, (session) => showType(session, nameOrId, options)),
+    );
+  registerSet(type, context);
   type
+    .command("delete")
+    .summary("delete volume types")
+    .description("Delete volume types. One that volumes have is refused.")
+    .argument("<types...>", "ids or names of the types")
+    .addHelpText("after", "\nExamples:\n  $ cinderless type delete fast\n")
+    .action((names: string[], _options: unknown, command: Command) =>
+      withSession(context, command, async (session) => {
+        const ids: string[] = [];
+        for (const name of names) {
+          ids.push((await findType(session, name)).id);
+        }
+        await deleteEach(session, ids, "volume type", (id) => deleteType(session, id));
+      }),
+    );
+}
+
+function registerCreate(type: Command, context: CliContext): void {
+  const command = type
     .command("create")
     .summary("create a volume type")
     .description(
@@ -33,31 +110,35 @@ export function registerType(program: Command, context: CliContext): void {
     )
     .argument("<name>", "name of the type", parseTypeName)
     .option("--property <key=value>", "extra spec; may be repeated", collectKeyValue)
-    .option("--description <text>", "description to show", parseName)
+    .option("--description <text>", "description to show", parseName);
+  addRecordOptions(command)
     .addHelpText("after", CREATE_EXAMPLES)
-    .action((name: string, options: CreateOptions, command: Command) =>
-      withSession(context, command, (session) => createType(session, name, options)),
+    .action((name: string, options: CreateOptions, self: Command) =>
+      withSession(context, self, (session) => createType(session, name, options)),
     );
+}
+
+function registerSet(type: Command, context: CliContext): void {
   type
-    .command("list")
-    .summary("list volume types")
-    .description("List the volume types.")
-    .option("--limit <count>", "types a page", parseLimit, 100)
-    .option("--page <token>", "go on with the page that an earlier listing named")
-    .addHelpText("after", "\nExamples:\n  $ cinderless type list\n  $ cinderless type list --json\n")
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, (session) => listTypes(session, options)),
+    .command("set")
+    .summary("change a volume type")
+    .description("Change a volume type. Extra specs that are not named stay; volumes that exist are not affected.")
+    .argument("<type>", "id or name of the type")
+    .option("--name <name>", "new name", parseTypeName)
+    .option("--description <text>", "new description", parseName)
+    .option("--property <key=value>", "extra spec to set; may be repeated", collectKeyValue)
+    .option("--unset-property <key>", "extra spec to remove; may be repeated", collectText)
+    .option("--public", "let every project use it")
+    .option("--private", "let nobody use it but projects with access")
+    .addHelpText("after", SET_EXAMPLES)
+    .action((nameOrId: string, options: SetOptions, command: Command) =>
+      withSession(context, command, (session) => setType(session, nameOrId, options)),
     );
 }
 
 async function createType(session: Session, name: string, options: CreateOptions): Promise<void> {
   const types = await session.connection.volumeTypes();
-  if (await exists(() => types.getByName(name))) {
-    throw new CliError(`there is a volume type ${name} already`, {
-      name: "VolumeTypeExists",
-      hint: "`cinderless type list` shows the types",
-    });
-  }
+  await requireFreeName(session, name);
   const record: VolumeTypeRecord = {
     id: session.newId(),
     name,
@@ -67,29 +148,96 @@ async function createType(session: Session, name: string, options: CreateOptions
     created_at: session.clock.now().toISOString(),
   };
   await types.create(record);
-  await session.answer(record, () => `volume type ${text(name)} is ${record.id}\n`);
+  await answerRecord(
+    session,
+    { row: record, columns: COLUMNS, document: record },
+    options,
+    () => `volume type ${text(name)} is ${record.id}\n`,
+  );
 }
 
-async function exists(get: () => Promise<VolumeTypeRecord>): Promise<boolean> {
+async function requireFreeName({ connection }: Session, name: string): Promise<void> {
   try {
-    await get();
-    return true;
+    await (await connection.volumeTypes()).getByName(name);
   } catch (error) {
     if (describeError(error).name === "VolumeTypeNotFoundByName") {
-      return false;
+      return;
     }
     throw error;
   }
+  throw new CliError(`there is a volume type ${text(name)} already`, {
+    name: "VolumeTypeExists",
+    hint: "`cinderless type list` shows the types",
+  });
 }
 
-async function listTypes(session: Session, { limit, page }: ListOptions): Promise<void> {
-  const { items, next } = await (await session.connection.volumeTypes()).list(limit, page);
-  await session.answer({ volume_types: items, next: next ?? null }, async () => {
-    const rows = items.map((type) => [type.id, text(type.name), formatMap(type.extra_specs), text(type.description)]);
-    const table =
-      rows.length === 0
-        ? "no volume types\n"
-        : await renderTable(session.stdout, ["ID", "NAME", "PROPERTIES", "DESCRIPTION"], rows);
-    return `${table}${moreText(next)}`;
-  });
+async function listTypes(session: Session, options: ListOptions): Promise<void> {
+  const types = await session.connection.volumeTypes();
+  const found = await allPages((from) => types.list(PAGE_SIZE, from));
+  const rows = found.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  const listing = { key: "volume_types", one: "volume type", many: "volume types", rows, columns: COLUMNS };
+  await answerList(session, listing, options);
+}
+
+async function showType(session: Session, nameOrId: string, options: RecordOptions): Promise<void> {
+  const type = await findType(session, nameOrId);
+  await answerRecord(session, { row: type, columns: COLUMNS, document: type }, options, () =>
+    renderFields(session.stdout, [
+      ["id", type.id],
+      ["name", text(type.name)],
+      ["public", type.is_public ? "yes" : "no"],
+      ["description", text(type.description)],
+      ["properties", formatMap(type.extra_specs)],
+      ["created", formatTime(type.created_at)],
+    ]),
+  );
+}
+
+async function setType(session: Session, nameOrId: string, options: SetOptions): Promise<void> {
+  const change = changeOf(options);
+  if (Object.keys(change).length === 0) {
+    throw new UsageError("nothing is to be changed", "see cinderless type set --help");
+  }
+  const { id, name } = await findType(session, nameOrId);
+  if (change.name !== undefined && change.name !== name) {
+    await requireFreeName(session, change.name);
+  }
+  const type = await (await session.connection.volumeTypes()).change(id, change);
+  await session.answer(type, () => `volume type ${text(type.name)} is changed\n`);
+}
+
+function changeOf(options: SetOptions): VolumeTypeChange {
+  const { name, description, property, unsetProperty } = options;
+  if (options.public === true && options.private === true) {
+    throw new UsageError("--public and --private exclude each other");
+  }
+  const both = (unsetProperty ?? []).find((key) => Object.hasOwn(property ?? {}, key));
+  if (both !== undefined) {
+    throw new UsageError(`property '${both}' cannot be set and removed at once`);
+  }
+  const specs = {
+    ...(property === undefined ? {} : { set: property }),
+    ...(unsetProperty === undefined ? {} : { unset: [...new Set(unsetProperty)] }),
+  };
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(options.public === undefined && options.private === undefined ? {} : { isPublic: options.public === true }),
+    ...(Object.keys(specs).length === 0 ? {} : { extraSpecs: specs }),
+  };
+}
+
+/** As Cinder (VolumeTypeInUse). A create of the last moments that names the type keeps the extra specs of its request. */
+async function deleteType({ connection }: Session, id: string): Promise<"deleted"> {
+  const volumes = await connection.volumes();
+  const all = await allPages((from) => volumes.list({}, PAGE_SIZE, from));
+  const users = all.filter(({ volume_type_id: typeId }) => typeId === id);
+  const [first] = users;
+  if (first !== undefined) {
+    throw new CliError(`volume type ${id} is in use by ${users.length} volumes, first ${first.id}`, {
+      name: "VolumeTypeInUse",
+    });
+  }
+  await (await connection.volumeTypes()).delete(id);
+  return "deleted";
 }

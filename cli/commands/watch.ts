@@ -4,7 +4,7 @@ import type { VolumeRepository } from "../../core/ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { CliError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
-import { parseUuid } from "../options.ts";
+import { findVolumeIds } from "../names.ts";
 import { volumeDocument } from "../progress.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
@@ -23,7 +23,7 @@ export function registerWatch(program: Command, context: CliContext): void {
     .description(
       "Show one line a volume: state, attempt, progress. Named volumes are watched until each has come to rest; without names, every volume that is being created is shown, until Ctrl-C.",
     )
-    .argument("[volumes...]", "ids of the volumes")
+    .argument("[volumes...]", "ids or names of the volumes")
     .addHelpText("after", EXAMPLES)
     .action((volumeIds: string[], _options: unknown, command: Command) =>
       withSession(context, command, (session) =>
@@ -33,7 +33,7 @@ export function registerWatch(program: Command, context: CliContext): void {
 }
 
 async function watchNamed(session: Session, volumeIds: readonly string[]): Promise<void> {
-  const ids = [...new Set(volumeIds.map((id) => parseUuid("volume", id)))];
+  const ids = await findVolumeIds(session, volumeIds);
   const volumes = await session.connection.volumes();
   const known = await volumes.getMany(ids);
   const unknown = ids.find((id) => !known.has(id));

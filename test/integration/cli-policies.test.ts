@@ -140,11 +140,15 @@ describe("every command", () => {
     expect(await roleOf("create", "--size", "1", "--image", image, "--wait")).toBe("creator");
     expect(await roleOf("create", "--size", "1", "--source-volume", volume, "--wait")).toBe("creator");
     calls = [];
-    const snapshot = idOf(await run("snapshot", "create", volume, "--name", "kept"));
+    const snapshot = idOf(await run("snapshot", "create", "first", "--name", "kept"));
     expect(leastRole()).toBe("creator");
+    expect(await roleOf("snapshot", "set", "kept", "--name", "renamed")).toBe("creator");
+    expect(await roleOf("snapshot", "show", "renamed")).toBe("read-only");
     expect(await roleOf("create", "--size", "1", "--snapshot", snapshot, "--wait")).toBe("creator");
     expect(await roleOf("snapshot", "delete", snapshot)).toBe("creator");
     expect(await roleOf("extend", volume, "2")).toBe("creator");
+    expect(await roleOf("set", "first", "--property", "a=b")).toBe("creator");
+    expect(await roleOf("unset", volume, "--property", "a")).toBe("creator");
   });
 
   test.each([
@@ -171,6 +175,10 @@ describe("every command", () => {
 
   test("that is for everybody's good takes an operator", async () => {
     expect(await roleOf("type", "create", "fast", "--property", "a=b")).toBe("operator");
+    expect(await roleOf("type", "show", "fast")).toBe("read-only");
+    expect(await roleOf("type", "set", "fast", "--property", "c=d")).toBe("operator");
+    expect(await roleOf("type", "create", "slow")).toBe("operator");
+    expect(await roleOf("type", "delete", "slow")).toBe("operator");
     expect(await roleOf("audit")).toBe("operator");
     expect(await roleOf("image", "cache", "evict", "--all")).toBe("operator");
     expect(await roleOf("image", "delete", image)).toBe("operator");
@@ -187,6 +195,7 @@ describe("every command", () => {
     const cast = path.join(directory, "cast.json");
     writeFileSync(cast, JSON.stringify({ ...(JSON.parse(letter?.body ?? "{}") as object), request_spec: {} }));
     expect(await roleOf("redrive", letter?.id ?? "", "--message", cast)).toBe("operator");
+    expect(await roleOf("redrive", "discard", letter?.id ?? "", "--yes")).toBe("operator");
   });
 
   test("that deletes takes a creator", async () => {

@@ -123,7 +123,7 @@ describe("create", () => {
       );
       const sha512 = createHash("sha512").update(bytes).digest("hex");
       expect(image).toMatchObject({ size: bytes.length, os_hash_value: sha512, properties: { os: "linux" } });
-      expect(await json("image", "list")).toEqual({ images: [image] });
+      expect(await json("image", "list")).toEqual({ images: [image], total: 1 });
 
       const boot = await json<Volume>("create", "--image", image.id, "--wait");
       expect(boot).toMatchObject({ status: "available", bootable: true, size: 1 });

@@ -1,5 +1,6 @@
 import type { Connection, ImageStore } from "../../cli/connection.ts";
 import type { Target } from "../../cli/outputs.ts";
+import type { Profile } from "../../cli/profiles.ts";
 import { run } from "../../cli/program.ts";
 import type { CliContext } from "../../cli/session.ts";
 import type { Output } from "../../cli/terminal.ts";
@@ -48,7 +49,11 @@ export type CliRun = {
 /** Settings of a run. */
 export type CliRunOptions = {
   isTty?: boolean;
+  /** Width of both outputs. */
+  columns?: number;
   environment?: Record<string, string>;
+  /** The profile of a name; without it every profile is empty. */
+  profile?: (name: string | undefined) => Profile;
   /** Ctrl-C comes before everything. */
   interrupted?: boolean;
   /** Answers of whoever sits at the terminal, in turn; without them nobody does. */
@@ -63,8 +68,8 @@ export async function runCli(
   parts: Partial<{ [Part in keyof Connection]: unknown }> = {},
   options: CliRunOptions = {},
 ): Promise<CliRun> {
-  const stdout = recordedOutput(options.isTty);
-  const stderr = recordedOutput(options.isTty);
+  const stdout = recordedOutput(options.isTty, options.columns);
+  const stderr = recordedOutput(options.isTty, options.columns);
   const targets: Target[] = [];
   let closed = 0;
   let ids = 0;
@@ -101,6 +106,7 @@ export async function runCli(
             stderr.write(question);
             return options.answers?.shift() ?? false;
           },
+    profile: async (name) => options.profile?.(name) ?? {},
     connect: (target) => {
       targets.push(target);
       return {

@@ -8,7 +8,6 @@ const HOST = "storage@file1";
 const NONE: HostCounts = {
   missing: 0,
   damaged: 0,
-  unreadable: 0,
   orphan: 0,
   leftover: 0,
   suspect: 0,
@@ -74,9 +73,9 @@ describe("an audit", () => {
     const { asked, parts } = auditor(report([]));
     const { status, stdout, stderr } = await runCli(["audit"], parts);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).toMatch(/^BACKEND +VOLUMES +SNAPSHOTS/);
+    expect(stdout).toMatch(/^Backend +Volumes +Snapshots/);
     expect(stdout).toMatch(/^storage@file1 +3 +1 +0/m);
-    expect(stdout).toContain("the audit found nothing\n");
+    expect(stdout).toContain("the audit found nothing to do\n");
     expect(asked).toEqual([{ reap: false, older_than_hours: 24, host: null, max_reap: 25, max_listed: 50 }]);
   });
 
@@ -89,8 +88,10 @@ describe("an audit", () => {
     const { parts } = auditor(report([missing, finding()], { missing: 1, orphan: 1 }));
     const { status, stdout, stderr } = await runCli(["audit"], parts);
     expect(status).toBe(1);
-    expect(stdout).toMatch(/^missing +volume +4b8f2f3e\S+ +storage@file1 +1\.0 GiB +- +the record is available, and/m);
-    expect(stdout).toMatch(/^orphan +volume .+ 2026-03-01 00:00:00Z +no record has this id$/m);
+    expect(stdout).toMatch(
+      /^missing +volume +4b8f2f3e\S+ +storage@file1 +1\.0 GiB +-\n {4}the record is available, and/m,
+    );
+    expect(stdout).toMatch(/^orphan +volume .+ 2026-03-01 00:00:00Z\n {4}no record has this id$/m);
     expect(stdout).toMatch(/^missing +data is gone/m);
     expect(stdout).toMatch(/^orphan +`cinderless audit --reap` deletes it/m);
     expect(stderr).toBe("error: the audit found 1 missing, 1 orphan\n");
@@ -99,8 +100,17 @@ describe("an audit", () => {
   test("says why something is kept, and how many findings are not listed", async () => {
     const kept = finding({ outcome: "kept", reason: "the volume is in error" });
     const { stdout } = await runCli(["audit"], auditor(report([kept], { orphan: 9 }, { not_listed: 8 })).parts);
-    expect(stdout).toMatch(/^orphan, kept .+ no record has this id; kept: the volume is in error$/m);
+    expect(stdout).toMatch(/^orphan, kept .+\n {4}no record has this id; kept: the volume is in error$/m);
     expect(stdout).toContain("8 more are not listed");
+  });
+
+  test("that lists what volumes in error hold does not say that it found nothing", async () => {
+    const held = finding({ kind: "held", detail: "the volume is in error" });
+    const { status, stdout } = await runCli(["audit"], auditor(report([held], { held: 1 })).parts);
+    expect([status, stdout.trimEnd().split("\n").at(-1)]).toEqual([
+      0,
+      "the audit found nothing to do; 1 held by volumes in error",
+    ]);
   });
 
   test("that could not look everywhere fails, and names where", async () => {

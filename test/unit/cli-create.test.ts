@@ -44,6 +44,7 @@ function deployment(states: (Partial<VolumeRecord> | undefined)[] = []) {
         }
         return { id, volume_size: 4 };
       },
+      list: async () => ({ items: [] }),
     },
     images: {
       get: async (id: string) => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { formatBytes, formatCapacity, formatDuration, formatMap, formatTime, text } from "../../cli/format.ts";
-import { renderFields, renderTable } from "../../cli/output.ts";
+import { renderFields } from "../../cli/output.ts";
 import { collectKeyValue } from "../../cli/options.ts";
+import { renderTable } from "../../cli/table.ts";
 import { recordedOutput } from "../support/cli-context.ts";
 
 test.each([
@@ -51,15 +52,14 @@ test("a stored text cannot move the cursor or make a line", () => {
   expect(text("a\r\nb\u001b]0;x\u0007")).toBe("a b\uFFFD]0;x\uFFFD");
 });
 
-test("a table aligns its columns and has no lines of its own", async () => {
-  const table = await renderTable(
+test("a table aligns its columns and has no lines of its own", () => {
+  const table = renderTable(
     recordedOutput(),
-    ["ID", "GiB"],
+    [{ title: "ID" }, { title: "GiB", isRightAligned: true }],
     [
       ["a", "5"],
       ["bcd", "10"],
     ],
-    [1],
   );
   expect(table).toBe("ID   GiB\na      5\nbcd   10\n");
 });

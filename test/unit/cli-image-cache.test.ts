@@ -24,9 +24,9 @@ describe("image cache list", () => {
   test("shows the cached images, the last used first", async () => {
     const { status, stdout } = await cli(worldWithCachedImages(), "list");
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^IMAGE +HOST +SIZE +STATE +LAST USED +VOLUME\n/);
+    expect(stdout).toMatch(/^Image +Host +Size +State +Last used\n/);
     expect(stdout.indexOf(OTHER_IMAGE)).toBeLessThan(stdout.indexOf(IMAGE_ID));
-    expect(stdout).toContain(`${IMAGE_ID}  ${FIRST_HOST}  2 GiB  available  2026-01-01 01:00:00Z  ${uuid(301)}\n`);
+    expect(stdout).toMatch(new RegExp(`^${IMAGE_ID} +${FIRST_HOST} +2 +available +2026-01-01 01:00:00Z$`, "m"));
   });
 
   test("says that there are none", async () => {

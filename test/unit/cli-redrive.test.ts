@@ -39,8 +39,10 @@ describe("redrive list", () => {
   test("shows each dead letter with its volume and reason", async () => {
     const { stdout, status } = await cli(worldWith(), "list");
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^ID +VOLUME +KEPT +SENT AGAIN +REASON\n/);
-    expect(stdout).toContain(`${ID}  ${VOLUME_ID}  2026-01-01 01:00:00Z  -           ${GIVEN_UP}\n`);
+    expect(stdout).toMatch(/^ID +Volume +Kept +Sent a/);
+    expect(stdout).toMatch(new RegExp(`^${ID} .*\\n1 dead letter\\n$`, "m"));
+    const { stdout: reasons } = await cli(worldWith(), "list", "-f", "value", "-c", "Volume", "-c", "Reason");
+    expect(reasons).toBe(`${VOLUME_ID} ${GIVEN_UP}\n`);
   });
 
   test("says that there are none", async () => {
@@ -51,7 +53,7 @@ describe("redrive list", () => {
     const { stdout } = await cli(worldWith(undefined, [UNREADABLE, "{ no"]), "list", "--json");
     expect(JSON.parse(stdout)).toMatchObject({
       dead_letters: [{ id: ID }, { id: OTHER_ID, volume_id: null }],
-      next: null,
+      total: 2,
     });
   });
 });
@@ -71,6 +73,25 @@ describe("redrive show", () => {
     expect(stderr).toBe(
       `error: dead letter ${ID} could not be found (\`cinderless redrive list\` shows the dead letters)\n`,
     );
+  });
+});
+
+describe("redrive discard", () => {
+  test("removes a dead letter for good, and leaves its volume as it is", async () => {
+    const world = worldWith();
+    const before = await world.fakes.volumes.get(VOLUME_ID);
+    const { status, stdout } = await cli(world, "discard", ID, "--yes");
+    expect([status, stdout, world.fakes.deadLetters.records.size]).toEqual([0, `dead letter ${ID} is deleted\n`, 0]);
+    expect(await world.fakes.volumes.get(VOLUME_ID)).toEqual(before);
+  });
+
+  test("removes nothing without a confirmation", async () => {
+    const world = worldWith();
+    expect([(await cli(world, "discard", ID)).status, world.fakes.deadLetters.records.size]).toEqual([2, 1]);
+  });
+
+  test("names the dead letter that is not there", async () => {
+    expect((await cli(aWorld(), "discard", ID, "--yes")).stderr).toContain(`dead letter ${ID} could not be found`);
   });
 });
 

@@ -3,7 +3,7 @@ import { stateOfBackend } from "../../cli/commands/backend.ts";
 import type { NewImage } from "../../cli/connection.ts";
 import { ImageNotFound, SnapshotNotFound, VolumeTypeNotFoundByName } from "../../core/errors.ts";
 import type { BackendRecord, SnapshotRecord, VolumeTypeRecord } from "../../core/records.ts";
-import { image, NOW, runCli, VOLUME_ID } from "../support/cli-context.ts";
+import { image, NOW, runCli, volume, VOLUME_ID } from "../support/cli-context.ts";
 
 const SNAPSHOT: SnapshotRecord = {
   id: "33333333-3333-4333-8333-333333333333",
@@ -21,10 +21,12 @@ const SNAPSHOT: SnapshotRecord = {
 };
 
 describe("snapshot", () => {
+  const volumes = { get: async (id: string) => volume({ id }) };
+
   test("create asks the function, with an id chosen here, so that a repeat finds the first", async () => {
     const createSnapshot = vi.fn(async (_request: object) => SNAPSHOT);
     const argv = ["snapshot", "create", VOLUME_ID, "--name", "before", "--project", "p", "--user", "u"];
-    const { status, stdout } = await runCli(argv, { driverFunctions: { createSnapshot } });
+    const { status, stdout } = await runCli(argv, { volumes, driverFunctions: { createSnapshot } });
     expect(createSnapshot.mock.calls).toEqual([
       [
         {
@@ -40,31 +42,52 @@ describe("snapshot", () => {
   });
 
   test("create --json answers with the record", async () => {
-    const parts = { driverFunctions: { createSnapshot: async () => SNAPSHOT } };
+    const parts = { volumes, driverFunctions: { createSnapshot: async () => SNAPSHOT } };
     expect(JSON.parse((await runCli(["snapshot", "create", VOLUME_ID, "--json"], parts)).stdout)).toEqual(SNAPSHOT);
   });
 
-  test("list is a table with the next page", async () => {
-    const list = vi.fn(async () => ({ items: [SNAPSHOT], next: "abc" }));
-    const { stdout } = await runCli(["snapshot", "list", "--limit", "1"], { snapshots: { list } });
-    expect(list.mock.calls).toEqual([[1, undefined]]);
-    expect(stdout.split("\n")[1]?.split(/ {2,}/)).toEqual([
+  test("list is a table of all snapshots, newest first, with their number", async () => {
+    const list = vi.fn(async (_limit: number, from?: string) => {
+      const later = { ...SNAPSHOT, id: "later", created_at: "2026-03-04T05:01:00.000Z" };
+      return from === undefined ? { items: [SNAPSHOT], next: "abc" } : { items: [later] };
+    });
+    const { stdout } = await runCli(["snapshot", "list", "--long"], { snapshots: { list } }, { columns: 200 });
+    expect(list.mock.calls).toEqual([
+      [1000, undefined],
+      [1000, "abc"],
+    ]);
+    expect(stdout.split("\n")[2]?.split(/ {2,}/)).toEqual([
       SNAPSHOT.id,
       "before",
       "available",
       "2",
       VOLUME_ID,
       "storage@file1#pool",
+      "admin",
       "2026-03-04 05:00:00Z",
     ]);
-    expect(stdout).toContain("there is more: --page abc\n");
+    expect(stdout).toMatch(/^later .*\n.*\n2 snapshots\n$/m);
   });
 
-  test("list --volume asks for those of the volume", async () => {
+  test("list --volume asks for those of the volume, which may be named", async () => {
     const listOfVolume = vi.fn(async () => []);
-    const { stdout } = await runCli(["snapshot", "list", "--volume", VOLUME_ID], { snapshots: { listOfVolume } });
+    const byName = { list: async () => ({ items: [volume()] }) };
+    const { stdout } = await runCli(["snapshot", "list", "--volume", "data"], {
+      snapshots: { listOfVolume },
+      volumes: byName,
+    });
     expect(listOfVolume.mock.calls).toEqual([[VOLUME_ID]]);
     expect(stdout).toBe("no snapshots\n");
+  });
+
+  test("show and set find a snapshot by its name", async () => {
+    const rename = vi.fn(async (_id: string, display_name: string) => ({ ...SNAPSHOT, display_name }));
+    const snapshots = { list: async () => ({ items: [SNAPSHOT] }), rename };
+    expect((await runCli(["snapshot", "show", "before"], { snapshots })).stdout).toContain(
+      `id                ${SNAPSHOT.id}`,
+    );
+    const { stdout } = await runCli(["snapshot", "set", "before", "--name", "kept"], { snapshots });
+    expect([rename.mock.calls, stdout]).toEqual([[[SNAPSHOT.id, "kept"]], `snapshot ${SNAPSHOT.id} is named kept\n`]);
   });
 
   test("delete names a snapshot that does not exist, and asks no function for it", async () => {
@@ -149,21 +172,12 @@ describe("image", () => {
 
   test("list is a table", async () => {
     const { stdout } = await runCli(["image", "list"], { images: { list: async () => [image()] } });
-    expect(stdout.split("\n")[1]?.split(/ {2,}/)).toEqual([
-      image().id,
-      "disk",
-      "active",
-      "raw",
-      "3.0 GiB",
-      "0",
-      "private",
-      "admin",
-    ]);
+    expect(stdout.split("\n")[1]?.split(/ {2,}/)).toEqual([image().id, "disk", "active", "raw", "3.0 GiB", "private"]);
   });
 
   test("list --json gives the metadata", async () => {
     const { stdout } = await runCli(["image", "list", "--json"], { images: { list: async () => [image()] } });
-    expect(JSON.parse(stdout)).toEqual({ images: [image()] });
+    expect(JSON.parse(stdout)).toEqual({ images: [image()], total: 1 });
   });
 
   test("delete fails for an image that is not there", async () => {
@@ -221,9 +235,113 @@ describe("type", () => {
     await runCli(["type", "create", "fast", "--property", "b=2", "--property", "a=1"], { volumeTypes });
     const list = async () => ({ items: volumeTypes.created });
     const { stdout } = await runCli(["type", "list"], { volumeTypes: { list } });
-    expect(stdout.split("\n")[1]?.split(/ {2,}/).slice(1)).toEqual(["fast", "a=1, b=2", "-"]);
+    expect(stdout.split("\n")[1]?.split(/ {2,}/).slice(1)).toEqual(["fast", "true", "a=1, b=2"]);
     const json = await runCli(["type", "list", "--json"], { volumeTypes: { list } });
-    expect(JSON.parse(json.stdout)).toEqual({ volume_types: volumeTypes.created, next: null });
+    expect(JSON.parse(json.stdout)).toEqual({ volume_types: volumeTypes.created, total: 1 });
+  });
+});
+
+describe("type show, set and delete", () => {
+  const TYPE: VolumeTypeRecord = {
+    id: "44444444-4444-4444-8444-444444444444",
+    name: "fast",
+    extra_specs: { a: "1", b: "2" },
+    description: null,
+    is_public: true,
+    created_at: NOW.toISOString(),
+  };
+  const getByName = async (name: string) => {
+    if (name !== TYPE.name) {
+      throw new VolumeTypeNotFoundByName(name);
+    }
+    return TYPE;
+  };
+
+  test("show finds a type by its name", async () => {
+    const { stdout } = await runCli(["type", "show", "fast"], { volumeTypes: { getByName } });
+    expect(stdout).toContain(`id           ${TYPE.id}\nname         fast\n`);
+    expect(stdout).toContain("properties   a=1, b=2\n");
+  });
+
+  test("set sends what is to be changed, and nothing else", async () => {
+    const change = vi.fn(async (_id: string, _change: object) => TYPE);
+    const argv = "type set fast --property c=3 --unset-property a --private --name faster".split(" ");
+    expect((await runCli(argv, { volumeTypes: { getByName, change } })).status).toBe(0);
+    expect(change.mock.calls).toEqual([
+      [TYPE.id, { name: "faster", isPublic: false, extraSpecs: { set: { c: "3" }, unset: ["a"] } }],
+    ]);
+  });
+
+  test("delete refuses a type that a volume has, and deletes one that none has", async () => {
+    const remove = vi.fn(async (_id: string) => {});
+    const volumeTypes = { getByName, delete: remove };
+    const of = (items: object[]) => ({ volumeTypes, volumes: { list: async () => ({ items }) } });
+    const used = await runCli(["type", "delete", "fast"], of([volume({ volume_type_id: TYPE.id })]));
+    expect([used.status, used.stderr.includes("is in use by 1 volumes"), remove.mock.calls]).toEqual([1, true, []]);
+    const { status, stdout } = await runCli(["type", "delete", "fast"], of([volume()]));
+    expect([status, stdout]).toEqual([0, `volume type ${TYPE.id} is deleted\n`]);
+    expect(remove.mock.calls).toEqual([[TYPE.id]]);
+  });
+});
+
+describe("set and unset", () => {
+  const parts = () => {
+    const changeDetails = vi.fn(async (_id: string, _details: object) => volume());
+    return { volumes: { list: async () => ({ items: [volume()] }), changeDetails } };
+  };
+
+  test("set sends what is to be changed, and nothing else", async () => {
+    const cloud = parts();
+    const argv = "set data --name new --property a=1 --property b=2 --non-bootable".split(" ");
+    expect((await runCli(argv, cloud)).stdout).toBe(`volume ${VOLUME_ID} is changed\n`);
+    expect(cloud.volumes.changeDetails.mock.calls).toEqual([
+      [VOLUME_ID, { displayName: "new", bootable: false, metadata: { set: { a: "1", b: "2" } } }],
+    ]);
+  });
+
+  test("unset removes properties, name and description", async () => {
+    const cloud = parts();
+    await runCli("unset data --property a --property a --name --description".split(" "), cloud);
+    expect(cloud.volumes.changeDetails.mock.calls).toEqual([
+      [VOLUME_ID, { displayName: null, displayDescription: null, metadata: { unset: ["a"] } }],
+    ]);
+  });
+});
+
+describe("purge", () => {
+  const cloud = () => {
+    const driverFunctions = { deleteSnapshot: vi.fn(async () => {}), deleteVolume: vi.fn(async () => "deleted") };
+    const snapshots = { listOfVolume: async () => [SNAPSHOT] };
+    return { driverFunctions, snapshots, volumes: { get: async () => volume() } };
+  };
+
+  test("deletes snapshots, then their volume, after a yes", async () => {
+    const parts = cloud();
+    const { stdout, stderr } = await runCli(["purge", VOLUME_ID], parts, { answers: [true] });
+    expect(stderr).toContain("Delete for good: 1 volume and 1 snapshot?");
+    expect(stdout).toBe(`volume ${VOLUME_ID} is deleted\n`);
+    expect(parts.driverFunctions.deleteSnapshot.mock.calls).toEqual([[SNAPSHOT.id]]);
+    expect(parts.driverFunctions.deleteVolume.mock.calls).toEqual([[VOLUME_ID]]);
+  });
+
+  test.each([
+    [{ answers: [false] }, 0],
+    [{}, 2],
+  ])("deletes nothing without one: %j", async (options, expected) => {
+    const parts = cloud();
+    const { status } = await runCli(["purge", VOLUME_ID], parts, options);
+    expect([status, parts.driverFunctions.deleteVolume.mock.calls]).toEqual([expected, []]);
+  });
+
+  test("does not ask when --yes says so, and delete --purge neither", async () => {
+    for (const argv of [
+      ["purge", VOLUME_ID, "--yes"],
+      ["delete", VOLUME_ID, "--purge"],
+    ]) {
+      const parts = cloud();
+      expect((await runCli(argv, parts)).status).toBe(0);
+      expect(parts.driverFunctions.deleteSnapshot.mock.calls).toEqual([[SNAPSHOT.id]]);
+    }
   });
 });
 
@@ -251,19 +369,26 @@ describe("backend list", () => {
     expect(stdout.split("\n")[1]?.split(/ {2,}/)).toEqual([
       "storage@file1#pool",
       "up",
-      "nova",
       "100",
       "97.5",
       "3",
-      "3",
+      "default",
       "1",
       "12.0 s ago",
     ]);
   });
 
+  test("never shows less than nothing as free, and tells the over-subscription ratio", async () => {
+    const full = { ...backend, free_capacity_gb: -2.5, max_over_subscription_ratio: "20.0" };
+    const { stdout } = await runCli(["backend", "list", "-f", "json", "-c", "free", "-c", "ratio"], {
+      backends: { list: async () => [full] },
+    });
+    expect(JSON.parse(stdout)).toEqual([{ Free: 0, Ratio: "20.0" }]);
+  });
+
   test("with --json gives the records with their state", async () => {
     const { stdout } = await runCli(["backend", "list", "--json"], { backends: { list: async () => [backend] } });
-    expect(JSON.parse(stdout)).toEqual({ backends: [{ ...backend, state: "up" }] });
+    expect(JSON.parse(stdout)).toEqual({ backends: [{ ...backend, state: "up" }], total: 1 });
   });
 
   describe("with --wait", () => {

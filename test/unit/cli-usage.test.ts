@@ -11,21 +11,33 @@ const COMMANDS = [
   "snapshot create",
   "snapshot list",
   "snapshot delete",
+  "snapshot show",
+  "snapshot set",
   "image add",
   "image check",
   "image list",
   "image delete",
   "type create",
   "type list",
+  "type show",
+  "type set",
+  "type delete",
   "backend list",
   "image cache list",
   "image cache evict",
   "redrive list",
   "redrive show",
+  "redrive discard",
   "redrive",
   "audit",
   "cost",
   "watch",
+  "set",
+  "unset",
+  "extend",
+  "retry",
+  "purge",
+  "help",
 ];
 
 describe("help", () => {
@@ -52,6 +64,20 @@ describe("help", () => {
     expect(globals).not.toContain("--message");
   });
 
+  test.each([["formats"], ["exit-status"], ["names"], ["profiles"], ["environment"], ["retries"]])(
+    "of the topic %s is a screen of text",
+    async (topic) => {
+      const { status, stdout } = await runCli(["help", topic]);
+      expect([status, stdout.split("\n").length > 5]).toEqual([0, true]);
+    },
+  );
+
+  test("of a command's words is that command's", async () => {
+    expect((await runCli(["help", "snapshot", "create"])).stdout).toBe(
+      (await runCli(["snapshot", "create", "--help"])).stdout,
+    );
+  });
+
   test("connects to nothing", async () => {
     expect((await runCli(["create", "--help"])).targets).toEqual([]);
   });
@@ -69,10 +95,7 @@ describe("a command line that is none ends with 2 and one line", () => {
     [["create", "--size", "1e3"], "argument '1e3' is invalid"],
     [["create", "--size=-1"], "argument '-1' is invalid"],
     [["create", "--size", "2147483648"], "argument '2147483648' is invalid"],
-    [["create", "--size", "1", "--image", "debian"], "--image must be a UUID, or an address"],
     [["create", "--size", "1", "--image", "https:u:SECRET@h/x"], "--image must be a UUID, or an address"],
-    [["create", "--size", "1", "--snapshot", "../../etc"], "It must be a UUID."],
-    [["create", "--size", "1", "--source-volume", "x"], "It must be a UUID."],
     [["create", "--size", "1", "--metadata", "tier"], "It must be key=value."],
     [["create", "--size", "1", "--metadata", "=gold"], "It must be key=value."],
     [["create", "--size", "1", "--metadata", `k=${"v".repeat(256)}`], "at most 255 characters"],
@@ -82,21 +105,27 @@ describe("a command line that is none ends with 2 and one line", () => {
     [["create", "--snapshot", VOLUME_ID, "--source-volume", VOLUME_ID], "cannot be used with option"],
     [["create", "--sizes", "1"], "unknown option '--sizes' (Did you mean --size?) (see cinderless create --help)"],
     [["show"], "missing required argument 'volume' (see cinderless show --help)"],
-    [["show", "data"], "the id of a volume must be a UUID, not 'data' (`cinderless list` shows the ids)"],
-    [["watch", "data"], "the id of a volume must be a UUID"],
     [["delete"], "missing required argument 'volumes'"],
-    [["delete", VOLUME_ID, "x"], "the id of a volume must be a UUID, not 'x'"],
-    [["list", "--limit", "0"], "It must be a whole number from 1 to 1000."],
-    [["snapshot", "list", "--volume", "x"], "the id of a volume must be a UUID"],
-    [
-      ["snapshot", "delete", "x"],
-      "the id of a snapshot must be a UUID, not 'x' (`cinderless snapshot list` shows the ids)",
-    ],
+    [["list", "--limit", "0"], "It must be a whole number, 1 or more."],
     [["image", "add", "disk.raw", "--min-disk", "-1"], "argument '-1' is invalid. It must be a whole number of GiB."],
     [["image", "add", "disk.raw", "--id", "x"], "It must be a UUID."],
     [["type", "create", ""], "It must not be empty."],
     [["volume"], "unknown command 'volume' (see cinderless --help)"],
     [["list", "extra"], "too many arguments"],
+    [["list", "-f", "xml"], "Allowed choices are table, json, yaml, value, csv."],
+    [["list", "--sort", "size:up"], "It must be TITLE, TITLE:asc or TITLE:desc"],
+    [["show", "data", "-f", "csv"], "Allowed choices are table, json, yaml, value."],
+    [["create", "one", "--name", "two", "--size", "1"], "the name is given twice"],
+    [["create", "--size", "1", "--source", "a", "--source-volume", "b"], "cannot be used with option"],
+    [["create", "--size", "1", "--client-token", "a b"], "It must be 1 to 255 visible ASCII characters."],
+    [["create", "--size", "1", "--timeout", "10m"], "--timeout is for --wait"],
+    [["create", "--size", "1", "--wait", "--timeout", "soon"], "It must be a span of time such as 90s, 10m or 2h."],
+    [["extend", "data", "0"], "It must be a whole number of GiB, 1 or more."],
+    [["set", "data"], "nothing is to be changed"],
+    [["set", "data", "--bootable", "--non-bootable"], "--bootable and --non-bootable exclude each other"],
+    [["type", "set", "fast", "--property", "a=1", "--unset-property", "a"], "cannot be set and removed at once"],
+    [["help", "nothing"], "there is no command or topic 'nothing' (the topics are formats, exit-status,"],
+    [["completion", "tcsh"], "Allowed choices are bash, zsh, fish."],
   ])("%j", async (argv, message) => {
     const { status, stdout, stderr } = await runCli(argv, {
       volumes: {},
@@ -127,6 +156,23 @@ describe("a command line that is none ends with 2 and one line", () => {
     expect([status, stderr.includes("watch --json needs the ids of the volumes")]).toEqual([2, true]);
   });
 
+  test.each([[["--json"]], [["snapshot", "--json"]], [["image", "cache", "--json"]]])(
+    "%j without a command is one document",
+    async (argv: string[]) => {
+      const { status, stdout, stderr } = await runCli(argv);
+      expect([status, stdout]).toEqual([2, ""]);
+      expect(JSON.parse(stderr).error).toMatchObject({
+        name: "UsageError",
+        message: expect.stringContaining("needs a command"),
+      });
+    },
+  );
+
+  test("CINDERLESS_DEBUG adds the stack to the document, which stays one", async () => {
+    const { stderr } = await runCli(["list", "--json"], {}, { environment: { CINDERLESS_DEBUG: "1" } });
+    expect(JSON.parse(stderr).error).toMatchObject({ message: "volumes was asked for", stack: expect.any(Array) });
+  });
+
   test.each([[[]], [["snapshot"]], [["image"]]])("%j without a command shows the help", async (argv: string[]) => {
     const { status, stdout, stderr } = await runCli(argv);
     expect([status, stdout]).toEqual([2, ""]);
@@ -142,6 +188,17 @@ describe("global options", () => {
       expect(targets).toEqual([{ outputs: "o.json", stack: "S" }]);
     },
   );
+
+  test("a profile's deployment is taken, unless the command line names one", async () => {
+    const profile = (name: string | undefined) => (name === "staging" ? { stack: "S", region: "r", project: "p" } : {});
+    const parts = { volumes: { list: async () => ({ items: [] }) } };
+    expect((await runCli(["list", "--profile", "staging"], parts, { profile })).targets).toEqual([
+      { stack: "S", region: "r" },
+    ]);
+    expect((await runCli(["list", "--profile", "staging", "--outputs", "o"], parts, { profile })).targets).toEqual([
+      { stack: undefined, outputs: "o", region: "r" },
+    ]);
+  });
 
   test("the connection is closed after success and after failure", async () => {
     const good = await runCli(["list"], { volumes: { list: async () => ({ items: [] }) } });

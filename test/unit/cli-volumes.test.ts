@@ -6,18 +6,22 @@ import { runCli, volume, volumeAtWork, VOLUME_ID } from "../support/cli-context.
 import type { CliRunOptions } from "../support/cli-context.ts";
 
 const OTHER_ID = "22222222-2222-4222-8222-222222222222";
+const SNAPSHOT_ID = "33333333-3333-4333-8333-333333333333";
+const TYPE_ID = "44444444-4444-4444-8444-444444444444";
+const IMAGE_ID = "55555555-5555-4555-8555-555555555555";
 
 describe("show", () => {
   const show = async (record: VolumeRecord, ...argv: string[]) => {
     const get = vi.fn(async (_id: string) => record);
-    return { ...(await runCli(["show", VOLUME_ID, ...argv], { volumes: { get } })), get };
+    const snapshots = { listOfVolume: async () => [] };
+    return { ...(await runCli(["show", VOLUME_ID, ...argv], { volumes: { get }, snapshots })), get };
   };
 
   test("lists what a volume is", async () => {
     const { stdout } = await show(volume({ metadata: { tier: "gold" }, provider_location: "/v/1" }));
-    expect(stdout).toContain(`id        ${VOLUME_ID}\nname      data\nstatus    available\nsize      2 GiB\n`);
-    expect(stdout).toContain("metadata  tier=gold\n");
-    expect(stdout).toContain("location  /v/1\n");
+    expect(stdout).toContain(`id          ${VOLUME_ID}\nname        data\nstatus      available\nsize        2 GiB\n`);
+    expect(stdout).toContain("properties  tier=gold\n");
+    expect(stdout).toContain("location    /v/1\n");
   });
 
   test("leaves out what a finished volume does not have", async () => {
@@ -78,10 +82,6 @@ describe("show", () => {
     ]);
   });
 
-  test("with --json gives a volume without a copy as it is recorded", async () => {
-    expect(JSON.parse((await show(volume(), "--json")).stdout)).toEqual(volume());
-  });
-
   test.each([
     ["creating", "the backend may hold something of the volume, until the volume is deleted"],
     ["copying", "the backend holds something of the volume, until the volume is deleted"],
@@ -106,8 +106,52 @@ describe("show", () => {
     expect((await show(volume({ status: "error", fault }))).stdout).toContain("attempt 3: NoValidBackend: none left");
   });
 
-  test("with --json gives the record as it is stored", async () => {
-    expect(JSON.parse((await show(volume(), "--json")).stdout)).toEqual(volume());
+  test("with --json gives the record as it is stored, with what it names by ids only", async () => {
+    expect(JSON.parse((await show(volume(), "--json")).stdout)).toEqual({
+      ...volume(),
+      volume_type: null,
+      source: null,
+      dependents: { snapshots: [], volumes: [] },
+    });
+  });
+
+  test("names type, image, snapshots, and the volumes that are being made of it", async () => {
+    const copy = volumeAtWork({ id: OTHER_ID, display_name: "copy", source_volid: VOLUME_ID });
+    const record = volume({
+      volume_type_id: TYPE_ID,
+      request: { request_id: "req-1", roles: [], image_id: IMAGE_ID },
+      locks: { [OTHER_ID]: `${OTHER_ID}-a1`, [SNAPSHOT_ID]: "snapshot" },
+    });
+    const parts = {
+      volumes: { get: async () => record, getMany: async (ids: string[]) => new Map(ids.map((id) => [id, copy])) },
+      volumeTypes: { get: async () => ({ id: TYPE_ID, name: "fast" }) },
+      snapshots: { listOfVolume: async () => [{ id: SNAPSHOT_ID, display_name: "before", status: "available" }] },
+    };
+    const { stdout } = await runCli(["show", VOLUME_ID], parts);
+    expect(stdout).toContain(`type       fast (${TYPE_ID})\nsource     image ${IMAGE_ID}\n`);
+    expect(stdout).toContain(`snapshots  ${SNAPSHOT_ID}  before  available\ncopied to  ${OTHER_ID}  copy  creating\n`);
+    const { dependents } = JSON.parse((await runCli(["show", VOLUME_ID, "--json"], parts)).stdout);
+    expect(dependents).toEqual({
+      snapshots: [{ id: SNAPSHOT_ID, name: "before", status: "available" }],
+      volumes: [{ id: OTHER_ID, name: "copy", status: "creating" }],
+    });
+  });
+
+  test("finds a volume by its name, and names every candidate when several have it", async () => {
+    const named = (items: VolumeRecord[]) => ({
+      volumes: { list: async (filter: VolumeFilter) => ({ items: filter.name === "data" ? items : [] }) },
+      snapshots: { listOfVolume: async () => [] },
+    });
+    expect((await runCli(["show", "data"], named([volume()]))).stdout).toContain(VOLUME_ID);
+    const several = await runCli(["show", "data"], named([volume(), volume({ id: OTHER_ID, status: "error" })]));
+    expect([several.status, several.stdout]).toEqual([1, ""]);
+    expect(several.stderr).toMatch(
+      new RegExp(
+        `^error: 2 volumes are named 'data': ${VOLUME_ID} \\(available, .*, ${OTHER_ID} \\(error, .* by its id\\)\n$`,
+      ),
+    );
+    const none = await runCli(["show", "other", "--json"], named([]));
+    expect(JSON.parse(none.stderr).error).toMatchObject({ name: "VolumeNotFound" });
   });
 
   test("shows nothing of a stored name that a terminal would act on", async () => {
@@ -117,20 +161,38 @@ describe("show", () => {
 });
 
 describe("list", () => {
-  const list = async (page: { items: VolumeRecord[]; next?: string }, ...argv: string[]) => {
-    const asked = vi.fn(async (_filter: VolumeFilter, _limit: number, _from?: string) => page);
-    return { ...(await runCli(["list", ...argv], { volumes: { list: asked } })), asked };
+  const list = async (items: VolumeRecord[], ...argv: string[]) => {
+    const asked = vi.fn(async (_filter: VolumeFilter, _limit: number, from?: string) => {
+      const start = Number(from ?? 0);
+      return { items: items.slice(start, start + 2), ...(start + 2 < items.length && { next: String(start + 2) }) };
+    });
+    const volumeTypes = {
+      list: async () => ({ items: [{ id: TYPE_ID, name: "fast" }] }),
+      getByName: async () => ({ id: TYPE_ID, name: "fast" }),
+    };
+    return { ...(await runCli(["list", ...argv], { volumes: { list: asked }, volumeTypes })), asked };
   };
+  const at = (minute: number, changes: Partial<VolumeRecord> = {}) =>
+    volume({
+      id: `11111111-1111-4111-8111-1111111111${minute}`,
+      display_name: `v${minute}`,
+      created_at: `2026-03-04T05:${minute}:00.000Z`,
+      ...changes,
+    });
+  const names = (stdout: string) => stdout.match(/\bv\d\d\b/g);
 
-  test("asks for every filter, the limit and the page", async () => {
-    const argv = "--status error --host h@b --name data --project p --limit 3 --page token".split(" ");
-    const { asked } = await list({ items: [] }, ...argv);
+  test("asks for every filter, and for all pages", async () => {
+    const argv = "--status error --host h@b --name data --project p".split(" ");
+    const { asked } = await list([at(10), at(11), at(12)], ...argv);
     const filter = { status: "error", host: "h@b", name: "data", projectId: "p" };
-    expect(asked.mock.calls).toEqual([[filter, 3, "token"]]);
+    expect(asked.mock.calls).toEqual([
+      [filter, 1000, undefined],
+      [filter, 1000, "2"],
+    ]);
   });
 
   test("refuses a status that no volume has, in one line with those that there are, and asks for nothing", async () => {
-    const { status, stdout, stderr, asked } = await list({ items: [] }, "--status", "nonsense");
+    const { status, stdout, stderr, asked } = await list([], "--status", "nonsense");
     expect([status, stdout]).toEqual([2, ""]);
     expect(
       stderr
@@ -145,34 +207,91 @@ describe("list", () => {
     expect(asked).not.toHaveBeenCalled();
   });
 
-  test("without filters asks for the first 50 of all", async () => {
-    expect((await list({ items: [] })).asked.mock.calls).toEqual([[{}, 50, undefined]]);
+  test("is a table of all volumes, newest first, with their number", async () => {
+    const { stdout } = await list([at(11), at(13), volumeAtWork({ id: OTHER_ID, host: null, attempts: {} }), at(12)]);
+    expect(names(stdout)).toEqual(["v13", "v12", "v11"]);
+    const lines = stdout.split("\n").map((line) => line.split(/ {2,}/));
+    expect(lines[0]).toEqual(["ID", "Name", "Status", "Size", "Host"]);
+    expect(lines[1]).toEqual([at(13).id, "v13", "available", "2", "storage@file1#pool"]);
+    expect(lines[4]).toEqual([OTHER_ID, "data", "creating", "2", "-"]);
+    expect(stdout).toMatch(/\n4 volumes\n$/);
   });
 
-  test("is a table, and names the next page", async () => {
-    const { stdout } = await list({
-      items: [volume(), volumeAtWork({ id: OTHER_ID, host: null, attempts: {} })],
-      next: "abc",
+  test("--limit shows the first ones, and tells how many there are", async () => {
+    const { stdout } = await list([at(11), at(12), at(13)], "--limit", "2");
+    expect([names(stdout), stdout.endsWith("\n2 of 3 volumes\n")]).toEqual([["v13", "v12"], true]);
+  });
+
+  test("--sort orders by columns, numbers by their size", async () => {
+    const volumes = [at(11, { size: 10 }), at(12, { size: 9 }), at(13, { size: 10 })];
+    expect(names((await list(volumes, "--sort", "size:desc,name")).stdout)).toEqual(["v11", "v13", "v12"]);
+    expect(names((await list(volumes, "--sort", "size,created:desc")).stdout)).toEqual(["v12", "v13", "v11"]);
+    expect(await list(volumes, "--sort", "weight")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(
+        "there is no column 'weight' (the columns are ID, Name, Status, Size, Host, Type,",
+      ),
     });
-    expect(stdout.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
-      ["ID", "NAME", "STATUS", "GiB", "HOST", "ATTEMPTS", "CREATED"],
-      [VOLUME_ID, "data", "available", "2", "storage@file1#pool", "1", "2026-03-04 05:00:00Z"],
-      [OTHER_ID, "data", "creating", "2", "-", "0", "2026-03-04 05:00:00Z"],
-      ["there is more: --page abc"],
-      [""],
-    ]);
+  });
+
+  test("--type and --bootable narrow the list", async () => {
+    const volumes = [at(11, { volume_type_id: TYPE_ID }), at(12, { bootable: true }), at(13)];
+    expect(names((await list(volumes, "--type", "fast")).stdout)).toEqual(["v11"]);
+    expect(names((await list(volumes, "--bootable")).stdout)).toEqual(["v12"]);
+    expect(names((await list(volumes, "--no-bootable")).stdout)).toEqual(["v13", "v11"]);
   });
 
   test("says so when there is none", async () => {
-    expect((await list({ items: [] })).stdout).toBe("no volumes\n");
+    expect((await list([])).stdout).toBe("no volumes\n");
+    expect((await list([], "-f", "json")).stdout).toBe("[]\n");
   });
 
-  test("with --json gives records and token; null on the last page", async () => {
-    expect(JSON.parse((await list({ items: [volume()], next: "abc" }, "--json")).stdout)).toEqual({
-      volumes: [volume()],
-      next: "abc",
+  test("with --json gives whole records and their number", async () => {
+    const { stdout } = await list([at(11), at(12)], "--json", "--limit", "1");
+    expect(JSON.parse(stdout)).toEqual({ volumes: [at(12)], total: 2 });
+  });
+
+  test("-f json, yaml, value and csv give the columns that -c names, in their order, with plain values", async () => {
+    const volumes = [at(11, { display_name: 'a "b"', host: null }), at(12, { display_name: null })];
+    const columns = ["-c", "size", "-c", "Name", "-c", "host"];
+    expect(JSON.parse((await list(volumes, "-f", "json", ...columns)).stdout)).toEqual([
+      { Name: null, Size: 2, Host: "storage@file1#pool" },
+      { Name: 'a "b"', Size: 2, Host: null },
+    ]);
+    expect((await list(volumes, "-f", "value", ...columns)).stdout).toBe('None 2 storage@file1#pool\na "b" 2 None\n');
+    expect((await list(volumes, "-f", "csv", ...columns)).stdout).toBe(
+      '"Name","Size","Host"\n"",2,"storage@file1#pool"\n"a ""b""",2,""\n',
+    );
+    expect((await list(volumes, "-f", "yaml", ...columns)).stdout).toBe(
+      '- Name: null\n  Size: 2\n  Host: storage@file1#pool\n- Name: a "b"\n  Size: 2\n  Host: null\n',
+    );
+  });
+
+  test("refuses --json with -f or -c, because the records have no columns", async () => {
+    const { status, stderr } = await list([], "--json", "-c", "ID");
+    expect([status, JSON.parse(stderr).error.name]).toEqual([2, "UsageError"]);
+  });
+
+  test("--long shows every column, types by their names", async () => {
+    const { stdout } = await list([at(11, { volume_type_id: TYPE_ID })], "--long", "-f", "json");
+    expect(JSON.parse(stdout)[0]).toMatchObject({ Type: "fast", Attempts: 1, Bootable: false, Project: "admin" });
+  });
+
+  test("a table fits 80 columns whatever the volumes are called, and keeps ids whole as long as it can", async () => {
+    const long = at(11, {
+      display_name: "a name that goes on and on".repeat(5),
+      host: "storage@backend-of-the-cellar#pool",
     });
-    expect(JSON.parse((await list({ items: [] }, "--json")).stdout)).toEqual({ volumes: [], next: null });
+    for (const argv of [[], ["--long"]]) {
+      const { stdout } = await runCli(
+        ["list", ...argv],
+        { volumes: { list: async () => ({ items: [long] }) } },
+        { columns: 80 },
+      );
+      expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+      expect(stdout.includes(long.id)).toBe(argv.length === 0);
+      expect(stdout).toContain("…");
+    }
   });
 });
 
@@ -319,16 +438,14 @@ describe("delete", () => {
   test("deletes one after the other and says so; an id that stands twice once", async () => {
     const cloud = deployment([volume(), volume({ id: OTHER_ID, status: "error" })]);
     const { status, stdout } = await runCli(["delete", VOLUME_ID, OTHER_ID, VOLUME_ID], cloud);
-    expect([status, stdout]).toEqual([0, `volume ${VOLUME_ID} is deleted\nvolume ${OTHER_ID} is deleted\n`]);
+    expect([status, stdout]).toEqual([0, "2 of 2 volumes deleted\n"]);
     expect(cloud.driverFunctions.deleteVolume.mock.calls).toEqual([[VOLUME_ID], [OTHER_ID]]);
   });
 
   test("says that a volume which is being created will go", async () => {
     const { status, stdout } = await runCli(["delete", VOLUME_ID], deployment([volumeAtWork()]));
     expect(status).toBe(0);
-    expect(stdout).toBe(
-      `volume ${VOLUME_ID} is being created; its deletion is recorded, and its creation ends by removing it\n`,
-    );
+    expect(stdout).toBe(`volume ${VOLUME_ID} is being created; the create is cancelled and removes what it made\n`);
   });
 
   test("with --wait waits until it is gone", async () => {
@@ -360,7 +477,7 @@ describe("delete", () => {
     );
     const unknown = "33333333-3333-4333-8333-333333333333";
     const { status, stdout, stderr } = await runCli(["delete", VOLUME_ID, unknown, third], cloud);
-    expect([status, stdout]).toEqual([1, `volume ${third} is deleted\n`]);
+    expect([status, stdout]).toEqual([1, "1 of 3 volumes deleted, 2 failed\n"]);
     expect(stderr.split("\n")).toHaveLength(4);
     expect(stderr).toContain(`error: 2 volumes were not deleted: ${VOLUME_ID}, ${unknown}\n`);
   });
