@@ -2,14 +2,18 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type BackendRecord, fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { Account, SECRET, START } from "../../verify/faults/account.ts";
 import { checkInvariants, type Undisturbed, UNDECIDED_BOUND_SECONDS } from "../../verify/faults/invariants.ts";
-import { FIRST_HOST, type Scenario, SECOND_HOST, uuidOf } from "../../verify/faults/scenario.ts";
+import { FIRST_HOST, SECOND_HOST, uuidOf } from "../../verify/faults/identifiers.ts";
+import { type Scenario } from "../../verify/faults/scenario.ts";
+import type { WorkflowInput } from "../../core/messages.ts";
+import type { Execution } from "../../verify/faults/executions.ts";
+import { METADATA } from "../../verify/faults/expected.ts";
 import { buildNotification, type VolumeEventType } from "../../core/notifications.ts";
 import { queuedVolume } from "../support/records.ts";
 
 /** Each invariant is broken once, in an account that is otherwise as a create leaves it, and has to be found broken. */
 
 const ID = uuidOf(1);
-const SCENARIO: Scenario = { name: "by hand", end: "available", begin: () => [ID] };
+const SCENARIO: Scenario = { name: "by hand", end: "available", makes: "an empty volume", begin: () => [ID] };
 const QUEUES = [
   { name: "letters", visibilitySeconds: 30, maxReceiveCount: null, deadLetterQueue: null, consumer: null },
   { name: "casts", visibilitySeconds: 30, maxReceiveCount: 5, deadLetterQueue: "letters", consumer: null },
@@ -33,6 +37,13 @@ function publish(event: VolumeEventType, attempt = 1): void {
   account.published(buildNotification(event, volume, attempt, NOBODY, new Date(START)));
 }
 
+/** An execution of the volume's attempt. */
+function execution(attempt: number): Execution {
+  const name = fenceOf(ID, attempt);
+  const input = { volume_id: ID, fence: name } as WorkflowInput;
+  return { name, input, status: "RUNNING", error: null, cause: null, failures: [] };
+}
+
 /** The numbers of the invariants that are found broken. */
 function broken(scenario = SCENARIO, undisturbed?: Undisturbed): number[] {
   checkInvariants(account, scenario, [ID], undisturbed);
@@ -46,6 +57,7 @@ beforeEach(() => {
   const line = { host: FIRST_HOST, execution: fenceOf(ID, 1), started_at: START };
   change({
     status: "available",
+    metadata: METADATA,
     host: FIRST_HOST,
     fence: fenceOf(ID, 1),
     phase: null,
@@ -81,8 +93,28 @@ describe("found broken", () => {
 
   it("a write by an attempt that does not own the record", async () => {
     const owner = { volumeId: ID, fence: fenceOf(ID, 2), attempt: 2 };
-    await account.watch.around("volumes.markBootable", async () => change({ bootable: true }), [owner]);
+    await account.watch.around("volumes.markBootable", async () => change({ updated_at: START }), [owner]);
     expect(broken()).toEqual([2]);
+  });
+
+  it("a write by an execution that does not own the record, whatever fence it names", async () => {
+    const owner = { volumeId: ID, fence: fenceOf(ID, 1), attempt: 1 };
+    const late = execution(2);
+    await account.watch.around("volumes.markBootable", async () => change({ updated_at: START }), [owner], late);
+    expect(account.violations).toEqual([
+      { invariant: 2, text: `volumes.markBootable by ${late.name} on ${ID}, which belonged to ${fenceOf(ID, 1)}` },
+    ]);
+  });
+
+  it("a write by an execution on a volume that is not its own, unless it locks its source", async () => {
+    const other = uuidOf(9);
+    const { records } = account.stores.volumes;
+    records.set(other, queuedVolume({ id: other }));
+    const write = async () => void records.set(other, queuedVolume({ id: other, updated_at: START }));
+    await account.watch.around("volumes.lock", write, [], execution(1));
+    expect(account.violations).toEqual([]);
+    await account.watch.around("volumes.markError", write, [], execution(1));
+    expect(account.violations).toMatchObject([{ invariant: 2, text: expect.stringContaining("is not its volume") }]);
   });
 
   it("a record that comes back into the flow", async () => {
@@ -92,7 +124,7 @@ describe("found broken", () => {
 
   it("an available volume that its backend does not have", () => {
     account.stores.drivers.get(FIRST_HOST)?.volumes.clear();
-    expect(broken()).toEqual([3]);
+    expect(broken()).toEqual([3, 8]);
   });
 
   it("a volume on another backend that no ledger names", () => {
@@ -114,6 +146,49 @@ describe("found broken", () => {
     expect(broken()).toEqual([5]);
   });
 
+  describe("a ledger whose reason", () => {
+    const failed = (error: string, cause: string) => {
+      const line = { host: FIRST_HOST, execution: fenceOf(ID, 1), started_at: START, ended_at: START };
+      const fault = { error, cause, attempt: 1, at: START, attempts: [] };
+      change({
+        status: "error",
+        launched_at: null,
+        fault,
+        attempts: { 1: { ...line, outcome: "error", error, cause } },
+      });
+      account.stores.published.length = 0;
+      const failures = [
+        { error: "VolumeDriverException", cause: JSON.stringify({ errorMessage: "the array is full" }) },
+      ];
+      account.executions.byName.set(fenceOf(ID, 1), { ...execution(1), status: "FAILED", failures });
+    };
+
+    it("is that of its execution is right", () => {
+      failed("VolumeDriverException", "the array is full");
+      expect(broken()).toEqual([]);
+    });
+
+    it("names an error that the execution never had", () => {
+      failed("ImageTooBig", "the array is full");
+      expect(broken()).toEqual([5]);
+    });
+
+    it("has the cause of something else", () => {
+      failed("VolumeDriverException", "no reason");
+      expect(broken()).toEqual([5]);
+    });
+  });
+
+  it("a fault that does not say how an earlier attempt ended", () => {
+    const line = { host: FIRST_HOST, execution: fenceOf(ID, 1), started_at: START, ended_at: START };
+    const earlier = { ...line, outcome: "rescheduled", error: "VolumeDriverException", cause: "full" } as const;
+    const last = { ...line, execution: fenceOf(ID, 2), outcome: "error", error: "ImageTooBig", cause: "" } as const;
+    const fault = { error: "ImageTooBig", cause: "", attempt: 2, at: START, attempts: ["attempt 1 on x: Other: full"] };
+    change({ status: "error", launched_at: null, fault, fence: fenceOf(ID, 2), attempts: { 1: earlier, 2: last } });
+    account.stores.published.length = 0;
+    expect(broken()).toEqual([5]);
+  });
+
   it("an available volume of which nobody was told", () => {
     account.stores.published.length = 0;
     expect(broken()).toEqual([6]);
@@ -131,6 +206,25 @@ describe("found broken", () => {
   it("a message that nobody has taken and no dead letter keeps", () => {
     account.queues.accepted.push({ body: JSON.stringify({ volume_id: uuidOf(7) }) });
     expect(broken()).toEqual([7]);
+  });
+
+  it("a dead letter that nothing has kept, though its volume is decided", () => {
+    const body = JSON.stringify({ volume_id: ID });
+    account.watch.lives.set(ID, { progressMs: [], decidedMs: account.startMs });
+    account.queues.accepted.push({ body });
+    expect(broken()).toEqual([]);
+    account.queues.died.add(body);
+    expect(broken()).toEqual([7]);
+  });
+
+  it("metadata that every run of the same code loses", () => {
+    change({ metadata: {} });
+    expect(broken()).toEqual([8]);
+  });
+
+  it("a created volume of a scenario that does not say what it makes", () => {
+    const { makes: _, ...silent } = SCENARIO;
+    expect(broken(silent)).toEqual([8]);
   });
 
   it("content, flag or metadata that are not those of the undisturbed run", () => {

@@ -242,7 +242,9 @@ export class Account {
     invocation.calls.push(call);
     // Requests take their time, so that what runs at once comes in any order.
     await this.time.sleep(10 + 40 * this.random());
-    const watched = () => this.watch.around(name, effect, parameters);
+    // A repeated delivery is a visit of its own name.
+    const writer = this.executionOf(invocation.visit.replace(/ again$/, ""));
+    const watched = () => this.watch.around(name, effect, parameters, writer);
     const result = await callUnderFault(this, invocation, call, watched);
     if (!READS.test(call)) {
       this.lastChangeMs = this.time.nowMs;

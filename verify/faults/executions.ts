@@ -15,6 +15,8 @@ export type Execution = {
   status: ExecutionStatus;
   error: string | null;
   cause: string | null;
+  /** Errors of its states that a Catch took, or that ended it, in their order. */
+  failures: { error: string; cause: string }[];
 };
 
 /** Between two states, and between a function's end and the next state. */
@@ -45,6 +47,7 @@ export class Executions {
       status: "RUNNING",
       error: null,
       cause: null,
+      failures: [],
     };
     this.byName.set(execution.name, execution);
     this.#account.time.after(TRANSITION_MS, () => void this.#run(execution));
@@ -74,6 +77,7 @@ export class Executions {
           this.entered.add(name);
           this.#account.note("state document", document);
         },
+        caught: (_state, _catcher, error, cause) => void execution.failures.push({ error, cause }),
         wait: (seconds) => this.#account.time.sleep(seconds * 1000 + TRANSITION_MS),
         isStopped: () => execution.status !== "RUNNING",
         invoke: this.#invoker(execution),
@@ -89,6 +93,7 @@ export class Executions {
     }
     execution.status = result.status;
     if (result.status === "FAILED") {
+      execution.failures.push({ error: result.error, cause: result.cause });
       execution.error = result.error;
       execution.cause = result.cause;
     }

@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import { isInFlow, STATUSES_CREATED, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
 import { PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
 import type { MadeFrom } from "../../test/support/fakes/driver.ts";
 import type { Account } from "./account.ts";
+import { EXPECTED } from "./expected.ts";
+import { checkLedger } from "./invariants-ledger.ts";
 import type { End, Scenario } from "./scenario.ts";
 
 /** What is looked for when everything has come to rest: the invariants of the architecture, by their numbers. */
@@ -56,7 +59,7 @@ export function checkInvariants(
     checkNotifications(account, id, record);
     if (record !== undefined) {
       checkLedger(account, record);
-      checkContent(account, record, undisturbed);
+      checkContent(account, scenario, record, undisturbed);
     }
     if (scenario.never?.some((end) => end === endOf(account, id)) === true) {
       account.breach(10, `volume ${id} is ${endOf(account, id)}, which the project must not get`);
@@ -114,45 +117,12 @@ function checkNotifications(account: Account, id: string, record: VolumeRecord |
   }
 }
 
-function checkLedger(account: Account, record: VolumeRecord): void {
-  const lines = Object.entries(record.attempts).map(([number, line]) => ({ number: Number(number), line }));
-  const latest = Math.max(0, ...lines.map(({ number }) => number));
-  const isCreated = (STATUSES_CREATED as readonly string[]).includes(record.status);
-  for (const execution of account.executions.byName.values()) {
-    const isOurs = execution.input.volume_id === record.id;
-    if (isOurs && !lines.some(({ line }) => line.execution === execution.name)) {
-      account.breach(5, `execution ${execution.name} is not in the ledger`);
-    }
-  }
-  for (let number = 1; number <= latest; number += 1) {
-    const line = record.attempts[number];
-    const where = `attempt ${number} of ${record.id}`;
-    if (line === undefined) {
-      account.breach(5, `${where} is not in the ledger`);
-    } else if (line.outcome === "running" || line.ended_at === undefined) {
-      account.breach(5, `${where} is ${line.outcome} in the ledger, and the volume is ${record.status}`);
-    } else if (line.outcome !== "created" && (line.error === undefined || line.cause === undefined)) {
-      account.breach(5, `${where} ended as ${line.outcome}, and the ledger does not say why`);
-    } else if (number < latest && line.outcome !== "rescheduled") {
-      account.breach(5, `${where} ended as ${line.outcome}, and another one followed`);
-    }
-  }
-  if (isCreated && lines.find(({ number }) => number === latest)?.line.outcome !== "created") {
-    account.breach(5, `volume ${record.id} is ${record.status}, and its last attempt is not "created" in the ledger`);
-  }
-  const { fault } = record;
-  if (record.status === "error" && fault !== null) {
-    const earlier = lines.filter(({ number }) => number < fault.attempt);
-    if (fault.attempts.length !== earlier.length) {
-      account.breach(
-        5,
-        `the fault of ${record.id} names ${fault.attempts.length} of ${earlier.length} earlier attempts`,
-      );
-    }
-  }
-}
-
-function checkContent(account: Account, record: VolumeRecord, undisturbed: Undisturbed | undefined): void {
+function checkContent(
+  account: Account,
+  scenario: Scenario,
+  record: VolumeRecord,
+  undisturbed: Undisturbed | undefined,
+): void {
   if (!(STATUSES_CREATED as readonly string[]).includes(record.status)) {
     return;
   }
@@ -164,6 +134,7 @@ function checkContent(account: Account, record: VolumeRecord, undisturbed: Undis
       `volume ${record.id} is ${record.status} on ${record.host ?? "no host"}, held by: ${holders.join(", ")}`,
     );
   }
+  checkMade(account, scenario, record);
   const expected = undisturbed?.get(record.id);
   if (expected?.record === undefined || !(STATUSES_CREATED as readonly string[]).includes(expected.record.status)) {
     return;
@@ -193,6 +164,25 @@ function checkContent(account: Account, record: VolumeRecord, undisturbed: Undis
         8,
         `${column} of ${record.id} is ${JSON.stringify(record[column])}, not ${JSON.stringify(expected.record[column])}`,
       );
+    }
+  }
+}
+
+/** Against what was written down by hand. */
+function checkMade(account: Account, { makes }: Scenario, record: VolumeRecord): void {
+  if (makes === undefined) {
+    account.breach(8, `volume ${record.id} is ${record.status}, and its scenario does not say what it makes`);
+    return;
+  }
+  const { content, columns } = EXPECTED[makes];
+  const held = bytesOf(account, account.stores.drivers.get(record.host ?? "")?.volumes.get(record.id));
+  if (!isDeepStrictEqual(held, content)) {
+    account.breach(8, `volume ${record.id} holds ${JSON.stringify(held)}, and ${makes} was asked for`);
+  }
+  for (const [column, value] of Object.entries(columns)) {
+    const found = record[column as keyof typeof columns];
+    if (!isDeepStrictEqual(found, value)) {
+      account.breach(8, `${column} of ${record.id} is ${JSON.stringify(found)}, and that of ${makes} is another`);
     }
   }
 }
@@ -257,8 +247,13 @@ function checkMessages(account: Account, volumeIds: readonly string[]): void {
   for (const { body } of account.queues.accepted) {
     const names = volumeIds.find((id) => body.includes(id));
     const isDecided = typeof account.watch.lives.get(names ?? "")?.decidedMs === "number";
-    const isKept = dead.has(body) || kept.some(({ volume_id: volumeId }) => volumeId !== null && volumeId === names);
-    if (!isDecided && !isKept && !account.queues.lost.has(body)) {
+    const isKept = kept.some(({ volume_id: volumeId }) => volumeId !== null && volumeId === names);
+    const isStored = isKept || dead.has(body);
+    const isOfVolume = names !== undefined && account.watch.lives.has(names);
+    if (account.queues.died.has(body) && !isStored && !account.queues.lost.has(body)) {
+      account.breach(7, `a dead letter was not kept: ${body.slice(0, 80)}`);
+    }
+    if ((isOfVolume && !isDecided) || (!isOfVolume && !isStored && !account.queues.lost.has(body))) {
       account.breach(7, `a message was lost: ${body.slice(0, 80)}`);
     }
   }

@@ -28,6 +28,8 @@ export class Queues {
   readonly accepted: { body: string }[] = [];
   /** Bodies of the messages that a fault has taken out of a queue. */
   readonly lost = new Set<string>();
+  /** Bodies that the dead-letter queue has ever received. */
+  readonly died = new Set<string>();
   #count = 0;
 
   constructor(account: Account, settings: readonly QueueSettings[]) {
@@ -94,6 +96,9 @@ export class Queues {
 
   #put(queueName: string, body: string, attributes: Record<string, string>, movedId?: string): void {
     const consumer = this.#settings.get(queueName)?.consumer;
+    if (queueName === this.#deadLetterQueue()) {
+      this.died.add(body);
+    }
     const visit = consumer === null || consumer === undefined ? "" : this.#account.nextVisit(consumer.functionName);
     this.#count += 1;
     const message = { id: movedId ?? `message-${this.#count}`, body, attributes, receives: 0, isVisible: true, visit };

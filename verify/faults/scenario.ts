@@ -1,10 +1,13 @@
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import { IMAGE_CACHE_PROJECT_ID, type ImageCacheEntry } from "../../core/image-cache.ts";
-import { type Attempt, fenceOf, type VolumeRecord } from "../../core/records.ts";
+import type { WorkflowInput } from "../../core/messages.ts";
+import { type Attempt, fenceOf, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
 import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
 import { type Account, SECRET, START } from "./account.ts";
+import { METADATA, type Made } from "./expected.ts";
 import type { Fault } from "./faults.ts";
+import { FIRST_HOST, IMAGE, SECOND_HOST, SNAPSHOT, SOURCE, uuidOf, VOLUME } from "./identifiers.ts";
 import { TRUNCATED_BYTES } from "./stores.ts";
 import { anImage } from "../../test/support/builders.ts";
 
@@ -21,26 +24,13 @@ export type Scenario = {
   withinSeconds?: number;
   /** Ends that no fault may lead to: what a project must not get. */
   never?: readonly End[];
+  /** What a volume of it holds that was created, alone or under a fault. */
+  makes?: Made;
   /** Faults that make the scenario what it is. */
   faults?: readonly Fault[];
   /** Puts records, backends and images there, and sends what begins it. Returns the volumes that were asked for. */
   begin(account: Account): string[];
 };
-
-export const FIRST_HOST = "node@first#pool";
-export const SECOND_HOST = "node@second#pool";
-
-/** A valid UUID of that number. */
-export function uuidOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
-}
-
-export const VOLUME = uuidOf(1);
-export const OTHER_VOLUME = uuidOf(2);
-export const SOURCE = uuidOf(3);
-export const SNAPSHOT = uuidOf(4);
-export const IMAGE = uuidOf(5);
-export const TYPE = uuidOf(6);
 
 export const CONTEXT = {
   request_id: "req-1",
@@ -60,7 +50,15 @@ export function arrange(account: Account, columns: Partial<VolumeRecord> = {}): 
 
 export function addQueued(account: Account, columns: Partial<VolumeRecord> = {}): void {
   const deadline = deadlineAfter(account.now(), PHASE_BOUND_SECONDS.queued).toISOString();
-  const volume = queuedVolume({ id: VOLUME, project_id: "project", size: 2, created_at: START, deadline, ...columns });
+  const volume = queuedVolume({
+    id: VOLUME,
+    project_id: "project",
+    size: 2,
+    created_at: START,
+    deadline,
+    metadata: METADATA,
+    ...columns,
+  });
   account.stores.volumes.records.set(volume.id, volume);
 }
 
@@ -80,6 +78,45 @@ export function castOf(keys: Record<string, unknown> = {}): string {
 
 export function send(account: Account, keys: Record<string, unknown> = {}): string[] {
   account.queues.sendTogether([castOf(keys)]);
+  return [VOLUME];
+}
+
+/**
+ * Begins with the volume on the first backend, claimed, and its execution started: what the scheduler has checked may have changed since.
+ */
+export function startScheduled(account: Account, keys: Partial<WorkflowInput>): string[] {
+  const fence = fenceOf(VOLUME, 1);
+  const record = account.stores.volumes.records.get(VOLUME);
+  const backend = account.stores.backends.records.get(FIRST_HOST);
+  if (record === undefined || backend === undefined) {
+    throw new Error("the scenario has no volume or no backend");
+  }
+  const line: Attempt = { host: FIRST_HOST, execution: fence, started_at: START, outcome: "running" };
+  account.stores.volumes.records.set(VOLUME, {
+    ...record,
+    host: FIRST_HOST,
+    fence,
+    phase: "scheduled",
+    attempts: { 1: line },
+  });
+  backend.claims[VOLUME] = { attempt: 1, size: record.size, claimed_at: START };
+  backend.allocated_capacity_gb += record.size;
+  backend.provisioned_capacity_gb += record.size;
+  account.executions.start({
+    context: CONTEXT,
+    volume_id: VOLUME,
+    attempt: 1,
+    fence,
+    host: FIRST_HOST,
+    image_id: null,
+    snapshot_id: null,
+    source_volid: null,
+    request_spec: { volume_id: VOLUME, volume_properties: { size: record.size } },
+    filter_properties: {},
+    allow_reschedule: false,
+    reschedule_failure: null,
+    ...keys,
+  });
   return [VOLUME];
 }
 
@@ -105,7 +142,7 @@ export function addSource(account: Account, columns: Partial<VolumeRecord> = {})
   }
 }
 
-export function addSnapshot(account: Account): void {
+export function addSnapshot(account: Account, columns: Partial<SnapshotRecord> = {}): void {
   const snapshot = beginningSnapshot({
     id: SNAPSHOT,
     volume_id: SOURCE,
@@ -114,6 +151,7 @@ export function addSnapshot(account: Account): void {
     volume_size: 1,
     host: FIRST_HOST,
     glance_metadata: { image_name: "cirros" },
+    ...columns,
   });
   account.stores.snapshots.records.set(SNAPSHOT, snapshot);
   driverOf(account, FIRST_HOST).snapshots.add(SNAPSHOT);

@@ -1,12 +1,6 @@
-import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
+import { beginningSnapshot, plainVolumeType, queuedVolume } from "../../test/support/records.ts";
+import { FIRST_HOST, SECOND_HOST, uuidOf, VOLUME, SOURCE, SNAPSHOT, IMAGE, TYPE } from "./identifiers.ts";
 import {
-  FIRST_HOST,
-  SECOND_HOST,
-  uuidOf,
-  VOLUME,
-  SOURCE,
-  SNAPSHOT,
-  IMAGE,
   arrange,
   send,
   LOST,
@@ -17,6 +11,7 @@ import {
   drivers,
   truncate,
   type Scenario,
+  startScheduled,
 } from "./scenario.ts";
 
 /** What a project must not get, and what users do beside a create. */
@@ -29,6 +24,38 @@ export const OTHERS: readonly Scenario[] = [
       arrange(account, { source_volid: SOURCE });
       addSource(account, { project_id: "another project" });
       return send(account, { source_volid: SOURCE });
+    },
+  },
+  {
+    name: "snapshot of another project",
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account, { snapshot_id: SNAPSHOT });
+      addSource(account, { project_id: "another project" });
+      addSnapshot(account, { project_id: "another project" });
+      return send(account, { snapshot_id: SNAPSHOT });
+    },
+  },
+  {
+    name: "clone of a volume that another project has by the time of the spec",
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account, { source_volid: SOURCE });
+      addSource(account, { project_id: "another project" });
+      return startScheduled(account, { source_volid: SOURCE });
+    },
+  },
+  {
+    name: "copy of a snapshot that another project has by the time of the spec",
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account, { snapshot_id: SNAPSHOT });
+      addSource(account, { project_id: "another project" });
+      addSnapshot(account, { project_id: "another project" });
+      return startScheduled(account, { snapshot_id: SNAPSHOT });
     },
   },
   {
@@ -66,6 +93,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "deleted when available",
+    makes: "an empty volume",
     end: "gone",
     begin: (account) => {
       arrange(account);
@@ -75,6 +103,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "deleted while its backend creates",
+    makes: "an empty volume",
     withinSeconds: 30,
     end: "gone",
     begin: (account) => {
@@ -86,6 +115,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "deleted before it is scheduled",
+    makes: "an empty volume",
     end: "gone",
     faults: [{ visit: "ScheduleVolume#1", call: "volumes.assignHost#1", fault: "unknown error" }],
     begin: (account) => {
@@ -96,6 +126,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "source deleted during the clone",
+    makes: "a clone",
     end: "available",
     begin: (account) => {
       arrange(account, { source_volid: SOURCE });
@@ -107,6 +138,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "snapshot deleted while it is read",
+    makes: "a copy of the snapshot",
     end: "available",
     begin: (account) => {
       arrange(account, { snapshot_id: SNAPSHOT });
@@ -119,6 +151,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "audited",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -133,6 +166,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "audited, and what nobody claims is reaped",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -151,6 +185,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "extended",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -160,7 +195,20 @@ export const OTHERS: readonly Scenario[] = [
     },
   },
   {
+    name: "extended, of a type",
+    makes: "an empty volume",
+    end: "available",
+    begin: (account) => {
+      arrange(account, { volume_type_id: TYPE });
+      account.stores.volumeTypes.records.set(TYPE, plainVolumeType({ id: TYPE, name: "plain" }));
+      const keys = { volume_id: VOLUME, extension_id: uuidOf(12), new_size: 3 };
+      account.time.after(60_000, () => account.request("ExtendVolume", keys));
+      return send(account);
+    },
+  },
+  {
     name: "snapshot taken and deleted",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);

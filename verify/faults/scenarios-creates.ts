@@ -1,15 +1,8 @@
 import { imageCacheId } from "../../core/image-cache.ts";
 import { plainVolumeType } from "../../test/support/records.ts";
 import { START } from "./account.ts";
+import { FIRST_HOST, uuidOf, VOLUME, OTHER_VOLUME, SOURCE, SNAPSHOT, IMAGE, TYPE } from "./identifiers.ts";
 import {
-  FIRST_HOST,
-  uuidOf,
-  VOLUME,
-  OTHER_VOLUME,
-  SOURCE,
-  SNAPSHOT,
-  IMAGE,
-  TYPE,
   arrange,
   addQueued,
   castOf,
@@ -31,6 +24,7 @@ import {
 export const CREATES: readonly Scenario[] = [
   {
     name: "raw",
+    makes: "an empty volume",
     withinSeconds: 30,
     end: "available",
     begin: (account) => {
@@ -40,6 +34,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "raw, slow backend",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -49,6 +44,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "raw, of a type",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account, { volume_type_id: TYPE });
@@ -59,6 +55,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "migration target",
+    makes: "an empty volume",
     end: "migration_target",
     begin: (account) => {
       arrange(account, { status: "migration_target_creating", migration_status: "target:x" });
@@ -67,6 +64,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "snapshot",
+    makes: "a copy of the snapshot",
     end: "available",
     begin: (account) => {
       arrange(account, { snapshot_id: SNAPSHOT });
@@ -77,6 +75,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "snapshot of a bootable volume, slow backend",
+    makes: "a bootable copy of the snapshot",
     end: "available",
     begin: (account) => {
       arrange(account, { snapshot_id: SNAPSHOT });
@@ -88,6 +87,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "clone",
+    makes: "a clone",
     end: "available",
     begin: (account) => {
       arrange(account, { source_volid: SOURCE });
@@ -97,6 +97,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "clone of a bootable volume, slow backend",
+    makes: "a bootable clone",
     end: "available",
     begin: (account) => {
       arrange(account, { source_volid: SOURCE });
@@ -107,6 +108,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "image, downloaded",
+    makes: "a volume of the image",
     withinSeconds: 30,
     end: "available",
     begin: (account) => {
@@ -118,6 +120,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "image, downloaded, slow backend",
+    makes: "a volume of the image",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -128,6 +131,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "image, cloned",
+    makes: "a volume of the image",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -138,6 +142,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "image, cloned, slow backend",
+    makes: "a volume of the image",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -151,6 +156,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "image, downloaded and cached in another one's place",
+    makes: "a volume of the image",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -163,6 +169,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "image, cloned from the cache, slow backend",
+    makes: "a volume of the image",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -175,6 +182,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "image, downloaded because the cached volume lost bytes",
+    makes: "a volume of the image",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -187,6 +195,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "image, two at once, with a cache",
+    makes: "a volume of the image",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -203,6 +212,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "what dead fills of the image cache have left",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -220,6 +230,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "two in a batch",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);

@@ -1,23 +1,12 @@
 import { fenceOf } from "../../core/records.ts";
-import {
-  FIRST_HOST,
-  VOLUME,
-  OTHER_VOLUME,
-  IMAGE,
-  arrange,
-  addQueued,
-  send,
-  addImage,
-  driverOf,
-  drivers,
-  failing,
-  type Scenario,
-} from "./scenario.ts";
+import { FIRST_HOST, VOLUME, OTHER_VOLUME, IMAGE } from "./identifiers.ts";
+import { arrange, addQueued, send, addImage, driverOf, drivers, failing, type Scenario } from "./scenario.ts";
 
 /** Creates that fail by themselves, and what the retries and nets make of them. */
 export const FAILURES: readonly Scenario[] = [
   {
     name: "rescheduled",
+    makes: "an empty volume",
     withinSeconds: 30,
     end: "available",
     begin: (account) => {
@@ -28,6 +17,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "beside one whose status somebody else has set",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -37,6 +27,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "rescheduled after an uncertain failure",
+    makes: "an empty volume",
     withinSeconds: 30,
     end: "available",
     faults: [failing("answer lost, each time")],
@@ -47,6 +38,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "image, rescheduled",
+    makes: "a volume of the image",
     end: "available",
     begin: (account) => {
       arrange(account);
@@ -57,6 +49,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "refused by every backend",
+    makes: "an empty volume",
     withinSeconds: 30,
     end: "error",
     begin: (account) => {
@@ -75,6 +68,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "no driver is initialized",
+    makes: "an empty volume",
     end: "error",
     begin: (account) => {
       arrange(account);
@@ -84,6 +78,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "aborted while the backend creates",
+    makes: "an empty volume",
     withinSeconds: 30,
     end: "error",
     faults: [failing("aborted")],
@@ -94,6 +89,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "aborted, and the rule does not hear of it",
+    makes: "an empty volume",
     end: "error",
     faults: [failing("aborted, event lost")],
     begin: (account) => {
@@ -103,6 +99,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "the answer of the finish travels no more",
+    makes: "an empty volume",
     end: "available",
     faults: [{ visit: "CreateVolumeOnFinish#1", call: "volumes.markAvailable#1", fault: "aborted, event lost" }],
     begin: (account) => {
@@ -112,6 +109,7 @@ export const FAILURES: readonly Scenario[] = [
   },
   {
     name: "the message is lost",
+    makes: "an empty volume",
     end: "error",
     faults: [{ visit: "ScheduleVolume#1", call: null, fault: "never delivered" }],
     begin: (account) => {

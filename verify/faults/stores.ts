@@ -1,3 +1,4 @@
+import { S3ImageService } from "../../adapters/s3/image-service.ts";
 import { SourceDamaged, VolumeBackendAPIException } from "../../core/errors.ts";
 import type { CreateOutcome, DriverStats, ImageMeta, Work } from "../../core/driver-ports.ts";
 import type { Clock } from "../../core/ports.ts";
@@ -9,7 +10,7 @@ import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalog
 import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
 import { DriverFake } from "../../test/support/fakes/driver.ts";
 import { ImageCacheFake } from "../../test/support/fakes/image-cache.ts";
-import { imageServiceFake } from "../../test/support/fakes/image-service.ts";
+import { imageBucket } from "./image-bucket.ts";
 import { VolumesFake } from "../../test/support/fakes/volumes.ts";
 
 /** GiB of each simulated backend. */
@@ -115,6 +116,6 @@ export class Stores {
     return driver;
   }
 
-  /** Images that are seen by their owner and, if public, by everybody. */
-  readonly imageService = imageServiceFake(this.imageMetas);
+  /** The product's own image service, on a bucket in memory. */
+  readonly imageService = new S3ImageService(imageBucket(this.imageMetas), "images");
 }

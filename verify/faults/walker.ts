@@ -27,7 +27,7 @@ export type WalkerHost = {
   invoke(stateName: string, state: State, input: StateDocument): Promise<unknown>;
   wait(seconds: number): Promise<void>;
   entered?(stateName: string, document: StateDocument): void;
-  caught?(stateName: string, catcher: number, error: string): void;
+  caught?(stateName: string, catcher: number, error: string, cause: string): void;
   /** True when the execution was ended from outside: the walker then stops and never returns. */
   isStopped?(): boolean;
 };
@@ -101,7 +101,7 @@ async function walkTask(name: string, state: State, document: StateDocument, hos
     if (catcher === undefined) {
       throw thrown;
     }
-    host.caught?.(name, index, error);
+    host.caught?.(name, index, error, message);
     const failure = { Error: error, Cause: message };
     return { next: catcher.Next, document: withResult(document, catcher.ResultPath, failure) };
   }

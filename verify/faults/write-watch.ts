@@ -1,5 +1,7 @@
 import { attemptOfFence, isInFlow, type VolumeRecord } from "../../core/records.ts";
+import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache.ts";
 import type { Account } from "./account.ts";
+import type { Execution } from "./executions.ts";
 
 /** Moments of a volume's life that the invariants measure. */
 export type Life = {
@@ -21,7 +23,13 @@ export class WriteWatch {
     this.#account = account;
   }
 
-  async around(call: string, effect: () => Promise<unknown>, parameters: readonly unknown[]): Promise<unknown> {
+  /** @param writer the execution on whose behalf the call is made, if it is one's */
+  async around(
+    call: string,
+    effect: () => Promise<unknown>,
+    parameters: readonly unknown[],
+    writer?: Execution,
+  ): Promise<unknown> {
     if (!call.startsWith("volumes.")) {
       return effect();
     }
@@ -33,6 +41,7 @@ export class WriteWatch {
       for (const id of new Set([...before.keys(), ...records.keys()])) {
         if (before.get(id) !== records.get(id)) {
           this.#judge(call, ownerIn(parameters), before.get(id), records.get(id));
+          this.#judgeWriter(call, writer, before.get(id));
         }
       }
     }
@@ -61,6 +70,27 @@ export class WriteWatch {
     }
     if (before.launched_at !== null && after.status === "error") {
       this.#account.breach(2, `${what}: a volume that was available went to error`);
+    }
+  }
+
+  /**
+   * Whether the execution that writes owns the record, whatever fence the call itself names. It may write one other record as well: a
+   * lock on its source, and the volume of the image cache that it fills.
+   */
+  #judgeWriter(call: string, writer: Execution | undefined, before: VolumeRecord | undefined): void {
+    if (writer === undefined || before === undefined) {
+      return;
+    }
+    const isItsVolume = before.id === writer.input.volume_id;
+    if (isItsVolume && before.fence !== writer.name) {
+      this.#account.breach(
+        2,
+        `${call} by ${writer.name} on ${before.id}, which belonged to ${before.fence ?? "nobody"}`,
+      );
+    }
+    const mayBeAnother = /^volumes\.(un)?lock$/.test(call) || before.project_id === IMAGE_CACHE_PROJECT_ID;
+    if (!isItsVolume && !mayBeAnother) {
+      this.#account.breach(2, `${call} by ${writer.name} on ${before.id}, which is not its volume`);
     }
   }
 

@@ -1,0 +1,100 @@
+import { fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
+import type { Account } from "./account.ts";
+import type { Execution } from "./executions.ts";
+
+/** Names under which the nets end an attempt that no error of its own ended. */
+const NET_NAMES: ReadonlySet<string> = new Set(["DeadlineExceeded"]);
+
+/** Enough of a message to tell it from any other; the ledger may mask secrets and cut the rest. */
+const COMPARED_LETTERS = 40;
+
+type Line = VolumeRecord["attempts"][string];
+
+/** The ledger tells every attempt, with the error that ended it; the final fault names them all. */
+export function checkLedger(account: Account, record: VolumeRecord): void {
+  const lines = Object.entries(record.attempts).map(([number, line]) => ({ number: Number(number), line }));
+  const latest = Math.max(0, ...lines.map(({ number }) => number));
+  const isCreated = (STATUSES_CREATED as readonly string[]).includes(record.status);
+  for (const execution of account.executions.byName.values()) {
+    const isOurs = execution.input.volume_id === record.id;
+    if (isOurs && !lines.some(({ line }) => line.execution === execution.name)) {
+      account.breach(5, `execution ${execution.name} is not in the ledger`);
+    }
+  }
+  for (let number = 1; number <= latest; number += 1) {
+    checkLine(account, record, number, latest);
+  }
+  if (isCreated && lines.find(({ number }) => number === latest)?.line.outcome !== "created") {
+    account.breach(5, `volume ${record.id} is ${record.status}, and its last attempt is not "created" in the ledger`);
+  }
+  checkFault(account, record);
+}
+
+function checkLine(account: Account, record: VolumeRecord, number: number, latest: number): void {
+  const line = record.attempts[number];
+  const where = `attempt ${number} of ${record.id}`;
+  if (line === undefined) {
+    account.breach(5, `${where} is not in the ledger`);
+  } else if (line.outcome === "running" || line.ended_at === undefined) {
+    account.breach(5, `${where} is ${line.outcome} in the ledger, and the volume is ${record.status}`);
+  } else if (line.outcome !== "created" && (line.error === undefined || line.cause === undefined)) {
+    account.breach(5, `${where} ended as ${line.outcome}, and the ledger does not say why`);
+  } else if (number < latest && line.outcome !== "rescheduled") {
+    account.breach(5, `${where} ended as ${line.outcome}, and another one followed`);
+  } else if (line.outcome !== "created") {
+    checkReason(account, where, line, account.executions.byName.get(fenceOf(record.id, number)));
+  }
+}
+
+/** The error and cause in the ledger are those of a failure that the attempt's execution had, or a net's own. */
+function checkReason(account: Account, where: string, line: Line, execution: Execution | undefined): void {
+  const { error = "", cause = "" } = line;
+  if (NET_NAMES.has(error) || execution === undefined) {
+    return;
+  }
+  const ended = execution.status === "ABORTED" || execution.status === "TIMED_OUT";
+  if (ended && error === `Execution${execution.status}`) {
+    return;
+  }
+  const happened = execution.failures.filter((failure) => failure.error === error);
+  if (happened.length === 0) {
+    const known = execution.failures.map((failure) => failure.error).join(", ") || "none";
+    account.breach(5, `the ledger says that ${where} ended by ${error}; its failures were: ${known}`);
+  } else if (!happened.some((failure) => lettersOf(cause).startsWith(lettersOf(messageOf(failure.cause))))) {
+    account.breach(5, `the ledger's cause of ${where}, ${cause}, is of none of its failures by ${error}`);
+  }
+}
+
+/** The message in a Lambda error's JSON, or the text itself. */
+function messageOf(cause: string): string {
+  try {
+    const { errorMessage } = JSON.parse(cause) as { errorMessage?: unknown };
+    return typeof errorMessage === "string" ? errorMessage : cause;
+  } catch {
+    return cause;
+  }
+}
+
+function lettersOf(text: string): string {
+  return text.replaceAll(/[^A-Za-z]/g, "").slice(0, COMPARED_LETTERS);
+}
+
+function checkFault(account: Account, { id, status, fault, attempts }: VolumeRecord): void {
+  if (status !== "error" || fault === null) {
+    return;
+  }
+  const earlier = Object.keys(attempts).filter((number) => Number(number) < fault.attempt);
+  if (fault.attempts.length !== earlier.length) {
+    account.breach(5, `the fault of ${id} names ${fault.attempts.length} of ${earlier.length} earlier attempts`);
+  }
+  for (const number of earlier) {
+    const error = attempts[number]?.error ?? "";
+    if (!fault.attempts.some((line) => line.includes(`attempt ${number} `) && line.includes(error))) {
+      account.breach(5, `the fault of ${id} does not say that attempt ${number} ended by ${error}`);
+    }
+  }
+  const last = attempts[fault.attempt];
+  if (last?.error !== undefined && last.error !== fault.error) {
+    account.breach(5, `the fault of ${id} is ${fault.error}, and the ledger says ${last.error}`);
+  }
+}
