@@ -6,8 +6,14 @@ import type { EmbeddedCloud } from "./cloud/embedded-cloud.ts";
 /** Where the files are that tell others how to reach the embedded cloud. */
 export type EnvironmentFiles = { shell: string; json: string; outputs: string };
 
-/** Variables of the shell that would lead a client elsewhere, or sign its requests otherwise. */
-const IN_THE_WAY = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"];
+/** Variables of a shell that would lead a client elsewhere, sign its requests otherwise, or have it ignore the endpoints. */
+const IN_THE_WAY = [
+  "AWS_PROFILE",
+  "AWS_DEFAULT_PROFILE",
+  "AWS_SESSION_TOKEN",
+  "AWS_SECURITY_TOKEN",
+  "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+];
 
 /**
  * Writes the variables as shell code to source and as JSON, and the stack's outputs in the form of `cdk deploy --outputs-file`.
@@ -25,11 +31,33 @@ export function writeEnvironmentFiles(directory: string, cloud: EmbeddedCloud): 
     AWS_DEFAULT_REGION: cloud.environment["AWS_REGION"] ?? "",
     CINDERLESS_OUTPUTS: files.outputs,
   };
-  const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quoteForShell(value)}\n`);
   writeWhole(files.outputs, toJson({ [STACK_NAME]: cloud.outputs }));
   writeWhole(files.json, toJson(variables));
-  writeWhole(files.shell, `unset ${IN_THE_WAY.join(" ")}\n${exports.join("")}`);
+  writeWhole(files.shell, shellCode(variables));
   return files;
+}
+
+/**
+ * Code for a POSIX shell that sets the variables, and the function `cinderless_off` that gives back what the shell had before.
+ * Repeated: sourced again, also for another cloud, it gives back first, so the shell's own values are never lost.
+ */
+export function shellCode(variables: Readonly<Record<string, string>>): string {
+  const names = [...Object.keys(variables), ...IN_THE_WAY];
+  return [
+    "# Leads the AWS CLI, SDKs and cinderless in this shell to the embedded cloud. cinderless_off undoes it.",
+    "if command -v cinderless_off >/dev/null 2>&1; then cinderless_off; fi",
+    ...names.map((name) => `if [ "\${${name}+set}" = set ]; then _cinderless_${name}=\$${name}; fi`),
+    "cinderless_off() {",
+    ...names.map(
+      (name) =>
+        `  if [ "\${_cinderless_${name}+set}" = set ]; then export ${name}="\$_cinderless_${name}"; unset _cinderless_${name}; else unset ${name}; fi`,
+    ),
+    "  unset -f cinderless_off",
+    "}",
+    `unset ${IN_THE_WAY.join(" ")}`,
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${quoteForShell(value)}`),
+    "",
+  ].join("\n");
 }
 
 /** The text as one word of a POSIX shell. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { notEmulated } from "./not-emulated.ts";
 import { startFailure } from "./parts/part-thread.ts";
 import { guardServer } from "./request-guard.ts";
 
@@ -33,7 +34,7 @@ const KEEP_ALIVE_MILLISECONDS = 65_000;
 /** Largest request taken; Lambda's synchronous payload is 6 MB. */
 const MAXIMUM_BODY_BYTES = 7 * 1024 * 1024;
 
-/** The Step Functions and Lambda APIs on one port of 127.0.0.1. */
+/** The Step Functions and Lambda APIs on one port of 127.0.0.1, which says of every other service that it is not here. */
 export async function startComputeServer(port: number, apis: readonly Api[]): Promise<ComputeServer> {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLISECONDS }, (request, response) => {
     void serve(request, response, apis);
@@ -80,11 +81,12 @@ async function answer(request: IncomingMessage, apis: readonly Api[]): Promise<A
     return failure(413, "RequestTooLargeException", `Request must be smaller than ${MAXIMUM_BODY_BYTES} bytes`);
   const url = new URL(request.url ?? "/", "http://127.0.0.1");
   const { method = "GET", headers } = request;
+  const asked: ApiRequest = { method, path: url.pathname, query: url.searchParams, headers, body };
   for (const api of apis) {
-    const response = api({ method, path: url.pathname, query: url.searchParams, headers, body });
+    const response = api(asked);
     if (response) return response;
   }
-  return failure(404, "UnknownOperationException", `${method} ${url.pathname} is not supported by the embedded cloud`);
+  return notEmulated(asked);
 }
 
 async function readBody(request: IncomingMessage): Promise<string | undefined> {

@@ -221,6 +221,8 @@ async function start(
     createLambdaApi(functions, asynchronous),
   ]);
   stops.push(() => compute.stop());
+  // Whatever has no endpoint of its own must not reach AWS.
+  environment["AWS_ENDPOINT_URL"] = compute.endpoint;
   environment["AWS_ENDPOINT_URL_SFN"] = compute.endpoint;
   environment["AWS_ENDPOINT_URL_LAMBDA"] = compute.endpoint;
 
