@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
-import { InvalidInput } from "../../core/errors.ts";
+import { describeError, InvalidInput } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import { documentKey } from "./image-document.ts";
 
@@ -23,12 +29,16 @@ export type NewImage = Pick<
 
 /**
  * Puts an image into the bucket: its bytes in parts, hashed on the way (SHA-512 and MD5), then the document that makes an image of
- * them. An upload that stops half-way leaves an object without a document, which is no image, and may be repeated.
+ * them.
+ *
+ * Interrupted: an upload that fails deletes its bytes, which no listing would show. One whose process dies leaves an object without a
+ * document, which is not an image; the upload may be repeated under the same id.
  *
  * @param body the bytes, in pieces of any size
  * @param onProgress is told the bytes that the bucket has
  * @returns the metadata as it stands in the bucket
  * @throws InvalidInput when there is an image of that id: the bytes of an image never change.
+ * @throws BytesLeft when the upload failed and its bytes could not be deleted.
  */
 export async function putImage(
   client: S3Client,
@@ -51,17 +61,22 @@ export async function putImage(
       yield piece;
     }
   }
-  const upload = new Upload({
-    client,
-    params: {
-      Bucket: bucket,
-      Key: image.id,
-      Body: Readable.from(hashed(), { objectMode: false }),
-      ContentType: "application/octet-stream",
-    },
-  });
-  upload.on("httpUploadProgress", ({ loaded }) => onProgress(loaded ?? 0));
-  await upload.done();
+  const store: ImageBytes = { client, bucket, id: image.id };
+  try {
+    const upload = new Upload({
+      client,
+      params: {
+        Bucket: bucket,
+        Key: image.id,
+        Body: Readable.from(hashed(), { objectMode: false }),
+        ContentType: "application/octet-stream",
+      },
+    });
+    upload.on("httpUploadProgress", ({ loaded }) => onProgress(loaded ?? 0));
+    await upload.done();
+  } catch (error) {
+    throw await cleanedUp(store, error);
+  }
   const meta: ImageMeta = {
     ...image,
     status: "active",
@@ -71,15 +86,56 @@ export async function putImage(
     os_hash_algo: "sha512",
     os_hash_value: sha512.digest("hex"),
   };
-  await client.send(
-    new PutObjectCommand({
-      Bucket: bucket,
-      Key: documentKey(image.id),
-      Body: JSON.stringify(meta),
-      ContentType: "application/json",
-    }),
-  );
+  await putDocument(store, JSON.stringify(meta));
   return meta;
+}
+
+/** Where the bytes of an image are. */
+type ImageBytes = { client: S3Client; bucket: string; id: string };
+
+/** An upload failed, and what it had sent is still in the bucket, where no listing of images shows it. */
+export class BytesLeft extends Error {
+  override readonly name = "BytesLeft";
+  constructor({ bucket, id }: ImageBytes, failure: unknown, reason: unknown) {
+    const why = `${describeError(failure).message}; its bytes could not be deleted (${describeError(reason).message})`;
+    super(`image ${id} was not added: ${why} and may be left as s3://${bucket}/${id}`, { cause: failure });
+  }
+}
+
+async function putDocument(store: ImageBytes, document: string): Promise<void> {
+  const Key = documentKey(store.id);
+  try {
+    await store.client.send(
+      new PutObjectCommand({ Bucket: store.bucket, Key, Body: document, ContentType: "application/json" }),
+    );
+  } catch (error) {
+    // The answer alone may have been lost.
+    if ((await textOf(store, Key).catch(() => undefined)) !== document) {
+      throw await cleanedUp(store, error);
+    }
+  }
+}
+
+/**
+ * Deletes the bytes of an image that was not added, unless somebody else has added one of that id since.
+ *
+ * @returns what to throw: the failure, or one that says that bytes are left
+ */
+async function cleanedUp(store: ImageBytes, failure: unknown): Promise<unknown> {
+  const { client, bucket, id } = store;
+  try {
+    if (!(await hasObject(client, bucket, documentKey(id)))) {
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: id }));
+    }
+    return failure;
+  } catch (error) {
+    return new BytesLeft(store, failure, error);
+  }
+}
+
+async function textOf({ client, bucket }: ImageBytes, key: string): Promise<string | undefined> {
+  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  return Body?.transformToString();
 }
 
 async function hasObject(client: S3Client, bucket: string, key: string): Promise<boolean> {

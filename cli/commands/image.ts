@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
+import { BytesLeft } from "../../adapters/s3/put-image.ts";
 import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import { Interrupted } from "../errors.ts";
@@ -120,7 +121,10 @@ async function addImage(session: Session, path: string, options: AddOptions): Pr
     );
   } catch (error) {
     progress.end();
-    throw signal.aborted ? new Interrupted(`image ${id} was not added`) : error;
+    if (!signal.aborted) {
+      throw error;
+    }
+    throw new Interrupted(error instanceof BytesLeft ? error.message : `image ${id} was not added`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { startFauxqs } from "fauxqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
@@ -63,6 +63,31 @@ async function read(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+/** The objects that have to do with an image. */
+async function keysOf(id: string): Promise<string[]> {
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: "images", Prefix: id }));
+  return Contents.map(({ Key = "" }) => Key);
+}
+
+type Call = { input: Record<string, unknown> };
+
+/** A client whose chosen calls fail, before or after they were made. */
+function failingClient(fails: (call: Call) => boolean, when: "before" | "after" = "before"): S3Client {
+  return new Proxy(client, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (name !== "send") return value;
+      return async (command: Call) => {
+        const failing = fails(command);
+        if (failing && when === "before") throw new Error("made to fail");
+        const answer: unknown = await target.send(command as never);
+        if (failing) throw new Error("made to fail");
+        return answer;
+      };
+    },
+  });
+}
+
 describe("putting an image", () => {
   test.each([
     ["in one request", 5],
@@ -99,6 +124,48 @@ describe("putting an image", () => {
     await expect(service.show(context, image.id)).rejects.toMatchObject({ name: "ImageNotFound" });
     await putImage(client, "images", image, pieces(Buffer.from("disk")));
     expect(await service.show(context, image.id)).toMatchObject({ size: 4 });
+  });
+
+  test.each([
+    ["while its bytes are sent in parts", [Buffer.alloc(6 * MIB, 1)], "the file went away"],
+    ["while its bytes are sent in one request", [Buffer.from("disk")], "the file went away"],
+  ])("one that fails %s leaves no object", async (_when, sent, reason) => {
+    const image = newImage();
+    async function* breaking(): AsyncGenerator<Buffer> {
+      yield* sent;
+      throw new Error(reason);
+    }
+    await expect(putImage(client, "images", image, breaking())).rejects.toThrow(reason);
+    expect(await keysOf(image.id)).toEqual([]);
+  });
+
+  test("one whose document cannot be written leaves no object", async () => {
+    const image = newImage();
+    const failing = failingClient(({ input }) => input.Key === `${image.id}.json` && "Body" in input);
+    await expect(putImage(failing, "images", image, pieces(Buffer.from("disk")))).rejects.toThrow("made to fail");
+    expect(await keysOf(image.id)).toEqual([]);
+  });
+
+  test("one whose last answer is lost is there", async () => {
+    const image = newImage();
+    const failing = failingClient(({ input }) => input.Key === `${image.id}.json` && "Body" in input, "after");
+    await putImage(failing, "images", image, pieces(Buffer.from("disk")));
+    expect(await service.show(context, image.id)).toMatchObject({ size: 4 });
+  });
+
+  test("one that fails and cannot be cleaned up says where its bytes are", async () => {
+    const image = newImage();
+    let failures = 0;
+    const failing = failingClient(({ input }) => {
+      const fails = (input.Key === `${image.id}.json` && "Body" in input) || failures > 0;
+      if (fails) failures += 1;
+      return fails;
+    });
+    await expect(putImage(failing, "images", image, pieces(Buffer.from("disk")))).rejects.toMatchObject({
+      name: "BytesLeft",
+      message: `image ${image.id} was not added: made to fail; its bytes could not be deleted (made to fail) and may be left as s3://images/${image.id}`,
+    });
+    expect(await keysOf(image.id)).toEqual([image.id]);
   });
 
   test("bytes without the document are no image", async () => {

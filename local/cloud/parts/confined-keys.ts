@@ -21,7 +21,13 @@ export function confineKeys(objects: ObjectPersistence, S3Error: FauxqsInternals
     },
     upsertObject: (bucket, object) => {
       check(object.key);
-      objects.upsertObject(bucket, object);
+      try {
+        objects.upsertObject(bucket, object);
+      } catch (error) {
+        // A full disk leaves a part of the bytes, which no listing would show.
+        objects.deleteObject(bucket, object.key);
+        throw error;
+      }
     },
     deleteObject: (bucket, key) => {
       check(key);
