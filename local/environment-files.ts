@@ -46,11 +46,11 @@ export function shellCode(variables: Readonly<Record<string, string>>): string {
   return [
     "# Leads the AWS CLI, SDKs and cinderless in this shell to the embedded cloud. cinderless_off undoes it.",
     "if command -v cinderless_off >/dev/null 2>&1; then cinderless_off; fi",
-    ...names.map((name) => `if [ "\${${name}+set}" = set ]; then _cinderless_${name}=\$${name}; fi`),
+    ...names.map((name) => `if [ "\${${name}+set}" = set ]; then _cinderless_${name}=$${name}; fi`),
     "cinderless_off() {",
     ...names.map(
       (name) =>
-        `  if [ "\${_cinderless_${name}+set}" = set ]; then export ${name}="\$_cinderless_${name}"; unset _cinderless_${name}; else unset ${name}; fi`,
+        `  if [ "\${_cinderless_${name}+set}" = set ]; then export ${name}="$_cinderless_${name}"; unset _cinderless_${name}; else unset ${name}; fi`,
     ),
     "  unset -f cinderless_off",
     "}",
