@@ -20,7 +20,7 @@ export type ScanFilter = Pick<
 /**
  * The next `limit` items of a table that a filter lets through, reading on until there are so many or the table ends.
  *
- * @throws InvalidInput when `limit` or the token is none.
+ * @throws InvalidInput when the limit or the token is invalid.
  */
 export async function scanPage(table: Table, limit: number, from?: string, filter?: ScanFilter): Promise<Page<Item>> {
   checkLimit(limit);
@@ -33,7 +33,7 @@ export async function scanPage(table: Table, limit: number, from?: string, filte
       ...(start !== undefined && { ExclusiveStartKey: start }),
       ...filter,
     });
-    const { Items = [], LastEvaluatedKey } = await table.client.send(command);
+    const { Items = [], LastEvaluatedKey } = await table.client.send(command).catch(tokenError(from));
     items.push(...Items);
     start = LastEvaluatedKey;
   } while (start !== undefined && items.length < limit);
@@ -72,7 +72,7 @@ export type IndexQuery = Pick<
 /**
  * The next `limit` items of an index, in its order. An index is eventually consistent.
  *
- * @throws InvalidInput when `limit` or the token is none.
+ * @throws InvalidInput when the limit or the token is invalid.
  */
 export async function queryPage(table: Table, query: IndexQuery, limit: number, from?: string): Promise<Page<Item>> {
   checkLimit(limit);
@@ -86,11 +86,21 @@ export async function queryPage(table: Table, query: IndexQuery, limit: number, 
       Limit: limit - items.length,
       ...(start !== undefined && { ExclusiveStartKey: start }),
     });
-    const { Items = [], LastEvaluatedKey } = await table.client.send(command);
+    const { Items = [], LastEvaluatedKey } = await table.client.send(command).catch(tokenError(from));
     items.push(...Items);
     start = LastEvaluatedKey;
   } while (start !== undefined && items.length < limit);
   return start === undefined ? { items } : { items, next: encodeToken(start) };
+}
+
+const INVALID_TOKEN = "invalid page token: take the one that the page before gave, and ask for the same listing";
+
+/** A token may have the form of one and lead nowhere in this listing: DynamoDB then refuses the key that it holds. */
+function tokenError(token: string | undefined): (error: unknown) => never {
+  return (error) => {
+    const isRefused = error instanceof Error && error.name === "ValidationException" && token !== undefined;
+    throw isRefused ? new InvalidInput(INVALID_TOKEN) : error;
+  };
 }
 
 function checkLimit(limit: number): void {
@@ -120,14 +130,14 @@ function decodeToken(token: string, attributes: readonly string[]): Item {
     plain = undefined;
   }
   if (typeof plain !== "object" || plain === null || Object.keys(plain).length !== attributes.length) {
-    throw new InvalidInput("the token of the next page is none that a listing gave");
+    throw new InvalidInput(INVALID_TOKEN);
   }
   const values = plain as Record<string, unknown>;
   return Object.fromEntries(
     attributes.map((name) => {
       const value = Object.hasOwn(values, name) ? values[name] : undefined;
       if (typeof value !== "string" || value === "") {
-        throw new InvalidInput("the token of the next page is none that a listing gave");
+        throw new InvalidInput(INVALID_TOKEN);
       }
       return [name, { S: value }];
     }),

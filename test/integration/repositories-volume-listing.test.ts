@@ -101,6 +101,14 @@ describe("list", () => {
     });
   }
 
+  test("refuses a token whose key no volume can have, and says what to do", async () => {
+    const forged = Buffer.from(JSON.stringify({ id: "x".repeat(3000) })).toString("base64url");
+    await expect(volumes.list({}, 10, forged)).rejects.toMatchObject({
+      name: "InvalidInput",
+      message: expect.stringContaining("invalid page token: take the one that the page before gave") as string,
+    });
+  });
+
   for (const limit of [0, -1, 1.5, Number.NaN]) {
     test(`refuses the limit ${limit}`, async () => {
       await expect(volumes.list({}, limit)).rejects.toThrow(InvalidInput);
@@ -129,5 +137,18 @@ describe("listOverdue", () => {
     await expect(volumes.listOverdue(NOW, 1, Buffer.from('{"id":"a"}').toString("base64url"))).rejects.toThrow(
       InvalidInput,
     );
+  });
+
+  test("refuses a token that leads out of what is asked for", async () => {
+    const forge = (key: object) => Buffer.from(JSON.stringify(key)).toString("base64url");
+    for (const key of [
+      { id: "a", in_flow: "other", deadline: "1980-01-01T00:00:00.000Z" },
+      { id: "a", in_flow: "yes", deadline: "2999-01-01T00:00:00.000Z" },
+    ]) {
+      await expect(volumes.listOverdue(new Date("1999-01-01T00:00:00.000Z"), 1, forge(key))).rejects.toMatchObject({
+        name: "InvalidInput",
+        message: expect.stringContaining("invalid page token") as string,
+      });
+    }
   });
 });

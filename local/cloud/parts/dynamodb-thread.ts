@@ -1,8 +1,10 @@
-import type { Server } from "node:http";
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import dynalite from "dynalite";
 import { rebuildIndexes } from "./dynamodb-indexes.ts";
 import { guardServer } from "../request-guard.ts";
+import { enforceRules } from "./dynamodb-rules.ts";
 import { rememberExpressions } from "./expression-cache.ts";
 import { serveCalls } from "./serve-calls.ts";
 
@@ -10,6 +12,10 @@ import { serveCalls } from "./serve-calls.ts";
 Buffer.poolSize = 0;
 
 rememberExpressions();
+enforceRules();
+
+/** The answer to the request that is being worked at. */
+const answering = new AsyncLocalStorage<ServerResponse>();
 
 const KEEP_ALIVE_MILLISECONDS = 65_000;
 
@@ -26,6 +32,7 @@ serveCalls({
         ...(directory === undefined ? {} : { path: directory }),
       });
       started.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
+      rememberAnswers(started);
       guardServer(started);
       started.once("error", reject);
       started.listen(port, "127.0.0.1", () => resolve((started.address() as AddressInfo).port));
@@ -43,10 +50,31 @@ serveCalls({
     }),
 });
 
+/** Each request's work knows its answer. */
+function rememberAnswers(guarded: Server): void {
+  const handlers = guarded.listeners("request") as ((request: IncomingMessage, response: ServerResponse) => void)[];
+  guarded.removeAllListeners("request");
+  guarded.on("request", (request, response) => {
+    answering.run(response, () => {
+      for (const handler of handlers) handler.call(guarded, request, response);
+    });
+  });
+}
+
+/** What a program does wrong, and not the disk. */
+const MISTAKES = [TypeError, RangeError, ReferenceError, SyntaxError];
+
 /**
  * dynalite throws the error of a request whose client went away, as happens whenever a function's environment is ended in the middle
- * of a call. Nothing was lost then; everything else ends the thread as usual.
+ * of a call: nothing was lost then. It also throws where it makes a mistake with a request that it does not expect: that request alone
+ * fails. Everything else ends the thread as usual: a store that cannot write must not go on.
  */
 process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "ECONNRESET" && error.code !== "EPIPE" && error.message !== "aborted") throw error;
+  if (error.code === "ECONNRESET" || error.code === "EPIPE" || error.message === "aborted") return;
+  const response = answering.getStore();
+  if (response === undefined || !MISTAKES.some((kind) => error instanceof kind)) throw error;
+  if (response.writableEnded) return;
+  const body = { __type: "com.amazonaws.dynamodb.v20120810#InternalServerError", message: error.message };
+  response.writeHead(500, { "Content-Type": "application/x-amz-json-1.0" });
+  response.end(JSON.stringify(body));
 });
