@@ -290,7 +290,7 @@ export interface BackendRepository {
   returnUnasked(host: string, volumeId: string, size: number, isStillThere: () => Promise<boolean>): Promise<void>;
   /** To be called when the deleted volume's record is gone. */
   forgetReturned(host: string, volumeId: string): Promise<void>;
-  /** Takes a new report; what is claimed stays counted. */
+  /** Takes a new report; what is claimed stays counted. The one that is received last holds, whatever its time. */
   report(report: BackendReport): Promise<void>;
 }
 

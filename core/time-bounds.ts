@@ -47,8 +47,21 @@ export const SWEEP_INTERVAL_SECONDS = 60;
 /** How often each backend reports its capacity. */
 export const REPORT_INTERVAL_SECONDS = 60;
 
-/** A backend whose last report is older than this takes no new volume (Cinder's `service_down_time`). */
+/** A backend whose last report is older than this takes no new volume (Cinder's `service_down_time`, a setting of the scheduler). */
 export const SERVICE_DOWN_SECONDS = 300;
+
+/** A report that is older than an hour says nothing about a backend. */
+const LONGEST_REPORT_INTERVAL_SECONDS = 3600;
+
+/** As in Cinder (`cinder/service.py`): two reports may be missed, and a half of the interval passes before the third is late. */
+const SERVICE_DOWN_IN_REPORT_INTERVALS = 2.5;
+
+/** The shortest `service_down_time` with which a backend that reports at this interval is never called down. */
+export function leastServiceDownSeconds({
+  report_interval_seconds: interval,
+}: Pick<TimeBounds, "report_interval_seconds">): number {
+  return interval * SERVICE_DOWN_IN_REPORT_INTERVALS;
+}
 
 /** Time-out of a function whose work is a few calls. */
 export const SHORT_FUNCTION_TIMEOUT_SECONDS = 30;
@@ -111,10 +124,10 @@ const seconds = (fallback: number, minimum: number, maximum: number, rule: strin
 const DAY_SECONDS = 86_400;
 const phase = (fallback: number) =>
   seconds(fallback, 1, DAY_SECONDS, `must be a whole number of seconds from 1 to ${DAY_SECONDS}`);
-const interval = (fallback: number) => {
-  const rule = `must be whole minutes in seconds, from 60 to ${DAY_SECONDS}: EventBridge knows no shorter rate`;
+const interval = (fallback: number, longest: number) => {
+  const rule = `must be whole minutes in seconds, from 60 to ${longest}: EventBridge knows no shorter rate`;
   return v.pipe(
-    seconds(fallback, 60, DAY_SECONDS, rule),
+    seconds(fallback, 60, longest, rule),
     v.check((value) => value % 60 === 0, rule),
   );
 };
@@ -128,8 +141,8 @@ const TimeBoundsSchema = v.strictObject({
   copying_seconds: phase(PHASE_BOUND_SECONDS.copying),
   open_claim_seconds: phase(OPEN_CLAIM_BOUND_SECONDS),
   removal_seconds: phase(REMOVAL_BOUND_SECONDS),
-  sweep_interval_seconds: interval(SWEEP_INTERVAL_SECONDS),
-  report_interval_seconds: interval(REPORT_INTERVAL_SECONDS),
+  sweep_interval_seconds: interval(SWEEP_INTERVAL_SECONDS, DAY_SECONDS),
+  report_interval_seconds: interval(REPORT_INTERVAL_SECONDS, LONGEST_REPORT_INTERVAL_SECONDS),
   short_function_timeout_seconds: timeout(SHORT_FUNCTION_TIMEOUT_SECONDS),
   long_function_timeout_seconds: timeout(LONG_FUNCTION_TIMEOUT_SECONDS),
 });

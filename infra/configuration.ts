@@ -5,8 +5,8 @@ import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { type ImageServicesOptions, parseImageServices } from "../core/image-services.ts";
 import { DEFAULT_NOTIFICATION_ERA, notificationEra, type NotificationEra } from "../core/notifications.ts";
-import { type SchedulerSettings, schedulerSettings } from "../core/scheduling/settings.ts";
-import { parseTimeBounds, phaseBoundsOf, type TimeBounds } from "../core/time-bounds.ts";
+import { DEFAULT_SETTINGS, type SchedulerSettings, schedulerSettings } from "../core/scheduling/settings.ts";
+import { leastServiceDownSeconds, parseTimeBounds, phaseBoundsOf, type TimeBounds } from "../core/time-bounds.ts";
 import type { Deployment } from "./deployment.ts";
 import { MOUNT_POINT } from "./mount-point.ts";
 
@@ -50,9 +50,9 @@ export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem
   if (imageServices.glance !== undefined) {
     requireFits("backends and image_services", [backends, imageServices], BACKENDS_BYTES_LIMIT);
   }
-  const scheduler = schedulerSettings(contextJson(node, "scheduler") ?? {});
-  const era: unknown = node.tryGetContext("notification_era");
   const timeBounds = parseTimeBounds(contextJson(node, "time_bounds") ?? {});
+  const scheduler = readScheduler(contextJson(node, "scheduler") ?? {}, timeBounds);
+  const era: unknown = node.tryGetContext("notification_era");
   const longestPhaseSeconds = Math.max(...Object.values(phaseBoundsOf(timeBounds)));
   const audit = parseAuditSchedule(contextJson(node, "audit") ?? {}, longestPhaseSeconds);
   return {
@@ -63,6 +63,20 @@ export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem
     audit,
     timeBounds,
   };
+}
+
+/** The time after which a backend is down follows from the interval of its reports, unless the deployment names a longer one. */
+function readScheduler(changes: Partial<SchedulerSettings>, timeBounds: TimeBounds): SchedulerSettings {
+  const least = leastServiceDownSeconds(timeBounds);
+  const derived = Math.max(DEFAULT_SETTINGS.service_down_time, least);
+  const settings = schedulerSettings({ service_down_time: derived, ...changes });
+  if (settings.service_down_time < least) {
+    throw new InvalidInput(
+      `scheduler: service_down_time must be at least ${least}, 2.5 times report_interval_seconds of time_bounds ` +
+        `(${timeBounds.report_interval_seconds}), not ${settings.service_down_time}: else every backend is down between two reports`,
+    );
+  }
+  return settings;
 }
 
 function requireFits(what: string, value: unknown, limit: number): void {

@@ -165,7 +165,6 @@ export class DynamoDbBackendRepository implements BackendRepository {
     });
   }
 
-  /** A report that is no newer than the stored one changes nothing. */
   async report(report: BackendReport): Promise<void> {
     const { host, ...columns } = report;
     const set = Object.entries(columns).filter(([, value]) => value !== null);

@@ -73,7 +73,10 @@ export const FORGET_RETURNED = statement("REMOVE #claims.#volume", "#claims.#vol
   ":returned": 0,
 });
 
-/** Replaces what was reported, and begins the counts of a backend that is new. */
+/**
+ * Replaces what was reported, whatever time is on it: the report that is received later is the one that holds, or one from a fast
+ * clock would keep out those that follow. Begins the counts of a backend that is new.
+ */
 export function report(columns: readonly string[], removed: readonly string[], countsFree: boolean): Statement {
   const assignments = columns.map((column) =>
     column === "free_capacity_gb" && countsFree
@@ -87,7 +90,7 @@ export function report(columns: readonly string[], removed: readonly string[], c
     `SET ${[...assignments, ...counts].join(", ")}, #claims = if_not_exists(#claims, :empty), ` +
       "#disabled = if_not_exists(#disabled, :false)" +
       (removed.length === 0 ? "" : ` REMOVE ${removed.map((column) => `#${column}`).join(", ")}`),
-    "attribute_not_exists(#reported_at) OR #reported_at < :reported_at",
+    "",
     { ":zero": 0, ":empty": {}, ":false": false },
   );
 }

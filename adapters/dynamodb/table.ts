@@ -26,7 +26,7 @@ export type Item = Record<string, AttributeValue>;
 /** One table and the name of its key. */
 export type Table = { client: DynamoDb; tableName: string; key: "id" | "host" };
 
-/** An update and its condition, with the attribute names and the constants that both use. */
+/** An update and its condition, which may be empty, with the attribute names and the constants that both use. */
 export type Statement = {
   readonly update: string;
   readonly condition: string;
@@ -71,7 +71,7 @@ export async function tryUpdate(
     TableName: table.tableName,
     Key: { [table.key]: { S: key } },
     UpdateExpression: prepared.update,
-    ConditionExpression: prepared.condition,
+    ...(prepared.condition !== "" && { ConditionExpression: prepared.condition }),
     ExpressionAttributeNames: names === undefined ? prepared.names : { ...prepared.names, ...names },
     ...(Object.keys(expressionValues).length > 0 && {
       ExpressionAttributeValues: expressionValues,

@@ -2,6 +2,7 @@
 
 import { LEDGER_ATTEMPTS } from "../byte-budget.ts";
 import { InvalidInput } from "../errors.ts";
+import { SERVICE_DOWN_SECONDS } from "../time-bounds.ts";
 import { FILTERS } from "./filters/index.ts";
 import { pythonFloat } from "./python-values.ts";
 import { WEIGHERS } from "./weighers/index.ts";
@@ -17,6 +18,8 @@ export type SchedulerSettings = WeigherSettings & {
   scheduler_max_attempts: number;
   /** For thin pools that report none of their own: a number of at least 1, or "auto". */
   max_over_subscription_ratio: string | number;
+  /** Seconds after which a backend that has not reported is down and gets no volume. */
+  service_down_time: number;
 };
 
 /** Cinder's own defaults. With these a pool that failed and still weighs best is chosen again at every attempt. */
@@ -27,12 +30,17 @@ export const CINDER_SETTINGS: SchedulerSettings = {
   capacity_weight_multiplier: 1,
   allocated_capacity_weight_multiplier: -1,
   max_over_subscription_ratio: "20.0",
+  service_down_time: 60,
 };
 
-/** This product's defaults: Cinder's, and a pool that failed a volume is not asked for the same volume again. */
+/**
+ * This product's defaults: Cinder's, and a pool that failed a volume is not asked for the same volume again. Backends report each
+ * minute here, not each ten seconds.
+ */
 export const DEFAULT_SETTINGS: SchedulerSettings = {
   ...CINDER_SETTINGS,
   scheduler_default_filters: [...CINDER_SETTINGS.scheduler_default_filters, "IgnoreAttemptedHostsFilter"],
+  service_down_time: SERVICE_DOWN_SECONDS,
 };
 
 /**
@@ -78,6 +86,10 @@ function checkNumbers(settings: SchedulerSettings): void {
     if (!Number.isFinite(settings[name])) {
       throw new InvalidInput(`${name} must be a finite number, not ${settings[name]}`);
     }
+  }
+  const downSeconds = settings.service_down_time;
+  if (!Number.isSafeInteger(downSeconds) || downSeconds < 1) {
+    throw new InvalidInput(`service_down_time must be a whole number of seconds of at least 1, not ${downSeconds}`);
   }
   const ratio = settings.max_over_subscription_ratio;
   if (ratio !== "auto" && !((pythonFloat(ratio) ?? 0) >= 1)) {

@@ -7,7 +7,6 @@ import { poolStateFromReport, type PoolState } from "../scheduling/pool-state.ts
 import type { FilterProperties } from "../scheduling/request.ts";
 import { type DroppedPool, explainDropped, type Pin, selectPool } from "../scheduling/schedule.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
-import { SERVICE_DOWN_SECONDS } from "../time-bounds.ts";
 
 /** What choosing and claiming a backend uses. */
 export type ClaimDependencies = {
@@ -92,7 +91,7 @@ function poolsInService(
   backends: readonly BackendRecord[],
   deps: ClaimDependencies,
 ): { pools: PoolState[]; down: DroppedPool[] } {
-  const oldest = new Date(deps.clock.now().getTime() - SERVICE_DOWN_SECONDS * 1000).toISOString();
+  const oldest = new Date(deps.clock.now().getTime() - deps.settings.service_down_time * 1000).toISOString();
   const pools: PoolState[] = [];
   const down: DroppedPool[] = [];
   for (const backend of backends) {

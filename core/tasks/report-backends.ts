@@ -1,7 +1,7 @@
 import { type Backend, poolOf } from "../backends.ts";
 import { describeError } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
-import type { BackendRepository, Clock } from "../ports.ts";
+import type { BackendReport, BackendRepository, Clock } from "../ports.ts";
 import { limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 
 /** What reporting uses. */
@@ -12,6 +12,9 @@ export type ReportDependencies = {
   backends: Pick<BackendRepository, "report">;
   clock: Clock;
 };
+
+/** No report takes so long: a clock that has moved by as much was corrected. */
+const CLOCK_CORRECTION_MS = 60_000;
 
 /** A backend that did not report, and why. */
 export type Unreported = { host: string; reason: string };
@@ -45,12 +48,11 @@ async function reportBackend(deps: ReportDependencies, host: string, backend: Ba
   if (backend === undefined) {
     throw new Error("it is not configured");
   }
-  const reportedAt = deps.clock.now().toISOString();
   if (!(await driver.initialized())) {
     throw new Error("its driver is not initialized");
   }
   const stats = await driver.getVolumeStats();
-  await deps.backends.report({
+  await takeReport(deps, {
     host: `${backend.host}#${poolOf(backend)}`,
     availability_zone: backend.availability_zone,
     driver: backend.driver,
@@ -61,6 +63,22 @@ async function reportBackend(deps: ReportDependencies, host: string, backend: Ba
     thin_provisioning_support: stats.thin_provisioning_support,
     thick_provisioning_support: stats.thick_provisioning_support,
     capabilities: { ...stats.capabilities, ...backend.capabilities },
-    reported_at: reportedAt,
   });
+}
+
+/**
+ * Stamps a report as it is sent. In a new process the first answer of the table may correct the clock: then the report is sent once
+ * more, with the time of the one clock that the scheduler compares it with.
+ */
+async function takeReport(
+  { backends, clock }: Pick<ReportDependencies, "backends" | "clock">,
+  report: Omit<BackendReport, "reported_at">,
+): Promise<void> {
+  for (;;) {
+    const reportedAt = clock.now();
+    await backends.report({ ...report, reported_at: reportedAt.toISOString() });
+    if (Math.abs(clock.now().getTime() - reportedAt.getTime()) < CLOCK_CORRECTION_MS) {
+      return;
+    }
+  }
 }

@@ -9,6 +9,7 @@ import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repos
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
+import { StoreClock } from "../../adapters/dynamodb/store-clock.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
 import { createImageServices } from "../../adapters/images.ts";
@@ -23,7 +24,7 @@ import { InvalidInput } from "../../core/errors.ts";
 import { parseImageServices } from "../../core/image-services.ts";
 import { imageCacheOf } from "../../core/image-cache.ts";
 import { notificationEra } from "../../core/notifications.ts";
-import type { Clock, Secrets } from "../../core/ports.ts";
+import type { Secrets } from "../../core/ports.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
 import { ENVIRONMENT, LOCAL_SECRETS } from "../../core/environment.ts";
@@ -41,7 +42,8 @@ function once<Value>(make: () => Value): () => Value {
   return () => (made ??= { value: make() }).value;
 }
 
-export const clock: Clock = { now: () => new Date() };
+/** See {@link StoreClock}. */
+export const clock = /* @__PURE__ */ new StoreClock({ now: () => new Date() });
 
 /** What all clients of the SDK have. */
 type Client = { middlewareStack: { remove(name: string): boolean } };
@@ -55,7 +57,7 @@ function unlogged<Value extends Client>(client: Value): Value {
   return client;
 }
 
-const dynamodb = /* @__PURE__ */ once(() => unlogged(new DynamoDBClient({})));
+const dynamodb = /* @__PURE__ */ once(() => clock.follow(unlogged(new DynamoDBClient({}))));
 /** The endpoint decides where a call goes, as for every other service, and not the host of the queue's URL. */
 const sqs = /* @__PURE__ */ once(() => unlogged(new SQSClient({ useQueueUrlAsEndpoint: false })));
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_SETTINGS } from "../../core/scheduling/settings.ts";
+import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
 import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
 
 /** A variable of a function, as the JSON that it is. */
@@ -76,7 +76,17 @@ describe("the scheduler's settings", () => {
     expect(settings({ scheduler: { scheduler_max_attempts: 5 } })).toMatchObject({ scheduler_max_attempts: 5 });
   });
 
+  it("call a backend down only after two and a half intervals of its reports", () => {
+    const down = (context: Record<string, unknown>) => (settings(context) as SchedulerSettings).service_down_time;
+    expect(down({})).toBe(300);
+    expect(down({ time_bounds: { report_interval_seconds: 120 } })).toBe(300);
+    expect(down({ time_bounds: { report_interval_seconds: 900 } })).toBe(2250);
+    expect(down({ time_bounds: { report_interval_seconds: 900 }, scheduler: { service_down_time: 3000 } })).toBe(3000);
+  });
+
   it.each<[unknown, RegExp]>([
+    [{ service_down_time: 100 }, /service_down_time must be at least 150, 2.5 times report_interval_seconds/],
+    [{ service_down_time: 0 }, /service_down_time must be a whole number/],
     [{ max_attempts: 5 }, /there is no scheduler setting max_attempts/],
     [{ scheduler_max_attempts: 0 }, /scheduler_max_attempts/],
     [{ scheduler_default_filters: ["Nope"] }, /scheduler_default_filters names Nope/],

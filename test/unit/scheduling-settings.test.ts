@@ -9,6 +9,7 @@ test("Cinder's defaults are kept", () => {
     capacity_weight_multiplier: 1,
     allocated_capacity_weight_multiplier: -1,
     max_over_subscription_ratio: "20.0",
+    service_down_time: 60,
   });
 });
 

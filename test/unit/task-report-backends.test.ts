@@ -69,11 +69,34 @@ it("names a backend whose driver is not ready, or whose report is not taken", as
   ]);
 });
 
-it("a late report changes nothing", async () => {
+it("a report from a fast clock does not keep out those that come later", async () => {
   const here = world();
+  here.now = new Date("2026-01-02T00:00:00.000Z");
   await reportBackends(here.deps, BACKENDS);
-  const before = here.state();
-  here.now = new Date("2026-01-01T00:59:00.000Z");
+  here.now = new Date(START);
   await reportBackends(here.deps, BACKENDS);
-  expect(here.state()).toEqual(before);
+  expect(here.fakes.backends.records.get("node@first#gold")?.reported_at).toBe(START);
+});
+
+it("a report is stamped once more when the table's first answer corrects the clock", async () => {
+  const here = world();
+  const local = new Date("2026-01-02T00:00:00.000Z");
+  let isCorrected = false;
+  const clock = { now: () => (isCorrected ? new Date(START) : local) };
+  const times: string[] = [];
+  const backends = {
+    report: async ({ reported_at }: { reported_at: string }) => {
+      times.push(reported_at);
+      isCorrected = true;
+    },
+  };
+  await reportBackends({ ...here.deps, backends, clock }, BACKENDS.slice(0, 1));
+  expect(times).toEqual([local.toISOString(), START]);
+});
+
+it("names a backend that has a driver's host and no readable configuration", async () => {
+  const here = world();
+  expect(await reportBackends(here.deps, BACKENDS.slice(0, 1))).toEqual([
+    { host: "node@second", reason: "it is not configured" },
+  ]);
 });

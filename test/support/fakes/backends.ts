@@ -125,9 +125,6 @@ export class BackendsFake implements BackendRepository {
 
   async report(report: BackendReport): Promise<void> {
     const found = this.records.get(report.host);
-    if (found !== undefined && found.reported_at >= report.reported_at) {
-      return;
-    }
     const open = Object.values(found?.claims ?? {}).reduce((sum, { size }) => sum + size, 0);
     const { free_capacity_gb: free } = report;
     this.records.set(report.host, {
