@@ -4,8 +4,15 @@ import { VolumeBackendAPIException } from "../../core/errors.ts";
 import { errnoOf, isAbsent } from "./files.ts";
 import type { FileDriverOptions } from "./options.ts";
 import { attemptsPath, type EntryName, parseEntry } from "./paths.ts";
+import { UsageSurvey } from "./usage-survey.ts";
 
 const GIB = 2 ** 30;
+
+/** Unit of `blocks` of a file's status, whatever the file system's own (POSIX, `sys/stat.h`). */
+const BLOCK_BYTES = 512;
+
+/** Names that one call of the file system brings, where there may be many. */
+const NAMES_AT_ONCE = 1024;
 
 /** How long a directory that could be used is taken to be usable. A create in one that is gone by then fails by its own error. */
 const USABLE_FOR_MS = 5000;
@@ -16,18 +23,24 @@ export type DirectoryEntry = EntryName & {
   /** Work of an attempt that is not finished. */
   partial: boolean;
   sizeBytes: number;
-  /** Bytes that it takes; of a directory, those of the directory itself. */
-  usedBytes: number;
   modifiedAt: Date;
 };
 
 /** The directory of a backend as a whole: whether it can be used, what is in it, and how much fits. */
 export class BackendDirectory {
   readonly #options: FileDriverOptions;
+  readonly #usage: UsageSurvey;
   #usableUntil = 0;
 
   constructor(options: FileDriverOptions) {
     this.#options = options;
+    this.#usage = new UsageSurvey({
+      names: () => this.#names(),
+      bytesOf: async (name) => {
+        const stats = await lstatIfThere(join(options.directory, name));
+        return stats === undefined ? undefined : stats.blocks * BLOCK_BYTES;
+      },
+    });
   }
 
   /**
@@ -78,8 +91,7 @@ export class BackendDirectory {
       const entry = parseEntry(name);
       const stats = entry === undefined ? undefined : await lstatIfThere(path);
       if (entry !== undefined && stats !== undefined && (!partial || stats.isDirectory())) {
-        const usedBytes = stats.blocks * 512;
-        yield { ...entry, path, partial, sizeBytes: stats.size, usedBytes, modifiedAt: stats.mtime };
+        yield { ...entry, path, partial, sizeBytes: stats.size, modifiedAt: stats.mtime };
       }
     }
   }
@@ -106,11 +118,18 @@ export class BackendDirectory {
       return { totalBytes: blocks * bsize, freeBytes };
     }
     const totalBytes = capacityGib * GIB;
-    let left = totalBytes;
-    for await (const { usedBytes } of this.entries()) {
-      left -= usedBytes;
-    }
+    await this.requireMount();
+    const left = totalBytes - (await this.#usage.usedBytes());
     return { totalBytes, freeBytes: Math.max(0, Math.min(freeBytes, left)) };
+  }
+
+  async *#names(): AsyncGenerator<{ name: string; id: string }> {
+    for await (const { name } of await opendir(this.#options.directory, { bufferSize: NAMES_AT_ONCE })) {
+      const entry = parseEntry(name);
+      if (entry !== undefined) {
+        yield { name, id: entry.id };
+      }
+    }
   }
 
   /** A mount point is on another device than the directory it is in. */

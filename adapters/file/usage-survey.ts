@@ -1,0 +1,89 @@
+/** How long one survey may look at files, in milliseconds: a report has a time limit, and there is one each minute. */
+const BUDGET_MS = 3_000;
+
+/** Files that are looked at at once. Node does as many calls of the file system as its pool has threads. */
+const AT_ONCE = 32;
+
+/** Parts of the files, by the first two digits of their ids: of equal size, because ids are drawn at random. */
+const SHARDS = 256;
+
+/** The files that are surveyed. */
+export type SurveyedFiles = {
+  /** Name and id of each file. */
+  names(): AsyncIterable<{ name: string; id: string }>;
+  /** Bytes that a file takes; undefined when it is gone. */
+  bytesOf(name: string): Promise<number | undefined>;
+};
+
+/** What is known of one part of the files. */
+type Shard = { files: number; bytes: number; survey: number };
+
+/**
+ * How many bytes the files of a backend take. Each survey lists the names and looks at files for a bounded time, the parts first that
+ * it has not looked at for the longest; for the others it knows what an earlier survey found, and before there was one it takes them
+ * to be like those that it has seen. So a report costs the same however many files there are, and what is known is as old as it takes
+ * to look at all of them. Few files are all looked at each time. Memory does not grow with the files beyond their names, during a
+ * survey.
+ */
+export class UsageSurvey {
+  readonly #files: SurveyedFiles;
+  readonly #nowMs: () => number;
+  readonly #shards: Shard[] = Array.from({ length: SHARDS }, () => ({ files: 0, bytes: 0, survey: 0 }));
+  #survey = 0;
+
+  /** @param nowMs a clock that only goes forward */
+  constructor(files: SurveyedFiles, nowMs: () => number = () => performance.now()) {
+    this.#files = files;
+    this.#nowMs = nowMs;
+  }
+
+  /** Bytes that all files take, as far as is known in time. */
+  async usedBytes(): Promise<number> {
+    const startedMs = this.#nowMs();
+    const deadlineMs = startedMs + BUDGET_MS;
+    this.#survey += 1;
+    const names = await this.#list(startedMs + BUDGET_MS / 2);
+    const oldestFirst = [...this.#shards.entries()].toSorted(([, one], [, other]) => one.survey - other.survey);
+    for (const [index] of oldestFirst) {
+      if (!(await this.#look(index, names[index] ?? [], deadlineMs))) {
+        break;
+      }
+    }
+    return this.#total(names.map(({ length }) => length));
+  }
+
+  /** The names by shard. A listing that takes too long is used as far as it has come. */
+  async #list(deadlineMs: number): Promise<string[][]> {
+    const names: string[][] = Array.from({ length: SHARDS }, () => []);
+    for await (const { name, id } of this.#files.names()) {
+      names[Number.parseInt(id.slice(0, 2), 16)]?.push(name);
+      if (this.#nowMs() > deadlineMs) {
+        break;
+      }
+    }
+    return names;
+  }
+
+  /** Looks at all files of a shard; false, and nothing noted, when the time is over before. */
+  async #look(index: number, names: readonly string[], deadlineMs: number): Promise<boolean> {
+    let bytes = 0;
+    for (let from = 0; from < names.length; from += AT_ONCE) {
+      if (this.#nowMs() > deadlineMs) {
+        return false;
+      }
+      const batch = names.slice(from, from + AT_ONCE);
+      const found = await Promise.all(batch.map((name) => this.#files.bytesOf(name)));
+      bytes += found.reduce<number>((sum, each) => sum + (each ?? 0), 0);
+    }
+    this.#shards[index] = { files: names.length, bytes, survey: this.#survey };
+    return true;
+  }
+
+  #total(counts: readonly number[]): number {
+    const seen = this.#shards.filter(({ survey }) => survey > 0);
+    const files = seen.reduce((sum, shard) => sum + shard.files, 0);
+    const bytes = seen.reduce((sum, shard) => sum + shard.bytes, 0);
+    const unseen = this.#shards.reduce((sum, { survey }, index) => sum + (survey > 0 ? 0 : (counts[index] ?? 0)), 0);
+    return bytes + (files === 0 ? 0 : (unseen * bytes) / files);
+  }
+}
