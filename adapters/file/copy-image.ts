@@ -155,6 +155,8 @@ async function stage(run: Run, cursor: Cursor, isNew: boolean): Promise<Cursor |
   const { job, area } = run;
   if (isNew) {
     await begin(run, cursor);
+    // Progress tells of the stage alone for a while; the volume's size must be there when it is converted after a power cut.
+    await run.file.sync();
     await (await createExclusive(area.path(stageName(cursor.copyId)))).close();
   }
   const file = await openRegular(area.path(stageName(cursor.copyId)), "write");
