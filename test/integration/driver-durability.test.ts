@@ -159,15 +159,16 @@ test("an image that is cloned has its bytes on the disk before its name", async 
 describe("an image that is copied", () => {
   const { file: QCOW2 } = aQcow2Image(3 * MIB);
   const RAW = sparseContent(3 * MIB + 5, 1, 1);
-  const IMAGES: [string, () => ImageSource & { service: { ranged: boolean } }, boolean][] = [
-    ["raw", () => imageSource(RAW), true],
-    ["qcow2, by ranges", () => imageSource(QCOW2, { disk_format: "qcow2" }), true],
-    ["qcow2, staged", () => imageSource(QCOW2, { disk_format: "qcow2" }), false],
+  const IMAGES: [string, boolean, number, () => ImageSource & { service: { ranged: boolean } }][] = [
+    ["raw, in turns", true, 1_000, () => imageSource(RAW)],
+    ["qcow2 by ranges, in turns", true, 1_000, () => imageSource(QCOW2, { disk_format: "qcow2" })],
+    ["qcow2 staged, in turns", false, 1_000, () => imageSource(QCOW2, { disk_format: "qcow2" })],
+    ["qcow2 staged, in one turn", false, 900_000, () => imageSource(QCOW2, { disk_format: "qcow2" })],
   ];
 
   test.each(IMAGES)(
     "%s: progress tells of bytes on the disk, and the name comes last",
-    async (_how, source, ranged) => {
+    async (_how, ranged, remainingMs, source) => {
       const { driver, create } = await setUp();
       await create(aVolume());
       const image = source();
@@ -175,7 +176,7 @@ describe("an image that is copied", () => {
       const kept = new KeptProgress();
       const lost: string[] = [];
       const work = (): CopyWork => {
-        const inner = kept.work(() => 1_000);
+        const inner = kept.work(() => remainingMs);
         return {
           ...inner,
           save: async (progress) => {
@@ -192,7 +193,7 @@ describe("an image that is copied", () => {
       while (!(await driver.copyImageToVolume(aVolume(), image, work())).done) {
         turns += 1;
       }
-      expect(turns).toBeGreaterThan(1);
+      expect(turns > 1).toBe(remainingMs === 1_000);
       expect(lost).toEqual([]);
       expectDurable();
       const last = recorder.events.findLastIndex((event) => event.startsWith("save"));
@@ -200,6 +201,25 @@ describe("an image that is copied", () => {
       expectOrder(/^sync image\.data$/, /^save/, /^rename image\.data volume-ID$/, /^sync cinderless/);
     },
   );
+});
+
+test("an image that is refused leaves no name on the disk, and its attempt is over for good", async () => {
+  const { driver, create } = await setUp();
+  await create(aVolume());
+  const image = imageSource(sparseContent(MIB, 1, 1), { os_hash_value: "00".repeat(64) });
+  const refused = driver.copyImageToVolume(aVolume(), image, new KeptProgress().work());
+  await expect(refused).rejects.toMatchObject({ name: "ImageCopyFailure" });
+  expect(await driver.findVolume(uuid(1))).toBe("absent");
+  expect(recorder.undurable(isFinal).filter((one) => one.startsWith("name"))).toEqual([]);
+});
+
+test("an attempt that is closed stays closed after a power cut", async () => {
+  const { driver, create } = await setUp();
+  await create(aVolume());
+  recorder = recording.current = new Recorder();
+  await driver.closeAttempt(uuid(1));
+  expectDurable();
+  expectOrder(/^sync attempts\/$/);
 });
 
 describe("a call whose work was taken over", () => {

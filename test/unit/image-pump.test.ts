@@ -90,6 +90,20 @@ describe("progress", () => {
     expect(kept).toEqual([]);
   });
 
+  test.each(["write", "datasync"] as const)("is not told as whole when the last %s behind it fails", async (call) => {
+    const { file, run } = aPass(sparseContent(17 * MIB, 1, 1));
+    let calls = 0;
+    const real = file[call].bind(file) as (...args: unknown[]) => Promise<never>;
+    vi.spyOn(file, call).mockImplementation(async (...args: unknown[]) => {
+      calls += 1;
+      if (call === "datasync" || calls === 17) {
+        throw new Error("EIO");
+      }
+      return real(...args);
+    });
+    await expect(run()).rejects.toThrow("EIO");
+  });
+
   test("is told as whole only when all of it is written", async () => {
     const { file, run } = aPass(CONTENT);
     file.writeTurns = 30;
