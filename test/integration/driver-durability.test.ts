@@ -45,10 +45,9 @@ async function setUp(options: object = {}) {
   return { directory, driver, create };
 }
 
-/** Nothing got its name too early, and nothing that was answered would be lost. */
-function expectDurable(): void {
-  expect(recorder.violations).toEqual([]);
-  expect(recorder.undurable(isFinal)).toEqual([]);
+/** What got its name too early, and what was answered and a power cut would take. */
+function atRisk(): string[] {
+  return [...recorder.violations, ...recorder.undurable(isFinal)];
 }
 
 /** The events from the last one of that kind before the name on. */
@@ -64,7 +63,7 @@ function expectOrder(...expected: RegExp[]): void {
 test("an empty volume: its size is on the disk before it has its name, and its name before the answer", async () => {
   const { create } = await setUp();
   await create(aVolume());
-  expectDurable();
+  expect(atRisk()).toEqual([]);
   expectOrder(/^truncate blank-/, /^sync blank-/, /^link blank-\S+ volume-ID$/, /^sync cinderless/);
 });
 
@@ -91,7 +90,7 @@ describe.each(["clone", "snapshot", "volume of a snapshot"])("a %s", (what) => {
   test("has its bytes on the disk before its name, and its name before the answer", async () => {
     const { driver } = await withSource();
     await make(driver, unhurried());
-    expectDurable();
+    expect(atRisk()).toEqual([]);
     expectOrder(/\.data$/, /^sync ID\.data$/, /^rename ID\.data (?:volume|snapshot)-ID$/, /^sync cinderless/);
     // What says that the attempt is over is as durable as what it has made.
     expectOrder(/^write seal-ID$/, /^sync seal-ID$/, /^link seal-ID (?:volume|snapshot)-ID-a1$/, /^sync attempts\/$/);
@@ -117,7 +116,7 @@ test("a clone that ends a turn has on the disk what its checkpoint tells", async
     expect(recorder.undurable(isData).filter((one) => one.startsWith("bytes"))).toEqual([]);
   }
   expect((await driver.createClonedVolume(aVolume({ id: uuid(2) }), aVolume(), unhurried(checkpoint))).done).toBe(true);
-  expectDurable();
+  expect(atRisk()).toEqual([]);
   expectOrder(
     /^write ID\.data$/,
     /^sync ID\.data$/,
@@ -131,7 +130,7 @@ test("a volume that is extended has its new size on the disk before the answer",
   const { driver, create } = await setUp();
   await create(aVolume());
   await driver.extendVolume(aVolume(), 2);
-  expectDurable();
+  expect(atRisk()).toEqual([]);
   expectOrder(/^truncate volume-ID$/, /^sync volume-ID$/);
 });
 
@@ -152,7 +151,7 @@ test("an image that is cloned has its bytes on the disk before its name", async 
   const location = { direct_url: url, locations: [] };
   const outcome = await driver.cloneImage(aVolume(), location, imageSource(content), unhurried());
   expect(outcome.cloned).toBe(true);
-  expectDurable();
+  expect(atRisk()).toEqual([]);
   expectOrder(/^truncate ID\.data$/, /^sync ID\.data$/, /^rename ID\.data volume-ID$/, /^sync cinderless/);
 });
 
@@ -195,7 +194,7 @@ describe("an image that is copied", () => {
       }
       expect(turns > 1).toBe(remainingMs === 1_000);
       expect(lost).toEqual([]);
-      expectDurable();
+      expect(atRisk()).toEqual([]);
       const last = recorder.events.findLastIndex((event) => event.startsWith("save"));
       recorder.events.splice(0, last - 1);
       expectOrder(/^sync image\.data$/, /^save/, /^rename image\.data volume-ID$/, /^sync cinderless/);
@@ -218,7 +217,7 @@ test("an attempt that is closed stays closed after a power cut", async () => {
   await create(aVolume());
   recorder = recording.current = new Recorder();
   await driver.closeAttempt(uuid(1));
-  expectDurable();
+  expect(atRisk()).toEqual([]);
   expectOrder(/^sync attempts\/$/);
 });
 
@@ -252,7 +251,7 @@ describe("a call whose work was taken over", () => {
     expect(await driver.findVolume(uuid(1))).toBe("present");
     // The call that has taken over goes on to the end.
     expect(await driver.copyImageToVolume(aVolume(), image, new KeptProgress().work())).toEqual({ done: true });
-    expectDurable();
+    expect(atRisk()).toEqual([]);
   });
 
   /** Another call takes the work over when the first MiB has passed. */
@@ -278,7 +277,7 @@ describe("a call whose work was taken over", () => {
     const outcome = driver.copyImageToVolume(aVolume(), { ...image, service }, new KeptProgress().work());
     await outcome.catch((error: Error) => expect(error.name).toBe("ImageCopyFailure"));
     expect(await driver.findVolume(uuid(1))).toBe("present");
-    expectDurable();
+    expect(atRisk()).toEqual([]);
   });
 });
 

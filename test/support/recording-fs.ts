@@ -107,32 +107,38 @@ export function recordedPromises(real: Promises): Promises {
     if (!isThere) {
       recorder().named(name);
     }
-    const { write, datasync, sync, truncate, writeFile } = handle;
+    const call = {
+      write: handle.write.bind(handle) as (...args: unknown[]) => Promise<unknown>,
+      writeFile: handle.writeFile.bind(handle),
+      truncate: handle.truncate.bind(handle),
+      datasync: handle.datasync.bind(handle),
+      sync: handle.sync.bind(handle),
+    };
     return Object.assign(handle, {
       write: async (...args: unknown[]) => {
-        const result: unknown = await Reflect.apply(write, handle, args);
+        const result = await call.write(...args);
         recorder().changed(name, "write");
         return result;
       },
-      writeFile: async (...args: unknown[]) => {
-        await Reflect.apply(writeFile, handle, args);
+      writeFile: async (...args: Parameters<typeof call.writeFile>) => {
+        await call.writeFile(...args);
         recorder().changed(name, "write");
       },
       truncate: async (length: number) => {
-        await truncate.call(handle, length);
+        await call.truncate(length);
         recorder().changed(name, "truncate");
       },
       datasync: async () => {
         const done = recorder().syncing(name);
-        await datasync.call(handle);
+        await call.datasync();
         done();
       },
       sync: async () => {
         const done = recorder().syncing(name);
-        await sync.call(handle);
+        await call.sync();
         done();
       },
-    }) as typeof handle;
+    });
   };
   return {
     ...real,
