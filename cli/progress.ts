@@ -44,7 +44,7 @@ function readingAt(
   return { fraction, bytesPerSecond, etaSeconds: Math.max(0, secondsLeft - elapsedSeconds) };
 }
 
-/** A copy keeps its progress every 20 seconds at the latest. When it has not for so long, nobody knows how fast it is. */
+/** A copy keeps its progress about every second. When it has not for so long, nobody knows how fast it is. */
 const LONGEST_SILENCE_SECONDS = 60;
 
 /** How far the image copy of a volume is, as its record tells; undefined when nothing is copied. */

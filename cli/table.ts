@@ -91,18 +91,28 @@ function textOf(cell: Cell | undefined): string {
   return typeof cell === "object" ? cell.text : (cell ?? "");
 }
 
-/** Columns that a text takes on a terminal; printable ASCII takes one for each character. */
+/** Columns that a text takes on a terminal. */
 function widthOf(text: string): number {
-  return /^[\x20-\x7E]*$/.test(text) ? text.length : stringWidth(text);
+  return isPlain(text) ? text.length : stringWidth(text);
 }
+
+/** Printable ASCII takes one column for each character. */
+function isPlain(text: string): boolean {
+  return /^[\x20-\x7E]*$/.test(text);
+}
+
+const segmenter = new Intl.Segmenter();
 
 function cut(text: string, width: number): string {
   if (widthOf(text) <= width) {
     return text;
   }
+  if (isPlain(text)) {
+    return `${text.slice(0, width - 1).trimEnd()}${ELLIPSIS}`;
+  }
   let kept = "";
   let used = 0;
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
+  for (const { segment } of segmenter.segment(text)) {
     used += widthOf(segment);
     if (used > width - 1) {
       break;

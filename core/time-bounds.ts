@@ -10,7 +10,7 @@ import type { VolumePhase } from "./records.ts";
  * - queued: scheduler message visibility 180 s x 5 receives = 900 s, then the dead-letter queue.
  * - scheduled: ExtractVolumeRef, ExtractVolumeSpec and NotifyCreateStart, 3 x (30 s time-out x 3 tries + 6 s of waits) = 288 s.
  * - creating: one turn of 900 s x 3 tries + 6 s of waits = 2,706 s; each further turn renews the deadline.
- * - copying: the same; each checkpoint (20 s of copying at most) renews the deadline.
+ * - copying: the same; each checkpoint (about 1 s of copying) renews the deadline.
  */
 export const PHASE_BOUND_SECONDS = {
   queued: 1200,

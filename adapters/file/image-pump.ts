@@ -10,11 +10,11 @@ import { TurnEnded, type TurnWatch } from "./turn-watch.ts";
 import { WriteLanes, chunksOf } from "./write-lanes.ts";
 
 /**
- * Progress is kept after so many bytes, or so much time, whichever comes first. With one step more (64 MiB at most) it is what a
- * death makes to be copied twice: 256 MiB.
+ * Progress is kept after so many bytes, or so much time, whichever comes first. With one step more (64 MiB at most) the bytes are what a
+ * death makes to be copied twice: 256 MiB. The time is for people who watch: a fast copy keeps its progress by bytes as often.
  */
 const CHECKPOINT_BYTES = 192 * CHUNK_BYTES;
-const CHECKPOINT_MS = 20_000;
+const CHECKPOINT_MS = 1000;
 
 /** Read between two looks at who holds the work. */
 const LOOK_BYTES = 16 * CHUNK_BYTES;

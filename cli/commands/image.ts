@@ -128,6 +128,9 @@ async function addImage(session: Session, path: string, options: AddOptions): Pr
   }
 }
 
+/** What follows the last byte: the bucket makes an object of the parts, then the document with the checksums is written. */
+const FINISHING = "finishing: joining the parts, writing checksums and properties";
+
 /** A bar on a terminal; elsewhere a line at every quarter. */
 async function createUploadProgress(output: Output, clock: CliContext["clock"]) {
   const meter = createMeter();
@@ -137,14 +140,15 @@ async function createUploadProgress(output: Output, clock: CliContext["clock"]) 
     report: (bytesDone: number, bytesTotal: number): void => {
       const reading = meter.read(bytesDone, bytesTotal, clock.now().getTime());
       const fraction = reading.fraction ?? 0;
+      const next = bytesDone >= bytesTotal ? `  ${FINISHING}` : "";
       if (area !== undefined) {
-        area.update(`adding  ${renderBar(fraction, 20)}  ${renderReading(reading)}`);
+        area.update(`adding  ${renderBar(fraction, 20)}  ${renderReading(reading)}${next}`);
         return;
       }
       const quarter = Math.floor(percentOf(fraction) / 25);
       if (quarter !== lastQuarter) {
         lastQuarter = quarter;
-        output.write(`adding  ${renderReading(reading)}\n`);
+        output.write(`adding  ${renderReading(reading)}${next}\n`);
       }
     },
     end: () => area?.end(false),

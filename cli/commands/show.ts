@@ -105,9 +105,9 @@ async function typeNameOf(connection: Session["connection"], typeId: string): Pr
 /** A volume for people: fields, then the ledger of attempts, then the fault. */
 export function renderVolume(output: Output, volume: VolumeRecord, now: Date, around: Surroundings): string {
   const fields: [string, string][] = [
-    ["id", volume.id],
+    ["id", text(volume.id)],
     ["name", text(volume.display_name)],
-    ["status", paint(output, styleOfStatus(volume.status), stateOf(volume))],
+    ["status", paint(output, styleOfStatus(volume.status), text(stateOf(volume)))],
     ["size", `${volume.size} GiB`],
     ["host", text(volume.host)],
     ["zone", text(volume.availability_zone)],
@@ -146,7 +146,7 @@ function typeText({ volume_type_id: id }: VolumeRecord, { typeName }: Surroundin
 function dependentsText(dependents: Surroundings["volumes"]): string {
   return dependents.length === 0
     ? "-"
-    : dependents.map(({ id, name, status }) => `${id}  ${text(name)}  ${text(status)}`).join("\n");
+    : dependents.map(({ id, name, status }) => `${text(id)}  ${text(name)}  ${text(status)}`).join("\n");
 }
 
 function extensionText({ extension }: VolumeRecord): string {

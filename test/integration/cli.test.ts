@@ -252,6 +252,16 @@ describe("the process", () => {
     expect(stderr).toContain(`cinderless image check ${path}`);
   });
 
+  test.each(["bash", "zsh", "fish"])(
+    "completion writes a script for %s, which asks the command itself",
+    async (shell) => {
+      const { status, stdout } = await run(["completion", shell]);
+      expect([status, stdout.includes("cinderless complete --")]).toEqual([0, true]);
+      expect((await run(["complete", "--", "snapshot", "cr"])).stdout).toMatch(/^create\t/m);
+      expect((await run(["complete", "--", "list", "--status", "extend"])).stdout).toMatch(/^extending/m);
+    },
+  );
+
   test("help loads no SDK", async () => {
     const coverage = join(directory, "coverage");
     await run(["--help"], { NODE_V8_COVERAGE: coverage });

@@ -53,6 +53,17 @@ async function setUp(content: Uint8Array, overrides: Partial<ImageMeta> = {}) {
   return { directory, driver, volume, kept, image, path, copy, holds };
 }
 
+test("a slow copy keeps its progress about every second, however few bytes have come", async () => {
+  const content = sparseContent(8 * MIB, 1);
+  const { copy, kept } = await setUp(content);
+  const real = Date.now();
+  let calls = 0;
+  // Each look at the clock is 0.4 s later than the one before.
+  vi.spyOn(Date, "now").mockImplementation(() => real + (calls += 1) * 400);
+  await copy();
+  expect(kept.saved.length).toBeGreaterThan(3);
+});
+
 describe("turns", () => {
   test("a turn whose time is short stops at a checkpoint, and the next goes on there", async () => {
     const content = sparseContent(6 * MIB + 1, 1);

@@ -198,6 +198,48 @@ describe("create", () => {
     expect(sent[0]?.request_spec?.["volume_type"]).toEqual(TYPE);
   });
 
+  test("takes a name as its argument, and the aliases of openstackclient", async () => {
+    const argv = "data --size 9 --property a=1 --metadata b=2 --hint same_host=x --project p --user u".split(" ");
+    const { created, sent } = await create(argv);
+    expect(created[0]).toMatchObject({
+      display_name: "data",
+      metadata: { a: "1", b: "2" },
+      project_id: "p",
+      user_id: "u",
+      request: { scheduler_hints: { same_host: "x" } },
+    });
+    expect(sent[0]).toMatchObject({ filter_properties: { scheduler_hints: { same_host: "x" } } });
+    const { created: copies } = await create(["--source", VOLUME_ID]);
+    expect(copies[0]).toMatchObject({ source_volid: VOLUME_ID, size: 5 });
+  });
+
+  test("-f value -c ID answers with the id alone", async () => {
+    const { stdout, created } = await create(["--size", "1", "-f", "value", "-c", "id"]);
+    expect(stdout).toBe(`${created[0]?.id}\n`);
+  });
+
+  test("with a client token makes one volume, sends its message again while no attempt has it, and refuses another request", async () => {
+    const stored = new Map<string, VolumeRecord>();
+    const sent: CreateVolumeMessage[] = [];
+    const parts = {
+      volumes: {
+        create: async (record: VolumeRecord) => void stored.set(record.id, record),
+        getMany: async ([id = ""]: string[]) => new Map([...stored].filter(([known]) => known === id)),
+      },
+      schedulerQueue: { send: async (message: CreateVolumeMessage) => void sent.push(message) },
+    };
+    const ask = (...argv: string[]) => runCli(["create", "--size", "1", ...argv], parts);
+    const first = await ask("--client-token", "job-1", "--json");
+    const again = await ask("--client-token", "job-1", "--json");
+    expect(JSON.parse(again.stdout)).toEqual(JSON.parse(first.stdout));
+    expect([stored.size, sent.length]).toEqual([1, 2]);
+    const other = await ask("--client-token", "job-1", "--name", "other", "--json");
+    expect([other.status, JSON.parse(other.stderr).error.name]).toEqual([1, "IdempotentParameterMismatch"]);
+    await ask("--client-token", "job-2");
+    await ask("--client-token", "job-1", "--project", "another");
+    expect(stored.size).toBe(3);
+  });
+
   test.each([
     [
       ["--type", "slow"],

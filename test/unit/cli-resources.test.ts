@@ -152,6 +152,18 @@ describe("image", () => {
     expect(stderr.match(/\d+ %/g)).toEqual(["0 %", "25 %", "50 %", "75 %", "100 %"]);
   });
 
+  test("add says what it does after the last byte", async () => {
+    const add = async (_image: NewImage, progress: Progress) => {
+      progress(99, 100);
+      progress(100, 100);
+      return image();
+    };
+    const { stderr } = await runCli(["image", "add", "disk.raw"], { images: { add } });
+    expect(stderr.match(/finishing: joining the parts, writing checksums and properties/g)).toHaveLength(1);
+    const { outputs } = await runCli(["image", "add", "disk.raw"], { images: { add } }, { isTty: true });
+    expect(outputs.stderr.frames.map((frame) => frame.includes("finishing"))).toEqual([false, true]);
+  });
+
   test("add ended by Ctrl-C says that there is no image", async () => {
     const add = async (_image: NewImage, _progress: Progress, signal: AbortSignal) => {
       signal.throwIfAborted();
