@@ -19,6 +19,9 @@ export type Execution = {
   failures: { error: string; cause: string }[];
 };
 
+/** The longest until a function that Lambda has lost sight of begins: longer than the state's own retries last. */
+const LATEST_UNSEEN_START_MS = 240_000;
+
 /** Between two states, and between a function's end and the next state. */
 const TRANSITION_MS = 20;
 
@@ -116,6 +119,11 @@ export class Executions {
       this.#throttle(visit, throttlings);
       if (this.#account.visitFault(visit, ["States.Runtime"]) !== undefined) {
         throw new StateFailure("States.Runtime", "a path of the state is not in its input");
+      }
+      if (this.#account.visitFault(visit, ["lost from sight", "lost from sight, each time"]) !== undefined) {
+        const startsLater = LATEST_UNSEEN_START_MS * this.#account.random();
+        this.#account.time.after(startsLater, () => this.#invokeAside(functionName, input, visit));
+        throw new StateFailure("Lambda.ServiceException", "The service encountered an internal error.");
       }
       const result = await this.#withTimeout(state, this.#account.invoke(functionName, input, visit));
       return this.#afterwards(visit, state, result);

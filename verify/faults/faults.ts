@@ -34,6 +34,8 @@ export const VISIT_FAULTS = {
   "States.Runtime": "its state fails by States.Runtime before it is called",
   "States.Runtime after": "its state fails by States.Runtime when its work is done",
   "States.Timeout": "its work is done, and the answer never reaches the state",
+  "lost from sight": "Lambda loses track of it (Lambda.ServiceException), and it runs to its end unseen",
+  "lost from sight, each time": "the same at every try of the visit",
   throttled: "Lambda refuses it five times",
   "throttled for long": "Lambda refuses it ten times",
   "never delivered": "the message, event or tick is lost before it",
@@ -61,6 +63,7 @@ export const LASTING: ReadonlySet<FaultName> = new Set<FaultName>([
   "answer lost, each time",
   "dies after, each time",
   "not sent, each time",
+  "lost from sight, each time",
 ]);
 
 /** Faults that only the call of the notifier can have. */
@@ -75,6 +78,8 @@ export const OF_EXECUTIONS: ReadonlySet<FaultName> = new Set<FaultName>([
   "States.Runtime",
   "States.Runtime after",
   "States.Timeout",
+  "lost from sight",
+  "lost from sight, each time",
   "throttled",
   "throttled for long",
 ]);
