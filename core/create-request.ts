@@ -37,6 +37,8 @@ export type CreateRequestInput = {
   schedulerHints?: Readonly<Record<string, string>>;
   /** Bound of the phase `queued` in this deployment, when it is not the default. */
   queuedSeconds?: number;
+  /** Whether the volume counts in its project's quota. */
+  useQuota?: boolean;
   /** See `request_digest` of the record. */
   requestDigest?: string;
 };
@@ -85,7 +87,7 @@ export function createMessage(
       request_id: request?.request_id ?? "",
       user_id: record.user_id,
       project_id: record.project_id,
-      is_admin: false,
+      is_admin: request?.roles.includes("admin") ?? false,
       roles: [...(request?.roles ?? DEFAULT_ROLES)],
       ...(request?.auth_secret === undefined ? {} : { auth_secret: request.auth_secret }),
     },
@@ -167,6 +169,7 @@ function recordOf(input: CreateRequestInput, sources: Sources, now: Date, ids: C
     delete_requested_at: null,
     locks: {},
     request: memoOf(input, sources, ids.requestId),
+    ...(input.useQuota === true && { use_quota: true }),
     ...(input.requestDigest !== undefined && { request_digest: input.requestDigest }),
   };
 }

@@ -9,6 +9,7 @@ export const ENVIRONMENT = {
   snapshotsTable: "SNAPSHOTS_TABLE",
   volumeTypesTable: "VOLUME_TYPES_TABLE",
   backendsTable: "BACKENDS_TABLE",
+  projectsTable: "PROJECTS_TABLE",
   deadLettersTable: "DEAD_LETTERS_TABLE",
   imageCacheTable: "IMAGE_CACHE_TABLE",
   schedulerQueueUrl: "SCHEDULER_QUEUE_URL",
@@ -26,6 +27,8 @@ export const ENVIRONMENT = {
   schedulerSettings: "SCHEDULER_SETTINGS",
   /** JSON object of the phases' bounds in seconds: see `core/time-bounds.ts`. */
   phaseBounds: "PHASE_BOUNDS",
+  /** JSON object of what the Block Storage API is configured with: see `core/api/options.ts`. */
+  blockStorageApi: "BLOCK_STORAGE_API",
 } as const;
 
 /** A key of {@link ENVIRONMENT}. */
@@ -45,6 +48,8 @@ export const INDEXES = {
   snapshotsByVolume: "by_volume",
   /** Volume types by `name`. */
   volumeTypesByName: "by_name",
+  /** Entries of a project's list by `display_name`: a local index, which can be read consistently. */
+  projectEntriesByName: "by_name",
 } as const;
 
 /** SNS message attributes, for filter policies; SQS attribute of a dead letter. */

@@ -41,6 +41,7 @@ export const SERVICE_FUNCTIONS = {
   DeleteVolume: short,
   ExtendVolume: short,
   AuditBackends: long,
+  BlockStorageApi: short,
 } as const;
 
 /** A service function's name. */

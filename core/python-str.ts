@@ -8,7 +8,8 @@ export function pythonStr(value: unknown): string {
   return typeof value === "string" ? value : pythonRepr(value);
 }
 
-function pythonRepr(value: unknown): string {
+/** Python's `repr()` of such a value: as {@link pythonStr}, with a text in quotes. */
+export function pythonRepr(value: unknown): string {
   if (value === null || value === undefined) {
     return "None";
   }

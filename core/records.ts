@@ -187,6 +187,8 @@ export type VolumeRecord = {
   request?: CreateRequestMemo;
   /** Absent until the volume is extended for the first time. */
   extension?: VolumeExtension;
+  /** Whether the volume counts in its project's quota (`use_quota` of Cinder); absent where it does not. */
+  use_quota?: true;
 };
 
 /** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */

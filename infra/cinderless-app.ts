@@ -24,6 +24,8 @@ export type CinderlessAppOptions = {
   settingsFile?: string;
   /** Whether to write the construct tree and let the CDK check the template, which takes longer than all the rest. */
   forPeople?: boolean;
+  /** Whether the stack is deployed to the embedded cloud, which nobody else can reach. */
+  onThisMachine?: boolean;
 };
 
 /**
@@ -33,14 +35,14 @@ export type CinderlessAppOptions = {
  * Throws: InvalidInput when a setting is wrong, or would replace data of the deployed stack.
  */
 export function createCinderlessApp(options: CinderlessAppOptions): { app: App; stack: CinderlessStack } {
-  const { codeOf, outdir, context = {}, settingsFile, forPeople = false } = options;
+  const { codeOf, outdir, context = {}, settingsFile, forPeople = false, onThisMachine = false } = options;
   const app = new App({
     ...(outdir !== undefined && { outdir }),
     context: { ...CLI_CONTEXT, ...context },
     ...(!forPeople && { builtinCloudFormationValidation: false, treeMetadata: false }),
   });
   const settingsRead = settingsFile === undefined ? undefined : applySettingsFile(app.node, settingsFile);
-  const stack = new CinderlessStack(app, STACK_NAME, { codeOf });
+  const stack = new CinderlessStack(app, STACK_NAME, { codeOf, onThisMachine });
   const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region, AWS_ENDPOINT_URL: endpoint = "" } = process.env;
   // What an emulator holds is thrown away.
   if (settingsRead !== undefined && account !== undefined && region !== undefined && endpoint === "") {

@@ -1,8 +1,10 @@
 import { Annotations, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
+import { InvalidInput } from "../core/errors.ts";
 import type { ImageServicesOptions } from "../core/image-services.ts";
 import { acknowledge } from "./acknowledge.ts";
+import { BlockStorageApi } from "./block-storage-api.ts";
 import { readConfiguration } from "./configuration.ts";
 import { type Deployment, readDeployment } from "./deployment.ts";
 import { customerKey } from "./encryption-key.ts";
@@ -45,6 +47,13 @@ function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions):
   );
 }
 
+/** What the stack is made with. */
+export type CinderlessStackProps = StackProps & {
+  codeOf: CodeOf;
+  /** Whether it is deployed to the embedded cloud, where nobody else can reach it. */
+  onThisMachine?: boolean;
+};
+
 /**
  * The whole product as one stack. What keeps data (`EncryptionKey`, `Records`, `ImagesBucket`, `Storage`) is made first and knows
  * nothing of what works on it, so the workflow can be replaced without touching data.
@@ -52,7 +61,7 @@ function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions):
 export class CinderlessStack extends Stack {
   readonly deployment: Deployment;
 
-  constructor(scope: Construct, id: string, props: StackProps & { codeOf: CodeOf }) {
+  constructor(scope: Construct, id: string, props: CinderlessStackProps) {
     const deployment = readDeployment(scope.node);
     super(scope, id, { ...props, stackName: deployment.stackName });
     this.deployment = deployment;
@@ -64,8 +73,14 @@ export class CinderlessStack extends Stack {
     const storage = fileSystem === "efs" ? new Storage(this, "Storage", { ...data, vpcCidr }) : undefined;
 
     const messaging = new Messaging(this, "Messaging", encryptionKey);
+    const configuration = readConfiguration(this.node, fileSystem);
+    const { blockStorageApi } = configuration;
+    if (blockStorageApi?.auth === "noauth" && props.onThisMachine !== true) {
+      throw new InvalidInput("blockStorageApi: noauth lets everybody administer; it is for the embedded cloud only");
+    }
     const functions = new Functions(this, "Functions", {
       codeOf: props.codeOf,
+      omitted: blockStorageApi === null ? ["BlockStorageApi"] : [],
       storageOptions: storage?.functionOptions() ?? {},
       touchesVolumes: CALLS_DRIVERS,
       asynchronous: CALLED_BY_EVENTS,
@@ -77,7 +92,7 @@ export class CinderlessStack extends Stack {
       records,
       messaging,
       imagesBucket: bucket,
-      configuration: readConfiguration(this.node, fileSystem),
+      configuration,
       encryptionKey,
     };
     wireFunctions(parts);
@@ -118,7 +133,18 @@ export class CinderlessStack extends Stack {
     });
     new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, ...deployment });
 
+    const api =
+      blockStorageApi === null
+        ? undefined
+        : new BlockStorageApi(this, "BlockStorageApi", {
+            functions,
+            messaging,
+            configuration,
+            options: blockStorageApi,
+            ...data,
+          });
     const outputs: Record<string, string> = {
+      ...(api !== undefined && { BlockStorageApiUrl: api.url }),
       SchedulerQueueUrl: messaging.schedulerQueue.queueUrl,
       SchedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
       StateMachineArn: workflow.stateMachine.stateMachineArn,
@@ -129,6 +155,7 @@ export class CinderlessStack extends Stack {
       BackendsTableName: records.backends.tableName,
       DeadLettersTableName: records.deadLetters.tableName,
       ImageCacheTableName: records.imageCache.tableName,
+      ProjectsTableName: records.projects.tableName,
       ImagesBucketName: bucket.bucketName,
       BackendHosts: parts.configuration.backends.map(({ host }) => host).join(","),
       DefaultImageService: parts.configuration.imageServices.default,

@@ -1,6 +1,7 @@
 import type { Node } from "constructs";
 import { checkDriverOptions } from "../adapters/driver-options.ts";
 import { type AuditSchedule, parseAuditSchedule } from "../core/audit/schedule.ts";
+import { type ApiOptions, parseApiOptions } from "../core/api/options.ts";
 import { type Backend, parseBackends } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { type ImageServicesOptions, parseImageServices } from "../core/image-services.ts";
@@ -18,6 +19,8 @@ export type Configuration = {
   notificationEra: NotificationEra;
   audit: AuditSchedule;
   timeBounds: TimeBounds;
+  /** Null where the deployment has no API. */
+  blockStorageApi: ApiOptions | null;
 };
 
 /**
@@ -38,6 +41,7 @@ const BACKENDS_BYTES_LIMIT = 3072;
 /**
  * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it), `image_services` (as
  * `core/image-services.ts` describes it), `scheduler` (settings by Cinder's option names), `audit` (as `core/audit/schedule.ts` describes it), `time_bounds` (as `core/time-bounds.ts` describes it)
+ * `blockStorageApi` (as `core/api/options.ts` describes it, or `none`)
  * and `notification_era` (a word). On the command line all but the last are JSON: `-c backends='[...]'`.
  *
  * @throws InvalidInput that names what is wrong.
@@ -62,6 +66,7 @@ export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem
     notificationEra: notificationEra(era ?? DEFAULT_NOTIFICATION_ERA),
     audit,
     timeBounds,
+    blockStorageApi: parseApiOptions(contextJson(node, "blockStorageApi") ?? "none"),
   };
 }
 
@@ -88,7 +93,7 @@ function requireFits(what: string, value: unknown, limit: number): void {
 
 function contextJson(node: Node, key: string): unknown {
   const value: unknown = node.tryGetContext(key);
-  if (typeof value !== "string") {
+  if (typeof value !== "string" || value === "none") {
     return value;
   }
   try {

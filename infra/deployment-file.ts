@@ -21,6 +21,7 @@ export const SETTING_KEYS = [
   "time_bounds",
   "audit",
   "notification_era",
+  "blockStorageApi",
 ] as const;
 
 /**

@@ -17,6 +17,8 @@ export type Conditions = Readonly<Record<string, Readonly<Record<string, string 
 /** What distinguishes functions from each other, beside their code and permissions. */
 export type FunctionsProps = {
   codeOf: CodeOf;
+  /** Functions that this deployment has no use for. */
+  omitted: readonly FunctionName[];
   /** Further options of the functions that touch volumes: their network and its file system. */
   storageOptions: Partial<FunctionOptions>;
   touchesVolumes: readonly FunctionName[];
@@ -49,7 +51,7 @@ export class Functions extends Construct {
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
-    for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+    for (const name of (Object.keys(FUNCTIONS) as FunctionName[]).filter((each) => !props.omitted.includes(each))) {
       this.functions.set(name, this.function(name, props));
     }
     acknowledge(this, {
@@ -60,6 +62,11 @@ export class Functions extends Construct {
       "AwsSolutions-IAM5[Resource::*]":
         "X-Ray has no resources; neither has EC2 for a function's network interface, which Lambda makes: the code is denied it",
     });
+  }
+
+  /** The functions that this deployment has. */
+  get names(): FunctionName[] {
+    return [...this.functions.keys()];
   }
 
   get(name: FunctionName): Function {

@@ -14,6 +14,8 @@ export type Template = {
 
 /** A comment in place of each function's code. */
 export const INLINE_CODE: CodeOf = () => Code.fromInline("// not run");
+/** The API with the only authentication that every deployment may have. */
+const API = { auth: "keystone", auth_url: "https://keystone.example.org" };
 
 /**
  * The stack's template with a word in place of each function's code: everything but the bundles, which take time to make.
@@ -23,7 +25,11 @@ export const INLINE_CODE: CodeOf = () => Code.fromInline("// not run");
 export function inlineTemplate(context: Record<string, unknown> = {}): Template {
   const outdir = mkdtempSync(path.join(tmpdir(), "cinderless-template-"));
   try {
-    const { app, stack } = createCinderlessApp({ codeOf: INLINE_CODE, outdir, context });
+    const { app, stack } = createCinderlessApp({
+      codeOf: INLINE_CODE,
+      outdir,
+      context: { blockStorageApi: API, ...context },
+    });
     return app.synth().getStackArtifact(stack.artifactId).template as Template;
   } finally {
     rmSync(outdir, { recursive: true, force: true });

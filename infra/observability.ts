@@ -5,7 +5,6 @@ import { QueryDefinition, QueryString } from "aws-cdk-lib/aws-logs";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
-import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { alarmDefinitions, Alarms, isOnOneMetric, type WatchedParts } from "./alarms.ts";
 import { overview } from "./dashboard.ts";
@@ -87,7 +86,7 @@ export class Observability extends Construct {
 }
 
 function saveQueries(scope: Construct, functions: Functions): void {
-  const logGroups = (Object.keys(FUNCTIONS) as FunctionName[]).map((name) => functions.get(name).logGroup);
+  const logGroups = functions.names.map((name) => functions.get(name).logGroup);
   Object.entries(SAVED_QUERIES).forEach(([name, query], index) => {
     const sort = query.statsStatements === undefined ? { sort: "@timestamp asc" } : { sort: "times desc" };
     new QueryDefinition(scope, `Query${index}`, {

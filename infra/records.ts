@@ -15,6 +15,7 @@ export class Records extends Construct {
   readonly backends: Table;
   readonly deadLetters: Table;
   readonly imageCache: Table;
+  readonly projects: Table;
   private readonly props: DataProps;
 
   constructor(scope: Construct, id: string, props: DataProps) {
@@ -24,13 +25,20 @@ export class Records extends Construct {
     this.snapshots = this.table("SnapshotsTable", "id");
     this.volumeTypes = this.table("VolumeTypesTable", "id");
     this.backends = this.table("BackendsTable", "host");
-    this.deadLetters = this.table("DeadLettersTable", "id", "expires_at");
+    this.deadLetters = this.table("DeadLettersTable", "id", { timeToLiveAttribute: "expires_at" });
     this.imageCache = this.table("ImageCacheTable", "id");
+    this.projects = this.table("ProjectsTable", "project_id", { sortKey: "entry" });
     // Sparse: only volumes in the flow carry the two attributes, so the index costs what the creates under way cost.
     this.volumes.addGlobalSecondaryIndex({
       indexName: INDEXES.volumesByDeadline,
       partitionKey: { name: "in_flow", type: AttributeType.STRING },
       sortKey: { name: "deadline", type: AttributeType.STRING },
+      projectionType: ProjectionType.KEYS_ONLY,
+    });
+    // Local, because only such an index can be read consistently: a client looks up by its name what it has just created.
+    this.projects.addLocalSecondaryIndex({
+      indexName: INDEXES.projectEntriesByName,
+      sortKey: { name: "display_name", type: AttributeType.STRING },
       projectionType: ProjectionType.KEYS_ONLY,
     });
     this.snapshots.addGlobalSecondaryIndex({
@@ -45,10 +53,12 @@ export class Records extends Construct {
     });
   }
 
-  private table(id: string, key: string, timeToLiveAttribute?: string): Table {
+  private table(id: string, key: string, options: { sortKey?: string; timeToLiveAttribute?: string } = {}): Table {
+    const { sortKey, timeToLiveAttribute } = options;
     const { removalPolicy, encryptionKey } = this.props;
     return new Table(this, id, {
       partitionKey: { name: key, type: AttributeType.STRING },
+      ...(sortKey !== undefined && { sortKey: { name: sortKey, type: AttributeType.STRING } }),
       billingMode: BillingMode.PAY_PER_REQUEST,
       ...(encryptionKey === undefined
         ? { encryption: TableEncryption.AWS_MANAGED }

@@ -20,5 +20,5 @@ export async function synthesize(
   const bundling =
     bundlerPlugins.length === 0 ? bundleChangedFunctions(bundles) : bundleFunctions(bundles, bundlerPlugins);
   const [codeOf, { createCinderlessApp }] = await Promise.all([bundling, import("./cinderless-app.ts")]);
-  return createCinderlessApp({ codeOf, outdir: outputDirectory, context }).app.synth();
+  return createCinderlessApp({ codeOf, outdir: outputDirectory, context, onThisMachine: true }).app.synth();
 }

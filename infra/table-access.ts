@@ -8,7 +8,7 @@ import type { Records } from "./records.ts";
 import generated from "./table-access.json" with { type: "json" };
 
 /** A table, by its name in `Records`. */
-type TableName = "volumes" | "snapshots" | "volumeTypes" | "backends" | "deadLetters" | "imageCache";
+type TableName = "volumes" | "snapshots" | "volumeTypes" | "backends" | "deadLetters" | "imageCache" | "projects";
 
 /** Actions on a table; of a write also every attribute that its requests name. */
 type Actions = Readonly<Partial<Record<string, readonly string[]>>>;
@@ -25,14 +25,19 @@ const ENVIRONMENT_KEYS: Readonly<Record<TableName, EnvironmentKey>> = {
   backends: "backendsTable",
   deadLetters: "deadLettersTable",
   imageCache: "imageCacheTable",
+  projects: "projectsTable",
 };
 
-/** The one index of a table, which is all that is ever queried. */
+/** The one index of a table. */
 const INDEX_OF: Readonly<Partial<Record<TableName, string>>> = {
   volumes: INDEXES.volumesByDeadline,
   snapshots: INDEXES.snapshotsByVolume,
   volumeTypes: INDEXES.volumeTypesByName,
+  projects: INDEXES.projectEntriesByName,
 };
+
+/** Tables that are queried themselves, for they have a sort key. */
+const QUERIED: readonly TableName[] = ["projects"];
 
 const READS = ["GetItem", "BatchGetItem", "Scan", "Query"];
 
@@ -53,9 +58,13 @@ function hasImageCache({ backends }: Configuration): boolean {
 export function grantTables(parts: { functions: Functions; records: Records; configuration: Configuration }): void {
   const access = hasImageCache(parts.configuration) ? { ...ACCESS.always, ...ACCESS.with_image_cache } : ACCESS.always;
   for (const [name, tables] of Object.entries(access) as [FunctionName, Partial<Record<TableName, Actions>>][]) {
+    if (!parts.functions.names.includes(name)) {
+      continue;
+    }
     for (const [table, actions] of Object.entries(tables) as [TableName, Actions][]) {
       const { functions, records, configuration } = parts;
-      grant(functions, name, { table: records[table], index: INDEX_OF[table] }, actions, keysOf(name, configuration));
+      const queried = { table: records[table], index: INDEX_OF[table], isQueried: QUERIED.includes(table) };
+      grant(functions, name, queried, actions, keysOf(name, configuration));
       functions.setEnvironment(name, { [ENVIRONMENT_KEYS[table]]: records[table].tableName });
     }
   }
@@ -74,7 +83,7 @@ function keysOf(name: FunctionName, { backends }: Configuration): Conditions {
 function grant(
   functions: Functions,
   name: FunctionName,
-  { table, index }: { table: Table; index: string | undefined },
+  { table, index, isQueried }: { table: Table; index: string | undefined; isQueried: boolean },
   actions: Actions,
   keys: Conditions,
 ): void {
@@ -84,7 +93,8 @@ function grant(
     functions.allowIf(name, keys, plain.map(qualified), table.tableArn);
   }
   if (actions["Query"] !== undefined && index !== undefined) {
-    functions.allow(name, [qualified("Query")], `${table.tableArn}/index/${index}`);
+    const resources = [...(isQueried ? [table.tableArn] : []), `${table.tableArn}/index/${index}`];
+    functions.allow(name, [qualified("Query")], ...resources);
   }
   for (const action of BOUND) {
     const attributes = actions[action];

@@ -28,6 +28,7 @@ export const WRITES_DEADLINES: readonly FunctionName[] = [
   "ExtendVolume",
   "KeepDeadLetters",
   "AuditBackends",
+  "BlockStorageApi",
 ];
 
 /**
@@ -38,8 +39,8 @@ export function applyTimeBounds(bounds: TimeBounds, functions: Functions, queues
   if (JSON.stringify(bounds) === JSON.stringify(parseTimeBounds({}))) {
     return;
   }
-  for (const [name, seconds] of Object.entries(FUNCTIONS) as [FunctionName, number][]) {
-    const isLong = seconds === LONG_FUNCTION_TIMEOUT_SECONDS;
+  for (const name of functions.names) {
+    const isLong = FUNCTIONS[name] === LONG_FUNCTION_TIMEOUT_SECONDS;
     (functions.get(name).node.defaultChild as CfnFunction).timeout = isLong
       ? bounds.long_function_timeout_seconds
       : bounds.short_function_timeout_seconds;
@@ -47,7 +48,7 @@ export function applyTimeBounds(bounds: TimeBounds, functions: Functions, queues
   for (const queue of queues) {
     (queue.node.defaultChild as CfnQueue).visibilityTimeout = visibilitySeconds(bounds);
   }
-  for (const name of WRITES_DEADLINES) {
+  for (const name of WRITES_DEADLINES.filter((each) => functions.names.includes(each))) {
     functions.setEnvironment(name, { phaseBounds: JSON.stringify(phaseBoundsOf(bounds)) });
   }
 }

@@ -2,7 +2,7 @@ import { ArnFormat, type CfnElement, Stack } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { secretsOf } from "../core/image-services.ts";
-import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import type { FunctionName } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Conditions, Functions } from "./functions.ts";
@@ -68,7 +68,7 @@ export function wireFunctions(parts: Parts): void {
     parts.functions.setEnvironment(name, { backends: JSON.stringify(parts.configuration.backends) });
   }
   if (parts.encryptionKey !== undefined) {
-    for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+    for (const name of parts.functions.names) {
       // Who starts an execution gives its input to Step Functions, which encrypts it.
       const services = name === "ScheduleVolume" ? [...servicesOf(parts), "states"] : servicesOf(parts);
       parts.functions.allowIf(name, throughServices(parts, services), USE_KEY, parts.encryptionKey.keyArn);

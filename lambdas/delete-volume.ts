@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { Uuid } from "../core/identifiers.ts";
 import { parseOrThrow } from "../core/messages.ts";
 import { deleteVolume } from "../core/tasks/delete-volume.ts";
-import { backends, bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, snapshots, membership, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 const RequestSchema = v.object({ volume_id: Uuid });
@@ -14,6 +14,7 @@ export const handler = serviceHandler((event) => {
     volumes: volumes(),
     snapshots: snapshots(),
     backends: backends(),
+    membership: membership(),
     drivers: drivers(),
     clock,
     ...bounds(),

@@ -1,7 +1,7 @@
 import { routeOf } from "../core/errors.ts";
 import { errorOutVolume } from "../core/tasks/error-out-volume.ts";
 import { limitDrivers } from "../core/tasks/limited-drivers.ts";
-import { backends, bounds, clock, drivers, notifier, snapshots, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, notifier, snapshots, membership, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
@@ -13,6 +13,7 @@ export const handler = taskHandler(["failure", "reschedule_failure"], async (inp
       volumes: volumes(),
       snapshots: snapshots(),
       backends: backends(),
+      membership: membership(),
       drivers: limitDrivers(
         drivers(),
         netTimeLimit(() => turn.remainingTimeMs()),

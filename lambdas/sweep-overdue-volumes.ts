@@ -1,5 +1,5 @@
 import { sweepOverdueVolumes } from "../core/tasks/sweep-overdue-volumes.ts";
-import { backends, bounds, clock, drivers, imageCache, notifier, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, imageCache, notifier, membership, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
@@ -11,6 +11,7 @@ export const handler = serviceHandler(async (_event, context) => {
   const deps = {
     volumes: volumes(),
     backends: backends(),
+    membership: membership(),
     drivers: drivers(),
     notifier: notifier(),
     imageCache: imageCache(),

@@ -45,14 +45,18 @@ export function backendsDirectoryOf(directory: string): string {
 }
 
 /** Two file backends below the directory: the stack's own defaults, where a machine has no file system to mount. */
-export function localContext(directory: string): { fileSystem: string; backends: Record<string, unknown>[] } {
+export function localContext(directory: string): {
+  fileSystem: string;
+  backends: Record<string, unknown>[];
+  blockStorageApi: { auth: "noauth" };
+} {
   const backends = ["first", "second"].map((name) => ({
     host: `cinderless@${name}`,
     driver: "file",
     options: { directory: path.join(backendsDirectoryOf(directory), name) },
     capabilities: { volume_backend_name: name },
   }));
-  return { fileSystem: "none", backends };
+  return { fileSystem: "none", backends, blockStorageApi: { auth: "noauth" } };
 }
 
 /**

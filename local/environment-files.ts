@@ -4,7 +4,13 @@ import { STACK_NAME } from "../infra/stack-name.ts";
 import type { EmbeddedCloud } from "./cloud/embedded-cloud.ts";
 
 /** Where the files are that tell others how to reach the embedded cloud. */
-export type EnvironmentFiles = { shell: string; json: string; outputs: string };
+export type EnvironmentFiles = {
+  shell: string;
+  json: string;
+  outputs: string;
+  /** `clouds.yaml` for OpenStack's clients; absent where the stack has no Block Storage API. */
+  clouds?: string;
+};
 
 /** Variables of a shell that would lead a client elsewhere, sign its requests otherwise, or have it ignore the endpoints. */
 const IN_THE_WAY = [
@@ -25,16 +31,37 @@ export function writeEnvironmentFiles(directory: string, cloud: EmbeddedCloud): 
     json: path.join(directory, "environment.json"),
     outputs: path.join(directory, "outputs.json"),
   };
+  const apiUrl = cloud.outputs["BlockStorageApiUrl"];
+  const clouds = path.join(directory, "clouds.yaml");
   const variables = {
     ...cloud.environment,
     // The AWS CLI of version 1 knows the region by this name only.
     AWS_DEFAULT_REGION: cloud.environment["AWS_REGION"] ?? "",
     CINDERLESS_OUTPUTS: files.outputs,
+    ...(apiUrl !== undefined && { OS_CLIENT_CONFIG_FILE: clouds, OS_CLOUD: "cinderless" }),
   };
+  if (apiUrl !== undefined) {
+    writeWhole(clouds, cloudsYaml(apiUrl));
+  }
   writeWhole(files.outputs, toJson({ [STACK_NAME]: cloud.outputs }));
   writeWhole(files.json, toJson(variables));
   writeWhole(files.shell, shellCode(variables));
-  return files;
+  return apiUrl === undefined ? files : { ...files, clouds };
+}
+
+/** The cloud as openstacksdk and OpenStackClient are configured with it: no Keystone, and one service. */
+function cloudsYaml(apiUrl: string): string {
+  return [
+    "clouds:",
+    "  cinderless:",
+    "    auth_type: none",
+    "    auth:",
+    `      endpoint: ${apiUrl}`,
+    "    region_name: local",
+    '    volume_api_version: "3"',
+    '    block_storage_api_version: "3"',
+    "",
+  ].join("\n");
 }
 
 /**

@@ -114,9 +114,9 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function portsFrom(first: number): { dynamodb: number; messaging: number; compute: number } {
+function portsFrom(first: number): { dynamodb: number; messaging: number; compute: number; httpApi: number } {
   const port = (index: number): number => (first === 0 ? 0 : first + index);
-  return { dynamodb: port(0), messaging: port(1), compute: port(2) };
+  return { dynamodb: port(0), messaging: port(1), compute: port(2), httpApi: port(3) };
 }
 
 /** @throws Error that names the file and what is wrong with it */
@@ -211,9 +211,11 @@ function describe(screen: Screen, { cloud, hosts, silent, files, directory, spen
     ["DynamoDB", endpoints.dynamodb],
     ["SQS, SNS, S3", endpoints.sqs],
     ["Step Functions, Lambda", endpoints.sfn],
+    ["Block Storage API", cloud.outputs["BlockStorageApiUrl"] ?? "none"],
     ["backends", hosts.join(", ")],
     ["environment", files.shell],
     ["outputs", files.outputs],
+    ...(files.clouds === undefined ? [] : ([["OpenStack clients", files.clouds]] satisfies [string, string][])),
     ["logs", path.join(directory, "functions.log")],
   ];
   const lines = fields.map(([name, value]) => `  ${screen.paint("dim", name.padEnd(22))}  ${value}\n`);

@@ -9,8 +9,8 @@ export type StartOptions = {
   verbose: boolean;
 };
 
-/** Ports in a row from the base port on: DynamoDB; SQS, SNS and S3; Step Functions and Lambda. */
-export const PORT_COUNT = 3;
+/** Ports in a row from the base port on: DynamoDB; SQS, SNS and S3; Step Functions and Lambda; the Block Storage API. */
+export const PORT_COUNT = 4;
 
 const EXAMPLES = `
 Examples:

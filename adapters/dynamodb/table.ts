@@ -24,7 +24,7 @@ export type TableOptions = { client: DynamoDb; tableName: string; clock: Clock }
 export type Item = Record<string, AttributeValue>;
 
 /** One table and the name of its key. */
-export type Table = { client: DynamoDb; tableName: string; key: "id" | "host" };
+export type Table = { client: DynamoDb; tableName: string; key: "id" | "host" | "project_id" };
 
 /** An update and its condition, which may be empty, with the attribute names and the constants that both use. */
 export type Statement = {
@@ -56,10 +56,17 @@ export type UpdateArguments = {
   returnItem?: boolean;
 };
 
+/** The key of an item: its value, or all of it where a table has a sort key too. */
+export type ItemKey = string | Item;
+
+function keyOf({ key }: Table, value: ItemKey): Item {
+  return typeof value === "string" ? { [key]: { S: value } } : value;
+}
+
 /** Runs an update. Returns undefined, having changed nothing, when its condition failed. */
 export async function tryUpdate(
   table: Table,
-  key: string,
+  key: ItemKey,
   prepared: Statement,
   { values, names, returnItem = false }: UpdateArguments,
 ): Promise<Item | undefined> {
@@ -69,7 +76,7 @@ export async function tryUpdate(
   };
   const command = new UpdateItemCommand({
     TableName: table.tableName,
-    Key: { [table.key]: { S: key } },
+    Key: keyOf(table, key),
     UpdateExpression: prepared.update,
     ...(prepared.condition !== "" && { ConditionExpression: prepared.condition }),
     ExpressionAttributeNames: names === undefined ? prepared.names : { ...prepared.names, ...names },
@@ -109,10 +116,10 @@ export async function tryCreate(table: Table, item: Item): Promise<boolean> {
 }
 
 /** The item under a key, read consistently. */
-export async function find(table: Table, key: string): Promise<Item | undefined> {
+export async function find(table: Table, key: ItemKey): Promise<Item | undefined> {
   const command = new GetItemCommand({
     TableName: table.tableName,
-    Key: { [table.key]: { S: key } },
+    Key: keyOf(table, key),
     ConsistentRead: true,
   });
   return (await table.client.send(command)).Item;

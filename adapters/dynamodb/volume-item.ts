@@ -48,6 +48,7 @@ export function readVolume(item: Item): VolumeRecord {
       stored.request_digest !== null && { request_digest: stored.request_digest }),
     ...(stored.request !== undefined && stored.request !== null && { request: stored.request }),
     ...(stored.extension !== undefined && stored.extension !== null && { extension: stored.extension }),
+    ...(stored.use_quota === true && { use_quota: true }),
   };
 }
 

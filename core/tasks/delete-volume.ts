@@ -64,7 +64,12 @@ async function isRequested(deps: DeleteVolumeDependencies, volumeId: string): Pr
  * Takes stale locks off, so that the first write of the deletion, whose condition is that there are none, refuses only who locked
  * since. The list of snapshots is read as well: it has those that were taken before there were locks.
  */
-async function requireUnused(deps: DeleteVolumeDependencies, { id, locks }: VolumeRecord): Promise<void> {
+export async function requireUnused(
+  deps: Pick<DeleteVolumeDependencies, "snapshots"> & {
+    volumes: Pick<VolumeRepository, "getMany" | "unlock">;
+  },
+  { id, locks }: VolumeRecord,
+): Promise<void> {
   const snapshots = await deps.snapshots.listOfVolume(id);
   if (snapshots.length > 0) {
     throw new InvalidVolume(`volume ${id} still has ${snapshots.length} snapshot(s), first ${snapshots[0]?.id}`);

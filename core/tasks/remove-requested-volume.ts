@@ -7,16 +7,19 @@ import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../record
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import { closeExtensionClaim } from "./extension-claim.ts";
+import type { ProjectMembership } from "./leave-project.ts";
 
 /** What removing a volume uses of which no backend was asked. */
 export type QueuedRemovalDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "beginRequestedDelete" | "finishDelete">;
   backends: Pick<BackendRepository, "list" | "settle" | "release" | "returnCapacity">;
+  membership: ProjectMembership;
 };
 
 type BegunRemovalDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "finishDelete" | "markErrorDeleting">;
   backends: Pick<BackendRepository, "list" | "settle" | "release" | "returnCapacity">;
+  membership: ProjectMembership;
   drivers: Drivers;
 };
 
@@ -93,16 +96,17 @@ async function removeFromBackend(deps: BegunRemovalDependencies, volume: VolumeR
   }
 }
 
+type FinishDependencies = Pick<BegunRemovalDependencies, "backends" | "membership"> & {
+  volumes: Pick<VolumeRepository, "finishDelete">;
+};
+
 /**
  * Capacity is counted on a host for exactly the volumes whose record names it, whether the claim is open or closed. The mark that it
  * was given back outlasts the record: a second removal, which was under way when the first one ended, would give it back again. The
  * sweep forgets the mark when no removal can be under way any more.
  */
 async function finishRemoval(
-  {
-    volumes,
-    backends,
-  }: Pick<BegunRemovalDependencies, "backends"> & { volumes: Pick<VolumeRepository, "finishDelete"> },
+  { volumes, backends, membership }: FinishDependencies,
   volume: VolumeRecord,
 ): Promise<void> {
   const { id: volumeId, host, phase, size } = volume;
@@ -113,7 +117,7 @@ async function finishRemoval(
     // One that was finished has no phase: nobody works on it any more.
     await backends.returnCapacity(host, volumeId, size, phase !== null && !isBeforeTheBackend(phase));
   }
-  await volumes.finishDelete(volumeId);
+  await membership.end(volume, () => volumes.finishDelete(volumeId));
 }
 
 /** Gives back what a scheduling that died holds for the volume on any backend's item. */

@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SFNClient } from "@aws-sdk/client-sfn";
@@ -8,23 +10,30 @@ import { createDrivers } from "../../adapters/drivers.ts";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
+import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { StoreClock } from "../../adapters/dynamodb/store-clock.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
 import { createImageServices } from "../../adapters/images.ts";
+import { KeystoneAuthenticator } from "../../adapters/keystone/authenticator.ts";
+import { LambdaWorkStarter } from "../../adapters/lambda/work-starter.ts";
 import { S3ImageService } from "../../adapters/s3/image-service.ts";
 import { EnvironmentSecrets } from "../../adapters/secrets/environment.ts";
 import { SecretsManagerSecrets } from "../../adapters/secrets/secrets-manager.ts";
 import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
 import { SnsNotifier } from "../../adapters/sns/notifier.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
+import { type Authenticator, NO_AUTHENTICATION } from "../../core/api/authentication.ts";
+import type { ApiDependencies } from "../../core/api/dependencies.ts";
+import { parseApiEnvironment } from "../../core/api/options.ts";
 import { type Backend, readDeployedBackends } from "../../core/backends.ts";
 import { InvalidInput } from "../../core/errors.ts";
 import { parseImageServices } from "../../core/image-services.ts";
 import { imageCacheOf } from "../../core/image-cache.ts";
 import { notificationEra } from "../../core/notifications.ts";
 import type { Secrets } from "../../core/ports.ts";
+import { membershipOf } from "../../core/tasks/leave-project.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
 import { ENVIRONMENT, LOCAL_SECRETS } from "../../core/environment.ts";
@@ -76,6 +85,13 @@ export const volumeTypes = /* @__PURE__ */ once(
 export const backends = /* @__PURE__ */ once(
   () => new DynamoDbBackendRepository({ client: dynamodb(), tableName: environmentVariable("backendsTable"), clock }),
 );
+
+export const projects = /* @__PURE__ */ once(
+  () => new DynamoDbProjectRepository({ client: dynamodb(), tableName: environmentVariable("projectsTable"), clock }),
+);
+
+/** What the removal of a volume's record means for its project. */
+export const membership = /* @__PURE__ */ once(() => membershipOf({ projects: projects(), volumes: volumes() }));
 
 export const deadLetters = /* @__PURE__ */ once(
   () => new DynamoDbDeadLetterRepository({ client: dynamodb(), tableName: environmentVariable("deadLettersTable") }),
@@ -148,6 +164,32 @@ export const bounds = /* @__PURE__ */ once((): { phaseBounds?: PhaseBounds } => 
   const text = process.env[ENVIRONMENT.phaseBounds];
   return text === undefined || text === "" ? {} : { phaseBounds: parsePhaseBounds(text) };
 });
+
+/** Ids of requests and volumes. */
+export const newId = (): string => randomUUID();
+
+const apiEnvironment = /* @__PURE__ */ once(() => parseApiEnvironment(environmentVariable("blockStorageApi")));
+
+/** Who checks the tokens of the API's requests. */
+export const authenticator = /* @__PURE__ */ once((): Authenticator => {
+  const { options } = apiEnvironment();
+  return options.auth === "noauth"
+    ? NO_AUTHENTICATION
+    : new KeystoneAuthenticator({ authUrl: options.auth_url, publicUrl: options.www_authenticate_uri, clock });
+});
+
+/** What the API works with. */
+export const api = /* @__PURE__ */ once((): ApiDependencies => ({
+  volumes: volumes(),
+  snapshots: snapshots(),
+  volumeTypes: volumeTypes(),
+  projects: projects(),
+  queue: queue(),
+  work: new LambdaWorkStarter({ client: unlogged(new LambdaClient({})), functions: apiEnvironment().functions }),
+  clock,
+  newId,
+  zones: apiEnvironment().zones,
+}));
 
 function readJson(key: "backends" | "schedulerSettings" | "imageServices", absent?: string): unknown {
   const value = absent === undefined ? environmentVariable(key) : (process.env[ENVIRONMENT[key]] ?? absent);

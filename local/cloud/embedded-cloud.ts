@@ -8,14 +8,17 @@ import { startComputeServer } from "./compute-server.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import { startSqsEventSource } from "./event-sources/sqs-event-source.ts";
 import type { SqsEventSource, SqsEventSourceDefinition } from "./event-sources/sqs-event-source.ts";
+import { EmbeddedCloudError } from "./errors.ts";
 import { createEventRules } from "./events/event-rules.ts";
 import { createAsynchronousInvocations } from "./functions/asynchronous-invocations.ts";
 import { createFunctionEmulator, functionNameOf } from "./functions/function-emulator.ts";
 import { createLambdaApi } from "./functions/lambda-api.ts";
+import { startHttpApi } from "./http-api.ts";
 import { startStores } from "./parts/stores.ts";
 import { changesOf, deployPlan, planDeployment } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { cloudOf } from "./running-cloud.ts";
+import { isHttpApi } from "./resources/api-gateway.ts";
 import type { CloudParts } from "./resources/resource-handler.ts";
 import type { ExecutionStatus, ExecutionView, TransitionListener } from "./states/executions.ts";
 import type { HistoryEvent } from "./states/history.ts";
@@ -25,7 +28,7 @@ import { createStatesApi } from "./states/states-api.ts";
 import { parameterValues, readTemplate } from "./template.ts";
 import type { Template } from "./template.ts";
 
-export { EmbeddedCloudError } from "./errors.ts";
+export { EmbeddedCloudError };
 export type { ExecutionStatus, ExecutionView, TransitionListener } from "./states/executions.ts";
 export type { HistoryEvent } from "./states/history.ts";
 
@@ -41,6 +44,8 @@ export interface EmbeddedCloudOptions {
     readonly dynamodb?: number;
     readonly messaging?: number;
     readonly compute?: number;
+    /** Of the stack's HTTP API, where it has one. */
+    readonly httpApi?: number;
   };
   readonly region?: string;
   readonly stackName?: string;
@@ -153,7 +158,8 @@ interface Setup {
   readonly region: string;
   readonly template: Template;
   readonly assets: AssetDirectories;
-  plan(messagingEndpoint: string): Plan;
+  readonly hasHttpApi: boolean;
+  plan(messagingEndpoint: string, httpApiEndpoint: string): Plan;
 }
 
 /** Reads and checks everything that needs no running part. */
@@ -163,15 +169,16 @@ function prepare(options: EmbeddedCloudOptions): Setup {
   const template = readTemplate(options.template);
   const parameters = parameterValues(template, options.parameters ?? {});
   const assets = readAssets(options.assetDirectory);
-  const plan = (messagingEndpoint: string): Plan =>
+  const plan = (messagingEndpoint: string, httpApiEndpoint: string): Plan =>
     planDeployment({
       template,
       parameters,
       assets,
-      context: { region, stackName, messagingEndpoint },
+      context: { region, stackName, messagingEndpoint, httpApiEndpoint },
     });
-  plan("http://127.0.0.1:1");
-  return { region, template, assets, plan };
+  const apis = plan("http://127.0.0.1:1", "http://127.0.0.1:1").resources.filter(({ resource }) => isHttpApi(resource));
+  if (apis.length > 1) throw new EmbeddedCloudError("more than one HTTP API is not supported by the embedded cloud");
+  return { region, template, assets, hasHttpApi: apis.length === 1, plan };
 }
 
 async function start(
@@ -226,6 +233,9 @@ async function start(
   environment["AWS_ENDPOINT_URL_SFN"] = compute.endpoint;
   environment["AWS_ENDPOINT_URL_LAMBDA"] = compute.endpoint;
 
+  const httpApi = setup.hasHttpApi ? await startHttpApi(options.ports?.httpApi ?? 0, functions) : undefined;
+  stops.push(() => httpApi?.stop());
+
   const inlineCodeDirectory = path.join(tmpdir(), `embedded-cloud-${randomUUID()}`);
   stops.push(
     () => rmSync(inlineCodeDirectory, { recursive: true, force: true }),
@@ -241,12 +251,15 @@ async function start(
     stateMachines.suspendAll();
   });
 
-  const plan = setup.plan(messaging.endpoint);
+  const httpApiEndpoint = httpApi?.endpoint ?? "";
+  const plan = setup.plan(messaging.endpoint, httpApiEndpoint);
   const eventSources: SqsEventSourceDefinition[] = [];
   const parts: CloudParts = {
     region,
     stackName: options.stackName ?? DEFAULT_STACK_NAME,
     messagingEndpoint: messaging.endpoint,
+    httpApiEndpoint,
+    httpApi,
     assets: setup.assets,
     dynamodb,
     messaging,
@@ -266,7 +279,7 @@ async function start(
   return cloudOf({
     update: async (next) => {
       const nextSetup = prepare({ ...options, ...next });
-      const changes = changesOf(plan, nextSetup.plan(messaging.endpoint));
+      const changes = changesOf(plan, nextSetup.plan(messaging.endpoint, httpApiEndpoint));
       await deployPlan(changes, { ...parts, assets: nextSetup.assets });
     },
     plan,

@@ -13,6 +13,7 @@ const RECEIVERS: Readonly<Record<string, keyof Repositories>> = {
   backends: "backends",
   deadLetters: "deadLetters",
   entries: "imageCache",
+  projects: "projects",
 };
 
 /** A call on one of them; a bundler numbers names that stand twice, and the frame's are functions. */

@@ -1,6 +1,7 @@
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
+import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { type DynamoDb, toItem } from "../../adapters/dynamodb/table.ts";
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
@@ -14,6 +15,7 @@ import type {
   VolumeRepository,
   VolumeTypeRepository,
 } from "../../core/ports.ts";
+import type { ProjectRepository } from "../../core/projects.ts";
 import { EnoughRequests, type RecordedRequest, recordingClient, type Temper } from "./recording-client.ts";
 import * as samples from "./sample-records.ts";
 
@@ -25,6 +27,7 @@ export type Repositories = {
   backends: BackendRepository;
   deadLetters: DeadLetterRepository;
   imageCache: ImageCacheRepository;
+  projects: ProjectRepository;
 };
 
 /** Every way in which each method can be called that changes what it asks of the table. A method without one does not compile. */
@@ -209,6 +212,49 @@ const IMAGE_CACHE: Calls<ImageCacheRepository> = {
   finishEvict: [(entries) => entries.finishEvict(ENTRY.id)],
 };
 
+const POSITION = { kind: "volume", id: VOLUME.id, projectId: "project", createdAt: AT.toISOString() } as const;
+const HOLDER = `volume:${VOLUME.id}`;
+const USAGE = { volumes: 1 };
+
+const PROJECTS: Calls<ProjectRepository> = {
+  enter: [(projects) => projects.enter({ ...POSITION, name: "name" })],
+  leave: [(projects) => projects.leave(POSITION)],
+  rename: [null, "name"].map((name) => (projects: ProjectRepository) => projects.rename(POSITION, name)),
+  list: [undefined, "name"].map(
+    (name) => (projects: ProjectRepository) => projects.list("project", "volume", { limit: 1, name }),
+  ),
+  listAll: [(projects) => projects.listAll("volume")],
+  quota: [(projects) => projects.quota("project")],
+  reserve: [
+    (projects) => projects.reserve({ projectId: "project", holder: HOLDER, usage: USAGE, limits: { volumes: 10 } }),
+  ],
+  confirm: [(projects) => projects.confirm("project", HOLDER)],
+  cancel: [(projects) => projects.cancel("project", HOLDER)],
+  giveBack: [(projects) => projects.giveBack("project", "volume:other", USAGE, async () => true)],
+  setLimits: [null, 1].map(
+    (limit) => (projects: ProjectRepository) => projects.setLimits("project", { volumes: limit }),
+  ),
+};
+
+/** A quota's item with a reservation under way, and one of which everything was given back. */
+const QUOTA_ITEM = toItem({
+  project_id: "project",
+  entry: "quota",
+  used: USAGE,
+  limits: {},
+  moving: { [HOLDER]: { kind: "taken", usage: USAGE, at: AT.toISOString() } },
+  returns: 0,
+});
+
+const RETURNED_ITEM = toItem({
+  project_id: "project",
+  entry: "quota",
+  used: USAGE,
+  limits: {},
+  moving: { [HOLDER]: { kind: "given_back", usage: USAGE, at: AT.toISOString() } },
+  returns: 0,
+});
+
 type Options = { client: DynamoDb; tableName: string; clock: { now(): Date } };
 
 /** Items that a table may answer with: those that lead a method to a further write are among them. */
@@ -233,6 +279,7 @@ export async function repositoryRequests(): Promise<Record<keyof Repositories, R
     ]),
     deadLetters: await record((options) => new DynamoDbDeadLetterRepository(options), DEAD_LETTERS, [toItem(LETTER)]),
     imageCache: await record((options) => new DynamoDbImageCacheRepository(options), IMAGE_CACHE, [toItem(ENTRY)]),
+    projects: await record((options) => new DynamoDbProjectRepository(options), PROJECTS, [QUOTA_ITEM, RETURNED_ITEM]),
   };
 }
 

@@ -56,6 +56,8 @@ export const VOLUME: { [Column in keyof VolumeRecord]: NonNullable<VolumeRecord[
   fault: FAULT,
   delete_requested_at: at,
   locks: { holder: "value" },
+  use_quota: true,
+  request_digest: "digest",
 };
 
 /** What another service put in `error` before any attempt owned it. */

@@ -19,6 +19,7 @@ describe("what keeps data", () => {
         "RecordsBackendsTable5F4F9C4B",
         "RecordsDeadLettersTable7B7C0786",
         "RecordsImageCacheTableA801D12E",
+        "RecordsProjectsTableCC066223",
         "RecordsSnapshotsTable4FC82172",
         "RecordsVolumeTypesTable8776872E",
         "RecordsVolumesTableB2D0EB62",

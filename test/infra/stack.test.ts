@@ -31,6 +31,7 @@ describe("the outputs", () => {
       "AuditBackendsFunctionName",
       "BackendHosts",
       "BackendsTableName",
+      "BlockStorageApiUrl",
       "CreateSnapshotFunctionName",
       "DeadLettersTableName",
       "DefaultImageService",
@@ -40,6 +41,7 @@ describe("the outputs", () => {
       "ImageCacheTableName",
       "ImagesBucketName",
       "NotificationsTopicArn",
+      "ProjectsTableName",
       "SchedulerDeadLetterQueueUrl",
       "SchedulerQueueUrl",
       "SnapshotsTableName",
@@ -60,6 +62,7 @@ describe("the outputs", () => {
     ["BackendsTableName", "RecordsBackendsTable"],
     ["DeadLettersTableName", "RecordsDeadLettersTable"],
     ["ImageCacheTableName", "RecordsImageCacheTable"],
+    ["ProjectsTableName", "RecordsProjectsTable"],
     ["ImagesBucketName", "ImagesBucket"],
     ["DeleteVolumeFunctionName", "FunctionsDeleteVolume"],
     ["ExtendVolumeFunctionName", "FunctionsExtendVolume"],
@@ -80,6 +83,24 @@ describe("the tables", () => {
     ["RecordsImageCacheTable", "id", undefined, [], ""],
   ];
 
+  it("of projects has a sort key, and an index by name that can be read consistently", () => {
+    expect(propertiesOf("AWS::DynamoDB::Table", "RecordsProjectsTable")).toMatchObject({
+      KeySchema: [
+        { AttributeName: "project_id", KeyType: "HASH" },
+        { AttributeName: "entry", KeyType: "RANGE" },
+      ],
+      LocalSecondaryIndexes: [
+        {
+          IndexName: INDEXES.projectEntriesByName,
+          KeySchema: [
+            { AttributeName: "project_id", KeyType: "HASH" },
+            { AttributeName: "display_name", KeyType: "RANGE" },
+          ],
+        },
+      ],
+    });
+  });
+
   it.each(TABLES)("%s has its key %s and its index", (id, key, index, indexKeys, projection) => {
     const properties = propertiesOf("AWS::DynamoDB::Table", id);
     expect(properties["KeySchema"]).toEqual([{ AttributeName: key, KeyType: "HASH" }]);
@@ -92,7 +113,7 @@ describe("the tables", () => {
   });
 
   it("are all on demand, encrypted, recoverable, and kept when the stack goes", () => {
-    expect(Object.keys(template.findResources("AWS::DynamoDB::Table"))).toHaveLength(TABLES.length);
+    expect(Object.keys(template.findResources("AWS::DynamoDB::Table"))).toHaveLength(TABLES.length + 1);
     template.allResources("AWS::DynamoDB::Table", {
       Properties: {
         BillingMode: "PAY_PER_REQUEST",
@@ -192,7 +213,7 @@ describe("the functions", () => {
     template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Handler: "index.handler" });
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     const logGroups = Object.keys(template.findResources("AWS::Logs::LogGroup"));
-    expect(logGroups).toHaveLength(Object.keys(FUNCTIONS).length + 1);
+    expect(logGroups).toHaveLength(Object.keys(FUNCTIONS).length + 2);
   });
 
   it("that call drivers are told the backends", () => {

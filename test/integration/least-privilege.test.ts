@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
@@ -145,6 +146,27 @@ async function fail(): Promise<void> {
   await clients.functions.deleteVolume(rescheduled.id);
 }
 
+/** A volume through the Block Storage API, by every kind of request. */
+async function useApi(): Promise<void> {
+  const url = under.cloud.outputs["BlockStorageApiUrl"] ?? "";
+  const ask = async (method: string, path: string, body?: unknown): Promise<Response> =>
+    fetch(`${url}${path}`, {
+      method,
+      headers: { "Content-Type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  const created = await ask("POST", "/volumes", { volume: { size: 1, availability_zone: ZONE.sound, name: "asked" } });
+  const { volume } = (await created.json()) as { volume: { id: string } };
+  await under.settled(volume.id);
+  for (const path of ["/volumes/detail?name=asked", "/volumes?all_tenants=1", "/volumes", `/volumes/${volume.id}`]) {
+    expect((await ask("GET", path)).status).toBe(200);
+  }
+  expect((await ask("DELETE", `/volumes/${volume.id}`)).status).toBe(202);
+  while ((await ask("GET", `/volumes/${volume.id}`)).status !== 404) {
+    await delay(50);
+  }
+}
+
 /** What the nets do when they find something to do. */
 async function fallIntoTheNets(): Promise<void> {
   const name = `${randomUUID()}-a1`;
@@ -164,6 +186,7 @@ describe("a deployment in use", () => {
   beforeAll(async () => {
     await useAndDelete();
     await useCache();
+    await useApi();
     await fail();
     await fallIntoTheNets();
     template = inlineTemplate(context);

@@ -105,6 +105,19 @@ const TABLES: CreateTableCommandInput[] = [
     KeySchema: [hash("id")],
   },
   {
+    TableName: "projects",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("project_id"), string("entry"), string("display_name")],
+    KeySchema: [hash("project_id"), range("entry")],
+    LocalSecondaryIndexes: [
+      {
+        IndexName: INDEXES.projectEntriesByName,
+        KeySchema: [hash("project_id"), range("display_name")],
+        Projection: { ProjectionType: "KEYS_ONLY" },
+      },
+    ],
+  },
+  {
     TableName: "dead_letters",
     BillingMode: "PAY_PER_REQUEST",
     AttributeDefinitions: [string("id")],

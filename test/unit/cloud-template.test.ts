@@ -4,7 +4,12 @@ import { planDeployment } from "../../local/cloud/plan.ts";
 import type { Plan } from "../../local/cloud/plan.ts";
 import { parameterValues, readTemplate } from "../../local/cloud/template.ts";
 
-const CONTEXT = { region: "eu-west-1", stackName: "Demo", messagingEndpoint: "http://127.0.0.1:4566" };
+const CONTEXT = {
+  region: "eu-west-1",
+  stackName: "Demo",
+  httpApiEndpoint: "",
+  messagingEndpoint: "http://127.0.0.1:4566",
+};
 
 function plan(template: object, parameters: Record<string, string> = {}, assets = new Map<string, string>()): Plan {
   const read = readTemplate(template);

@@ -89,6 +89,13 @@ export class Account {
     return new Date(this.time.nowMs);
   }
 
+  /** An id that the run's seed decides. */
+  newId(): string {
+    const digits = (count: number): string =>
+      Array.from({ length: count }, () => Math.floor(this.random() * 16).toString(16)).join("");
+    return `${digits(8)}-${digits(4)}-4${digits(3)}-8${digits(3)}-${digits(12)}`;
+  }
+
   /** Names the next visit of a function: `ScheduleVolume#2`. */
   nextVisit(functionName: FunctionName): string {
     const number = (this.#visits.get(functionName) ?? 0) + 1;

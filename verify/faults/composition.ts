@@ -1,7 +1,10 @@
+import { type Authenticator, NO_AUTHENTICATION } from "../../core/api/authentication.ts";
+import type { ApiDependencies } from "../../core/api/dependencies.ts";
 import type { Backend } from "../../core/backends.ts";
 import type { ImageCache } from "../../core/image-cache.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { SchedulerSettings } from "../../core/scheduling/settings.ts";
+import type { ProjectMembership } from "../../core/tasks/leave-project.ts";
 import type { PhaseBounds } from "../../core/time-bounds.ts";
 import { simulated } from "./current-account.ts";
 import type { Ports } from "./ports.ts";
@@ -13,6 +16,8 @@ export const volumes = (): Ports["volumes"] => simulated().ports.volumes;
 export const snapshots = (): Ports["snapshots"] => simulated().ports.snapshots;
 export const volumeTypes = (): Ports["volumeTypes"] => simulated().ports.volumeTypes;
 export const deadLetters = (): Ports["deadLetters"] => simulated().ports.deadLetters;
+export const projects = (): Ports["projects"] => simulated().ports.projects;
+export const membership = (): ProjectMembership => simulated().ports.membership;
 export const backends = (): Ports["backends"] => simulated().ports.backends;
 export const candidates = (): ReturnType<Ports["candidates"]> => simulated().ports.candidates();
 export const queue = (): Ports["queue"] => simulated().ports.queue;
@@ -23,4 +28,7 @@ export const imageCache = (): ImageCache | undefined => simulated().ports.imageC
 export const images = (): Ports["images"] => simulated().ports.images;
 export const configuredBackends = (): Backend[] => simulated().ports.configuredBackends;
 export const bounds = (): { phaseBounds?: PhaseBounds } => ({});
+export const newId = (): string => simulated().newId();
+export const authenticator = (): Authenticator => NO_AUTHENTICATION;
+export const api = (): ApiDependencies => simulated().ports.api;
 export const settings = (): SchedulerSettings => simulated().ports.settings;

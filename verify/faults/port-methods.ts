@@ -20,6 +20,7 @@ export function isPortMethod(call: string): boolean {
     volumeTypes: stores.volumeTypes,
     imageCache: stores.imageCacheEntries,
     deadLetters: stores.deadLetters,
+    projects: stores.projects,
     driver: stores.addBackend("any@host#pool", START),
   };
   const target = objects[port];

@@ -1,9 +1,11 @@
 import { type Backend, backendHost } from "../../core/backends.ts";
 import { DriverNotInitialized, InvalidImageRef } from "../../core/errors.ts";
 import type { ImageCache } from "../../core/image-cache.ts";
+import type { FunctionName } from "../../core/functions.ts";
 import type { RequestContext, WorkflowInput } from "../../core/messages.ts";
 import type { Notification } from "../../core/notifications.ts";
 import { DEFAULT_SETTINGS } from "../../core/scheduling/settings.ts";
+import { membershipOf } from "../../core/tasks/leave-project.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import type { Account } from "./account.ts";
 
@@ -65,22 +67,43 @@ export function portsOf(account: Account) {
   const clock = { now: () => account.now() };
   const watched = <Port extends object>(name: string, port: Port): Port => watch(account, name, port);
   const backends = watched("backends", stores.backends);
+  const volumes = watched("volumes", stores.volumes);
+  const snapshots = watched("snapshots", stores.snapshots);
+  const volumeTypes = watched("volumeTypes", stores.volumeTypes);
+  const projects = watched("projects", stores.projects);
+  const queue = watched("queue", {
+    send: async (message: Record<string, unknown>): Promise<void> => account.queues.send(JSON.stringify(message)),
+    sendToDeadLetters: async (body: string, reason: string): Promise<void> =>
+      account.queues.sendToDeadLetters(body, reason),
+  });
+  const work = watched("work", {
+    start: async (name: FunctionName, event: Record<string, unknown>): Promise<void> => account.request(name, event),
+  });
   return {
-    volumes: watched("volumes", stores.volumes),
-    snapshots: watched("snapshots", stores.snapshots),
-    volumeTypes: watched("volumeTypes", stores.volumeTypes),
+    volumes,
+    snapshots,
+    volumeTypes,
     deadLetters: watched("deadLetters", stores.deadLetters),
+    projects,
+    membership: membershipOf({ projects, volumes }),
+    queue,
+    api: {
+      volumes,
+      snapshots,
+      volumeTypes,
+      projects,
+      queue,
+      work,
+      clock,
+      newId: () => account.newId(),
+      zones: ["nova"],
+    },
     backends,
     /** A new environment's view: what an older one remembers only makes it read again. */
     candidates: () => backendView(backends, clock),
     notifier: watched("notifier", {
       era: "zed" as const,
       publish: async (notification: Notification): Promise<void> => account.published(notification),
-    }),
-    queue: watched("queue", {
-      send: async (message: Record<string, unknown>): Promise<void> => account.queues.send(JSON.stringify(message)),
-      sendToDeadLetters: async (body: string, reason: string): Promise<void> =>
-        account.queues.sendToDeadLetters(body, reason),
     }),
     workflow: watched("workflow", {
       start: async (input: WorkflowInput): Promise<void> => account.executions.start(input),

@@ -11,6 +11,7 @@ import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
 import { DriverFake } from "../../test/support/fakes/driver.ts";
 import { ImageCacheFake } from "../../test/support/fakes/image-cache.ts";
 import { imageBucket } from "./image-bucket.ts";
+import { ProjectsFake } from "../../test/support/fakes/projects.ts";
 import { VolumesFake } from "../../test/support/fakes/volumes.ts";
 
 /** GiB of each simulated backend. */
@@ -76,6 +77,7 @@ export type Published = { notification: Notification; statusThen: string | undef
 export class Stores {
   readonly volumes: VolumesFake;
   readonly backends: BackendsFake;
+  readonly projects: ProjectsFake;
   readonly snapshots = new SnapshotsFake();
   readonly volumeTypes = new VolumeTypesFake();
   readonly deadLetters = new DeadLettersFake();
@@ -90,6 +92,7 @@ export class Stores {
   constructor(clock: Clock) {
     this.volumes = new VolumesFake(clock);
     this.backends = new BackendsFake(clock);
+    this.projects = new ProjectsFake(clock);
   }
 
   /** A backend in service. */

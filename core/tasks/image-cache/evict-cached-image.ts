@@ -2,10 +2,11 @@ import { VolumeNotFound } from "../../errors.ts";
 import { IMAGE_CACHE_ATTEMPT, type ImageCacheEntry, type ImageCacheRepository } from "../../image-cache.ts";
 import type { Owner, VolumeRepository } from "../../ports.ts";
 import { fenceOf, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../records.ts";
+import { UNLISTED } from "../leave-project.ts";
 import { type RestRemovalDependencies, removeVolumeAtRest } from "../remove-requested-volume.ts";
 
 /** What taking a cached volume away uses. */
-export type EvictDependencies = RestRemovalDependencies & {
+export type EvictDependencies = Omit<RestRemovalDependencies, "membership"> & {
   entries: ImageCacheRepository;
   volumes: Pick<VolumeRepository, "get" | "getMany" | "markError" | "unlock">;
 };
@@ -43,7 +44,7 @@ export async function evictCachedImage(deps: EvictDependencies, entry: ImageCach
     const fault = { error: "ImageCopyFailure", cause: "The image was not cached.", attempt: IMAGE_CACHE_ATTEMPT, at };
     await deps.volumes.markError(ownerOfCached(volume.id), { ...fault, attempts: [] });
   }
-  await removeVolumeAtRest(deps, volume.id);
+  await removeVolumeAtRest({ ...deps, membership: UNLISTED }, volume.id);
   await deps.entries.finishEvict(entry.id);
   return true;
 }

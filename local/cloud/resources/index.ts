@@ -1,4 +1,5 @@
 import * as accepted from "./accepted.ts";
+import * as apiGateway from "./api-gateway.ts";
 import { dynamodbTable } from "./dynamodb-table.ts";
 import { eventsRule, schedulerSchedule, schedulerScheduleGroup } from "./events.ts";
 import * as lambda from "./lambda.ts";
@@ -12,6 +13,10 @@ import {
 
 /** Every resource type that the embedded cloud knows. A new one is a handler and a line here. */
 export const RESOURCE_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
+  "AWS::ApiGatewayV2::Api": apiGateway.httpApi,
+  "AWS::ApiGatewayV2::Integration": apiGateway.httpApiIntegration,
+  "AWS::ApiGatewayV2::Route": apiGateway.httpApiRoute,
+  "AWS::ApiGatewayV2::Stage": apiGateway.httpApiStage,
   "AWS::CDK::Metadata": accepted.cdkMetadata,
   "AWS::CloudWatch::Alarm": accepted.cloudWatchAlarm,
   "AWS::CloudWatch::Dashboard": accepted.cloudWatchDashboard,

@@ -3,6 +3,7 @@ import type { EventRules } from "../events/event-rules.ts";
 import type { SqsEventSourceDefinition } from "../event-sources/sqs-event-source.ts";
 import type { AsynchronousInvocations } from "../functions/asynchronous-invocations.ts";
 import type { FunctionEmulator } from "../functions/function-emulator.ts";
+import type { HttpApiPart } from "../http-api.ts";
 import type { ResourceIdentity } from "../intrinsics.ts";
 import type { JsonObject } from "../json.ts";
 import type { DynamodbPart } from "../parts/dynamodb.ts";
@@ -21,6 +22,8 @@ export interface ResolvedResource {
 export interface IdentityContext extends CloudLocation {
   /** Address of SQS: a queue's Ref is its URL. */
   readonly messagingEndpoint: string;
+  /** Address of the stack's HTTP API; empty where it has none. */
+  readonly httpApiEndpoint: string;
 }
 
 /** What can be looked up before anything runs. */
@@ -36,6 +39,8 @@ export interface CloudParts extends CheckContext, IdentityContext {
   readonly asynchronous: AsynchronousInvocations;
   readonly stateMachines: StateMachines;
   readonly rules: EventRules;
+  /** The server of the stack's HTTP API, where it has one. */
+  readonly httpApi: HttpApiPart | undefined;
   /** Directory for code that the template holds inline; made when the first such code is written. */
   readonly inlineCodeDirectory: string;
   /** Event sources start when the whole stack is there. */

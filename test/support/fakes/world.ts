@@ -4,6 +4,7 @@ import type { RequestContext, WorkflowInput } from "../../../core/messages.ts";
 import type { Notification } from "../../../core/notifications.ts";
 import type { ImageMeta } from "../../../core/driver-ports.ts";
 import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
+import { membershipOf } from "../../../core/tasks/leave-project.ts";
 import { BackendsFake } from "./backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "./catalogues.ts";
 import { DeadLettersFake } from "./dead-letters.ts";
@@ -11,6 +12,7 @@ import { DriverFake } from "./driver.ts";
 import { Faults } from "./faults.ts";
 import { ImageCacheFake } from "./image-cache.ts";
 import { imageServiceFake } from "./image-service.ts";
+import { ProjectsFake } from "./projects.ts";
 import { VolumesFake } from "./volumes.ts";
 
 /** The moment at which the world's clock begins. */
@@ -44,6 +46,7 @@ export class World {
     snapshots: new SnapshotsFake(),
     volumeTypes: new VolumeTypesFake(),
     deadLetters: new DeadLettersFake(),
+    projects: new ProjectsFake(this.clock),
     imageCache: new ImageCacheFake(),
   };
 
@@ -55,6 +58,11 @@ export class World {
     candidates: this.faults.watch("backends", this.fakes.backends),
     volumeTypes: this.faults.watch("volumeTypes", this.fakes.volumeTypes),
     deadLetters: this.faults.watch("deadLetters", this.fakes.deadLetters),
+    projects: this.faults.watch("projects", this.fakes.projects),
+    membership: membershipOf({
+      projects: this.faults.watch("projects", this.fakes.projects),
+      volumes: this.faults.watch("volumes", this.fakes.volumes),
+    }),
     notifier: this.faults.watch("notifier", {
       publish: async (notification: Notification) => void this.notifications.push(notification),
     }),

@@ -1,0 +1,339 @@
+import { DeleteItemCommand, PutItemCommand, QueryCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { INDEXES } from "../../core/environment.ts";
+import type { Clock } from "../../core/ports.ts";
+import {
+  type ListedKind,
+  type ListEntry,
+  type ListOptions,
+  type ListPosition,
+  type Movement,
+  type ProjectQuota,
+  type ProjectRepository,
+  type Reservation,
+  type ReserveResult,
+  UNLIMITED,
+  type Usage,
+} from "../../core/projects.ts";
+import {
+  find,
+  isMissingPath,
+  statement,
+  toItem,
+  tryUpdate,
+  type Item,
+  type Table,
+  type TableOptions,
+} from "./table.ts";
+
+/** Sort key of the item that holds a project's usage and limits. */
+const QUOTA = "quota";
+
+/**
+ * What projects have, in one table: partition key `project_id`, sort key `entry`, which is `quota` or `KIND#CREATED_AT#ID`. A local
+ * index has the entries by name. Both are read consistently: a volume is in the list when the answer to its create arrives.
+ *
+ * The quota's item holds sums. A change of them stands there as a `moving` entry until the record of the volume or snapshot is written
+ * or removed, which is milliseconds; after that the record itself is the proof. So the item does not grow with what a project has.
+ */
+export class DynamoDbProjectRepository implements ProjectRepository {
+  readonly #table: Table;
+  readonly #clock: Clock;
+
+  constructor({ client, tableName, clock }: TableOptions) {
+    this.#table = { client, tableName, key: "project_id" };
+    this.#clock = clock;
+  }
+
+  async enter({ name, ...position }: ListEntry): Promise<void> {
+    const Item = toItem({ ...keyAttributes(position), display_name: name === "" ? null : name });
+    await this.#table.client.send(new PutItemCommand({ TableName: this.#table.tableName, Item }));
+  }
+
+  async leave(position: ListPosition): Promise<void> {
+    const { tableName: TableName, client } = this.#table;
+    await client.send(new DeleteItemCommand({ TableName, Key: entryKey(position) }));
+    await this.confirm(position.projectId, `${position.kind}:${position.id}`);
+  }
+
+  async rename(position: ListPosition, name: string | null): Promise<void> {
+    const isNamed = name !== null && name !== "";
+    const values = isNamed ? { ":display_name": name } : {};
+    await tryUpdate(this.#table, entryKey(position), isNamed ? SET_NAME : REMOVE_NAME, { values });
+  }
+
+  async list(projectId: string, kind: ListedKind, { limit, after, name }: ListOptions): Promise<ListEntry[]> {
+    const items: Item[] = [];
+    const query = name === undefined ? inOrder(projectId, kind) : byName(projectId, name);
+    let start = name === undefined && after !== undefined ? entryKey(after) : undefined;
+    do {
+      const command = new QueryCommand({
+        TableName: this.#table.tableName,
+        ...query,
+        ConsistentRead: true,
+        ...(name === undefined && Number.isFinite(limit) && { Limit: limit - items.length }),
+        ...(start !== undefined && { ExclusiveStartKey: start }),
+      });
+      const { Items = [], LastEvaluatedKey } = await this.#table.client.send(command);
+      items.push(...Items);
+      start = LastEvaluatedKey;
+    } while (start !== undefined && items.length < (name === undefined ? limit : Infinity));
+    const entries = items.map(readEntry);
+    return name === undefined ? entries : pageByName(entries, kind, { limit, after });
+  }
+
+  async listAll(kind: ListedKind): Promise<ListEntry[]> {
+    const entries: ListEntry[] = [];
+    let start: Item | undefined;
+    do {
+      const command = new ScanCommand({
+        TableName: this.#table.tableName,
+        ConsistentRead: true,
+        FilterExpression: "begins_with(#entry, :prefix)",
+        ExpressionAttributeNames: { "#entry": "entry" },
+        ExpressionAttributeValues: { ":prefix": { S: `${kind}#` } },
+        ...(start !== undefined && { ExclusiveStartKey: start }),
+      });
+      const { Items = [], LastEvaluatedKey } = await this.#table.client.send(command);
+      entries.push(...Items.map(readEntry));
+      start = LastEvaluatedKey;
+    } while (start !== undefined);
+    return entries;
+  }
+
+  async quota(projectId: string): Promise<ProjectQuota> {
+    return readQuota(await find(this.#table, quotaKey(projectId)));
+  }
+
+  async reserve(reservation: Reservation): Promise<ReserveResult> {
+    const { projectId, holder, usage } = reservation;
+    const movement: Movement = { kind: "taken", usage, at: this.#clock.now().toISOString() };
+    const take = (replaces: boolean): Promise<boolean> => {
+      const { prepared, values, names } = reserveStatement(reservation, replaces);
+      const all = { ...values, ":movement": movement };
+      return this.#updateQuota(projectId, () => prepared, all, { ...names, "#holder": holder });
+    };
+    if (await take(false)) {
+      return { reservedAt: movement.at };
+    }
+    const quota = await this.quota(projectId);
+    const earlier = quota.moving[holder];
+    if (earlier?.kind === "given_back" && (await take(true))) {
+      return { reservedAt: movement.at };
+    }
+    return earlier?.kind === "taken"
+      ? { reservedAt: earlier.at }
+      : { exceeded: exceededResource(reservation, quota), quota };
+  }
+
+  async confirm(projectId: string, holder: string): Promise<void> {
+    try {
+      await tryUpdate(this.#table, quotaKey(projectId), FORGET_MOVEMENT, { values: {}, names: { "#holder": holder } });
+    } catch (error) {
+      // dynalite looks for the path of what is removed before it looks at the condition.
+      if (!isMissingPath(error)) {
+        throw error;
+      }
+    }
+  }
+
+  async cancel(projectId: string, holder: string): Promise<void> {
+    const movement = (await this.quota(projectId)).moving[holder];
+    if (movement?.kind === "taken") {
+      const { assignments, values, names } = changeOf(movement.usage, -1);
+      const prepared = statement(`SET ${assignments} REMOVE #moving.#holder`, "#moving.#holder.#at = :at");
+      await tryUpdate(this.#table, quotaKey(projectId), prepared, {
+        values: { ...values, ":at": movement.at },
+        names: { ...names, "#holder": holder },
+      });
+    }
+  }
+
+  async giveBack(projectId: string, holder: string, usage: Usage, isStillThere: () => Promise<boolean>): Promise<void> {
+    for (;;) {
+      const item = await find(this.#table, quotaKey(projectId));
+      if (readQuota(item).moving[holder]?.kind === "given_back" || !(await isStillThere())) {
+        return;
+      }
+      const returns = Number(item?.["returns"]?.N ?? 0);
+      const movement: Movement = { kind: "given_back", usage, at: this.#clock.now().toISOString() };
+      const { assignments, values, names } = changeOf(usage, -1);
+      const all = { ...values, ":movement": movement, ":returns": returns, ":next_returns": returns + 1 };
+      const prepared = statement(
+        `SET ${assignments}, #moving.#holder = :movement, #returns = :next_returns`,
+        "#returns = :returns",
+      );
+      if (await this.#updateQuota(projectId, () => prepared, all, { ...names, "#holder": holder })) {
+        return;
+      }
+    }
+  }
+
+  async setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota> {
+    const entries = Object.entries(limits);
+    if (entries.length === 0) {
+      return this.quota(projectId);
+    }
+    const names = Object.fromEntries(entries.map(([resource], index) => [`#resource${index}`, resource]));
+    const set = entries.flatMap(([, limit], index) =>
+      limit === null ? [] : [`#limits.#resource${index} = :limit${index}`],
+    );
+    const removed = entries.flatMap(([, limit], index) => (limit === null ? [`#limits.#resource${index}`] : []));
+    const update = [
+      ...(set.length > 0 ? [`SET ${set.join(", ")}`] : []),
+      ...(removed.length > 0 ? [`REMOVE ${removed.join(", ")}`] : []),
+    ].join(" ");
+    const values = Object.fromEntries(
+      entries.flatMap(([, limit], index) => (limit === null ? [] : [[`:limit${index}`, limit]])),
+    );
+    await this.#updateQuota(projectId, () => statement(update, "attribute_exists(#limits)"), values, names);
+    return this.quota(projectId);
+  }
+
+  /** Runs an update of the quota's item; makes the item first where the project has none. False when the condition failed. */
+  async #updateQuota(
+    projectId: string,
+    prepared: () => ReturnType<typeof statement>,
+    values: Record<string, unknown>,
+    names: Record<string, string>,
+  ): Promise<boolean> {
+    const write = async (): Promise<boolean> =>
+      (await tryUpdate(this.#table, quotaKey(projectId), prepared(), { values, names })) !== undefined;
+    try {
+      if (await write()) {
+        return true;
+      }
+    } catch (error) {
+      if (!isMissingPath(error)) {
+        throw error;
+      }
+    }
+    const made = await tryUpdate(this.#table, quotaKey(projectId), ENSURE_QUOTA, { values: {} });
+    return made === undefined ? false : write();
+  }
+}
+
+const SET_NAME = statement("SET #display_name = :display_name", "attribute_exists(#entry)");
+const REMOVE_NAME = statement("REMOVE #display_name", "attribute_exists(#entry)");
+
+const FORGET_MOVEMENT = statement("REMOVE #moving.#holder", "attribute_exists(#moving.#holder)");
+
+const ENSURE_QUOTA = statement(
+  "SET #used = :empty, #limits = :empty, #moving = :empty, #returns = :zero",
+  "attribute_not_exists(#used)",
+  { ":empty": {}, ":zero": 0 },
+);
+
+type Change = { assignments: string; values: Record<string, number>; names: Record<string, string> };
+
+/** Adds each of a usage's amounts, or takes it off. */
+function changeOf(usage: Usage, sign: 1 | -1): Change {
+  const resources = Object.entries(usage);
+  return {
+    assignments: resources
+      .map(
+        (_each, index) => `#used.#resource${index} = if_not_exists(#used.#resource${index}, :none) + :amount${index}`,
+      )
+      .join(", "),
+    values: {
+      ":none": 0,
+      ...Object.fromEntries(resources.map(([, amount], index) => [`:amount${index}`, sign * amount])),
+    },
+    names: Object.fromEntries(resources.map(([resource], index) => [`#resource${index}`, resource])),
+  };
+}
+
+/**
+ * One condition holds every limit; it is all or nothing.
+ *
+ * @param replaces whether what the holder gave back, when it existed before, is still to be forgotten
+ */
+function reserveStatement({ usage, limits }: Reservation, replaces: boolean) {
+  const { assignments, values, names } = changeOf(usage, 1);
+  const isFree = replaces ? "#moving.#holder.#kind = :given_back" : "attribute_not_exists(#moving.#holder)";
+  const conditions: string[] = ["attribute_exists(#used)", isFree];
+  const bounds: Record<string, number> = {};
+  for (const [index, [resource, amount]] of Object.entries(usage).entries()) {
+    const limit = limits[resource] ?? UNLIMITED;
+    if (limit !== UNLIMITED && amount > 0) {
+      bounds[`:most${index}`] = limit - amount;
+      const isFirst = limit >= amount ? `attribute_not_exists(#used.#resource${index}) OR ` : "";
+      conditions.push(`(${isFirst}#used.#resource${index} <= :most${index})`);
+    }
+  }
+  const constants = replaces ? { ":given_back": "given_back" } : {};
+  const prepared = statement(`SET ${assignments}, #moving.#holder = :movement`, conditions.join(" AND "), constants);
+  return { prepared, values: { ...values, ...bounds }, names };
+}
+
+/** The first resource, in the order of their names as in Cinder, that has no room; the last one when a change in between made room. */
+function exceededResource({ usage, limits }: Reservation, { used }: ProjectQuota): string {
+  const resources = Object.keys(usage).toSorted();
+  const exceeded = resources.find((resource) => {
+    const limit = limits[resource] ?? UNLIMITED;
+    return limit !== UNLIMITED && (used[resource] ?? 0) + (usage[resource] ?? 0) > limit;
+  });
+  return exceeded ?? resources.at(-1) ?? "";
+}
+
+function sortKeyOf({ kind, createdAt, id }: ListPosition): string {
+  return `${kind}#${createdAt}#${id}`;
+}
+
+function keyAttributes(position: ListPosition): { project_id: string; entry: string } {
+  return { project_id: position.projectId, entry: sortKeyOf(position) };
+}
+
+function entryKey(position: ListPosition): Item {
+  return toItem(keyAttributes(position));
+}
+
+function quotaKey(projectId: string): Item {
+  return toItem({ project_id: projectId, entry: QUOTA });
+}
+
+function inOrder(projectId: string, kind: ListedKind) {
+  return {
+    KeyConditionExpression: "#project_id = :project_id AND begins_with(#entry, :prefix)",
+    ExpressionAttributeNames: { "#project_id": "project_id", "#entry": "entry" },
+    ExpressionAttributeValues: { ":project_id": { S: projectId }, ":prefix": { S: `${kind}#` } },
+    ScanIndexForward: false,
+  };
+}
+
+function byName(projectId: string, name: string) {
+  return {
+    IndexName: INDEXES.projectEntriesByName,
+    KeyConditionExpression: "#project_id = :project_id AND #display_name = :display_name",
+    ExpressionAttributeNames: { "#project_id": "project_id", "#display_name": "display_name" },
+    ExpressionAttributeValues: { ":project_id": { S: projectId }, ":display_name": { S: name } },
+  };
+}
+
+/** The index has entries of one name in no order. */
+function pageByName(entries: readonly ListEntry[], kind: ListedKind, { limit, after }: ListOptions): ListEntry[] {
+  const start = after === undefined ? undefined : sortKeyOf(after);
+  return entries
+    .filter((entry) => entry.kind === kind && (start === undefined || sortKeyOf(entry) < start))
+    .toSorted((one, other) => (sortKeyOf(one) > sortKeyOf(other) ? -1 : 1))
+    .slice(0, limit);
+}
+
+function readEntry(item: Item): ListEntry {
+  const {
+    entry,
+    project_id: projectId,
+    display_name: name,
+  } = unmarshall(item) as {
+    entry: string;
+    project_id: string;
+    display_name?: string;
+  };
+  const [kind = "", createdAt = "", id = ""] = entry.split("#");
+  return { kind: kind as ListedKind, createdAt, id, projectId, name: name ?? null };
+}
+
+function readQuota(item: Item | undefined): ProjectQuota {
+  const { used = {}, limits = {}, moving = {} } = (item === undefined ? {} : unmarshall(item)) as Partial<ProjectQuota>;
+  return { used, limits, moving };
+}

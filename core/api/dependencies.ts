@@ -1,0 +1,24 @@
+import type { Clock, SchedulerQueue, SnapshotRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
+import type { ProjectRepository } from "../projects.ts";
+import type { PhaseBounds } from "../time-bounds.ts";
+import type { ApiEnvironment } from "./options.ts";
+
+/** Starts a function that works on after the API has answered. */
+export interface WorkStarter {
+  /** Returns when the event is accepted; it may be delivered twice. */
+  start(functionName: keyof ApiEnvironment["functions"], event: Record<string, unknown>): Promise<void>;
+}
+
+/** What the API works with. */
+export type ApiDependencies = {
+  volumes: VolumeRepository;
+  snapshots: SnapshotRepository;
+  volumeTypes: VolumeTypeRepository;
+  projects: ProjectRepository;
+  queue: SchedulerQueue;
+  work: WorkStarter;
+  clock: Clock;
+  newId: () => string;
+  zones: readonly string[];
+  phaseBounds?: PhaseBounds;
+};

@@ -1,0 +1,44 @@
+import type { Microversion } from "./microversions.ts";
+
+/** One request to the API, whatever brought it: an HTTP API of API Gateway, or a test. */
+export type ApiRequest = {
+  method: string;
+  /** The path as it was sent, still percent-encoded, without the query. */
+  path: string;
+  query: URLSearchParams;
+  /** By lower-case name. */
+  headers: Readonly<Record<string, string>>;
+  /** The bytes of the body as text; empty when there is none. */
+  body: string;
+};
+
+/** One answer. A body is sent as JSON; null is an empty body. */
+export type ApiResponse = { status: number; headers: Readonly<Record<string, string>>; body: unknown };
+
+/** Who asks, as Keystone knows the token (`context.RequestContext` of Cinder). */
+export type Caller = {
+  userId: string;
+  projectId: string;
+  roles: readonly string[];
+  isAdmin: boolean;
+};
+
+/** What a handler knows of its request. */
+export type Call<Body = unknown> = {
+  caller: Caller;
+  /** `req-` and a UUID; also in the header x-openstack-request-id of the answer. */
+  requestId: string;
+  version: Microversion;
+  /** Percent-decoded parts of the path by their name in the route. */
+  params: Readonly<Record<string, string>>;
+  query: URLSearchParams;
+  headers: Readonly<Record<string, string>>;
+  body: Body;
+  /** Address of the API as the caller reached it, without `/v3`. */
+  endpoint: string;
+  /** Whether the path named the project; links repeat it only then. */
+  projectInPath: boolean;
+};
+
+/** What a handler answers: a status, and a body where there is one. */
+export type Answer = { status: number; body?: unknown; headers?: Record<string, string> };

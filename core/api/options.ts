@@ -1,0 +1,59 @@
+import * as v from "valibot";
+import { InvalidInput } from "../errors.ts";
+import { parseOrThrow } from "../messages.ts";
+
+/** How the Block Storage API is configured, as CDK context gives it and as the function reads it from its environment. */
+
+const plainUrl = v.pipe(
+  v.string("auth_url must be a URL"),
+  v.check((text) => {
+    const url = URL.parse(text);
+    return (
+      url !== null && /^https?:$/.test(url.protocol) && `${url.username}${url.password}${url.search}${url.hash}` === ""
+    );
+  }, "auth_url must be an http or https URL without credentials or query"),
+);
+
+const ApiOptionsSchema = v.variant("auth", [
+  /** Nobody checks who asks. For one machine only. */
+  v.strictObject({ auth: v.literal("noauth") }),
+  v.strictObject({
+    auth: v.literal("keystone"),
+    /** Address of Keystone as the function reaches it. */
+    auth_url: plainUrl,
+    /** Address of Keystone as clients reach it, for the header of a 401; the same without it. */
+    www_authenticate_uri: v.optional(plainUrl),
+  }),
+]);
+
+/** What a deployment chooses for its API. */
+export type ApiOptions = v.InferOutput<typeof ApiOptionsSchema>;
+
+/**
+ * Reads the options; `none` is no API.
+ *
+ * @throws InvalidInput that names what is wrong
+ */
+export function parseApiOptions(value: unknown): ApiOptions | null {
+  return value === "none" ? null : parseOrThrow(ApiOptionsSchema, value, "blockStorageApi");
+}
+
+const ApiEnvironmentSchema = v.object({
+  options: ApiOptionsSchema,
+  /** Zones of the configured backends; the first one is the default. */
+  zones: v.pipe(v.array(v.string()), v.minLength(1)),
+  /** Physical names of the functions that the API starts. */
+  functions: v.object({ DeleteVolume: v.string() }),
+});
+
+/** What the function needs to know of its deployment. */
+export type ApiEnvironment = v.InferOutput<typeof ApiEnvironmentSchema>;
+
+/** Reads {@link ApiEnvironment} from the function's environment. @throws InvalidInput */
+export function parseApiEnvironment(text: string): ApiEnvironment {
+  try {
+    return v.parse(ApiEnvironmentSchema, JSON.parse(text));
+  } catch {
+    throw new InvalidInput("the options of the Block Storage API in the environment are unreadable");
+  }
+}

@@ -1,0 +1,40 @@
+import type { Caller } from "./http.ts";
+import { forbidden } from "./errors.ts";
+
+/**
+ * Who may do what, by the names of Cinder's rules (cinder/policies). The roles are those of Cinder's new defaults: a reader reads, a
+ * member writes, an administrator administers. Zed itself still lets a reader create, which is one of the named differences.
+ */
+
+/** Role that a rule asks for; each includes the ones before it. */
+export type Role = "reader" | "member" | "admin";
+
+/** Rules of Cinder by name. A rule that is not here does not compile. */
+export const POLICIES = {
+  "volume:get": "reader",
+  "volume:get_all": "reader",
+  "volume:create": "member",
+  "volume:delete": "member",
+  "volume:force_delete": "admin",
+} as const satisfies Readonly<Record<string, Role>>;
+
+/** Name of a rule. */
+export type PolicyRule = keyof typeof POLICIES;
+
+/** Whether the caller may do what the rule is about. Things of other projects are another matter: see the handlers. */
+export function isAllowed({ isAdmin, roles }: Caller, rule: PolicyRule): boolean {
+  const role: Role = POLICIES[rule];
+  if (isAdmin) {
+    return true;
+  }
+  return role === "reader"
+    ? roles.includes("reader") || roles.includes("member")
+    : role === "member" && roles.includes("member");
+}
+
+/** @throws ApiError 403 that names the rule */
+export function authorize(caller: Caller, rule: PolicyRule): void {
+  if (!isAllowed(caller, rule)) {
+    throw forbidden(rule);
+  }
+}

@@ -1,0 +1,40 @@
+import { type ProjectQuota, type ProjectRepository, UNLIMITED } from "../../projects.ts";
+import type { VolumeTypeRecord } from "../../records.ts";
+
+/** Limits of a project that nobody has changed (`quota_volumes` and its like). */
+export const DEFAULT_LIMITS: Readonly<Record<string, number>> = {
+  volumes: 10,
+  per_volume_gigabytes: UNLIMITED,
+  snapshots: 10,
+  gigabytes: 1000,
+  backups: 10,
+  backup_gigabytes: 1000,
+  groups: 10,
+};
+
+/** Under this name stand the limits of all projects that have none of their own. No project's id reads so. */
+export const DEFAULT_CLASS = ":default";
+
+/** The limits that hold for a project: its own, then those of the class, then the built-in ones. */
+export function effectiveLimits(
+  { limits: own }: Pick<ProjectQuota, "limits">,
+  { limits: byDefault }: Pick<ProjectQuota, "limits">,
+): Readonly<Record<string, number>> {
+  return { ...DEFAULT_LIMITS, ...byDefault, ...own };
+}
+
+/** A project's quota and the limits that hold for it. */
+export async function quotaOf(
+  projects: Pick<ProjectRepository, "quota">,
+  projectId: string,
+): Promise<{ quota: ProjectQuota; limits: Readonly<Record<string, number>> }> {
+  const [quota, byDefault] = await Promise.all([projects.quota(projectId), projects.quota(DEFAULT_CLASS)]);
+  return { quota, limits: effectiveLimits(quota, byDefault) };
+}
+
+/** A resource as requests and answers name it: of a type by its name, where the store has its id. */
+export function shownResource(resource: string, type: Pick<VolumeTypeRecord, "id" | "name"> | null): string {
+  return type !== null && resource.endsWith(`_${type.id}`)
+    ? `${resource.slice(0, -type.id.length)}${type.name}`
+    : resource;
+}

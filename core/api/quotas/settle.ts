@@ -1,0 +1,57 @@
+import { describeError } from "../../errors.ts";
+import type { ProjectQuota } from "../../projects.ts";
+import { deadlineAfter } from "../../time-bounds.ts";
+import type { ApiDependencies } from "../dependencies.ts";
+
+/** A movement that is older was left behind: the function that made it has ended long ago. */
+const LEFT_OVER_SECONDS = 900;
+
+type SettleDependencies = Pick<ApiDependencies, "projects" | "volumes" | "snapshots" | "clock">;
+
+/**
+ * Settles what interrupted requests left in a project's quota, by the records: what was taken stays if the record exists, and what was
+ * given back is forgotten if it does not.
+ *
+ * Repeated, or twice at once: each movement is settled once.
+ *
+ * @returns whether anything was settled, so that what found no room may be tried again
+ */
+export async function settleLeftOvers(
+  deps: SettleDependencies,
+  projectId: string,
+  { moving }: Pick<ProjectQuota, "moving">,
+): Promise<boolean> {
+  const now = deps.clock.now();
+  let settled = false;
+  for (const [holder, { kind, at }] of Object.entries(moving)) {
+    if (deadlineAfter(new Date(at), LEFT_OVER_SECONDS) > now) {
+      continue;
+    }
+    const createdAt = await createdAtOf(deps, holder);
+    if (kind === "given_back" && createdAt !== undefined) {
+      // Its removal goes on, and gives back nothing more.
+      continue;
+    }
+    // A record of another time was made by another reservation of the same holder.
+    if (kind === "taken" && createdAt !== at) {
+      await deps.projects.cancel(projectId, holder);
+    } else {
+      await deps.projects.confirm(projectId, holder);
+    }
+    settled = true;
+  }
+  return settled;
+}
+
+/** When the holder's record was made; undefined when there is none. */
+async function createdAtOf({ volumes, snapshots }: SettleDependencies, holder: string): Promise<string | undefined> {
+  const [kind, id = ""] = holder.split(":");
+  try {
+    return (await (kind === "snapshot" ? snapshots.get(id) : volumes.get(id))).created_at;
+  } catch (error) {
+    if (["VolumeNotFound", "SnapshotNotFound"].includes(describeError(error).name)) {
+      return undefined;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+import { describeError, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../errors.ts";
+import type { VolumeTypeRepository } from "../../ports.ts";
+import type { VolumeTypeRecord } from "../../records.ts";
+import type { Caller } from "../http.ts";
+import { isUuidLike } from "../schemas/types.ts";
+import { DEFAULT_TYPE, DEFAULT_TYPE_ID, DEFAULT_TYPE_NAME, findType } from "./default-type.ts";
+
+/** Types as a caller may see them: the public ones, and private ones that its project has access to. */
+
+/** Whether the caller may use a type. */
+export function isVisibleType(caller: Caller, { is_public: isPublic }: VolumeTypeRecord): boolean {
+  return caller.isAdmin || isPublic;
+}
+
+/** The type of an id. @throws VolumeTypeNotFound */
+export async function visibleTypeById(
+  volumeTypes: Pick<VolumeTypeRepository, "get">,
+  id: string,
+): Promise<VolumeTypeRecord> {
+  const found = await findType(volumeTypes, id);
+  if (found === undefined) {
+    throw new VolumeTypeNotFound(id);
+  }
+  return found;
+}
+
+/**
+ * The type that a create names by id or by name. The default type is no type where nobody has changed it.
+ *
+ * @throws VolumeTypeNotFound, VolumeTypeNotFoundByName, also for one that the caller may not see
+ */
+export async function findVisibleType(
+  volumeTypes: Pick<VolumeTypeRepository, "get" | "getByName">,
+  caller: Caller,
+  idOrName: string,
+): Promise<VolumeTypeRecord | null> {
+  const found =
+    (isUuidLike(idOrName) ? await findType(volumeTypes, idOrName) : undefined) ?? (await byName(volumeTypes, idOrName));
+  if (found === undefined || !isVisibleType(caller, found)) {
+    throw isUuidLike(idOrName) ? new VolumeTypeNotFound(idOrName) : new VolumeTypeNotFoundByName(idOrName);
+  }
+  return found === DEFAULT_TYPE ? null : found;
+}
+
+async function byName(
+  volumeTypes: Pick<VolumeTypeRepository, "get" | "getByName">,
+  name: string,
+): Promise<VolumeTypeRecord | undefined> {
+  if (name === DEFAULT_TYPE_NAME) {
+    return findType(volumeTypes, DEFAULT_TYPE_ID);
+  }
+  try {
+    return await volumeTypes.getByName(name);
+  } catch (error) {
+    if (describeError(error).name === "VolumeTypeNotFoundByName") {
+      return undefined;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,164 @@
+import type { CreateRequestInput } from "../../create-request.ts";
+import { describeError } from "../../errors.ts";
+import type { SnapshotRecord, VolumeRecord } from "../../records.ts";
+import type { ApiDependencies } from "../dependencies.ts";
+import { badRequest, invalidInput, notFound } from "../errors.ts";
+import type { Call, Caller } from "../http.ts";
+import { findVisibleType, visibleTypeById } from "../types/visible.ts";
+import { visibleVolume } from "./show.ts";
+
+/** Body of a create, as its schema has let it through. */
+export type CreateVolumeBody = {
+  volume: {
+    name?: string | null;
+    description?: string | null;
+    display_name?: string | null;
+    display_description?: string | null;
+    volume_type?: string | null;
+    metadata?: Record<string, string> | null;
+    snapshot_id?: string | null;
+    source_volid?: string | null;
+    consistencygroup_id?: string | null;
+    group_id?: string | null;
+    backup_id?: string | null;
+    size?: number | string | null;
+    availability_zone?: string | null;
+    multiattach?: unknown;
+    image_id?: string | null;
+    imageRef?: string | null;
+  };
+};
+
+const MULTIATTACH_REMOVED =
+  "multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. " +
+  "Contact your administrator to create a multiattach enabled volume type and use it to create multiattach volumes.";
+
+/** What Cinder answers where nobody says a size: its own error has no better words. */
+const MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect.";
+
+/** Statuses of a source (cinder/volume/flows/api/create_volume.py, SNAPSHOT_PROCEED_STATUS and SRC_VOL_PROCEED_STATUS). */
+const SNAPSHOT_STATUSES: readonly string[] = ["available"];
+const VOLUME_STATUSES: readonly string[] = ["available", "in-use"];
+
+/**
+ * What a create asks for, checked against type, source, image and zone in the order of Cinder's `create` and
+ * ExtractVolumeRequestTask.
+ *
+ * @throws ApiError with Cinder's status and words
+ */
+export async function readCreateRequest(
+  deps: ApiDependencies,
+  call: Call,
+  { volume: body }: CreateVolumeBody,
+): Promise<CreateRequestInput> {
+  const { caller } = call;
+  const asked = optional(body.volume_type);
+  const namedType = asked === undefined ? null : await findVisibleType(deps.volumeTypes, caller, asked);
+  const snapshot = body.snapshot_id == null ? null : await visibleSnapshot(deps, caller, body.snapshot_id);
+  const source = body.source_volid == null ? null : await visibleVolume(deps, caller, body.source_volid);
+  requireNoGroupAndBackup(body);
+  const imageId = optional(body.imageRef ?? body.image_id);
+  if (body.multiattach != null && body.multiattach !== "") {
+    throw badRequest(MULTIATTACH_REMOVED);
+  }
+  if (body.size == null && snapshot === null && source === null) {
+    throw badRequest(MALFORMED);
+  }
+  requireOneSource({ snapshot, imageRef: imageId, "source volume": source });
+  requireSourceStatus(snapshot, source);
+  const sizeGib = sizeOf(body.size ?? null, snapshot, source);
+  requireZone(deps, optional(body.availability_zone));
+  const typeId = source?.volume_type_id ?? null;
+  const volumeType = namedType ?? (typeId === null ? null : await visibleTypeById(deps.volumeTypes, typeId));
+  return {
+    sizeGib,
+    displayName: nameOf(body.name, body.display_name),
+    displayDescription: nameOf(body.description, body.display_description),
+    availabilityZone: optional(body.availability_zone) ?? null,
+    metadata: body.metadata ?? {},
+    volumeType,
+    imageId: imageId ?? null,
+    snapshotId: snapshot?.id ?? null,
+    sourceVolumeId: source?.id ?? null,
+    projectId: caller.projectId,
+    userId: caller.userId,
+    roles: caller.roles,
+    useQuota: true,
+    ...(deps.phaseBounds !== undefined && { queuedSeconds: deps.phaseBounds.queued }),
+  };
+}
+
+function optional(text: string | null | undefined): string | undefined {
+  return text === null || text === undefined || text === "" ? undefined : text;
+}
+
+/** Names lose the spaces around them. */
+function nameOf(name: string | null | undefined, displayName: string | null | undefined): string | null {
+  return (name === undefined ? displayName : name)?.trim() ?? null;
+}
+
+/** The snapshot of an id that the caller may see. @throws ApiError 404 */
+async function visibleSnapshot({ snapshots }: ApiDependencies, caller: Caller, id: string): Promise<SnapshotRecord> {
+  const missing = notFound(`Snapshot ${id} could not be found.`);
+  try {
+    const snapshot = await snapshots.get(id);
+    if (!caller.isAdmin && snapshot.project_id !== caller.projectId) {
+      throw missing;
+    }
+    return snapshot;
+  } catch (error) {
+    throw describeError(error).name === "SnapshotNotFound" ? missing : error;
+  }
+}
+
+function requireNoGroupAndBackup(body: CreateVolumeBody["volume"]): void {
+  const group = optional(body.consistencygroup_id) ?? optional(body.group_id);
+  if (group !== undefined) {
+    throw notFound(`Group ${group} could not be found.`);
+  }
+  if (body.backup_id != null) {
+    throw notFound(`Backup ${body.backup_id} could not be found.`);
+  }
+}
+
+function requireOneSource(sources: Readonly<Record<string, unknown>>): void {
+  if (Object.values(sources).filter((source) => source !== null && source !== undefined).length > 1) {
+    throw invalidInput("May specify only one of backup, imageRef, snapshot, source volume");
+  }
+}
+
+function requireSourceStatus(snapshot: SnapshotRecord | null, source: VolumeRecord | null): void {
+  if (snapshot !== null && !SNAPSHOT_STATUSES.includes(snapshot.status)) {
+    throw badRequest(
+      `Invalid snapshot: Originating snapshot status must be one of '${SNAPSHOT_STATUSES.join(", ")}' values`,
+    );
+  }
+  if (source !== null && !VOLUME_STATUSES.includes(source.status)) {
+    throw badRequest(
+      `Invalid volume: Originating source volume status must be one of '${VOLUME_STATUSES.join(", ")}' values`,
+    );
+  }
+}
+
+function sizeOf(asked: number | string | null, snapshot: SnapshotRecord | null, source: VolumeRecord | null): number {
+  const size = asked === null ? (source?.size ?? snapshot?.volume_size ?? 0) : Number(asked);
+  if (source !== null && size < source.size) {
+    throw invalidInput(
+      `Volume size '${size}'GB cannot be smaller than original volume size  ${source.size}GB. ` +
+        "They must be >= original volume size.",
+    );
+  }
+  if (snapshot !== null && size < snapshot.volume_size) {
+    throw invalidInput(
+      `Volume size '${size}'GB cannot be smaller than the snapshot size ${snapshot.volume_size}GB. ` +
+        "They must be >= original snapshot size.",
+    );
+  }
+  return size;
+}
+
+function requireZone({ zones }: ApiDependencies, zone: string | undefined): void {
+  if (zone !== undefined && !zones.includes(zone)) {
+    throw badRequest(`Availability zone '${zone}' is invalid.`);
+  }
+}

@@ -1,0 +1,157 @@
+import { buildCreateRequest, createMessage, type CreateRequestInput } from "../../create-request.ts";
+import { describeError, FenceLost, InvalidInput, VolumeNotFound } from "../../errors.ts";
+import { holderOfQuota, positionOfVolume, UNLIMITED, usageOfVolume } from "../../projects.ts";
+import type { VolumeRecord, VolumeTypeRecord } from "../../records.ts";
+import { phaseDeadline } from "../../time-bounds.ts";
+import type { ApiDependencies } from "../dependencies.ts";
+import { ApiError, overLimit } from "../errors.ts";
+import type { Answer, Call } from "../http.ts";
+import { quotaOf } from "../quotas/limits.ts";
+import { reserve } from "../quotas/reserve.ts";
+import { volumeDetail } from "../views/volumes.ts";
+import { idOfKey, requireSameRequest, requestDigest } from "./idempotency.ts";
+import { type CreateVolumeBody, readCreateRequest } from "./create-input.ts";
+import { viewContext } from "./show.ts";
+
+/**
+ * `POST /volumes`: Cinder's API flow of a create (cinder/volume/flows/api/create_volume.py: ExtractVolumeRequestTask, QuotaReserveTask,
+ * EntryCreateTask, QuotaCommitTask, VolumeCastTask).
+ *
+ *   reserve the quota ─> list entry ─> record ─> confirm the quota and cast
+ *
+ * Interrupted after the reservation or the entry: there is no volume; the reservation is cancelled when somebody settles what is left
+ * over, and lists pass the entry over. Interrupted after the record: the volume ends in `error` at its deadline, unless the request
+ * comes again with its key. Repeated with the same Idempotency-Key: the same volume; what is missing of it is made.
+ *
+ * @throws ApiError 500 when the cast fails; no volume is left then, or one that the caller finds in the list in `deleting`
+ */
+export async function createVolume(deps: ApiDependencies, call: Call): Promise<Answer> {
+  const key = call.headers["idempotency-key"];
+  const body = call.body as CreateVolumeBody;
+  const digest = key === undefined ? undefined : requestDigest(body);
+  const id = key === undefined ? deps.newId() : idOfKey(call.caller.projectId, key);
+  const earlier = key === undefined ? undefined : await findEarlier(deps, id, digest);
+  const volume = earlier !== undefined && !isWaitingForItsCast(earlier) ? earlier : await makeVolume();
+  return { status: 202, body: { volume: volumeDetail(call, volume, await viewContext(deps, [volume])) } };
+
+  async function makeVolume(): Promise<VolumeRecord> {
+    const input = {
+      ...(await readCreateRequest(deps, call, body)),
+      ...(digest !== undefined && { requestDigest: digest }),
+    };
+    const record = earlier ?? (await recordOnce(deps, call, id, input));
+    await cast(deps, record, input.volumeType ?? null);
+    return record;
+  }
+}
+
+/** The volume that an earlier request with the same key has made. @throws ApiError 422 when that request was another one */
+async function findEarlier(
+  { volumes }: ApiDependencies,
+  id: string,
+  digest: string | undefined,
+): Promise<VolumeRecord | undefined> {
+  try {
+    const volume = await volumes.get(id);
+    requireSameRequest(volume, digest);
+    return volume;
+  } catch (error) {
+    if (error instanceof VolumeNotFound) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Nobody has taken the record, so its message may never have been sent. */
+function isWaitingForItsCast({ phase, fence, status }: VolumeRecord): boolean {
+  return phase === "queued" && fence === null && status === "creating";
+}
+
+/** Records the volume, or finds the one that another request with the same key has recorded in between. */
+async function recordOnce(
+  deps: ApiDependencies,
+  call: Call,
+  id: string,
+  input: CreateRequestInput & { requestDigest?: string },
+): Promise<VolumeRecord> {
+  const record = await enterVolume(deps, call, id, input);
+  try {
+    await deps.volumes.create(record);
+    return record;
+  } catch (error) {
+    const found = error instanceof InvalidInput ? await findEarlier(deps, id, input.requestDigest) : undefined;
+    if (found === undefined) {
+      throw error;
+    }
+    if (found.created_at !== record.created_at) {
+      // The other request's reservation was confirmed before this one was made, so this one counts the volume again.
+      await deps.projects.cancel(record.project_id, holderOfQuota("volume", id));
+      await deps.projects.leave(positionOfVolume(record));
+    }
+    return found;
+  }
+}
+
+/** Reserves and lists the volume. Returns the record to put. */
+async function enterVolume(
+  deps: ApiDependencies,
+  call: Call,
+  id: string,
+  input: CreateRequestInput,
+): Promise<VolumeRecord> {
+  const { projects } = deps;
+  const { projectId } = call.caller;
+  const usage = usageOfVolume({ size: input.sizeGib, volume_type_id: input.volumeType?.id ?? null });
+  const { limits } = await quotaOf(projects, projectId);
+  requireAllowedSize(input.sizeGib, limits["per_volume_gigabytes"] ?? UNLIMITED);
+  const holder = holderOfQuota("volume", id);
+  const reservedAt = await reserve(deps, { holder, projectId, usage, limits }, input.volumeType ?? null);
+  // The time of the reservation, which a repeated request finds: an entry lies under it.
+  const { record } = buildCreateRequest(input, new Date(reservedAt), {
+    volumeId: id,
+    requestId: call.requestId,
+  });
+  await projects.enter({ ...positionOfVolume(record), name: record.display_name });
+  return record;
+}
+
+function requireAllowedSize(sizeGib: number, limit: number): void {
+  if (limit !== UNLIMITED && sizeGib > limit) {
+    throw overLimit(
+      `VolumeSizeExceedsLimit: Requested volume size ${sizeGib}G is larger than maximum allowed limit ${limit}G.`,
+    );
+  }
+}
+
+/** Sends the cast; the quota's reservation is confirmed at the same time, for the record is there. */
+async function cast(deps: ApiDependencies, record: VolumeRecord, type: VolumeTypeRecord | null): Promise<void> {
+  const confirmed = deps.projects
+    .confirm(record.project_id, holderOfQuota("volume", record.id))
+    // What is left over is settled later, by the record.
+    .catch(() => {});
+  try {
+    await deps.queue.send(createMessage(record, type));
+  } catch (error) {
+    await revert(deps, record);
+    throw new ApiError(500, `The volume could not be scheduled: ${describeError(error).name}`);
+  } finally {
+    await confirmed;
+  }
+}
+
+/**
+ * Takes a volume back whose cast failed. A cast whose answer was lost may have arrived: a volume that an attempt has by then is removed
+ * by the end of that attempt.
+ */
+async function revert(deps: ApiDependencies, { id }: VolumeRecord): Promise<void> {
+  try {
+    await deps.volumes.requestDelete(id, phaseDeadline(deps, "queued"));
+    await deps.work.start("DeleteVolume", { volume_id: id });
+  } catch (error) {
+    if (!(error instanceof FenceLost)) {
+      // The deadline of the record ends it.
+      return;
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import { describeError } from "../../errors.ts";
+import type { VolumeRecord } from "../../records.ts";
+import type { ApiDependencies } from "../dependencies.ts";
+import { notFound } from "../errors.ts";
+import type { Answer, Call, Caller } from "../http.ts";
+import { isUuidLike } from "../schemas/types.ts";
+import { DEFAULT_TYPE_ID, typeNames } from "../types/default-type.ts";
+import { type VolumeViewContext, volumeWithExtensions } from "../views/volumes.ts";
+
+/** What finding a volume uses. */
+export type VolumeFinder = Pick<ApiDependencies, "volumes">;
+
+/** Most of an id that is repeated in a message. */
+const LONGEST_ID = 255;
+
+/**
+ * The volume of an id that the caller may see: one of its own project, or any for an administrator.
+ *
+ * @throws ApiError 404, also for another project's
+ */
+export async function visibleVolume({ volumes }: VolumeFinder, caller: Caller, id: string): Promise<VolumeRecord> {
+  const missing = notFound(`Volume ${id.slice(0, LONGEST_ID)} could not be found.`);
+  if (!isUuidLike(id)) {
+    throw missing;
+  }
+  let volume: VolumeRecord;
+  try {
+    volume = await volumes.get(id);
+  } catch (error) {
+    throw describeError(error).name === "VolumeNotFound" ? missing : error;
+  }
+  if (!caller.isAdmin && volume.project_id !== caller.projectId) {
+    throw missing;
+  }
+  return volume;
+}
+
+/** What the views of these volumes need beside them. */
+export async function viewContext(
+  { volumeTypes, zones }: Pick<ApiDependencies, "volumeTypes" | "zones">,
+  volumes: readonly VolumeRecord[],
+): Promise<VolumeViewContext> {
+  const typeName = await typeNames(
+    volumeTypes,
+    volumes.map(({ volume_type_id: id }) => id),
+  );
+  return { typeName, defaultTypeId: DEFAULT_TYPE_ID, defaultZone: zones[0] ?? "nova" };
+}
+
+/** `GET /volumes/{id}` */
+export async function showVolume(deps: ApiDependencies, call: Call): Promise<Answer> {
+  const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
+  return { status: 200, body: { volume: volumeWithExtensions(call, volume, await viewContext(deps, [volume])) } };
+}

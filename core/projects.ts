@@ -1,0 +1,103 @@
+import type { VolumeRecord } from "./records.ts";
+
+/**
+ * What a project has: the list of its volumes and snapshots in their order, and how much of its quota is in use. Everything of one
+ * project lies under one key, and no item of it grows with what the project has.
+ */
+
+/** What a project's list has entries of. */
+export type ListedKind = "volume" | "snapshot";
+
+/** One line of a project's list. The record may be gone, or not there yet: whoever lists skips such an entry. */
+export type ListEntry = { kind: ListedKind; id: string; projectId: string; createdAt: string; name: string | null };
+
+/** A quota's resource: `volumes`, `gigabytes`, `snapshots`, or one of these for a type, as `volumes_` and the type's id. */
+export type Usage = Readonly<Record<string, number>>;
+
+/** Limit of a resource that has none. */
+export const UNLIMITED = -1;
+
+/** What is taken of a project's quota, by whom. */
+export type Reservation = {
+  /** `volume:` or `snapshot:` and the id of what is created: the same one is counted once. */
+  holder: string;
+  projectId: string;
+  usage: Usage;
+  /** Limit of each resource that has one. */
+  limits: Readonly<Record<string, number>>;
+};
+
+/** A change of a project's usage whose other record is not written yet. */
+export type Movement = {
+  /** `taken` stays if the holder's record exists; `given_back` stays if it does not. */
+  kind: "taken" | "given_back";
+  usage: Usage;
+  at: string;
+};
+
+/** A project's usage, with its own limits; a limit that is absent is the default. */
+export type ProjectQuota = {
+  used: Usage;
+  limits: Readonly<Record<string, number>>;
+  moving: Readonly<Record<string, Movement>>;
+};
+
+/** Where a page of a list begins: after this entry. */
+export type ListPosition = Pick<ListEntry, "kind" | "id" | "projectId" | "createdAt">;
+
+/** How a reservation ended: since when it counts, or the resource that has no room for it. */
+export type ReserveResult = { reservedAt: string } | { exceeded: string; quota: ProjectQuota };
+
+/** The store of {@link ListEntry} and {@link ProjectQuota}. */
+export interface ProjectRepository {
+  /** Puts an entry into its project's list. Repeated it changes nothing. To be called before the record is put. */
+  enter(entry: ListEntry): Promise<void>;
+  /** Takes the entry off the list, and forgets what was given back for its record. To be called when the record is gone. */
+  leave(entry: ListPosition): Promise<void>;
+  /** Writes a new name into the entry. To be called before the record is renamed. */
+  rename(entry: ListPosition, name: string | null): Promise<void>;
+  /** Entries of a project, newest first, read consistently; `name` narrows by the exact name. */
+  list(projectId: string, kind: ListedKind, options: ListOptions): Promise<ListEntry[]>;
+  /** Entries of all projects, in no order. For administrators: it reads all of them. */
+  listAll(kind: ListedKind): Promise<ListEntry[]>;
+
+  /** A project's quota; empty for one that has nothing. */
+  quota(projectId: string): Promise<ProjectQuota>;
+  /** Takes of the quota, all of it or nothing, within every limit. Repeated by the same holder it changes nothing. */
+  reserve(reservation: Reservation): Promise<ReserveResult>;
+  /** The holder's record is there: what it took stays taken. */
+  confirm(projectId: string, holder: string): Promise<void>;
+  /** Gives back what a holder took that has no record and never gets one. */
+  cancel(projectId: string, holder: string): Promise<void>;
+  /**
+   * Gives back what a record holds, once, before the record is removed. {@link leave} forgets it afterwards.
+   *
+   * @param isStillThere reads whether the record exists; asked after the quota was read, so that a call which comes late, when the record
+   *   is gone and forgotten, gives nothing back a second time
+   */
+  giveBack(projectId: string, holder: string, usage: Usage, isStillThere: () => Promise<boolean>): Promise<void>;
+  /** Changes a project's own limits; null sets one back to the default. */
+  setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota>;
+}
+
+/** How a list is read. */
+export type ListOptions = { limit: number; after?: ListPosition | undefined; name?: string | undefined };
+
+/** The holder of a record's part of the quota. */
+export function holderOfQuota(kind: ListedKind, id: string): string {
+  return `${kind}:${id}`;
+}
+
+/** What a volume takes of its project's quota. */
+export function usageOfVolume({ size, volume_type_id: typeId }: Pick<VolumeRecord, "size" | "volume_type_id">): Usage {
+  return {
+    volumes: 1,
+    gigabytes: size,
+    ...(typeId !== null && { [`volumes_${typeId}`]: 1, [`gigabytes_${typeId}`]: size }),
+  };
+}
+
+/** The place of a volume in its project's list. */
+export function positionOfVolume({ id, project_id, created_at }: VolumeRecord): ListPosition {
+  return { kind: "volume", id, projectId: project_id, createdAt: created_at };
+}

@@ -1,0 +1,47 @@
+import { VolumeNotFound } from "../errors.ts";
+import type { VolumeRepository } from "../ports.ts";
+import { holderOfQuota, positionOfVolume, type ProjectRepository, usageOfVolume } from "../projects.ts";
+import type { VolumeRecord } from "../records.ts";
+
+/** What removing a volume's record means for its project. */
+export type ProjectMembership = {
+  /** Removes the record by `remove`, with what has to come before and after it. May be repeated, like the removal itself. */
+  end(volume: VolumeRecord, remove: () => Promise<void>): Promise<void>;
+};
+
+/** Of volumes that are in no project's list and count in no quota, such as those of the image-volume cache. */
+export const UNLISTED: ProjectMembership = { end: (_volume, remove) => remove() };
+
+/**
+ * Of a project's volumes: the quota is given back before the record goes, and the list's entry goes after it. An entry without a record is
+ * passed over by lists.
+ */
+export function membershipOf(deps: {
+  projects: Pick<ProjectRepository, "giveBack" | "leave">;
+  volumes: Pick<VolumeRepository, "get">;
+}): ProjectMembership {
+  return {
+    end: async (volume, remove) => {
+      if (volume.use_quota === true) {
+        const holder = holderOfQuota("volume", volume.id);
+        await deps.projects.giveBack(volume.project_id, holder, usageOfVolume(volume), () =>
+          exists(deps.volumes, volume.id),
+        );
+      }
+      await remove();
+      await deps.projects.leave(positionOfVolume(volume));
+    },
+  };
+}
+
+async function exists(volumes: Pick<VolumeRepository, "get">, volumeId: string): Promise<boolean> {
+  try {
+    await volumes.get(volumeId);
+    return true;
+  } catch (error) {
+    if (error instanceof VolumeNotFound) {
+      return false;
+    }
+    throw error;
+  }
+}

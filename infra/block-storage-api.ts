@@ -1,0 +1,92 @@
+import { Stack } from "aws-cdk-lib";
+import { AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
+import { HttpApi, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
+import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import type { ApiOptions } from "../core/api/options.ts";
+import { acknowledge } from "./acknowledge.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Functions } from "./functions.ts";
+import type { Messaging } from "./messaging.ts";
+import type { DataProps } from "./records.ts";
+
+/** What the API is made of. */
+export type BlockStorageApiProps = DataProps & {
+  functions: Functions;
+  messaging: Messaging;
+  configuration: Configuration;
+  options: ApiOptions;
+};
+
+/** Functions that the API starts and does not wait for. */
+const STARTED = ["DeleteVolume"] as const;
+
+/**
+ * Cinder's API v3 as an HTTP API with one route: the function has its own routes, because every answer has to be Cinder's, also those for
+ * paths that do not exist and for callers without a token.
+ */
+export class BlockStorageApi extends Construct {
+  /** Address of the API with its version, as clients are configured with it. */
+  readonly url: string;
+
+  constructor(scope: Construct, id: string, props: BlockStorageApiProps) {
+    super(scope, id);
+    const { functions, messaging, configuration, options, removalPolicy, encryptionKey } = props;
+    const handler = functions.get("BlockStorageApi");
+    const api = new HttpApi(this, "HttpApi", {
+      apiName: `${Stack.of(this).stackName}-block-storage`,
+      description: "OpenStack Block Storage API v3",
+      createDefaultStage: false,
+      defaultIntegration: new HttpLambdaIntegration("Function", handler),
+    });
+    const accessLog = new LogGroup(this, "AccessLog", {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy,
+      ...(encryptionKey !== undefined && { encryptionKey }),
+    });
+    new HttpStage(this, "Stage", {
+      httpApi: api,
+      stageName: "$default",
+      autoDeploy: true,
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(accessLog),
+        format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+      },
+    });
+    acknowledge(this, {
+      "AwsSolutions-APIG4":
+        "The function checks the token with Keystone: an authorizer of API Gateway cannot answer 401 as Keystone's clients read it",
+      "Serverless-APIGWDefaultThrottling":
+        "The account's own limits hold; a stage's limit would be shared by all projects",
+    });
+    functions.setEnvironment("BlockStorageApi", {
+      schedulerQueueUrl: messaging.schedulerQueue.queueUrl,
+      schedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
+      blockStorageApi: Stack.of(this).toJsonString({
+        options,
+        zones: [...new Set(configuration.backends.map(({ availability_zone: zone }) => zone))],
+        functions: Object.fromEntries(STARTED.map((name) => [name, functions.get(name).functionName])),
+      }),
+    });
+    functions.allow("BlockStorageApi", ["sqs:SendMessage"], messaging.schedulerQueue.queueArn);
+    functions.allow(
+      "BlockStorageApi",
+      ["lambda:InvokeFunction"],
+      ...STARTED.map((name) => functions.get(name).functionArn),
+    );
+    this.url = `${api.apiEndpoint}/v3`;
+  }
+}
+
+/** One line a request. No token is among these, and neither is the query, which may name things of a project. */
+const ACCESS_LOG = {
+  requestId: "$context.requestId",
+  ip: "$context.identity.sourceIp",
+  time: "$context.requestTime",
+  method: "$context.httpMethod",
+  path: "$context.path",
+  status: "$context.status",
+  bytes: "$context.responseLength",
+  milliseconds: "$context.responseLatency",
+};

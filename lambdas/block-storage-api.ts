@@ -1,0 +1,50 @@
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Handler } from "aws-lambda";
+import { apiRoutes } from "../core/api/routes.ts";
+import { serve, type ServeDependencies } from "../core/api/serve.ts";
+import type { ApiRequest, ApiResponse } from "../core/api/http.ts";
+import { describeError } from "../core/errors.ts";
+import { api, authenticator, bounds, newId } from "./runtime/composition.ts";
+import { logger } from "./runtime/logger.ts";
+
+let served: ServeDependencies | undefined;
+
+function dependencies(): ServeDependencies {
+  served ??= { routes: apiRoutes({ ...api(), ...bounds() }), authenticator: authenticator(), newId, reportFailure };
+  return served;
+}
+
+function reportFailure(requestId: string, error: unknown): void {
+  const { name, message } = describeError(error);
+  const stack = error instanceof Error ? error.stack : undefined;
+  logger.error("request failed", { request_id: requestId, error: name, cause: message, stack });
+}
+
+/**
+ * Answers the requests of an HTTP API (payload format 2.0). Never fails: a request that cannot be answered gets a 500 with its request
+ * id, under which the log has the reason.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ */
+export const handler: Handler<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> = async (event) =>
+  resultOf(await serve(dependencies(), requestOf(event)));
+
+function requestOf(event: APIGatewayProxyEventV2): ApiRequest {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(event.headers)) {
+    if (value !== undefined) {
+      headers[name.toLowerCase()] = value;
+    }
+  }
+  const body = event.body ?? "";
+  return {
+    method: event.requestContext.http.method,
+    path: event.rawPath,
+    query: new URLSearchParams(event.rawQueryString),
+    headers,
+    body: event.isBase64Encoded ? Buffer.from(body, "base64").toString("utf8") : body,
+  };
+}
+
+function resultOf({ status, headers, body }: ApiResponse): APIGatewayProxyStructuredResultV2 {
+  return { statusCode: status, headers: { ...headers }, body: body === null ? "" : JSON.stringify(body) };
+}

@@ -1,0 +1,142 @@
+import type { Clock } from "../../../core/ports.ts";
+import {
+  type ListedKind,
+  type ListEntry,
+  type ListOptions,
+  type ListPosition,
+  type Movement,
+  type ProjectQuota,
+  type ProjectRepository,
+  type Reservation,
+  type ReserveResult,
+  UNLIMITED,
+  type Usage,
+} from "../../../core/projects.ts";
+
+type Quota = {
+  used: Record<string, number>;
+  limits: Record<string, number>;
+  moving: Record<string, Movement>;
+  returns: number;
+};
+
+/** Projects in memory, under the contract of the port. */
+export class ProjectsFake implements ProjectRepository {
+  readonly entries = new Map<string, ListEntry>();
+  readonly quotas = new Map<string, Quota>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async enter(entry: ListEntry): Promise<void> {
+    this.entries.set(keyOf(entry), { ...entry });
+  }
+
+  async leave(position: ListPosition): Promise<void> {
+    this.entries.delete(keyOf(position));
+    await this.confirm(position.projectId, `${position.kind}:${position.id}`);
+  }
+
+  async rename(position: ListPosition, name: string | null): Promise<void> {
+    const entry = this.entries.get(keyOf(position));
+    if (entry !== undefined) {
+      entry.name = name;
+    }
+  }
+
+  async list(projectId: string, kind: ListedKind, { limit, after, name }: ListOptions): Promise<ListEntry[]> {
+    const start = after === undefined ? undefined : keyOf(after);
+    return (await this.listAll(kind))
+      .filter((entry) => entry.projectId === projectId && (name === undefined || entry.name === name))
+      .filter((entry) => start === undefined || keyOf(entry) < start)
+      .toSorted((one, other) => (keyOf(one) > keyOf(other) ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  async listAll(kind: ListedKind): Promise<ListEntry[]> {
+    return [...this.entries.values()].filter((entry) => entry.kind === kind).map((entry) => ({ ...entry }));
+  }
+
+  async quota(projectId: string): Promise<ProjectQuota> {
+    const { used, limits, moving } = this.#quota(projectId);
+    return structuredClone({ used, limits, moving });
+  }
+
+  async reserve({ projectId, holder, usage, limits }: Reservation): Promise<ReserveResult> {
+    const quota = this.#quota(projectId);
+    const earlier = quota.moving[holder];
+    if (earlier?.kind === "taken") {
+      return { reservedAt: earlier.at };
+    }
+    const exceeded = Object.keys(usage)
+      .toSorted()
+      .find((resource) => {
+        const limit = limits[resource] ?? UNLIMITED;
+        return limit !== UNLIMITED && (quota.used[resource] ?? 0) + (usage[resource] ?? 0) > limit;
+      });
+    if (exceeded !== undefined) {
+      return { exceeded, quota: await this.quota(projectId) };
+    }
+    change(quota, usage, 1);
+    const at = this.#clock.now().toISOString();
+    quota.moving[holder] = { kind: "taken", usage, at };
+    return { reservedAt: at };
+  }
+
+  async confirm(projectId: string, holder: string): Promise<void> {
+    delete this.#quota(projectId).moving[holder];
+  }
+
+  async cancel(projectId: string, holder: string): Promise<void> {
+    const quota = this.#quota(projectId);
+    const movement = quota.moving[holder];
+    if (movement?.kind === "taken") {
+      change(quota, movement.usage, -1);
+      delete quota.moving[holder];
+    }
+  }
+
+  async giveBack(projectId: string, holder: string, usage: Usage, isStillThere: () => Promise<boolean>): Promise<void> {
+    const quota = this.#quota(projectId);
+    let returns: number;
+    do {
+      ({ returns } = quota);
+      if (quota.moving[holder]?.kind === "given_back" || !(await isStillThere())) {
+        return;
+      }
+    } while (quota.returns !== returns);
+    quota.returns += 1;
+    change(quota, usage, -1);
+    quota.moving[holder] = { kind: "given_back", usage, at: this.#clock.now().toISOString() };
+  }
+
+  async setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota> {
+    const quota = this.#quota(projectId);
+    for (const [resource, limit] of Object.entries(limits)) {
+      if (limit === null) {
+        delete quota.limits[resource];
+      } else {
+        quota.limits[resource] = limit;
+      }
+    }
+    return this.quota(projectId);
+  }
+
+  #quota(projectId: string): Quota {
+    const found = this.quotas.get(projectId) ?? { used: {}, limits: {}, moving: {}, returns: 0 };
+    this.quotas.set(projectId, found);
+    return found;
+  }
+}
+
+function keyOf({ projectId, kind, createdAt, id }: ListPosition): string {
+  return `${projectId} ${kind}#${createdAt}#${id}`;
+}
+
+function change(quota: Quota, usage: Usage, sign: 1 | -1): void {
+  for (const [resource, amount] of Object.entries(usage)) {
+    quota.used[resource] = (quota.used[resource] ?? 0) + sign * amount;
+  }
+}
