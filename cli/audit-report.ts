@@ -14,6 +14,7 @@ import { type Output, paint, type Style } from "./terminal.ts";
 const NAMES: Readonly<Record<FindingKind, readonly [one: string, many: string]>> = {
   missing: ["missing", "missing"],
   damaged: ["damaged", "damaged"],
+  unreadable: ["unreadable record", "unreadable records"],
   orphan: ["orphan", "orphans"],
   leftover: ["leftover", "leftovers"],
   suspect: ["suspect", "suspects"],
@@ -26,6 +27,8 @@ const ADVICE: Readonly<Record<FindingKind, string>> = {
   missing: "data is gone, or its disk is not there: look at the backend now; nothing repairs this by itself",
   damaged:
     "bytes were lost or added on the backend: restore it from a backup; it is refused as a source until its size fits",
+  unreadable:
+    "correct the record in its table: see the runbook, UnreadableRecords; what its volume has is never reaped",
   orphan: "`cinderless audit --reap` deletes it, unless it is kept for the reason given",
   leftover: "the same; unfinished work beside a volume that is in use is removed by hand",
   suspect: "it is looked at again by each audit, and becomes an orphan when it has been left alone for long enough",
@@ -37,6 +40,7 @@ const ADVICE: Readonly<Record<FindingKind, string>> = {
 const STYLES: Readonly<Record<FindingKind, Style>> = {
   missing: "red",
   damaged: "red",
+  unreadable: "red",
   orphan: "yellow",
   leftover: "yellow",
   suspect: "yellow",

@@ -69,6 +69,14 @@ export class VolumeTypeNotFoundByName extends Error {
   }
 }
 
+/** A record that is stored cannot be read: something else than this flow has written it. */
+export class UnreadableRecord extends Error {
+  override readonly name = "UnreadableRecord";
+  constructor(what: string, id: string, reason: string) {
+    super(`The record of ${what} ${id} cannot be read: ${reason}`);
+  }
+}
+
 /** The volume is not in a status that allows the action. */
 export class InvalidVolume extends Error {
   override readonly name = "InvalidVolume";
@@ -292,6 +300,7 @@ export const ERROR_ROUTES = {
   SnapshotNotFound: "final",
   VolumeTypeNotFound: "final",
   VolumeTypeNotFoundByName: "final",
+  UnreadableRecord: "final",
   InvalidVolume: "final",
   InvalidSnapshot: "final",
   ImageNotFound: "final",

@@ -1,6 +1,7 @@
 import { v5 as uuidv5 } from "uuid";
 import { type Backend, backendHost } from "./backends.ts";
 import type { ImageMeta } from "./driver-ports.ts";
+import type { Listed } from "./ports.ts";
 import type { VolumeRecord } from "./records.ts";
 import type { WorkCheckpoint } from "./spec.ts";
 
@@ -60,7 +61,7 @@ export interface ImageCacheRepository {
   /** Consistent. */
   get(id: string): Promise<ImageCacheEntry | undefined>;
   /** All entries, of all hosts; consistent. There are as many as cached images. */
-  list(): Promise<ImageCacheEntry[]>;
+  list(): Promise<Listed<ImageCacheEntry>>;
   /** Takes the entry for the attempt: when there is none, or one that is `filling` whose lease is over. */
   beginFill(entry: NewEntry, lease: FillLease): Promise<boolean>;
   /** Keeps a fill of the attempt going. */

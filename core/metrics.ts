@@ -18,6 +18,10 @@ export const METRICS = {
   reschedules: "Reschedules",
   sweptVolumes: "SweptVolumes",
   deadLetters: "DeadLetters",
+  /** Backends that a report run could not take a report of; written by each run, also when it is 0. */
+  unreportedBackends: "UnreportedBackends",
+  /** Creates that ended in `error` at scheduling: no backend was found, or the request cannot be scheduled. */
+  unscheduledCreates: "UnscheduledCreates",
   /** What the audit found, by dimension `backend`. */
   orphans: "Orphans",
   missingVolumes: "MissingVolumes",
@@ -25,6 +29,8 @@ export const METRICS = {
   suspects: "Suspects",
   leftovers: "Leftovers",
   reaped: "Reaped",
+  /** Records that the audit could not read. */
+  unreadableRecords: "UnreadableRecords",
   /** Creates on a backend with an image-volume cache: cloned from it, or told to download. A turn that is repeated counts again. */
   imageCacheHits: "ImageCacheHits",
   imageCacheMisses: "ImageCacheMisses",

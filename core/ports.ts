@@ -27,8 +27,20 @@ export type Owner = { volumeId: string; fence: string; attempt: number };
 /** Whose claim it is: the attempt, whether or not it owns the record. */
 export type ClaimOwner = Omit<Owner, "fence"> & Partial<Owner>;
 
-/** A page of a listing; `next` is absent on the last one. */
-export type Page<Item> = { items: Item[]; next?: string };
+/** A record that is stored and cannot be read, by its key, with its host where that can be read. */
+export type Unreadable = { id: string; host: string | null; reason: string };
+
+/** A page of a listing; `next` is absent on the last one, `unreadable` where every record could be read. */
+export type Page<Item> = { items: Item[]; next?: string; unreadable?: Unreadable[] };
+
+/** A whole listing, with those beside it that cannot be read; `unreadable` is absent where every record could be. */
+export type Listed<Item> = Item[] & { unreadable?: readonly Unreadable[] };
+
+/**
+ * What was found of the records that were asked for, by id. One that is `unreadable` is there, and must not be taken for one that is not;
+ * absent where every record could be read.
+ */
+export type Found<Item> = Map<string, Item> & { unreadable?: readonly Unreadable[] };
 
 /** What the listing of volumes may be narrowed by. A host without its pool, `host@backend`, stands for all of its pools. */
 export type VolumeFilter = { status?: string; host?: string; name?: string; projectId?: string };
@@ -41,7 +53,7 @@ export type VolumeFilter = { status?: string; host?: string; name?: string; proj
 export interface VolumeRepository {
   get(volumeId: string): Promise<VolumeRecord>;
   /** The records that exist among `volumeIds`, by id; consistent reads. */
-  getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>>;
+  getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>>;
   list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>>;
 
   /** Puts a new record. @throws InvalidInput when the id is taken. */
@@ -195,7 +207,7 @@ export type AttemptClose = {
 export interface SnapshotRepository {
   get(snapshotId: string): Promise<SnapshotRecord>;
   /** The records that exist among `snapshotIds`, by id; consistent reads. */
-  getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>>;
+  getMany(snapshotIds: readonly string[]): Promise<Found<SnapshotRecord>>;
   list(limit: number, from?: string): Promise<Page<SnapshotRecord>>;
   listOfVolume(volumeId: string): Promise<SnapshotRecord[]>;
   create(record: SnapshotRecord): Promise<void>;
@@ -248,8 +260,8 @@ export type ClaimLimits = { maxProvisionedCapacityGb: number | null; minFreeCapa
  * is repeated.
  */
 export interface BackendRepository {
-  /** Every pool that has reported, in the order of their hosts; consistent. */
-  list(): Promise<BackendRecord[]>;
+  /** Every pool that has reported and can be read, in the order of their hosts; consistent. */
+  list(): Promise<Listed<BackendRecord>>;
   /** One pool as it is now; undefined when it has never reported. */
   get(host: string): Promise<BackendRecord | undefined>;
   /**

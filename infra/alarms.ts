@@ -12,7 +12,7 @@ import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
 import type { FunctionName } from "../core/functions.ts";
 import { METRICS, METRICS_NAMESPACE } from "../core/metrics.ts";
-import { SWEEP_INTERVAL_SECONDS } from "../core/time-bounds.ts";
+import { SWEEP_INTERVAL_SECONDS, type TimeBounds } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
 import type { Messaging } from "./messaging.ts";
 import { LIVE_ALIAS, type Workflow } from "./workflow.ts";
@@ -21,7 +21,12 @@ import { LIVE_ALIAS, type Workflow } from "./workflow.ts";
 const RUNBOOK = "docs/runbook.md";
 
 /** What is watched. */
-export type WatchedParts = { functions: Functions; messaging: Messaging; workflow: Workflow };
+export type WatchedParts = {
+  functions: Functions;
+  messaging: Messaging;
+  workflow: Workflow;
+  timeBounds: Pick<TimeBounds, "sweep_interval_seconds" | "report_interval_seconds">;
+};
 
 /** One alarm: what a person must act upon, and the section of the runbook that says how. */
 export type AlarmDefinition = {
@@ -30,22 +35,39 @@ export type AlarmDefinition = {
   description: string;
   metric: IMetric;
   threshold: number;
-  /** Periods in a row above the threshold; 1 for what is wrong whenever it happens. */
+  /** Periods in a row that breach the threshold; 1 for what is wrong whenever it happens. */
   periods: number;
+  /** By default a value breaches the threshold that is equal to it or greater. */
+  comparison?: ComparisonOperator;
+  /**
+   * What a period without data says: by default that nothing is wrong. BREACHING where the data comes by itself at each run, so that
+   * none means that nothing runs. IGNORE where the last data still holds, such as what an audit found.
+   */
+  missing?: TreatMissingData;
 };
 
 const FIVE_MINUTES = Duration.minutes(5);
+
+/** A period that always has data of what runs at this interval, in seconds. CloudWatch takes whole minutes. */
+function periodOf(intervalSeconds: number): Duration {
+  return Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), 60 * Math.ceil(intervalSeconds / 60)));
+}
 
 /** Functions that end what the workflow could not: when they fail, nothing lies below them but each other. */
 const NETS: readonly FunctionName[] = ["ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVolumes"];
 
 /** A metric that the functions write into their logs, over all of its dimensions. */
-export function ownMetric(name: keyof typeof METRICS, statistic = "Sum", dimensionsMap = {}): Metric {
+export function ownMetric(
+  name: keyof typeof METRICS,
+  statistic = "Sum",
+  dimensionsMap = {},
+  period = FIVE_MINUTES,
+): Metric {
   return new Metric({
     namespace: METRICS_NAMESPACE,
     metricName: METRICS[name],
     statistic,
-    period: FIVE_MINUTES,
+    period,
     dimensionsMap: { service: "cinderless", ...dimensionsMap },
   });
 }
@@ -87,12 +109,13 @@ export function executionMetric(
 }
 
 /** Every alarm of the stack. */
-export function alarmDefinitions({ functions, messaging, workflow }: WatchedParts): AlarmDefinition[] {
+export function alarmDefinitions({ functions, messaging, workflow, timeBounds }: WatchedParts): AlarmDefinition[] {
   const executions = (metricName: ExecutionMetric): MathExpression => executionMetric(workflow, metricName);
   const sum = { statistic: "Sum", period: FIVE_MINUTES };
   const errorsOf = (names: readonly FunctionName[]): IMetric =>
     new MathExpression({
-      expression: names.map((_name, index) => `e${index}`).join(" + "),
+      // A function that was not called in a period has no data there, and must not hide the errors of the others.
+      expression: names.map((_name, index) => `FILL(e${index}, 0)`).join(" + "),
       usingMetrics: Object.fromEntries(
         names.map((name, index) => [`e${index}`, functions.get(name).metricErrors(sum)]),
       ),
@@ -184,6 +207,15 @@ export function alarmDefinitions({ functions, messaging, workflow }: WatchedPart
       }),
       threshold: 1,
       periods: 1,
+      missing: TreatMissingData.IGNORE,
+    },
+    {
+      id: "UnreadableRecords",
+      description: "The audit found records that cannot be read; nothing works on their volumes",
+      metric: ownMetric("unreadableRecords", "Maximum"),
+      threshold: 1,
+      periods: 1,
+      missing: TreatMissingData.IGNORE,
     },
     {
       id: "NetsFail",
@@ -193,9 +225,26 @@ export function alarmDefinitions({ functions, messaging, workflow }: WatchedPart
       periods: 3,
     },
     {
+      id: "SweepNotRunning",
+      description: "No sweep has ended: volumes that nothing else decides stay as they are",
+      metric: ownMetric("sweptVolumes", "SampleCount", {}, periodOf(timeBounds.sweep_interval_seconds)),
+      threshold: 1,
+      periods: 2,
+      comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
+      missing: TreatMissingData.BREACHING,
+    },
+    {
       id: "BackendsNotReported",
-      description: "The report of the backends fails: after five minutes no volume is placed on them",
-      metric: errorsOf(["ReportBackends"]),
+      description: "A backend does not report, or none does: no volume is placed where the last report is old",
+      metric: ownMetric("unreportedBackends", "Maximum", {}, periodOf(timeBounds.report_interval_seconds)),
+      threshold: 1,
+      periods: 2,
+      missing: TreatMissingData.BREACHING,
+    },
+    {
+      id: "CreatesNotScheduled",
+      description: "Creates ended in error because no backend could take them",
+      metric: ownMetric("unscheduledCreates"),
       threshold: 1,
       periods: 1,
     },
@@ -220,14 +269,15 @@ export class Alarms extends Construct {
 
   constructor(scope: Construct, id: string, definitions: readonly AlarmDefinition[], topic: ITopic) {
     super(scope, id);
-    this.alarms = definitions.map(({ id: alarmId, description, metric, threshold, periods }) => {
+    this.alarms = definitions.map((definition) => {
+      const { id: alarmId, description, metric, threshold, periods, comparison, missing } = definition;
       const alarm = new Alarm(this, alarmId, {
         alarmDescription: `${description}. ${RUNBOOK}#${alarmId.toLowerCase()}`,
         metric,
         threshold,
         evaluationPeriods: periods,
-        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treatMissingData: TreatMissingData.NOT_BREACHING,
+        comparisonOperator: comparison ?? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: missing ?? TreatMissingData.NOT_BREACHING,
       });
       alarm.addAlarmAction(new SnsAction(topic));
       return alarm;

@@ -131,7 +131,8 @@ export class CinderlessStack extends Stack {
       audit,
       timeBounds,
     });
-    new Observability(this, "Observability", { functions, messaging, workflow, encryptionKey, ...deployment });
+    const watched = { functions, messaging, workflow, timeBounds };
+    new Observability(this, "Observability", { ...watched, encryptionKey, ...deployment });
 
     const api =
       blockStorageApi === null

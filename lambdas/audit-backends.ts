@@ -37,7 +37,7 @@ export const handler = serviceHandler(async (event, context) => {
   const { findings, ...summary } = report;
   logger.info("audited", summary);
   for (const finding of findings.filter(({ kind }) => kind !== "held")) {
-    const isLoss = finding.kind === "missing" || finding.kind === "damaged";
+    const isLoss = ["missing", "damaged", "unreadable"].includes(finding.kind);
     logger[isLoss ? "error" : "warn"]("found", { ...finding });
   }
   return report;
@@ -45,11 +45,12 @@ export const handler = serviceHandler(async (event, context) => {
 
 /** What was found; how much of it was reaped is a metric of its own. */
 function metricsOf(counts: HostCounts) {
-  const { orphan, missing, damaged, suspect, leftover, reaped } = counts;
+  const { orphan, missing, damaged, unreadable, suspect, leftover, reaped } = counts;
   return {
     orphans: orphan,
     missingVolumes: missing,
     damagedVolumes: damaged,
+    unreadableRecords: unreadable,
     suspects: suspect,
     leftovers: leftover,
     reaped,

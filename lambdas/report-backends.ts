@@ -1,6 +1,7 @@
 import { reportBackends } from "../core/tasks/report-backends.ts";
 import { backends, clock, configuredBackends, drivers } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
@@ -12,5 +13,6 @@ export const handler = serviceHandler(async (_event, context) => {
   for (const backend of unreported) {
     logger.error("backend did not report", backend);
   }
+  writeMetrics({ unreportedBackends: unreported.length });
   return { unreported };
 });

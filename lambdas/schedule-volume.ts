@@ -1,6 +1,7 @@
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import type { SQSHandler, SQSRecord } from "aws-lambda";
-import { describeError } from "../core/errors.ts";
+import { describeError, UnreadableRecord } from "../core/errors.ts";
+import type { Found } from "../core/ports.ts";
 import type { VolumeRecord } from "../core/records.ts";
 import { readMessage, receiveMessage, type ReceiveDependencies } from "../core/tasks/receive-message.ts";
 import {
@@ -18,6 +19,7 @@ import {
   workflow,
 } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
+import { writeMetrics } from "./runtime/metrics.ts";
 
 const processor = new BatchProcessor(EventType.SQS);
 
@@ -52,20 +54,23 @@ export const handler: SQSHandler = async (event, context) => {
   });
 };
 
-async function receive(
-  deps: ReceiveDependencies,
-  record: SQSRecord,
-  records: ReadonlyMap<string, VolumeRecord>,
-): Promise<void> {
+async function receive(deps: ReceiveDependencies, record: SQSRecord, records: Found<VolumeRecord>): Promise<void> {
   const read = readMessage(record.body);
   const keys = { volume_id: read.volumeId, message_id: record.messageId };
   try {
+    const unreadable = records.unreadable?.find(({ id }) => id === read.volumeId);
+    if (unreadable !== undefined) {
+      throw new UnreadableRecord("volume", unreadable.id, unreadable.reason);
+    }
     const result = await receiveMessage(
       deps,
       read,
       read.volumeId === undefined ? undefined : records.get(read.volumeId),
     );
     logger.info("message taken", { ...keys, outcome: result.outcome, detail: result.detail });
+    if (result.unscheduled === true) {
+      writeMetrics({ unscheduledCreates: 1 });
+    }
   } catch (error) {
     const { name, message } = describeError(error);
     logger.warn("message comes again", { ...keys, error: name, cause: message });

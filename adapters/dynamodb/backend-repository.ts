@@ -1,9 +1,17 @@
-import { unmarshall } from "@aws-sdk/util-dynamodb";
-import type { BackendReport, BackendRepository, ClaimLimits, ClaimOwner, Clock, Owner } from "../../core/ports.ts";
+import type {
+  BackendReport,
+  BackendRepository,
+  ClaimLimits,
+  ClaimOwner,
+  Clock,
+  Listed,
+  Owner,
+} from "../../core/ports.ts";
 import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
 import * as statements from "./backend-statements.ts";
 import { scanAll } from "./paging.ts";
-import { find, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
+import { listedOf, readerOf } from "./reading.ts";
+import { find, tryUpdate, type Table, type TableOptions } from "./table.ts";
 
 /**
  * Backends in DynamoDB. Each claim is an entry of its backend's own item, so that the entry and the sums change in one write or
@@ -21,14 +29,17 @@ export class DynamoDbBackendRepository implements BackendRepository {
     this.#clock = clock;
   }
 
-  async list(): Promise<BackendRecord[]> {
-    const backends = (await scanAll(this.#table)).map(readBackend);
-    return backends.toSorted((one, other) => (one.host < other.host ? -1 : 1));
+  async list(): Promise<Listed<BackendRecord>> {
+    const { records, unreadable } = BACKENDS.readEach(await scanAll(this.#table));
+    return listedOf(
+      records.toSorted((one, other) => (one.host < other.host ? -1 : 1)),
+      unreadable,
+    );
   }
 
   async get(host: string): Promise<BackendRecord | undefined> {
     const item = await find(this.#table, host);
-    return item === undefined ? undefined : readBackend(item);
+    return item === undefined ? undefined : BACKENDS.read(item);
   }
 
   async claim(
@@ -60,7 +71,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
       returnItem: true,
     });
     if (claimed !== undefined) {
-      return readBackend(claimed);
+      return BACKENDS.read(claimed);
     }
     const found = await this.get(backend.host);
     return found?.claims[owner.volumeId]?.attempt === owner.attempt ? found : undefined;
@@ -132,7 +143,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
   ): Promise<void> {
     for (;;) {
       const item = await find(this.#table, host);
-      if (item === undefined || readBackend(item).claims[volumeId] !== undefined || !(await isStillThere())) {
+      if (item === undefined || BACKENDS.read(item).claims[volumeId] !== undefined || !(await isStillThere())) {
         return;
       }
       const returns = item["returns"]?.N;
@@ -183,8 +194,23 @@ export class DynamoDbBackendRepository implements BackendRepository {
 type StoredBackend = Pick<BackendRecord, "host" | "availability_zone" | "driver" | "reported_at"> &
   Partial<BackendRecord>;
 
-function readBackend(item: Item): BackendRecord {
-  const stored = unmarshall(item) as StoredBackend;
+const BACKENDS = readerOf<BackendRecord>(
+  "backend",
+  {
+    host: "text",
+    availability_zone: "text",
+    allocated_capacity_gb: "number",
+    provisioned_capacity_gb: "number",
+    reserved_percentage: "number",
+    reported_at: "text",
+    capabilities: "map",
+    claims: "maps",
+  },
+  shapeOf,
+  "host",
+);
+
+function shapeOf(stored: StoredBackend): BackendRecord {
   return {
     host: stored.host,
     availability_zone: stored.availability_zone,

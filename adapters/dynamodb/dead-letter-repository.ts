@@ -1,9 +1,9 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
-import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { DeadLetterRepository, Page } from "../../core/ports.ts";
 import { scanPage } from "./paging.ts";
-import { find, statement, toItem, tryCreate, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
+import { pageOf, readerOf } from "./reading.ts";
+import { find, statement, toItem, tryCreate, tryUpdate, type Table, type TableOptions } from "./table.ts";
 
 const BEGIN_REDRIVE = statement("SET #redrive_fence = :redrive_fence", "attribute_exists(#id)");
 
@@ -26,12 +26,11 @@ export class DynamoDbDeadLetterRepository implements DeadLetterRepository {
 
   async get(id: string): Promise<DeadLetterRecord | undefined> {
     const item = await find(this.#table, id);
-    return item === undefined ? undefined : readDeadLetter(item);
+    return item === undefined ? undefined : DEAD_LETTERS.read(item);
   }
 
   async list(limit: number, from?: string): Promise<Page<DeadLetterRecord>> {
-    const page = await scanPage(this.#table, limit, from);
-    return { ...page, items: page.items.map(readDeadLetter) };
+    return pageOf(await scanPage(this.#table, limit, from), DEAD_LETTERS);
   }
 
   async beginRedrive(id: string, fence: string): Promise<void> {
@@ -51,8 +50,13 @@ export class DynamoDbDeadLetterRepository implements DeadLetterRepository {
 type StoredDeadLetter = Omit<DeadLetterRecord, "volume_id" | "redrive_fence" | "redriven_at"> &
   Partial<DeadLetterRecord>;
 
-function readDeadLetter(item: Item): DeadLetterRecord {
-  const stored = unmarshall(item) as StoredDeadLetter;
+const DEAD_LETTERS = readerOf<DeadLetterRecord>(
+  "dead letter",
+  { id: "text!", volume_id: "text", reason: "text!", body: "text!", redrive_fence: "text" },
+  shapeOf,
+);
+
+function shapeOf(stored: StoredDeadLetter): DeadLetterRecord {
   return {
     id: stored.id,
     volume_id: stored.volume_id ?? null,

@@ -1,14 +1,15 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
-import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
 import type { FillLease, ImageCacheEntry, ImageCacheRepository, NewEntry } from "../../core/image-cache.ts";
+import type { Listed } from "../../core/ports.ts";
 import type { WorkCheckpoint } from "../../core/spec.ts";
 import { scanAll } from "./paging.ts";
+import { listedOf, readerOf } from "./reading.ts";
 import {
   find,
   isConditionFailure,
   statement,
   tryUpdate,
-  type Item,
   type Statement,
   type Table,
   type TableOptions,
@@ -73,11 +74,12 @@ export class DynamoDbImageCacheRepository implements ImageCacheRepository {
 
   async get(id: string): Promise<ImageCacheEntry | undefined> {
     const item = await find(this.#table, id);
-    return item === undefined ? undefined : readEntry(item);
+    return item === undefined ? undefined : ENTRIES.read(item);
   }
 
-  async list(): Promise<ImageCacheEntry[]> {
-    return (await scanAll(this.#table)).map(readEntry);
+  async list(): Promise<Listed<ImageCacheEntry>> {
+    const { records, unreadable } = ENTRIES.readEach(await scanAll(this.#table));
+    return listedOf(records, unreadable);
   }
 
   beginFill({ id, ...columns }: NewEntry, lease: FillLease): Promise<boolean> {
@@ -162,8 +164,21 @@ function of({ fence, until }: FillLease): Record<string, unknown> {
 type StoredEntry = Omit<ImageCacheEntry, "lease_until" | "checkpoint"> &
   Partial<Pick<ImageCacheEntry, "lease_until" | "checkpoint">>;
 
-function readEntry(item: Item): ImageCacheEntry {
-  const stored = unmarshall(item) as StoredEntry;
+const ENTRIES = readerOf<ImageCacheEntry>(
+  "cached image",
+  {
+    id: "text!",
+    volume_id: "text!",
+    host: "text!",
+    size: "number!",
+    state: "text!",
+    fence: "text",
+    lease_until: "text",
+  },
+  shapeOf,
+);
+
+function shapeOf(stored: StoredEntry): ImageCacheEntry {
   return {
     id: stored.id,
     volume_id: stored.volume_id,

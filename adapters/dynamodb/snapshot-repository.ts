@@ -1,14 +1,14 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
-import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { INDEXES } from "../../core/environment.ts";
 import { InvalidInput, InvalidSnapshot, SnapshotNotFound } from "../../core/errors.ts";
-import type { Lock, Page, SnapshotRepository } from "../../core/ports.ts";
+import type { Found, Lock, Page, SnapshotRepository } from "../../core/ports.ts";
 import type { SnapshotRecord } from "../../core/records.ts";
 import { getItems } from "./batch.ts";
 import { changeItem } from "./details.ts";
 import { tryLock, unlock } from "./locks.ts";
 import { queryPage, scanPage } from "./paging.ts";
-import { find, statement, toItem, tryCreate, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
+import { foundOf, pageOf, readerOf } from "./reading.ts";
+import { find, statement, toItem, tryCreate, tryUpdate, type Table, type TableOptions } from "./table.ts";
 
 /** How many snapshots one request of {@link DynamoDbSnapshotRepository.listOfVolume} reads. */
 const PAGE_SIZE = 100;
@@ -55,17 +55,15 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     if (item === undefined) {
       throw new SnapshotNotFound(snapshotId);
     }
-    return readSnapshot(item);
+    return SNAPSHOTS.read(item);
   }
 
-  async getMany(snapshotIds: readonly string[]): Promise<Map<string, SnapshotRecord>> {
-    const records = (await getItems(this.#table, snapshotIds)).map(readSnapshot);
-    return new Map(records.map((record) => [record.id, record]));
+  async getMany(snapshotIds: readonly string[]): Promise<Found<SnapshotRecord>> {
+    return foundOf(SNAPSHOTS.readEach(await getItems(this.#table, snapshotIds)));
   }
 
   async list(limit: number, from?: string): Promise<Page<SnapshotRecord>> {
-    const page = await scanPage(this.#table, limit, from);
-    return { ...page, items: page.items.map(readSnapshot) };
+    return pageOf(await scanPage(this.#table, limit, from), SNAPSHOTS);
   }
 
   /** Reads an index: a snapshot of the last moments may be missing. */
@@ -81,7 +79,7 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     let from: string | undefined;
     do {
       const page = await queryPage(this.#table, query, PAGE_SIZE, from);
-      snapshots.push(...page.items.map(readSnapshot));
+      snapshots.push(...page.items.map(SNAPSHOTS.read));
       from = page.next;
     } while (from !== undefined);
     return snapshots;
@@ -111,7 +109,7 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
       const { status } = await this.get(snapshotId);
       throw new InvalidSnapshot(`snapshot ${snapshotId} is ${status}`);
     }
-    return readSnapshot(item);
+    return SNAPSHOTS.read(item);
   }
 
   /** Leaves one that is available, or being deleted, as it is: a repeat that failed takes nothing away. */
@@ -123,7 +121,7 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
 
   async lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined> {
     const item = await tryLock(this.#table, snapshotId, lock, ["available"], projectId);
-    return item === undefined ? undefined : readSnapshot(item);
+    return item === undefined ? undefined : SNAPSHOTS.read(item);
   }
 
   unlock(snapshotId: string, lock: Lock): Promise<void> {
@@ -133,7 +131,7 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
   async rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord> {
     const columns = { display_name: displayName };
     const item = await changeItem(this.#table, snapshotId, columns, { column: "glance_metadata", change: {} });
-    return item === undefined ? this.get(snapshotId) : readSnapshot(item);
+    return item === undefined ? this.get(snapshotId) : SNAPSHOTS.read(item);
   }
 
   async beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void> {
@@ -161,8 +159,24 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
 type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata" | "locks"> &
   Partial<SnapshotRecord>;
 
-function readSnapshot(item: Item): SnapshotRecord {
-  const stored = unmarshall(item) as StoredSnapshot;
+/** Reads snapshots. */
+const SNAPSHOTS = readerOf<SnapshotRecord>(
+  "snapshot",
+  {
+    id: "text!",
+    volume_id: "text!",
+    project_id: "text",
+    status: "text!",
+    volume_size: "number!",
+    host: "text!",
+    created_at: "text",
+    glance_metadata: "map",
+    locks: "map",
+  },
+  shapeOf,
+);
+
+function shapeOf(stored: StoredSnapshot): SnapshotRecord {
   return {
     id: stored.id,
     volume_id: stored.volume_id,

@@ -1,5 +1,5 @@
-import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { VolumeRecord } from "../../core/records.ts";
+import { readerOf } from "./reading.ts";
 import { toItem, type Item } from "./table.ts";
 
 /** Value of `in_flow` on every volume that is in the flow: the partition of the index by deadline. */
@@ -10,9 +10,40 @@ type StoredVolume = { id: string; size: number; status: VolumeRecord["status"] }
   [Column in keyof VolumeRecord]?: VolumeRecord[Column] | null;
 };
 
-/** The record that an item holds. */
+/** Reads volumes. */
+export const VOLUMES = readerOf<VolumeRecord>(
+  "volume",
+  {
+    id: "text!",
+    project_id: "text",
+    user_id: "text",
+    size: "number!",
+    status: "text!",
+    host: "text",
+    fence: "text",
+    phase: "text",
+    deadline: "text",
+    delete_requested_at: "text",
+    created_at: "text",
+    updated_at: "text",
+    launched_at: "text",
+    metadata: "map",
+    glance_metadata: "map",
+    attempts: "maps",
+    progress: "map",
+    fault: "map",
+    locks: "map",
+    extension: "map",
+  },
+  shapeOf,
+);
+
+/** The record that an item holds. @throws UnreadableRecord */
 export function readVolume(item: Item): VolumeRecord {
-  const stored = unmarshall(item) as StoredVolume;
+  return VOLUMES.read(item);
+}
+
+function shapeOf(stored: StoredVolume): VolumeRecord {
   const createdAt = stored.created_at ?? "";
   return {
     id: stored.id,

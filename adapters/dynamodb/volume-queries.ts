@@ -1,10 +1,11 @@
 import { INDEXES } from "../../core/environment.ts";
-import type { Page, VolumeFilter } from "../../core/ports.ts";
+import type { Found, Page, VolumeFilter } from "../../core/ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { getItems } from "./batch.ts";
 import { queryPage, scanPage, type ScanFilter } from "./paging.ts";
 import type { Table } from "./table.ts";
-import { IN_FLOW, readVolume } from "./volume-item.ts";
+import { foundOf, pageOf } from "./reading.ts";
+import { IN_FLOW, VOLUMES } from "./volume-item.ts";
 
 /** The reads of more than one volume. */
 
@@ -17,9 +18,8 @@ const FILTER_COLUMNS = [
 ] as const satisfies [keyof VolumeFilter, keyof VolumeRecord][];
 
 /** The volumes that exist among `volumeIds`, by id, read consistently. */
-export async function getVolumes(table: Table, volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
-  const records = (await getItems(table, volumeIds)).map(readVolume);
-  return new Map(records.map((record) => [record.id, record]));
+export async function getVolumes(table: Table, volumeIds: readonly string[]): Promise<Found<VolumeRecord>> {
+  return foundOf(VOLUMES.readEach(await getItems(table, volumeIds)));
 }
 
 /** A page of the volumes that match a filter. */
@@ -29,8 +29,7 @@ export async function listVolumes(
   limit: number,
   from?: string,
 ): Promise<Page<VolumeRecord>> {
-  const page = await scanPage(table, limit, from, scanFilter(filter));
-  return { ...page, items: page.items.map(readVolume) };
+  return pageOf(await scanPage(table, limit, from, scanFilter(filter)), VOLUMES);
 }
 
 /** A page of the volumes whose deadline has passed, the longest overdue first. */

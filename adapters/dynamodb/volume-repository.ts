@@ -3,6 +3,7 @@ import { InvalidInput } from "../../core/errors.ts";
 import type {
   AttemptClose,
   ExtensionEnd,
+  Found,
   Lock,
   Owner,
   Page,
@@ -47,7 +48,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return this.#writer.get(volumeId);
   }
 
-  getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
+  getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>> {
     return getVolumes(this.#writer.table, volumeIds);
   }
 

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
-import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { INDEXES } from "../../core/environment.ts";
 import { InvalidInput, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../core/errors.ts";
 import type { Page, VolumeTypeChange, VolumeTypeRepository } from "../../core/ports.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
 import { changeItem } from "./details.ts";
 import { queryPage, scanPage } from "./paging.ts";
-import { find, toItem, tryCreate, type Item, type Table, type TableOptions } from "./table.ts";
+import { pageOf, readerOf } from "./reading.ts";
+import { find, toItem, tryCreate, type Table, type TableOptions } from "./table.ts";
 
 /** Volume types in DynamoDB. */
 export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
@@ -22,7 +22,7 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
     if (item === undefined) {
       throw new VolumeTypeNotFound(volumeTypeId);
     }
-    return readVolumeType(item);
+    return VOLUME_TYPES.read(item);
   }
 
   /** Reads an index: a type of the last moments may be missing. */
@@ -41,12 +41,11 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
     if (item === undefined) {
       throw new VolumeTypeNotFoundByName(name);
     }
-    return readVolumeType(item);
+    return VOLUME_TYPES.read(item);
   }
 
   async list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>> {
-    const page = await scanPage(this.#table, limit, from);
-    return { ...page, items: page.items.map(readVolumeType) };
+    return pageOf(await scanPage(this.#table, limit, from), VOLUME_TYPES);
   }
 
   /**
@@ -71,7 +70,7 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
       ...(isPublic !== undefined && { is_public: isPublic }),
     };
     const item = await changeItem(this.#table, volumeTypeId, columns, { column: "extra_specs", change: extraSpecs });
-    return item === undefined ? this.get(volumeTypeId) : readVolumeType(item);
+    return item === undefined ? this.get(volumeTypeId) : VOLUME_TYPES.read(item);
   }
 
   async delete(volumeTypeId: string): Promise<void> {
@@ -84,8 +83,13 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
 /** A stored volume type: what is null is absent. */
 type StoredVolumeType = Pick<VolumeTypeRecord, "id" | "name"> & Partial<VolumeTypeRecord>;
 
-function readVolumeType(item: Item): VolumeTypeRecord {
-  const stored = unmarshall(item) as StoredVolumeType;
+const VOLUME_TYPES = readerOf<VolumeTypeRecord>(
+  "volume type",
+  { id: "text!", name: "text!", extra_specs: "map", description: "text" },
+  shapeOf,
+);
+
+function shapeOf(stored: StoredVolumeType): VolumeTypeRecord {
   return {
     id: stored.id,
     name: stored.name,

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { VolumeFilter } from "../../core/ports.ts";
 import { VOLUME_STATUSES, type VolumeRecord } from "../../core/records.ts";
+import { text } from "../format.ts";
 import { addListOptions, allPages, answerList, type ListOptions } from "../listing.ts";
 import { findType } from "../names.ts";
 import { withSession } from "../session.ts";
@@ -59,7 +60,14 @@ async function list(session: Session, options: Options): Promise<void> {
     ...(project === undefined ? {} : { projectId: project }),
   };
   const volumes = await session.connection.volumes();
-  const found = await allPages((from) => volumes.list(filter, PAGE_SIZE, from));
+  const found = await allPages(async (from) => {
+    const page = await volumes.list(filter, PAGE_SIZE, from);
+    // They are on no list, and must not go unseen.
+    for (const { reason } of page.unreadable ?? []) {
+      session.stderr.write(`warning: ${text(reason)}\n`);
+    }
+    return page;
+  });
   const rows = found.filter(
     (volume) =>
       (type === undefined || volume.volume_type_id === type.id) &&

@@ -1,4 +1,5 @@
 import { backendHost } from "../backends.ts";
+import type { Unreadable } from "../ports.ts";
 import {
   type AuditReport,
   type AuditRequest,
@@ -12,10 +13,15 @@ import {
 /** Reasons for incompleteness that are named; a deployment has no more backends than fit its environment. */
 const MAX_UNAUDITED = 100;
 
+/** Stands for the host of a record that does not tell it. */
+const UNKNOWN_HOST = "unknown";
+
 /** Where an audit writes down what it finds: every finding is counted, the first of each kind are kept. */
 export type AuditBook = {
   counts(host: string): HostCounts;
   add(finding: Finding): void;
+  /** Notes a record that cannot be read, once however often it is met. */
+  unreadable(what: Finding["what"], record: Unreadable): void;
   unaudited(entry: Unaudited): void;
   report(): AuditReport;
 };
@@ -28,23 +34,42 @@ export function openBook(request: AuditRequest, startedAt: Date): AuditBook {
   let isComplete = true;
   let notListed = 0;
 
+  const noted = new Set<string>();
+
   const counts = (host: string): HostCounts => {
     const known = hosts.get(host) ?? noCounts();
     hosts.set(host, known);
     return known;
   };
+  const add = (finding: Finding): void => {
+    const of = counts(backendHost(finding.host));
+    of[finding.kind] += 1;
+    of.reaped += finding.outcome === "reaped" ? 1 : 0;
+    of.failed += finding.outcome === "failed" ? 1 : 0;
+    const kept = listed.get(finding.kind) ?? [];
+    if (kept.length < request.max_listed) {
+      kept.push(finding);
+    } else {
+      notListed += 1;
+    }
+  };
   return {
     counts,
-    add: (finding) => {
-      const of = counts(backendHost(finding.host));
-      of[finding.kind] += 1;
-      of.reaped += finding.outcome === "reaped" ? 1 : 0;
-      of.failed += finding.outcome === "failed" ? 1 : 0;
-      const kept = listed.get(finding.kind) ?? [];
-      if (kept.length < request.max_listed) {
-        kept.push(finding);
-      } else {
-        notListed += 1;
+    add,
+    unreadable: (what, { id, host, reason }) => {
+      if (!noted.has(`${what} ${id}`)) {
+        noted.add(`${what} ${id}`);
+        add({
+          kind: "unreadable",
+          what,
+          id,
+          host: host ?? UNKNOWN_HOST,
+          detail: reason,
+          size_bytes: null,
+          modified_at: null,
+          outcome: "reported",
+          reason: null,
+        });
       }
     },
     unaudited: (entry) => {
@@ -71,6 +96,7 @@ function noCounts(): HostCounts {
   return {
     missing: 0,
     damaged: 0,
+    unreadable: 0,
     orphan: 0,
     leftover: 0,
     suspect: 0,

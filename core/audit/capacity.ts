@@ -1,5 +1,6 @@
 import { claimFate, type OpenClaim, openClaims } from "../claims.ts";
 import { type BackendRecord, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
+import type { Found } from "../ports.ts";
 import type { Finding } from "./report.ts";
 import type { SizesByHost } from "./records.ts";
 import type { AuditRun } from "./run.ts";
@@ -20,11 +21,12 @@ export async function auditClaims(run: AuditRun, backends: readonly BackendRecor
   for (const backend of backends) {
     const old = openClaims([backend]).filter(({ claim }) => claim.claimed_at < stillBefore);
     const ids = [...new Set(old.map(({ volumeId }) => volumeId))];
-    const volumesById = ids.length === 0 ? new Map<string, VolumeRecord>() : await run.volumes.getMany(ids);
+    const volumesById = ids.length === 0 ? (new Map() as Found<VolumeRecord>) : await run.volumes.getMany(ids);
     for (const open of old) {
       const volume = volumesById.get(open.volumeId);
       const isStill = volume === undefined || volume.updated_at < stillBefore;
-      if (isStill && claimFate(open, volume).action !== "leave") {
+      const isReadable = !(volumesById.unreadable ?? []).some(({ id }) => id === open.volumeId);
+      if (isStill && isReadable && claimFate(open, volume).action !== "leave") {
         run.book.add(claimFinding(open, volume));
       }
     }

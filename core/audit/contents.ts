@@ -87,7 +87,16 @@ async function judgeBatch(run: AuditRun, listing: Listing, batch: readonly Store
     run.volumes.getMany(idsOf("volume")),
     run.snapshots.getMany(idsOf("snapshot")),
   ]);
+  volumesById.unreadable?.forEach((each) => run.book.unreadable("volume", each));
+  snapshotsById.unreadable?.forEach((each) => run.book.unreadable("snapshot", each));
   for (const stored of batch) {
+    const found = stored.kind === "volume" ? volumesById : snapshotsById;
+    if (found.unreadable?.some(({ id }) => id === stored.id) === true) {
+      // Its record may claim it.
+      (stored.partial ? listing.seen.partial : listing.seen.whole).add(keyOf(stored));
+      note(run, listing, stored, { verdict: "claimed" });
+      continue;
+    }
     const record = stored.kind === "volume" ? volumesById.get(stored.id) : snapshotsById.get(stored.id);
     const judgement =
       stored.kind === "volume"
@@ -190,10 +199,16 @@ async function reap(
 }
 
 async function isStillReapable(run: AuditRun, host: string, stored: StoredContent): Promise<boolean> {
-  const judgement =
-    stored.kind === "volume"
-      ? judgeVolume(stored, host, (await run.volumes.getMany([stored.id])).get(stored.id), run.oldBefore)
-      : judgeSnapshot(stored, host, (await run.snapshots.getMany([stored.id])).get(stored.id), run.oldBefore);
+  const { volumes, snapshots, oldBefore } = run;
+  if (stored.kind === "volume") {
+    const found = await volumes.getMany([stored.id]);
+    return found.unreadable === undefined && isReapable(judgeVolume(stored, host, found.get(stored.id), oldBefore));
+  }
+  const found = await snapshots.getMany([stored.id]);
+  return found.unreadable === undefined && isReapable(judgeSnapshot(stored, host, found.get(stored.id), oldBefore));
+}
+
+function isReapable(judgement: Judgement): boolean {
   return "notReapable" in judgement && judgement.notReapable === null;
 }
 

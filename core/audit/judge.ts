@@ -5,7 +5,7 @@ import { type Attempt, isInFlow, type SnapshotRecord, type VolumeRecord } from "
 /**
  * What something on a backend is, judged by its record.
  *
- * - `claimed`: its record is on this backend.
+ * - `claimed`: its record is on this backend, or cannot be read.
  * - `young`: nobody claims it, but somebody may still be at work on it.
  * - `reapable`: for an orphan or leftover, null when it may be deleted, otherwise why not.
  */

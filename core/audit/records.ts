@@ -28,6 +28,10 @@ export async function auditVolumes(run: AuditRun, seen: Map<string, Seen>): Prom
       return undefined;
     }
     const page = await run.volumes.list({}, PAGE_SIZE, from);
+    for (const each of page.unreadable ?? []) {
+      run.book.unreadable("volume", each);
+      addUnknownSize(sizes, each.host);
+    }
     for (const volume of page.items) {
       addSize(run, sizes, volume);
       noteSuspects(run, seen, volume);
@@ -47,6 +51,7 @@ export async function auditSnapshots(run: AuditRun, seen: Map<string, Seen>): Pr
       return;
     }
     const page = await run.snapshots.list(PAGE_SIZE, from);
+    page.unreadable?.forEach((each) => run.book.unreadable("snapshot", each));
     await findMissingSnapshots(run, seen, page.items);
     from = page.next;
   } while (from !== undefined);
@@ -186,6 +191,13 @@ function noteStranger(run: AuditRun, strangers: Set<string>, host: string | null
   if (isStranger && run.request.host === null) {
     strangers.add(backend);
     run.book.unaudited({ host: backend, reason: "volumes name it, and no such backend is configured" });
+  }
+}
+
+/** Nobody knows what such a volume takes: no difference of its host's capacity is told. */
+function addUnknownSize(sizes: SizesByHost, host: string | null): void {
+  if (host !== null) {
+    sizes.set(host, { placed: sizes.get(host)?.placed ?? 0, moving: Number.POSITIVE_INFINITY });
   }
 }
 

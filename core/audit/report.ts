@@ -71,6 +71,7 @@ export function parseAuditRequest(value: unknown, longestPhaseSeconds = LEAST_OL
 /**
  * - `missing`: a record says that the volume or snapshot is usable, and its backend does not have it. Nothing repairs that.
  * - `damaged`: a record says that the volume or snapshot is usable, and its backend holds another size of it. Nothing repairs that.
+ * - `unreadable`: a record that cannot be read. Nothing works on it, and nothing of its volume is reaped.
  * - `orphan`: a whole volume or snapshot that no record claims.
  * - `leftover`: unfinished work that nobody works on any more.
  * - `suspect`: the ledger says that an attempt may have left something, and the look did not clear it.
@@ -81,6 +82,7 @@ export function parseAuditRequest(value: unknown, longestPhaseSeconds = LEAST_OL
 export const FINDING_KINDS = [
   "missing",
   "damaged",
+  "unreadable",
   "orphan",
   "leftover",
   "suspect",

@@ -26,6 +26,7 @@ export async function auditBackends(deps: AuditDependencies, request: AuditReque
   }
   const run = beginRun(deps, request);
   const backendsBefore = await run.backends.list();
+  backendsBefore.unreadable?.forEach((each) => run.book.unreadable("backend", each));
   const seen = new Map<string, Seen>();
   for (const each of hosts) {
     const contents = await auditHost(run, each);

@@ -32,8 +32,15 @@ export type ScheduleDependencies = ErrorOutDependencies &
     settings: SchedulerSettings;
   };
 
-/** What became of a message. `left alone`: a repeated or late delivery that another one has overtaken. */
-export type ScheduleResult = { outcome: "scheduled" | "error" | "deleted" | "left alone"; detail: string };
+/**
+ * What became of a message. `left alone`: a repeated or late delivery that another one has overtaken. `unscheduled`: the volume is in
+ * `error` because it could not be scheduled; a repeated delivery says so too, because the first one may have died before it was heard.
+ */
+export type ScheduleResult = {
+  outcome: "scheduled" | "error" | "deleted" | "left alone";
+  detail: string;
+  unscheduled?: true;
+};
 
 /**
  * Schedules one volume: `create_volume` of Cinder's scheduler, with the decision made durable as one claim.
@@ -60,6 +67,7 @@ export async function scheduleVolume(
     if (isQueuedError(volume)) {
       await finishQueuedError(deps, volume, message.context);
       await tellUnscheduledAgain(deps, message, volume, attempt);
+      return { outcome: "left alone", detail: overtaken, unscheduled: true };
     }
     return { outcome: "left alone", detail: overtaken };
   }
@@ -241,5 +249,5 @@ async function failScheduling(
     throw thrown;
   }
   await tellUnscheduled(deps, message, volume, owner.attempt, cause);
-  return { outcome: "error", detail: cause };
+  return { outcome: "error", detail: cause, unscheduled: true };
 }

@@ -60,6 +60,7 @@ const TIME_LEFT_FOR_OTHERS = { volumes: 1 / 2, claims: 1 / 3, backends: 1 / 6 };
  * the backends. A volume whose handling fails is reported and does not stop the others.
  *
  * @param remainingTimeMs until the caller must have an answer
+ * @throws what reading a table threw, when everything else is done
  */
 export async function sweepOverdueVolumes(
   { drivers, timeLimit, imageCache: cache, ...others }: SweepDependencies,
@@ -75,16 +76,25 @@ export async function sweepOverdueVolumes(
     hasTime: () => remainingTimeMs() >= whole * TIME_LEFT_FOR_OTHERS[part],
   });
   const later = new BackendWork();
-  await sweepVolumes(deps, turn("volumes"), later, result);
-  await sweepOpenClaims(deps, turn("claims"), later, () => {
-    result.claims_closed += 1;
-  });
+  const broken: unknown[] = [];
+  const part = (work: () => Promise<void>): Promise<unknown> => work().catch((error: unknown) => broken.push(error));
+  await part(() => sweepVolumes(deps, turn("volumes"), later, result));
+  await part(() =>
+    sweepOpenClaims(deps, turn("claims"), later, () => {
+      result.claims_closed += 1;
+    }),
+  );
   if (cache !== undefined) {
-    await sweepImageCache({ ...deps, cache }, turn("claims"), later, () => {
-      result.images_evicted = (result.images_evicted ?? 0) + 1;
-    });
+    await part(() =>
+      sweepImageCache({ ...deps, cache }, turn("claims"), later, () => {
+        result.images_evicted = (result.images_evicted ?? 0) + 1;
+      }),
+    );
   }
   const silent = await later.run(turn("backends"), limited);
+  if (broken.length > 0) {
+    throw broken[0];
+  }
   return { ...result, ...(silent.length > 0 && { silent_backends: silent }), failures };
 }
 

@@ -8,6 +8,7 @@ const HOST = "storage@file1";
 const NONE: HostCounts = {
   missing: 0,
   damaged: 0,
+  unreadable: 0,
   orphan: 0,
   leftover: 0,
   suspect: 0,

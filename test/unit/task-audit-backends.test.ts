@@ -436,6 +436,54 @@ describe("reaping", () => {
   });
 });
 
+describe("a record that cannot be read", () => {
+  it("is named once, and nothing of its volume is reaped or called missing, while the others are audited", async () => {
+    const world = aWorld();
+    addOrphans(world, 2);
+    const unreadable = addFinished(world, { id: uuid(1000), launched_at: "2025-12-01T00:00:00.000Z" });
+    world.fakes.volumes.unreadable.add(unreadable.id);
+    const report = await audit(world, { reap: true });
+    expect(report.findings).toMatchObject([
+      {
+        kind: "unreadable",
+        what: "volume",
+        id: unreadable.id,
+        host: FIRST_HOST,
+        detail: expect.stringContaining("size must be a number"),
+      },
+      { kind: "orphan", id: uuid(1001), outcome: "reaped" },
+    ]);
+    expect([...driverOf(world).volumes.keys()]).toEqual([unreadable.id]);
+    expect(report.complete).toBe(true);
+    expect(openFindings(report.totals)).toBe(1);
+  });
+
+  it("that becomes unreadable after the listing is not reaped either", async () => {
+    const world = aWorld();
+    addOrphans(world, 1);
+    const getMany = world.deps.volumes.getMany.bind(world.deps.volumes);
+    let reads = 0;
+    world.deps.volumes.getMany = async (ids) => {
+      reads += 1;
+      const found = await getMany(ids);
+      const unreadable = [{ id: uuid(1000), host: null, reason: "no" }];
+      return reads === 1 ? found : Object.assign(found, { unreadable });
+    };
+    const { findings } = await audit(world, { reap: true });
+    expect(findings).toMatchObject([{ kind: "orphan", outcome: "kept" }]);
+    expect(driverOf(world).volumes.size).toBe(1);
+  });
+
+  it("of a claim is not called stale", async () => {
+    const world = aWorld();
+    const { id } = addFinished(world);
+    world.fakes.volumes.unreadable.add(id);
+    const claims = { [id]: { attempt: 1, size: 1, claimed_at: "2025-12-01T00:00:00.000Z" } };
+    Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, { claims });
+    expect((await audit(world)).findings.map(({ kind }) => kind)).toEqual(["unreadable"]);
+  });
+});
+
 describe("what it cannot look at", () => {
   it("a backend that is down is named, its volumes are not called missing, and the others are audited", async () => {
     const world = aWorld();

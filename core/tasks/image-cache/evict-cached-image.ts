@@ -66,6 +66,10 @@ async function isInUse(deps: EvictDependencies, { locks }: VolumeRecord): Promis
     return true;
   }
   const holders = Object.keys(locks);
-  const volumes = holders.length === 0 ? [] : [...(await deps.volumes.getMany(holders)).values()];
-  return volumes.some(({ status }) => isInFlow(status));
+  if (holders.length === 0) {
+    return false;
+  }
+  const found = await deps.volumes.getMany(holders);
+  // Of a holder that cannot be read nobody knows that it is at rest.
+  return found.unreadable !== undefined || [...found.values()].some(({ status }) => isInFlow(status));
 }

@@ -21,7 +21,11 @@ export async function sweepImageCache(
 ): Promise<void> {
   const { entries } = deps.cache;
   const idOf = (entry: ImageCacheEntry): string => entry.volume_id;
-  await sweepEach(turn, await entries.list(), idOf, async (entry) => {
+  const listed = await entries.list();
+  for (const { id, reason } of listed.unreadable ?? []) {
+    turn.failures.push({ volume_id: id, error: "UnreadableRecord", cause: reason });
+  }
+  await sweepEach(turn, listed, idOf, async (entry) => {
     if (await beginsToEvict(deps, entry)) {
       later.add(entry.host, entry.volume_id, async () => {
         if (await evictCachedImage({ ...deps, entries }, entry)) {

@@ -1,12 +1,21 @@
-import { FenceLost, InvalidInput, InvalidVolume, VolumeDeleteRequested, VolumeNotFound } from "../../../core/errors.ts";
+import {
+  FenceLost,
+  InvalidInput,
+  InvalidVolume,
+  UnreadableRecord,
+  VolumeDeleteRequested,
+  VolumeNotFound,
+} from "../../../core/errors.ts";
 import type {
   AttemptClose,
   Clock,
   ExtensionEnd,
+  Found,
   Lock,
   MapChange,
   Owner,
   Page,
+  Unreadable,
   VolumeDetails,
   VolumeFilter,
   VolumeRepository,
@@ -25,9 +34,13 @@ import {
 
 type Change = Partial<VolumeRecord>;
 
+const UNREADABLE = "size must be a number, not a text";
+
 /** Volumes in memory, under the contract of the port: records are copied in and out, and every write is fenced. */
 export class VolumesFake implements VolumeRepository {
   readonly records = new Map<string, VolumeRecord>();
+  /** Ids of records that are there and cannot be read. */
+  readonly unreadable = new Set<string>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -36,15 +49,26 @@ export class VolumesFake implements VolumeRepository {
 
   async get(volumeId: string): Promise<VolumeRecord> {
     const record = this.records.get(volumeId);
+    if (this.unreadable.has(volumeId)) {
+      throw new UnreadableRecord("volume", volumeId, UNREADABLE);
+    }
     if (record === undefined) {
       throw new VolumeNotFound(volumeId);
     }
     return structuredClone(record);
   }
 
-  async getMany(volumeIds: readonly string[]): Promise<Map<string, VolumeRecord>> {
-    const found = volumeIds.flatMap((id) => this.records.get(id) ?? []);
-    return new Map(found.map((record) => [record.id, structuredClone(record)]));
+  async getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>> {
+    const stored = [...new Set(volumeIds)].flatMap((id) => this.records.get(id) ?? []);
+    const { items, unreadable } = this.#readable(stored);
+    const found = new Map(items.map((record) => [record.id, structuredClone(record)]));
+    return unreadable.length === 0 ? found : Object.assign(found, { unreadable });
+  }
+
+  #readable(stored: readonly VolumeRecord[]): { items: VolumeRecord[]; unreadable: Unreadable[] } {
+    const items = stored.filter(({ id }) => !this.unreadable.has(id));
+    const bad = stored.filter(({ id }) => this.unreadable.has(id));
+    return { items, unreadable: bad.map(({ id, host }) => ({ id, host, reason: UNREADABLE })) };
   }
 
   async list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>> {
@@ -55,7 +79,9 @@ export class VolumesFake implements VolumeRepository {
         (filter.name ?? display_name) === display_name &&
         (filter.projectId ?? project_id) === project_id,
     );
-    return pageOf(structuredClone(matching), limit, from);
+    const page = pageOf(structuredClone(matching), limit, from);
+    const { items, unreadable } = this.#readable(page.items);
+    return { ...page, items, ...(unreadable.length > 0 && { unreadable }) };
   }
 
   async create(record: VolumeRecord): Promise<void> {
