@@ -1,4 +1,11 @@
-import type { Clock, SchedulerQueue, SnapshotRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
+import type {
+  BackendRepository,
+  Clock,
+  SchedulerQueue,
+  SnapshotRepository,
+  VolumeRepository,
+  VolumeTypeRepository,
+} from "../ports.ts";
 import type { ProjectRepository } from "../projects.ts";
 import type { PhaseBounds } from "../time-bounds.ts";
 import type { ApiEnvironment } from "./options.ts";
@@ -15,6 +22,7 @@ export type ApiDependencies = {
   snapshots: SnapshotRepository;
   volumeTypes: VolumeTypeRepository;
   projects: ProjectRepository;
+  backends: Pick<BackendRepository, "list">;
   queue: SchedulerQueue;
   work: WorkStarter;
   clock: Clock;

@@ -21,6 +21,17 @@ export function nextLink(call: Call, collection: string, lastId: string): Link {
   return { rel: "next", href: `${call.endpoint}/v3${projectPath(call)}/${collection}?${query.toString()}` };
 }
 
+/** The link to the next page, under the name that the collection has for it, where the page is full. */
+export function linksOfPage(
+  call: Call,
+  page: { collection: string; links: string; ids: readonly string[]; limit: number },
+): Record<string, Link[]> {
+  const last = page.ids.at(-1);
+  return last === undefined || page.ids.length < page.limit
+    ? {}
+    : { [page.links]: [nextLink(call, page.collection, last)] };
+}
+
 function projectPath({ caller, projectInPath }: Call): string {
   return projectInPath ? `/${caller.projectId}` : "";
 }

@@ -1,39 +1,51 @@
 import type { ApiDependencies } from "./dependencies.ts";
+import { EXTENSIONS, listExtensions } from "./extensions.ts";
+import { quotaRoutes } from "./quotas/routes.ts";
 import type { Route } from "./router.ts";
-import { createVolumeSchema } from "./schemas/volumes.ts";
+import { listHosts, listPools, listServices, listZones, showCapabilities } from "./services/services.ts";
+import { typeRoutes } from "./types/routes.ts";
 import { versionDocument } from "./versions.ts";
-import { createVolume } from "./volumes/create.ts";
-import { deleteVolume } from "./volumes/delete.ts";
-import { listVolumes } from "./volumes/list.ts";
-import { showVolume } from "./volumes/show.ts";
+import { volumeRoutes } from "./volumes/routes.ts";
 
 /** The whole API as one table. A path of fixed parts comes before one with a part that varies. */
 export function apiRoutes(deps: ApiDependencies): Route[] {
-  const read = { method: "GET", takesBody: false } as const;
   return [
     {
-      ...read,
+      ...GET,
       path: "/",
       withoutProject: true,
       handler: async ({ endpoint }) => ({ status: 200, body: versionDocument(endpoint) }),
     },
-    { ...read, path: "/volumes", policy: "volume:get_all", handler: (call) => listVolumes(deps, call, false) },
-    { ...read, path: "/volumes/detail", policy: "volume:get_all", handler: (call) => listVolumes(deps, call, true) },
+    ...volumeRoutes(deps),
+    ...typeRoutes(deps),
+    ...quotaRoutes(deps),
     {
-      method: "POST",
-      path: "/volumes",
-      takesBody: true,
-      schema: createVolumeSchema,
-      policy: "volume:create",
-      handler: (call) => createVolume(deps, call),
+      ...GET,
+      path: "/os-availability-zone",
+      policy: "volume:availability_zone_list",
+      handler: () => listZones(deps),
     },
-    { ...read, path: "/volumes/{id}", policy: "volume:get", handler: (call) => showVolume(deps, call) },
+    { ...GET, path: "/extensions", handler: async () => listExtensions(EXTENSIONS) },
     {
-      method: "DELETE",
-      path: "/volumes/{id}",
-      takesBody: false,
-      policy: "volume:delete",
-      handler: (call) => deleteVolume(deps, call),
+      ...GET,
+      path: "/os-services",
+      policy: "volume_extension:services:index",
+      handler: (call) => listServices(deps, call),
+    },
+    { ...GET, path: "/os-hosts", policy: "volume_extension:hosts", handler: (call) => listHosts(deps, call) },
+    {
+      ...GET,
+      path: "/scheduler-stats/get_pools",
+      policy: "scheduler_extension:scheduler_stats:get_pools",
+      handler: (call) => listPools(deps, call),
+    },
+    {
+      ...GET,
+      path: "/capabilities/{host}",
+      policy: "volume_extension:capabilities",
+      handler: (call) => showCapabilities(deps, call),
     },
   ];
 }
+
+const GET = { method: "GET", takesBody: false } as const;

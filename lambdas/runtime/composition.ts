@@ -184,6 +184,7 @@ export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   snapshots: snapshots(),
   volumeTypes: volumeTypes(),
   projects: projects(),
+  backends: backends(),
   queue: queue(),
   work: new LambdaWorkStarter({ client: unlogged(new LambdaClient({})), functions: apiEnvironment().functions }),
   clock,

@@ -84,7 +84,15 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   BlockStorageApi: {
     Volumes: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
     Snapshots: ["dynamodb:GetItem", "dynamodb:Query"],
-    VolumeTypes: ["dynamodb:GetItem", "dynamodb:Query"],
+    VolumeTypes: [
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:Scan",
+      "dynamodb:UpdateItem",
+    ],
+    Backends: ["dynamodb:Scan"],
     Projects: [
       "dynamodb:DeleteItem",
       "dynamodb:GetItem",

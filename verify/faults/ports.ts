@@ -92,6 +92,7 @@ export function portsOf(account: Account) {
       snapshots,
       volumeTypes,
       projects,
+      backends,
       queue,
       work,
       clock,

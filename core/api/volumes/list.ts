@@ -3,7 +3,7 @@ import { positionOfVolume } from "../../projects.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Answer, Call } from "../http.ts";
-import { nextLink } from "../links.ts";
+import { linksOfPage } from "../links.ts";
 import { booleanParameter, paginationOf, type Pagination, type SortKey, sortOf } from "../parameters.ts";
 import { volumeSummary, volumeWithExtensions } from "../views/volumes.ts";
 import { volumeFilters, type VolumeTest } from "./filters.ts";
@@ -48,14 +48,12 @@ export async function listVolumes(deps: ApiDependencies, call: Call, isDetail: b
   const items = volumes.map((volume) =>
     context === undefined ? volumeSummary(call, volume) : volumeWithExtensions(call, volume, context),
   );
-  const last = volumes.at(-1);
-  const isFull = last !== undefined && volumes.length >= page.limit;
   const collection = isDetail ? "volumes/detail" : "volumes";
   return {
     status: 200,
     body: {
       volumes: items,
-      ...(isFull && { volumes_links: [nextLink(call, collection, last.id)] }),
+      ...linksOfPage(call, { collection, links: "volumes_links", ids: volumes.map(({ id }) => id), limit: page.limit }),
       ...(withCount && { count: (await allOf(deps, selection)).length }),
     },
   };
@@ -110,6 +108,11 @@ async function recordsOf(deps: ApiDependencies, entries: readonly ListEntry[]): 
     // An entry of another time belongs to a request that found the volume there already.
     return record?.created_at === createdAt ? [record] : [];
   });
+}
+
+/** Every volume that a request selects, without pages. */
+export function allVolumes(deps: ApiDependencies, call: Call): Promise<VolumeRecord[]> {
+  return allOf(deps, selectionOf(call));
 }
 
 /** Every volume of a selection. */
