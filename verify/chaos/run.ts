@@ -221,7 +221,9 @@ async function gather(of: Gathering): Promise<Evidence> {
   return {
     accepted: submission.accepted,
     known: sources.known,
-    snapshotDigests: Object.fromEntries(sources.snapshots.map(({ id, digest }) => [id, digest])),
+    snapshotDigests: Object.fromEntries(
+      sources.snapshots.map(({ id, digest, damage }) => [id, damage?.digest ?? digest]),
+    ),
     badMessages: work.bad,
     records: await everything((limit, from) => services.volumes.list({}, limit, from)),
     snapshots: await everything((limit, from) => services.snapshots.list(limit, from)),

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { open } from "node:fs/promises";
+import { open, truncate } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { volumePlace } from "../../adapters/file/paths.ts";
+import { snapshotPlace, volumePlace } from "../../adapters/file/paths.ts";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import { backendHost } from "../../core/backends.ts";
 import { buildCreateRequest } from "../../core/create-request.ts";
@@ -14,8 +14,14 @@ import { persist, type Services } from "./services.ts";
 import { BACKENDS, backendDirectory, TIME_BOUNDS } from "./stack.ts";
 import { SOURCES } from "./work.ts";
 
-/** Something that volumes are made of. */
-export type Source = { id: string; digest: string };
+/**
+ * Something that volumes are made of. `digest` is that of its bytes when it was made; `damage` says what is left when it has lost some
+ * of them since: then nothing may be made of it.
+ */
+export type Source = { id: string; digest: string; damage?: Damage };
+
+/** What is left of a source on its backend. */
+type Damage = { bytes: number; digest: string };
 
 /** What volumes are made of, and where data of any of them may lie. */
 export type Sources = {
@@ -29,6 +35,8 @@ export type Sources = {
 
 const BLOCK = 4096;
 const GIB = 2 ** 30;
+/** What is left of a source that loses bytes: all of its data but the last piece. */
+const LEFT_BYTES = GIB / 2;
 const PROJECT = "chaos";
 
 /** Makes images, source volumes with data in them, and snapshots of those. Faults strike these as well, so each may take some tries. */
@@ -56,8 +64,15 @@ export async function makeSources(
     const digest = digestOf(pieces);
     const volume = await makeVolume(services, known, digest, signal);
     await fill(directory, volume, pieces);
-    volumes.push({ id: volume.id, digest });
-    snapshots.push({ id: await takeSnapshot(services, volume.id, signal), digest });
+    const snapshot = await takeSnapshot(services, volume.id, signal);
+    const isLast = index === SOURCES - 1;
+    const damage = isLast ? await truncateBoth(directory, volume, snapshot, pieces) : undefined;
+    volumes.push(damage === undefined ? { id: volume.id, digest } : { id: volume.id, digest, damage });
+    snapshots.push(damage === undefined ? { id: snapshot, digest } : { id: snapshot, digest, damage });
+    const made = known.find(({ id }) => id === volume.id);
+    if (made !== undefined && damage !== undefined) {
+      Object.assign(made, { sizeGib: damage.bytes / GIB, digest: damage.digest });
+    }
   }
   return { images, snapshots, volumes, known, offsets: [...offsets] };
 }
@@ -137,6 +152,21 @@ async function fill(directory: string, volume: VolumeRecord, pieces: readonly Pi
     await file.write(data, 0, data.length, offset);
   }
   await file.sync();
+}
+
+/** Takes bytes of a volume and its snapshot away, as a backend does that loses a part of a file. */
+async function truncateBoth(
+  directory: string,
+  volume: VolumeRecord,
+  snapshotId: string,
+  pieces: readonly Piece[],
+): Promise<Damage> {
+  const backend = BACKENDS.find(({ host }) => host === backendHost(volume.host ?? ""));
+  const files = backendDirectory(directory, backend?.name ?? "");
+  await truncate(volumePlace(files, volume.id, volume.fence).path, LEFT_BYTES);
+  await truncate(snapshotPlace(files, snapshotId).path, LEFT_BYTES);
+  const digest = digestOf(pieces.filter(({ offset }) => offset < LEFT_BYTES));
+  return { bytes: LEFT_BYTES, digest };
 }
 
 async function takeSnapshot(services: Services, volumeId: string, signal: AbortSignal): Promise<string> {
