@@ -1,4 +1,4 @@
-import type { Backend } from "../core/backends.ts";
+import { type Backend, MODULE_DRIVER } from "../core/backends.ts";
 import { describeError, InvalidInput } from "../core/errors.ts";
 import { unknownName } from "../core/suggestion.ts";
 import { type FaultDriverOptions, parseFaultDriverOptions } from "./fault/options.ts";
@@ -12,7 +12,8 @@ import { type FileDriverOptions, parseFileDriverOptions } from "./file/options.t
 /** The options of one backend, read by the driver that they are for. */
 export type DriverOptions =
   | { driver: "file"; options: FileDriverOptions }
-  | { driver: "fault"; options: FaultDriverOptions; wrapped: DriverOptions };
+  | { driver: "fault"; options: FaultDriverOptions; wrapped: DriverOptions }
+  | { driver: typeof MODULE_DRIVER; options: Record<string, unknown> };
 
 /** Each driver checks its own options. @throws InvalidInput that names the backend, the option, and of an unknown one the known ones */
 const DRIVERS: Readonly<Record<DriverOptions["driver"], (host: string, options: unknown) => DriverOptions>> = {
@@ -21,6 +22,8 @@ const DRIVERS: Readonly<Record<DriverOptions["driver"], (host: string, options: 
     const options = parseFaultDriverOptions(host, given);
     return { driver: "fault", options, wrapped: readDriverOptions(host, options.driver, options.options) };
   },
+  // The module checks its own when it makes the driver.
+  [MODULE_DRIVER]: (_host, options) => ({ driver: MODULE_DRIVER, options: options as Record<string, unknown> }),
 };
 
 /**

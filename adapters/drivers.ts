@@ -1,9 +1,10 @@
-import { type Backend, backendHost, type UnusableBackend } from "../core/backends.ts";
-import { describeError, DriverNotInitialized } from "../core/errors.ts";
+import { type Backend, backendHost, MODULE_DRIVER, type UnusableBackend } from "../core/backends.ts";
+import { describeError, DriverNotInitialized, InvalidInput } from "../core/errors.ts";
 import type { Driver, Drivers } from "../core/driver-ports.ts";
 import { type DriverOptions, readDriverOptions } from "./driver-options.ts";
 import { FaultDriver } from "./fault/driver.ts";
 import { FileDriver } from "./file/driver.ts";
+import { MODULE_DRIVERS } from "./module-drivers.ts";
 
 /**
  * The drivers of the configured backends. Nothing is asked of a backend yet. One whose options are wrong is a backend without a
@@ -45,6 +46,13 @@ export function driversOf(
 function createDriver(host: string, read: DriverOptions): Driver {
   if (read.driver === "file") {
     return new FileDriver(host, read.options);
+  }
+  if (read.driver === MODULE_DRIVER) {
+    const make = MODULE_DRIVERS[host];
+    if (make === undefined) {
+      throw new InvalidInput(`backend ${host}: no module was bundled for it; its entry needs module: "./my-driver.js"`);
+    }
+    return make(host, read.options);
   }
   return new FaultDriver(createDriver(host, read.wrapped), read.options);
 }

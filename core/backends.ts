@@ -18,6 +18,8 @@ const BackendSchema = v.strictObject({
   host: v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+$/, "host must be host@backend")),
   /** Names one of `adapters/driver-options.ts`, which knows the drivers and checks their options. */
   driver: v.pipe(v.string("driver must be the name of a driver"), v.nonEmpty("driver must be the name of a driver")),
+  /** File of a driver outside this tree, which the functions are bundled with; the driver is `module` then. */
+  module: v.exactOptional(v.pipe(v.string("module must be a path"), v.nonEmpty("module must be a path"))),
   availability_zone: v.optional(v.pipe(v.string(), v.nonEmpty()), "nova"),
   /** Options of the driver, which owns their schema. */
   options: v.optional(v.record(v.string(), v.unknown()), {}),
@@ -42,7 +44,7 @@ export type Backend = v.InferOutput<typeof BackendSchema>;
 export function parseBackends(value: unknown): Backend[] {
   const backends = parseOrThrow(
     v.pipe(v.array(BackendSchema), v.minLength(1, "at least one backend")),
-    value,
+    Array.isArray(value) ? value.map(withDriver) : value,
     "backends",
     (path) => path.replace(/^\d+/, (index) => nameOfEntry(Array.isArray(value) ? value[Number(index)] : null) ?? index),
   );
@@ -54,6 +56,15 @@ export function parseBackends(value: unknown): Backend[] {
     seen.add(host);
   }
   return backends;
+}
+
+/** Name of the driver of an entry that names a module. */
+export const MODULE_DRIVER = "module";
+
+/** A module is all that an entry needs to say of its driver. */
+function withDriver(entry: unknown): unknown {
+  const isOfModule = typeof entry === "object" && entry !== null && "module" in entry && !("driver" in entry);
+  return isOfModule ? { ...entry, driver: MODULE_DRIVER } : entry;
 }
 
 /** A backend that was configured, and cannot be used as it is. */

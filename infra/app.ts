@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { InvalidInput } from "../core/errors.ts";
 import { bundleFunctions } from "./bundle.ts";
 import { SETTINGS_FILE } from "./deployment-file.ts";
+import { moduleDrivers } from "./module-drivers.ts";
 
 /**
  * The CDK app that `npx cdk synth` and `npx cdk deploy` run, with the settings of deployment.json. A finding of the policy packs ends it;
@@ -9,14 +10,20 @@ import { SETTINGS_FILE } from "./deployment-file.ts";
  *
  * cdk.json has Node compile WebAssembly without optimising it: CloudFormation's rules are 9 MB of it, which run once.
  */
-const bundling = bundleFunctions("dist/bundles");
+const bundling = (async () => {
+  const context: unknown = JSON.parse(process.env["CDK_CONTEXT_JSON"] ?? "{}");
+  const { backends } = (context ?? {}) as { backends?: unknown };
+  return bundleFunctions("dist/bundles", moduleDrivers(backends));
+})();
+// Awaited below, where a wrong module is told in one line.
+bundling.catch(() => {});
 const [{ Validations }, { AwsSolutionsChecks, ServerlessChecks }, { createCinderlessApp }] = await Promise.all([
   import("aws-cdk-lib"),
   import("cdk-nag"),
   import("./cinderless-app.ts"),
 ]);
-const codeOf = await bundling;
 try {
+  const codeOf = await bundling;
   const settingsFile = fileURLToPath(new URL(`../${SETTINGS_FILE}`, import.meta.url));
   const { app } = createCinderlessApp({ codeOf, settingsFile, forPeople: true });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));

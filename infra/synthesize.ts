@@ -1,6 +1,7 @@
 import type { CloudAssembly } from "aws-cdk-lib/cx-api";
 import type { Plugin } from "esbuild";
 import { bundleChangedFunctions, bundleFunctions } from "./bundle.ts";
+import { moduleDrivers } from "./module-drivers.ts";
 
 /**
  * Synthesises the app in this process, as the CDK CLI would: the template, and the bundles as assets. It leaves out what only
@@ -17,8 +18,8 @@ export async function synthesize(
   bundlerPlugins: readonly Plugin[] = [],
 ): Promise<CloudAssembly> {
   const bundles = `${outputDirectory}/bundles`;
-  const bundling =
-    bundlerPlugins.length === 0 ? bundleChangedFunctions(bundles) : bundleFunctions(bundles, bundlerPlugins);
+  const plugins = [...bundlerPlugins, ...moduleDrivers(context["backends"])];
+  const bundling = plugins.length === 0 ? bundleChangedFunctions(bundles) : bundleFunctions(bundles, plugins);
   const [codeOf, { createCinderlessApp }] = await Promise.all([bundling, import("./cinderless-app.ts")]);
   return createCinderlessApp({ codeOf, outdir: outputDirectory, context, onThisMachine: true }).app.synth();
 }
