@@ -1,7 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { type BackendRecord, fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { Account, SECRET, START } from "../../verify/faults/account.ts";
-import { checkInvariants, type Undisturbed, UNDECIDED_BOUND_SECONDS } from "../../verify/faults/invariants.ts";
+import {
+  checkInvariants,
+  checkTimeOfEnds,
+  type Undisturbed,
+  UNDECIDED_BOUND_SECONDS,
+} from "../../verify/faults/invariants.ts";
 import { FIRST_HOST, SECOND_HOST, uuidOf } from "../../verify/faults/identifiers.ts";
 import { type Scenario } from "../../verify/faults/scenario.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
@@ -252,5 +257,14 @@ describe("found broken", () => {
 
   it("what a project must not get", () => {
     expect(broken({ ...SCENARIO, never: ["available"] })).toEqual([10]);
+  });
+
+  it("a create.end that comes later than its bound", () => {
+    Object.assign(account.stores.published[0] ?? {}, { atMs: account.startMs + 440_000 });
+    checkTimeOfEnds(account, [ID]);
+    expect(account.violations).toEqual([]);
+    Object.assign(account.stores.published[0] ?? {}, { atMs: account.startMs + 460_000 });
+    checkTimeOfEnds(account, [ID]);
+    expect(account.violations.map(({ invariant }) => invariant)).toEqual([6]);
   });
 });

@@ -10,6 +10,7 @@ import { type Execution, Executions } from "./executions.ts";
 import { type Fault, FaultPlan, type VisitFaultName } from "./faults.ts";
 import { giveEnvironment, takeEnvironment } from "./functions.ts";
 import { type Ports, portsOf } from "./ports.ts";
+import { Monitor } from "./monitor.ts";
 import { Queues } from "./queues.ts";
 import { Rules } from "./rules.ts";
 import { Stores } from "./stores.ts";
@@ -62,6 +63,7 @@ export class Account {
   /** When the last call that changes something was made. */
   lastChangeMs: number;
   readonly watch: WriteWatch;
+  readonly monitor: Monitor;
   /** Ids of what lies on a backend without a record, and the audit has found. */
   readonly orphans = new Set<string>();
   /** Visits that users asked for. */
@@ -79,6 +81,7 @@ export class Account {
     this.lastChangeMs = this.time.nowMs;
     this.stores = new Stores({ now: () => this.now() });
     this.watch = new WriteWatch(this);
+    this.monitor = new Monitor(deployment.alarms, this.startMs);
     this.queues = new Queues(this, deployment.queues);
     this.executions = new Executions(this, deployment.definition);
     this.rules = new Rules(this, deployment.rules);
@@ -94,6 +97,11 @@ export class Account {
     const digits = (count: number): string =>
       Array.from({ length: count }, () => Math.floor(this.random() * 16).toString(16)).join("");
     return `${digits(8)}-${digits(4)}-4${digits(3)}-8${digits(3)}-${digits(12)}`;
+  }
+
+  /** Counts what an alarm may watch. */
+  measure(metric: string, value: number): void {
+    this.monitor.record(metric, value, this.time.nowMs);
   }
 
   /** Names the next visit of a function: `ScheduleVolume#2`. */
@@ -152,7 +160,7 @@ export class Account {
     this.note("notification", notification);
     const volumeId = String(notification.payload["volume_id"]);
     const statusThen = this.stores.volumes.records.get(volumeId)?.status;
-    this.stores.published.push({ notification: structuredClone(notification), statusThen });
+    this.stores.published.push({ notification: structuredClone(notification), statusThen, atMs: this.time.nowMs });
   }
 
   /**
@@ -190,6 +198,7 @@ export class Account {
     const outcome = await Promise.race([work, ended.promise]);
     timer.cancel();
     giveEnvironment(functionName, environment);
+    this.measure(`AWS/Lambda/Errors ${functionName}`, outcome instanceof StateFailure ? 1 : 0);
     if (outcome instanceof StateFailure) {
       throw outcome;
     }

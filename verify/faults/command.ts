@@ -60,6 +60,9 @@ function failuresOfScenarios(discovered: readonly Discovered[]): string[] {
         ]
       : []),
     ...run.violations.map(({ invariant, text }) => `scenario "${scenario.name}" by itself: ${invariant}: ${text}`),
+    ...(scenario.alarms ?? [])
+      .filter((alarm) => !run.alarmed.includes(alarm))
+      .map((alarm) => `scenario "${scenario.name}" by itself: the alarm ${alarm} does not go off`),
     ...run.missed.map((fault) => `scenario "${scenario.name}" does not reach its own fault at ${fault.visit}`),
   ]);
 }

@@ -1,5 +1,6 @@
 import { definitionText, functionNameIn, inlineTemplate, localFunctionArn } from "../../infra/inline-template.ts";
 import type { FunctionName } from "../../core/functions.ts";
+import { type AlarmSettings, readAlarms } from "./alarms.ts";
 import type { Definition } from "../../test/statemachine/definition.ts";
 
 /** A queue of the template. */
@@ -21,7 +22,13 @@ export type RuleSettings = {
 };
 
 /** What of the synthesised template the simulated account runs. */
-export type Deployment = { definition: Definition; queues: QueueSettings[]; rules: RuleSettings[] };
+export type Deployment = {
+  definition: Definition;
+  queues: QueueSettings[];
+  /** Those that are enabled. */
+  rules: RuleSettings[];
+  alarms?: AlarmSettings[];
+};
 
 type Properties = Record<string, unknown>;
 
@@ -38,7 +45,10 @@ export function readDeployment(): Deployment {
   return {
     definition: JSON.parse(definitionText(template, localFunctionArn)) as Definition,
     queues: of("AWS::SQS::Queue").map(({ id, properties }) => queueOf(id, properties, mappings)),
-    rules: of("AWS::Events::Rule").flatMap(({ id, properties }) => rulesOf(id, properties)),
+    rules: of("AWS::Events::Rule")
+      .filter(({ properties }) => properties["State"] !== "DISABLED")
+      .flatMap(({ id, properties }) => rulesOf(id, properties)),
+    alarms: readAlarms(template),
   };
 }
 

@@ -18,7 +18,7 @@ export function documentOf(
 Written by \`npm run faults -- --write\`. Every function of the deployed template runs, as it is deployed, on ports in memory and in
 virtual time: its queues with their visibility time-outs and dead letters, its rules and schedules, its state machine. A cell is
 one fault at one place of one scenario: at a call of a port, or at an invocation as a whole. After the fault everything goes on
-until it rests, and then the ten invariants are checked from the records, the backends' contents, the queues and the
+until it rests, and then the eleven invariants are checked from the records, the backends' contents, the queues and the
 notifications. A state, a function or a call of a port that no scenario reaches fails the run, so new code cannot be passed over.
 
 ${table(

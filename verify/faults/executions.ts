@@ -53,6 +53,7 @@ export class Executions {
       failures: [],
     };
     this.byName.set(execution.name, execution);
+    this.#account.measure("AWS/States/ExecutionsStarted", 1);
     this.#account.time.after(TRANSITION_MS, () => void this.#run(execution));
   }
 
@@ -60,6 +61,7 @@ export class Executions {
   stop(execution: Execution, status: "ABORTED" | "TIMED_OUT", hears: "rule hears" | "event lost"): void {
     if (execution.status === "RUNNING") {
       execution.status = status;
+      this.#account.measure(`AWS/States/Executions${status === "ABORTED" ? "Aborted" : "TimedOut"}`, 1);
       if (hears === "rule hears") {
         this.#account.rules.executionEnded(execution);
       }
@@ -97,6 +99,7 @@ export class Executions {
     execution.status = result.status;
     if (result.status === "FAILED") {
       execution.failures.push({ error: result.error, cause: result.cause });
+      this.#account.measure("AWS/States/ExecutionsFailed", 1);
       execution.error = result.error;
       execution.cause = result.cause;
     }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { isInFlow, STATUSES_CREATED, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
-import { PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
+import { FUNCTIONS } from "../../core/functions.ts";
+import { fenceOf, isInFlow, STATUSES_CREATED, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
+import { OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
 import type { MadeFrom } from "../../test/support/fakes/driver.ts";
 import type { Account } from "./account.ts";
 import { EXPECTED } from "./expected.ts";
@@ -14,11 +15,12 @@ export const INVARIANTS: Readonly<Record<number, string>> = {
   3: "one backend volume per volume",
   4: "no silent orphan: what may be left on a backend is named in the ledger; capacity adds up",
   5: "the ledger tells every attempt, the final fault names them all",
-  6: "create.end after available, at least once, under one message_id",
+  6: "create.end after available, at least once and within its bound, under one message_id",
   7: "nothing is lost: an undeliverable message is in the dead letters, its volume decided",
   8: "the bytes are right: content, bootable flag and image metadata are the undisturbed run's",
   9: "no secret in a message, a state document or a log",
   10: "a project gets nothing of another project's",
+  11: "whatever needs a person has raised something that an alarm watches",
 };
 
 /** The longest that a volume may be undecided after its last progress, in seconds. */
@@ -68,6 +70,67 @@ export function checkInvariants(
   checkBackends(account);
   checkCapacity(account);
   checkMessages(account, volumeIds);
+  if (account.monitor.isSetUp) {
+    checkRaised(account);
+  }
+}
+
+/** From `available` to `create.end`: the bound of an open claim and two sweeps, and a sweep takes at most its time-out. */
+const END_BOUND_MS = (OPEN_CLAIM_BOUND_SECONDS + 2 * SWEEP_INTERVAL_SECONDS + FUNCTIONS.SweepOverdueVolumes) * 1000;
+
+/** With two faults at once one may hit the very sweeps that the bound counts on. */
+export function checkTimeOfEnds(account: Account, volumeIds: readonly string[]): void {
+  for (const id of volumeIds) {
+    const launchedAt = account.stores.volumes.records.get(id)?.launched_at ?? null;
+    const times = account.stores.published
+      .filter(
+        ({ notification }) =>
+          notification.event_type === "volume.create.end" && notification.payload["volume_id"] === id,
+      )
+      .map(({ atMs }) => atMs);
+    const lateMs = launchedAt === null ? 0 : Math.min(...times) - Date.parse(launchedAt) - SLACK_MS;
+    if (times.length > 0 && lateMs > END_BOUND_MS) {
+      account.breach(6, `volume.create.end of ${id} was sent ${(lateMs / 1000).toFixed(0)} s after it was available`);
+    }
+  }
+}
+
+const NETS_FAIL = ["ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVolumes"].map(
+  (name) => `AWS/Lambda/Errors ${name}`,
+);
+
+/** What a person has to look at, each by the metrics of which one at least must have been raised. */
+function checkRaised(account: Account): void {
+  const { volumes, drivers, deadLetters } = account.stores;
+  const require = (what: string, metrics: readonly string[]): void => {
+    if (!metrics.some((metric) => account.monitor.hasRaised(metric))) {
+      account.breach(11, `${what}, and no alarm watches anything that was raised`);
+    }
+  };
+  for (const { id, status, fault } of volumes.records.values()) {
+    if (volumes.unreadable.has(id)) {
+      require(`the record of ${id} cannot be read`, ["Cinderless/UnreadableRecords", ...NETS_FAIL]);
+    } else if (status === "error" && fault !== null) {
+      const hasRun = account.executions.byName.has(fenceOf(id, fault.attempt));
+      const ends = ["Failed", "TimedOut", "Aborted"].map((end) => `AWS/States/Executions${end}`);
+      const ofScheduling = ["Cinderless/UnscheduledCreates", "Cinderless/DeadLetters"];
+      const raised = ["Cinderless/SweptVolumes", ...NETS_FAIL, ...(hasRun ? ends : ofScheduling)];
+      require(`volume ${id} is in error by ${fault.error}`, raised);
+    } else if (status === "error_deleting") {
+      require(`volume ${id} is error_deleting`, NETS_FAIL);
+    }
+  }
+  for (const [host, { hangs, isInitialized, isUnbuildable }] of drivers) {
+    if (hangs || !isInitialized || isUnbuildable) {
+      require(`${host} does not report`, ["Cinderless/UnreportedBackends"]);
+    }
+  }
+  if (deadLetters.records.size > 0) {
+    require("a dead letter is kept", ["Cinderless/DeadLetters"]);
+  }
+  if (account.orphans.size > 0) {
+    require("the audit found an orphan", ["Cinderless/Orphans"]);
+  }
 }
 
 function checkDecided(account: Account, id: string, record: VolumeRecord | undefined): void {
@@ -244,10 +307,13 @@ function checkMessages(account: Account, volumeIds: readonly string[]): void {
   const dead = new Set(account.queues.deadLetters);
   const kept = [...account.stores.deadLetters.records.values()];
   account.note("kept dead letter", kept);
+  const { unreadable } = account.stores.volumes;
   for (const { body } of account.queues.accepted) {
-    const names = volumeIds.find((id) => body.includes(id));
-    const isDecided = typeof account.watch.lives.get(names ?? "")?.decidedMs === "number";
+    const names = [...volumeIds, ...unreadable].find((id) => body.includes(id));
     const isKept = kept.some(({ volume_id: volumeId }) => volumeId !== null && volumeId === names);
+    // Nobody can decide a volume whose record cannot be read; its message is kept until a person has corrected it.
+    const isLeft = names !== undefined && unreadable.has(names) && isKept;
+    const isDecided = isLeft || typeof account.watch.lives.get(names ?? "")?.decidedMs === "number";
     const isStored = isKept || dead.has(body);
     const isOfVolume = names !== undefined && account.watch.lives.has(names);
     if (account.queues.died.has(body) && !isStored && !account.queues.lost.has(body)) {

@@ -1,5 +1,6 @@
 import { type Backend, backendHost } from "../../core/backends.ts";
-import { DriverNotInitialized, InvalidImageRef } from "../../core/errors.ts";
+import { driversOf } from "../../adapters/drivers.ts";
+import { InvalidImageRef, InvalidInput } from "../../core/errors.ts";
 import type { ImageCache } from "../../core/image-cache.ts";
 import type { FunctionName } from "../../core/functions.ts";
 import type { RequestContext, WorkflowInput } from "../../core/messages.ts";
@@ -8,6 +9,7 @@ import { DEFAULT_SETTINGS } from "../../core/scheduling/settings.ts";
 import { membershipOf } from "../../core/tasks/leave-project.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import type { Account } from "./account.ts";
+import type { SimulatedBackend } from "./stores.ts";
 
 /** The ports of a simulated account, as the functions get them. */
 export type Ports = ReturnType<typeof portsOf>;
@@ -61,6 +63,32 @@ function isMethod(member: unknown): member is (...parameters: never[]) => unknow
   return typeof member === "function";
 }
 
+function configuredBackends({ stores }: Account): Backend[] {
+  return [...stores.drivers.keys()].map((host) => ({
+    host: backendHost(host),
+    driver: "file",
+    availability_zone: "nova",
+    options: {},
+    capabilities: { volume_backend_name: host.slice(host.indexOf("#") + 1) },
+    reserved_percentage: 0,
+    max_over_subscription_ratio: null,
+  }));
+}
+
+/** The driver, whose calls have no effect and no answer while its backend hangs. */
+function hanging(driver: SimulatedBackend): SimulatedBackend {
+  return new Proxy(driver, {
+    get: (target, key) => {
+      const member: unknown = Reflect.get(target, key);
+      if (!isMethod(member)) {
+        return member;
+      }
+      return (...parameters: unknown[]) =>
+        target.hangs ? new Promise(() => {}) : (Reflect.apply(member, target, parameters) as unknown);
+    },
+  });
+}
+
 /** Composes the ports over an account's stores, queues and executions. */
 export function portsOf(account: Account) {
   const { stores } = account;
@@ -109,17 +137,14 @@ export function portsOf(account: Account) {
     workflow: watched("workflow", {
       start: async (input: WorkflowInput): Promise<void> => account.executions.start(input),
     }),
-    drivers: {
-      get hosts() {
-        return [...stores.drivers.keys()].map(backendHost);
-      },
-      forHost: (host: string) => {
-        const found = [...stores.drivers].find(([each]) => backendHost(each) === backendHost(host));
-        if (found === undefined) {
-          throw new DriverNotInitialized(host);
+    get drivers() {
+      return driversOf(configuredBackends(account), [], ({ host }) => {
+        const [, driver] = [...stores.drivers].find(([each]) => backendHost(each) === host) ?? [];
+        if (driver === undefined || driver.isUnbuildable) {
+          throw new InvalidInput(`backend ${host}: unknown option capacityGb`);
         }
-        return watched("driver", found[1]);
-      },
+        return watched("driver", hanging(driver));
+      });
     },
     get imageCache(): ImageCache | undefined {
       const { imageCacheSettings: settings } = stores;
@@ -135,15 +160,7 @@ export function portsOf(account: Account) {
       },
     },
     get configuredBackends(): Backend[] {
-      return [...stores.drivers.keys()].map((host) => ({
-        host: backendHost(host),
-        driver: "file",
-        availability_zone: "nova",
-        options: {},
-        capabilities: { volume_backend_name: host.slice(host.indexOf("#") + 1) },
-        reserved_percentage: 0,
-        max_over_subscription_ratio: null,
-      }));
+      return configuredBackends(account);
     },
     settings: DEFAULT_SETTINGS,
   };

@@ -5,6 +5,7 @@ import type { Deployment } from "./deployment.ts";
 import type { Fault } from "./faults.ts";
 import {
   checkInvariants,
+  checkTimeOfEnds,
   contentsOf,
   endOf,
   unclaimedOn,
@@ -46,6 +47,8 @@ export type RunResult = {
   orphans: number;
   /** Faults whose place was not reached. */
   missed: readonly Fault[];
+  /** Alarms that were on at any time. */
+  alarmed: readonly string[];
 };
 
 /** Runs a scenario with faults until everything is at rest, and checks the invariants. */
@@ -67,6 +70,9 @@ export async function runScenario(
   } while (account.disturbRest());
   await auditIfUnclaimed(account);
   checkInvariants(account, scenario, volumeIds, undisturbed);
+  if (faults.length <= 1) {
+    checkTimeOfEnds(account, volumeIds);
+  }
   return {
     ends: volumeIds.map((id) => endOf(account, id)),
     restSeconds: (account.lastChangeMs - account.startMs) / 1000,
@@ -83,6 +89,7 @@ export async function runScenario(
     contents: contentsOf(account, volumeIds),
     orphans: [...account.orphans].filter((id) => !isScenariosOwn.has(id)).length,
     missed: account.faults.missed,
+    alarmed: scenario.alarms === undefined ? [] : account.monitor.alarmed(account.time.nowMs),
   };
 }
 
@@ -99,8 +106,9 @@ function isAtRest(account: Account, nextAtMs: number): boolean {
   if (nextAtMs - account.startMs > LONGEST_RUN_MS) {
     return true;
   }
-  const hasUndecided = [...account.stores.volumes.records.values()].some(
-    ({ status, deadline }) => isInFlow(status) || deadline !== null,
+  const { records, unreadable } = account.stores.volumes;
+  const hasUndecided = [...records.values()].some(
+    ({ id, status, deadline }) => !unreadable.has(id) && (isInFlow(status) || deadline !== null),
   );
   const hasClaims = [...account.stores.backends.records.values()].some(({ claims }) => Object.keys(claims).length > 0);
   const isCacheBusy = [...account.stores.imageCacheEntries.records.values()].some(({ state }) => state !== "available");

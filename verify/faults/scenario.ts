@@ -26,6 +26,8 @@ export type Scenario = {
   never?: readonly End[];
   /** What a volume of it holds that was created, alone or under a fault. */
   makes?: Made;
+  /** Alarms that must go off in its own run. */
+  alarms?: readonly string[];
   /** Faults that make the scenario what it is. */
   faults?: readonly Fault[];
   /** Puts records, backends and images there, and sends what begins it. Returns the volumes that were asked for. */

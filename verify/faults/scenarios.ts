@@ -1,3 +1,4 @@
+import { BACKENDS } from "./scenarios-backends.ts";
 import { OTHERS } from "./scenarios-beside.ts";
 import { CREATES } from "./scenarios-creates.ts";
 import { FAILURES } from "./scenarios-failures.ts";
@@ -9,4 +10,4 @@ import type { Scenario } from "./scenario.ts";
  */
 
 /** In the order of the matrix. */
-export const SCENARIOS: readonly Scenario[] = [...CREATES, ...FAILURES, ...OTHERS];
+export const SCENARIOS: readonly Scenario[] = [...CREATES, ...FAILURES, ...OTHERS, ...BACKENDS];

@@ -24,6 +24,10 @@ export const TRUNCATED_BYTES = 1000;
 export class SimulatedBackend extends DriverFake {
   /** Refuses every create, as a backend does that is full or broken: nothing is made. */
   refuses = false;
+  /** Gives no answer to any call, as a mount whose server is gone. */
+  hangs = false;
+  /** Its options are wrong: no driver can be made of them. */
+  isUnbuildable = false;
   /** Ids of volumes and snapshots that lost bytes on the backend: refused as sources, as the contract of drivers has it. */
   readonly truncated = new Set<string>();
   readonly #volumes: VolumesFake;
@@ -71,7 +75,7 @@ export class SimulatedBackend extends DriverFake {
 }
 
 /** What of a published notification the invariants need. */
-export type Published = { notification: Notification; statusThen: string | undefined };
+export type Published = { notification: Notification; statusThen: string | undefined; atMs: number };
 
 /** Everything that lasts: records, the backends' contents, notifications, images. */
 export class Stores {

@@ -1,0 +1,103 @@
+import { fenceOf } from "../../core/records.ts";
+import { START } from "./account.ts";
+import { FIRST_HOST, OTHER_VOLUME, uuidOf, VOLUME } from "./identifiers.ts";
+import { addQueued, arrange, castOf, driverOf, drivers, LOST, type Scenario, send } from "./scenario.ts";
+import type { Account } from "./account.ts";
+
+/** One backend or one record that is bad, beside others that are not: only its own work may suffer, and somebody must hear of it. */
+
+/** More than a sweep takes on at once. */
+const HANGING_REMOVALS = 12;
+
+/** Removals on the first backend that were begun and have to go on. */
+function addRemovals(account: Account): void {
+  const backend = account.stores.backends.records.get(FIRST_HOST);
+  for (let number = 100; number < 100 + HANGING_REMOVALS; number += 1) {
+    const id = uuidOf(number);
+    const line = { host: FIRST_HOST, execution: fenceOf(id, 1), started_at: START, ended_at: START };
+    addQueued(account, {
+      ...LOST,
+      id,
+      size: 1,
+      status: "deleting",
+      fence: fenceOf(id, 1),
+      attempts: { 1: { ...line, outcome: "created" } },
+      deadline: START,
+      delete_requested_at: START,
+    });
+    driverOf(account, FIRST_HOST).volumes.set(id, { from: "nothing" });
+    if (backend !== undefined) {
+      backend.allocated_capacity_gb += 1;
+      backend.provisioned_capacity_gb += 1;
+    }
+  }
+}
+
+export const BACKENDS: readonly Scenario[] = [
+  {
+    name: "every backend is down",
+    end: "error",
+    alarms: ["BackendsNotReported", "CreatesNotScheduled"],
+    begin: (account) => {
+      arrange(account);
+      drivers(account).forEach((driver) => (driver.isInitialized = false));
+      // When the last reports are old.
+      account.time.after(600_000, () => void send(account));
+      return [VOLUME];
+    },
+  },
+  {
+    name: "a backend hangs while volumes are removed from it, and another one's end is not told",
+    makes: "an empty volume",
+    end: "available",
+    alarms: ["BackendsNotReported", "NetsFail"],
+    faults: [{ visit: "CreateVolumeOnFinish#1", call: "volumes.markAvailable#1", fault: "aborted, event lost" }],
+    begin: (account) => {
+      arrange(account);
+      const first = driverOf(account, FIRST_HOST);
+      first.hangs = true;
+      // Nobody places a volume there.
+      Object.assign(account.stores.backends.records.get(FIRST_HOST) ?? {}, { disabled: true });
+      addRemovals(account);
+      account.time.after(1_000_000, () => (first.hangs = false));
+      return send(account);
+    },
+  },
+  {
+    name: "no driver can be made of a backend's options",
+    makes: "an empty volume",
+    end: "available",
+    alarms: ["BackendsNotReported"],
+    begin: (account) => {
+      arrange(account);
+      driverOf(account, FIRST_HOST).isUnbuildable = true;
+      // Until the alarm has had its two periods.
+      account.time.after(700_000, () => {});
+      return send(account);
+    },
+  },
+  {
+    name: "in a batch with a volume whose record cannot be read",
+    makes: "an empty volume",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addQueued(account, { id: OTHER_VOLUME, deadline: START });
+      account.stores.volumes.unreadable.add(OTHER_VOLUME);
+      const other = { volume_id: OTHER_VOLUME, request_spec: { volume_id: OTHER_VOLUME, volume_properties: {} } };
+      account.queues.sendTogether([castOf(other), castOf()]);
+      return [VOLUME];
+    },
+  },
+  {
+    name: "a lost message beside a record that cannot be read",
+    end: "error",
+    faults: [{ visit: "ScheduleVolume#1", call: null, fault: "never delivered" }],
+    begin: (account) => {
+      arrange(account);
+      addQueued(account, { id: OTHER_VOLUME, deadline: START });
+      account.stores.volumes.unreadable.add(OTHER_VOLUME);
+      return send(account);
+    },
+  },
+];
