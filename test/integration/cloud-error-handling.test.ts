@@ -52,6 +52,20 @@ beforeAll(async () => {
     ExitsMachine: catching("Exits"),
     ThrottledMachine: catching("Throttled"),
     BigMachine: catching("Big"),
+    BigRetriedMachine: catching("Big", {
+      Retry: [{ ErrorEquals: ["States.ALL"], IntervalSeconds: 1, MaxAttempts: 1 }],
+    }),
+    MissingVariableMachine: stateMachine({
+      StartAt: "Choose",
+      States: {
+        Choose: {
+          Type: "Choice",
+          Choices: [{ Variable: "$.absent", StringEquals: "x", Next: "End" }],
+          Default: "End",
+        },
+        End: { Type: "Succeed" },
+      },
+    }),
     BigNamedMachine: catching("Big", {
       Catch: [{ ErrorEquals: ["States.DataLimitExceeded"], ResultPath: "$.caught", Next: "Caught" }, ...CATCH_ALL],
     }),
@@ -148,6 +162,15 @@ describe("a failing function", () => {
     expect(events.at(-1)?.executionFailedEventDetails?.error).toBe("VolumeNotFound");
   });
 
+  it("has no frame of more than 300 characters in its cause, and none of the cloud's own text", async () => {
+    const { Cause: cause } = await caught("ThrowsMachine");
+    const { trace } = JSON.parse(cause) as { trace: string[] };
+    expect(trace.length).toBeGreaterThan(1);
+    expect(Math.max(...trace.map(({ length }) => length))).toBeLessThanOrEqual(300);
+    expect(cause).not.toContain("data:");
+    expect(cause.length).toBeLessThan(3000);
+  });
+
   it("reports a thrown text by its type", async () => {
     const { Error: error, Cause: cause } = await caught("TextMachine");
     expect(error).toBe("string");
@@ -174,7 +197,7 @@ describe("a failing function", () => {
 describe.concurrent("a task's TimeoutSeconds", () => {
   it("is States.Timeout, and the history says LambdaFunctionTimedOut", async () => {
     const { executionArn, output } = await under.run("TaskTimeoutMachine");
-    expect(JSON.parse(output ?? "{}")).toMatchObject({ caught: { Error: "States.Timeout" } });
+    expect(JSON.parse(output ?? "{}")).toMatchObject({ caught: { Error: "States.Timeout", Cause: "" } });
     const { events = [] } = await under.sfn.send(new GetExecutionHistoryCommand({ executionArn }));
     expect(events.map(({ type }) => type)).toContain("LambdaFunctionTimedOut");
   });
@@ -192,11 +215,15 @@ describe("the data limit of 262,144 bytes", () => {
     expect((await under.run("BigMachine", { size: 262_142 })).status).toBe("SUCCEEDED");
   });
 
-  it("fails a task whose result exceeds it, which States.ALL does not catch", async () => {
-    expect(await under.run("BigMachine", { size: 262_143 })).toMatchObject({
-      status: "FAILED",
-      error: "States.DataLimitExceeded",
-    });
+  it("fails a task whose result exceeds it, which is retried and caught by States.ALL", async () => {
+    const { Error: error, Cause: cause } = await caught("BigMachine", { size: 262_143 });
+    expect(error).toBe("States.DataLimitExceeded");
+    expect(cause).toMatch(
+      /^The state\/task 'arn:.*' returned a result with a size exceeding the maximum number of bytes service limit\.$/,
+    );
+    const { executionArn } = await under.run("BigRetriedMachine", { size: 262_143 });
+    const { events = [] } = await under.sfn.send(new GetExecutionHistoryCommand({ executionArn }));
+    expect(events.filter(({ type }) => type === "LambdaFunctionFailed")).toHaveLength(2);
   });
 
   it("can be caught by name", async () => {
@@ -237,6 +264,18 @@ describe("paths", () => {
     expect(await under.run("MissingPathMachine", {})).toMatchObject({
       status: "FAILED",
       error: "States.Runtime",
+      cause: expect.stringMatching(
+        /^An error occurred while executing the state '\w+' \(entered at the event id #2\)\. The JSONPath '\$\.\w+' specified for the field '\w+\.\$' could not be found in the input '\{\}'$/,
+      ) as string,
+    });
+  });
+
+  it("of a Choice that lead nowhere are States.Runtime with the path", async () => {
+    expect(await under.run("MissingVariableMachine", {})).toMatchObject({
+      status: "FAILED",
+      error: "States.Runtime",
+      cause:
+        "An error occurred while executing the state 'Choose' (entered at the event id #2). Invalid path '$.absent': The choice state's condition path references an invalid value.",
     });
   });
 

@@ -90,13 +90,21 @@ function handlersOf(scenario: Scenario, run: Run): Record<string, (input: unknow
         if ("returns" in answer) {
           return answer.returns;
         }
+        const failure = failureOf(answer, name);
         const matches = ({ ErrorEquals }: { ErrorEquals: string[] }) =>
-          ErrorEquals.includes(answer.throws) || ErrorEquals.includes("States.ALL");
+          ErrorEquals.includes(failure.name) || ErrorEquals.includes("States.ALL");
         run.retriers.push(`${name}/${Retry.findIndex(matches)}`);
-        throw new StateError(answer.throws, causeOf(answer.throws));
+        throw failure;
       },
     ]),
   );
+}
+
+/** What Step Functions makes of an answer that is no result. */
+function failureOf(answer: Exclude<Answer, { returns: unknown }>, state: string): StateError {
+  if ("throws" in answer) return new StateError(answer.throws, causeOf(answer.throws));
+  if ("sleeps" in answer) return new StateError("States.Timeout", "");
+  return new StateError("States.DataLimitExceeded", `the result of ${state} is larger than 262144 bytes`);
 }
 
 /** The Cause that Step Functions makes of a function's error. */

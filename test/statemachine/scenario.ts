@@ -6,8 +6,11 @@ import type { WorkflowInput } from "../../core/messages.ts";
  * engine in process, and by the Step Functions API on any other.
  */
 
-/** One answer of a function: a result, or an error by its name. */
-export type Answer = { returns: unknown } | { throws: string };
+/**
+ * One answer of a function: a result, an error by its name, an answer that comes after so many seconds, or a result that is larger than
+ * so many bytes.
+ */
+export type Answer = { returns: unknown } | { throws: string } | { sleeps: number } | { fills: number };
 
 /** How an execution ends. The cause is the message of the error that ended it. */
 export type Outcome = { status: "SUCCEEDED" } | { status: "FAILED"; error: string; cause: string };
@@ -22,6 +25,8 @@ export type Scenario = {
   /** How often the function of a task is called in all, where that is not once each time that its state is entered. */
   calls?: Partial<Record<TaskFunctionName, number>>;
   outcome: Outcome;
+  /** TimeoutSeconds of states, where the scenario is about them. */
+  timeoutSeconds?: Partial<Record<TaskFunctionName, number>>;
   /** It takes minutes where waits take their time. */
   slow?: boolean;
 };
@@ -44,6 +49,16 @@ export function returns(result: unknown): Answer {
 
 export function throws(error: string, times = 1): Answer[] {
   return Array.from({ length: times }, () => ({ throws: error }));
+}
+
+/** The function answers later than its state waits, so often. */
+export function sleeps(seconds: number, times = 1): Answer[] {
+  return Array.from({ length: times }, () => ({ sleeps: seconds }));
+}
+
+/** The function returns more than a state may have, so often. */
+export function overfills(times = 1): Answer[] {
+  return Array.from({ length: times }, () => ({ fills: 262_144 }));
 }
 
 /** The spec of a create of that type. */

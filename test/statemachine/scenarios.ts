@@ -1,5 +1,17 @@
 import type { TaskFunctionName } from "../../core/functions.ts";
-import { done, failedBy, MESSAGE, returns, type Scenario, specOf, SUCCEEDED, throws, working } from "./scenario.ts";
+import {
+  done,
+  failedBy,
+  MESSAGE,
+  overfills,
+  returns,
+  type Scenario,
+  sleeps,
+  specOf,
+  SUCCEEDED,
+  throws,
+  working,
+} from "./scenario.ts";
 
 /** Every scenario of the workflow. The routes of the definition that none of these takes fail a test. */
 
@@ -287,6 +299,30 @@ const SPECIAL: Scenario[] = [
     calls: { CreateRawVolume: 3 },
     path: [...RAW, "CanReschedule", "RescheduleVolume", ...FAILED],
     outcome: { status: "FAILED", error: "Sandbox.Timedout", cause: MESSAGE },
+  },
+  {
+    name: "a task whose time-out passes once",
+    timeoutSeconds: { CreateVolumeFromSnapshot: 2 },
+    answers: { ExtractVolumeSpec: [specOf("snap")], CreateVolumeFromSnapshot: sleeps(3) },
+    calls: { CreateVolumeFromSnapshot: 2 },
+    path: [...EXTRACT, "CreateVolumeFromSnapshot", "BackendReady", ...FINISH],
+    outcome: SUCCEEDED,
+  },
+  {
+    name: "a task whose time-out passes at each try",
+    input: { allow_reschedule: false },
+    timeoutSeconds: { CreateRawVolume: 2 },
+    answers: { CreateRawVolume: sleeps(3, 3) },
+    calls: { CreateRawVolume: 3 },
+    path: [...RAW, "CanReschedule", ...FAILED],
+    outcome: { status: "FAILED", error: "States.Timeout", cause: "" },
+  },
+  {
+    name: "a function whose result is too large at each try",
+    answers: { CreateRawVolume: overfills(3) },
+    calls: { CreateRawVolume: 3 },
+    path: [...RAW, ...RESCHEDULED],
+    outcome: SUCCEEDED,
   },
   {
     name: "a function that is throttled six times",

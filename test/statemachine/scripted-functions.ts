@@ -1,3 +1,4 @@
+import { FAIL_FUNCTION, FAIL_FUNCTION_SOURCE } from "../../statemachine/step-functions-local.ts";
 import { TASK_FUNCTIONS, type TaskFunctionName } from "../../core/functions.ts";
 import { MESSAGE, ORDINARY, type Scenario } from "./scenario.ts";
 
@@ -11,25 +12,33 @@ export function fenceOfScenario(index: number): string {
  * counts the calls of each scenario in its memory, so it must have one environment only.
  */
 export function scriptedFunctions(scenarios: readonly Scenario[]): Record<string, object> {
-  return Object.fromEntries(
-    (Object.keys(TASK_FUNCTIONS) as TaskFunctionName[]).map((task) => [task, functionResource(task, scenarios)]),
-  );
+  const tasks = Object.keys(TASK_FUNCTIONS) as TaskFunctionName[];
+  return {
+    ...Object.fromEntries(
+      tasks.map((task) => [task, resource(task, TASK_FUNCTIONS[task], sourceOfTask(task, scenarios))]),
+    ),
+    [FAIL_FUNCTION]: resource(FAIL_FUNCTION, 30, FAIL_FUNCTION_SOURCE),
+  };
 }
 
-function functionResource(task: TaskFunctionName, scenarios: readonly Scenario[]): object {
-  const answers = Object.fromEntries(
-    scenarios.map(({ answers: scripted = {} }, index) => [fenceOfScenario(index), scripted[task] ?? []]),
-  );
+function resource(name: string, timeoutSeconds: number, source: string): object {
   return {
     Type: "AWS::Lambda::Function",
     Properties: {
-      FunctionName: task,
+      FunctionName: name,
       Handler: "index.handler",
       Runtime: "nodejs24.x",
-      Timeout: TASK_FUNCTIONS[task],
-      Code: { ZipFile: sourceOf(answers, task) },
+      Timeout: timeoutSeconds,
+      Code: { ZipFile: source },
     },
   };
+}
+
+function sourceOfTask(task: TaskFunctionName, scenarios: readonly Scenario[]): string {
+  const answers = Object.fromEntries(
+    scenarios.map(({ answers: scripted = {} }, index) => [fenceOfScenario(index), scripted[task] ?? []]),
+  );
+  return sourceOf(answers, task);
 }
 
 function sourceOf(answers: object, task: TaskFunctionName): string {
@@ -41,6 +50,11 @@ function sourceOf(answers: object, task: TaskFunctionName): string {
       const call = (calls[fence] = (calls[fence] ?? 0) + 1);
       const answer = answers[fence]?.[call - 1] ?? ordinary;
       if ("returns" in answer) return answer.returns;
+      if ("sleeps" in answer) {
+        await new Promise((resolve) => setTimeout(resolve, answer.sleeps * 1000));
+        return null;
+      }
+      if ("fills" in answer) return { filling: "x".repeat(answer.fills) };
       throw Object.assign(new Error(${JSON.stringify(MESSAGE)}), { name: answer.throws });
     };`;
 }

@@ -23,6 +23,12 @@ async function walkScenario(scenario: Scenario) {
       if ("returns" in answer) {
         return answer.returns;
       }
+      if ("fills" in answer) {
+        return "x".repeat(answer.fills);
+      }
+      if ("sleeps" in answer) {
+        throw new StateFailure("States.Timeout", "");
+      }
       const cause = { errorType: answer.throws, errorMessage: MESSAGE, trace: [] };
       throw new StateFailure(answer.throws, JSON.stringify(cause));
     },
@@ -60,18 +66,14 @@ function machineOf(task: Partial<Definition["States"][string]>): Definition {
 }
 
 /** Walks a machine whose function always fails, or answers; tells the waits between its tries and the states. */
-async function walkMachine(definition: Definition, answer: () => unknown) {
+async function walkMachine(definition: Definition, answer: () => unknown, input: Record<string, unknown> = {}) {
   const waits: number[] = [];
   const path: string[] = [];
-  const result = await walk(
-    definition,
-    {},
-    {
-      entered: (name) => void path.push(name),
-      wait: async (seconds) => void waits.push(seconds),
-      invoke: async () => answer(),
-    },
-  );
+  const result = await walk(definition, input, {
+    entered: (name) => void path.push(name),
+    wait: async (seconds) => void waits.push(seconds),
+    invoke: async () => answer(),
+  });
   return { waits, path, result };
 }
 
@@ -100,11 +102,11 @@ describe("errors", () => {
     expect(waits).toEqual([]);
   });
 
-  it("are caught by States.ALL, but for States.Runtime and States.DataLimitExceeded", async () => {
+  it("are caught by States.ALL, but for States.Runtime", async () => {
     const machine = machineOf({ Catch: CATCH_ALL });
     const errors = ["E", "States.Timeout", "States.Runtime", "States.DataLimitExceeded"];
     const walks = await Promise.all(errors.map((error) => walkMachine(machine, failingWith(error))));
-    expect(walks.map(({ path }) => path.at(-1))).toEqual(["Caught", "Caught", "Task", "Task"]);
+    expect(walks.map(({ path }) => path.at(-1))).toEqual(["Caught", "Caught", "Task", "Caught"]);
   });
 
   it("of a time-out are not failures of the task", async () => {
@@ -114,9 +116,22 @@ describe("errors", () => {
   });
 });
 
-it("a result over 256 KiB fails the execution, and no catcher sees it", async () => {
-  const machine = machineOf({ Catch: CATCH_ALL });
-  const { result } = await walkMachine(machine, () => "x".repeat(LARGEST_PAYLOAD_BYTES));
+it("a result over 256 KiB is retried, and caught by States.ALL", async () => {
+  const Retry = [{ ErrorEquals: ["States.ALL"], MaxAttempts: 2 }];
+  const machine = machineOf({ Retry, Catch: CATCH_ALL });
+  const { path, waits, result } = await walkMachine(machine, () => "x".repeat(LARGEST_PAYLOAD_BYTES));
+  expect(waits).toHaveLength(2);
+  expect(path.at(-1)).toBe("Caught");
+  expect(result).toMatchObject({
+    status: "SUCCEEDED",
+    output: { failure: { Error: "States.DataLimitExceeded" } },
+  });
+});
+
+it("a state's whole output over 256 KiB fails the execution, and no catcher sees it", async () => {
+  const machine = machineOf({ ResultPath: "$.result", Catch: CATCH_ALL });
+  const half = "x".repeat(LARGEST_PAYLOAD_BYTES / 2);
+  const { result } = await walkMachine(machine, () => half, { half });
   expect(result).toMatchObject({ status: "FAILED", error: "States.DataLimitExceeded" });
 });
 

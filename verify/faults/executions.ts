@@ -146,9 +146,12 @@ export class Executions {
   }
 
   async #afterwards(visit: string, state: State, result: unknown): Promise<unknown> {
-    const fault = this.#account.visitFault(visit, ["over 256 KiB", "States.Runtime after", "States.Timeout"]);
-    if (fault === "over 256 KiB") {
-      return { ...(result as object | null), padding: "x".repeat(LARGEST_PAYLOAD_BYTES) };
+    const fault = this.#account.visitFault(visit, AFTER_THE_WORK);
+    if (fault === "over 256 KiB" || fault === "over 256 KiB, each time") {
+      return padded(result, LARGEST_PAYLOAD_BYTES + 1);
+    }
+    if (fault === "output over 256 KiB") {
+      return padded(result, LARGEST_PAYLOAD_BYTES);
     }
     if (fault === "States.Runtime after") {
       throw new StateFailure("States.Runtime", "a path of the state is not in its result");
@@ -178,4 +181,19 @@ export class Executions {
       timer.cancel();
     }
   }
+}
+
+/** Faults that come when the function has done its work. */
+const AFTER_THE_WORK = [
+  "over 256 KiB",
+  "over 256 KiB, each time",
+  "output over 256 KiB",
+  "States.Runtime after",
+  "States.Timeout",
+] as const;
+
+/** The result with a key more, so that it has so many bytes as JSON. */
+function padded(result: unknown, bytes: number): object {
+  const own = { ...(result as object | null), padding: "" };
+  return { ...own, padding: "x".repeat(bytes - Buffer.byteLength(JSON.stringify(own))) };
 }

@@ -40,6 +40,8 @@ const ENDS_WITH_ITS_CALLER = /^driver\.copyImageToVolume#/;
 /** Faults of an answer, which a visit that fails by itself has not. */
 const OF_ANSWERS: ReadonlySet<FaultName> = new Set<FaultName>([
   "over 256 KiB",
+  "over 256 KiB, each time",
+  "output over 256 KiB",
   "States.Runtime after",
   "States.Timeout",
 ]);

@@ -72,8 +72,12 @@ type Step = { next: string | undefined; document: StateDocument };
 
 async function step(name: string, state: State, document: StateDocument, host: WalkerHost): Promise<Step> {
   switch (state.Type) {
-    case "Task":
-      return walkTask(name, state, document, host);
+    case "Task": {
+      const left = await walkTask(name, state, document, host);
+      // No catcher of the state sees this.
+      requireSize(left.document, `the output of ${name}`);
+      return left;
+    }
     case "Choice":
       return { next: chooseNext(name, state, document), document };
     case "Wait":
@@ -88,9 +92,7 @@ async function walkTask(name: string, state: State, document: StateDocument, hos
   try {
     const input = parametersOf(state, document);
     const result = await invokeWithRetries(name, state, input, host);
-    const output = withResult(document, state.ResultPath, result);
-    requireSize(output, `the output of ${name}`);
-    return { next: state.Next, document: output };
+    return { next: state.Next, document: withResult(document, state.ResultPath, result) };
   } catch (thrown) {
     if (!(thrown instanceof StateFailure)) {
       throw thrown;
@@ -132,7 +134,7 @@ async function invokeWithRetries(name: string, state: State, input: StateDocumen
 
 /** Neither retried nor caught, whatever is named ("Error handling in Step Functions workflows"). */
 const TERMINAL_ERROR = "States.Runtime";
-/** Retried and caught by its own name only. */
+/** Of a task's result it is retried and caught as any error; of a state's whole output it ends the execution. */
 const DATA_LIMIT_ERROR = "States.DataLimitExceeded";
 
 function matches(names: readonly string[], error: string): boolean {
@@ -141,9 +143,6 @@ function matches(names: readonly string[], error: string): boolean {
   }
   if (names.includes(error)) {
     return true;
-  }
-  if (error === DATA_LIMIT_ERROR) {
-    return false;
   }
   return names.includes("States.ALL") || (names.includes("States.TaskFailed") && error !== "States.Timeout");
 }

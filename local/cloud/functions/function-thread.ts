@@ -35,12 +35,16 @@ export interface HeapLimits {
  */
 let program: URL | undefined;
 
+/** By which stacks name the program, as those of Lambda name its runtime. */
+const PROGRAM_NAME = "embedded-cloud/environment-thread.js";
+
 function environmentProgram(): URL {
   if (!program) {
     const source = withoutWarnings(() =>
       stripTypeScriptTypes(readFileSync(new URL("./environment-thread.ts", import.meta.url), "utf8")),
     );
-    program = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+    // Without a name of its own, a frame of a stack would be the whole address: all of the text.
+    program = new URL(`data:text/javascript,${encodeURIComponent(`${source}\n//# sourceURL=${PROGRAM_NAME}\n`)}`);
   }
   return program;
 }

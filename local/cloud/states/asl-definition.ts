@@ -9,7 +9,9 @@ export interface PreparedDefinition {
   readonly definition: StateMachineDefinition;
   /** Function to invoke, by name of the Task state; states of branches and iterators are among them. */
   readonly taskFunctions: ReadonlyMap<string, string>;
-  /** Retriers and catchers of a Task name the error explicitly: see `isHandled`. */
+  /** TimeoutSeconds of Task states, by name; a state is missing that has none, or a path to it. */
+  readonly timeouts: ReadonlyMap<string, number>;
+  /** Retriers and catchers of a Task name the error explicitly: a task's input that is too large is handled by its name only. */
   readonly handlers: ReadonlyMap<
     string,
     { readonly retried: ReadonlySet<string>; readonly caught: ReadonlySet<string> }
@@ -18,6 +20,9 @@ export interface PreparedDefinition {
 
 /** The engine's timers are 32 bit milliseconds. */
 const MAXIMUM_SECONDS = 2_147_483;
+
+/** How much later than a task its engine gives it up. */
+const ENGINE_TIMEOUT_MARGIN_SECONDS = 60;
 
 const COMMON_FIELDS = ["Type", "Comment", "InputPath", "OutputPath", "QueryLanguage"];
 const FLOW_FIELDS = ["Next", "End"];
@@ -71,8 +76,9 @@ export function prepareDefinition(source: string): PreparedDefinition | { readon
   }
   const problems: string[] = [];
   const taskFunctions = new Map<string, string>();
+  const timeouts = new Map<string, number>();
   const handlers = new Map<string, { retried: Set<string>; caught: Set<string> }>();
-  const definition = prepareMachine(parsed, { problems, taskFunctions, handlers });
+  const definition = prepareMachine(parsed, { problems, taskFunctions, timeouts, handlers });
   if (/"\$\$\.(State|Task)\b/.test(source))
     problems.push("$$.State and $$.Task are not supported by the embedded cloud");
   if (problems.length > 0) return { problems };
@@ -80,6 +86,7 @@ export function prepareDefinition(source: string): PreparedDefinition | { readon
     source,
     definition: definition as unknown as StateMachineDefinition,
     taskFunctions,
+    timeouts,
     handlers,
   };
 }
@@ -87,6 +94,7 @@ export function prepareDefinition(source: string): PreparedDefinition | { readon
 interface Preparation {
   readonly problems: string[];
   readonly taskFunctions: Map<string, string>;
+  readonly timeouts: Map<string, number>;
   readonly handlers: Map<string, { retried: Set<string>; caught: Set<string> }>;
 }
 
@@ -162,7 +170,11 @@ function prepareState(name: string, state: JsonObject, preparation: Preparation)
   return prepared;
 }
 
-function prepareTask(name: string, state: JsonObject, { problems, taskFunctions, handlers }: Preparation): void {
+function prepareTask(
+  name: string,
+  state: JsonObject,
+  { problems, taskFunctions, timeouts, handlers }: Preparation,
+): void {
   const resource = textOf(state["Resource"]);
   if (!/^arn:aws[\w-]*:lambda:[^:]+:\d{12}:function:/.test(resource)) {
     problems.push(
@@ -173,9 +185,11 @@ function prepareTask(name: string, state: JsonObject, { problems, taskFunctions,
     problems.push(`state ${name} is defined twice, which is not supported by the embedded cloud`);
   taskFunctions.set(name, functionNameOf(resource));
   handlers.set(name, { retried: errorNames(state["Retry"]), caught: errorNames(state["Catch"]) });
-  if (state["TimeoutSecondsPath"] === undefined) {
-    state["TimeoutSeconds"] = Math.min(Number(state["TimeoutSeconds"] ?? MAXIMUM_SECONDS), MAXIMUM_SECONDS);
-  }
+  if (state["TimeoutSecondsPath"] !== undefined) return;
+  const seconds = Math.min(Number(state["TimeoutSeconds"] ?? MAXIMUM_SECONDS), MAXIMUM_SECONDS);
+  if (state["TimeoutSeconds"] !== undefined) timeouts.set(name, seconds);
+  // The task itself ends when its time is over, with AWS's error: the engine's would have a cause.
+  state["TimeoutSeconds"] = Math.min(seconds + ENGINE_TIMEOUT_MARGIN_SECONDS, MAXIMUM_SECONDS);
 }
 
 function errorNames(handlers: JsonValue | undefined): Set<string> {

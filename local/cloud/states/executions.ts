@@ -49,6 +49,8 @@ export interface DeployedStateMachine {
   readonly prepared: PreparedDefinition;
   readonly loggingConfiguration: JsonObject;
   readonly engine: StateMachine;
+  /** An error of the engine for a task whose time is over. */
+  readonly engineTimeout: Error;
   /** Names of ended executions: a name cannot be taken again, though the execution may have been forgotten. */
   readonly endedNames: Set<string>;
 }

@@ -24,6 +24,11 @@ export function exceedsDataLimit(json: string): boolean {
   return Buffer.byteLength(json) > MAXIMUM_DATA_BYTES;
 }
 
+/** The first two events have no event before them. */
+export function previousEventIdOf(id: number): number {
+  return id <= 2 ? 0 : id - 1;
+}
+
 /** Event type of entering or leaving a state: TaskStateEntered, ChoiceStateExited. */
 export function stateEventType(stateType: string, moment: "Entered" | "Exited"): string {
   return `${stateType}State${moment}`;

@@ -3,7 +3,7 @@ import type { PreparedDefinition } from "./asl-definition.ts";
 import type { ExecutionJournal, JournalledExecution } from "./execution-journal.ts";
 import { executionOf } from "./executions.ts";
 import type { Execution } from "./executions.ts";
-import { endEvent } from "./history.ts";
+import { endEvent, previousEventIdOf } from "./history.ts";
 import type { HistoryEvent } from "./history.ts";
 import { resumptionOf } from "./resumption.ts";
 import type { Resumption } from "./resumption.ts";
@@ -45,7 +45,7 @@ function abandoned(
   execution.cause = "The execution was interrupted, and the embedded cloud does not run its definition any more.";
   const id = events.length + 1;
   const [type, details] = endEvent("ABORTED", execution);
-  const event: HistoryEvent = { id, previousEventId: id - 1, timestamp: now / 1000, type, ...details };
+  const event: HistoryEvent = { id, previousEventId: previousEventIdOf(id), timestamp: now / 1000, type, ...details };
   execution.history.push(event);
   journal.recorded(execution.executionArn, event, false);
   journal.ended(execution);

@@ -10,12 +10,14 @@ import {
   MAXIMUM_DATA_BYTES,
   MAXIMUM_HISTORY_EVENTS,
   NOT_TRUNCATED,
+  previousEventIdOf,
   stateEventType,
 } from "./history.ts";
 import type { HistoryEvent } from "./history.ts";
 import { REST_STATE, RESUME_STATE } from "./resumption.ts";
 import type { Resumption } from "./resumption.ts";
-import { DATA_LIMIT_ERROR, NOT_HANDLED, StateError, stepFunctionsError } from "./state-error.ts";
+import { runtimeCause } from "./runtime-cause.ts";
+import { DATA_LIMIT_ERROR, NOT_HANDLED, StateError, stepFunctionsError, timeoutErrorFrom } from "./state-error.ts";
 
 export interface RunOptions {
   readonly machine: DeployedStateMachine;
@@ -202,8 +204,9 @@ class ExecutionRun {
     }
     if (!this.#running) throw new StateError("States.Runtime", "The execution has ended.", NOT_HANDLED);
     const payload = this.#texts.of(input);
-    if (exceedsDataLimit(payload)) throw this.#dataLimitError(stateName, "input");
+    if (exceedsDataLimit(payload)) throw this.#inputTooLarge(stateName);
     const definition = this.#options.functions.find(functionName);
+    const timeoutInSeconds = this.#options.machine.prepared.timeouts.get(stateName);
     const attempt = {};
     this.#liveAttempts.set(stateName, attempt);
     this.#record("LambdaFunctionScheduled", {
@@ -211,16 +214,34 @@ class ExecutionRun {
         resource: definition?.arn ?? functionName,
         input: payload,
         inputDetails: NOT_TRUNCATED,
+        ...(timeoutInSeconds === undefined ? {} : { timeoutInSeconds }),
       },
     });
     if (!definition)
       return this.#taskFailed(stateName, "Lambda.ResourceNotFoundException", `Function not found: ${functionName}`);
     this.#record("LambdaFunctionStarted", {});
-    const outcome = await this.#options.functions.invoke(functionName, payload);
-    if (!this.#running || this.#liveAttempts.get(stateName) !== attempt) {
+    const invocation = this.#options.functions.invoke(functionName, payload);
+    const outcome = await (timeoutInSeconds === undefined ? invocation : this.#within(timeoutInSeconds, invocation));
+    if (outcome === undefined && this.#running) return this.#taskTimedOut(stateName);
+    if (outcome === undefined || !this.#running || this.#liveAttempts.get(stateName) !== attempt) {
       throw new StateError("States.Runtime", "The task has ended.", NOT_HANDLED);
     }
     return this.#taskEnded(stateName, definition, outcome);
+  }
+
+  /** The outcome, or `undefined` when it takes longer: what the function answers later is dropped. */
+  async #within(seconds: number, invocation: Promise<InvocationOutcome>): Promise<InvocationOutcome | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), seconds * 1000);
+    });
+    return Promise.race([invocation, over]).finally(() => clearTimeout(timer));
+  }
+
+  #taskTimedOut(stateName: string): never {
+    this.#liveAttempts.delete(stateName);
+    this.#record("LambdaFunctionTimedOut", { lambdaFunctionTimedOutEventDetails: { error: "States.Timeout" } });
+    throw timeoutErrorFrom(this.#options.machine.engineTimeout);
   }
 
   #taskEnded(stateName: string, definition: FunctionDefinition, outcome: InvocationOutcome): JsonValue {
@@ -234,7 +255,10 @@ class ExecutionRun {
       return this.#taskFailed(stateName, error, cause);
     }
     this.#liveAttempts.delete(stateName);
-    if (exceedsDataLimit(outcome.payload)) throw this.#dataLimitError(stateName, `result of ${definition.arn}`);
+    if (exceedsDataLimit(outcome.payload)) {
+      const cause = `The state/task '${definition.arn}' returned a result with a size exceeding the maximum number of bytes service limit.`;
+      return this.#taskFailed(stateName, DATA_LIMIT_ERROR, cause);
+    }
     this.#record("LambdaFunctionSucceeded", {
       lambdaFunctionSucceededEventDetails: { output: outcome.payload, outputDetails: NOT_TRUNCATED },
     });
@@ -250,9 +274,9 @@ class ExecutionRun {
   }
 
   /** Matched by a retrier or catcher that names it, but not by `States.ALL`. */
-  #dataLimitError(stateName: string, what: string): StateError {
+  #inputTooLarge(stateName: string): StateError {
     const named = this.#options.machine.prepared.handlers.get(stateName);
-    const cause = `The ${what} of the state '${stateName}' exceeds the maximum number of bytes service limit (${MAXIMUM_DATA_BYTES}).`;
+    const cause = `The input of the state '${stateName}' exceeds the maximum number of bytes service limit (${MAXIMUM_DATA_BYTES}).`;
     return new StateError(DATA_LIMIT_ERROR, cause, {
       retryable: named?.retried.has(DATA_LIMIT_ERROR) ?? false,
       catchable: named?.caught.has(DATA_LIMIT_ERROR) ?? false,
@@ -267,13 +291,20 @@ class ExecutionRun {
   #fail(error: Error): void {
     if (!this.#running) return;
     if (error.name === "ExecutionTimeoutError") {
-      this.#end("TIMED_OUT", {});
+      this.#end("TIMED_OUT", { error: "States.Timeout" });
       return;
     }
     const reason = error.cause instanceof Error ? error.cause : error;
     // The engine's own name for a Fail state without Error and Cause.
     if (reason.name === "FailStateError") this.#end("FAILED", {});
-    else this.#end("FAILED", { error: reason.name, cause: reason.message });
+    else this.#end("FAILED", { error: reason.name, cause: this.#causeOf(reason) });
+  }
+
+  /** The engine words the errors of its own otherwise than AWS. */
+  #causeOf({ name, message }: Error): string | undefined {
+    const { machine, execution } = this.#options;
+    if (name === "States.Runtime") return runtimeCause(machine.prepared.definition, execution.history, message);
+    return message === "" ? undefined : message;
   }
 
   #failHere(error: string, cause: string): void {
@@ -304,7 +335,7 @@ class ExecutionRun {
     const id = execution.history.length + 1;
     const event: HistoryEvent = {
       id,
-      previousEventId: id - 1,
+      previousEventId: previousEventIdOf(id),
       timestamp: Date.now() / 1000,
       type,
       ...details,

@@ -20,7 +20,7 @@ export class StateError extends Error {
 
 /** Neither a retrier nor a catcher sees it. */
 export const NOT_HANDLED = { retryable: false, catchable: false };
-/** Input or output of a state is too large; `States.ALL` does not match it. */
+/** Of a task's result it is handled as any error; of a state's whole output it ends the execution. */
 export const DATA_LIMIT_ERROR = "States.DataLimitExceeded";
 
 /**
@@ -34,4 +34,12 @@ export function stepFunctionsError(payload: string): { error: string; cause: str
     return { error: "Lambda.Unknown", cause };
   }
   return { error: errorType, cause: payload };
+}
+
+/**
+ * What a task is ended by whose time is over. AWS gives it no cause. It is made from the engine's own error, which `States.TaskFailed`
+ * does not match.
+ */
+export function timeoutErrorFrom(engineError: Error): Error {
+  return Object.create(engineError, { message: { value: "" } }) as Error;
 }

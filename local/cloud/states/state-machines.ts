@@ -91,6 +91,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
   const endedArns: string[] = [];
   const listeners = new Set<TransitionListener>();
   const counters = { stateTransitions: 0, running: 0 };
+  let engineTimeout: Error | undefined;
   let draining = false;
   let stopped = false;
 
@@ -185,9 +186,11 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
     deploy: async (declaration) => {
       const { StateMachine: Engine } = await import("aws-local-stepfunctions");
       const engine = new Engine(declaration.prepared.definition, UNCHECKED);
+      engineTimeout ??= await timeoutOf(Engine);
       machines.set(declaration.arn, {
         ...declaration,
         engine,
+        engineTimeout,
         creationDate: Date.now(),
         endedNames: machines.get(declaration.arn)?.endedNames ?? new Set(options.journal?.namesOf(declaration.arn)),
       });
@@ -262,6 +265,17 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       for (const execution of executions.values()) execution.suspend();
     },
   };
+}
+
+/** The engine's error for a task whose time is over, which its package does not export: it is made to happen. */
+async function timeoutOf(Engine: typeof StateMachine): Promise<Error> {
+  const States = {
+    Late: { Type: "Task", Resource: "arn:aws:lambda:x:0:function:late", TimeoutSeconds: 0.001, End: true },
+  };
+  const late = new Engine({ StartAt: "Late", States } as never, UNCHECKED);
+  const overrides = { taskResourceLocalHandlers: { Late: () => new Promise<never>(() => undefined) } };
+  const failure = await late.run({}, { overrides }).result.catch((error: unknown) => error as Error);
+  return (failure as Error).cause as Error;
 }
 
 function byEnd(left: JournalledExecution, right: JournalledExecution): number {
