@@ -215,7 +215,7 @@ async function start(
     reportProblem,
   );
   const rules = createEventRules({ region, invocations: asynchronous, messaging, reportProblem });
-  const journal = data && openExecutionJournal(data.executions);
+  const journal = data && openExecutionJournal(data.executions, options.crashSink ?? reportProblem);
   if (journal) stops.push(() => journal.close());
   const stateMachines = createStateMachines({
     functions,

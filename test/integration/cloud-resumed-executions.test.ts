@@ -198,6 +198,28 @@ describe.concurrent("an execution that runs when the cloud is stopped", () => {
     expect(next.cloud.executions.describe(arn)).toMatchObject({ status: "SUCCEEDED", output: "[[1],[1]]" });
   });
 
+  it("is not overtaken by a schedule that looks for what stands still: that waits for its period", async () => {
+    using directory = temporaryDirectory();
+    const rule = (id: string) => ({
+      Type: "AWS::Events::Rule",
+      Properties: {
+        ScheduleExpression: "rate(1 minute)",
+        Targets: [{ Id: "function", Arn: { "Fn::GetAtt": [id, "Arn"] } }],
+      },
+    });
+    const Machine = stateMachine({ StartAt: "Wait", States: { Wait: { Type: "Wait", Seconds: 60, End: true } } });
+    const resources = { Watch: First, Report: Last, WatchRule: rule("Watch"), ReportRule: rule("Report"), Machine };
+    const options = { dataDirectory: directory.path, isLateAfterResumption: (name: string) => name.includes("Watch") };
+    {
+      await using first = await deploy(resources, options);
+      await until(() => callsOf(first, "Watch") === 1 && callsOf(first, "Report") === 1);
+      await start(first);
+    }
+    await using next = await deploy(resources, options);
+    await until(() => callsOf(next, "Report") === 1);
+    expect(callsOf(next, "Watch")).toBe(0);
+  });
+
   it("has the very input of its state again, whatever that is", async () => {
     using directory = temporaryDirectory();
     const inputs = [null, 0, false, "", "text", [], { $: 1 }];

@@ -68,7 +68,9 @@ describe("a running cloud", () => {
       encoding: "utf8",
     });
     const sourced = Object.fromEntries(
-      lines.split("\n").flatMap((line) => (/^(AWS|CINDERLESS)_/.test(line) ? [line.split(/=(.*)/s).slice(0, 2)] : [])),
+      lines
+        .split("\n")
+        .flatMap((line) => (/^(AWS|CINDERLESS|OS)_/.test(line) ? [line.split(/=(.*)/s).slice(0, 2)] : [])),
     ) as Record<string, string>;
     expect(sourced).toEqual(variables);
     expect(variables["CINDERLESS_OUTPUTS"]).toBe(path.join(data, "outputs.json"));

@@ -19,7 +19,7 @@ function prepared(states: object): Record<string, Record<string, unknown>> {
 }
 
 describe("a definition", () => {
-  it("gets an explicit time-out where the engine would take one minute", () => {
+  it("has the engine wait a minute longer than the task, and for ever where it would take one minute", () => {
     expect(prepared({ A: { Type: "Task", Resource: FUNCTION_ARN, End: true } })["A"]?.["TimeoutSeconds"]).toBe(
       2_147_483,
     );
@@ -30,7 +30,7 @@ describe("a definition", () => {
     ).toBe(2_147_483);
     expect(
       prepared({ A: { Type: "Task", Resource: FUNCTION_ARN, TimeoutSeconds: 5, End: true } })["A"]?.["TimeoutSeconds"],
-    ).toBe(5);
+    ).toBe(65);
   });
 
   it("has tests for false turned into negations, in nested rules too", () => {

@@ -78,14 +78,18 @@ const SCHEMA = `
 /** All but the history, which is large. */
 const COLUMNS = "arn, machine, name, status, start_date, stop_date, input, output, error, cause, told";
 
-/** Opens the journal in a directory, or makes it. */
-export function openExecutionJournal(directory: string): ExecutionJournal {
+/**
+ * Opens the journal in a directory, or makes it.
+ *
+ * @param reportCrash told in one line when it can write no longer, as on a full disk; what is written then is lost
+ */
+export function openExecutionJournal(directory: string, reportCrash: (line: string) => void): ExecutionJournal {
   const db = new DatabaseSync(path.join(directory, "executions.sqlite"));
   // With a write-ahead log, NORMAL survives the death of the process; only a power cut may take the last writes.
   db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${SCHEMA}`);
   db.prepare("DELETE FROM executions WHERE told = 1 AND stop_date < ?").run(Date.now() - RETENTION_MILLISECONDS);
   const lastWritten = lastWrittenIn(db);
-  const events = createEventWriter(db);
+  const events = createEventWriter(db, reportCrash);
   const definitions = new Set<string>();
   const insert = db.prepare(
     "INSERT INTO executions (arn, machine, name, status, start_date, input, told, definition, role) VALUES (?, ?, ?, 'RUNNING', ?, ?, 0, ?, ?)",
@@ -114,17 +118,19 @@ export function openExecutionJournal(directory: string): ExecutionJournal {
       insert.run(executionArn, stateMachineArn, name, startDate, input, hash, roleArn);
     },
     recorded: (executionArn, event, isPosition) => events.add(executionArn, event, isPosition),
-    ended: ({ executionArn, status, stopDate, output, error, cause }) => {
+    ended: ({ executionArn, status, stopDate, output, error: reason, cause }) => {
       events.flush();
-      const history = deflateRawSync(JSON.stringify(eventsOf(executionArn)), { level: 1 });
-      transaction(db, () => {
-        end.run(status, stopDate ?? null, output ?? null, error ?? null, cause ?? null, history, executionArn);
-        dropEvents.run(executionArn);
+      orReport(reportCrash, () => {
+        const history = deflateRawSync(JSON.stringify(eventsOf(executionArn)), { level: 1 });
+        transaction(db, () => {
+          end.run(status, stopDate ?? null, output ?? null, reason ?? null, cause ?? null, history, executionArn);
+          dropEvents.run(executionArn);
+        });
       });
     },
     told: (executionArn) => {
       // A target may take the event while the cloud is being stopped: it is told again then.
-      if (db.isOpen) tell.run(executionArn);
+      if (db.isOpen) orReport(reportCrash, () => tell.run(executionArn));
     },
     namesOf: (stateMachineArn) =>
       db
@@ -168,11 +174,22 @@ export function openExecutionJournal(directory: string): ExecutionJournal {
     close: () => {
       if (!db.isOpen) return;
       events.flush();
-      db.exec("DELETE FROM written");
-      db.prepare("INSERT INTO written VALUES (?)").run(Date.now());
+      orReport(reportCrash, () => {
+        db.exec("DELETE FROM written");
+        db.prepare("INSERT INTO written VALUES (?)").run(Date.now());
+      });
       db.close();
     },
   };
+}
+
+/** A write that nobody waits for: its failure is that of the store. */
+function orReport(reportCrash: (line: string) => void, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    reportCrash(`executions crashed: ${(error as Error).message}`);
+  }
 }
 
 function transaction(db: DatabaseSync, write: () => void): void {
@@ -181,13 +198,14 @@ function transaction(db: DatabaseSync, write: () => void): void {
     write();
     db.exec("COMMIT");
   } catch (error) {
-    db.exec("ROLLBACK");
+    // SQLite itself has rolled back after some errors, such as a full disk.
+    if (db.isTransaction) db.exec("ROLLBACK");
     throw error;
   }
 }
 
 /** Collects events and writes those of one turn of the event loop in one transaction: a state's end and the next one's beginning. */
-function createEventWriter(db: DatabaseSync) {
+function createEventWriter(db: DatabaseSync, reportCrash: (line: string) => void) {
   const insert = db.prepare("INSERT INTO events VALUES (?, ?, ?)");
   const move = db.prepare("UPDATE executions SET position = ? WHERE arn = ?");
   let waiting: { arn: string; event: HistoryEvent; isPosition: boolean }[] = [];
@@ -195,11 +213,13 @@ function createEventWriter(db: DatabaseSync) {
     if (waiting.length === 0 || !db.isOpen) return;
     const written = waiting;
     waiting = [];
-    transaction(db, () => {
-      for (const { arn, event, isPosition } of written) {
-        insert.run(arn, event.id, JSON.stringify(event));
-        if (isPosition) move.run(event.id, arn);
-      }
+    orReport(reportCrash, () => {
+      transaction(db, () => {
+        for (const { arn, event, isPosition } of written) {
+          insert.run(arn, event.id, JSON.stringify(event));
+          if (isPosition) move.run(event.id, arn);
+        }
+      });
     });
   };
   return {
