@@ -183,6 +183,14 @@ export type VolumeDetails = {
 /** Entries of a map to set, and keys to remove; a key is not in both. */
 export type MapChange = { set?: Readonly<Record<string, string>>; unset?: readonly string[] };
 
+/** What is to be changed of a snapshot; what is absent stays. */
+export type SnapshotDetails = {
+  displayName?: string | null;
+  displayDescription?: string | null;
+  metadata?: MapChange;
+  updatedAt: Date;
+};
+
 /** How an extension ended, and the status that follows. */
 export type ExtensionEnd = { status: VolumeStatus; at: Date } & (
   | { outcome: "extended"; size: number }
@@ -217,6 +225,8 @@ export interface SnapshotRepository {
   lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined>;
   /** Takes the lock off, if it is there; one of another value stays. */
   unlock(snapshotId: string, lock: Lock): Promise<void>;
+  /** Changes what users may say of a snapshot, whatever it is doing. Repeated it changes nothing. */
+  changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord>;
   /** Gives a snapshot another name, whatever it is doing. */
   rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord>;
   /** Sets `deleting` in place of `status`. @throws InvalidSnapshot when it has another status, or is locked. */

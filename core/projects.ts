@@ -1,4 +1,4 @@
-import type { VolumeRecord } from "./records.ts";
+import type { SnapshotRecord, VolumeRecord } from "./records.ts";
 
 /**
  * What a project has: the list of its volumes and snapshots in their order, and how much of its quota is in use. Everything of one
@@ -100,4 +100,18 @@ export function usageOfVolume({ size, volume_type_id: typeId }: Pick<VolumeRecor
 /** The place of a volume in its project's list. */
 export function positionOfVolume({ id, project_id, created_at }: VolumeRecord): ListPosition {
   return { kind: "volume", id, projectId: project_id, createdAt: created_at };
+}
+
+/** What a snapshot takes of its project's quota: its volume's size counts once more. */
+export function usageOfSnapshot(size: number, typeId: string | null): Usage {
+  return {
+    snapshots: 1,
+    gigabytes: size,
+    ...(typeId !== null && { [`snapshots_${typeId}`]: 1, [`gigabytes_${typeId}`]: size }),
+  };
+}
+
+/** The place of a snapshot in its project's list. */
+export function positionOfSnapshot({ id, project_id, created_at }: SnapshotRecord): ListPosition {
+  return { kind: "snapshot", id, projectId: project_id, createdAt: created_at };
 }

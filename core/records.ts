@@ -217,6 +217,14 @@ export type SnapshotRecord = {
   created_at: string;
   /** The creates that copy the snapshot, by volume id with their fence; see `locks` of the volume. */
   locks: Record<string, string>;
+  display_description?: string;
+  metadata?: Record<string, string>;
+  /** Type of the volume when the snapshot was taken. */
+  volume_type_id?: string;
+  /** When its details were changed last. */
+  updated_at?: string;
+  /** Whether the snapshot counts in its project's quota; absent where it does not. */
+  use_quota?: true;
 };
 
 /** A volume type: a name for a set of extra specs that the scheduler matches against capabilities. */

@@ -20,7 +20,7 @@ export type BlockStorageApiProps = DataProps & {
 };
 
 /** Functions that the API starts and does not wait for. */
-const STARTED = ["DeleteVolume"] as const;
+const STARTED = ["DeleteVolume", "CreateSnapshot", "DeleteSnapshot"] as const;
 
 /**
  * Cinder's API v3 as an HTTP API with one route: the function has its own routes, because every answer has to be Cinder's, also those for

@@ -1,7 +1,7 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { INDEXES } from "../../core/environment.ts";
 import { InvalidInput, InvalidSnapshot, SnapshotNotFound } from "../../core/errors.ts";
-import type { Found, Lock, Page, SnapshotRepository } from "../../core/ports.ts";
+import type { Found, Lock, Page, SnapshotDetails, SnapshotRepository } from "../../core/ports.ts";
 import type { SnapshotRecord } from "../../core/records.ts";
 import { getItems } from "./batch.ts";
 import { changeItem } from "./details.ts";
@@ -128,6 +128,17 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     return unlock(this.#table, snapshotId, lock);
   }
 
+  async changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord> {
+    const { displayName, displayDescription, metadata = {}, updatedAt } = change;
+    const columns = {
+      ...(displayName !== undefined && { display_name: displayName }),
+      ...(displayDescription !== undefined && { display_description: displayDescription }),
+      updated_at: updatedAt.toISOString(),
+    };
+    const item = await changeItem(this.#table, snapshotId, columns, { column: "metadata", change: metadata });
+    return item === undefined ? this.get(snapshotId) : SNAPSHOTS.read(item);
+  }
+
   async rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord> {
     const columns = { display_name: displayName };
     const item = await changeItem(this.#table, snapshotId, columns, { column: "glance_metadata", change: {} });
@@ -172,6 +183,7 @@ const SNAPSHOTS = readerOf<SnapshotRecord>(
     created_at: "text",
     glance_metadata: "map",
     locks: "map",
+    metadata: "map",
   },
   shapeOf,
 );
@@ -190,5 +202,10 @@ function shapeOf(stored: StoredSnapshot): SnapshotRecord {
     glance_metadata: stored.glance_metadata ?? {},
     created_at: stored.created_at,
     locks: stored.locks ?? {},
+    ...(typeof stored.display_description === "string" && { display_description: stored.display_description }),
+    ...(stored.metadata !== undefined && { metadata: stored.metadata }),
+    ...(typeof stored.volume_type_id === "string" && { volume_type_id: stored.volume_type_id }),
+    ...(typeof stored.updated_at === "string" && { updated_at: stored.updated_at }),
+    ...(stored.use_quota === true && { use_quota: true }),
   };
 }

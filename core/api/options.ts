@@ -43,7 +43,7 @@ const ApiEnvironmentSchema = v.object({
   /** Zones of the configured backends; the first one is the default. */
   zones: v.pipe(v.array(v.string()), v.minLength(1)),
   /** Physical names of the functions that the API starts. */
-  functions: v.object({ DeleteVolume: v.string() }),
+  functions: v.object({ DeleteVolume: v.string(), CreateSnapshot: v.string(), DeleteSnapshot: v.string() }),
 });
 
 /** What the function needs to know of its deployment. */

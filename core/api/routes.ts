@@ -3,6 +3,7 @@ import { EXTENSIONS, listExtensions } from "./extensions.ts";
 import { quotaRoutes } from "./quotas/routes.ts";
 import type { Route } from "./router.ts";
 import { listHosts, listPools, listServices, listZones, showCapabilities } from "./services/services.ts";
+import { snapshotRoutes } from "./snapshots/routes.ts";
 import { typeRoutes } from "./types/routes.ts";
 import { versionDocument } from "./versions.ts";
 import { volumeRoutes } from "./volumes/routes.ts";
@@ -17,6 +18,7 @@ export function apiRoutes(deps: ApiDependencies): Route[] {
       handler: async ({ endpoint }) => ({ status: 200, body: versionDocument(endpoint) }),
     },
     ...volumeRoutes(deps),
+    ...snapshotRoutes(deps),
     ...typeRoutes(deps),
     ...quotaRoutes(deps),
     {

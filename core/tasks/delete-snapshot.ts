@@ -2,6 +2,7 @@ import { clearSnapshot } from "../clear-backend.ts";
 import { InvalidSnapshot, SnapshotNotFound } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { holderOfQuota, positionOfSnapshot, type ProjectRepository, usageOfSnapshot } from "../projects.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK } from "../records.ts";
 import { deadlineAfter, LONG_FUNCTION_TIMEOUT_SECONDS } from "../time-bounds.ts";
 import { readyDriver } from "./create-on-backend.ts";
@@ -11,6 +12,7 @@ import { holderOf } from "./source-locks.ts";
 export type DeleteSnapshotDependencies = {
   volumes: Pick<VolumeRepository, "getMany" | "unlock">;
   snapshots: Pick<SnapshotRepository, "get" | "unlock" | "beginDelete" | "markErrorDeleting" | "delete">;
+  projects: Pick<ProjectRepository, "giveBack" | "leave">;
   drivers: Drivers;
   clock: Clock;
 };
@@ -31,12 +33,36 @@ export async function deleteSnapshot(deps: DeleteSnapshotDependencies, snapshotI
     }
     await deleteFromBackend(deps, snapshot);
     await deps.volumes.unlock(snapshot.volume_id, { holder: snapshotId, value: SNAPSHOT_LOCK });
-    await deps.snapshots.delete(snapshotId);
+    await leaveProject(deps, snapshot);
   } catch (error) {
     if (!(error instanceof SnapshotNotFound)) {
       throw error;
     }
   }
+}
+
+/** The quota is given back before the record goes, and the list's entry goes after it. */
+async function leaveProject(
+  { projects, snapshots }: DeleteSnapshotDependencies,
+  snapshot: SnapshotRecord,
+): Promise<void> {
+  const { id, project_id: projectId, volume_size: size, volume_type_id: typeId = null } = snapshot;
+  if (snapshot.use_quota === true) {
+    const isStillThere = async (): Promise<boolean> => {
+      try {
+        await snapshots.get(id);
+        return true;
+      } catch (error) {
+        if (error instanceof SnapshotNotFound) {
+          return false;
+        }
+        throw error;
+      }
+    };
+    await projects.giveBack(projectId, holderOfQuota("snapshot", id), usageOfSnapshot(size, typeId), isStillThere);
+  }
+  await snapshots.delete(id);
+  await projects.leave(positionOfSnapshot(snapshot));
 }
 
 async function deleteFromBackend(deps: DeleteSnapshotDependencies, { id, host }: SnapshotRecord): Promise<void> {

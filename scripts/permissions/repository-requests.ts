@@ -133,6 +133,15 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
     (location) => (snapshots: SnapshotRepository) => snapshots.markAvailable(SNAPSHOT.id, location),
   ),
   markError: [(snapshots) => snapshots.markError(SNAPSHOT.id)],
+  changeDetails: [null, "text"].map(
+    (text) => (snapshots: SnapshotRepository) =>
+      snapshots.changeDetails(SNAPSHOT.id, {
+        displayName: text,
+        displayDescription: text,
+        metadata: { set: { a: "b" }, unset: ["c"] },
+        updatedAt: AT,
+      }),
+  ),
   lock: [null, "project"].map(
     (project) => (snapshots: SnapshotRepository) => snapshots.lock(SNAPSHOT.id, LOCK, project),
   ),

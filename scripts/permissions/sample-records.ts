@@ -78,6 +78,11 @@ export const SNAPSHOT: { [Column in keyof SnapshotRecord]: NonNullable<SnapshotR
   glance_metadata: { key: "value" },
   created_at: at,
   locks: { holder: "value" },
+  display_description: "description",
+  metadata: { key: "value" },
+  volume_type_id: "type",
+  updated_at: at,
+  use_quota: true,
 };
 
 export const VOLUME_TYPE: { [Column in keyof VolumeTypeRecord]: NonNullable<VolumeTypeRecord[Column]> } = {

@@ -74,7 +74,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   },
   ReportBackends: { EventsDeadLetterQueue: SEND, Backends: ["dynamodb:UpdateItem"] },
   CreateSnapshot: { Volumes: UPDATE, Snapshots: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"] },
-  DeleteSnapshot: { Volumes: ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], Snapshots: REMOVE },
+  DeleteSnapshot: { Volumes: ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], Snapshots: REMOVE, Projects: LEAVE },
   DeleteVolume: {
     Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
     Snapshots: ["dynamodb:GetItem", "dynamodb:Query"],
@@ -83,7 +83,13 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   },
   BlockStorageApi: {
     Volumes: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
-    Snapshots: ["dynamodb:GetItem", "dynamodb:Query"],
+    Snapshots: [
+      "dynamodb:BatchGetItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ],
     VolumeTypes: [
       "dynamodb:DeleteItem",
       "dynamodb:GetItem",
@@ -104,6 +110,8 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     ],
     Queue: SEND,
     DeleteVolume: ["lambda:InvokeFunction"],
+    CreateSnapshot: ["lambda:InvokeFunction"],
+    DeleteSnapshot: ["lambda:InvokeFunction"],
   },
   ExtendVolume: {
     Volumes: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
@@ -129,6 +137,8 @@ const RESOURCES: [string, string][] = [
   ["RecordsImageCacheTable", "ImageCache"],
   ["RecordsProjectsTable", "Projects"],
   ["FunctionsDeleteVolume", "DeleteVolume"],
+  ["FunctionsCreateSnapshot", "CreateSnapshot"],
+  ["FunctionsDeleteSnapshot", "DeleteSnapshot"],
   ["ImagesBucket", "Images"],
   ["MessagingSchedulerQueue", "Queue"],
   ["MessagingSchedulerDeadLetterQueue", "DeadLetterQueue"],

@@ -133,7 +133,7 @@ describe("DeleteSnapshot", () => {
   });
 
   it("dead at any call and run again, ends the same", async () => {
-    expect(await expectSameAfterAnyDeath(taken, ({ deps }) => deleteSnapshot(deps, SNAPSHOT_ID))).toBe(16);
+    expect(await expectSameAfterAnyDeath(taken, ({ deps }) => deleteSnapshot(deps, SNAPSHOT_ID))).toBe(18);
   });
 });
 

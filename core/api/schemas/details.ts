@@ -47,6 +47,38 @@ export const extraSpecsSchema = (): Schema => object({ extra_specs: extraSpecs }
 /** Body of `PUT /types/{id}/extra_specs/{key}`. */
 export const extraSpecSchema = (): Schema => ({ ...extraSpecs, minProperties: 1, maxProperties: 1 });
 
+/** Body of `POST /snapshots`. */
+export const createSnapshotSchema = (): Schema =>
+  object(
+    {
+      snapshot: object(
+        {
+          name: types.optionalText,
+          display_name: types.optionalText,
+          description: { type: ["string", "null"], minLength: 0, maxLength: 255, pattern: PRINTABLE },
+          volume_id: types.optionalUuid,
+          force: types.boolean,
+          metadata: types.optionalMetadata,
+        },
+        ["volume_id"],
+      ),
+    },
+    ["snapshot"],
+  );
+
+/** Body of `PUT /snapshots/{id}`. */
+export const updateSnapshotSchema = (): Schema => {
+  const description: Schema = { type: ["string", "null"], minLength: 0, maxLength: 255, pattern: PRINTABLE };
+  const properties = {
+    name: types.optionalText,
+    description,
+    display_name: types.optionalText,
+    display_description: description,
+  };
+  const anyOf = Object.keys(properties).map((field): Schema => ({ required: [field] }));
+  return object({ snapshot: { ...object(properties), anyOf } }, ["snapshot"]);
+};
+
 /** No control characters, and no spaces but horizontal ones. */
 const PRINTABLE = "^[^\\p{C}\\p{Zl}\\p{Zp}]*$";
 

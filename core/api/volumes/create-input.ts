@@ -1,9 +1,9 @@
 import type { CreateRequestInput } from "../../create-request.ts";
-import { describeError } from "../../errors.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, invalidInput, notFound } from "../errors.ts";
-import type { Call, Caller } from "../http.ts";
+import type { Call } from "../http.ts";
+import { visibleSnapshot } from "../snapshots/find.ts";
 import { findVisibleType, visibleTypeById } from "../types/visible.ts";
 import { visibleVolume } from "./show.ts";
 
@@ -95,20 +95,6 @@ function optional(text: string | null | undefined): string | undefined {
 /** Names lose the spaces around them. */
 function nameOf(name: string | null | undefined, displayName: string | null | undefined): string | null {
   return (name === undefined ? displayName : name)?.trim() ?? null;
-}
-
-/** The snapshot of an id that the caller may see. @throws ApiError 404 */
-async function visibleSnapshot({ snapshots }: ApiDependencies, caller: Caller, id: string): Promise<SnapshotRecord> {
-  const missing = notFound(`Snapshot ${id} could not be found.`);
-  try {
-    const snapshot = await snapshots.get(id);
-    if (!caller.isAdmin && snapshot.project_id !== caller.projectId) {
-      throw missing;
-    }
-    return snapshot;
-  } catch (error) {
-    throw describeError(error).name === "SnapshotNotFound" ? missing : error;
-  }
 }
 
 function requireNoGroupAndBackup(body: CreateVolumeBody["volume"]): void {

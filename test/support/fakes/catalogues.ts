@@ -5,7 +5,14 @@ import {
   VolumeTypeNotFound,
   VolumeTypeNotFoundByName,
 } from "../../../core/errors.ts";
-import type { Lock, Page, SnapshotRepository, VolumeTypeChange, VolumeTypeRepository } from "../../../core/ports.ts";
+import type {
+  Lock,
+  Page,
+  SnapshotDetails,
+  SnapshotRepository,
+  VolumeTypeChange,
+  VolumeTypeRepository,
+} from "../../../core/ports.ts";
 import type { SnapshotRecord, VolumeTypeRecord } from "../../../core/records.ts";
 import { changedMap, pageOf } from "./volumes.ts";
 
@@ -88,6 +95,20 @@ export class SnapshotsFake implements SnapshotRepository {
       const { [holder]: _, ...locks } = found.locks;
       this.records.set(snapshotId, { ...found, locks });
     }
+  }
+
+  async changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord> {
+    const { display_description: before, ...found } = await this.get(snapshotId);
+    const { displayName = found.display_name, displayDescription = before ?? null, metadata, updatedAt } = change;
+    const record: SnapshotRecord = {
+      ...found,
+      display_name: displayName,
+      ...(displayDescription !== null && { display_description: displayDescription }),
+      metadata: changedMap(found.metadata ?? {}, metadata),
+      updated_at: updatedAt.toISOString(),
+    };
+    this.records.set(snapshotId, record);
+    return structuredClone(record);
   }
 
   async rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord> {
