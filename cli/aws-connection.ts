@@ -55,6 +55,11 @@ export async function openConnection(
       const tableName = output("DeadLettersTableName");
       return new DynamoDbDeadLetterRepository({ client: await dynamodb(), tableName });
     }),
+    projects: once(async () => {
+      const { DynamoDbProjectRepository } = await import("../adapters/dynamodb/project-repository.ts");
+      const tableName = output("ProjectsTableName");
+      return new DynamoDbProjectRepository({ client: await dynamodb(), tableName, clock });
+    }),
     imageCache: once(async () => {
       const { DynamoDbImageCacheRepository } = await import("../adapters/dynamodb/image-cache-repository.ts");
       const tableName = output("ImageCacheTableName");

@@ -10,6 +10,7 @@ import type {
   VolumeTypeRepository,
 } from "../core/ports.ts";
 import type { SnapshotRecord, VolumeRecord } from "../core/records.ts";
+import type { ProjectRepository } from "../core/projects.ts";
 import type { HistoryEvent } from "./cost/history.ts";
 
 /**
@@ -22,6 +23,7 @@ export interface Connection {
   volumeTypes(): Promise<VolumeTypeRepository>;
   backends(): Promise<BackendRepository>;
   deadLetters(): Promise<DeadLetterRepository>;
+  projects(): Promise<Pick<ProjectRepository, "quota" | "setLimits">>;
   imageCache(): Promise<Pick<ImageCacheRepository, "list" | "beginEvict">>;
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
   images(): Promise<ImageStore>;

@@ -76,6 +76,7 @@ function connectLazily(target: Target): Connection {
     volumeTypes: async () => (await open()).volumeTypes(),
     backends: async () => (await open()).backends(),
     deadLetters: async () => (await open()).deadLetters(),
+    projects: async () => (await open()).projects(),
     imageCache: async () => (await open()).imageCache(),
     schedulerQueue: async () => (await open()).schedulerQueue(),
     images: async () => (await open()).images(),

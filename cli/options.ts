@@ -95,17 +95,6 @@ export function parseTimeout(text: string): number {
   return seconds * 1000;
 }
 
-/** An argument that must be the UUID of a `what`. */
-export function parseUuid(what: string, text: string): string {
-  if (!isUuid(text)) {
-    throw new UsageError(
-      `the id of ${/^[aeiou]/.test(what) ? "an" : "a"} ${what} must be a UUID, not '${text}'`,
-      `\`cinderless ${what === "volume" ? "" : `${what} `}list\` shows the ids`,
-    );
-  }
-  return text.toLowerCase();
-}
-
 /** One text more. */
 export function collectText(text: string, before: readonly string[] = []): string[] {
   return [...before, text];

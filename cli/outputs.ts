@@ -12,6 +12,7 @@ export const OUTPUT_NAMES = [
   "VolumeTypesTableName",
   "BackendsTableName",
   "DeadLettersTableName",
+  "ProjectsTableName",
   "ImageCacheTableName",
   "ImagesBucketName",
   "CreateSnapshotFunctionName",

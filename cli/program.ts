@@ -10,8 +10,10 @@ import { registerExtend } from "./commands/extend.ts";
 import { registerHelp } from "./commands/help.ts";
 import { registerImage } from "./commands/image.ts";
 import { registerList } from "./commands/list.ts";
+import { registerQuota } from "./commands/quota.ts";
 import { registerRedrive } from "./commands/redrive.ts";
 import { registerRetry } from "./commands/retry.ts";
+import { registerService } from "./commands/service.ts";
 import { registerSet } from "./commands/set.ts";
 import { registerShow } from "./commands/show.ts";
 import { registerSnapshot } from "./commands/snapshot.ts";
@@ -94,6 +96,8 @@ const REGISTRATIONS = [
   registerImage,
   registerType,
   registerBackend,
+  registerService,
+  registerQuota,
   registerRedrive,
   registerAudit,
   registerCost,

@@ -310,6 +310,8 @@ export interface BackendRepository {
    *   was read, and what anybody gives back by this method in between has it asked again
    */
   returnUnasked(host: string, volumeId: string, size: number, isStillThere: () => Promise<boolean>): Promise<void>;
+  /** Takes a pool out of the scheduler's choice, or puts it back; a report leaves that as it is. False when there is no such pool. */
+  setDisabled(host: string, disabled: boolean): Promise<boolean>;
   /** To be called when the deleted volume's record is gone. */
   forgetReturned(host: string, volumeId: string): Promise<void>;
   /** Takes a new report; what is claimed stays counted. The one that is received last holds, whatever its time. */

@@ -169,6 +169,11 @@ export class DynamoDbBackendRepository implements BackendRepository {
     };
   }
 
+  async setDisabled(host: string, disabled: boolean): Promise<boolean> {
+    const values = { ":disabled": disabled };
+    return (await tryUpdate(this.#table, host, statements.SET_DISABLED, { values })) !== undefined;
+  }
+
   async forgetReturned(host: string, volumeId: string): Promise<void> {
     await tryUpdate(this.#table, host, statements.FORGET_RETURNED, {
       values: {},

@@ -69,6 +69,8 @@ export function returnUnasked(isFirst: boolean): Statement {
   );
 }
 
+export const SET_DISABLED = statement("SET #disabled = :disabled", "attribute_exists(#host)");
+
 export const FORGET_RETURNED = statement("REMOVE #claims.#volume", "#claims.#volume.#attempt = :returned", {
   ":returned": 0,
 });

@@ -187,6 +187,7 @@ const BACKENDS: Calls<BackendRepository> = {
   ),
   // An id without a claim there.
   returnUnasked: [(backends) => backends.returnUnasked(BACKEND.host, SNAPSHOT.id, 1, async () => true)],
+  setDisabled: [(backends) => backends.setDisabled(BACKEND.host, true)],
   forgetReturned: [(backends) => backends.forgetReturned(BACKEND.host, VOLUME.id)],
   report: [
     (backends) => backends.report(samples.REPORT),

@@ -179,6 +179,10 @@ describe("every command", () => {
     expect(await roleOf("type", "set", "fast", "--property", "c=d")).toBe("operator");
     expect(await roleOf("type", "create", "slow")).toBe("operator");
     expect(await roleOf("type", "delete", "slow")).toBe("operator");
+    expect(await roleOf("quota", "show", "p")).toBe("read-only");
+    expect(await roleOf("quota", "set", "p", "--volumes", "5")).toBe("operator");
+    expect(await roleOf("service", "list")).toBe("read-only");
+    expect(await roleOf("service", "set", "node@first", "--enable")).toBe("operator");
     expect(await roleOf("audit")).toBe("operator");
     expect(await roleOf("image", "cache", "evict", "--all")).toBe("operator");
     expect(await roleOf("image", "delete", image)).toBe("operator");

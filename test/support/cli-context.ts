@@ -115,6 +115,7 @@ export async function runCli(
         volumeTypes: part("volumeTypes"),
         backends: part("backends"),
         deadLetters: part("deadLetters"),
+        projects: part("projects"),
         imageCache: part("imageCache"),
         schedulerQueue: part("schedulerQueue"),
         images: part("images"),

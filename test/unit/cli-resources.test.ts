@@ -469,3 +469,65 @@ describe("backend list", () => {
     expect(stateOfBackend({ disabled, reported_at }, NOW)).toBe(state);
   });
 });
+
+describe("service", () => {
+  const pools = ["storage@file1#a", "storage@file1#b", "storage@file2#a"].map((host, index) => ({
+    host,
+    availability_zone: "nova",
+    disabled: index === 2,
+    reported_at: new Date(NOW.getTime() - index * 1000).toISOString(),
+  }));
+
+  test("list shows one service for each backend, whatever its pools", async () => {
+    const { stdout } = await runCli(["service", "list", "-f", "value"], { backends: { list: async () => pools } });
+    expect(stdout).toBe(
+      `cinder-volume storage@file1 nova enabled up ${NOW.toISOString()}\n` +
+        "cinder-volume storage@file2 nova disabled up 2026-03-04T05:06:05.000Z\n",
+    );
+  });
+
+  test("set disables every pool of a backend, and names a host that is not there", async () => {
+    const setDisabled = vi.fn(async (_host: string, _disabled: boolean) => true);
+    const backends = { list: async () => pools, setDisabled };
+    expect((await runCli(["service", "set", "storage@file1", "--disable"], { backends })).stdout).toBe(
+      "service storage@file1 is disabled\n",
+    );
+    expect(setDisabled.mock.calls).toEqual([
+      ["storage@file1#a", true],
+      ["storage@file1#b", true],
+    ]);
+    const unknown = await runCli(["service", "set", "nobody@x", "--enable", "--json"], { backends });
+    expect(JSON.parse(unknown.stderr).error.name).toBe("ServiceNotFound");
+    expect((await runCli(["service", "set", "storage@file1"], { backends })).status).toBe(2);
+  });
+});
+
+describe("quota", () => {
+  const TYPE_ID = "44444444-4444-4444-8444-444444444444";
+  const types = { list: async () => ({ items: [{ id: TYPE_ID, name: "fast" }] }) };
+
+  test("show tells limits and use, of types by their names", async () => {
+    const used = { volumes: 2, gigabytes: 5, [`volumes_${TYPE_ID}`]: 1 };
+    const quota = async (project: string) => ({ used: project === "p" ? used : {}, limits: {}, moving: {} });
+    const { stdout } = await runCli(["quota", "show", "p", "-f", "json"], {
+      projects: { quota },
+      volumeTypes: types,
+    });
+    expect(JSON.parse(stdout)).toEqual(
+      expect.arrayContaining([
+        { Resource: "volumes", Limit: 10, "In Use": 2 },
+        { Resource: "volumes_fast", Limit: -1, "In Use": 1 },
+      ]),
+    );
+  });
+
+  test("set changes the limits that are named, and no others", async () => {
+    const setLimits = vi.fn(async (_project: string, limits: object) => ({ used: {}, limits, moving: {} }));
+    const projects = { setLimits, quota: async () => ({ used: {}, limits: {}, moving: {} }) };
+    const argv = "quota set p --volumes 5 --gigabytes -1 --per-volume-gigabytes 3".split(" ");
+    expect((await runCli(argv, { projects })).status).toBe(0);
+    expect(setLimits.mock.calls).toEqual([["p", { volumes: 5, gigabytes: -1, per_volume_gigabytes: 3 }]]);
+    expect((await runCli(["quota", "set", "p"], { projects })).status).toBe(2);
+    expect((await runCli(["quota", "set", "p", "--volumes", "-2"], { projects })).status).toBe(2);
+  });
+});

@@ -37,6 +37,10 @@ const COMMANDS = [
   "extend",
   "retry",
   "purge",
+  "service list",
+  "service set",
+  "quota show",
+  "quota set",
   "help",
 ];
 

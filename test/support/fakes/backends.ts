@@ -116,6 +116,12 @@ export class BackendsFake implements BackendRepository {
     }
   }
 
+  async setDisabled(host: string, disabled: boolean): Promise<boolean> {
+    const found = this.records.get(host);
+    Object.assign(found ?? {}, { disabled });
+    return found !== undefined;
+  }
+
   async forgetReturned(host: string, volumeId: string): Promise<void> {
     const found = this.records.get(host);
     if (found?.claims[volumeId]?.attempt === RETURNED_CAPACITY) {

@@ -1,0 +1,102 @@
+import type { Command } from "commander";
+import { backendHost } from "../../core/backends.ts";
+import type { BackendRecord } from "../../core/records.ts";
+import { CliError, UsageError } from "../errors.ts";
+import { formatTime } from "../format.ts";
+import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";
+import { withSession } from "../session.ts";
+import type { CliContext, Session } from "../session.ts";
+import { styleOfStatus } from "../terminal.ts";
+import { stateOfBackend } from "./backend.ts";
+
+/** A backend with all of its pools, as `openstack volume service list` shows the service that runs it. */
+type Service = { host: string; zone: string; status: "enabled" | "disabled"; state: "up" | "down"; updated_at: string };
+
+const COLUMNS: Column<Service>[] = [
+  { title: "Binary", value: () => "cinder-volume" },
+  { title: "Host", value: ({ host }) => host, isKept: true },
+  { title: "Zone", value: ({ zone }) => zone },
+  { title: "Status", value: ({ status }) => status, style: ({ status }) => styleOfStatus(status) },
+  { title: "State", value: ({ state }) => state, style: ({ state }) => styleOfStatus(state) },
+  { title: "Updated At", value: ({ updated_at }) => updated_at, text: ({ updated_at }) => formatTime(updated_at) },
+];
+
+/** `service list|set`: which backends the scheduler may choose. */
+export function registerService(program: Command, context: CliContext): void {
+  const service = program
+    .command("service")
+    .helpCommand(false)
+    .summary("list backends as services, disable and enable them")
+    .description("Backends as the services that run them.");
+  addListOptions(
+    service.command("list").summary("list the services").description("List the services: one for each backend."),
+    COLUMNS,
+  )
+    .addHelpText("after", "\nExamples:\n  $ cinderless service list\n")
+    .action((options: ListOptions, command: Command) =>
+      withSession(context, command, async (session) => {
+        const rows = await servicesOf(session);
+        await answerList(
+          session,
+          { key: "services", one: "service", many: "services", rows, columns: COLUMNS },
+          options,
+        );
+      }),
+    );
+  service
+    .command("set")
+    .summary("disable or enable a service")
+    .description("Disable a backend, so that no new volume goes there, or enable it. Its volumes are not affected.")
+    .argument("<host>", "host@backend")
+    .option("--disable", "give it no new volume")
+    .option("--enable", "give it volumes again")
+    .addHelpText("after", "\nExamples:\n  $ cinderless service set storage@file1 --disable\n")
+    .action((host: string, options: { disable?: boolean; enable?: boolean }, command: Command) =>
+      withSession(context, command, (session) => setService(session, host, options)),
+    );
+}
+
+async function servicesOf(session: Session): Promise<Service[]> {
+  const pools = await (await session.connection.backends()).list();
+  const byHost = Map.groupBy(pools, ({ host }) => backendHost(host));
+  return [...byHost].map(([host, of]) => serviceOf(host, of, session.clock.now()));
+}
+
+/** It is up while one of its pools reports, and disabled when all of them are. */
+function serviceOf(host: string, pools: readonly BackendRecord[], now: Date): Service {
+  const isUp = pools.some((pool) => stateOfBackend({ ...pool, disabled: false }, now) === "up");
+  return {
+    host,
+    zone: pools[0]?.availability_zone ?? "",
+    status: pools.every(({ disabled }) => disabled) ? "disabled" : "enabled",
+    state: isUp ? "up" : "down",
+    updated_at:
+      pools
+        .map(({ reported_at }) => reported_at)
+        .toSorted()
+        .at(-1) ?? "",
+  };
+}
+
+async function setService(
+  session: Session,
+  host: string,
+  { disable = false, enable = false }: { disable?: boolean; enable?: boolean },
+): Promise<void> {
+  if (disable === enable) {
+    throw new UsageError("say either --disable or --enable");
+  }
+  const backends = await session.connection.backends();
+  const pools = (await backends.list()).filter((pool) => pool.host === host || backendHost(pool.host) === host);
+  if (pools.length === 0) {
+    throw new CliError(`there is no service of host '${host}'`, {
+      name: "ServiceNotFound",
+      hint: "`cinderless service list` shows the hosts",
+    });
+  }
+  for (const pool of pools) {
+    await backends.setDisabled(pool.host, disable);
+  }
+  const status = disable ? "disabled" : "enabled";
+  await session.answer({ host, status }, () => `service ${host} is ${status}\n`);
+}
