@@ -168,8 +168,8 @@ export interface VolumeRepository {
     statuses: readonly VolumeStatus[],
     projectId: string | null,
   ): Promise<VolumeRecord | undefined>;
-  /** Takes the lock off, if it is there; one of another value stays. */
-  unlock(volumeId: string, lock: Lock): Promise<void>;
+  /** Takes the holder's lock off, if it has one of these values; any other stays. */
+  unlock(volumeId: string, holder: string, values: readonly string[]): Promise<void>;
 }
 
 /** What is to be changed of a volume; what is absent stays. */
@@ -218,13 +218,14 @@ export interface SnapshotRepository {
   getMany(snapshotIds: readonly string[]): Promise<Found<SnapshotRecord>>;
   list(limit: number, from?: string): Promise<Page<SnapshotRecord>>;
   listOfVolume(volumeId: string): Promise<SnapshotRecord[]>;
-  create(record: SnapshotRecord): Promise<void>;
+  /** Returns what stands there: the record, or the one that was put before under its id. */
+  create(record: SnapshotRecord): Promise<SnapshotRecord>;
   markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord>;
   markError(snapshotId: string): Promise<void>;
   /** Keeps an available snapshot from being deleted; as the volumes' lock. */
   lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined>;
-  /** Takes the lock off, if it is there; one of another value stays. */
-  unlock(snapshotId: string, lock: Lock): Promise<void>;
+  /** As the volumes' unlock. */
+  unlock(snapshotId: string, holder: string, values: readonly string[]): Promise<void>;
   /** Changes what users may say of a snapshot, whatever it is doing. Repeated it changes nothing. */
   changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord>;
   /** Gives a snapshot another name, whatever it is doing. */

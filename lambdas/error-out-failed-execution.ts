@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { parseOrThrow } from "../core/messages.ts";
 import { errorOutFailedExecution } from "../core/tasks/error-out-failed-execution.ts";
 import { limitDrivers } from "../core/tasks/limited-drivers.ts";
-import { backends, bounds, clock, drivers, notifier, membership, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, notifier, membership, snapshots, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
@@ -22,6 +22,7 @@ export const handler = serviceHandler(async (event, context) => {
   const { detail } = parseOrThrow(EventSchema, event, "event");
   const deps = {
     volumes: volumes(),
+    snapshots: snapshots(),
     backends: backends(),
     membership: membership(),
     drivers: limitDrivers(

@@ -1,8 +1,13 @@
 import { extractVolumeSpec } from "../core/tasks/extract-volume-spec.ts";
+import { ownerOf } from "../core/tasks/input.ts";
+import { keepLockOfOurs } from "../core/tasks/source-locks.ts";
 import { images, snapshots, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state ExtractVolumeSpec. */
-export const handler = taskHandler(["volume_ref", "snapshot_id", "source_volid", "image_id"], (input) =>
-  extractVolumeSpec({ volumes: volumes(), snapshots: snapshots(), images: images() }, input),
-);
+export const handler = taskHandler(["volume_ref", "snapshot_id", "source_volid", "image_id"], async (input) => {
+  const deps = { volumes: volumes(), snapshots: snapshots(), images: images() };
+  const spec = await extractVolumeSpec(deps, input);
+  await keepLockOfOurs(deps, ownerOf(input), input);
+  return spec;
+});

@@ -4,7 +4,16 @@ import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { MESSAGE_ATTRIBUTES } from "../core/environment.ts";
 import { describeError } from "../core/errors.ts";
 import { keepDeadLetter, type KeepDependencies } from "../core/tasks/keep-dead-letter.ts";
-import { backends, bounds, clock, deadLetters, notifier, membership, volumes } from "./runtime/composition.ts";
+import {
+  backends,
+  bounds,
+  clock,
+  deadLetters,
+  notifier,
+  membership,
+  snapshots,
+  volumes,
+} from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 
@@ -18,6 +27,7 @@ export const handler: SQSHandler = (event, context) => {
   const deps = {
     deadLetters: deadLetters(),
     volumes: volumes(),
+    snapshots: snapshots(),
     backends: backends(),
     membership: membership(),
     notifier: notifier(),

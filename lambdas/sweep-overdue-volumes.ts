@@ -1,5 +1,15 @@
 import { sweepOverdueVolumes } from "../core/tasks/sweep-overdue-volumes.ts";
-import { backends, bounds, clock, drivers, imageCache, notifier, membership, volumes } from "./runtime/composition.ts";
+import {
+  backends,
+  bounds,
+  clock,
+  drivers,
+  imageCache,
+  notifier,
+  membership,
+  snapshots,
+  volumes,
+} from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
@@ -10,6 +20,7 @@ export const handler = serviceHandler(async (_event, context) => {
   const remainingTimeMs = (): number => context.getRemainingTimeInMillis();
   const deps = {
     volumes: volumes(),
+    snapshots: snapshots(),
     backends: backends(),
     membership: membership(),
     drivers: drivers(),

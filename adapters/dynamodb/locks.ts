@@ -6,8 +6,6 @@ import { isMissingPath, statement, tryUpdate, type Item, type Statement, type Ta
 /** A record that another service wrote may have no map of locks. */
 const ENSURE_LOCKS = statement("SET #locks = if_not_exists(#locks, :empty)", "attribute_exists(#id)", { ":empty": {} });
 
-const UNLOCK = statement("REMOVE #locks.#holder", "#locks.#holder = :lock");
-
 /** Locks a record in one of the statuses. Reading a record does not change it, so `updated_at` stays. */
 export function lockStatement(statuses: readonly string[], ofProject: boolean): Statement {
   const placeholders = statuses.map((_, index) => `:status${index}`);
@@ -43,10 +41,16 @@ export async function tryLock(
   return exists ? tryUpdate(table, key, prepared, parameters) : undefined;
 }
 
-/** Takes a lock off; nothing happens when it is not there, or is a later one of the same holder. */
-export async function unlock(table: Table, key: string, { holder, value }: Lock): Promise<void> {
+/** Takes a lock off; nothing happens when it is not there, or has none of the values, as a later one of the same holder. */
+export async function unlock(table: Table, key: string, holder: string, values: readonly string[]): Promise<void> {
+  const placeholders = values.map((value, index): [string, string] => [`:lock${index}`, value]);
+  const isOurs = `#locks.#holder IN (${placeholders.map(([name]) => name).join(", ")})`;
+  const prepared = statement("REMOVE #locks.#holder", isOurs);
   try {
-    await tryUpdate(table, key, UNLOCK, { values: { ":lock": value }, names: { "#holder": holder } });
+    await tryUpdate(table, key, prepared, {
+      values: Object.fromEntries(placeholders),
+      names: { "#holder": holder },
+    });
   } catch (error) {
     // dynalite looks for the path of what is removed before it looks at the condition.
     if (!isMissingPath(error)) {

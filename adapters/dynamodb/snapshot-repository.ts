@@ -90,14 +90,15 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
    *
    * @throws InvalidInput when the id is another volume's snapshot's.
    */
-  async create(record: SnapshotRecord): Promise<void> {
+  async create(record: SnapshotRecord): Promise<SnapshotRecord> {
     if (await tryCreate(this.#table, toItem(record))) {
-      return;
+      return record;
     }
-    const { volume_id, project_id } = await this.get(record.id);
-    if (volume_id !== record.volume_id || project_id !== record.project_id) {
+    const known = await this.get(record.id);
+    if (known.volume_id !== record.volume_id || known.project_id !== record.project_id) {
       throw new InvalidInput(`snapshot ${record.id} exists already, of another volume`);
     }
+    return known;
   }
 
   /** Also of one in `error`: a repeated request made it after all. @throws InvalidSnapshot when it is being deleted. */
@@ -124,8 +125,8 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     return item === undefined ? undefined : SNAPSHOTS.read(item);
   }
 
-  unlock(snapshotId: string, lock: Lock): Promise<void> {
-    return unlock(this.#table, snapshotId, lock);
+  unlock(snapshotId: string, holder: string, values: readonly string[]): Promise<void> {
+    return unlock(this.#table, snapshotId, holder, values);
   }
 
   async changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord> {

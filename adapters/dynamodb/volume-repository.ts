@@ -312,8 +312,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return item === undefined ? undefined : readVolume(item);
   }
 
-  unlock(volumeId: string, lock: Lock): Promise<void> {
-    return unlock(this.#writer.table, volumeId, lock);
+  unlock(volumeId: string, holder: string, values: readonly string[]): Promise<void> {
+    return unlock(this.#writer.table, volumeId, holder, values);
   }
 }
 

@@ -3,11 +3,12 @@ import { describeError } from "../errors.ts";
 import type { RequestContext } from "../messages.ts";
 import { buildNotification, type Notification } from "../notifications.ts";
 import type { BackendRepository, Clock, Notifier } from "../ports.ts";
-import type { VolumeRecord } from "../records.ts";
+import { isInFlow, type VolumeRecord } from "../records.ts";
 import { ownContext } from "./own-context.ts";
+import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
 /** What closing a claim uses. */
-export type CloseClaimDependencies = {
+export type CloseClaimDependencies = SourceUnlocker & {
   backends: Pick<BackendRepository, "settle" | "settleUntold" | "release" | "forgetReturned">;
   notifier: Notifier;
   clock: Clock;
@@ -28,7 +29,8 @@ export function endNotification(
 
 /**
  * Tells how a volume's attempt ended, then closes its claim: in this order, so that whatever dies in between leaves the claim open,
- * and the sweep tells again under the same `message_id`. The volume's record has been written before.
+ * and the sweep tells again under the same `message_id`. The volume's record has been written before. What the volume was made from
+ * may be deleted again from then on. A lock that could not be taken off is no failure: the claim stays open as well.
  *
  * @throws NotificationNotSent when it could not be told: the claim stays open, its capacity is settled.
  */
@@ -48,8 +50,14 @@ export async function tellAndSettle(
     }
     throw error;
   }
-  if (host !== null) {
+  const isUnlocked = await unlockSource(deps, volume).then(
+    () => true,
+    () => false,
+  );
+  if (host !== null && isUnlocked) {
     await deps.backends.settle(host, id, claimedAt);
+  } else if (host !== null && claimedAt !== undefined) {
+    await deps.backends.settleUntold(host, id, claimedAt);
   }
 }
 
@@ -81,6 +89,9 @@ export async function closeClaim(
       return;
     }
     await deps.notifier.publish(notification);
+  }
+  if (volume !== undefined && !isInFlow(volume.status)) {
+    await unlockSource(deps, volume);
   }
   if (fate.action === "settle") {
     await deps.backends.settle(host, volumeId, claim.claimed_at);

@@ -1,14 +1,15 @@
 import * as v from "valibot";
-import { InvalidVolume, VolumeNotFound } from "../errors.ts";
+import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../errors.ts";
 import { Uuid } from "../identifiers.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { readyDriver } from "./create-on-backend.ts";
+import { deleteSnapshotFromBackend } from "./delete-snapshot.ts";
 
 /** What taking a snapshot uses. */
 export type CreateSnapshotDependencies = {
-  volumes: Pick<VolumeRepository, "get" | "lock">;
+  volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
   snapshots: SnapshotRepository;
   drivers: Drivers;
   clock: Clock;
@@ -35,8 +36,9 @@ const SNAPSHOT_STATUSES: readonly VolumeStatus[] = ["available", "in-use"];
  * The record comes first, then the lock that keeps the volume from being deleted, which stays until the snapshot is deleted: so
  * whoever deletes the volume finds the snapshot by the lock, or has set `deleting` before the lock was asked for.
  *
- * Twice: the second call finds the record, and drivers create snapshots by id. Dead half-way: the record says `creating`, and the
- * next call with the same id finishes it.
+ * Repeated: a snapshot that is available is returned as it is; drivers create snapshots by id. Interrupted: the record says `creating`,
+ * and the next call with the same id finishes it. Late, while the snapshot is deleted or after: what this call made is deleted again,
+ * under a record, so that a backend never holds content without one.
  *
  * @throws VolumeNotFound also for another project's volume; InvalidVolume, VolumeBackendAPIException, DriverNotInitialized.
  */
@@ -52,7 +54,13 @@ export async function createSnapshot(
     throw new InvalidVolume(`volume ${volume.id} is ${volume.status}; a snapshot needs it available or in-use`);
   }
   const snapshot = snapshotOf(volume, volume.host, input, deps.clock.now());
-  await deps.snapshots.create(snapshot);
+  const known = await deps.snapshots.create(snapshot);
+  if (known.status === "available") {
+    return known;
+  }
+  if (known.status === "deleting" || known.status === "error_deleting") {
+    throw new InvalidSnapshot(`snapshot ${snapshot.id} is ${known.status}; take another one under an id of its own`);
+  }
   try {
     const driver = await readyDriver(deps.drivers, volume.host);
     await lockVolume(deps.volumes, volume, snapshot.id);
@@ -60,8 +68,34 @@ export async function createSnapshot(
     return await deps.snapshots.markAvailable(snapshot.id, update?.provider_location ?? null);
   } catch (error) {
     // The caller learns the first error; a record that stays `creating` is finished by the next request of its id.
-    await deps.snapshots.markError(snapshot.id).catch(() => {});
+    await abandon(deps, snapshot).catch(() => {});
     throw error;
+  }
+}
+
+/**
+ * Marks the snapshot that could not be taken. One that was deleted meanwhile is deleted once more, with what this call may have made
+ * since. Its record is there first, as one that is being deleted, so that a death leaves content with a record.
+ */
+async function abandon(deps: CreateSnapshotDependencies, snapshot: SnapshotRecord): Promise<void> {
+  const isGone = await deps.snapshots.markError(snapshot.id).then(
+    () => false,
+    (error: unknown) => {
+      if (error instanceof SnapshotNotFound) {
+        return true;
+      }
+      throw error;
+    },
+  );
+  const known = await deps.snapshots.create({ ...snapshot, status: "deleting" });
+  if (known.status !== "deleting" && known.status !== "error_deleting") {
+    return;
+  }
+  await deleteSnapshotFromBackend(deps, known);
+  await deps.volumes.unlock(known.volume_id, known.id, [SNAPSHOT_LOCK]);
+  // Whoever deletes the snapshot removes its own record, with what its project has to know.
+  if (isGone) {
+    await deps.snapshots.delete(known.id);
   }
 }
 

@@ -3,11 +3,9 @@ import type { VolumeRecord, VolumeStatus } from "../records.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
 import { type CloseClaimDependencies, endNotification, tellAndSettle } from "./close-claim.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
-import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
 /** What CreateVolumeOnFinish uses. */
-export type FinishDependencies = CloseClaimDependencies &
-  SourceUnlocker & { volumes: Pick<VolumeRepository, "markAvailable"> };
+export type FinishDependencies = CloseClaimDependencies & { volumes: Pick<VolumeRepository, "markAvailable"> };
 
 /**
  * CreateVolumeOnFinishTask: the volume becomes available, `volume.create.end` is sent, and last its claim on the backend is
@@ -28,7 +26,6 @@ export async function createVolumeOnFinish(
   const volume = await deps.volumes.markAvailable(owner, status, deps.clock.now(), input.creation.model_update ?? {});
   const notification = endNotification(deps, "volume.create.end", { ...volume, status }, owner.attempt, input.context);
   await tellAndSettle(deps, volume, owner.attempt, notification);
-  await unlockSource(deps, volume, owner.fence);
   return volume;
 }
 

@@ -31,8 +31,8 @@ export async function deleteSnapshot(deps: DeleteSnapshotDependencies, snapshotI
       await requireUnused(deps, snapshot);
       await deps.snapshots.beginDelete(snapshotId, snapshot.status);
     }
-    await deleteFromBackend(deps, snapshot);
-    await deps.volumes.unlock(snapshot.volume_id, { holder: snapshotId, value: SNAPSHOT_LOCK });
+    await deleteSnapshotFromBackend(deps, snapshot);
+    await deps.volumes.unlock(snapshot.volume_id, snapshotId, [SNAPSHOT_LOCK]);
     await leaveProject(deps, snapshot);
   } catch (error) {
     if (!(error instanceof SnapshotNotFound)) {
@@ -65,7 +65,11 @@ async function leaveProject(
   await projects.leave(positionOfSnapshot(snapshot));
 }
 
-async function deleteFromBackend(deps: DeleteSnapshotDependencies, { id, host }: SnapshotRecord): Promise<void> {
+/** Deletes from its backend what is there of a snapshot whose record reads that it is being deleted. */
+export async function deleteSnapshotFromBackend(
+  deps: Pick<DeleteSnapshotDependencies, "snapshots" | "drivers">,
+  { id, host }: SnapshotRecord,
+): Promise<void> {
   try {
     const driver = await readyDriver(deps.drivers, host);
     await clearSnapshot(driver, id);
@@ -87,6 +91,6 @@ async function requireUnused(deps: DeleteSnapshotDependencies, snapshot: Snapsho
     throw new InvalidSnapshot(`snapshot ${id} is being copied to volume ${holder.id}`);
   }
   for (const [stale, value] of Object.entries(locks)) {
-    await deps.snapshots.unlock(id, { holder: stale, value });
+    await deps.snapshots.unlock(id, stale, [value]);
   }
 }

@@ -4,12 +4,12 @@ import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { isBeingRemoved, isInFlow, type VolumeRecord } from "../records.ts";
 import { phaseDeadline } from "../time-bounds.ts";
 import { releaseClaims, type RestRemovalDependencies, removeVolumeAtRest } from "./remove-requested-volume.ts";
-import { holderOf } from "./source-locks.ts";
+import { holderOf, unlockSource } from "./source-locks.ts";
 
 /** What deleting a volume uses. */
 export type DeleteVolumeDependencies = RestRemovalDependencies & {
   volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete">;
-  snapshots: Pick<SnapshotRepository, "get" | "listOfVolume">;
+  snapshots: Pick<SnapshotRepository, "get" | "listOfVolume" | "unlock">;
 };
 
 /** `requested`: the volume is being created, and the end of that removes it. */
@@ -37,6 +37,8 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
     if (!isBeingRemoved(volume)) {
       await requireUnused(deps, volume);
     }
+    // A removal that died may have left the lock of a create that never ended.
+    await unlockSource(deps, volume);
     await removeVolumeAtRest(deps, volumeId);
   } catch (error) {
     if (!(error instanceof VolumeNotFound)) {
@@ -80,6 +82,6 @@ export async function requireUnused(
     throw new InvalidVolume(`volume ${id} ${why} ${holder.id}`);
   }
   for (const [stale, value] of Object.entries(locks)) {
-    await deps.volumes.unlock(id, { holder: stale, value });
+    await deps.volumes.unlock(id, stale, [value]);
   }
 }

@@ -48,7 +48,7 @@ export async function errorOutFailedExecution(
       return { outcome: await closeOwnClaim(deps, volume, execution.name) };
     }
     const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };
-    return { outcome: (await endAttempt(deps, owner, why, ownContext(volume))).outcome };
+    return { outcome: await endAttempt(deps, owner, why, ownContext(volume)) };
   } catch (thrown) {
     if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {
       return { outcome: "left alone" };

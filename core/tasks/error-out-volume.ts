@@ -12,7 +12,7 @@ import {
   removeQueuedVolume,
   removeRequestedVolume,
 } from "./remove-requested-volume.ts";
-import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
+import { unlockSource } from "./source-locks.ts";
 
 /** What putting a volume in `error` uses. */
 export type ErrorOutDependencies = CloseClaimDependencies &
@@ -36,15 +36,13 @@ export type ErrorOutResult = { outcome: "error" | "deleted" | "created" | "left 
  * is deleted here. What it was made from may be deleted again.
  */
 export async function errorOutVolume(
-  deps: EndAttemptDependencies & SourceUnlocker,
+  deps: EndAttemptDependencies,
   input: OwnerInput & { failure: Failure; reschedule_failure?: Failure | null },
 ): Promise<ErrorOutResult> {
   const { error, cause } = readFailure(input.failure);
   const why = { error, cause: causeOf(cause, input.reschedule_failure ?? null) };
   try {
-    const { outcome, volume } = await endAttempt(deps, ownerOf(input), why, input.context);
-    await unlockSource(deps, volume, input.fence);
-    return { outcome };
+    return { outcome: await endAttempt(deps, ownerOf(input), why, input.context) };
   } catch (thrown) {
     if (thrown instanceof FenceLost) {
       return { outcome: (await isCreatedBy(deps, ownerOf(input))) ? "created" : "left alone" };
@@ -61,7 +59,7 @@ export type EndAttemptDependencies = ErrorOutDependencies & RemovalDependencies;
 
 /**
  * Ends an attempt that cannot go on: its volume goes to `error`, or away, when its deletion was asked for. Returns what became of
- * it, and its record, which is the last one when it is gone.
+ * it.
  *
  * @throws FenceLost, VolumeNotFound; otherwise as {@link errorOutAttempt} and {@link removeRequestedVolume}
  */
@@ -70,14 +68,16 @@ export async function endAttempt(
   owner: Owner,
   why: { error: string; cause: string },
   context: RequestContext,
-): Promise<{ outcome: "error" | "deleted"; volume: VolumeRecord }> {
+): Promise<"error" | "deleted"> {
   try {
-    return { outcome: "error", volume: await errorOutAttempt(deps, owner, why, context) };
+    await errorOutAttempt(deps, owner, why, context);
+    return "error";
   } catch (error) {
     if (!(error instanceof VolumeDeleteRequested)) {
       throw error;
     }
-    return { outcome: "deleted", volume: await removeRequestedVolume(deps, owner) };
+    await removeRequestedVolume(deps, owner);
+    return "deleted";
   }
 }
 
@@ -98,13 +98,12 @@ export async function errorOutAttempt(
   owner: Owner,
   why: { error: string; cause: string },
   context: RequestContext,
-): Promise<VolumeRecord> {
+): Promise<void> {
   const before = await deps.volumes.get(owner.volumeId);
   const fault = buildFault(before, owner.attempt, why.error, why.cause, deps.clock.now());
   const volume = await deps.volumes.markError(owner, fault);
   const notification = endNotification(deps, "volume.create.error", volume, owner.attempt, context);
   await tellAndSettle(deps, volume, owner.attempt, notification);
-  return volume;
 }
 
 /**
@@ -123,6 +122,8 @@ export async function errorOutQueued(
   context: RequestContext,
 ): Promise<void> {
   const fault = buildFault(volume, attempt, why.error, why.cause, deps.clock.now());
+  // Nothing comes again once the volume is marked. An attempt that takes it all the same locks its source anew.
+  await unlockSource(deps, volume);
   let marked: VolumeRecord;
   try {
     marked = await deps.volumes.markUnschedulable(volume.id, volume.fence, fault);

@@ -31,7 +31,7 @@ const BYTES_PER_GIB = 1024 ** 3;
  * that can be known to be wrong is refused here, before any backend is asked, so that nothing is left on one.
  *
  * Its one write is the lock on a source, which cannot be deleted from then on until the create has ended; the write takes the
- * place of a read, and may be repeated.
+ * place of a read, and may be repeated. Late: see `keepLockOfOurs`, which is called next.
  *
  * @throws InvalidInput for a size that does not fit; VolumeNotFound, SnapshotNotFound or ImageNotFound that name the source,
  *   also when it belongs to another project; InvalidSnapshot, InvalidVolume, ImageUnacceptable.

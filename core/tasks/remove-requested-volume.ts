@@ -8,13 +8,15 @@ import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import { closeExtensionClaim } from "./extension-claim.ts";
 import type { ProjectMembership } from "./leave-project.ts";
+import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
 /** What removing a volume uses of which no backend was asked. */
-export type QueuedRemovalDependencies = DeadlineDependencies & {
-  volumes: Pick<VolumeRepository, "get" | "beginRequestedDelete" | "finishDelete">;
-  backends: Pick<BackendRepository, "list" | "settle" | "release" | "returnCapacity">;
-  membership: ProjectMembership;
-};
+export type QueuedRemovalDependencies = DeadlineDependencies &
+  SourceUnlocker & {
+    volumes: Pick<VolumeRepository, "get" | "beginRequestedDelete" | "finishDelete">;
+    backends: Pick<BackendRepository, "list" | "settle" | "release" | "returnCapacity">;
+    membership: ProjectMembership;
+  };
 
 type BegunRemovalDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "finishDelete" | "markErrorDeleting">;
@@ -48,6 +50,7 @@ export async function removeRequestedVolume(
 ): Promise<VolumeRecord> {
   const { volumeId, fence } = owner;
   const volume = await deps.volumes.beginRequestedDelete(volumeId, fence, phaseDeadline(deps, "removal"));
+  await unlockSource(deps, volume);
   await removeBegun(deps, volume);
   return volume;
 }
@@ -81,7 +84,9 @@ export async function removeQueuedVolume(deps: QueuedRemovalDependencies, volume
   if (host !== null) {
     throw new FenceLost(volumeId, "the scheduler", `it belongs to ${fence ?? "no attempt"}, on ${host}`);
   }
-  await finishRemoval(deps, await deps.volumes.beginRequestedDelete(volumeId, fence, phaseDeadline(deps, "removal")));
+  const volume = await deps.volumes.beginRequestedDelete(volumeId, fence, phaseDeadline(deps, "removal"));
+  await unlockSource(deps, volume);
+  await finishRemoval(deps, volume);
 }
 
 async function removeFromBackend(deps: BegunRemovalDependencies, volume: VolumeRecord, host: string): Promise<void> {

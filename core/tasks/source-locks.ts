@@ -1,7 +1,8 @@
 import { InvalidSnapshot, InvalidVolume, SnapshotNotFound } from "../errors.ts";
 import type { RequestContext } from "../messages.ts";
-import type { Lock, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { Lock, Owner, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { isInFlow, type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord } from "../records.ts";
+import { requireInFlow } from "./require-in-flow.ts";
 import { readSnapshot, readSourceVolume, SOURCE_STATUSES } from "./sources.ts";
 
 /**
@@ -50,23 +51,58 @@ export type SourceUnlocker = {
 };
 
 /**
- * Takes the create's lock off its source, if it has one. What is left behind is no harm: the holder has left the flow. So
- * nothing that goes wrong here is told.
+ * Takes the create's lock off its source, if it has one: by the fences of all its attempts, because an attempt that ended before it
+ * came to its source leaves the lock of the one before. Called by whoever ends the create before the last thing that makes it come
+ * again: before the claim is settled, the waiting volume marked, or the record removed. So a lock that could not be taken off is taken
+ * off by the repeat. Repeated: nothing happens.
  */
 export async function unlockSource(
   deps: SourceUnlocker,
-  { id, snapshot_id: snapshotId, source_volid: sourceVolumeId }: VolumeRecord,
-  fence: string,
+  {
+    id,
+    snapshot_id: snapshotId,
+    source_volid: sourceVolumeId,
+    attempts,
+    fence,
+  }: Pick<VolumeRecord, "id" | "snapshot_id" | "source_volid" | "attempts" | "fence">,
 ): Promise<void> {
-  const lock = { holder: id, value: fence };
+  const fences = [...new Set([...Object.values(attempts).map(({ execution }) => execution), fence ?? []].flat())];
+  if (fences.length === 0) {
+    return;
+  }
+  if (snapshotId !== null) {
+    await deps.snapshots.unlock(snapshotId, id, fences);
+  } else if (sourceVolumeId !== null) {
+    await deps.volumes.unlock(sourceVolumeId, id, fences);
+  }
+}
+
+/**
+ * Takes a lock off again that came too late. Whoever ends the create takes its lock off, and may have done so before a late call made
+ * it: the record, read after the lock, tells.
+ *
+ * @throws FenceLost, VolumeDeleteRequested, VolumeNotFound: the lock is off again
+ */
+export async function keepLockOfOurs(
+  deps: SourceUnlocker & { volumes: Pick<VolumeRepository, "get"> },
+  owner: Owner,
+  {
+    snapshot_id: snapshotId,
+    source_volid: sourceVolumeId,
+  }: { snapshot_id: string | null; source_volid: string | null },
+): Promise<void> {
+  if (snapshotId === null && sourceVolumeId === null) {
+    return;
+  }
   try {
+    requireInFlow(await deps.volumes.get(owner.volumeId), owner);
+  } catch (error) {
     if (snapshotId !== null) {
-      await deps.snapshots.unlock(snapshotId, lock);
+      await deps.snapshots.unlock(snapshotId, owner.volumeId, [owner.fence]);
     } else if (sourceVolumeId !== null) {
-      await deps.volumes.unlock(sourceVolumeId, lock);
+      await deps.volumes.unlock(sourceVolumeId, owner.volumeId, [owner.fence]);
     }
-  } catch {
-    // See above.
+    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ import { sweepImageCache, type SweepImageCacheDependencies } from "./image-cache
 import { limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 import { ownContext } from "./own-context.ts";
 import { backendToClear, removeRequestedVolume } from "./remove-requested-volume.ts";
+import { unlockSource } from "./source-locks.ts";
 import { sweepOpenClaims } from "./sweep-open-claims.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
@@ -141,6 +142,7 @@ async function takeOverdue(
   }
   if (!isBeingRemoved(volume) && !isExtending(volume) && !isInFlow(volume.status)) {
     // Somebody else has set its status, by hand mostly: it is theirs to decide, and its claim is closed as that of one at rest.
+    await unlockSource(deps, volume);
     await deps.volumes.forgetDeadline(volumeId, volume.deadline);
     return true;
   }

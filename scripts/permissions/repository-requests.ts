@@ -120,7 +120,7 @@ const VOLUMES: Calls<VolumeRepository> = {
   lock: [null, "project"].map(
     (project) => (volumes: VolumeRepository) => volumes.lock(VOLUME.id, LOCK, ["available"], project),
   ),
-  unlock: [(volumes) => volumes.unlock(VOLUME.id, LOCK)],
+  unlock: [(volumes) => volumes.unlock(VOLUME.id, LOCK.holder, [LOCK.value])],
 };
 
 const SNAPSHOTS: Calls<SnapshotRepository> = {
@@ -145,7 +145,7 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
   lock: [null, "project"].map(
     (project) => (snapshots: SnapshotRepository) => snapshots.lock(SNAPSHOT.id, LOCK, project),
   ),
-  unlock: [(snapshots) => snapshots.unlock(SNAPSHOT.id, LOCK)],
+  unlock: [(snapshots) => snapshots.unlock(SNAPSHOT.id, LOCK.holder, [LOCK.value])],
   rename: [(snapshots) => snapshots.rename(SNAPSHOT.id, "n")],
   beginDelete: [(snapshots) => snapshots.beginDelete(SNAPSHOT.id, "available")],
   markErrorDeleting: [(snapshots) => snapshots.markErrorDeleting(SNAPSHOT.id)],

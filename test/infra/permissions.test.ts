@@ -41,7 +41,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   ErrorOutVolume: { Volumes: REMOVE, Snapshots: UNLOCK, Backends: CLAIMS, Projects: LEAVE, ...NOTIFY },
   ScheduleVolume: {
     Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
-    Snapshots: READ,
+    Snapshots: UPDATE,
     VolumeTypes: READ,
     Backends: CLAIMS,
     Projects: LEAVE,
@@ -53,6 +53,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   ErrorOutFailedExecution: {
     EventsDeadLetterQueue: SEND,
     Volumes: REMOVE,
+    Snapshots: UNLOCK,
     Backends: CLAIMS,
     Projects: LEAVE,
     ...NOTIFY,
@@ -60,6 +61,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   SweepOverdueVolumes: {
     EventsDeadLetterQueue: SEND,
     Volumes: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+    Snapshots: UNLOCK,
     Backends: CLAIMS,
     Projects: LEAVE,
     ...NOTIFY,
@@ -67,17 +69,21 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   KeepDeadLetters: {
     DeadLetters: ["dynamodb:GetItem", "dynamodb:PutItem"],
     Volumes: REMOVE,
+    Snapshots: UNLOCK,
     Backends: CLAIMS,
     Projects: LEAVE,
     DeadLetterQueue: CONSUME,
     ...NOTIFY,
   },
   ReportBackends: { EventsDeadLetterQueue: SEND, Backends: ["dynamodb:UpdateItem"] },
-  CreateSnapshot: { Volumes: UPDATE, Snapshots: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"] },
+  CreateSnapshot: {
+    Volumes: UPDATE,
+    Snapshots: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+  },
   DeleteSnapshot: { Volumes: ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], Snapshots: REMOVE, Projects: LEAVE },
   DeleteVolume: {
     Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
-    Snapshots: ["dynamodb:GetItem", "dynamodb:Query"],
+    Snapshots: ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
     Backends: CLAIMS,
     Projects: LEAVE,
   },
@@ -270,8 +276,11 @@ describe("writes of tables", () => {
     expect(silent.toSorted()).toEqual([
       "CreateVolumeOnFinish: Backends",
       "CreateVolumeOnFinish: Snapshots",
+      "ErrorOutFailedExecution: Snapshots",
       "ErrorOutVolume: Snapshots",
+      "KeepDeadLetters: Snapshots",
       "ReportBackends: Backends",
+      "SweepOverdueVolumes: Snapshots",
     ]);
   });
 

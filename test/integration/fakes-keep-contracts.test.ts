@@ -105,7 +105,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
               [null, "project", "other"][bytes] ?? null,
             ),
         ],
-        ["unlock", (to, id) => to.unlock(id, { holder: "one", value: "f" })],
+        ["unlock", (to, id) => to.unlock(id, "one", ["e", "f"])],
         [
           "beginExtend",
           async (to, id) => to.beginExtend(await to.get(id), extensionOf(await to.get(id), bytes), LATER),
@@ -149,7 +149,7 @@ function snapshotCalls(): fc.Arbitrary<SnapshotCall> {
         ["markAvailable", (to, id) => to.markAvailable(id, choice > 1 ? "p" : null)],
         ["markError", (to, id) => to.markError(id)],
         ["lock", (to, id) => to.lock(id, { holder: "one", value: "f" }, [null, "project", "other"][choice] ?? null)],
-        ["unlock", (to, id) => to.unlock(id, { holder: "one", value: "f" })],
+        ["unlock", (to, id) => to.unlock(id, "one", ["e", "f"])],
         ["beginDelete", (to, id) => to.beginDelete(id, status)],
         ["delete", (to, id) => (choice > 2 ? to.delete(id) : Promise.resolve())],
       ];

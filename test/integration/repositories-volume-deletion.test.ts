@@ -206,15 +206,15 @@ describe("a lock", () => {
     });
     expect([...tables.calls]).toEqual([["UpdateItemCommand", 1]]);
     await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow("is available and locked by holder");
-    await volumes.unlock(volume.id, lock);
+    await volumes.unlock(volume.id, lock.holder, [lock.value]);
     expect((await volumes.beginDelete(volume.id, DEADLINE)).status).toBe("deleting");
   });
 
   test("is made, and taken off, where another service wrote the volume without locks", async () => {
     await putBare({ status: { S: "available" }, project_id: { S: "project" } });
-    await volumes.unlock(volume.id, lock);
+    await volumes.unlock(volume.id, lock.holder, [lock.value]);
     expect((await take())?.locks).toEqual({ holder: "holder-a1" });
-    await volumes.unlock(volume.id, { ...lock, value: "holder-a2" });
+    await volumes.unlock(volume.id, lock.holder, ["holder-a2"]);
     expect((await volumes.get(volume.id)).locks).toEqual({ holder: "holder-a1" });
   });
 

@@ -302,6 +302,18 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
     /a snapshot that nobody took/,
   ],
   [
+    "a create that has ended has left its lock on its source",
+    { ...GOOD, snapshots: GOOD.snapshots.map((each) => ({ ...each, locks: { [RAW]: `${RAW}-a1` } })) },
+    "no lock is left behind",
+    /it is locked by .*-a1 of .*, which has ended/,
+  ],
+  [
+    "a snapshot that is gone has left its lock on its volume",
+    { ...GOOD, records: GOOD.records.map((each) => ({ ...each, locks: { [uuid(9)]: "snapshot" } })) },
+    "no lock is left behind",
+    /it is locked by snapshot of .*, which has ended/,
+  ],
+  [
     "allocated capacity was lost",
     { ...GOOD, backends: [{ ...BACKEND, allocated_capacity_gb: 2 }] },
     "capacity adds up",

@@ -1,12 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../../core/errors.ts";
+import { claimFate } from "../../core/claims.ts";
+import { FenceLost, InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../../core/errors.ts";
 import { fenceOf, SNAPSHOT_LOCK, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
+import { closeClaim } from "../../core/tasks/close-claim.ts";
 import { createSnapshot } from "../../core/tasks/create-snapshot.ts";
 import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
 import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
 import { deleteVolume } from "../../core/tasks/delete-volume.ts";
+import { errorOutFailedExecution } from "../../core/tasks/error-out-failed-execution.ts";
 import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
 import { extractVolumeSpec, type SpecInput } from "../../core/tasks/extract-volume-spec.ts";
+import { ownerOf } from "../../core/tasks/input.ts";
+import { keepLockOfOurs } from "../../core/tasks/source-locks.ts";
+import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
 import {
   aSnapshot,
   aSource,
@@ -117,6 +123,80 @@ describe("the end of a create", () => {
     world.faults.fail("volumes.unlock", new Error("throttled"));
     await finish(world);
     expect((await world.fakes.volumes.get(VOLUME_ID)).status).toBe("available");
+  });
+
+  it("keeps the claim open where the lock cannot be taken off, so that the sweep takes it off", async () => {
+    const world = makeWorld(clone(), LOCKED);
+    world.faults.fail("volumes.unlock", new Error("throttled"));
+    await finish(world);
+    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims[VOLUME_ID]).toMatchObject({ size: 0 });
+    const volume = await world.fakes.volumes.get(VOLUME_ID);
+    const claim = { attempt: 1, size: 0, claimed_at: volume.attempts[1]?.started_at ?? "" };
+    const open = { host: FIRST_HOST, volumeId: VOLUME_ID, claim };
+    await closeClaim(world.deps, open, claimFate(open, volume), volume);
+    expect((await locksOf(world)).volume).toEqual({});
+    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toEqual({});
+  });
+
+  it.each<[string, VolumeRecord, (world: World) => Promise<unknown>]>([
+    [
+      "by the rule on failed executions",
+      clone(),
+      ({ deps }) => errorOutFailedExecution(deps, { name: FENCE, status: "ABORTED", error: null, cause: null }),
+    ],
+    ["by the sweep", clone({ deadline: "2025-01-01T00:00:00.000Z" }), ({ deps }) => sweepOverdueVolumes(deps)],
+    [
+      "by the sweep, while it waited for its next attempt",
+      clone({
+        phase: "queued",
+        host: null,
+        fence: fenceOf(VOLUME_ID, 2),
+        deadline: "2025-01-01T00:00:00.000Z",
+      }),
+      ({ deps }) => sweepOverdueVolumes(deps),
+    ],
+    [
+      "by its second attempt, before that came to its source",
+      clone({
+        fence: fenceOf(VOLUME_ID, 2),
+        attempts: {
+          1: { host: FIRST_HOST, execution: FENCE, started_at: "x", outcome: "rescheduled" },
+          2: { host: FIRST_HOST, execution: fenceOf(VOLUME_ID, 2), started_at: "x", outcome: "running" },
+        },
+      }),
+      ({ deps }) => errorOutVolume(deps, { ...taskInput(2), ...FAILURE }),
+    ],
+    ["by its deletion", clone({ delete_requested_at: "2026-01-01T01:00:00.000Z" }), fail],
+    [
+      "by its deletion, which the sweep begins again",
+      clone({
+        status: "deleting",
+        delete_requested_at: "2026-01-01T01:00:00.000Z",
+        deadline: "2025-01-01T00:00:00.000Z",
+      }),
+      ({ deps }) => sweepOverdueVolumes(deps),
+    ],
+    [
+      "by its deletion, which its user begins again",
+      clone({ status: "error_deleting", delete_requested_at: "2026-01-01T01:00:00.000Z" }),
+      ({ deps }) => deleteVolume(deps, VOLUME_ID),
+    ],
+    [
+      "by somebody who set its status",
+      clone({ status: "available", deadline: "2025-01-01T00:00:00.000Z" }),
+      ({ deps }) => sweepOverdueVolumes(deps),
+    ],
+  ])("%s leaves no lock on its source", async (_how, volume, end) => {
+    const world = makeWorld(volume, { locks: { ...LOCKED.locks, other: "other-a1" } });
+    await end(world);
+    expect((await locksOf(world)).volume).toEqual({ other: "other-a1" });
+  });
+
+  it("takes off a lock that a late call makes after it", async () => {
+    const world = makeWorld(clone({ status: "error", deadline: null }), LOCKED);
+    const source = { snapshot_id: null, source_volid: SOURCE_ID };
+    await expect(keepLockOfOurs(world.deps, ownerOf(taskInput()), source)).rejects.toThrow(FenceLost);
+    expect((await locksOf(world)).volume).toEqual({});
   });
 
   it("costs nothing more where there is no source", async () => {

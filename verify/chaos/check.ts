@@ -1,5 +1,5 @@
 import { backendHost } from "../../core/backends.ts";
-import { fenceOf, isInFlow, type VolumeRecord } from "../../core/records.ts";
+import { fenceOf, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
 import type { AcceptedVolume, Evidence, StoredFile, Violation } from "./evidence.ts";
 
 const BYTES_PER_GIB = 2 ** 30;
@@ -14,6 +14,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   "one volume on one backend, with its bytes": checkVolumesStored,
   "nothing on a backend without a record": checkNoOrphans,
   "snapshots are whole": checkSnapshots,
+  "no lock is left behind": checkLocks,
   "capacity adds up": checkCapacity,
   "create.end after available": checkTold,
   "dead letters explain the rest": checkDeadLetters,
@@ -185,6 +186,18 @@ function checkSnapshots(evidence: Evidence, report: Report): void {
   }
   for (const [id, found] of files) {
     report(id, `a snapshot that nobody took is on ${placesOf(found)}`);
+  }
+}
+
+/** At rest nobody makes anything of a source: the only locks that are left are those of snapshots that exist. */
+function checkLocks({ records, snapshots }: Evidence, report: Report): void {
+  const taken = new Set(snapshots.map(({ id }) => id));
+  for (const { id, locks } of [...records, ...snapshots]) {
+    for (const [holder, value] of Object.entries(locks ?? {})) {
+      if (value !== SNAPSHOT_LOCK || !taken.has(holder)) {
+        report(id, `it is locked by ${value} of ${holder}, which has ended`);
+      }
+    }
   }
 }
 

@@ -241,7 +241,7 @@ export class Account {
   async audit(): Promise<void> {
     const answer = await this.invoke("AuditBackends", {}, this.nextVisit("AuditBackends"));
     for (const { kind, what, id } of (answer as AuditReport).findings) {
-      if (what === "volume" && (kind === "orphan" || kind === "leftover")) {
+      if ((what === "volume" || what === "snapshot") && (kind === "orphan" || kind === "leftover")) {
         this.orphans.add(id);
       }
     }

@@ -118,6 +118,11 @@ export class FaultPlan {
       | undefined;
   }
 
+  /** Whether a lock may be made when whoever asked for it has long ended: by a request that was on its way. */
+  get hasLateLock(): boolean {
+    return this.#faults.some(({ call, fault }) => fault === "effect late" && /\.lock#/.test(call ?? ""));
+  }
+
   /** Faults whose place was never reached. */
   get missed(): Fault[] {
     return this.#faults.filter((fault) => !this.#struck.has(fault));

@@ -1,12 +1,20 @@
 import { isDeepStrictEqual } from "node:util";
 import { FUNCTIONS } from "../../core/functions.ts";
-import { fenceOf, isInFlow, STATUSES_CREATED, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
+import {
+  fenceOf,
+  isInFlow,
+  SNAPSHOT_LOCK,
+  STATUSES_CREATED,
+  type VolumeRecord,
+  type VolumeStatus,
+} from "../../core/records.ts";
 import { OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
 import type { MadeFrom } from "../../test/support/fakes/driver.ts";
 import type { Account } from "./account.ts";
 import { EXPECTED } from "./expected.ts";
 import { checkLedger } from "./invariants-ledger.ts";
-import type { End, Scenario } from "./scenario.ts";
+import { SNAPSHOT } from "./identifiers.ts";
+import { type End, type Scenario, STALE_LOCK } from "./scenario.ts";
 
 /** What is looked for when everything has come to rest: the invariants of the architecture, by their numbers. */
 export const INVARIANTS: Readonly<Record<number, string>> = {
@@ -68,6 +76,8 @@ export function checkInvariants(
     }
   }
   checkBackends(account);
+  checkLocks(account);
+  checkSnapshots(account);
   checkCapacity(account);
   checkMessages(account, volumeIds);
   if (account.monitor.isSetUp) {
@@ -280,6 +290,33 @@ function checkBackends(account: Account): void {
       );
     } else if (!account.orphans.has(id)) {
       account.breach(4, `${host} holds volume ${id}, which has no record, and the audit does not find it`);
+    }
+  }
+}
+
+/** At rest nobody makes anything of a source: the only locks that are left are those of snapshots that exist. */
+function checkLocks(account: Account): void {
+  const { volumes, snapshots, imageCacheEntries } = account.stores;
+  for (const { id, locks } of [...volumes.records.values(), ...snapshots.records.values()]) {
+    for (const [holder, value] of Object.entries(locks)) {
+      // A clone of a cached volume has no source on its record; whoever evicts the cached one looks at its holder.
+      const isCached = imageCacheEntries.imageOf.has(id);
+      const isScenarios = value === STALE_LOCK;
+      const isHeld = value === SNAPSHOT_LOCK ? snapshots.records.has(holder) : isCached || account.faults.hasLateLock;
+      if (!isHeld && !isScenarios) {
+        account.breach(4, `${id} is locked by ${value} of ${holder}, which has ended`);
+      }
+    }
+  }
+}
+
+/** What a backend holds of a snapshot has a record, and a volume whose lock keeps it. */
+function checkSnapshots(account: Account): void {
+  const { drivers, snapshots } = account.stores;
+  for (const [host, { snapshots: held }] of drivers) {
+    // Other snapshots without a record are the scenarios' own, for the audit.
+    if (held.has(SNAPSHOT) && !snapshots.records.has(SNAPSHOT) && !account.orphans.has(SNAPSHOT)) {
+      account.breach(4, `${host} holds snapshot ${SNAPSHOT}, which has no record, and the audit does not find it`);
     }
   }
 }

@@ -164,6 +164,9 @@ export function addImage(account: Account, attributes: Partial<ImageMeta> = {}):
   account.stores.imageMetas.set(IMAGE, anImage({ id: IMAGE, properties, ...attributes }));
 }
 
+/** A lock that a scenario begins with: of a create that left no record, as they were before creates took theirs off. */
+export const STALE_LOCK = "stale";
+
 /** What the cache can tell an image's content by. */
 export const STRONG_HASH = { os_hash_algo: "sha512", os_hash_value: "ab".repeat(64) };
 

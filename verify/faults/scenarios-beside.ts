@@ -4,6 +4,7 @@ import {
   arrange,
   send,
   LOST,
+  STALE_LOCK,
   addSource,
   addSnapshot,
   addImage,
@@ -147,6 +148,19 @@ export const OTHERS: readonly Scenario[] = [
       drivers(account).forEach((driver) => (driver.turns = 5));
       account.time.after(6000, () => account.request("DeleteSnapshot", { snapshot_id: SNAPSHOT }));
       return send(account, { snapshot_id: SNAPSHOT });
+    },
+  },
+  {
+    name: "snapshot with a stale lock deleted",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      addSource(account);
+      addSnapshot(account);
+      const snapshot = account.stores.snapshots.records.get(SNAPSHOT);
+      Object.assign(snapshot?.locks ?? {}, { [uuidOf(12)]: STALE_LOCK });
+      account.time.after(60_000, () => account.request("DeleteSnapshot", { snapshot_id: SNAPSHOT }));
+      return send(account);
     },
   },
   {

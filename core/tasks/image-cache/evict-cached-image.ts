@@ -37,7 +37,7 @@ export async function evictCachedImage(deps: EvictDependencies, entry: ImageCach
     return false;
   }
   for (const [holder, value] of Object.entries(volume.locks)) {
-    await deps.volumes.unlock(volume.id, { holder, value });
+    await deps.volumes.unlock(volume.id, holder, [value]);
   }
   if (isInFlow(volume.status)) {
     const at = deps.clock.now().toISOString();

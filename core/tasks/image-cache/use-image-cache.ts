@@ -165,7 +165,7 @@ async function cloneCached(
       remainingTimeMs: () => work.remainingTimeMs(),
     });
     if (outcome.done) {
-      await deps.volumes.unlock(entry.volume_id, lock);
+      await deps.volumes.unlock(entry.volume_id, lock.holder, [lock.value]);
       return { ...outcome, cloned: true };
     }
     return { ...outcome, checkpoint: { ...outcome.checkpoint, [CHECKPOINT_KEY]: "cloning" }, cloned: true };
@@ -173,7 +173,7 @@ async function cloneCached(
     if (routeOf(describeError(error).name) === "uncertain") {
       throw error;
     }
-    await deps.volumes.unlock(entry.volume_id, lock);
+    await deps.volumes.unlock(entry.volume_id, lock.holder, [lock.value]);
     if (error instanceof VolumeNotFound || error instanceof SourceDamaged) {
       await evict();
     }

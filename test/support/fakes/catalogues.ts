@@ -42,13 +42,16 @@ export class SnapshotsFake implements SnapshotRepository {
   }
 
   /** A snapshot of the same volume that was begun before stays as it is. */
-  async create(record: SnapshotRecord): Promise<void> {
+  async create(record: SnapshotRecord): Promise<SnapshotRecord> {
     const found = this.records.get(record.id);
     if (found === undefined) {
       this.records.set(record.id, structuredClone(record));
-    } else if (found.volume_id !== record.volume_id || found.project_id !== record.project_id) {
+      return structuredClone(record);
+    }
+    if (found.volume_id !== record.volume_id || found.project_id !== record.project_id) {
       throw new InvalidInput(`snapshot ${record.id} exists already, of another volume`);
     }
+    return structuredClone(found);
   }
 
   async markErrorDeleting(snapshotId: string): Promise<void> {
@@ -60,8 +63,8 @@ export class SnapshotsFake implements SnapshotRepository {
 
   async markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord> {
     const found = await this.get(snapshotId);
-    if (found.status === "deleting") {
-      throw new InvalidSnapshot(`snapshot ${snapshotId} is deleting`);
+    if (found.status === "deleting" || found.status === "error_deleting") {
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found.status}`);
     }
     const record: SnapshotRecord = {
       ...found,
@@ -89,9 +92,10 @@ export class SnapshotsFake implements SnapshotRepository {
     return structuredClone(locked);
   }
 
-  async unlock(snapshotId: string, { holder, value }: Lock): Promise<void> {
+  async unlock(snapshotId: string, holder: string, values: readonly string[]): Promise<void> {
     const found = this.records.get(snapshotId);
-    if (found?.locks[holder] === value) {
+    const lock = found?.locks[holder];
+    if (found !== undefined && lock !== undefined && values.includes(lock)) {
       const { [holder]: _, ...locks } = found.locks;
       this.records.set(snapshotId, { ...found, locks });
     }

@@ -403,9 +403,10 @@ export class VolumesFake implements VolumeRepository {
     return structuredClone(locked);
   }
 
-  async unlock(volumeId: string, { holder, value }: Lock): Promise<void> {
+  async unlock(volumeId: string, holder: string, values: readonly string[]): Promise<void> {
     const found = this.records.get(volumeId);
-    if (found?.locks[holder] === value) {
+    const lock = found?.locks[holder];
+    if (found !== undefined && lock !== undefined && values.includes(lock)) {
       const { [holder]: _, ...locks } = found.locks;
       this.records.set(volumeId, { ...found, locks });
     }
