@@ -108,7 +108,7 @@ export function collectKeyValue(text: string, before: Readonly<Record<string, st
   if (separator < 1) {
     throw new InvalidArgumentError("It must be key=value.");
   }
-  if (key.length > MAX_TEXT_LENGTH || value.length > MAX_TEXT_LENGTH) {
+  if (Array.from(key).length > MAX_TEXT_LENGTH || Array.from(value).length > MAX_TEXT_LENGTH) {
     throw new InvalidArgumentError(`Key and value have at most ${MAX_TEXT_LENGTH} characters each.`);
   }
   return Object.fromEntries([...Object.entries(before).filter(([known]) => known !== key), [key, value]]);

@@ -1,5 +1,6 @@
 import { InvalidInput } from "./errors.ts";
 import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference, lowerCaseUuid } from "./identifiers.ts";
+import { requireMetadata } from "./storable.ts";
 import type { CreateVolumeMessage } from "./messages.ts";
 import type { CreateRequestMemo, VolumeRecord, VolumeTypeRecord } from "./records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
@@ -60,6 +61,7 @@ export type CreateRequest = { record: VolumeRecord; message: CreateVolumeMessage
  */
 export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: CreateRequestIds): CreateRequest {
   checkSize(input.sizeGib);
+  requireMetadata(input.metadata ?? {});
   const sources = sourcesOf(input);
   checkOneSource(sources);
   if (sources.image_id !== null && !isImageReference(sources.image_id)) {

@@ -1,8 +1,13 @@
-import { handleBootableVolume } from "../core/tasks/handle-bootable-volume.ts";
+import { handleBootableVolume, unstorableProperties } from "../core/tasks/handle-bootable-volume.ts";
 import { snapshots, volumes } from "./runtime/composition.ts";
+import { logger } from "./runtime/logger.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state HandleBootableVolume. */
-export const handler = taskHandler(["volume_spec"], (input) =>
-  handleBootableVolume({ volumes: volumes(), snapshots: snapshots() }, input),
-);
+export const handler = taskHandler(["volume_spec"], (input) => {
+  const dropped = unstorableProperties(input.volume_spec.image_meta);
+  if (dropped.length > 0) {
+    logger.warn("image properties dropped that cannot be stored", { volume_id: input.volume_id, properties: dropped });
+  }
+  return handleBootableVolume({ volumes: volumes(), snapshots: snapshots() }, input);
+});

@@ -5,10 +5,14 @@ import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
+const onDropped = (host: string, capabilities: readonly string[]): void => {
+  logger.warn("capabilities dropped that cannot be stored", { host, capabilities });
+};
+
 /** Runs on a schedule. A backend that cannot report is logged and named in the answer. */
 export const handler = serviceHandler(async (_event, context) => {
   const timeLimit = netTimeLimit(() => context.getRemainingTimeInMillis());
-  const deps = { drivers: drivers(), timeLimit, backends: backends(), clock };
+  const deps = { drivers: drivers(), timeLimit, backends: backends(), clock, onDropped };
   const unreported = await reportBackends(deps, configuredBackends());
   for (const backend of unreported) {
     logger.error("backend did not report", backend);

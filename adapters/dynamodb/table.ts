@@ -14,6 +14,9 @@ import type { Clock } from "../../core/ports.ts";
  * only a failed condition is an answer.
  */
 
+/** The SDK takes a map with the key `constructor` for an instance of a class, which it refuses unless it may make a map of it. */
+const MARSHALLING = { removeUndefinedValues: true, convertClassInstanceToMap: true } as const;
+
 /** What a repository needs of the client. */
 export type DynamoDb = Pick<DynamoDBClient, "send">;
 
@@ -45,7 +48,7 @@ export function statement(update: string, condition: string, constants: Record<s
       names[placeholder] = name;
     }
   }
-  return { update, condition, names, constants: marshall(constants) };
+  return { update, condition, names, constants: marshall(constants, MARSHALLING) };
 }
 
 /** What a call adds to its statement. */
@@ -72,7 +75,7 @@ export async function tryUpdate(
 ): Promise<Item | undefined> {
   const expressionValues = {
     ...prepared.constants,
-    ...marshall(values, { removeUndefinedValues: true }),
+    ...marshall(values, MARSHALLING),
   };
   const command = new UpdateItemCommand({
     TableName: table.tableName,
@@ -127,9 +130,7 @@ export async function find(table: Table, key: ItemKey): Promise<Item | undefined
 
 /** Marshals a record, leaving out what is null: an absent attribute reads back as null, and an index holds no nulls. */
 export function toItem(record: Record<string, unknown>): Item {
-  return marshall(Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)), {
-    removeUndefinedValues: true,
-  });
+  return marshall(Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)), MARSHALLING);
 }
 
 /** Whether the condition of a write failed: nothing was changed. */

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { IMAGE_BYTES } from "../../core/byte-budget.ts";
 import { GlanceConnectionFailed, ImageUnacceptable } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import { maskSecrets } from "../../core/secrets.ts";
@@ -39,9 +40,6 @@ const BASE: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Metadata travel through the workflow, whose states hold 256 KiB, and end in the volume's record. */
-const LARGEST_METADATA = 65_536;
-
 /** Properties that hold JSON as text (`_extract_attributes` and `_convert` of cinder/image/glance.py). */
 const JSON_PROPERTIES: readonly string[] = ["block_device_mapping", "mappings"];
 
@@ -60,7 +58,8 @@ export function readImage(imageId: string, document: unknown): { meta: ImageMeta
   const { checksum, os_hash_algo, os_hash_value, owner, visibility, min_disk, min_ram, size, virtual_size } = rest;
   const { id, name, status, disk_format, container_format } = rest;
   const hashes = { checksum, os_hash_algo, os_hash_value };
-  const properties = Object.entries(rest).filter(([key]) => !BASE.has(key));
+  // Of the document itself: the schema leaves out names such as `constructor`.
+  const properties = Object.entries(document as Record<string, unknown>).filter(([key]) => !BASE.has(key));
   const image = {
     meta: {
       id,
@@ -85,8 +84,8 @@ export function readImage(imageId: string, document: unknown): { meta: ImageMeta
     },
   };
   const bytes = Buffer.byteLength(JSON.stringify(image));
-  if (bytes > LARGEST_METADATA) {
-    throw new ImageUnacceptable(imageId, `its metadata are ${bytes} bytes; ${LARGEST_METADATA} at most can be kept`);
+  if (bytes > IMAGE_BYTES) {
+    throw new ImageUnacceptable(imageId, `its metadata are ${bytes} bytes; ${IMAGE_BYTES} at most can be kept`);
   }
   return image;
 }

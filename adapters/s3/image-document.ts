@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { bytesOf, IMAGE_BYTES, requireWithinBudget } from "../../core/byte-budget.ts";
 import { ImageUnacceptable } from "../../core/errors.ts";
 import { parseOrThrow } from "../../core/messages.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
@@ -23,7 +24,14 @@ const ImageDocumentSchema = v.object({
   os_hash_value: nullableString,
   owner: nullableString,
   visibility: v.optional(v.string(), "private"),
-  properties: v.optional(v.record(v.string(), v.unknown()), {}),
+  // As it came: a record would leave out names such as `constructor`.
+  properties: v.optional(
+    v.custom<Record<string, unknown>>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "must be an object",
+    ),
+    {},
+  ),
 });
 
 /** Key of the document of an image. */
@@ -39,6 +47,7 @@ export function documentKey(imageId: string): string {
 export function parseImageDocument(imageId: string, text: string): ImageMeta {
   try {
     const document = parseOrThrow(ImageDocumentSchema, JSON.parse(text), "its metadata");
+    requireWithinBudget(bytesOf(JSON.stringify(document)), "its metadata", IMAGE_BYTES);
     if (document.id !== imageId) {
       throw new Error(`its metadata is of image ${document.id}`);
     }

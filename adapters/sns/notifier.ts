@@ -4,13 +4,14 @@ import { describeError, NotificationNotSent } from "../../core/errors.ts";
 import { DEFAULT_NOTIFICATION_ERA } from "../../core/notifications.ts";
 import type { Notification, NotificationEra } from "../../core/notifications.ts";
 import type { Notifier } from "../../core/ports.ts";
+import { withinTopic } from "../../core/truncate-notification.ts";
 import { messageText } from "../../core/byte-budget.ts";
 import { attributeText } from "../message-text.ts";
 
 /** What the notifier is made of; `era` says whose payloads the topic's subscribers read. */
 export type NotifierOptions = { client: Pick<SNSClient, "send">; topicArn: string; era?: NotificationEra };
 
-/** Publishes to an SNS topic. The attributes are for the filter policies of its subscriptions. */
+/** Publishes to an SNS topic. One that is larger than a message may be is truncated, and says so: see {@link withinTopic}. The attributes are for the filter policies of its subscriptions. */
 export class SnsNotifier implements Notifier {
   readonly era: NotificationEra;
   readonly #options: NotifierOptions;
@@ -24,7 +25,7 @@ export class SnsNotifier implements Notifier {
     const { client, topicArn } = this.#options;
     const command = new PublishCommand({
       TopicArn: topicArn,
-      Message: messageText(notification),
+      Message: messageText(withinTopic(notification)),
       MessageAttributes: attributesOf(notification),
     });
     try {

@@ -3,6 +3,7 @@ import type { ImageMeta } from "../driver-ports.ts";
 import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { pythonStr } from "../python-str.ts";
 import type { VolumeSpec } from "../spec.ts";
+import { isStorableKey } from "../storable.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
 /** What HandleBootableVolume uses. */
@@ -54,14 +55,19 @@ function isReserved(key: string): boolean {
   return key === "signature_verified" || key.startsWith("os_glance_");
 }
 
+/** Names of the image's properties that no record can hold, for the log: nothing is left out silently. */
+export function unstorableProperties(meta: Pick<ImageMeta, "properties"> | undefined): string[] {
+  return Object.keys(meta?.properties ?? {}).filter((key) => !isStorableKey(key));
+}
+
 /**
  * CreateVolumeFromSpecTask._capture_volume_image_metadata: base attributes win over properties of the same name; null is left
- * out, zero and empty text are kept; every value is stored as Python's `str()` of it. Reserved properties are not copied.
+ * out, zero and empty text are kept; every value is stored as Python's `str()` of it. Reserved properties are not copied, and those that {@link unstorableProperties} names are left out.
  */
 export function captureImageMetadata(imageId: string, meta: ImageMeta): Record<string, string> {
   const captured: Record<string, string> = {};
   for (const [key, value] of Object.entries(meta.properties)) {
-    if (value !== null && value !== undefined && !isReserved(key)) {
+    if (value !== null && value !== undefined && !isReserved(key) && isStorableKey(key)) {
       captured[key] = pythonStr(value);
     }
   }

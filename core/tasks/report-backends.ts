@@ -2,6 +2,7 @@ import { type Backend, poolOf } from "../backends.ts";
 import { describeError } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { BackendReport, BackendRepository, Clock } from "../ports.ts";
+import { storable } from "../storable.ts";
 import { limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 
 /** What reporting uses. */
@@ -11,6 +12,8 @@ export type ReportDependencies = {
   timeLimit: TimeLimit;
   backends: Pick<BackendRepository, "report">;
   clock: Clock;
+  /** Told the names of capabilities that cannot be stored, which are left out of the report. */
+  onDropped?: (host: string, names: readonly string[]) => void;
 };
 
 /** No report takes so long: a clock that has moved by as much was corrected. */
@@ -52,6 +55,10 @@ async function reportBackend(deps: ReportDependencies, host: string, backend: Ba
     throw new Error("its driver is not initialized");
   }
   const stats = await driver.getVolumeStats();
+  const { value: capabilities, dropped } = storable({ ...stats.capabilities, ...backend.capabilities });
+  if (dropped.length > 0) {
+    deps.onDropped?.(host, dropped);
+  }
   await takeReport(deps, {
     host: `${backend.host}#${poolOf(backend)}`,
     availability_zone: backend.availability_zone,
@@ -62,7 +69,7 @@ async function reportBackend(deps: ReportDependencies, host: string, backend: Ba
     max_over_subscription_ratio: backend.max_over_subscription_ratio,
     thin_provisioning_support: stats.thin_provisioning_support,
     thick_provisioning_support: stats.thick_provisioning_support,
-    capabilities: { ...stats.capabilities, ...backend.capabilities },
+    capabilities,
   });
 }
 
