@@ -66,6 +66,10 @@ export class Account {
   readonly monitor: Monitor;
   /** Ids of what lies on a backend without a record, and the audit has found. */
   readonly orphans = new Set<string>();
+  /** Ids of what the scenario put on a backend without a record. */
+  scenariosOwn: ReadonlySet<string> = new Set();
+  /** Whether a dead letter was sent again. */
+  wasRedriven = false;
   /** Visits that users asked for. */
   readonly asked = new Set<string>();
   /** The volume that users mean. */

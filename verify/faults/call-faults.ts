@@ -56,7 +56,11 @@ export async function callUnderFault(
     case "not sent":
     case "not sent, each time":
       throw new NotificationNotSent("event", FAULTS_OWN);
+    case "done, then refused":
+      await effect();
+      throw new VolumeBackendAPIException(FAULTS_OWN);
     case "effect late":
+    case "effect late, each time":
       account.time.after(LATEST_EFFECT_MS * account.random(), () => void outcomeOf(effect));
       throw new UnheardOfError();
     case "aborted":

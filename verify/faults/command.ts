@@ -119,12 +119,10 @@ export async function runFaults(options: Options): Promise<number> {
   const violated = results.filter(({ violations }) => violations.length > 0);
   const missing = uncoveredLines(uncovered);
   const seconds = (performance.now() - began) / 1000;
-  const orphaned = results.filter(({ orphans }) => orphans > 0);
   const counts = {
     cells: singles.length,
     pairs: pairs.length,
     violated: violated.length,
-    orphaned: orphaned.length,
     seconds,
   };
   if (options.write) {
@@ -136,20 +134,13 @@ export async function runFaults(options: Options): Promise<number> {
       `${JSON.stringify({ seed: options.seed, ...counts, violations, broken, uncovered, summary })}\n`,
     );
   } else {
-    const [orphan] = orphaned;
-    if (orphan !== undefined) {
-      process.stdout.write(
-        `${orphaned.length} cells leave something of a deleted volume that the audit finds; the first:\n` +
-          `    ${reproduction(orphan.cell, options.seed)}\n\n`,
-      );
-    }
     printText(summary, violated, [...broken.map((line) => `  ${line}`), ...missing], counts, options);
   }
   return violated.length + missing.length + broken.length === 0 ? 0 : 1;
 }
 
 /** How many cells were run, and how long it took. */
-export type Counts = { cells: number; pairs: number; violated: number; orphaned: number; seconds: number };
+export type Counts = { cells: number; pairs: number; violated: number; seconds: number };
 
 function printText(
   summary: Summary,

@@ -10,7 +10,7 @@ const EXPLANATIONS: Readonly<Record<FaultName, string>> = { ...CALL_FAULTS, ...V
 /** The matrix as `docs/fault-matrix.md`, formed as the formatter forms it. */
 export function documentOf(
   summary: Summary,
-  { cells, pairs, violated, orphaned }: Omit<Counts, "seconds">,
+  { cells, pairs, violated }: Omit<Counts, "seconds">,
   seed: number,
 ): string {
   return `# The fault matrix
@@ -27,7 +27,6 @@ ${table(
     ["cells of one fault", String(cells)],
     [`random pairs of faults (seed ${seed})`, String(pairs)],
     ["cells that violate an invariant", String(violated)],
-    ["cells after which the audit finds something of a deleted volume", String(orphaned)],
     ["the published bound", `a volume is decided ${duration(UNDECIDED_BOUND_SECONDS)} after its last progress`],
   ],
 )}
@@ -60,18 +59,10 @@ ${Object.entries(INVARIANTS)
   .map(([number, text]) => `${number}. ${text}`)
   .join("\n")}
 
-## What is not promised
-
-A user deletes a volume whose execution was ended from outside while its function is still asking the backend. The deletion
-clears the backend and removes the record; the function, which nobody can stop, may then still have its volume made. No
-ledger is left to name it: the audit finds it, as something without a record, and may reap it when it is old enough.
-
 ## What is not tried
 
-- A request that outlives the function which made it, to a backend that moves bytes by that function: the file driver's copy ends
-  with its process.
-- The same beside a second fault, of any driver: a backend that creates after the request's function has died, and after it has
-  answered that it holds nothing, would leave what no ledger names. The audit finds it.
+- A backend that cannot close attempts: the simulated ones can, as the file driver does. [Guarantees](guarantees.md#late-effects) says
+  what is promised without that.
 - A fault that never ends: \`each time\` strikes at every try of one visit (all retries of a state, all deliveries of a message), and
   the next visit works again.
 - Faults of the AWS services below their documented behaviour, such as a queue that loses what it has accepted; the one

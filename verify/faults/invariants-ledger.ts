@@ -34,7 +34,10 @@ function checkLine(account: Account, record: VolumeRecord, number: number, lates
   const line = record.attempts[number];
   const where = `attempt ${number} of ${record.id}`;
   if (line === undefined) {
-    account.breach(5, `${where} is not in the ledger`);
+    // A redrive counts on from an attempt whose message became a dead letter before any backend was chosen for it.
+    if (!account.wasRedriven) {
+      account.breach(5, `${where} is not in the ledger`);
+    }
   } else if (line.outcome === "running" || line.ended_at === undefined) {
     account.breach(5, `${where} is ${line.outcome} in the ledger, and the volume is ${record.status}`);
   } else if (line.outcome !== "created" && (line.error === undefined || line.cause === undefined)) {

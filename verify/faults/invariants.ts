@@ -272,15 +272,19 @@ export function unclaimedOn(account: Account): { host: string; id: string; recor
   return [...account.stores.drivers].flatMap(([host, { volumes }]) =>
     [...volumes.keys()].flatMap((id) => {
       const record = account.stores.volumes.records.get(id);
-      const isSuspect = Object.values(record?.attempts ?? {}).some(
-        (line) => line.host === host && line.suspected_orphan === true,
-      );
-      return record?.host === host || isSuspect ? [] : [{ host, id, record }];
+      return record?.host === host || isSuspectedOn(host, record) ? [] : [{ host, id, record }];
     }),
   );
 }
 
-/** A volume that was deleted has no ledger any more: what may be left of it is the audit's to find. */
+function isSuspectedOn(host: string, record: VolumeRecord | undefined): boolean {
+  return Object.values(record?.attempts ?? {}).some((line) => line.host === host && line.suspected_orphan === true);
+}
+
+/**
+ * A volume that was deleted has no ledger any more. What may be left of it is what its ledger suspected until then; that, and what the
+ * scenario put there, is the audit's to find.
+ */
 function checkBackends(account: Account): void {
   for (const { host, id, record } of unclaimedOn(account)) {
     if (record !== undefined) {
@@ -288,6 +292,8 @@ function checkBackends(account: Account): void {
         4,
         `${host} holds volume ${id}, which is recorded on ${record.host ?? "no host"}, and no ledger names it`,
       );
+    } else if (!account.scenariosOwn.has(id) && !isSuspectedOn(host, account.watch.removed.get(id))) {
+      account.breach(4, `${host} holds volume ${id}, which was deleted`);
     } else if (!account.orphans.has(id)) {
       account.breach(4, `${host} holds volume ${id}, which has no record, and the audit does not find it`);
     }

@@ -25,7 +25,6 @@ export type CellResult = {
   /** How much later than the undisturbed run this one came to rest. */
   delaySeconds: number;
   violations: Violation[];
-  orphans: number;
 };
 
 /** A scenario as it runs by itself: where its faults can strike, and what it must come to. */
@@ -34,8 +33,8 @@ export type Discovered = { scenario: Scenario; run: RunResult; cells: Cell[] };
 /** Calls that only read: there is no effect that could be late, or done without an answer. */
 const READS = /\.(get|getMany|getByName|list\w*|initialized|findVolume|getVolumeStats|show|getLocation)#/;
 
-/** The function itself moves the bytes: nothing of that outlives it. */
-const ENDS_WITH_ITS_CALLER = /^driver\.copyImageToVolume#/;
+/** A backend may say "not created" of what it has created. */
+const OF_DRIVERS: ReadonlySet<FaultName> = new Set<FaultName>(["done, then refused"]);
 
 /** Faults of an answer, which a visit that fails by itself has not. */
 const OF_ANSWERS: ReadonlySet<FaultName> = new Set<FaultName>([
@@ -46,7 +45,13 @@ const OF_ANSWERS: ReadonlySet<FaultName> = new Set<FaultName>([
   "States.Timeout",
 ]);
 
-const OF_EFFECTS: ReadonlySet<FaultName> = new Set<FaultName>(["answer lost", "answer lost, each time", "effect late"]);
+const OF_EFFECTS: ReadonlySet<FaultName> = new Set<FaultName>([
+  "answer lost",
+  "answer lost, each time",
+  "effect late",
+  "effect late, each time",
+  "done, then refused",
+]);
 
 /** Functions of whose calls nobody can have a volume deleted meanwhile: they know none, or are the deletion. */
 const BESIDE_THE_VOLUME =
@@ -118,24 +123,16 @@ function callFaults(functionName: string, call: string, isOfExecution: boolean):
     (fault) =>
       (isOfExecution || !OF_EXECUTIONS.has(fault)) &&
       (!READS.test(call) || !OF_EFFECTS.has(fault)) &&
-      (fault !== "effect late" || !ENDS_WITH_ITS_CALLER.test(call)) &&
+      (!OF_DRIVERS.has(fault) || call.startsWith("driver.")) &&
       (!OF_NOTIFICATIONS.has(fault) || call.startsWith("notifier.publish#")) &&
       (fault !== "deleted meanwhile" || !BESIDE_THE_VOLUME.test(functionName)),
   );
 }
 
-/**
- * A backend that acts upon a request after its function has died, and after it was asked again and held nothing, is more than any
- * pair of retries can see: the drivers of this project act within their function.
- */
-function isForPairs({ fault }: Cell): boolean {
-  return fault.fault !== "effect late" || fault.call?.startsWith("driver.") !== true;
-}
-
 /** Pairs of a scenario's faults, drawn at random: what one net misses because another fault has torn it. */
 export function drawPairs(discovered: readonly Discovered[], count: number, random: () => number): Cell[] {
-  const all = discovered.flatMap(({ cells }) => cells.filter(isForPairs));
-  const ofScenario = new Map(discovered.map(({ scenario, cells }) => [scenario.name, cells.filter(isForPairs)]));
+  const all = discovered.flatMap(({ cells }) => cells);
+  const ofScenario = new Map(discovered.map(({ scenario, cells }) => [scenario.name, cells]));
   const draw = (cells: readonly Cell[]): Cell | undefined => cells[Math.floor(random() * cells.length)];
   return Array.from({ length: count }).flatMap(() => {
     const first = draw(all);
@@ -172,7 +169,6 @@ export async function runCell(
     ends: result.ends,
     delaySeconds: Math.max(0, result.restSeconds - run.restSeconds),
     violations,
-    orphans: Math.max(0, result.orphans - run.orphans),
     calls: callsOf(result),
   };
 }

@@ -5,7 +5,7 @@ import type { ImageCache } from "../../core/image-cache.ts";
 import type { FunctionName } from "../../core/functions.ts";
 import type { RequestContext, WorkflowInput } from "../../core/messages.ts";
 import type { Notification } from "../../core/notifications.ts";
-import { DEFAULT_SETTINGS } from "../../core/scheduling/settings.ts";
+import type { SchedulerSettings } from "../../core/scheduling/settings.ts";
 import { membershipOf } from "../../core/tasks/leave-project.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import type { Account } from "./account.ts";
@@ -162,6 +162,8 @@ export function portsOf(account: Account) {
     get configuredBackends(): Backend[] {
       return configuredBackends(account);
     },
-    settings: DEFAULT_SETTINGS,
+    get settings(): SchedulerSettings {
+      return stores.schedulerSettings;
+    },
   };
 }

@@ -43,8 +43,6 @@ export type RunResult = {
   invocations: readonly RunInvocation[];
   enteredStates: ReadonlySet<string>;
   contents: Undisturbed;
-  /** How many volumes without a record lie on a backend, where the audit finds them. */
-  orphans: number;
   /** Faults whose place was not reached. */
   missed: readonly Fault[];
   /** Alarms that were on at any time. */
@@ -62,7 +60,7 @@ export async function runScenario(
   const account = new Account(deployment, seed, [...(scenario.faults ?? []), ...faults]);
   simulate(account);
   const volumeIds = scenario.begin(account);
-  const isScenariosOwn = new Set(unclaimedOn(account).map(({ id }) => id));
+  account.scenariosOwn = new Set(unclaimedOn(account).map(({ id }) => id));
   account.rules.begin();
   do {
     account.lastChangeMs = account.time.nowMs;
@@ -87,7 +85,6 @@ export async function runScenario(
     })),
     enteredStates: account.executions.entered,
     contents: contentsOf(account, volumeIds),
-    orphans: [...account.orphans].filter((id) => !isScenariosOwn.has(id)).length,
     missed: account.faults.missed,
     alarmed: scenario.alarms === undefined ? [] : account.monitor.alarmed(account.time.nowMs),
   };

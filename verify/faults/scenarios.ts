@@ -1,3 +1,4 @@
+import { AGAIN } from "./scenarios-again.ts";
 import { BACKENDS } from "./scenarios-backends.ts";
 import { OTHERS } from "./scenarios-beside.ts";
 import { CREATES } from "./scenarios-creates.ts";
@@ -10,4 +11,4 @@ import type { Scenario } from "./scenario.ts";
  */
 
 /** In the order of the matrix. */
-export const SCENARIOS: readonly Scenario[] = [...CREATES, ...FAILURES, ...OTHERS, ...BACKENDS];
+export const SCENARIOS: readonly Scenario[] = [...CREATES, ...FAILURES, ...AGAIN, ...OTHERS, ...BACKENDS];

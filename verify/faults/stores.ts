@@ -5,6 +5,7 @@ import type { Clock } from "../../core/ports.ts";
 import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
 import { BackendsFake } from "../../test/support/fakes/backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
 import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
@@ -86,6 +87,7 @@ export class Stores {
   readonly volumeTypes = new VolumeTypesFake();
   readonly deadLetters = new DeadLettersFake();
   readonly imageCacheEntries = new ImageCacheFake();
+  schedulerSettings: SchedulerSettings = DEFAULT_SETTINGS;
   /** Of every backend, where a scenario switches it on. */
   imageCacheSettings: ImageCacheSettings | undefined;
   /** By `host@backend#pool`. */

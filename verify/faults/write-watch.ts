@@ -17,6 +17,8 @@ export type Life = {
  */
 export class WriteWatch {
   readonly lives = new Map<string, Life>();
+  /** Records as they were when they were removed. */
+  readonly removed = new Map<string, VolumeRecord>();
   readonly #account: Account;
 
   constructor(account: Account) {
@@ -54,6 +56,9 @@ export class WriteWatch {
     after: VolumeRecord | undefined,
   ): void {
     this.#follow(before, after);
+    if (before !== undefined && after === undefined) {
+      this.removed.set(before.id, before);
+    }
     if (before === undefined || after === undefined) {
       return;
     }

@@ -92,7 +92,9 @@ export class DriverFake implements Driver {
   async copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }> {
     this.#requireOpen(volume);
     const done = Math.min((work.progress?.bytes_done ?? 0) + 1, this.chunks);
-    this.volumes.set(volume.id, { from: "image", source: image.imageId, bytes: done });
+    // A call that is late writes what a newer one has written: nothing is taken back.
+    const bytes = Math.max(done, this.volumes.get(volume.id)?.bytes ?? 0);
+    this.volumes.set(volume.id, { from: "image", source: image.imageId, bytes });
     await work.save({ bytes_done: done, bytes_total: this.chunks, image_tag: "tag" });
     return { done: done >= this.chunks };
   }
