@@ -1,6 +1,14 @@
+import { statSync } from "node:fs";
+import path from "node:path";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type CloudUnderTest, deploy, functionWithSource, inlineFunction } from "../support/cloud-fixtures.ts";
+import {
+  type CloudUnderTest,
+  deploy,
+  functionWithSource,
+  inlineFunction,
+  temporaryDirectory,
+} from "../support/cloud-fixtures.ts";
 
 vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
 
@@ -21,6 +29,11 @@ beforeAll(async () => {
       ),
       Counts: functionWithSource("let count = 0; exports.handler = async () => ++count;"),
       Slow: inlineFunction("await new Promise(() => {});", { Timeout: 1 }),
+      Beats: inlineFunction(
+        "setInterval(() => require('node:fs').appendFileSync(event.file, 'x'), 5); await new Promise(() => {});",
+        { Timeout: 1 },
+      ),
+      Tries: inlineFunction(`require('node:fs').appendFileSync(event.file, 'x'); ${sleep} return 'done';`),
       Exits: inlineFunction("process.exit(1);"),
       Throws: inlineFunction("setImmediate(() => { throw new TypeError('later'); }); await new Promise(() => {});"),
       Secret: inlineFunction("return Object.keys(process.env).filter((name) => name.startsWith('VITEST'));"),
@@ -70,6 +83,28 @@ describe("functions that share a thread", () => {
     expect(timedOut).toMatchObject({ errorType: "Sandbox.Timedout" });
     expect(beside).toBe("second");
     expect(Number(await invoke("Counts"))).toBeLessThan(Number(before));
+  });
+
+  it("do nothing after their time-out, whatever runs beside them", async () => {
+    using directory = temporaryDirectory();
+    const file = path.join(directory.path, "beats");
+    const [timedOut, beside] = await Promise.all([invoke("Beats", { file }), invoke("Second", { ms: 1500 })]);
+    expect(timedOut).toMatchObject({ errorType: "Sandbox.Timedout" });
+    expect(beside).toBe("second");
+    // Not at the answer: what the thread had handed to the operating system by then is still done.
+    const { size } = statSync(file);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 300);
+    });
+    expect(statSync(file).size).toBe(size);
+  });
+
+  it("are invoked again when the time-out of another one ends their thread, and answer once", async () => {
+    using directory = temporaryDirectory();
+    const file = path.join(directory.path, "tries");
+    const [timedOut, answer] = await Promise.all([invoke("Slow"), invoke("Tries", { file, ms: 1500 })]);
+    expect(timedOut).toMatchObject({ errorType: "Sandbox.Timedout" });
+    expect([answer, statSync(file).size]).toEqual(["done", 2]);
   });
 
   it.each([

@@ -11,6 +11,9 @@ export interface EnvironmentOptions {
   readonly thread: FunctionThread;
 }
 
+/** The thread was ended because of another environment in it: the invocation is to be made again elsewhere. */
+export type Evicted = { readonly kind: "evicted" };
+
 /** One execution environment: a module of its own that runs one invocation at a time. */
 export interface Environment {
   /** False once it crashed, timed out or was ended; such an environment takes no invocation. */
@@ -18,7 +21,9 @@ export interface Environment {
   /** Epoch milliseconds of the end of the last invocation. */
   readonly idleSince: number;
   /** Runs one invocation. Never rejects. The time-out counts from the moment at which the handler is loaded. */
-  invoke(message: Pick<InvokeMessage, "requestId" | "payload" | "invokedFunctionArn">): Promise<InvocationOutcome>;
+  invoke(
+    message: Pick<InvokeMessage, "requestId" | "payload" | "invokedFunctionArn">,
+  ): Promise<InvocationOutcome | Evicted>;
   /** Tells the running invocation that this is all the time it has left. Its time-out stays as it is. */
   hurry(milliseconds: number): void;
   end(): Promise<void>;
@@ -29,7 +34,7 @@ const INIT_TIMEOUT_SECONDS = 10;
 
 interface Running {
   readonly requestId: string;
-  readonly resolve: (outcome: InvocationOutcome) => void;
+  readonly resolve: (outcome: InvocationOutcome | Evicted) => void;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -38,9 +43,9 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
   let running: Running | undefined;
   let usable = true;
   let idleSince = Date.now();
-  let initFailure: InvocationOutcome | undefined;
+  let initFailure: InvocationOutcome | Evicted | undefined;
 
-  const finish = (outcome: InvocationOutcome): void => {
+  const finish = (outcome: InvocationOutcome | Evicted): void => {
     const finished = running;
     running = undefined;
     idleSince = Date.now();
@@ -48,7 +53,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     finished?.resolve(outcome);
   };
   const { promise: ready, resolve: markReady } = Promise.withResolvers<void>();
-  const die = (outcome: InvocationOutcome): void => {
+  const die = (outcome: InvocationOutcome | Evicted): void => {
     usable = false;
     initFailure ??= outcome;
     clearTimeout(initTimer);
@@ -89,6 +94,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
       }
     },
     onExit: (reason) => die(crash(running?.requestId, reason)),
+    onEvict: () => die({ kind: "evicted" }),
   });
   thread.post(startMessage(environmentId, options));
 
@@ -103,7 +109,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
       await ready;
       if (!usable) return initFailure ?? crash(message.requestId, "exit status 1");
       const milliseconds = definition.timeoutSeconds * 1000;
-      return new Promise<InvocationOutcome>((resolve) => {
+      return new Promise<InvocationOutcome | Evicted>((resolve) => {
         const timer = setTimeout(() => {
           die(timedOut(message.requestId, definition.timeoutSeconds));
           thread.retire(environmentId);

@@ -71,18 +71,30 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
   let busy = 0;
   let stopped = false;
 
-  const run = async (state: FunctionState, environment: Environment, { payload, resolve }: Waiting): Promise<void> => {
+  /**
+   * An invocation whose thread was ended because of a function beside it is made again: Lambda, too, may invoke a function more than
+   * once, and what a caller sees then is one answer.
+   */
+  const run = async (state: FunctionState, environment: Environment, waiting: Waiting): Promise<void> => {
+    const { payload, resolve } = waiting;
     const outcome = await environment.invoke({
       requestId: randomUUID(),
       payload,
       invokedFunctionArn: state.definition.arn,
     });
+    if (outcome.kind === "evicted" && !stopped) {
+      state.all.delete(environment);
+      const current = states.get(state.definition.name) ?? state;
+      current.queue.unshift(waiting);
+      dispatch(current);
+      return;
+    }
     busy -= 1;
     const replaced = states.get(state.definition.name) !== state;
     if (environment.usable && !stopped && !replaced) state.idle.push(environment);
     else state.all.delete(environment);
     if (replaced) void environment.end();
-    resolve(outcome);
+    resolve(outcome.kind === "evicted" ? { kind: "throttled" } : outcome);
     dispatch(state);
   };
   const dispatch = (state: FunctionState): void => {

@@ -8,16 +8,18 @@ export interface ThreadMember {
   onMessage(message: EnvironmentMessage): void;
   /** The thread ended while the environment was in it. */
   onExit(reason: string): void;
+  /** The thread was ended because of another environment in it. */
+  onEvict(): void;
 }
 
 /** A thread that runs execution environments: one, or several that share it. */
 export interface FunctionThread {
-  /** False once one of its environments crashed or timed out: what still runs may end, nothing new begins. */
+  /** False once one of its environments crashed or timed out. */
   readonly usable: boolean;
   /** Returns the environment's id in this thread. */
   add(member: ThreadMember): number;
   post(message: ThreadMessage): void;
-  /** Gives an environment up, and its thread with it: at once when no other runs in it, else when those have ended. */
+  /** Ends the thread of an environment that crashed or timed out, at once. The others in it are evicted. */
   retire(environmentId: number): void;
   /** Takes an environment out; the last one takes the thread with it. */
   remove(environmentId: number): Promise<void>;
@@ -74,24 +76,16 @@ export function startFunctionThread(name: string, limits: HeapLimits): FunctionT
     },
   });
   const members = new Map<number, ThreadMember>();
-  /** Environments with an invocation. */
-  const busy = new Set<number>();
   let lastId = 0;
   let usable = true;
 
-  const endWhenQuiet = (): void => {
-    if (!usable && busy.size === 0) void worker.terminate();
-  };
   const lose = (reason: string): void => {
     usable = false;
-    busy.clear();
     for (const member of members.values()) member.onExit(reason);
     members.clear();
   };
   worker.on("message", (message: EnvironmentMessage) => {
-    if (message.kind === "succeeded" || message.kind === "failed") busy.delete(message.environmentId);
     members.get(message.environmentId)?.onMessage(message);
-    endWhenQuiet();
   });
   worker.on("error", (error: NodeJS.ErrnoException) =>
     lose(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? "signal: killed" : "exit status 1"),
@@ -108,17 +102,18 @@ export function startFunctionThread(name: string, limits: HeapLimits): FunctionT
       return lastId;
     },
     post: (message) => {
-      if (message.kind === "invoke") busy.add(message.environmentId);
       worker.postMessage(message);
     },
     retire: (environmentId) => {
       usable = false;
-      busy.delete(environmentId);
-      endWhenQuiet();
+      members.delete(environmentId);
+      const others = [...members.values()];
+      members.clear();
+      void worker.terminate();
+      for (const member of others) member.onEvict();
     },
     remove: async (environmentId) => {
       members.delete(environmentId);
-      busy.delete(environmentId);
       if (members.size === 0) {
         usable = false;
         await worker.terminate();
