@@ -62,6 +62,16 @@ export async function isWhole(place: Place): Promise<boolean> {
   return state === "whole";
 }
 
+/** AttemptClosed when the attempt was closed, which explains whatever failed in it; otherwise the error itself. */
+export async function closedOr(place: Place, error: unknown): Promise<unknown> {
+  try {
+    await isWhole(place);
+    return error;
+  } catch (closed) {
+    return closed instanceof AttemptClosed ? closed : error;
+  }
+}
+
 /** Leaves the directory of an attempt if nobody's work is in it; a call that works there keeps it. */
 export async function leaveAttempt({ work }: Place): Promise<void> {
   await rmdir(work).catch(ignoring("ENOENT", "ENOTDIR", "ENOTEMPTY", "EEXIST"));

@@ -18,7 +18,7 @@ import type {
 } from "../../core/driver-ports.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
-import { closeAttempt, forgetAttempts, hasWork, takeWorkAway } from "./attempt.ts";
+import { closeAttempt, closedOr, forgetAttempts, hasWork, takeWorkAway } from "./attempt.ts";
 import { BackendDirectory } from "./backend-directory.ts";
 import { cloneImageFile } from "./clone-image.ts";
 import { copyFileInTurns, type CopySource, RESERVED_MS } from "./copy-file.ts";
@@ -225,15 +225,15 @@ export class FileDriver implements Driver {
   }
 
   /** What the create calls have in common: readiness, the errors' names, the answer. */
-  async #creating({ id, path }: Place, make: () => Promise<WorkStatus>): Promise<CreateOutcome> {
+  async #creating(place: Place, make: () => Promise<WorkStatus>): Promise<CreateOutcome> {
     if (!(await this.initialized())) {
       throw new DriverNotInitialized(this.#host);
     }
     try {
       const status = await make();
-      return { ...status, model_update: status.done ? { provider_location: path } : null };
+      return { ...status, model_update: status.done ? { provider_location: place.path } : null };
     } catch (error) {
-      throw asBackendError(error, `creating ${id}`);
+      throw await closedOr(place, asBackendError(error, `creating ${place.id}`));
     }
   }
 
