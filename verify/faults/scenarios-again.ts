@@ -2,18 +2,8 @@ import { CINDER_SETTINGS } from "../../core/scheduling/settings.ts";
 import { redriveDeadLetter } from "../../core/tasks/redrive-dead-letter.ts";
 import type { Account } from "./account.ts";
 import type { Fault } from "./faults.ts";
-import {
-  addImage,
-  addSource,
-  arrange,
-  driverOf,
-  failing,
-  FIRST_HOST,
-  IMAGE,
-  type Scenario,
-  send,
-  SOURCE,
-} from "./scenario.ts";
+import { FIRST_HOST, IMAGE, SOURCE } from "./identifiers.ts";
+import { addImage, addSource, arrange, driverOf, failing, type Scenario, send } from "./scenario.ts";
 
 /** With Cinder's own filters the backend that failed and still weighs best is chosen again. */
 function arrangeAgain(account: Account, columns: Parameters<typeof arrange>[1] = {}): void {
@@ -31,6 +21,7 @@ const REDRIVE_AFTER_MS = 3_600_000;
 export const AGAIN: readonly Scenario[] = [
   {
     name: "refused, and the same backend chosen again",
+    makes: "an empty volume",
     withinSeconds: 30,
     end: "available",
     faults: [failing("reschedulable error")],
@@ -41,6 +32,7 @@ export const AGAIN: readonly Scenario[] = [
   },
   {
     name: "done, then refused, and the same backend chosen again",
+    makes: "an empty volume",
     withinSeconds: 30,
     end: "available",
     faults: [failing("done, then refused")],
@@ -51,6 +43,7 @@ export const AGAIN: readonly Scenario[] = [
   },
   {
     name: "late at every try, and the same backend chosen again",
+    makes: "an empty volume",
     withinSeconds: 60,
     end: "available",
     faults: [failing("effect late, each time")],
@@ -61,6 +54,7 @@ export const AGAIN: readonly Scenario[] = [
   },
   {
     name: "late at every try, then on another backend",
+    makes: "an empty volume",
     withinSeconds: 60,
     end: "available",
     faults: [failing("effect late, each time")],
@@ -71,6 +65,7 @@ export const AGAIN: readonly Scenario[] = [
   },
   {
     name: "clone, late at every try, and the same backend chosen again",
+    makes: "a clone",
     withinSeconds: 60,
     end: "available",
     faults: [{ visit: "CreateClonedVolume#1", call: "driver.createClonedVolume#1", fault: "effect late, each time" }],
@@ -82,6 +77,7 @@ export const AGAIN: readonly Scenario[] = [
   },
   {
     name: "image, late at every try, and the same backend chosen again",
+    makes: "a volume of the image",
     withinSeconds: 60,
     end: "available",
     faults: [failing("effect late, each time", "CreateVolumeForImage#1")],
@@ -93,6 +89,7 @@ export const AGAIN: readonly Scenario[] = [
   },
   {
     name: "suspected on a backend that is chosen again",
+    makes: "an empty volume",
     end: "available",
     // The backend refuses what it has made, and cannot be asked until the attempt is over.
     faults: [
@@ -106,6 +103,7 @@ export const AGAIN: readonly Scenario[] = [
   },
   {
     name: "redriven after an uncertain failure",
+    makes: "an empty volume",
     end: "available",
     faults: [failing("answer lost, each time"), UNSCHEDULABLE],
     begin: (account) => {
@@ -116,6 +114,7 @@ export const AGAIN: readonly Scenario[] = [
   },
   {
     name: "redriven after effects that came late",
+    makes: "an empty volume",
     end: "available",
     faults: [failing("effect late, each time"), UNSCHEDULABLE],
     begin: (account) => {
