@@ -119,6 +119,10 @@ export class FaultDriver implements Driver {
     if (fault === undefined || fault.kind === "slow") {
       return run();
     }
+    if (fault.kind === "late") {
+      // In this process: a function that has answered is not stopped while its process serves others.
+      setTimeout(() => void run().catch(() => {}), fault.delayMs);
+    }
     const [error, when] = RANDOM_STRIKES[fault.kind];
     if (when === "after") {
       await run();
@@ -174,6 +178,8 @@ export class FaultDriver implements Driver {
 const RANDOM_STRIKES: Readonly<Record<Exclude<RandomFaultKind, "slow">, readonly [string, Fault["when"]]>> = {
   refused: ["VolumeBackendAPIException", "before"],
   lost_answer: ["ConnectionLost", "after"],
+  late: ["ConnectionLost", "before"],
+  done_then_refused: ["VolumeBackendAPIException", "after"],
   hang: ["timeout", "before"],
   done_then_hang: ["timeout", "after"],
   crash: ["crash", "before"],

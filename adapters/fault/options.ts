@@ -58,6 +58,8 @@ export type FaultCall = Fault["call"];
  * - `slow`: the call takes longer, and succeeds.
  * - `hang`: nothing is done, and no answer ever comes: the caller times out.
  * - `done_then_hang`: all was done, and no answer ever comes.
+ * - `late`: an error of no known name comes back at once, and all is done later, after the caller has given up.
+ * - `done_then_refused`: all was done, and VolumeBackendAPIException comes back, which says that nothing was.
  * - `crash`, `done_then_crash`: the process ends, before or after the work.
  */
 export const RANDOM_FAULT_KINDS = [
@@ -66,12 +68,17 @@ export const RANDOM_FAULT_KINDS = [
   "slow",
   "hang",
   "done_then_hang",
+  "late",
+  "done_then_refused",
   "crash",
   "done_then_crash",
 ] as const;
 
 /** A kind of {@link RANDOM_FAULT_KINDS}. */
 export type RandomFaultKind = (typeof RANDOM_FAULT_KINDS)[number];
+
+const milliseconds = (fallback: number) =>
+  v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(900_000)), fallback);
 
 /** Faults at a rate. They strike calls that name a volume or a snapshot, never `initialized`, `listContents` or `getVolumeStats`. */
 const RandomFaultsSchema = v.strictObject({
@@ -89,7 +96,9 @@ const RandomFaultsSchema = v.strictObject({
     [...RANDOM_FAULT_KINDS],
   ),
   /** The longest delay of `slow`. */
-  slow_milliseconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(900_000)), 1000),
+  slow_milliseconds: milliseconds(1000),
+  /** The longest until the effect of `late`. */
+  late_milliseconds: milliseconds(15_000),
 });
 
 /** See {@link RandomFaultsSchema}. */

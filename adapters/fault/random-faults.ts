@@ -25,7 +25,8 @@ export function drawFault(
     return undefined;
   }
   const kind = options.kinds[hash.readUInt32BE(4) % options.kinds.length];
-  const delayMs = Math.ceil((hash.readUInt32BE(8) / SPAN) * options.slow_milliseconds);
+  const longest = kind === "late" ? options.late_milliseconds : options.slow_milliseconds;
+  const delayMs = Math.ceil((hash.readUInt32BE(8) / SPAN) * longest);
   return kind === undefined ? undefined : { kind, delayMs };
 }
 

@@ -1,13 +1,14 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
+import { FileDriver } from "../../adapters/file/driver.ts";
 import { RANDOM_FAULT_KINDS, type RandomFaultKind } from "../../adapters/fault/options.ts";
 import { countRandomFaults, drawFault } from "../../adapters/fault/random-faults.ts";
 import { parseBackends } from "../../core/backends.ts";
 import { aVolume, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
-const OPTIONS = { seed: 7, rate: 0.1, kinds: [...RANDOM_FAULT_KINDS], slow_milliseconds: 50 };
+const OPTIONS = { seed: 7, rate: 0.1, kinds: [...RANDOM_FAULT_KINDS], slow_milliseconds: 50, late_milliseconds: 50 };
 
 async function setUp(random: object) {
   const directory = await temporaryDirectory();
@@ -20,7 +21,8 @@ async function setUp(random: object) {
   };
   const backends = [{ host: "node@fault", driver: "fault", options }];
   const driver = () => createDrivers(parseBackends(backends)).forHost("node@fault#pool");
-  return { driver, struck: async () => countRandomFaults(await readdir(state)) };
+  const sound = new FileDriver("node@fault", { directory: join(directory, "volumes") });
+  return { driver, sound, struck: async () => countRandomFaults(await readdir(state)) };
 }
 
 const always = (kind: RandomFaultKind) => setUp({ rate: 1, kinds: [kind] });
@@ -56,6 +58,20 @@ test("a refused call has done nothing, and the count tells of it", async () => {
 test("a lost answer has no known name", async () => {
   const { driver } = await always("lost_answer");
   await expect(driver().createVolume(aVolume(), unhurried())).rejects.toMatchObject({ name: "ConnectionLost" });
+});
+
+test("a late call fails at once, and has its effect later", async () => {
+  const { driver, sound } = await always("late");
+  await expect(driver().createVolume(aVolume(), unhurried())).rejects.toMatchObject({ name: "ConnectionLost" });
+  await vi.waitFor(async () => expect(await sound.findVolume(uuid(1), null)).toBe("present"));
+});
+
+test("a call that was done, then refused, says that nothing was made", async () => {
+  const { driver, sound } = await always("done_then_refused");
+  await expect(driver().createVolume(aVolume(), unhurried())).rejects.toMatchObject({
+    name: "VolumeBackendAPIException",
+  });
+  expect(await sound.findVolume(uuid(1), null)).toBe("present");
 });
 
 test("a slow call succeeds", async () => {
