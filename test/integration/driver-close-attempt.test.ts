@@ -114,7 +114,10 @@ async function finished({ directory }: Scene): Promise<string[]> {
 }
 
 /** Every operation that carries a fence: what comes before it, and the call of attempt 2 that may be late. */
-const OPERATIONS: Record<string, { before?(scene: Scene): Promise<unknown>; late(scene: Scene): Promise<unknown> }> = {
+const OPERATIONS: Record<
+  string,
+  { before?: (scene: Scene) => Promise<unknown>; late: (scene: Scene) => Promise<unknown> }
+> = {
   createVolume: { late: ({ driver }) => driver.createVolume(ofAttempt(2), unhurried()) },
   createClonedVolume: {
     late: ({ driver }) => driver.createClonedVolume(ofAttempt(2), aVolume({ id: uuid(9) }), unhurried()),
@@ -175,7 +178,9 @@ describe.each(Object.entries(OPERATIONS))("%s", (_name, { before, late }) => {
       }
       await here.driver.deleteVolume(uuid(1), fenceOf(uuid(1), closed));
       expect(await here.driver.findVolume(uuid(1), fenceOf(uuid(1), closed))).toBe("absent");
-      await expect(late(here)).rejects.toThrow();
+      await expect(late(here)).rejects.toMatchObject({
+        name: expect.stringMatching(/^(AttemptClosed|ImageCopyFailure)$/),
+      });
       expect(await here.driver.findVolume(uuid(1), fenceOf(uuid(1), closed))).toBe("absent");
     }
   });
@@ -192,7 +197,9 @@ describe.each(Object.entries(OPERATIONS))("%s", (_name, { before, late }) => {
       ({ wasStopped } = close);
       expect(close.error, `stopped before operation ${stopAt}`).toBeUndefined();
       await here.driver.deleteVolume(uuid(1), fenceOf(uuid(1), 2));
-      await expect(late(here)).rejects.toThrow();
+      await expect(late(here)).rejects.toMatchObject({
+        name: expect.stringMatching(/^(AttemptClosed|ImageCopyFailure)$/),
+      });
       expect(await here.driver.findVolume(uuid(1), fenceOf(uuid(1), 2))).toBe("absent");
     }
   });

@@ -133,7 +133,7 @@ async function redriveAll(account: Account): Promise<void> {
     send: async (message: Record<string, unknown>) => account.queues.send(JSON.stringify(message)),
   };
   const clock = { now: () => account.now() };
-  for (const letter of [...deadLetters.records.values()]) {
+  for (const letter of deadLetters.records.values()) {
     if (letter.redriven_at === null) {
       account.wasRedriven = true;
       await redriveDeadLetter({ backends, clock, deadLetters, queue, volumes }, letter).then(
