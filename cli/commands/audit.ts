@@ -8,7 +8,6 @@ import {
   openFindings,
 } from "../../core/audit/report.ts";
 import { CliError, UsageError } from "../errors.ts";
-import { renderReport, summaryOf } from "../audit-report.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
@@ -75,6 +74,7 @@ async function audit(session: Session, options: AuditOptions): Promise<void> {
       "add --yes to reap without being asked",
     );
   }
+  const { renderReport, summaryOf } = await import("../audit-report.ts");
   const functions = await session.connection.driverFunctions();
   const request = requestOf(options);
   let report = await functions.auditBackends({ ...request, reap: reap && !mustAsk });

@@ -7,7 +7,6 @@ import { priced, type Receipt } from "../cost/receipt.ts";
 import { invocation, type Step, timesWork } from "../cost/work.ts";
 import { UsageError } from "../errors.ts";
 import { findVolume } from "../names.ts";
-import { renderTable } from "../table.ts";
 import { type CliContext, type Session, withSession } from "../session.ts";
 
 const EXAMPLES = `
@@ -80,6 +79,7 @@ async function renderReceipt(
   { stdout }: Session,
   { steps, total, cost, prices: { region, date }, assumptions }: Receipt,
 ): Promise<string> {
+  const { renderTable } = await import("../table.ts");
   const row = (name: string, times: string, work: Step["work"], usd: number): string[] => [
     name,
     times,
