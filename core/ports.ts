@@ -226,6 +226,12 @@ export interface SnapshotRepository {
   lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined>;
   /** As the volumes' unlock. */
   unlock(snapshotId: string, holder: string, values: readonly string[]): Promise<void>;
+  /**
+   * Sets a status by an operator's word. With `from` only in place of that status.
+   *
+   * @throws InvalidSnapshot when it has another status by now
+   */
+  resetStatus(snapshotId: string, status: SnapshotRecord["status"], from?: SnapshotRecord["status"]): Promise<void>;
   /** Changes what users may say of a snapshot, whatever it is doing. Repeated it changes nothing. */
   changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord>;
   /** Gives a snapshot another name, whatever it is doing. */
@@ -255,6 +261,8 @@ export type VolumeTypeChange = {
   description?: string | null;
   isPublic?: boolean;
   extraSpecs?: MapChange;
+  /** Of private types only; never with `extraSpecs`. */
+  access?: MapChange;
 };
 
 /** What a backend reports of itself, once for each of its pools. */

@@ -199,13 +199,30 @@ export type ModelUpdate = {
   provider_location?: string;
 };
 
+/** Statuses of a snapshot (`cinder/objects/fields.py`, SnapshotStatus); an operator may set each of them. */
+export const SNAPSHOT_STATUSES = [
+  "error",
+  "available",
+  "creating",
+  "deleting",
+  "deleted",
+  "updating",
+  "error_deleting",
+  "unmanaging",
+  "backing-up",
+  "restoring",
+] as const;
+
+/** One of {@link SNAPSHOT_STATUSES}. */
+export type SnapshotStatus = (typeof SNAPSHOT_STATUSES)[number];
+
 /** A snapshot of a volume. */
 export type SnapshotRecord = {
   id: string;
   volume_id: string;
   project_id: string;
   user_id: string;
-  status: "creating" | "available" | "error" | "deleting" | "error_deleting";
+  status: SnapshotStatus;
   display_name: string | null;
   /** GiB of the volume when the snapshot was taken. */
   volume_size: number;
@@ -235,6 +252,8 @@ export type VolumeTypeRecord = {
   description: string | null;
   is_public: boolean;
   created_at: string;
+  /** Projects that may use a private type, as keys. */
+  access?: Record<string, string>;
 };
 
 /** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */

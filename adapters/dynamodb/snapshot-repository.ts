@@ -42,6 +42,9 @@ const MARK_ERROR_DELETING = statement("SET #status = :error_deleting", "#status 
   ":error_deleting": "error_deleting",
 });
 
+const RESET_STATUS = statement("SET #status = :status", "attribute_exists(#id)");
+const RESET_STATUS_FROM = statement("SET #status = :status", "#status = :from");
+
 /** Snapshots in DynamoDB. */
 export class DynamoDbSnapshotRepository implements SnapshotRepository {
   readonly #table: Table;
@@ -127,6 +130,19 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
 
   unlock(snapshotId: string, holder: string, values: readonly string[]): Promise<void> {
     return unlock(this.#table, snapshotId, holder, values);
+  }
+
+  async resetStatus(
+    snapshotId: string,
+    status: SnapshotRecord["status"],
+    from?: SnapshotRecord["status"],
+  ): Promise<void> {
+    const prepared = from === undefined ? RESET_STATUS : RESET_STATUS_FROM;
+    const values = { ":status": status, ...(from !== undefined && { ":from": from }) };
+    if ((await tryUpdate(this.#table, snapshotId, prepared, { values })) === undefined) {
+      const { status: found } = await this.get(snapshotId);
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found}`);
+    }
   }
 
   async changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord> {

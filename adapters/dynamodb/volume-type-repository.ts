@@ -63,13 +63,15 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
   }
 
   async change(volumeTypeId: string, change: VolumeTypeChange): Promise<VolumeTypeRecord> {
-    const { name, description, isPublic, extraSpecs = {} } = change;
+    const { name, description, isPublic, extraSpecs = {}, access } = change;
     const columns = {
       ...(name !== undefined && { name }),
       ...(description !== undefined && { description }),
       ...(isPublic !== undefined && { is_public: isPublic }),
     };
-    const item = await changeItem(this.#table, volumeTypeId, columns, { column: "extra_specs", change: extraSpecs });
+    const map =
+      access === undefined ? { column: "extra_specs", change: extraSpecs } : { column: "access", change: access };
+    const item = await changeItem(this.#table, volumeTypeId, columns, map);
     return item === undefined ? this.get(volumeTypeId) : VOLUME_TYPES.read(item);
   }
 
@@ -97,5 +99,6 @@ function shapeOf(stored: StoredVolumeType): VolumeTypeRecord {
     description: stored.description ?? null,
     is_public: stored.is_public ?? true,
     created_at: stored.created_at ?? "",
+    ...(stored.access !== undefined && { access: stored.access }),
   };
 }

@@ -80,7 +80,14 @@ export async function deleteSnapshotFromBackend(
   }
 }
 
-async function requireUnused(deps: DeleteSnapshotDependencies, snapshot: SnapshotRecord): Promise<void> {
+/** Takes stale locks off. @throws InvalidSnapshot while the snapshot is taken, or a volume is made of it */
+export async function requireUnused(
+  deps: Pick<DeleteSnapshotDependencies, "clock"> & {
+    volumes: Pick<VolumeRepository, "getMany">;
+    snapshots: Pick<SnapshotRepository, "get" | "unlock">;
+  },
+  snapshot: SnapshotRecord,
+): Promise<void> {
   const { id, status, created_at: createdAt, locks } = snapshot;
   const givenUpAt = deadlineAfter(new Date(createdAt), LONG_FUNCTION_TIMEOUT_SECONDS);
   if (status === "creating" && deps.clock.now() <= givenUpAt) {

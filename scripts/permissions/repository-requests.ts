@@ -133,6 +133,9 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
     (location) => (snapshots: SnapshotRepository) => snapshots.markAvailable(SNAPSHOT.id, location),
   ),
   markError: [(snapshots) => snapshots.markError(SNAPSHOT.id)],
+  resetStatus: [undefined, "creating" as const].map(
+    (from) => (snapshots: SnapshotRepository) => snapshots.resetStatus(SNAPSHOT.id, "error", from),
+  ),
   changeDetails: [null, "text"].map(
     (text) => (snapshots: SnapshotRepository) =>
       snapshots.changeDetails(SNAPSHOT.id, {
@@ -160,6 +163,7 @@ const VOLUME_TYPES: Calls<VolumeTypeRepository> = {
   change: [
     (types) =>
       types.change(VOLUME_TYPE.id, { name: "n", description: null, isPublic: true, extraSpecs: { set: { a: "b" } } }),
+    (types) => types.change(VOLUME_TYPE.id, { access: { set: { project: "member" } } }),
   ],
   delete: [(types) => types.delete(VOLUME_TYPE.id)],
 };

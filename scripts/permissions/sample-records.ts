@@ -92,6 +92,7 @@ export const VOLUME_TYPE: { [Column in keyof VolumeTypeRecord]: NonNullable<Volu
   description: "description",
   is_public: true,
   created_at: at,
+  access: { project: "member" },
 };
 
 export const REPORT: { [Column in keyof BackendReport]: NonNullable<BackendReport[Column]> } = {

@@ -85,6 +85,11 @@ describe("a token", () => {
     expect(requests).toHaveLength(3);
   });
 
+  it("is asked about once by many requests at once", async () => {
+    await Promise.all(Array.from({ length: 5 }, () => keystone.authenticate("t1", GET)));
+    expect(requests).toHaveLength(1);
+  });
+
   it("counts no longer than it is valid", async () => {
     answerWith(200, token({ expires_at: new Date(START + 10_000).toISOString() }));
     expect(await keystone.authenticate("t1", GET)).toBeDefined();

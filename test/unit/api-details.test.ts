@@ -99,6 +99,14 @@ describe("an action on a volume", () => {
     }
   });
 
+  it("deletes by force for administrators only", async () => {
+    const id = await aVolume();
+    const body = { "os-force_delete": null };
+    expect((await api.ask(`POST /volumes/${id}/action`, { body })).status).toBe(403);
+    expect((await api.ask(`POST /volumes/${id}/action`, { ...asAdmin, body })).status).toBe(202);
+    expect(api.started).toEqual([["DeleteVolume", { volume_id: id }]]);
+  });
+
   it.each<[unknown, string]>([
     [{}, "Malformed request body"],
     [{ "os-a": null, "os-b": null }, "Malformed request body"],
@@ -228,6 +236,41 @@ describe("volume types", () => {
   it("are not a member's to make", async () => {
     const response = await create({ name: "mine" }, { token: "member" });
     expect(messageOf(response)).toBe("Policy doesn't allow volume_extension:type_create to be performed.");
+  });
+});
+
+describe("access to a private type", () => {
+  const other = "c3d40000-0000-4000-8000-000000000000";
+  const act = (body: unknown, asked = asAdmin) => api.ask(`POST /types/${idOf(1)}/action`, { ...asked, body });
+  const listed = () => api.ask(`GET /types/${idOf(1)}/os-volume-type-access`, asAdmin);
+
+  beforeEach(async () => {
+    const body = { volume_type: { name: "secret", "os-volume-type-access:is_public": false } };
+    await api.ask("POST /types", { ...asAdmin, body });
+  });
+
+  it("is given to projects, listed, and taken away", async () => {
+    expect((await act({ addProjectAccess: { project: other } })).status).toBe(202);
+    expect((await listed()).body).toEqual({ volume_type_access: [{ volume_type_id: idOf(1), project_id: other }] });
+    expect((await act({ addProjectAccess: { project: other } })).status).toBe(409);
+    expect((await act({ removeProjectAccess: { project: other } })).status).toBe(202);
+    expect((await act({ removeProjectAccess: { project: other } })).status).toBe(404);
+    expect((await listed()).body).toEqual({ volume_type_access: [] });
+  });
+
+  it("lets the project's members use the type", async () => {
+    await world.fakes.volumeTypes.change(idOf(1), { access: { set: { a1b2: "member" } } });
+    expect((await api.ask(`GET /types/${idOf(1)}`)).status).toBe(200);
+    expect((await api.ask("POST /volumes", { body: { volume: { size: 1, volume_type: "secret" } } })).status).toBe(202);
+    expect((await api.ask(`GET /types/${idOf(1)}`, { token: "other" })).status).toBe(404);
+  });
+
+  it("is refused for public types, wrong ids and members", async () => {
+    expect((await act({ addProjectAccess: { project: "x" } })).status).toBe(400);
+    await world.fakes.volumeTypes.change(idOf(1), { isPublic: true });
+    expect((await act({ addProjectAccess: { project: other } })).status).toBe(400);
+    expect((await listed()).status).toBe(404);
+    expect((await act({ addProjectAccess: { project: other } }, { token: "member" })).status).toBe(403);
   });
 });
 

@@ -153,6 +153,41 @@ describe("a snapshot", () => {
   });
 });
 
+describe("an action on a snapshot", () => {
+  const act = (id: string, body: unknown, token = "admin") => api.ask(`POST /snapshots/${id}/action`, { token, body });
+  const statusOf = (id: string) => world.fakes.snapshots.records.get(id)?.status;
+
+  it("sets its status to each of Cinder's words, for administrators", async () => {
+    const id = await aSnapshot();
+    for (const status of ["ERROR", "backing-up", "deleting", "available"]) {
+      expect((await act(id, { "os-reset_status": { status } })).status).toBe(202);
+      expect(statusOf(id)).toBe(status.toLowerCase());
+    }
+    expect((await act(id, { "os-reset_status": { status: "error" } }, "member")).status).toBe(403);
+    expect(messageOf(await act(id, { "os-reset_status": { status: "nope" } }))).toContain(
+      "Snapshot status: nope is invalid",
+    );
+  });
+
+  it("updates the status from creating and deleting only", async () => {
+    const id = await aSnapshot();
+    expect((await act(id, { "os-update_snapshot_status": { status: "error", progress: "80%" } })).status).toBe(202);
+    expect(messageOf(await act(id, { "os-update_snapshot_status": { status: "available" } }))).toBe(
+      "Snapshot status error not allowed for update_snapshot_status",
+    );
+  });
+
+  it.each(["creating", "deleting", "error", "error_deleting"])("deletes by force from %s", async (status) => {
+    const id = await aSnapshot();
+    await work();
+    await act(id, { "os-reset_status": { status } });
+    expect((await act(id, { "os-force_delete": {} })).status).toBe(202);
+    await work();
+    expect((await api.ask(`GET /snapshots/${id}`)).status).toBe(404);
+    expect(world.fakes.projects.quotas.get(PROJECT)?.used).toMatchObject({ snapshots: 0 });
+  });
+});
+
 describe("the list of snapshots", () => {
   it("has pages in every order, and filters", async () => {
     const ids: string[] = [];

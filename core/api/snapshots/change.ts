@@ -1,6 +1,7 @@
 import { describeError } from "../../errors.ts";
 import { positionOfSnapshot } from "../../projects.ts";
 import type { SnapshotRecord } from "../../records.ts";
+import { requireUnused } from "../../tasks/delete-snapshot.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
@@ -104,6 +105,7 @@ export async function deleteSnapshot(deps: ApiDependencies, call: Call): Promise
     throw badRequest(NOT_DELETABLE);
   }
   try {
+    await requireUnused(deps, snapshot);
     await deps.snapshots.beginDelete(snapshot.id, snapshot.status);
   } catch (error) {
     throw describeError(error).name === "InvalidSnapshot" ? badRequest(NOT_DELETABLE) : error;

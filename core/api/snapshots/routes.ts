@@ -1,6 +1,7 @@
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Route } from "../router.ts";
 import { createSnapshotSchema, metadataSchema, metaSchema, updateSnapshotSchema } from "../schemas/details.ts";
+import { actOnSnapshot } from "./actions.ts";
 import * as change from "./change.ts";
 import { createSnapshot } from "./create.ts";
 import { listSnapshots } from "./list.ts";
@@ -34,6 +35,7 @@ export function snapshotRoutes(deps: ApiDependencies): Route[] {
       policy: "volume:update_snapshot",
       handler: (call) => change.updateSnapshot(deps, call),
     },
+    { ...post, path: `${one}/action`, handler: (call) => actOnSnapshot(deps, call) },
     { ...remove, path: one, policy: "volume:delete_snapshot", handler: (call) => change.deleteSnapshot(deps, call) },
     { ...get, ...reads, path: metadata, handler: (call) => change.showSnapshotMetadata(deps, call) },
     {

@@ -1,6 +1,7 @@
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Route } from "../router.ts";
 import { createTypeSchema, extraSpecSchema, extraSpecsSchema, updateTypeSchema } from "../schemas/details.ts";
+import { changeAccess, listAccess } from "./access.ts";
 import * as types from "./types.ts";
 
 /** Routes below `/types`. */
@@ -37,6 +38,13 @@ export function typeRoutes(deps: ApiDependencies): Route[] {
       handler: (call) => types.updateType(deps, call),
     },
     { ...remove, path: one, policy: policy("type_delete"), handler: (call) => types.deleteType(deps, call) },
+    {
+      ...get,
+      path: `${one}/os-volume-type-access`,
+      policy: policy("volume_type_access:get_all_for_type"),
+      handler: (call) => listAccess(deps, call),
+    },
+    { ...post, path: `${one}/action`, handler: (call) => changeAccess(deps, call) },
     { ...get, path: specs, policy: spec("index"), handler: (call) => types.listExtraSpecs(deps, call) },
     {
       ...post,

@@ -8,8 +8,8 @@ import { DEFAULT_TYPE, DEFAULT_TYPE_ID, DEFAULT_TYPE_NAME, findType } from "./de
 /** Types as a caller may see them: the public ones, and private ones that its project has access to. */
 
 /** Whether the caller may use a type. */
-export function isVisibleType(caller: Caller, { is_public: isPublic }: VolumeTypeRecord): boolean {
-  return caller.isAdmin || isPublic;
+export function isVisibleType(caller: Caller, { is_public: isPublic, access = {} }: VolumeTypeRecord): boolean {
+  return caller.isAdmin || isPublic || Object.hasOwn(access, caller.projectId);
 }
 
 /** The type of an id. @throws VolumeTypeNotFound */

@@ -1,10 +1,11 @@
 import type { VolumeRecord } from "../../records.ts";
+import { readAction } from "../actions.ts";
 import type { ApiDependencies } from "../dependencies.ts";
-import { badRequest } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
 import { authorize, type PolicyRule } from "../policies.ts";
 import * as types from "../schemas/types.ts";
-import { isObject, type Schema, validateBody } from "../validation.ts";
+import type { Schema } from "../validation.ts";
+import { forceDelete } from "./delete.ts";
 import { visibleVolume } from "./show.ts";
 import { setBootable } from "./update.ts";
 
@@ -16,7 +17,7 @@ type VolumeAction = {
   run: (deps: ApiDependencies, volume: VolumeRecord, body: unknown) => Promise<Answer>;
 };
 
-const ACTIONS: Readonly<Record<string, VolumeAction>> = {
+const ACTIONS = {
   "os-set_bootable": {
     policy: "volume_extension:volume_actions:set_bootable",
     schema: {
@@ -32,23 +33,22 @@ const ACTIONS: Readonly<Record<string, VolumeAction>> = {
     schema: {},
     run: async (_deps, { glance_metadata: metadata }) => ({ status: 200, body: { metadata } }),
   },
-};
+  "os-force_delete": {
+    policy: "volume_extension:volume_admin_actions:force_delete",
+    schema: {},
+    run: forceDelete,
+  },
+} as const satisfies Readonly<Record<string, VolumeAction>>;
+
+const SCHEMAS = Object.fromEntries(Object.entries(ACTIONS).map(([name, { schema }]) => [name, schema])) as Readonly<
+  Record<keyof typeof ACTIONS, Schema>
+>;
 
 /** `POST /volumes/{id}/action`: the body has one key, which names the action. */
 export async function actOnVolume(deps: ApiDependencies, call: Call): Promise<Answer> {
-  const names = isObject(call.body) ? Object.keys(call.body) : [];
-  const [name] = names;
-  if (name === undefined || names.length > 1) {
-    throw badRequest("Malformed request body");
-  }
-  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
-  if (action === undefined) {
-    throw badRequest(
-      `There is no such action: ${name.slice(0, 255)}. Verify the request body and Content-Type header and try again.`,
-    );
-  }
-  validateBody({ type: "object", properties: { [name]: action.schema }, required: [name] }, call.body);
+  const { name, value } = readAction(call, SCHEMAS);
+  const action: VolumeAction = ACTIONS[name];
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
   authorize(call.caller, action.policy);
-  return action.run(deps, volume, (call.body as Record<string, unknown>)[name]);
+  return action.run(deps, volume, value);
 }

@@ -42,6 +42,13 @@ export async function deleteVolume(deps: ApiDependencies, call: Call): Promise<A
   return ACCEPTED;
 }
 
+/** `os-force_delete`: as a delete, also where a removal that was refused has left `error_deleting`. */
+export async function forceDelete(deps: ApiDependencies, volume: VolumeRecord): Promise<Answer> {
+  await markForDeletion(deps, volume);
+  await deps.work.start("DeleteVolume", { volume_id: volume.id });
+  return { status: 202 };
+}
+
 async function markForDeletion(deps: ApiDependencies, volume: VolumeRecord): Promise<void> {
   if (isInFlow(volume.status)) {
     await deps.volumes.requestDelete(volume.id, phaseDeadline(deps, "queued"));

@@ -101,6 +101,18 @@ export class SnapshotsFake implements SnapshotRepository {
     }
   }
 
+  async resetStatus(
+    snapshotId: string,
+    status: SnapshotRecord["status"],
+    from?: SnapshotRecord["status"],
+  ): Promise<void> {
+    const found = await this.get(snapshotId);
+    if (from !== undefined && found.status !== from) {
+      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found.status}`);
+    }
+    this.records.set(snapshotId, { ...found, status });
+  }
+
   async changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord> {
     const { display_description: before, ...found } = await this.get(snapshotId);
     const { displayName = found.display_name, displayDescription = before ?? null, metadata, updatedAt } = change;
@@ -165,8 +177,9 @@ export class VolumeTypesFake implements VolumeTypeRepository {
   async change(volumeTypeId: string, change: VolumeTypeChange): Promise<VolumeTypeRecord> {
     const found = await this.get(volumeTypeId);
     const { name = found.name, description = found.description, isPublic = found.is_public, extraSpecs } = change;
+    const access = change.access === undefined ? found.access : changedMap(found.access ?? {}, change.access);
     const specs = changedMap(found.extra_specs, extraSpecs);
-    const record = { ...found, name, description, is_public: isPublic, extra_specs: specs };
+    const record = { ...found, name, description, is_public: isPublic, extra_specs: specs, ...(access && { access }) };
     this.records.set(volumeTypeId, record);
     return structuredClone(record);
   }
