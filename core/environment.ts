@@ -23,6 +23,8 @@ export const ENVIRONMENT = {
   stateMachineArn: "STATE_MACHINE_ARN",
   /** JSON array of backends: see `core/backends.ts`. */
   backends: "BACKENDS",
+  /** Function that calls drivers for functions outside the network of the file system. */
+  callDriverFunction: "CALL_DRIVER_FUNCTION",
   /** JSON object of scheduler settings: see `core/scheduling`. */
   schedulerSettings: "SCHEDULER_SETTINGS",
   /** JSON object of the phases' bounds in seconds: see `core/time-bounds.ts`. */

@@ -42,6 +42,7 @@ export const SERVICE_FUNCTIONS = {
   ExtendVolume: short,
   AuditBackends: long,
   BlockStorageApi: short,
+  CallDriver: short,
 } as const;
 
 /** A service function's name. */

@@ -2,7 +2,7 @@ import { Annotations, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
 import { InvalidInput } from "../core/errors.ts";
-import type { ImageServicesOptions } from "../core/image-services.ts";
+import { type ImageServicesOptions, secretsOf } from "../core/image-services.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { BlockStorageApi } from "./block-storage-api.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -70,10 +70,12 @@ export class CinderlessStack extends Stack {
     const data = { removalPolicy, encryptionKey };
     const records = new Records(this, "Records", data);
     const bucket = imagesBucket(this, data);
-    const storage = fileSystem === "efs" ? new Storage(this, "Storage", { ...data, vpcCidr }) : undefined;
+    const configuration = readConfiguration(this.node, fileSystem);
+    const { glance } = configuration.imageServices;
+    const readsSecrets = glance !== undefined && Object.keys(secretsOf(glance.auth)).length > 0;
+    const storage = fileSystem === "efs" ? new Storage(this, "Storage", { ...data, vpcCidr, readsSecrets }) : undefined;
 
     const messaging = new Messaging(this, "Messaging", encryptionKey);
-    const configuration = readConfiguration(this.node, fileSystem);
     const { blockStorageApi } = configuration;
     if (blockStorageApi?.auth === "noauth" && props.onThisMachine !== true) {
       throw new InvalidInput("blockStorageApi: noauth lets everybody administer; it is for the embedded cloud only");

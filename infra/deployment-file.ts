@@ -16,6 +16,7 @@ export const SETTING_KEYS = [
   "workflowVersions",
   "alarmRecipients",
   "backends",
+  "blockStorageApi",
   "image_services",
   "scheduler",
   "time_bounds",

@@ -21,14 +21,16 @@ const API = { auth: "keystone", auth_url: "https://keystone.example.org" };
  * The stack's template with a word in place of each function's code: everything but the bundles, which take time to make.
  *
  * @param context as `-c` would give it
+ * @param settingsFile a deployment's settings, for keys that the context does not have
  */
-export function inlineTemplate(context: Record<string, unknown> = {}): Template {
+export function inlineTemplate(context: Record<string, unknown> = {}, settingsFile?: string): Template {
   const outdir = mkdtempSync(path.join(tmpdir(), "cinderless-template-"));
   try {
     const { app, stack } = createCinderlessApp({
       codeOf: INLINE_CODE,
       outdir,
-      context: { blockStorageApi: API, ...context },
+      context: settingsFile === undefined ? { blockStorageApi: API, ...context } : context,
+      ...(settingsFile !== undefined && { settingsFile }),
     });
     return app.synth().getStackArtifact(stack.artifactId).template as Template;
   } finally {

@@ -49,16 +49,16 @@ function encryptedClientsOnly(): PolicyDocument {
   });
 }
 
-/** The file system's encryption and lifetime, and the address range of its network. */
-export type StorageProps = DataProps & { vpcCidr: string };
+/** The file system's encryption and lifetime, the address range of its network, and whether secrets are read from there. */
+export type StorageProps = DataProps & { vpcCidr: string; readsSecrets: boolean };
 
 /** Two zones: a mount target in each, so that the loss of one zone leaves the volumes reachable. */
 const ZONES = 2;
 
 /**
  * The file backend's storage on AWS: an encrypted EFS file system with one access point, in isolated subnets of a network of its
- * own. Nothing leads out of that network: DynamoDB and S3 are reached through gateways, which cost nothing, SQS, SNS and
- * Secrets Manager through interface endpoints.
+ * own. Nothing leads out of that network: DynamoDB and S3 are reached through gateways, which cost nothing, and Secrets Manager through an
+ * interface endpoint where an image service needs it. Functions that call other services are outside: see docs/adr/0023.
  */
 export class Storage extends Construct {
   private readonly vpc: IVpc;
@@ -71,7 +71,9 @@ export class Storage extends Construct {
     // The types of the package disagree with each other about what may be undefined.
     this.vpc = this.network(props) as IVpc;
     this.functionsGroup = this.securityGroup("FunctionsSecurityGroup", "Functions that touch volumes", true);
-    this.endpoints();
+    if (props.readsSecrets) {
+      this.secretsEndpoint();
+    }
     const fileSystemGroup = this.securityGroup("FileSystemSecurityGroup", "The file system of the volumes", false);
     fileSystemGroup.addIngressRule(this.functionsGroup, Port.NFS, "Functions that touch volumes");
     this.fileSystem = new FileSystem(this, "FileSystem", {
@@ -166,14 +168,15 @@ export class Storage extends Construct {
     });
   }
 
-  /** Reached by the functions' group only. */
-  private endpoints(): void {
-    const group = this.securityGroup("EndpointsSecurityGroup", "Endpoints of the services that functions call", false);
+  /**
+   * The way to Secrets Manager, for functions that read images from a Glance with credentials. An interface endpoint costs money for every hour
+   * and zone, so it is there only when it is used.
+   */
+  private secretsEndpoint(): void {
+    const group = this.securityGroup("EndpointsSecurityGroup", "Endpoint of Secrets Manager", false);
     group.addIngressRule(this.functionsGroup, Port.HTTPS, "Functions that touch volumes");
-    const { SQS, SNS, SECRETS_MANAGER } = InterfaceVpcEndpointAwsService;
-    for (const [id, service] of Object.entries({ Sqs: SQS, Sns: SNS, SecretsManager: SECRETS_MANAGER })) {
-      const options = { vpc: this.vpc, service, securityGroups: [group], open: false };
-      new InterfaceVpcEndpoint(this, `${id}Endpoint`, options).addToPolicy(this.ownAccountOnly());
-    }
+    const service = InterfaceVpcEndpointAwsService.SECRETS_MANAGER;
+    const options = { vpc: this.vpc, service, securityGroups: [group], open: false };
+    new InterfaceVpcEndpoint(this, "SecretsManagerEndpoint", options).addToPolicy(this.ownAccountOnly());
   }
 }

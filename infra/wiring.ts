@@ -28,7 +28,7 @@ const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateD
 
 const READS_IMAGES: readonly FunctionName[] = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"];
 
-/** Functions that reach the volumes themselves. */
+/** Functions that reach the volumes themselves: they are in the network of the file system, and need no service but DynamoDB and S3. */
 export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CreateRawVolume",
   "CreateVolumeFromSnapshot",
@@ -37,16 +37,21 @@ export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CreateVolumeForImage",
   "CheckBackend",
   "CopyImageToVolume",
-  "RescheduleVolume",
-  "ErrorOutVolume",
-  "ErrorOutFailedExecution",
-  "SweepOverdueVolumes",
   "ReportBackends",
   "CreateSnapshot",
   "DeleteSnapshot",
   "DeleteVolume",
   "ExtendVolume",
   "AuditBackends",
+  "CallDriver",
+];
+
+/** Functions that clear backends, and send or publish too: CallDriver has the drivers for them. */
+const CALLS_REMOTE_DRIVERS: readonly FunctionName[] = [
+  "RescheduleVolume",
+  "ErrorOutVolume",
+  "ErrorOutFailedExecution",
+  "SweepOverdueVolumes",
 ];
 
 const NOTIFIES: readonly FunctionName[] = [
@@ -64,9 +69,7 @@ export function wireFunctions(parts: Parts): void {
   grantTables(parts);
   wireMessaging(parts);
   wireImages(parts);
-  for (const name of CALLS_DRIVERS) {
-    parts.functions.setEnvironment(name, { backends: JSON.stringify(parts.configuration.backends) });
-  }
+  wireDrivers(parts);
   if (parts.encryptionKey !== undefined) {
     for (const name of parts.functions.names) {
       // Who starts an execution gives its input to Step Functions, which encrypts it.
@@ -76,6 +79,17 @@ export function wireFunctions(parts: Parts): void {
   }
   for (const name of ["ScheduleVolume", "ExtendVolume"] as const) {
     parts.functions.setEnvironment(name, { schedulerSettings: JSON.stringify(parts.configuration.scheduler) });
+  }
+}
+
+function wireDrivers({ configuration, functions }: Parts): void {
+  for (const name of [...CALLS_DRIVERS, ...CALLS_REMOTE_DRIVERS]) {
+    functions.setEnvironment(name, { backends: JSON.stringify(configuration.backends) });
+  }
+  const { functionArn, functionName } = functions.get("CallDriver");
+  for (const name of CALLS_REMOTE_DRIVERS) {
+    functions.allow(name, ["lambda:InvokeFunction"], functionArn);
+    functions.setEnvironment(name, { callDriverFunction: functionName });
   }
 }
 

@@ -29,10 +29,10 @@ export const handler = serviceHandler(async (event, context) => {
     request,
   );
   for (const [host, counts] of Object.entries(report.hosts)) {
-    writeMetrics(metricsOf(counts), { backend: host });
+    writeMetrics(notZero(metricsOf(counts)), { backend: host });
   }
   if (request.host === null) {
-    writeMetrics(metricsOf(report.totals));
+    writeMetrics(notZero(metricsOf(report.totals), ALARMING));
   }
   const { findings, ...summary } = report;
   logger.info("audited", summary);
@@ -42,6 +42,18 @@ export const handler = serviceHandler(async (event, context) => {
   }
   return report;
 });
+
+/** Alarms keep their state until the next audit says otherwise, so it says zero too. */
+const ALARMING: ReadonlySet<string> = new Set(["orphans", "missingVolumes", "damagedVolumes", "unreadableRecords"]);
+
+/** Without what is zero and not `kept`: each metric is billed for every hour in which it is written. */
+function notZero<Counts extends Readonly<Record<string, number>>>(
+  counts: Counts,
+  kept: ReadonlySet<string> = new Set(),
+): Partial<Counts> {
+  const entries = Object.entries(counts).filter(([name, count]) => count > 0 || kept.has(name));
+  return Object.fromEntries(entries) as Partial<Counts>;
+}
 
 /** What was found; how much of it was reaped is a metric of its own. */
 function metricsOf(counts: HostCounts) {

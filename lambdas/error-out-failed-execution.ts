@@ -2,7 +2,16 @@ import * as v from "valibot";
 import { parseOrThrow } from "../core/messages.ts";
 import { errorOutFailedExecution } from "../core/tasks/error-out-failed-execution.ts";
 import { limitDrivers } from "../core/tasks/limited-drivers.ts";
-import { backends, bounds, clock, drivers, notifier, membership, snapshots, volumes } from "./runtime/composition.ts";
+import {
+  backends,
+  bounds,
+  clock,
+  remoteDrivers,
+  notifier,
+  membership,
+  snapshots,
+  volumes,
+} from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
@@ -26,7 +35,7 @@ export const handler = serviceHandler(async (event, context) => {
     backends: backends(),
     membership: membership(),
     drivers: limitDrivers(
-      drivers(),
+      remoteDrivers(),
       netTimeLimit(() => context.getRemainingTimeInMillis()),
     ),
     notifier: notifier(),

@@ -1,7 +1,16 @@
 import { routeOf } from "../core/errors.ts";
 import { errorOutVolume } from "../core/tasks/error-out-volume.ts";
 import { limitDrivers } from "../core/tasks/limited-drivers.ts";
-import { backends, bounds, clock, drivers, notifier, snapshots, membership, volumes } from "./runtime/composition.ts";
+import {
+  backends,
+  bounds,
+  clock,
+  remoteDrivers,
+  notifier,
+  snapshots,
+  membership,
+  volumes,
+} from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
@@ -15,7 +24,7 @@ export const handler = taskHandler(["failure", "reschedule_failure"], async (inp
       backends: backends(),
       membership: membership(),
       drivers: limitDrivers(
-        drivers(),
+        remoteDrivers(),
         netTimeLimit(() => turn.remainingTimeMs()),
       ),
       notifier: notifier(),

@@ -1,15 +1,27 @@
 import { routeOf } from "../core/errors.ts";
+import { limitDrivers } from "../core/tasks/limited-drivers.ts";
 import { rescheduleVolume } from "../core/tasks/reschedule-volume.ts";
-import { backends, bounds, clock, drivers, queue, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, remoteDrivers, queue, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
+import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
 /** The state RescheduleVolume. */
 export const handler = taskHandler(
   ["image_id", "snapshot_id", "source_volid", "request_spec", "filter_properties", "failure"],
-  async (input) => {
+  async (input, turn) => {
     const result = await rescheduleVolume(
-      { volumes: volumes(), backends: backends(), drivers: drivers(), queue: queue(), clock, ...bounds() },
+      {
+        volumes: volumes(),
+        backends: backends(),
+        drivers: limitDrivers(
+          remoteDrivers(),
+          netTimeLimit(() => turn.remainingTimeMs()),
+        ),
+        queue: queue(),
+        clock,
+        ...bounds(),
+      },
       input,
     );
     writeMetrics({ reschedules: 1 });

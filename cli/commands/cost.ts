@@ -1,9 +1,10 @@
-import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { estimate } from "../cost/estimate.ts";
-import { stepsOfExecution } from "../cost/history.ts";
+import { lacksFunctionEvents, stepsOfExecution } from "../cost/history.ts";
+import { idleCost } from "../cost/idle.ts";
 import prices from "../cost/prices.json" with { type: "json" };
 import { priced, type Receipt } from "../cost/receipt.ts";
+import { readTemplate } from "../cost/template.ts";
 import { invocation, type Step, timesWork } from "../cost/work.ts";
 import { UsageError } from "../errors.ts";
 import { findVolume } from "../names.ts";
@@ -14,15 +15,24 @@ Examples:
   $ cinderless cost 4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f
   $ cinderless cost --volumes 1000
   $ cinderless cost --volumes 50 --image-gib 10 --json
+  $ cinderless cost --idle
+  $ cinderless cost --idle --template cdk.out/Cinderless.template.json
 
-A volume's receipt is made of the history of its executions. An estimate asks nobody and works without a deployment.
-Prices are those of ${prices.region} on ${prices.date}; logs, traces and what is stored are not in them.
+A volume's receipt is made of the history of its executions. Estimates ask nobody and work without a deployment; that of an idle stack
+is computed from the template that deployment.json leads to.
+Prices are those of ${prices.region} on ${prices.date}; logs, traces and stored data are not in the price of a volume.
 `;
 
 /** A function outside the workflow leaves no history; this is what it is billed for about. */
 const SCHEDULING_MS = 60;
 
-type CostOptions = { volumes?: number; imageGib: number; copyMibPerSecond: number };
+type CostOptions = {
+  volumes?: number;
+  imageGib: number;
+  copyMibPerSecond: number;
+  idle?: boolean;
+  template?: string;
+};
 
 /** `cost`: what creating a volume cost, or what creating some would. */
 export function registerCost(program: Command, context: CliContext): void {
@@ -34,18 +44,59 @@ export function registerCost(program: Command, context: CliContext): void {
     .option("--volumes <number>", "estimate for so many volumes", parseCount)
     .option("--image-gib <gib>", "GiB of image data of each of them", parseAmount, 0)
     .option("--copy-mib-per-second <rate>", "speed of an image copy", parseAmount, 100)
+    .addOption(
+      new Option("--idle", "what the stack costs in a month in which nobody uses it").conflicts([
+        "volumes",
+        "imageGib",
+      ]),
+    )
+    .option("--template <file>", "with --idle, the template to price; by default the one that `cdk synth` makes")
     .addHelpText("after", EXAMPLES)
     .action((volumeId: string | undefined, options: CostOptions, command: Command) =>
       withSession(context, command, async (session) => {
+        if (options.idle === true) {
+          await answerIdleCost(session, volumeId, options.template);
+          return;
+        }
         const receipt = await receiptFor(session, volumeId, options);
         await session.answer(receipt, () => renderReceipt(session, receipt));
       }),
     );
 }
 
+async function answerIdleCost(
+  session: Session,
+  volumeId: string | undefined,
+  template: string | undefined,
+): Promise<void> {
+  if (volumeId !== undefined) {
+    throw new UsageError("--idle is the price of the stack: leave the volume out");
+  }
+  const { region, date, currency } = prices;
+  const idle = idleCost(await readTemplate(template));
+  await session.answer({ ...idle, prices: { region, date, currency } }, async () => {
+    const rows = [
+      ...idle.parts.map(({ part, quantity, unit, cost }) => [part, count(quantity), unit, cost.toFixed(2)]),
+      ["in all", "", "", idle.cost.toFixed(2)],
+    ];
+    const columns = [
+      { title: "PART" },
+      { title: "QUANTITY", isRightAligned: true },
+      { title: "OF" },
+      { title: "USD A MONTH", isRightAligned: true },
+    ];
+    const notes = idle.assumptions.map((assumption) => `  ${assumption}\n`).join("");
+    const { renderTable } = await import("../table.ts");
+    return `${renderTable(session.stdout, columns, rows)}Prices of ${region}, ${date}. Assumed:\n${notes}`;
+  });
+}
+
 async function receiptFor(session: Session, volumeId: string | undefined, options: CostOptions): Promise<Receipt> {
   if ((volumeId === undefined) === (options.volumes === undefined)) {
-    throw new UsageError("name a volume, or give --volumes for an estimate");
+    throw new UsageError("name a volume, or give --volumes or --idle for an estimate");
+  }
+  if (options.template !== undefined) {
+    throw new UsageError("--template belongs to --idle");
   }
   if (options.copyMibPerSecond === 0) {
     throw new UsageError("--copy-mib-per-second must be above 0");
@@ -67,6 +118,11 @@ async function receiptFor(session: Session, volumeId: string | undefined, option
     if (events === undefined) {
       assumptions.push(`the history of ${execution} is gone; its work is not in the sum`);
       continue;
+    }
+    if (lacksFunctionEvents(events)) {
+      assumptions.push(
+        `the history of ${execution} has no events of Lambda functions, as of some emulators; the time of its functions is not in the sum`,
+      );
     }
     steps.push(...stepsOfExecution(events).map(named));
   }

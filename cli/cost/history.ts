@@ -36,6 +36,14 @@ export function stepsOfExecution(events: readonly HistoryEvent[]): Step[] {
   return [...ofStates, ...sourceSteps([...steps.keys()], 1)];
 }
 
+/** Whether a history names states of functions but none of their invocations: then a receipt made of it has transitions only. */
+export function lacksFunctionEvents(events: readonly HistoryEvent[]): boolean {
+  const entersFunction = events.some(
+    ({ type, stateName }) => type === "TaskStateEntered" && isFunction(stateName ?? ""),
+  );
+  return entersFunction && !events.some(({ type }) => type.startsWith("LambdaFunction"));
+}
+
 function isFunction(name: string): name is FunctionName {
   return Object.hasOwn(FUNCTIONS, name);
 }

@@ -18,6 +18,8 @@ import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-typ
 import { createImageServices } from "../../adapters/images.ts";
 import { KeystoneAuthenticator } from "../../adapters/keystone/authenticator.ts";
 import { LambdaWorkStarter } from "../../adapters/lambda/work-starter.ts";
+import { lambdaDriverCaller } from "../../adapters/lambda/driver-caller.ts";
+import { createRemoteDrivers } from "../../adapters/lambda/remote-drivers.ts";
 import { S3ImageService } from "../../adapters/s3/image-service.ts";
 import { EnvironmentSecrets } from "../../adapters/secrets/environment.ts";
 import { SecretsManagerSecrets } from "../../adapters/secrets/secrets-manager.ts";
@@ -37,7 +39,7 @@ import { membershipOf } from "../../core/tasks/leave-project.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
 import { ENVIRONMENT, LOCAL_SECRETS } from "../../core/environment.ts";
-import { parsePhaseBounds, type PhaseBounds } from "../../core/time-bounds.ts";
+import { parsePhaseBounds, type PhaseBounds, SHORT_FUNCTION_TIMEOUT_SECONDS } from "../../core/time-bounds.ts";
 import { environmentVariable } from "./environment.ts";
 
 /**
@@ -131,6 +133,19 @@ const deployedBackends = /* @__PURE__ */ once(() => readDeployedBackends(readJso
 export const configuredBackends = (): Backend[] => deployedBackends().backends;
 
 export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBackends(), deployedBackends().unusable));
+
+/** The same drivers for a function that cannot reach the backends itself: see {@link RemoteDriver}. */
+export const remoteDrivers = /* @__PURE__ */ once(() =>
+  createRemoteDrivers(
+    configuredBackends(),
+    deployedBackends().unusable,
+    lambdaDriverCaller({
+      client: unlogged(new LambdaClient({})),
+      functionName: environmentVariable("callDriverFunction"),
+      timeoutMs: SHORT_FUNCTION_TIMEOUT_SECONDS * 1000,
+    }),
+  ),
+);
 
 /** Undefined where no backend has it switched on. */
 export const imageCache = /* @__PURE__ */ once(() =>

@@ -19,6 +19,9 @@ export function writeMetrics(
   dimensions: Readonly<Record<string, string>> = {},
 ): void {
   const entries = Object.entries(values) as [MetricName, number][];
+  if (entries.length === 0) {
+    return;
+  }
   const targets = { ...SERVICE, ...dimensions };
   const directive = {
     Namespace: METRICS_NAMESPACE,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { inlineTemplate } from "../../infra/inline-template.ts";
+import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+import { statementsOf } from "../support/iam.ts";
 
 function propertiesOf(context: Record<string, unknown>, type: string): Record<string, unknown>[] {
   return Object.values(inlineTemplate(context).Resources).flatMap(({ Type, Properties = {} }) =>
@@ -61,6 +63,52 @@ describe("the network of the file system", () => {
         ],
       });
     }
+  });
+});
+
+describe("a function in the network of the file system", () => {
+  /** Lambda itself sends what it gives up to a function's dead-letter queue, and writes logs and traces, without that network. */
+  const BY_LAMBDA = /^(logs|xray|ec2|elasticfilesystem):|^sqs:SendMessage on EventsDeadLetters$/;
+
+  function reached(context: Record<string, unknown>): Map<string, string[]> {
+    const template = inlineTemplate(context);
+    return new Map(
+      (Object.keys(FUNCTIONS) as FunctionName[])
+        .filter((name) =>
+          Object.entries(template.Resources).some(
+            ([id, { Properties }]) => functionNameIn(id) === name && Properties?.["VpcConfig"] !== undefined,
+          ),
+        )
+        .map((name) => {
+          const actions = statementsOf(template, name)
+            .filter(({ Effect }) => Effect === "Allow")
+            .flatMap(({ Action, Resource }) => {
+              const queue = JSON.stringify(Resource).includes("MessagingEventsDeadLetterQueue");
+              return [Action].flat().map((action) => (queue ? `${action} on EventsDeadLetters` : action));
+            });
+          const services = actions
+            .filter((action) => !BY_LAMBDA.test(action))
+            .map((action) => action.slice(0, action.indexOf(":")));
+          return [name, [...new Set(services)].toSorted()];
+        }),
+    );
+  }
+
+  it("calls DynamoDB and S3 only, which have gateways", () => {
+    const functions = reached({});
+    expect(functions.size).toBeGreaterThan(10);
+    expect([...functions.values()].flat().filter((service) => !["dynamodb", "s3"].includes(service))).toEqual([]);
+    expect(functions.get("CallDriver")).toEqual([]);
+    for (const name of ["RescheduleVolume", "ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVolumes"]) {
+      expect(functions.has(name)).toBe(false);
+    }
+  });
+
+  it("also calls Secrets Manager, which then has an endpoint, if it reads images of a Glance with credentials", () => {
+    const auth = { type: "fixed_token", secret: "s" };
+    const functions = reached({ image_services: { glance: { api_servers: ["https://glance.example"], auth } } });
+    const readers = [...functions].filter(([, services]) => services.includes("secretsmanager")).map(([name]) => name);
+    expect(readers.toSorted()).toEqual(["CheckBackend", "CloneImage", "CopyImageToVolume"]);
   });
 });
 

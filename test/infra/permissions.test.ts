@@ -22,6 +22,8 @@ const CONSUME = [
   "sqs:GetQueueUrl",
   "sqs:ReceiveMessage",
 ];
+/** The drivers of functions that also send or publish. */
+const CALL_DRIVER = { CallDriver: ["lambda:InvokeFunction"] };
 const NOTIFY = { Topic: ["sns:Publish"] };
 
 const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
@@ -37,8 +39,15 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   CopyImageToVolume: { Volumes: UPDATE, Images: IMAGES },
   HandleBootableVolume: { Volumes: UPDATE, Snapshots: READ },
   CreateVolumeOnFinish: { Volumes: UPDATE, Snapshots: UNLOCK, Backends: ["dynamodb:UpdateItem"], ...NOTIFY },
-  RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND },
-  ErrorOutVolume: { Volumes: REMOVE, Snapshots: UNLOCK, Backends: CLAIMS, Projects: LEAVE, ...NOTIFY },
+  RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND, ...CALL_DRIVER },
+  ErrorOutVolume: {
+    Volumes: REMOVE,
+    Snapshots: UNLOCK,
+    Backends: CLAIMS,
+    Projects: LEAVE,
+    ...CALL_DRIVER,
+    ...NOTIFY,
+  },
   ScheduleVolume: {
     Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
     Snapshots: UPDATE,
@@ -56,6 +65,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: UNLOCK,
     Backends: CLAIMS,
     Projects: LEAVE,
+    ...CALL_DRIVER,
     ...NOTIFY,
   },
   SweepOverdueVolumes: {
@@ -64,6 +74,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: UNLOCK,
     Backends: CLAIMS,
     Projects: LEAVE,
+    ...CALL_DRIVER,
     ...NOTIFY,
   },
   KeepDeadLetters: {
@@ -131,6 +142,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: ["dynamodb:BatchGetItem", "dynamodb:Scan"],
     Backends: ["dynamodb:Scan"],
   },
+  CallDriver: {},
 };
 
 /** Resources by the start of their logical ids. */
@@ -151,6 +163,7 @@ const RESOURCES: [string, string][] = [
   ["MessagingNotificationsTopic", "Topic"],
   ["MessagingEventsDeadLetterQueue", "EventsDeadLetterQueue"],
   ["WorkflowCreateVolume", "StateMachine"],
+  ["FunctionsCallDriver", "CallDriver"],
 ];
 
 /** Variables by the resource that they name, where a function that may use the one must know the other. */
@@ -165,6 +178,7 @@ const VARIABLES: Record<string, string> = {
   Images: "IMAGES_BUCKET",
   Topic: "NOTIFICATIONS_TOPIC_ARN",
   StateMachine: "STATE_MACHINE_ARN",
+  CallDriver: "CALL_DRIVER_FUNCTION",
 };
 
 const template = inlineTemplate({ fileSystem: "none" });
@@ -375,15 +389,21 @@ describe("a stack with a file system", () => {
       ),
     );
 
-  it.each(["CreateRawVolume", "CopyImageToVolume", "DeleteVolume"] as const)("lets %s mount it", (name) => {
-    expect(textOf(name)).toContain("elasticfilesystem:ClientWrite");
-    expect(textOf(name)).toContain("ec2:CreateNetworkInterface");
-  });
+  it.each(["CreateRawVolume", "CopyImageToVolume", "DeleteVolume", "CallDriver"] as const)(
+    "lets %s mount it",
+    (name) => {
+      expect(textOf(name)).toContain("elasticfilesystem:ClientWrite");
+      expect(textOf(name)).toContain("ec2:CreateNetworkInterface");
+    },
+  );
 
-  it.each(["ExtractVolumeRef", "ScheduleVolume", "NotifyCreateStart"] as const)("keeps %s away from it", (name) => {
-    expect(textOf(name)).not.toContain("elasticfilesystem");
-    expect(textOf(name)).not.toContain("ec2:");
-  });
+  it.each(["ExtractVolumeRef", "ScheduleVolume", "NotifyCreateStart", "ErrorOutVolume", "RescheduleVolume"] as const)(
+    "keeps %s away from it",
+    (name) => {
+      expect(textOf(name)).not.toContain("elasticfilesystem");
+      expect(textOf(name)).not.toContain("ec2:");
+    },
+  );
 });
 
 describe("a stack with Glance", () => {

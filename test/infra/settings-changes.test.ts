@@ -74,6 +74,7 @@ const SUPPORTED: [keyof typeof FIRST_VALUES, Context, Context, "both ways" | "on
   ["alarmRecipients", {}, { alarmRecipients: ["a@example.org"] }, "both ways"],
   ["backends", {}, { backends: [BACKEND] }, "both ways"],
   ["backends", {}, { backends: [{ ...BACKEND, image_volume_cache_enabled: true }] }, "both ways"],
+  ["blockStorageApi", {}, { blockStorageApi: { auth: "keystone", auth_url: "https://keystone.example" } }, "both ways"],
   ["image_services", {}, { image_services: GLANCE }, "both ways"],
   ["scheduler", {}, { scheduler: { scheduler_max_attempts: 5 } }, "both ways"],
   ["time_bounds", {}, { time_bounds: { copying_seconds: 7200 } }, "both ways"],

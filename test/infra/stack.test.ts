@@ -223,6 +223,7 @@ describe("the functions", () => {
     expect(new Set(told)).toEqual(
       new Set([
         "AuditBackends",
+        "CallDriver",
         "CheckBackend",
         "CloneImage",
         "CopyImageToVolume",

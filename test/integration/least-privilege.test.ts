@@ -117,6 +117,7 @@ async function useAndDelete(): Promise<void> {
   for (const { status } of [raw, clone, ofSnapshot, ofImage]) {
     expect(status).toBe("available");
   }
+  await clients.functions.extendVolume({ volume_id: raw.id, extension_id: randomUUID(), new_size: 2 });
   await clients.functions.deleteVolume(ofSnapshot.id);
   await clients.functions.deleteSnapshot(snapshotId);
   for (const { id } of [clone, raw, ofImage]) {
@@ -195,9 +196,17 @@ describe("a deployment in use", () => {
     );
   });
 
-  it("hears of every function but the one for backends that work in the background, of which there is none here", () => {
+  it("hears of every function but CheckBackend, as no backend works in the background, and CallDriver, which calls backends only", () => {
     const heard = new Set(noted.map(({ name }) => name));
-    expect(Object.keys(FUNCTIONS).filter((name) => !heard.has(name as FunctionName))).toEqual(["CheckBackend"]);
+    const unheard = Object.keys(FUNCTIONS).filter((name) => !heard.has(name as FunctionName));
+    expect(unheard).toEqual(["CheckBackend", "CallDriver"]);
+  });
+
+  it("clears backends for the functions outside their network by invoking CallDriver", () => {
+    const callers = noted.flatMap(({ name, request }) => (request.action === "lambda:InvokeFunction" ? [name] : []));
+    expect(callers).toContain("RescheduleVolume");
+    const only = ["RescheduleVolume", "ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVolumes"];
+    expect(callers.filter((name) => !only.includes(name))).toEqual([]);
   });
 
   it("makes no call that IAM would refuse", () => {

@@ -14,6 +14,7 @@ export const FUNCTION_ENVIRONMENT: Record<string, string> = {
   NOTIFICATION_ERA: "zed",
   IMAGES_BUCKET: "images",
   STATE_MACHINE_ARN: "arn:aws:states:us-east-1:000000000000:stateMachine:create-volume",
+  CALL_DRIVER_FUNCTION: "call-driver",
   BACKENDS: JSON.stringify([{ host: "node@first", driver: "file", options: { directory: "/nowhere" } }]),
   SCHEDULER_SETTINGS: "{}",
   AWS_ACCESS_KEY_ID: "local",

@@ -15,7 +15,8 @@ describe("the prices", () => {
   });
 
   it("each say where they are from", () => {
-    expect(Object.keys(prices.sources).toSorted()).toEqual(Object.keys(prices.prices).toSorted());
+    const priced = [...Object.keys(prices.prices), ...Object.keys(prices.idle)];
+    expect(Object.keys(prices.sources).toSorted()).toEqual(priced.toSorted());
   });
 });
 
@@ -106,6 +107,19 @@ describe("cinderless cost", () => {
     });
     expect(asked).toEqual([fence]);
     expect(JSON.parse(stdout)).toMatchObject({ steps: [{ step: "ScheduleVolume" }, { step: "ExtractVolumeRef" }] });
+  });
+
+  it("says so when a history has no events of Lambda functions", async () => {
+    const notes = async (types: string[]) => {
+      const events = types.map((type) => ({ type, timestamp: new Date(0), stateName: "ExtractVolumeRef" }));
+      const { stdout } = await runCli(["cost", volume.id], {
+        volumes: { get: async () => volume },
+        executions: { history: async () => events },
+      });
+      return stdout;
+    };
+    expect(await notes(["TaskStateEntered", "TaskStateExited"])).toContain("has no events of Lambda functions");
+    expect(await notes(["TaskStateEntered", "LambdaFunctionStarted"])).not.toContain("events of Lambda");
   });
 
   it("says so when a history is gone", async () => {

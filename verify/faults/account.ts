@@ -210,6 +210,25 @@ export class Account {
     return JSON.parse(JSON.stringify(outcome.result ?? null)) as unknown;
   }
 
+  /**
+   * Calls a driver for the function that runs now, as the SDK does: an invocation that Lambda does not take is an error of its own, and one
+   * that is not answered may come twice.
+   *
+   * @throws Error under the name that CallDriver has thrown
+   */
+  async callDriver(request: unknown): Promise<unknown> {
+    const visit = this.nextVisit("CallDriver");
+    this.repeatLater(visit, () => void this.invoke("CallDriver", request, visit).catch(() => {}));
+    if (this.visitFault(visit, ["never delivered"]) !== undefined) {
+      throw Object.assign(new Error(FAULTS_OWN), { name: "TooManyRequestsException" });
+    }
+    try {
+      return await this.invoke("CallDriver", request, visit);
+    } catch (error) {
+      throw error instanceof StateFailure ? Object.assign(new Error(error.message), { name: error.error }) : error;
+    }
+  }
+
   /** What a user asks for. One who gets no clear answer asks again, and once more a while later. */
   request(functionName: FunctionName, event: unknown): void {
     void this.#askRepeatedly(functionName, event);

@@ -24,6 +24,7 @@ export const queue = (): Ports["queue"] => simulated().ports.queue;
 export const notifier = (): Ports["notifier"] => simulated().ports.notifier;
 export const workflow = (): Ports["workflow"] => simulated().ports.workflow;
 export const drivers = (): Ports["drivers"] => simulated().ports.drivers;
+export const remoteDrivers = (): Ports["remoteDrivers"] => simulated().ports.remoteDrivers;
 export const imageCache = (): ImageCache | undefined => simulated().ports.imageCache;
 export const images = (): Ports["images"] => simulated().ports.images;
 export const configuredBackends = (): Backend[] => simulated().ports.configuredBackends;

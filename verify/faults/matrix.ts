@@ -55,7 +55,7 @@ const OF_EFFECTS: ReadonlySet<FaultName> = new Set<FaultName>([
 
 /** Functions of whose calls nobody can have a volume deleted meanwhile: they know none, or are the deletion. */
 const BESIDE_THE_VOLUME =
-  /^(ReportBackends|DeleteVolume|ExtendVolume|DeleteSnapshot|CreateSnapshot|SweepOverdueVolumes)$/;
+  /^(CallDriver|ReportBackends|DeleteVolume|ExtendVolume|DeleteSnapshot|CreateSnapshot|SweepOverdueVolumes)$/;
 
 /** Runs every scenario by itself and finds the places at which faults can strike. */
 export async function discover(deployment: Deployment, seed: number): Promise<Discovered[]> {

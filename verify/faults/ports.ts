@@ -1,5 +1,6 @@
+import { driversOf } from "../../adapters/driver-map.ts";
+import { RemoteDriver } from "../../adapters/lambda/remote-driver.ts";
 import { type Backend, backendHost } from "../../core/backends.ts";
-import { driversOf } from "../../adapters/drivers.ts";
 import { InvalidImageRef, InvalidInput } from "../../core/errors.ts";
 import type { ImageCache } from "../../core/image-cache.ts";
 import type { FunctionName } from "../../core/functions.ts";
@@ -92,6 +93,13 @@ function hanging(driver: SimulatedBackend): SimulatedBackend {
 /** Composes the ports over an account's stores, queues and executions. */
 export function portsOf(account: Account) {
   const { stores } = account;
+  const driverOf = (host: string): SimulatedBackend => {
+    const [, driver] = [...stores.drivers].find(([each]) => backendHost(each) === host) ?? [];
+    if (driver === undefined || driver.isUnbuildable) {
+      throw new InvalidInput(`backend ${host}: unknown option capacityGb`);
+    }
+    return driver;
+  };
   const clock = { now: () => account.now() };
   const watched = <Port extends object>(name: string, port: Port): Port => watch(account, name, port);
   const backends = watched("backends", stores.backends);
@@ -138,12 +146,13 @@ export function portsOf(account: Account) {
       start: async (input: WorkflowInput): Promise<void> => account.executions.start(input),
     }),
     get drivers() {
+      return driversOf(configuredBackends(account), [], ({ host }) => watched("driver", hanging(driverOf(host))));
+    },
+    /** Each call is one of the caller's own, at which faults may strike, and an invocation of CallDriver with calls of its own. */
+    get remoteDrivers() {
       return driversOf(configuredBackends(account), [], ({ host }) => {
-        const [, driver] = [...stores.drivers].find(([each]) => backendHost(each) === host) ?? [];
-        if (driver === undefined || driver.isUnbuildable) {
-          throw new InvalidInput(`backend ${host}: unknown option capacityGb`);
-        }
-        return watched("driver", hanging(driver));
+        const { fencesAttempts } = driverOf(host);
+        return watched("driver", new RemoteDriver(host, fencesAttempts, (request) => account.callDriver(request)));
       });
     },
     get imageCache(): ImageCache | undefined {

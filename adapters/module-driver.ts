@@ -1,0 +1,16 @@
+import { InvalidInput } from "../core/errors.ts";
+import type { Driver } from "../core/driver-ports.ts";
+import { MODULE_DRIVERS } from "./module-drivers.ts";
+
+/**
+ * Makes the driver of a module outside the tree. Nothing is asked of the backend yet.
+ *
+ * Throws: InvalidInput when no module was bundled for the backend.
+ */
+export function makeModuleDriver(host: string, options: Parameters<(typeof MODULE_DRIVERS)[string]>[1]): Driver {
+  const make = MODULE_DRIVERS[host];
+  if (make === undefined) {
+    throw new InvalidInput(`backend ${host}: no module was bundled for it; its entry needs module: "./my-driver.js"`);
+  }
+  return make(host, options);
+}

@@ -1,0 +1,28 @@
+import type { DriverCall } from "../driver-call.ts";
+import type { Drivers } from "../driver-ports.ts";
+import type { VolumeRecord } from "../records.ts";
+
+/**
+ * Calls a method of a backend's driver for another function. It adds nothing to the call, so the caller decides what a failure means.
+ *
+ * Repeated: as the driver's method. Late: as the driver's method.
+ * Throws: DriverNotInitialized when no backend of that host is configured; what the driver throws, by its name.
+ */
+export async function callDriver({ drivers }: { drivers: Drivers }, request: DriverCall): Promise<unknown> {
+  const driver = drivers.forHost(request.host);
+  switch (request.call) {
+    case "initialized":
+      return driver.initialized();
+    case "closeAttempt":
+      return driver.closeAttempt(request.volume_id, request.fence);
+    case "deleteVolume":
+      return driver.deleteVolume(request.volume_id, request.fence);
+    case "findVolume":
+      return driver.findVolume(request.volume_id, request.fence);
+    case "extendVolume":
+      // The record as the caller has read it from its table.
+      return driver.extendVolume(request.volume as unknown as VolumeRecord, request.new_size);
+    default:
+      return request satisfies never;
+  }
+}
