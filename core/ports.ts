@@ -268,7 +268,7 @@ export type VolumeTypeChange = {
 /** What a backend reports of itself, once for each of its pools. */
 export type BackendReport = Omit<
   BackendRecord,
-  "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "disabled"
+  "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "disabled" | "disabled_reason"
 >;
 
 /** The bounds within which a claim still fits the backend; null is no bound. See `claimLimits` of the scheduler's rules. */
@@ -319,8 +319,12 @@ export interface BackendRepository {
    *   was read, and what anybody gives back by this method in between has it asked again
    */
   returnUnasked(host: string, volumeId: string, size: number, isStillThere: () => Promise<boolean>): Promise<void>;
-  /** Takes a pool out of the scheduler's choice, or puts it back; a report leaves that as it is. False when there is no such pool. */
-  setDisabled(host: string, disabled: boolean): Promise<boolean>;
+  /**
+   * Takes a pool out of the scheduler's choice, or puts it back; a report leaves that as it is. False when there is no such pool.
+   *
+   * @param reason why, for people; without one there is none
+   */
+  setDisabled(host: string, disabled: boolean, reason?: string | null): Promise<boolean>;
   /** To be called when the deleted volume's record is gone. */
   forgetReturned(host: string, volumeId: string): Promise<void>;
   /** Takes a new report; what is claimed stays counted. The one that is received last holds, whatever its time. */

@@ -278,6 +278,8 @@ export type BackendRecord = {
   availability_zone: string;
   driver: string;
   disabled: boolean;
+  /** Why it is disabled, for people. */
+  disabled_reason?: string;
   total_capacity_gb: number | string | null;
   /** As reported, less the claims that were open at the report, less the claims since. */
   free_capacity_gb: number | string | null;

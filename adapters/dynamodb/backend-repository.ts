@@ -169,9 +169,10 @@ export class DynamoDbBackendRepository implements BackendRepository {
     };
   }
 
-  async setDisabled(host: string, disabled: boolean): Promise<boolean> {
-    const values = { ":disabled": disabled };
-    return (await tryUpdate(this.#table, host, statements.SET_DISABLED, { values })) !== undefined;
+  async setDisabled(host: string, disabled: boolean, reason: string | null = null): Promise<boolean> {
+    const prepared = reason === null ? statements.SET_DISABLED : statements.SET_DISABLED_FOR_REASON;
+    const values = { ":disabled": disabled, ...(reason !== null && { ":disabled_reason": reason }) };
+    return (await tryUpdate(this.#table, host, prepared, { values })) !== undefined;
   }
 
   async forgetReturned(host: string, volumeId: string): Promise<void> {
@@ -221,6 +222,7 @@ function shapeOf(stored: StoredBackend): BackendRecord {
     availability_zone: stored.availability_zone,
     driver: stored.driver,
     disabled: stored.disabled ?? false,
+    ...(typeof stored.disabled_reason === "string" && { disabled_reason: stored.disabled_reason }),
     total_capacity_gb: stored.total_capacity_gb ?? null,
     free_capacity_gb: stored.free_capacity_gb ?? null,
     allocated_capacity_gb: stored.allocated_capacity_gb ?? 0,

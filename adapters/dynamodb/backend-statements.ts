@@ -69,7 +69,12 @@ export function returnUnasked(isFirst: boolean): Statement {
   );
 }
 
-export const SET_DISABLED = statement("SET #disabled = :disabled", "attribute_exists(#host)");
+export const SET_DISABLED = statement("SET #disabled = :disabled REMOVE #disabled_reason", "attribute_exists(#host)");
+
+export const SET_DISABLED_FOR_REASON = statement(
+  "SET #disabled = :disabled, #disabled_reason = :disabled_reason",
+  "attribute_exists(#host)",
+);
 
 export const FORGET_RETURNED = statement("REMOVE #claims.#volume", "#claims.#volume.#attempt = :returned", {
   ":returned": 0,

@@ -22,7 +22,7 @@ export type ApiDependencies = {
   snapshots: SnapshotRepository;
   volumeTypes: VolumeTypeRepository;
   projects: ProjectRepository;
-  backends: Pick<BackendRepository, "list">;
+  backends: Pick<BackendRepository, "list" | "setDisabled">;
   queue: SchedulerQueue;
   work: WorkStarter;
   clock: Clock;

@@ -55,6 +55,7 @@ export const POLICIES = {
   "volume_extension:quota_classes:get": "admin",
   "volume_extension:quota_classes:update": "admin",
   "volume_extension:services:index": "admin",
+  "volume_extension:services:update": "admin",
   "volume_extension:hosts": "admin",
   "scheduler_extension:scheduler_stats:get_pools": "admin",
   "volume_extension:capabilities": "admin",

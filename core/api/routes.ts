@@ -2,7 +2,8 @@ import type { ApiDependencies } from "./dependencies.ts";
 import { EXTENSIONS, listExtensions } from "./extensions.ts";
 import { quotaRoutes } from "./quotas/routes.ts";
 import type { Route } from "./router.ts";
-import { listHosts, listPools, listServices, listZones, showCapabilities } from "./services/services.ts";
+import { changeService } from "./services/change.ts";
+import { listHosts, listPools, listServices, listZones, showCapabilities, showHost } from "./services/services.ts";
 import { snapshotRoutes } from "./snapshots/routes.ts";
 import { typeRoutes } from "./types/routes.ts";
 import { versionDocument } from "./versions.ts";
@@ -34,6 +35,14 @@ export function apiRoutes(deps: ApiDependencies): Route[] {
       policy: "volume_extension:services:index",
       handler: (call) => listServices(deps, call),
     },
+    {
+      method: "PUT",
+      takesBody: true,
+      path: "/os-services/{verb}",
+      policy: "volume_extension:services:update",
+      handler: (call) => changeService(deps, call),
+    },
+    { ...GET, path: "/os-hosts/{host}", policy: "volume_extension:hosts", handler: (call) => showHost(deps, call) },
     { ...GET, path: "/os-hosts", policy: "volume_extension:hosts", handler: (call) => listHosts(deps, call) },
     {
       ...GET,

@@ -191,7 +191,9 @@ const BACKENDS: Calls<BackendRepository> = {
   ),
   // An id without a claim there.
   returnUnasked: [(backends) => backends.returnUnasked(BACKEND.host, SNAPSHOT.id, 1, async () => true)],
-  setDisabled: [(backends) => backends.setDisabled(BACKEND.host, true)],
+  setDisabled: [null, "reason"].map(
+    (reason) => (backends: BackendRepository) => backends.setDisabled(BACKEND.host, true, reason),
+  ),
   forgetReturned: [(backends) => backends.forgetReturned(BACKEND.host, VOLUME.id)],
   report: [
     (backends) => backends.report(samples.REPORT),

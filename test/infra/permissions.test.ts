@@ -115,7 +115,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
       "dynamodb:Scan",
       "dynamodb:UpdateItem",
     ],
-    Backends: ["dynamodb:Scan"],
+    Backends: ["dynamodb:Scan", "dynamodb:UpdateItem"],
     Projects: [
       "dynamodb:DeleteItem",
       "dynamodb:GetItem",

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_TYPE_ID } from "../../core/api/types/default-type.ts";
+import type { VolumeRecord } from "../../core/records.ts";
 import { Api, idOf } from "../support/api.ts";
 import { World } from "../support/fakes/world.ts";
 
@@ -340,6 +341,50 @@ describe("services", () => {
     expect(await states()).toBe("up");
     world.now = new Date(world.now.getTime() + 301_000);
     expect(await states()).toBe("down");
+  });
+
+  it("are disabled with a reason, and enabled again", async () => {
+    const put = (verb: string, body: unknown) => api.ask(`PUT /os-services/${verb}`, { ...asAdmin, body });
+    const service = { host: "node@first", binary: "cinder-volume" };
+    expect((await put("disable-log-reason", { ...service, disabled_reason: "repair" })).body).toEqual({
+      disabled_reason: "repair",
+      disabled: true,
+      host: "node@first",
+      service: "",
+      binary: "cinder-volume",
+      status: "disabled",
+    });
+    expect((await api.ask("GET /os-services?binary=cinder-volume", asAdmin)).body).toMatchObject({
+      services: [{ status: "disabled", disabled_reason: "repair" }],
+    });
+    expect(world.fakes.backends.records.get("node@first#pool")?.disabled).toBe(true);
+    expect((await put("enable", service)).status).toBe(200);
+    expect((await api.ask("GET /os-services?binary=cinder-volume", asAdmin)).body).toMatchObject({
+      services: [{ status: "enabled", disabled_reason: null }],
+    });
+  });
+
+  it.each<[string, unknown, number, string]>([
+    ["disable", { host: "x", binary: "cinder-volume" }, 404, "Service cinder-volume could not be found on host x."],
+    ["disable", { binary: "cinder-volume" }, 400, "Invalid input received: Host field is missing."],
+    ["disable-log-reason", { host: "node@first", binary: "cinder-volume" }, 400, "Missing disabled reason field"],
+    ["nothing", { host: "x", binary: "y" }, 400, "Invalid input received: Unknown action"],
+    ["freeze", { host: "x" }, 400, "Invalid input received: freeze is not supported"],
+  ])("are not changed by %s with %j", async (verb, body, status, message) => {
+    const response = await api.ask(`PUT /os-services/${verb}`, { ...asAdmin, body });
+    expect([response.status, messageOf(response)]).toEqual([status, message]);
+  });
+
+  it("count what lies on a host, by project", async () => {
+    const id = await aVolume({ size: 3 });
+    const record = world.fakes.volumes.records.get(id);
+    world.fakes.volumes.records.set(id, { ...(record as VolumeRecord), host: "node@first#pool" });
+    const { body } = await api.ask("GET /os-hosts/node@first", asAdmin);
+    const counts = { volume_count: "1", total_volume_gb: "3", snapshot_count: "0", total_snapshot_gb: "0" };
+    expect(body).toEqual({
+      host: ["(total)", "a1b2"].map((project) => ({ resource: { host: "node@first", project, ...counts } })),
+    });
+    expect((await api.ask("GET /os-hosts/x", asAdmin)).status).toBe(404);
   });
 
   it("have pools with what they can do, the same for both questions", async () => {

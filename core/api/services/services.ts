@@ -14,7 +14,15 @@ const DOWN_SECONDS = 300;
 const CLUSTER = 7;
 const BACKEND_STATE = 49;
 
-type Service = { binary: string; host: string; zone: string; disabled: boolean; up: boolean; at: string };
+type Service = {
+  binary: string;
+  host: string;
+  zone: string;
+  disabled: boolean;
+  reason: string | null;
+  up: boolean;
+  at: string;
+};
 
 async function services(deps: ApiDependencies): Promise<Service[]> {
   const now = deps.clock.now();
@@ -22,11 +30,11 @@ async function services(deps: ApiDependencies): Promise<Service[]> {
   for (const pool of await deps.backends.list()) {
     const host = backendHost(pool.host);
     const up = now.getTime() - Date.parse(pool.reported_at) < DOWN_SECONDS * 1000;
-    const { disabled, availability_zone: zone, reported_at: at } = pool;
-    byHost.set(host, { binary: "cinder-volume", host, zone, disabled, up, at });
+    const { disabled, disabled_reason: reason = null, availability_zone: zone, reported_at: at } = pool;
+    byHost.set(host, { binary: "cinder-volume", host, zone, disabled, reason, up, at });
   }
-  const scheduler = { binary: "cinder-scheduler", host: "cinderless", zone: deps.zones[0] ?? "nova", disabled: false };
-  return [...byHost.values(), { ...scheduler, up: true, at: now.toISOString() }];
+  const scheduler = { binary: "cinder-scheduler", host: "cinderless", zone: deps.zones[0] ?? "nova" };
+  return [...byHost.values(), { ...scheduler, disabled: false, reason: null, up: true, at: now.toISOString() }];
 }
 
 /** `GET /os-services`, narrowed by `binary` and by `host`, which may be a host with all of its backends. */
@@ -49,7 +57,7 @@ export async function listServices(deps: ApiDependencies, call: Call): Promise<A
         updated_at: apiTime(each.at),
         ...(version >= BACKEND_STATE && each.binary === "cinder-volume" && { backend_state: each.up ? "up" : "down" }),
         ...(version >= CLUSTER && { cluster: null }),
-        disabled_reason: null,
+        disabled_reason: each.reason,
         ...(each.binary === "cinder-volume" && {
           replication_status: "disabled",
           active_backend_id: null,
@@ -74,6 +82,44 @@ export async function listHosts(deps: ApiDependencies, call: Call): Promise<Answ
       "last-update": apiTime(each.at),
     }));
   return { status: 200, body: { hosts } };
+}
+
+/** `GET /os-hosts/{host}`: what lies on a backend, in all and by project; counts are texts. */
+export async function showHost(deps: ApiDependencies, call: Call): Promise<Answer> {
+  const host = call.params["host"] ?? "";
+  if (!(await services(deps)).some((each) => each.host === host)) {
+    throw notFound(`Service cinder-volume could not be found on host ${host.slice(0, 255)}.`);
+  }
+  const [volumes, snapshots] = await Promise.all([
+    deps.projects.listAll("volume").then((entries) => deps.volumes.getMany(entries.map(({ id }) => id))),
+    deps.projects.listAll("snapshot").then((entries) => deps.snapshots.getMany(entries.map(({ id }) => id))),
+  ]);
+  const things = [
+    ...[...volumes.values()].map((each) => ({ ...each, kind: "volume" as const })),
+    ...[...snapshots.values()].map((each) => ({ ...each, size: each.volume_size, kind: "snapshot" as const })),
+  ].filter((each) => each.host !== null && backendHost(each.host) === host);
+  const resource = (project: string, of: typeof things) => {
+    const sizes = (kind: string): number[] => of.filter((each) => each.kind === kind).map(({ size }) => size);
+    const total = (all: readonly number[]): string => String(all.reduce((sum, size) => sum + size, 0));
+    return {
+      resource: {
+        host,
+        project,
+        volume_count: String(sizes("volume").length),
+        total_volume_gb: total(sizes("volume")),
+        snapshot_count: String(sizes("snapshot").length),
+        total_snapshot_gb: total(sizes("snapshot")),
+      },
+    };
+  };
+  const projects = [...new Set(things.map(({ project_id: id }) => id))].toSorted();
+  const byProject = projects.map((id) =>
+    resource(
+      id,
+      things.filter((each) => each.project_id === id),
+    ),
+  );
+  return { status: 200, body: { host: [resource("(total)", things), ...byProject] } };
 }
 
 /** What a pool can do, by the names of Cinder's scheduler. */

@@ -116,10 +116,14 @@ export class BackendsFake implements BackendRepository {
     }
   }
 
-  async setDisabled(host: string, disabled: boolean): Promise<boolean> {
-    const found = this.records.get(host);
-    Object.assign(found ?? {}, { disabled });
-    return found !== undefined;
+  async setDisabled(host: string, disabled: boolean, reason: string | null = null): Promise<boolean> {
+    const { disabled_reason: _before, ...found } = this.records.get(host) ?? {};
+    if (!this.records.has(host)) {
+      return false;
+    }
+    const record = { ...found, disabled, ...(reason !== null && { disabled_reason: reason }) } as BackendRecord;
+    this.records.set(host, record);
+    return true;
   }
 
   async forgetReturned(host: string, volumeId: string): Promise<void> {
