@@ -188,6 +188,7 @@ export type SnapshotDetails = {
   displayName?: string | null;
   displayDescription?: string | null;
   metadata?: MapChange;
+  progress?: string;
   updatedAt: Date;
 };
 

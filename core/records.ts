@@ -238,6 +238,8 @@ export type SnapshotRecord = {
   metadata?: Record<string, string>;
   /** Type of the volume when the snapshot was taken. */
   volume_type_id?: string;
+  /** How far it is, as `80%`, where a driver's helper has told so. */
+  progress?: string;
   /** When its details were changed last. */
   updated_at?: string;
   /** Whether the snapshot counts in its project's quota; absent where it does not. */

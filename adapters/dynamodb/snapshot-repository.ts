@@ -146,10 +146,11 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
   }
 
   async changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord> {
-    const { displayName, displayDescription, metadata = {}, updatedAt } = change;
+    const { displayName, displayDescription, metadata = {}, progress, updatedAt } = change;
     const columns = {
       ...(displayName !== undefined && { display_name: displayName }),
       ...(displayDescription !== undefined && { display_description: displayDescription }),
+      ...(progress !== undefined && { progress }),
       updated_at: updatedAt.toISOString(),
     };
     const item = await changeItem(this.#table, snapshotId, columns, { column: "metadata", change: metadata });
@@ -222,6 +223,7 @@ function shapeOf(stored: StoredSnapshot): SnapshotRecord {
     ...(typeof stored.display_description === "string" && { display_description: stored.display_description }),
     ...(stored.metadata !== undefined && { metadata: stored.metadata }),
     ...(typeof stored.volume_type_id === "string" && { volume_type_id: stored.volume_type_id }),
+    ...(typeof stored.progress === "string" && { progress: stored.progress }),
     ...(typeof stored.updated_at === "string" && { updated_at: stored.updated_at }),
     ...(stored.use_quota === true && { use_quota: true }),
   };

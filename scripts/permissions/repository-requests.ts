@@ -142,6 +142,7 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
         displayName: text,
         displayDescription: text,
         metadata: { set: { a: "b" }, unset: ["c"] },
+        progress: "80%",
         updatedAt: AT,
       }),
   ),

@@ -81,6 +81,7 @@ export const SNAPSHOT: { [Column in keyof SnapshotRecord]: NonNullable<SnapshotR
   display_description: "description",
   metadata: { key: "value" },
   volume_type_id: "type",
+  progress: "80%",
   updated_at: at,
   use_quota: true,
 };

@@ -172,6 +172,11 @@ describe("an action on a snapshot", () => {
   it("updates the status from creating and deleting only", async () => {
     const id = await aSnapshot();
     expect((await act(id, { "os-update_snapshot_status": { status: "error", progress: "80%" } })).status).toBe(202);
+    expect((await api.ask(`GET /snapshots/${id}`)).body).toMatchObject({
+      snapshot: { "os-extended-snapshot-attributes:progress": "80%" },
+    });
+    const wrong = await act(id, { "os-update_snapshot_status": { status: "error", progress: "101%" } });
+    expect(wrong.status).toBe(400);
     expect(messageOf(await act(id, { "os-update_snapshot_status": { status: "available" } }))).toBe(
       "Snapshot status error not allowed for update_snapshot_status",
     );

@@ -30,7 +30,16 @@ const SCHEMAS = {
   },
   "os-update_snapshot_status": {
     type: "object",
-    properties: { status: { type: "string" }, progress: { type: ["string", "null"] } },
+    properties: {
+      status: { type: "string" },
+      progress: {
+        type: ["string", "null"],
+        format: (value) =>
+          typeof value !== "string" || /^(100|[1-9]?\d)%$/.test(value)
+            ? undefined
+            : badRequest("Invalid input received: progress must be an integer percentage between 0 and 100"),
+      },
+    },
     required: ["status"],
     additionalProperties: false,
   },
@@ -64,6 +73,7 @@ export async function actOnSnapshot(deps: ApiDependencies, call: Call): Promise<
       break;
     case "os-update_snapshot_status":
       await deps.snapshots.resetStatus(snapshot.id, requireUpdate(snapshot, value), snapshot.status);
+      await tellProgress(deps, snapshot, value);
       break;
     case "os-force_delete":
       await forceDelete(deps, snapshot);
@@ -72,6 +82,13 @@ export async function actOnSnapshot(deps: ApiDependencies, call: Call): Promise<
       return name satisfies never;
   }
   return { status: 202 };
+}
+
+async function tellProgress(deps: ApiDependencies, { id }: SnapshotRecord, value: unknown): Promise<void> {
+  const { progress } = value as { progress?: string | null };
+  if (typeof progress === "string") {
+    await deps.snapshots.changeDetails(id, { progress, updatedAt: deps.clock.now() });
+  }
 }
 
 function statusIn(value: unknown): SnapshotStatus {

@@ -30,6 +30,6 @@ export function snapshotDetail(call: Call, snapshot: SnapshotRecord): Record<str
   return {
     ...snapshotSummary(call, snapshot),
     "os-extended-snapshot-attributes:project_id": snapshot.project_id,
-    "os-extended-snapshot-attributes:progress": snapshot.status === "available" ? "100%" : "0%",
+    "os-extended-snapshot-attributes:progress": snapshot.progress ?? (snapshot.status === "available" ? "100%" : "0%"),
   };
 }

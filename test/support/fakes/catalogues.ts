@@ -115,12 +115,19 @@ export class SnapshotsFake implements SnapshotRepository {
 
   async changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord> {
     const { display_description: before, ...found } = await this.get(snapshotId);
-    const { displayName = found.display_name, displayDescription = before ?? null, metadata, updatedAt } = change;
+    const {
+      displayName = found.display_name,
+      displayDescription = before ?? null,
+      metadata,
+      progress,
+      updatedAt,
+    } = change;
     const record: SnapshotRecord = {
       ...found,
       display_name: displayName,
       ...(displayDescription !== null && { display_description: displayDescription }),
       metadata: changedMap(found.metadata ?? {}, metadata),
+      ...(progress !== undefined && { progress }),
       updated_at: updatedAt.toISOString(),
     };
     this.records.set(snapshotId, record);
