@@ -208,8 +208,9 @@ export class DynamoDbProjectRepository implements ProjectRepository {
         throw error;
       }
     }
-    const made = await tryUpdate(this.#table, quotaKey(projectId), ENSURE_QUOTA, { values: {} });
-    return made === undefined ? false : write();
+    // Another request may make the item in between, so the second write decides, whoever made it.
+    await tryUpdate(this.#table, quotaKey(projectId), ENSURE_QUOTA, { values: {} });
+    return write();
   }
 }
 

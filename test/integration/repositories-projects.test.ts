@@ -131,6 +131,20 @@ describe.each(IMPLEMENTATIONS)("projects %s", (_name, make) => {
       expect(await used()).toEqual({ volumes: 3, gigabytes: 3 });
     });
 
+    it("takes the first reservations of a project that arrive at once", async () => {
+      for (let round = 0; round < 5; round += 1) {
+        project = randomUUID();
+        const results = await Promise.all(["a", "b", "c"].map((id) => reserve(id)));
+        expect(results.filter((result) => "exceeded" in result)).toEqual([]);
+        expect(await used()).toEqual({ volumes: 3, gigabytes: 3 });
+      }
+    });
+
+    it("keeps the limits that are set while another request makes the project's item", async () => {
+      await Promise.all([projects.setLimits(project, { volumes: 7 }), projects.setLimits(project, { snapshots: 8 })]);
+      expect((await projects.quota(project)).limits).toEqual({ volumes: 7, snapshots: 8 });
+    });
+
     it("counts a holder once, however often it reserves", async () => {
       await Promise.all(Array.from({ length: 5 }, () => reserve("a")));
       expect(await used()).toEqual({ volumes: 1, gigabytes: 1 });
