@@ -88,6 +88,45 @@ describe("the README's commands", () => {
   });
 });
 
+describe("the table of commands for those who work on it", () => {
+  const table = read("docs/development.md");
+
+  test.each(Object.keys(manifest.scripts))("has the npm script %s", (name) => {
+    const command = name === "test" || name === "start" ? `npm ${name}` : `npm run ${name}`;
+    expect(table).toMatch(new RegExp(`\`${command}( [^\`]*)?\``));
+  });
+});
+
+describe("the index of decisions", () => {
+  const files = readdirSync(path.join(ROOT, "docs/adr")).filter((file) => /^\d{4}-.*\.md$/.test(file));
+
+  test("has a row with number, file and title for every page", () => {
+    const rows = Array.from(
+      read("docs/adr/README.md").matchAll(/^\| \[(\d{4})\]\(([^)]+)\) *\| (.*?) *\|$/gm),
+      ([, number = "", file = "", title = ""]) => ({ number, file, title }),
+    );
+    const titles = files.map((file) => {
+      const [, number = "", title = ""] = /^# (\d{4}) (.*)$/m.exec(read(`docs/adr/${file}`)) ?? [];
+      return { number, file, title };
+    });
+    expect(rows).toEqual(titles);
+  });
+
+  test("uses each number once", () => {
+    const numbers = files.map((file) => file.slice(0, 4));
+    expect(numbers).toEqual([...new Set(numbers)]);
+  });
+});
+
+describe("the changelog", () => {
+  test("has each heading of a release once", () => {
+    for (const release of read("CHANGELOG.md").split(/^## /m).slice(1)) {
+      const headings = Array.from(release.matchAll(/^### (.*)$/gm), ([, heading]) => heading);
+      expect(headings).toEqual([...new Set(headings)]);
+    }
+  });
+});
+
 function titleOf(section: string): string {
   return section.split("\n")[0] ?? "";
 }
