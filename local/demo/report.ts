@@ -4,7 +4,7 @@ import { faultOf } from "./ledger.ts";
 import { formatBytes, type Screen, seconds } from "../screen.ts";
 import type { Expectation } from "./expectations.ts";
 import { messageIdsOf } from "./notifications.ts";
-import type { Result } from "./result.ts";
+import { nameOfFile, type Result } from "./result.ts";
 import { renderTable } from "./tables.ts";
 
 /** What was found, section by section, as people read it. */
@@ -62,12 +62,8 @@ function notificationsTable(screen: Screen, { received }: Result): string {
 }
 
 function filesTable(screen: Screen, { files, wishes, snapshot }: Result, backendsDirectory: string): string {
-  const names = new Map(Object.values(wishes).map(({ id, name }) => [`volume-${id}`, name as string]));
-  if (snapshot !== undefined) {
-    names.set(`snapshot-${snapshot.id}`, "snapshot");
-  }
   const rows = files.map((file) => [
-    names.get(path.basename(file.path)) ?? "?",
+    nameOfFile(file.path, wishes, snapshot),
     path.relative(backendsDirectory, file.path),
     formatBytes(file.apparent_bytes),
     formatBytes(file.allocated_bytes),

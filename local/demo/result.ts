@@ -1,5 +1,6 @@
 import { lstat, readdir } from "node:fs/promises";
 import path from "node:path";
+import { parseEntry } from "../../adapters/file/paths.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { EmbeddedCloud } from "../cloud/embedded-cloud.ts";
 import { compareWithSource, type Comparison } from "./compare.ts";
@@ -42,6 +43,19 @@ export function countTransitions(cloud: EmbeddedCloud, wishes: readonly Wish[]):
     }
   }
   return { total: cloud.counters.stateTransitions, byVolume };
+}
+
+/** What a file on a backend holds, by the demonstration's own names; `?` when it is nothing that was asked for. */
+export function nameOfFile(
+  file: string,
+  wishes: Readonly<Record<string, Pick<Wish, "id" | "name">>>,
+  snapshot: Pick<SnapshotRecord, "id"> | undefined,
+): string {
+  const entry = parseEntry(path.basename(file));
+  if (entry?.kind === "snapshot") {
+    return entry.id === snapshot?.id ? "snapshot" : "?";
+  }
+  return Object.values(wishes).find(({ id }) => id === entry?.id)?.name ?? "?";
 }
 
 /** Every file of volumes and snapshots, and of unfinished work, in the backends' directories; not what says that an attempt is over. */

@@ -1,5 +1,4 @@
-import { createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { createWriteStream, type WriteStream } from "node:fs";
 import path from "node:path";
 import { waitForBackends } from "../backends-ready.ts";
 import { backendsDirectoryOf, type LocalCinderless, startCinderless } from "../cinderless.ts";
@@ -69,15 +68,18 @@ export async function runDemo(context: DemoContext): Promise<boolean> {
   }
 }
 
-async function boot({ directory, options, signal }: DemoContext): Promise<LocalCinderless> {
-  const backendsDirectory = backendsDirectoryOf(directory);
-  await mkdir(backendsDirectory, { recursive: true });
-  const log = options.keep ? createWriteStream(path.join(directory, "functions.log")) : undefined;
+/** The cloud takes an empty directory only, so nothing is written there before it runs. */
+function boot({ directory, options, signal }: DemoContext): Promise<LocalCinderless> {
+  let log: WriteStream | undefined;
+  const keepLine = (line: string): void => {
+    log ??= createWriteStream(path.join(directory, "functions.log"));
+    log.write(`${line}\n`);
+  };
   return startCinderless({
     directory,
     signal,
-    context: { backends: demoBackends(backendsDirectory, options.failWith) },
-    ...(log === undefined ? {} : { logSink: (line) => void log.write(`${line}\n`) }),
+    context: { backends: demoBackends(backendsDirectoryOf(directory), options.failWith) },
+    ...(options.keep && { logSink: keepLine }),
   });
 }
 
