@@ -1,4 +1,9 @@
-import { ExecutionDoesNotExist, paginateGetExecutionHistory, type SFNClient } from "@aws-sdk/client-sfn";
+import {
+  ExecutionDoesNotExist,
+  paginateGetExecutionHistory,
+  type HistoryEvent as SfnEvent,
+  type SFNClient,
+} from "@aws-sdk/client-sfn";
 import type { Executions } from "./connection.ts";
 import type { HistoryEvent } from "./cost/history.ts";
 
@@ -21,13 +26,7 @@ export class SfnExecutions implements Executions {
         { executionArn, includeExecutionData: false },
       );
       for await (const { events: page = [] } of pages) {
-        for (const { type, timestamp, stateEnteredEventDetails } of page) {
-          events.push({
-            type: type ?? "",
-            timestamp: timestamp ?? new Date(0),
-            stateName: stateEnteredEventDetails?.name,
-          });
-        }
+        events.push(...page.map(eventOf));
       }
       return events;
     } catch (error) {
@@ -37,4 +36,21 @@ export class SfnExecutions implements Executions {
       throw error;
     }
   }
+}
+
+function eventOf(event: SfnEvent): HistoryEvent {
+  const failure =
+    event.lambdaFunctionFailedEventDetails ??
+    event.lambdaFunctionTimedOutEventDetails ??
+    event.taskFailedEventDetails ??
+    event.taskTimedOutEventDetails ??
+    event.executionFailedEventDetails ??
+    event.executionTimedOutEventDetails ??
+    event.executionAbortedEventDetails;
+  return {
+    type: event.type ?? "",
+    timestamp: event.timestamp ?? new Date(0),
+    stateName: event.stateEnteredEventDetails?.name,
+    ...(failure === undefined ? {} : { error: failure.error, cause: failure.cause }),
+  };
 }

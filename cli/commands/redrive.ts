@@ -119,7 +119,8 @@ function oldestFirst(letters: readonly DeadLetterRecord[]): DeadLetterRecord[] {
   return letters.toSorted((one, other) => (one.kept_at < other.kept_at ? -1 : 1));
 }
 
-async function getLetter(session: Session, id: string): Promise<DeadLetterRecord> {
+/** @throws CliError `DeadLetterNotFound` */
+export async function getLetter(session: Pick<Session, "connection">, id: string): Promise<DeadLetterRecord> {
   const letter = await (await session.connection.deadLetters()).get(id);
   if (letter === undefined) {
     throw new CliError(`dead letter ${id} could not be found`, {
@@ -168,10 +169,11 @@ async function redriveEach(session: Session, ids: readonly string[], options: Re
   await report(session, redriven, refused);
 }
 
-async function redrive(
-  { connection, clock }: Session,
+/** Sends a dead letter again. @throws Error with why it was refused */
+export async function redrive(
+  { connection, clock }: Pick<Session, "connection" | "clock">,
   letter: DeadLetterRecord,
-  body: string | undefined,
+  body?: string,
 ): Promise<RedriveResult> {
   const { redriveDeadLetter } = await import("../../core/tasks/redrive-dead-letter.ts");
   const deps = {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { RetryResult } from "../../core/tasks/retry-volume.ts";
 import { UsageError } from "../errors.ts";
 import { addRecordOptions, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";
@@ -39,17 +40,8 @@ async function retry(session: Session, nameOrId: string, options: RetryOptions):
   if (timeout !== undefined && !wait) {
     throw new UsageError("--timeout is for --wait");
   }
-  const { connection, clock } = session;
   const volume = await findVolume(session, nameOrId);
-  const { retryVolume } = await import("../../core/tasks/retry-volume.ts");
-  const deps = {
-    volumes: await connection.volumes(),
-    volumeTypes: await connection.volumeTypes(),
-    backends: await connection.backends(),
-    queue: await connection.schedulerQueue(),
-    clock,
-  };
-  const { volumeId, attempt } = await retryVolume(deps, volume.id);
+  const { volumeId, attempt } = await askAgain(session, volume.id);
   if (wait) {
     await waitForVolume(session, volume, options, timeout === undefined ? {} : { timeoutMs: timeout });
     return;
@@ -58,4 +50,20 @@ async function retry(session: Session, nameOrId: string, options: RetryOptions):
     { volume_id: volumeId, attempt },
     () => `volume ${volumeId} is asked for again as attempt ${attempt}; \`cinderless watch ${volumeId}\` follows it\n`,
   );
+}
+
+/** Asks for a failed volume again. @throws Error with why it was refused */
+export async function askAgain(
+  { connection, clock }: Pick<Session, "connection" | "clock">,
+  volumeId: string,
+): Promise<RetryResult> {
+  const { retryVolume } = await import("../../core/tasks/retry-volume.ts");
+  const deps = {
+    volumes: await connection.volumes(),
+    volumeTypes: await connection.volumeTypes(),
+    backends: await connection.backends(),
+    queue: await connection.schedulerQueue(),
+    clock,
+  };
+  return retryVolume(deps, volumeId);
 }

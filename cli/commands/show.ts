@@ -71,7 +71,10 @@ async function show(session: Session, nameOrId: string, options: RecordOptions):
  * A type that is gone has no name any more. A finished copy depends on nothing; one that is being made is named by its lock, which may
  * outlast it.
  */
-async function surroundingsOf({ connection }: Session, volume: VolumeRecord): Promise<Surroundings> {
+export async function surroundingsOf(
+  { connection }: Pick<Session, "connection">,
+  volume: VolumeRecord,
+): Promise<Surroundings> {
   const { id, volume_type_id: typeId, locks } = volume;
   const makers = Object.keys(locks).filter((holder) => locks[holder] !== SNAPSHOT_LOCK);
   const [typeName, snapshots, copies] = await Promise.all([

@@ -1,8 +1,14 @@
 import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
 import { addWork, invocation, sourceSteps, type Step, workOf } from "./work.ts";
 
-/** An event of GetExecutionHistory, as far as a receipt is made of it. */
-export type HistoryEvent = { type: string; timestamp: Date; stateName: string | undefined };
+/** An event of GetExecutionHistory, as far as the commands use it; one that tells of a failure has its error. */
+export type HistoryEvent = {
+  type: string;
+  timestamp: Date;
+  stateName: string | undefined;
+  error?: string | undefined;
+  cause?: string | undefined;
+};
 
 /**
  * The steps of one execution out of its history: a state's transition each time it was entered, an invocation with its duration
