@@ -26,6 +26,8 @@ export default defineConfig({
       { test: { ...SHARED, name: "unit", include: ["test/unit/**/*.test.ts"] } },
       { test: { ...SHARED, name: "statemachine", include: ["test/statemachine/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { ...APART, name: "integration", include: ["test/integration/**/*.test.ts"] } },
+      // Apart from `npm test`: it needs a browser.
+      { test: { ...APART, name: "console", include: ["test/console/**/*.test.ts"] } },
       {
         test: {
           ...SHARED,

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackend } from "./commands/backend.ts";
 import { registerCompletion } from "./commands/completion.ts";
+import { registerConsole } from "./commands/console.ts";
 import { registerCost } from "./commands/cost.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDelete, registerPurge } from "./commands/delete.ts";
@@ -100,6 +101,7 @@ const REGISTRATIONS = [
   registerQuota,
   registerRedrive,
   registerAudit,
+  registerConsole,
   registerCost,
   registerCompletion,
   registerHelp,

@@ -226,6 +226,7 @@ function describe(screen: Screen, { cloud, hosts, silent, files, directory, spen
   const example = [
     `source ${quoteForShell(shortest(files.shell))}`,
     "npx cinderless create --size 1 --wait",
+    "npx cinderless console",
     "aws stepfunctions list-state-machines",
   ].map((line) => `  ${line}\n`);
   return [

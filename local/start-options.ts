@@ -22,6 +22,7 @@ Examples:
 Then, in another shell:
   source .cinderless/environment.sh
   npx cinderless create --size 1 --wait
+  npx cinderless console
   aws stepfunctions list-state-machines
 
 backends.json is a list such as

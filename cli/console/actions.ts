@@ -1,0 +1,107 @@
+import { CliError, explainError } from "../errors.ts";
+import { getLetter, redrive } from "../commands/redrive.ts";
+import { askAgain } from "../commands/retry.ts";
+import { stateOfBackend } from "../commands/backend.ts";
+import { allPages } from "../listing.ts";
+import type { Session } from "../session.ts";
+import { stepsOf } from "./steps.ts";
+import type { AuditAnswer, BackendsAnswer, DeadLettersAnswer, ExecutionAnswer } from "./wire.ts";
+
+/** What the console reads and does beside the volumes' list: each as the command of the same purpose does it. */
+
+type Deployment = Pick<Session, "connection" | "clock">;
+
+const PAGE_SIZE = 1000;
+
+/** Every pool with what it holds. */
+export async function backendsAnswer({ connection, clock }: Deployment): Promise<BackendsAnswer> {
+  const backends = await (await connection.backends()).list();
+  const now = clock.now();
+  return {
+    backends: backends.map(({ claims, ...backend }) => ({
+      ...backend,
+      state: stateOfBackend(backend, now),
+      claims: Object.keys(claims).length,
+      claimed_gb: Object.values(claims).reduce((sum, { size }) => sum + size, 0),
+    })),
+    unreadable: backends.unreadable?.length ?? 0,
+    now: now.toISOString(),
+  };
+}
+
+/** Every dead letter that is kept. */
+export async function deadLettersAnswer({ connection }: Deployment): Promise<DeadLettersAnswer> {
+  const repository = await connection.deadLetters();
+  const letters = await allPages((from) => repository.list(PAGE_SIZE, from));
+  return { letters: letters.toSorted((one, other) => (one.kept_at < other.kept_at ? 1 : -1)) };
+}
+
+/** Sends a dead letter again. */
+export async function resend(deployment: Deployment, id: string): Promise<unknown> {
+  return redrive(deployment, await getLetter(deployment, id));
+}
+
+/** Removes a dead letter for good. */
+export async function discard(deployment: Deployment, id: string): Promise<unknown> {
+  await getLetter(deployment, id);
+  await (await deployment.connection.deadLetters()).discard(id);
+  return { id };
+}
+
+/** Deletes a volume, or asks its create to end. */
+export async function deleteVolume({ connection }: Deployment, id: string): Promise<unknown> {
+  return { outcome: await (await connection.driverFunctions()).deleteVolume(id) };
+}
+
+/** Asks for a failed volume again. */
+export async function retryVolume(deployment: Deployment, id: string): Promise<unknown> {
+  return askAgain(deployment, id);
+}
+
+/** The states of an execution of the volume. @throws CliError when the name is of another volume */
+export async function executionAnswer(
+  { connection }: Deployment,
+  volumeId: string,
+  execution: string,
+): Promise<ExecutionAnswer> {
+  if (!execution.startsWith(`${volumeId}-a`)) {
+    throw new CliError(`${execution} is no execution of volume ${volumeId}`, { name: "InvalidInput" });
+  }
+  const events = await (await connection.executions()).history(execution);
+  return { execution, steps: events === undefined ? null : stepsOf(events) };
+}
+
+/** Audits that this console runs, one at a time. An audit takes as long as the backends are large. */
+export class Audits {
+  readonly #deployment: Deployment;
+  #answer: AuditAnswer = { running_since: null, report: null, failure: null };
+
+  constructor(deployment: Deployment) {
+    this.#deployment = deployment;
+  }
+
+  /** The last one, and whether one runs. */
+  answer(): AuditAnswer {
+    return this.#answer;
+  }
+
+  /** Begins one, unless one runs. Nothing is reaped. */
+  begin(): AuditAnswer {
+    if (this.#answer.running_since === null) {
+      this.#answer = { ...this.#answer, running_since: this.#deployment.clock.now().toISOString() };
+      void this.#run();
+    }
+    return this.#answer;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const functions = await this.#deployment.connection.driverFunctions();
+      const report = await functions.auditBackends({ reap: false });
+      this.#answer = { running_since: null, report, failure: null };
+    } catch (error) {
+      const { name, message, hint } = explainError(error);
+      this.#answer = { ...this.#answer, running_since: null, failure: { name, message, hint } };
+    }
+  }
+}

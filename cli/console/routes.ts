@@ -1,0 +1,95 @@
+import { validate as isUuid } from "uuid";
+import type { Session } from "../session.ts";
+import {
+  Audits,
+  backendsAnswer,
+  deadLettersAnswer,
+  deleteVolume,
+  discard,
+  executionAnswer,
+  resend,
+  retryVolume,
+} from "./actions.ts";
+import type { ErrorPage } from "./error-meanings.ts";
+import { volumeAnswer } from "./volume-detail.ts";
+import { VolumeFeed, type VolumesQuery } from "./volume-feed.ts";
+import { SORT_KEYS, type SortKey } from "./wire.ts";
+
+/** An answer, with what it may be known again by: a caller that has it already is told so. */
+export type Answer = { body: unknown; version?: string };
+
+/** Answers a request of the interface; undefined when there is no such thing. */
+export type Routes = (method: string, url: URL) => Promise<Answer | undefined>;
+
+/** The interface of the page, on one deployment. */
+export function makeRoutes(session: Pick<Session, "connection" | "clock">, errors: ErrorPage): Routes {
+  const feed = new VolumeFeed(() => session.connection.volumes(), session.clock);
+  const audits = new Audits(session);
+  const ofVolume: Record<string, (id: string) => Promise<unknown>> = {
+    "POST delete": (id) => deleteVolume(session, id),
+    "POST retry": (id) => retryVolume(session, id),
+  };
+  const ofLetter: Record<string, (id: string) => Promise<unknown>> = {
+    "POST resend": (id) => resend(session, id),
+    "POST discard": (id) => discard(session, id),
+  };
+  const plain: Record<string, () => unknown> = {
+    "GET /api/backends": () => backendsAnswer(session),
+    "GET /api/dead-letters": () => deadLettersAnswer(session),
+    "GET /api/audit": () => audits.answer(),
+    "POST /api/audit": () => audits.begin(),
+  };
+  return async (method, url) => {
+    const asked = `${method} ${url.pathname}`;
+    if (asked === "GET /api/volumes") {
+      return volumesAnswer(feed, session.clock.now(), url);
+    }
+    const answer = Object.hasOwn(plain, asked) ? plain[asked] : undefined;
+    if (answer !== undefined) {
+      return { body: await answer() };
+    }
+    const [, kind, id = "", action = "", name = ""] =
+      /^\/api\/(volumes|dead-letters)\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? [];
+    if (!isUuid(id)) {
+      return undefined;
+    }
+    if (kind === "volumes" && method === "GET" && action === "") {
+      return { body: await volumeAnswer(session, errors, id) };
+    }
+    if (kind === "volumes" && method === "GET" && action === "executions" && name !== "") {
+      return { body: await executionAnswer(session, id, name) };
+    }
+    const actions = kind === "volumes" ? ofVolume : ofLetter;
+    const key = `${method} ${action}`;
+    const act = name === "" && Object.hasOwn(actions, key) ? actions[key] : undefined;
+    if (act === undefined) {
+      return undefined;
+    }
+    try {
+      return { body: await act(id) };
+    } finally {
+      feed.expire();
+    }
+  };
+}
+
+async function volumesAnswer(feed: VolumeFeed, now: Date, url: URL): Promise<Answer> {
+  await feed.refresh();
+  // What is told of the last minutes changes with the clock, and a copy's speed is forgotten by it.
+  const version = `${feed.version}-${Math.floor(now.getTime() / 10_000)}`;
+  return { body: feed.answer(queryOf(url.searchParams)), version };
+}
+
+/** What is not understood is taken as not said: the page asks as it was made, and addresses may be edited by hand. */
+function queryOf(parameters: URLSearchParams): VolumesQuery {
+  const [key = "", direction] = (parameters.get("sort") ?? "").split(":");
+  const isKnown = (SORT_KEYS as readonly string[]).includes(key);
+  const page = Number(parameters.get("page") ?? 1);
+  return {
+    search: parameters.get("search") ?? "",
+    status: parameters.get("status") || null,
+    sort: isKnown ? (key as SortKey) : "created_at",
+    isDescending: isKnown ? direction === "desc" : true,
+    page: Number.isSafeInteger(page) && page > 0 ? page : 1,
+  };
+}

@@ -1,0 +1,138 @@
+import type { AuditReport } from "../../core/audit/report.ts";
+import type { DeadLetterRecord } from "../../core/dead-letters.ts";
+import type { ErrorRoute } from "../../core/errors.ts";
+import type { BackendRecord, VolumeRecord, VolumeStatus } from "../../core/records.ts";
+
+/** What the console's server and its page tell each other; everything travels as JSON. */
+
+/** Header that carries the token of the session. */
+export const TOKEN_HEADER = "x-console-token";
+
+/** A failure as the page shows it. */
+export type Failure = { name: string; message: string; hint: string | null };
+
+/** How far an image copy is; what is not known is null. */
+export type CopyReading = {
+  bytes_done: number;
+  bytes_total: number;
+  bytes_per_second: number | null;
+  eta_seconds: number | null;
+};
+
+/** A volume as the list shows it. */
+export type VolumeRow = {
+  id: string;
+  name: string | null;
+  status: VolumeStatus;
+  phase: VolumeRecord["phase"];
+  /** GiB. */
+  size: number;
+  host: string | null;
+  project_id: string;
+  created_at: string;
+  /** Number of the last attempt; 0 before the first. */
+  attempt: number;
+  /** `Error: cause` of a volume in error. */
+  fault: string | null;
+};
+
+/** A create that is under way. */
+export type Create = VolumeRow & { copy: CopyReading | null };
+
+/** What the list may be sorted by. */
+export const SORT_KEYS = ["name", "status", "size", "host", "project_id", "created_at"] as const;
+
+/** One of {@link SORT_KEYS}. */
+export type SortKey = (typeof SORT_KEYS)[number];
+
+/** Rows on one page of the list. */
+export const ROWS_ON_PAGE = 50;
+
+/** A page of the list, and what is told of all volumes beside it. */
+export type VolumesAnswer = {
+  rows: VolumeRow[];
+  /** Volumes that match search and status. */
+  matching: number;
+  /** All volumes, whatever is searched for. */
+  total: number;
+  /** Volumes by status, whatever is searched for. */
+  counts: Partial<Record<VolumeStatus, number>>;
+  /** The creates under way, the oldest first; at most {@link MOST_CREATES}. */
+  creates: Create[];
+  creates_total: number;
+  /** Volumes created in each of the last {@link MINUTES_SHOWN} minutes, the oldest minute first. */
+  created_per_minute: number[];
+  /** Records that cannot be read. */
+  unreadable: number;
+  /** False while the first reading of all volumes is under way. */
+  complete: boolean;
+  /** Why the volumes are not those of now; null when they are. */
+  failure: Failure | null;
+  /** When the volumes were last read. */
+  read_at: string | null;
+};
+
+/** Creates under way that are told in full. */
+export const MOST_CREATES = 8;
+
+/** Minutes of `created_per_minute`. */
+export const MINUTES_SHOWN = 30;
+
+/** What an error's name means. */
+export type ErrorMeaning = { name: string; route: ErrorRoute; meaning: string | null; consequence: string };
+
+/** What names a volume, or is named by it. */
+export type Brief = { id: string; name: string | null; status: string };
+
+/** One volume with what belongs to it. */
+export type VolumeAnswer = {
+  volume: Omit<VolumeRecord, "request"> & { request?: VolumeRecord["request"] };
+  copy: CopyReading | null;
+  volume_type: string | null;
+  source: string | null;
+  snapshots: readonly Brief[];
+  /** Volumes that are being made of it. */
+  copies: readonly Brief[];
+  error: ErrorMeaning | null;
+  /** Commands to copy, with what each is for. */
+  commands: { title: string; command: string }[];
+  /** What may be done with it now. */
+  may_retry: boolean;
+  may_delete: boolean;
+  now: string;
+};
+
+/** What became of a state of the workflow in one execution: `caught` failed, and the workflow has taken another way. */
+export type StepOutcome = "running" | "done" | "caught" | "failed";
+
+/** One visit to a state. */
+export type WorkflowStep = {
+  state: string;
+  outcome: StepOutcome;
+  entered_at: string;
+  left_at: string | null;
+  /** Calls of the state's function; more than one where it was called again. */
+  calls: number;
+  /** Name of the last error in the state, even if a later call succeeded. */
+  error: string | null;
+  cause: string | null;
+};
+
+/** An execution of the workflow; `steps` is null when the service does not know it any more. */
+export type ExecutionAnswer = { execution: string; steps: WorkflowStep[] | null };
+
+/** A pool with whether the scheduler considers it. */
+export type Backend = Omit<BackendRecord, "claims"> & {
+  state: "up" | "down" | "disabled";
+  claims: number;
+  claimed_gb: number;
+};
+
+/** All pools. */
+export type BackendsAnswer = { backends: Backend[]; unreadable: number; now: string };
+
+/** All dead letters, the newest first. */
+export type DeadLettersAnswer = { letters: DeadLetterRecord[] };
+
+/** The last audit of this console. */
+export type AuditAnswer = { running_since: string | null; report: AuditReport | null; failure: Failure | null };

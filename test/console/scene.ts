@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { fenceOf, type VolumeRecord } from "../../core/records.ts";
+import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
+import { ownerOf, queuedVolume } from "../support/records.ts";
+
+/** What the console is tried on: Cinderless in the embedded cloud with volumes of every kind, and the command itself beside it. */
+
+const COMMAND = fileURLToPath(new URL("../../cli/cinderless.js", import.meta.url));
+const REQUEST = { projectId: "shop", userId: "ada", metadata: { tier: "gold" } };
+
+/** A name that a page which trusts it would run. */
+export const HOSTILE_NAME = '<img src=x onerror="document.title=1">\u202Egnp.exe';
+
+/** The deployment with its volumes, and the address of its console. */
+export type Scene = {
+  cinderless: CinderlessUnderTest;
+  /** Ids by the name of the volume. */
+  ids: Record<"database" | "second-try" | "too-large" | "web-root" | "hostile", string>;
+  url: string;
+  /** Ends the command as Ctrl-C does; its exit status. */
+  interrupt(): Promise<number | null>;
+  stop(): Promise<void>;
+};
+
+/** Two backends: one that works, and one that offers the most room and fails its first create. */
+function backendsIn(directory: string): Record<string, unknown>[] {
+  const flaky = {
+    driver: "file",
+    options: { directory: path.join(directory, "flaky"), capacity_gb: 1000 },
+    state_directory: path.join(directory, "flaky.faults"),
+    faults: [
+      {
+        call: "createVolume",
+        error: "VolumeBackendAPIException",
+        message: "the array answered 503 Service Unavailable",
+        times: 1,
+      },
+    ],
+  };
+  return [
+    {
+      host: "rack1@ssd",
+      driver: "file",
+      availability_zone: "nova",
+      options: { directory: path.join(directory, "ssd"), capacity_gb: 200 },
+    },
+    { host: "rack2@array", driver: "fault", availability_zone: "edge", options: flaky },
+  ];
+}
+
+/** Starts everything, and waits until the volumes are as they should be. */
+export async function startScene(): Promise<Scene> {
+  const directory = mkdtempSync(path.join(tmpdir(), "cinderless-console-test-"));
+  const cinderless = await startUnderTest({ context: { backends: backendsIn(path.join(directory, "backends")) } });
+  const create = (displayName: string, sizeGib: number, availabilityZone?: string): Promise<string> =>
+    cinderless.create({
+      ...REQUEST,
+      displayName,
+      sizeGib,
+      ...(availabilityZone === undefined ? {} : { availabilityZone }),
+    });
+  const ids = {
+    "second-try": await create("second-try", 2),
+    database: await create("database", 20, "nova"),
+    "too-large": await create("too-large", 90_000),
+    hostile: await create(HOSTILE_NAME, 1, "nova"),
+    "web-root": await putCopy(cinderless),
+  };
+  for (const id of [ids["second-try"], ids.database, ids["too-large"], ids.hostile]) {
+    await cinderless.settled(id);
+  }
+  await cinderless.giveUp(JSON.stringify({ volume_id: ids["too-large"], request_spec: {}, filter_properties: {} }));
+  await cinderless.deadLetters(1);
+  const { outputs, environment } = cinderless.cloud;
+  mkdirSync(path.join(directory, ".cinderless"));
+  writeFileSync(path.join(directory, ".cinderless", "outputs.json"), JSON.stringify({ Cinderless: outputs }));
+  writeFileSync(path.join(directory, ".cinderless", "environment.json"), JSON.stringify(environment));
+  const { url, child } = await startCommand(directory);
+  return {
+    cinderless,
+    ids,
+    url,
+    interrupt: () => ended(child, "SIGINT"),
+    stop: async () => {
+      await ended(child, "SIGKILL");
+      await cinderless.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const GIB = 1024 ** 3;
+
+/** A volume whose image is being copied, as its record tells. No execution moves it: the test does. */
+async function putCopy({ volumes }: CinderlessUnderTest): Promise<string> {
+  const id = randomUUID();
+  const now = new Date().toISOString();
+  const record: VolumeRecord = queuedVolume({
+    id,
+    display_name: "web-root",
+    size: 8,
+    status: "downloading",
+    phase: "copying",
+    project_id: "shop",
+    user_id: "ada",
+    host: "rack1@ssd#ssd",
+    availability_zone: "nova",
+    fence: fenceOf(id, 1),
+    created_at: now,
+    updated_at: now,
+    deadline: new Date(Date.now() + 3_600_000).toISOString(),
+    attempts: { "1": { host: "rack1@ssd#ssd", execution: fenceOf(id, 1), started_at: now, outcome: "running" } },
+    progress: { bytes_done: 2 * GIB, bytes_total: 8 * GIB, bytes_per_second: 200 * 1024 ** 2, updated_at: now },
+  });
+  await volumes.create(record);
+  return id;
+}
+
+/** The copy goes on to so many GiB of eight. */
+export async function moveCopy({ cinderless, ids }: Scene, gib: number): Promise<void> {
+  const progress = {
+    bytes_done: gib * GIB,
+    bytes_total: 8 * GIB,
+    bytes_per_second: 200 * 1024 ** 2,
+    updated_at: new Date().toISOString(),
+  };
+  await cinderless.volumes.saveProgress(ownerOf(ids["web-root"]), progress, new Date(Date.now() + 3_600_000));
+}
+
+function startCommand(directory: string): Promise<{ url: string; child: ChildProcess }> {
+  const { PATH = "", HOME = "" } = process.env;
+  const child = spawn(process.execPath, [COMMAND, "console", "--no-open", "--json"], {
+    cwd: directory,
+    env: { PATH, HOME },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (more: string) => {
+      text += more;
+      if (text.trimEnd().endsWith("}")) {
+        resolve({ url: (JSON.parse(text) as { url: string }).url, child });
+      }
+    });
+    child.on("error", reject);
+    child.on("exit", (status) => reject(new Error(`the command ended with ${status}: ${text}`)));
+  });
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exit = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await exit;
+  }
+  return child.exitCode;
+}

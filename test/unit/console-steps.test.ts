@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { stepsOf } from "../../cli/console/steps.ts";
+import type { HistoryEvent } from "../../cli/cost/history.ts";
+
+/** Events a second apart; `Type State` enters a state, `Type: Error` fails by one. */
+function history(...lines: string[]): HistoryEvent[] {
+  return lines.map((line, second) => {
+    const [, type = "", state, error] = /^(\w+)(?: (\w+))?(?:: (.+))?$/.exec(line) ?? [];
+    const timestamp = new Date(Date.UTC(2026, 0, 1, 0, 0, second));
+    return { type, timestamp, stateName: state, ...(error === undefined ? {} : { error, cause: "why" }) };
+  });
+}
+
+const brief = (events: HistoryEvent[]) =>
+  stepsOf(events).map(({ state, outcome, calls, error }) => [state, outcome, calls, error]);
+
+const CALL = ["LambdaFunctionScheduled", "LambdaFunctionStarted"];
+
+describe("the states of an execution", () => {
+  test("are done when they were left, and the last one is running until then", () => {
+    const events = history(
+      "ExecutionStarted",
+      "TaskStateEntered One",
+      ...CALL,
+      "LambdaFunctionSucceeded",
+      "TaskStateExited One",
+      "ChoiceStateEntered Two",
+    );
+    expect(brief(events)).toEqual([
+      ["One", "done", 1, null],
+      ["Two", "running", 0, null],
+    ]);
+    expect(stepsOf(events)[0]).toMatchObject({
+      entered_at: "2026-01-01T00:00:01.000Z",
+      left_at: "2026-01-01T00:00:05.000Z",
+    });
+    expect(stepsOf(events)[1]?.left_at).toBeNull();
+  });
+
+  test("are done after a retry with the error of the call before", () => {
+    const events = history(
+      "TaskStateEntered One",
+      ...CALL,
+      "LambdaFunctionFailed: Lambda.Unknown",
+      ...CALL,
+      "LambdaFunctionSucceeded",
+      "TaskStateExited One",
+    );
+    expect(brief(events)).toEqual([["One", "done", 2, "Lambda.Unknown"]]);
+  });
+
+  test.each([
+    ["with its exit written", ["TaskStateExited One"]],
+    ["without", []],
+  ])("are caught when the last call failed and another state followed, %s", (_, exit) => {
+    const events = history(
+      "TaskStateEntered One",
+      ...CALL,
+      "LambdaFunctionTimedOut: States.Timeout",
+      ...exit,
+      "TaskStateEntered Two",
+      ...CALL,
+    );
+    expect(brief(events)).toEqual([
+      ["One", "caught", 1, "States.Timeout"],
+      ["Two", "running", 1, null],
+    ]);
+  });
+
+  test("end with the execution: by its failure, or by its success", () => {
+    expect(brief(history("FailStateEntered End", "ExecutionFailed: ImageTooBig"))).toEqual([
+      ["End", "failed", 0, "ImageTooBig"],
+    ]);
+    expect(brief(history("SucceedStateEntered End", "SucceedStateExited End", "ExecutionSucceeded"))).toEqual([
+      ["End", "done", 0, null],
+    ]);
+    expect(brief(history("TaskStateEntered One", ...CALL, "ExecutionAborted"))).toEqual([["One", "failed", 1, null]]);
+  });
+
+  test("are told each time that they were entered", () => {
+    const events = history(
+      "WaitStateEntered Wait",
+      "WaitStateExited Wait",
+      "TaskStateEntered Check",
+      "TaskStateExited Check",
+      "WaitStateEntered Wait",
+    );
+    expect(brief(events).map(([state]) => state)).toEqual(["Wait", "Check", "Wait"]);
+  });
+});
