@@ -46,13 +46,7 @@ export async function createSnapshot(
   deps: CreateSnapshotDependencies,
   input: CreateSnapshotInput,
 ): Promise<SnapshotRecord> {
-  const volume = await deps.volumes.get(input.volume_id);
-  if (volume.project_id !== input.project_id) {
-    throw new VolumeNotFound(input.volume_id);
-  }
-  if (!SNAPSHOT_STATUSES.includes(volume.status) || volume.host === null) {
-    throw new InvalidVolume(`volume ${volume.id} is ${volume.status}; a snapshot needs it available or in-use`);
-  }
+  const volume = await sourceOf(deps, input);
   const snapshot = snapshotOf(volume, volume.host, input, deps.clock.now());
   const known = await deps.snapshots.create(snapshot);
   if (known.status === "available") {
@@ -70,6 +64,40 @@ export async function createSnapshot(
     // The caller learns the first error; a record that stays `creating` is finished by the next request of its id.
     await abandon(deps, snapshot).catch(() => {});
     throw error;
+  }
+}
+
+/** The volume, if a snapshot of it may be taken. Otherwise a record that the caller has put already goes to `error`. */
+async function sourceOf(
+  deps: CreateSnapshotDependencies,
+  input: CreateSnapshotInput,
+): Promise<VolumeRecord & { host: string }> {
+  try {
+    const volume = await deps.volumes.get(input.volume_id);
+    if (volume.project_id !== input.project_id) {
+      throw new VolumeNotFound(input.volume_id);
+    }
+    const { id, host, status } = volume;
+    if (!SNAPSHOT_STATUSES.includes(status) || host === null) {
+      throw new InvalidVolume(`volume ${id} is ${status}; a snapshot needs it available or in-use`);
+    }
+    return { ...volume, host };
+  } catch (error) {
+    if (error instanceof VolumeNotFound || error instanceof InvalidVolume) {
+      await refuseRecord(deps.snapshots, input).catch(() => {});
+    }
+    throw error;
+  }
+}
+
+/** Marks the record that the Block Storage API has put before it started this function, so that it does not stay in `creating`. */
+async function refuseRecord(
+  snapshots: Pick<SnapshotRepository, "get" | "markError">,
+  { snapshot_id: id, volume_id: volumeId, project_id: projectId }: CreateSnapshotInput,
+): Promise<void> {
+  const known = await snapshots.get(id);
+  if (known.volume_id === volumeId && known.project_id === projectId) {
+    await snapshots.markError(id);
   }
 }
 

@@ -41,6 +41,16 @@ async function work(): Promise<void> {
 }
 
 describe("a snapshot", () => {
+  it("whose function cannot be started is in error, and can be deleted", async () => {
+    api.deps.work.start = () => Promise.reject(new Error("Lambda does not answer"));
+    expect((await create()).status).toBe(500);
+    expect((await api.ask(`GET /snapshots/${idOf(1)}`)).body).toMatchObject({ snapshot: { status: "error" } });
+    api.deps.work.start = async (name, event) => void api.started.push([name, event]);
+    expect((await api.ask(`DELETE /snapshots/${idOf(1)}`)).status).toBe(202);
+    await work();
+    expect((await api.ask(`GET /snapshots/${idOf(1)}`)).status).toBe(404);
+  });
+
   it("is recorded and listed at once, taken by the function, and then available", async () => {
     const { status, body } = await create({ name: "one", description: "d", metadata: { k: "v" } });
     expect(status).toBe(202);

@@ -67,6 +67,27 @@ describe("CreateSnapshot", () => {
     await expect(take(aWorld())).rejects.toThrow(VolumeNotFound);
   });
 
+  it.each<[string, VolumeStatus | undefined]>([
+    ["is being deleted", "deleting"],
+    ["is being extended", "extending"],
+    ["is gone", undefined],
+  ])("that finds its record, and a volume that %s, marks the record", async (_what, status) => {
+    const world = status === undefined ? aWorld() : aWorld(aSource({ status }));
+    world.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot({ status: "creating" }));
+    await expect(take(world)).rejects.toThrow(status === undefined ? VolumeNotFound : InvalidVolume);
+    expect((await world.fakes.snapshots.get(SNAPSHOT_ID)).status).toBe("error");
+  });
+
+  it("that is refused leaves another project's record and an available one as they are", async () => {
+    const world = aWorld(aSource({ status: "extending" }));
+    world.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot({ status: "creating", project_id: "another" }));
+    await expect(take(world)).rejects.toThrow(InvalidVolume);
+    expect((await world.fakes.snapshots.get(SNAPSHOT_ID)).status).toBe("creating");
+    world.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot());
+    await expect(take(world)).rejects.toThrow(InvalidVolume);
+    expect((await world.fakes.snapshots.get(SNAPSHOT_ID)).status).toBe("available");
+  });
+
   it("that fails leaves its record in error, with the driver's error for the caller", async () => {
     const world = aWorld(aSource());
     world.faults.fail("driver.createSnapshot", new VolumeBackendAPIException("no"));

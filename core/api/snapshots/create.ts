@@ -32,6 +32,8 @@ const FORCE_INVALID =
  *
  * Interrupted before the record: as a create of a volume. Interrupted after it: the record stays in `creating`, and can be deleted once
  * nothing can be taking it any more.
+ *
+ * @throws what starting the function threw; the snapshot reads `error` then, and `available` if the function was started all the same
  */
 export async function createSnapshot(deps: ApiDependencies, call: Call): Promise<Answer> {
   const { snapshot: body } = call.body as CreateSnapshotBody;
@@ -42,7 +44,13 @@ export async function createSnapshot(deps: ApiDependencies, call: Call): Promise
   requireSnapshotAllowed(volume, isForced(call, body.force));
   const snapshot = await recordSnapshot(deps, call, volume, body);
   const { id: snapshot_id, volume_id, project_id, user_id, display_name: name } = snapshot;
-  await deps.work.start("CreateSnapshot", { snapshot_id, volume_id, name, project_id, user_id });
+  try {
+    await deps.work.start("CreateSnapshot", { snapshot_id, volume_id, name, project_id, user_id });
+  } catch (error) {
+    // The caller gets the first error.
+    await deps.snapshots.markError(snapshot_id).catch(() => {});
+    throw error;
+  }
   return { status: 202, body: { snapshot: snapshotSummary(call, snapshot) } };
 }
 
