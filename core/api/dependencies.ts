@@ -28,5 +28,7 @@ export type ApiDependencies = {
   clock: Clock;
   newId: () => string;
   zones: readonly string[];
+  /** A backend whose last report is older is down: the scheduler's `service_down_time`. */
+  serviceDownSeconds: number;
   phaseBounds?: PhaseBounds;
 };

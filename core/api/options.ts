@@ -42,6 +42,8 @@ const ApiEnvironmentSchema = v.object({
   options: ApiOptionsSchema,
   /** Zones of the configured backends; the first one is the default. */
   zones: v.pipe(v.array(v.string()), v.minLength(1)),
+  /** The scheduler's `service_down_time`. */
+  service_down_seconds: v.number(),
   /** Physical names of the functions that the API starts. */
   functions: v.object({ DeleteVolume: v.string(), CreateSnapshot: v.string(), DeleteSnapshot: v.string() }),
 });

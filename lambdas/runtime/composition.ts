@@ -205,6 +205,7 @@ export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   clock,
   newId,
   zones: apiEnvironment().zones,
+  serviceDownSeconds: apiEnvironment().service_down_seconds,
 }));
 
 function readJson(key: "backends" | "schedulerSettings" | "imageServices", absent?: string): unknown {

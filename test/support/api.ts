@@ -47,6 +47,7 @@ export class Api {
       work: { start: async (name, event) => void this.started.push([name, event]) },
       newId: () => idOf((this.#ids += 1)),
       zones: ["nova", "second"],
+      serviceDownSeconds: 300,
     };
   }
 

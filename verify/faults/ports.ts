@@ -134,6 +134,7 @@ export function portsOf(account: Account) {
       clock,
       newId: () => account.newId(),
       zones: ["nova"],
+      serviceDownSeconds: 300,
     },
     backends,
     /** A new environment's view: what an older one remembers only makes it read again. */

@@ -8,9 +8,6 @@ import { booleanOf } from "../parameters.ts";
 
 /** Services, hosts, pools and capabilities, from what the backends have reported. Each backend is a `cinder-volume` service. */
 
-/** A backend that has reported since then is up: five of its reports may be missing (`service_down_time`). */
-const DOWN_SECONDS = 300;
-
 const CLUSTER = 7;
 const BACKEND_STATE = 49;
 
@@ -29,7 +26,7 @@ async function services(deps: ApiDependencies): Promise<Service[]> {
   const byHost = new Map<string, Service>();
   for (const pool of await deps.backends.list()) {
     const host = backendHost(pool.host);
-    const up = now.getTime() - Date.parse(pool.reported_at) < DOWN_SECONDS * 1000;
+    const up = now.getTime() - Date.parse(pool.reported_at) <= deps.serviceDownSeconds * 1000;
     const { disabled, disabled_reason: reason = null, availability_zone: zone, reported_at: at } = pool;
     byHost.set(host, { binary: "cinder-volume", host, zone, disabled, reason, up, at });
   }
