@@ -42,9 +42,43 @@ export const CHECKPOINT_BYTES = 4_096;
 /** Attempts that a volume's ledger keeps; each line takes 2,560 bytes at most. Also the upper bound of `scheduler_max_attempts`. */
 export const LEDGER_ATTEMPTS = 32;
 
+/** What the fault of a volume and the end of its attempt's line take at most. */
+export const FAILURE_BYTES = 16_384;
+
 /** Bytes of a text in UTF-8. */
 export function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
+}
+
+/**
+ * Bytes that DynamoDB counts for a value: strings and names in UTF-8, up to 21 for a number, 3 for a list or map and 1 for each of its
+ * entries.
+ *
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+ */
+export function storedBytes(value: unknown): number {
+  if (typeof value === "string") {
+    return bytesOf(value);
+  }
+  if (typeof value === "number") {
+    return Math.min(21, 1 + Math.ceil(String(value).length / 2));
+  }
+  if (typeof value !== "object" || value === null) {
+    return value === undefined ? 0 : 1;
+  }
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return entries.reduce(
+    (sum, [name, entry]) => sum + 1 + (Array.isArray(value) ? 0 : bytesOf(name)) + storedBytes(entry),
+    3,
+  );
+}
+
+/** Bytes of a record as an item: names and values. Columns that are null are not stored. */
+export function recordBytes(record: Readonly<Record<string, unknown>>): number {
+  return Object.entries(record).reduce(
+    (sum, [name, value]) => (value === null || value === undefined ? sum : sum + bytesOf(name) + storedBytes(value)),
+    0,
+  );
 }
 
 /**

@@ -1,7 +1,10 @@
+import { bytesOf, messageText, recordBytes, requireWithinBudget } from "./byte-budget.ts";
 import { InvalidInput } from "./errors.ts";
 import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference, lowerCaseUuid } from "./identifiers.ts";
 import { requireMetadata } from "./storable.ts";
 import type { CreateVolumeMessage } from "./messages.ts";
+import type { VolumeDetails, VolumeRepository } from "./ports.ts";
+import { volumeRefOf } from "./tasks/extract-volume-ref.ts";
 import type { CreateRequestMemo, VolumeRecord, VolumeTypeRecord } from "./records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
 
@@ -68,7 +71,54 @@ export function buildCreateRequest(input: CreateRequestInput, now: Date, ids: Cr
     throw new InvalidInput(`the image ${IMAGE_REFERENCE_RULE}`);
   }
   const record = recordOf(input, sources, now, { ...ids, volumeId: lowerCaseUuid(ids.volumeId) });
-  return { record, message: createMessage(record, input.volumeType ?? null) };
+  const message = createMessage(record, input.volumeType ?? null);
+  requireRequestRoom(record, message);
+  return { record, message };
+}
+
+/**
+ * Refuses a volume whose request takes more than its share of the byte budget, as a message or as a state document: nothing of it could
+ * be scheduled, and its record would leave no room for a failure.
+ *
+ * @throws InvalidInput
+ */
+function requireRequestRoom(record: VolumeRecord, message: CreateVolumeMessage): void {
+  requireWithinBudget(bytesOf(messageText(message)), "the request with the metadata of its volume");
+  const once = { ...message, request_spec: { ...message.request_spec, volume_properties: {} } };
+  const bytes = bytesOf(JSON.stringify(once)) + bytesOf(JSON.stringify(volumeRefOf(record)));
+  requireWithinBudget(bytes, "the request with the columns of its volume");
+}
+
+/**
+ * Refuses a change of what users say of a volume when its record would take more than its share of the byte budget, or a key or value is
+ * not allowed. Two changes at once are each measured against the record that they have read.
+ *
+ * @throws InvalidInput
+ */
+export function requireRoomForDetails(volume: VolumeRecord, change: VolumeDetails): void {
+  const { displayName, displayDescription, metadata: { set = {}, unset = [] } = {} } = change;
+  requireMetadata(set);
+  const kept = Object.entries({ ...volume.metadata, ...set }).filter(([key]) => !unset.includes(key));
+  const changed = {
+    ...volume,
+    display_name: displayName === undefined ? volume.display_name : displayName,
+    display_description: displayDescription === undefined ? volume.display_description : displayDescription,
+    metadata: Object.fromEntries(kept),
+  };
+  // A change that makes a record smaller is allowed, whatever is left of it.
+  if (recordBytes(changed) > recordBytes(volume)) {
+    requireRequestRoom(changed, createMessage(changed, null));
+  }
+}
+
+/** Changes what users say of a volume. @throws as {@link requireRoomForDetails}; VolumeNotFound */
+export async function changeVolumeDetails(
+  volumes: Pick<VolumeRepository, "changeDetails">,
+  volume: VolumeRecord,
+  change: VolumeDetails,
+): Promise<VolumeRecord> {
+  requireRoomForDetails(volume, change);
+  return volumes.changeDetails(volume.id, change);
 }
 
 /**

@@ -4,7 +4,9 @@ import type { Failure } from "./spec.ts";
 
 /** Longest cause that is kept, in UTF-16 units: causes never take the room of the record. */
 const CAUSE_LIMIT = 500;
-const ATTEMPT_LINES_LIMIT = 20;
+
+/** Lines of earlier attempts that a fault has room for. */
+export const FAULT_ATTEMPTS = 20;
 
 /** A message of another service as a cause that may be stored: see {@link foreignText}. */
 export function causeText(text: string, limit: number = CAUSE_LIMIT): string {
@@ -48,14 +50,40 @@ export function causeOf(cause: string, rescheduleFailure: Failure | null): strin
   );
 }
 
-/** The fault of a volume whose attempt ended by `error`; it names every attempt that came before. */
+/**
+ * The fault of a volume whose attempt ended by `error`. It names the attempts that came before: all of them, or the first and the newest
+ * ones with how many are not listed.
+ */
 export function buildFault(volume: VolumeRecord, attempt: number, error: string, cause: string, at: Date): Fault {
   const earlier = Object.entries(volume.attempts)
     .filter(([number]) => Number(number) < attempt)
     .sort(([a], [b]) => Number(a) - Number(b))
-    .slice(-ATTEMPT_LINES_LIMIT)
     .map(([number, entry]) => attemptLine(number, entry));
-  return { error, cause: causeText(cause), attempt, at: at.toISOString(), attempts: earlier };
+  const dropped = volume.dropped?.attempts ?? 0;
+  return { error, cause: causeText(cause), attempt, at: at.toISOString(), attempts: listed(earlier, dropped) };
+}
+
+/** The lines that a fault has room for, with how many attempts are not among them. */
+function listed(lines: readonly string[], dropped: number): string[] {
+  const [first, ...others] = lines;
+  if (first === undefined) {
+    return dropped === 0 ? [] : [droppedText(dropped)];
+  }
+  if (dropped === 0 && lines.length <= FAULT_ATTEMPTS) {
+    return [...lines];
+  }
+  const newest = others.slice(-(FAULT_ATTEMPTS - 2));
+  const unlisted = others.length - newest.length;
+  const texts = [
+    ...(unlisted === 0 ? [] : [`${unlisted} attempts are in the ledger only`]),
+    ...(dropped === 0 ? [] : [droppedText(dropped)]),
+  ];
+  return [first, texts.join("; "), ...newest];
+}
+
+/** How many lines a ledger has dropped, for people. */
+export function droppedText(dropped: number): string {
+  return `${dropped} older ${dropped === 1 ? "attempt was" : "attempts were"} dropped from the ledger`;
 }
 
 /** One attempt of the ledger in one line. */

@@ -8,7 +8,7 @@ import { maskSecrets, maskSecretText } from "./secrets.ts";
 /** What a notification tells of a volume. */
 type Notified = Omit<
   VolumeRecord,
-  "attempts" | "deadline" | "fault" | "phase" | "progress" | "delete_requested_at" | "locks"
+  "attempts" | "deadline" | "fault" | "phase" | "progress" | "delete_requested_at" | "locks" | "dropped"
 >;
 
 /**

@@ -102,6 +102,14 @@ export type Fault = {
   attempts: string[];
 };
 
+/** What a record has lost so that it stays within its bounds: see `core/record-room.ts`. */
+export type Dropped = {
+  /** Lines of the ledger. */
+  attempts?: number;
+  /** Columns that are gone, or have lost entries. */
+  columns?: string[];
+};
+
 /** What a create asked for that no other column keeps, so that a failed one can be asked for again, and shown. */
 export type CreateRequestMemo = {
   request_id: string;
@@ -166,7 +174,7 @@ export type VolumeRecord = {
   glance_metadata: Record<string, string>;
   /** The attempt that owns the record: `<volume_id>-a<attempt>`. Null before the first scheduling. */
   fence: string | null;
-  /** Ledger of attempts by number ("1", "2"...). */
+  /** Ledger of attempts by number ("1", "2"...): the first one and the newest, `LEDGER_ATTEMPTS` at most. */
   attempts: Record<string, Attempt>;
   phase: VolumePhase | null;
   progress: CopyProgress | null;
@@ -185,6 +193,8 @@ export type VolumeRecord = {
   request_digest?: string;
   /** What was asked for beside what the columns say; absent on volumes that another service has recorded. */
   request?: CreateRequestMemo;
+  /** Absent while the record is whole. */
+  dropped?: Dropped;
   /** Absent until the volume is extended for the first time. */
   extension?: VolumeExtension;
   /** Whether the volume counts in its project's quota (`use_quota` of Cinder); absent where it does not. */

@@ -35,6 +35,8 @@ export type Statement = {
   readonly condition: string;
   readonly names: Readonly<Record<string, string>>;
   readonly constants: Item;
+  /** Whether a record that is too full for the update gives up what the update does not need: see `core/record-room.ts`. */
+  readonly makesRoom?: true;
 };
 
 /**
@@ -141,4 +143,13 @@ export function isConditionFailure(error: unknown): boolean {
 /** Whether an update named a path whose parent map the item does not have: nothing was changed. */
 export function isMissingPath(error: unknown): boolean {
   return error instanceof Error && error.name === "ValidationException" && error.message.includes("document path");
+}
+
+/** Whether a write would have made its item larger than DynamoDB takes: nothing was changed. */
+export function isTooLarge(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    error.name === "ValidationException" &&
+    /item size.* has exceeded the maximum allowed size/i.test(error.message)
+  );
 }

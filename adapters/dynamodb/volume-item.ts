@@ -34,6 +34,7 @@ export const VOLUMES = readerOf<VolumeRecord>(
     fault: "map",
     locks: "map",
     extension: "map",
+    dropped: "map",
   },
   shapeOf,
 );
@@ -78,6 +79,7 @@ function shapeOf(stored: StoredVolume): VolumeRecord {
     ...(stored.request_digest !== undefined &&
       stored.request_digest !== null && { request_digest: stored.request_digest }),
     ...(stored.request !== undefined && stored.request !== null && { request: stored.request }),
+    ...(stored.dropped !== undefined && stored.dropped !== null && { dropped: stored.dropped }),
     ...(stored.extension !== undefined && stored.extension !== null && { extension: stored.extension }),
     ...(stored.use_quota === true && { use_quota: true }),
   };

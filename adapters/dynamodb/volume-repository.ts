@@ -24,7 +24,7 @@ import {
 } from "../../core/records.ts";
 import { changeItem } from "./details.ts";
 import { tryLock, unlock } from "./locks.ts";
-import { find, tryCreate, type TableOptions } from "./table.ts";
+import { find, tryCreate, type Statement, type TableOptions } from "./table.ts";
 import { requeueVolume } from "./requeue-volume.ts";
 import { readVolume, volumeItem } from "./volume-item.ts";
 import { getVolumes, listOverdueVolumes, listVolumes } from "./volume-queries.ts";
@@ -86,19 +86,29 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":attempt": attempt,
       ":deadline": deadline.toISOString(),
     };
-    const assigned = await this.#writer.writeLedger(owner, statements.ASSIGN_HOST, values, attempt);
+    const assigned = await this.#addToLedger(owner, statements.ASSIGN_HOST, values, attempt);
     if (assigned !== undefined) {
       return assigned;
     }
     let found = await this.get(owner.volumeId);
     if (found.status === "error" && found.fence === null && found.fault === null) {
-      const taken = await this.#writer.writeLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt);
+      const taken = await this.#addToLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt);
       if (taken !== undefined) {
         return taken;
       }
       found = await this.get(owner.volumeId);
     }
     return found.fence === owner.fence && found.host !== null ? found : refuse(owner.fence, found);
+  }
+
+  async #addToLedger(
+    owner: Owner,
+    prepared: Statement,
+    values: Record<string, unknown>,
+    line: Attempt,
+  ): Promise<VolumeRecord | undefined> {
+    const adding = await this.#writer.withLedgerRoom(owner, prepared, values);
+    return this.#writer.writeLedger(owner, adding.prepared, adding.values, line);
   }
 
   async beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord> {

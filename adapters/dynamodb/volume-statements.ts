@@ -1,4 +1,5 @@
 import { STATUSES_IN_FLOW } from "../../core/records.ts";
+import type { RecordCut } from "../../core/record-room.ts";
 import { statement, type Statement } from "./table.ts";
 import { IN_FLOW } from "./volume-item.ts";
 
@@ -63,16 +64,39 @@ export const ASSIGN_HOST_IN_ERROR = statement(
   { ":creating": CREATING, ":error_status": "error", ":in_flow": IN_FLOW, ":phase": "scheduled" },
 );
 
+/** An update by which a volume ends, goes or is told to go: it always fits. */
+function ending(prepared: Statement): Statement {
+  return { ...prepared, makesRoom: true };
+}
+
+/** The update, which also removes parts of the record. Its value is `:dropped`. It must have no REMOVE of its own. */
+export function cutting(cut: RecordCut, prepared: Statement): Statement {
+  const { update, condition } = prepared;
+  const paths = cut.paths.map(([column, key], index) => `#${column}${key === undefined ? "" : `.#cut${index}`}`);
+  const made = statement(`${update}, #dropped = :dropped REMOVE ${paths.join(", ")}`, condition);
+  return { ...prepared, update: made.update, names: { ...made.names, ...cutNames(cut) } };
+}
+
+function cutNames({ paths }: RecordCut): Record<string, string> {
+  return Object.fromEntries(paths.flatMap(([, key], index) => (key === undefined ? [] : [[`#cut${index}`, key]])));
+}
+
+/** Makes room in a record, while it has the owner with whom it was read. */
+export function makeRoom(isOwned: boolean): Statement {
+  return statement(
+    "SET #updated_at = :now",
+    `attribute_exists(#id) AND ${isOwned ? IS_MINE : "attribute_not_exists(#fence)"}`,
+  );
+}
+
 /** A volume that another service wrote may have no ledger. */
-export const ENSURE_LEDGER = statement("SET #attempts = if_not_exists(#attempts, :empty)", "attribute_exists(#id)", {
-  ":empty": {},
-});
+export const ENSURE_LEDGER = ending(
+  statement("SET #attempts = if_not_exists(#attempts, :empty)", "attribute_exists(#id)", { ":empty": {} }),
+);
 
 /** An attempt that ends before it had a host has no line in the ledger. */
-export const ENSURE_LEDGER_LINE = statement(
-  "SET #attempts.#number = if_not_exists(#attempts.#number, :attempt)",
-  IS_MINE_IN_FLOW,
-  FLOW_STATUSES,
+export const ENSURE_LEDGER_LINE = ending(
+  statement("SET #attempts.#number = if_not_exists(#attempts.#number, :attempt)", IS_MINE_IN_FLOW, FLOW_STATUSES),
 );
 
 export const BEGIN_CREATE = statement(
@@ -122,20 +146,24 @@ export const MARK_BOOTABLE = statement(
 
 export function markAvailable(columns: readonly string[]) {
   const assignments = columns.map((column) => `, #${column} = :${column}`).join("");
-  return statement(
-    "SET #status = :status, #launched_at = if_not_exists(#launched_at, :launched_at), " +
-      "#attempts.#number.#outcome = :outcome, #attempts.#number.#ended_at = :launched_at, " +
-      `#updated_at = :now${assignments} REMOVE ${LEAVE_INDEX}, #phase, #progress, #fault`,
-    IS_MINE_IN_FLOW,
-    { ...FLOW_STATUSES, ":outcome": "created" },
+  return ending(
+    statement(
+      "SET #status = :status, #launched_at = if_not_exists(#launched_at, :launched_at), " +
+        "#attempts.#number.#outcome = :outcome, #attempts.#number.#ended_at = :launched_at, " +
+        `#updated_at = :now${assignments} REMOVE ${LEAVE_INDEX}, #phase, #progress, #fault`,
+      IS_MINE_IN_FLOW,
+      { ...FLOW_STATUSES, ":outcome": "created" },
+    ),
   );
 }
 
 /** The phase stays: it tells whether the backend may hold the volume. */
-export const MARK_ERROR = statement(
-  `SET #status = :status, #fault = :fault, ${CLOSE_FAILED_ATTEMPT}, #updated_at = :now REMOVE ${LEAVE_INDEX}, #progress`,
-  IS_MINE_IN_FLOW,
-  { ...FLOW_STATUSES, ":status": "error", ":outcome": "error" },
+export const MARK_ERROR = ending(
+  statement(
+    `SET #status = :status, #fault = :fault, ${CLOSE_FAILED_ATTEMPT}, #updated_at = :now REMOVE ${LEAVE_INDEX}, #progress`,
+    IS_MINE_IN_FLOW,
+    { ...FLOW_STATUSES, ":status": "error", ":outcome": "error" },
+  ),
 );
 
 /**
@@ -163,16 +191,19 @@ export function releaseForReschedule(suspectedOrphan: boolean, migrationTarget: 
 
 const MARK_UNSCHEDULABLE = `SET #status = :error_status, #fault = :fault, #updated_at = :now REMOVE ${LEAVE_INDEX}, #progress`;
 
-export const MARK_UNSCHEDULABLE_UNOWNED = statement(
-  MARK_UNSCHEDULABLE,
-  `${IS_IN_FLOW} AND ${IS_WANTED} AND attribute_not_exists(#fence)`,
-  { ...FLOW_STATUSES, ":error_status": "error" },
+export const MARK_UNSCHEDULABLE_UNOWNED = ending(
+  statement(MARK_UNSCHEDULABLE, `${IS_IN_FLOW} AND ${IS_WANTED} AND attribute_not_exists(#fence)`, {
+    ...FLOW_STATUSES,
+    ":error_status": "error",
+  }),
 );
 
-export const MARK_UNSCHEDULABLE_HANDED_OVER = statement(MARK_UNSCHEDULABLE, IS_FREE_IN_FLOW, {
-  ...FLOW_STATUSES,
-  ":error_status": "error",
-});
+export const MARK_UNSCHEDULABLE_HANDED_OVER = ending(
+  statement(MARK_UNSCHEDULABLE, IS_FREE_IN_FLOW, {
+    ...FLOW_STATUSES,
+    ":error_status": "error",
+  }),
+);
 
 const IS_OVERDUE_OUT_OF_FLOW =
   "#deadline = :deadline AND #status <> :creating AND #status <> :downloading AND #status <> :migration_target_creating";
@@ -207,11 +238,13 @@ export const KEEP_EXTENSION_CLAIM = statement(
 /** Closes an extension; a failed one leaves the size. */
 export function endExtend(outcome: "extended" | "failed"): Statement {
   const result = outcome === "extended" ? "#size = :size" : "#extension.#error = :error, #extension.#cause = :cause";
-  return statement(
-    `SET #status = :status, ${result}, #extension.#outcome = :outcome, #extension.#ended_at = :ended_at, ` +
-      `#updated_at = :now REMOVE ${LEAVE_INDEX}`,
-    IS_EXTENDING,
-    { ":extending": "extending", ":outcome": outcome },
+  return ending(
+    statement(
+      `SET #status = :status, ${result}, #extension.#outcome = :outcome, #extension.#ended_at = :ended_at, ` +
+        `#updated_at = :now REMOVE ${LEAVE_INDEX}`,
+      IS_EXTENDING,
+      { ":extending": "extending", ":outcome": outcome },
+    ),
   );
 }
 
@@ -230,36 +263,44 @@ const STATUSES_AT_REST = {
 };
 
 /** The volume comes into the index, so that the sweep takes up a removal that died. Nobody locks one that is being removed. */
-export const BEGIN_DELETE = statement(
-  "SET #status = :deleting, #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
-    "#deadline = :deadline, #updated_at = :now",
-  `${IS_AT_REST} AND attribute_not_exists(#locks) OR ${IS_AT_REST} AND size(#locks) = :zero` +
-    " OR attribute_exists(#delete_requested_at) AND #status IN (:error_deleting, :deleting)",
-  { ...STATUSES_AT_REST, ":in_flow": IN_FLOW, ":zero": 0 },
+export const BEGIN_DELETE = ending(
+  statement(
+    "SET #status = :deleting, #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
+      "#deadline = :deadline, #updated_at = :now",
+    `${IS_AT_REST} AND attribute_not_exists(#locks) OR ${IS_AT_REST} AND size(#locks) = :zero` +
+      " OR attribute_exists(#delete_requested_at) AND #status IN (:error_deleting, :deleting)",
+    { ...STATUSES_AT_REST, ":in_flow": IN_FLOW, ":zero": 0 },
+  ),
 );
 
 /** A volume that has no deadline gets one: what was asked for is never lost. */
-export const REQUEST_DELETE = statement(
-  "SET #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
-    "#deadline = if_not_exists(#deadline, :deadline), #updated_at = :now",
-  IS_IN_FLOW,
-  { ...FLOW_STATUSES, ":in_flow": IN_FLOW },
+export const REQUEST_DELETE = ending(
+  statement(
+    "SET #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
+      "#deadline = if_not_exists(#deadline, :deadline), #updated_at = :now",
+    IS_IN_FLOW,
+    { ...FLOW_STATUSES, ":in_flow": IN_FLOW },
+  ),
 );
 
 /** Of a volume in the flow; see {@link BEGIN_DELETE}. */
 export function beginRequestedDelete(owned: boolean): Statement {
-  return statement(
-    "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #progress",
-    `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND ` +
-      "#status IN (:creating, :downloading, :migration_target_creating, :deleting, :error_deleting)",
-    { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting", ":in_flow": IN_FLOW },
+  return ending(
+    statement(
+      "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #progress",
+      `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND ` +
+        "#status IN (:creating, :downloading, :migration_target_creating, :deleting, :error_deleting)",
+      { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting", ":in_flow": IN_FLOW },
+    ),
   );
 }
 
 export function markErrorDeleting(owned: boolean): Statement {
-  return statement(
-    "SET #status = :error_deleting, #fault = :fault, #updated_at = :now",
-    `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND #status = :deleting`,
-    { ":deleting": "deleting", ":error_deleting": "error_deleting" },
+  return ending(
+    statement(
+      "SET #status = :error_deleting, #fault = :fault, #updated_at = :now",
+      `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND #status = :deleting`,
+      { ":deleting": "deleting", ":error_deleting": "error_deleting" },
+    ),
   );
 }

@@ -1,9 +1,22 @@
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { LEDGER_ATTEMPTS, recordBytes } from "../../core/byte-budget.ts";
 import { FenceLost, VolumeDeleteRequested, VolumeNotFound } from "../../core/errors.ts";
 import type { Clock, Owner } from "../../core/ports.ts";
+import { cutForAttempt, cutForEnd } from "../../core/record-room.ts";
 import type { Attempt, VolumeRecord } from "../../core/records.ts";
-import { find, isMissingPath, tryUpdate, type Statement, type Table, type TableOptions } from "./table.ts";
+import {
+  find,
+  isMissingPath,
+  isTooLarge,
+  tryUpdate,
+  type Item,
+  type Statement,
+  type Table,
+  type TableOptions,
+  type UpdateArguments,
+} from "./table.ts";
 import { readVolume } from "./volume-item.ts";
-import { ENSURE_LEDGER, ENSURE_LEDGER_LINE } from "./volume-statements.ts";
+import { cutting, ENSURE_LEDGER, ENSURE_LEDGER_LINE, makeRoom } from "./volume-statements.ts";
 
 /** Runs the transitions of one volume, and reads it back where the condition of one has failed. */
 export class VolumeWriter {
@@ -30,7 +43,7 @@ export class VolumeWriter {
 
   /** Runs a transition. False when its condition failed. */
   async write(volumeId: string, prepared: Statement, values: Record<string, unknown>): Promise<boolean> {
-    return (await tryUpdate(this.table, volumeId, prepared, { values: this.#stamped(values) })) !== undefined;
+    return (await this.#update(volumeId, prepared, { values: this.#stamped(values) })) !== undefined;
   }
 
   /** Runs a transition and returns the record that it made. Undefined when its condition failed. */
@@ -40,12 +53,56 @@ export class VolumeWriter {
     values: Record<string, unknown>,
     names: Record<string, string> = {},
   ): Promise<VolumeRecord | undefined> {
-    const item = await tryUpdate(this.table, volumeId, prepared, {
+    const item = await this.#update(volumeId, prepared, {
       values: this.#stamped(values),
       names,
       returnItem: true,
     });
     return item === undefined ? undefined : readVolume(item);
+  }
+
+  /** Runs an update; one by which a volume ends makes room in a record that is too full for it. */
+  async #update(volumeId: string, prepared: Statement, parts: UpdateArguments): Promise<Item | undefined> {
+    try {
+      return await tryUpdate(this.table, volumeId, prepared, parts);
+    } catch (error) {
+      if (prepared.makesRoom !== true || !isTooLarge(error) || !(await this.#makeRoom(volumeId))) {
+        throw error;
+      }
+    }
+    return tryUpdate(this.table, volumeId, prepared, parts);
+  }
+
+  /**
+   * Removes what the end of a volume does not need, in one conditional update that leaves its state as it is. False when nothing can
+   * be removed. Interrupted after it: the transition comes again, and fits.
+   */
+  async #makeRoom(volumeId: string): Promise<boolean> {
+    const item = await find(this.table, volumeId);
+    const record = item && readVolume(item);
+    const cut = record && cutForEnd(record, recordBytes(unmarshall(item ?? {})));
+    if (record === undefined || cut === undefined) {
+      return false;
+    }
+    const { fence } = record;
+    const values = { ":dropped": cut.dropped, ...(fence !== null && { ":fence": fence }) };
+    await tryUpdate(this.table, volumeId, cutting(cut, makeRoom(fence !== null)), { values: this.#stamped(values) });
+    return true;
+  }
+
+  /**
+   * The update that adds a line to the ledger, with the lines that go in the same write where the ledger is full. Only an attempt with a
+   * number above the bound costs the read.
+   */
+  async withLedgerRoom(
+    { volumeId, attempt }: Owner,
+    prepared: Statement,
+    values: Record<string, unknown>,
+  ): Promise<{ prepared: Statement; values: Record<string, unknown> }> {
+    const cut = attempt > LEDGER_ATTEMPTS ? cutForAttempt(await this.get(volumeId), attempt) : undefined;
+    return cut === undefined
+      ? { prepared, values }
+      : { prepared: cutting(cut, prepared), values: { ...values, ":dropped": cut.dropped } };
   }
 
   #stamped(values: Record<string, unknown>): Record<string, unknown> {
@@ -71,11 +128,10 @@ export class VolumeWriter {
         throw error;
       }
     }
-    await tryUpdate(this.table, owner.volumeId, ENSURE_LEDGER, { values: {} });
-    await tryUpdate(this.table, owner.volumeId, ENSURE_LEDGER_LINE, {
-      values: { ":fence": owner.fence, ":attempt": line },
-      names,
-    });
+    await this.#update(owner.volumeId, ENSURE_LEDGER, { values: {} });
+    const added = { ":fence": owner.fence, ":attempt": line };
+    const opening = await this.withLedgerRoom(owner, ENSURE_LEDGER_LINE, added);
+    await this.#update(owner.volumeId, opening.prepared, { values: opening.values, names });
     return write();
   }
 }

@@ -1,3 +1,4 @@
+import { droppedText } from "../../core/fault.ts";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { estimate } from "../cost/estimate.ts";
 import { lacksFunctionEvents, stepsOfExecution } from "../cost/history.ts";
@@ -107,11 +108,15 @@ async function receiptFor(session: Session, volumeId: string | undefined, option
   }
   const volume = await findVolume(session, volumeId);
   const executions = await session.connection.executions();
-  const attempts = Object.values(volume.attempts);
+  const attempts = Object.entries(volume.attempts).toSorted(([one], [other]) => Number(one) - Number(other));
   const steps: Step[] = [];
   const assumptions = [`${SCHEDULING_MS} ms for each scheduling, which is no part of an execution`];
-  for (const [index, { execution }] of attempts.entries()) {
-    const prefix = attempts.length > 1 ? `attempt ${index + 1}: ` : "";
+  const dropped = volume.dropped?.attempts ?? 0;
+  if (dropped > 0) {
+    assumptions.push(`${droppedText(dropped)}; their work is not in the sum`);
+  }
+  for (const [number, { execution }] of attempts) {
+    const prefix = attempts.length > 1 ? `attempt ${number}: ` : "";
     const named = (step: Step): Step => ({ ...step, step: prefix + step.step });
     steps.push(named({ step: "ScheduleVolume", times: 1, work: invocation("ScheduleVolume", SCHEDULING_MS) }));
     const events = await executions.history(execution);

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { changeVolumeDetails } from "../../core/create-request.ts";
 import type { MapChange, VolumeDetails } from "../../core/ports.ts";
 import { UsageError } from "../errors.ts";
 import { findVolume } from "../names.ts";
@@ -82,7 +83,7 @@ async function change(session: Session, nameOrId: string, details: VolumeDetails
   if (Object.keys(details).length === 0) {
     throw new UsageError("nothing is to be changed", "see the options of this command with --help");
   }
-  const { id } = await findVolume(session, nameOrId);
-  const volume = await (await session.connection.volumes()).changeDetails(id, details);
-  await session.answer(volume, () => `volume ${id} is changed\n`);
+  const found = await findVolume(session, nameOrId);
+  const volume = await changeVolumeDetails(await session.connection.volumes(), found, details);
+  await session.answer(volume, () => `volume ${found.id} is changed\n`);
 }

@@ -1,3 +1,4 @@
+import { droppedText } from "../../core/fault.ts";
 import type { Command } from "commander";
 import { describeError } from "../../core/errors.ts";
 import { attemptOf, type Attempt, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
@@ -130,6 +131,7 @@ export function renderVolume(output: Output, volume: VolumeRecord, now: Date, ar
     ["progress", progressOf(volume, now)],
     ["deadline", volume.deadline === null ? "-" : `${formatTime(volume.deadline)} ${untilText(volume.deadline, now)}`],
     ["deletion", volume.delete_requested_at === null ? "-" : `requested ${formatTime(volume.delete_requested_at)}`],
+    ["dropped", volume.dropped?.columns === undefined ? "-" : droppedColumnsText(volume.dropped.columns)],
     ["extension", extensionText(volume)],
     ["snapshots", dependentsText(around.snapshots)],
     ["copied to", dependentsText(around.volumes)],
@@ -150,6 +152,11 @@ function dependentsText(dependents: Surroundings["volumes"]): string {
   return dependents.length === 0
     ? "-"
     : dependents.map(({ id, name, status }) => `${text(id)}  ${text(name)}  ${text(status)}`).join("\n");
+}
+
+/** What a record that was too full has given up so that its end could be written. */
+function droppedColumnsText(columns: readonly string[]): string {
+  return text(`the record was too large for DynamoDB and has lost ${columns.join(", ")}`);
 }
 
 function extensionText({ extension }: VolumeRecord): string {
@@ -174,11 +181,11 @@ function untilText(deadline: string, now: Date): string {
 
 function attemptsText(output: Output, volume: VolumeRecord, now: Date): string {
   const attempts = Object.entries(volume.attempts).toSorted(([one], [other]) => Number(one) - Number(other));
-  return attempts.length === 0
-    ? "-"
-    : attempts
-        .map(([number, attempt]) => attemptText(output, number, attempt, now) + leftText(output, volume, number))
-        .join("\n");
+  const dropped = volume.dropped?.attempts ?? 0;
+  const lines = attempts.map(
+    ([number, attempt]) => attemptText(output, number, attempt, now) + leftText(output, volume, number),
+  );
+  return lines.length === 0 ? "-" : [...lines, ...(dropped === 0 ? [] : [`(${droppedText(dropped)})`])].join("\n");
 }
 
 /** What the last attempt of a volume in error has left on its backend: the record claims it, and its deletion removes it. */

@@ -9,7 +9,7 @@ import { type OwnerInput, ownerOf } from "./input.ts";
  */
 export type VolumeRef = Omit<
   VolumeRecord,
-  "attempts" | "deadline" | "fault" | "phase" | "progress" | "delete_requested_at" | "locks"
+  "attempts" | "deadline" | "fault" | "phase" | "progress" | "delete_requested_at" | "locks" | "dropped"
 >;
 
 /**
@@ -45,6 +45,7 @@ export function volumeRefOf(volume: VolumeRecord): VolumeRef {
     progress: _progress,
     delete_requested_at: _deleteRequestedAt,
     locks: _locks,
+    dropped: _dropped,
     ...volumeRef
   } = volume;
   return volumeRef;

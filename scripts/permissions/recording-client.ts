@@ -5,8 +5,11 @@ import { requestAttributes, type WriteInput } from "./request-attributes.ts";
 /** One request that a repository made: the action, and the attributes that a write names. */
 export type RecordedRequest = { action: string; attributes: string[] };
 
-/** How the table answers: it takes each write, refuses each, or misses the path of the first. */
-export type Temper = "takes" | "refuses" | "misses a path";
+/** How the table answers: it takes each write, refuses each, misses the path of the first, or has no room for the first. */
+export type Temper = "takes" | "refuses" | "misses a path" | "is full";
+
+/** More than an item may have, so that everything goes that may go. */
+const PADDING = { S: "x".repeat(1_000_000) };
 
 /** A repository that goes on after so many refusals would go on for ever. */
 const MOST_REQUESTS = 12;
@@ -39,7 +42,12 @@ export function recordingClient(
       missed = true;
       throw failure("ValidationException", "The document path provided in the update expression is invalid for update");
     }
-    return item === undefined ? {} : { Attributes: item, Item: item };
+    if (action === "UpdateItem" && temper === "is full" && !missed) {
+      missed = true;
+      throw failure("ValidationException", "Item size to update has exceeded the maximum allowed size");
+    }
+    const answered = temper === "is full" ? { ...item, padding: PADDING } : item;
+    return item === undefined ? {} : { Attributes: answered, Item: answered };
   };
   const send = async (command: unknown): Promise<unknown> => answer(command as Parameters<typeof answer>[0]);
   return { send: send as DynamoDb["send"] };

@@ -39,6 +39,7 @@ const {
   FAULT,
   LEASE,
   LINE,
+  LATE_OWNER,
   LOCK,
   NEXT,
   OWNER,
@@ -57,7 +58,9 @@ const VOLUMES: Calls<VolumeRepository> = {
   getMany: [(volumes) => volumes.getMany([VOLUME.id])],
   list: [(volumes) => volumes.list({}, 1)],
   create: [(volumes) => volumes.create(VOLUME)],
-  assignHost: [(volumes) => volumes.assignHost(OWNER, "h@b#p", "nova", LINE, AT)],
+  assignHost: [OWNER, LATE_OWNER].map(
+    (owner) => (volumes: VolumeRepository) => volumes.assignHost(owner, "h@b#p", "nova", LINE, AT),
+  ),
   beginCreate: [(volumes) => volumes.beginCreate(OWNER, AT)],
   persistModelUpdate: [
     (volumes) => volumes.persistModelUpdate(OWNER, {}, "created"),
@@ -72,7 +75,7 @@ const VOLUMES: Calls<VolumeRepository> = {
     (volumes) => volumes.markAvailable(OWNER, "available", AT, {}),
     (volumes) => volumes.markAvailable(OWNER, "available", AT, { provider_location: "p" }),
   ],
-  markError: [(volumes) => volumes.markError(OWNER, FAULT)],
+  markError: [OWNER, LATE_OWNER].map((owner) => (volumes: VolumeRepository) => volumes.markError(owner, FAULT)),
   releaseForReschedule: [false, true].flatMap((suspectedOrphan) =>
     [undefined, "creating" as const].map((clearedPhase) => (volumes: VolumeRepository) => {
       const close = { outcome: "rescheduled" as const, error: "E", cause: "c", at: AT, suspectedOrphan };
@@ -279,7 +282,7 @@ const VOLUME_ITEMS = [VOLUME, samples.VOLUME_IN_ERROR, samples.MIGRATION_TARGET]
 
 /**
  * What each method of each repository asks of its table, found by calling it: with every shape of its arguments, and a table that
- * takes its writes, refuses them, or lacks the path of the first.
+ * takes its writes, refuses them, lacks the path of the first, or has no room for it.
  *
  * @returns requests by table and method
  */
@@ -310,7 +313,7 @@ async function record<Repository extends object>(
     const made: RecordedRequest[] = [];
     requests[method] = made;
     for (const call of shapes) {
-      for (const temper of ["takes", "refuses", "misses a path"] satisfies Temper[]) {
+      for (const temper of ["takes", "refuses", "misses a path", "is full"] satisfies Temper[]) {
         for (const item of [undefined, ...items]) {
           await tolerate(() =>
             call(make({ client: recordingClient(temper, item, made), tableName: "table", clock: { now: () => AT } })),

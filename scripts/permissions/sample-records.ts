@@ -1,3 +1,4 @@
+import { LEDGER_ATTEMPTS } from "../../core/byte-budget.ts";
 import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { ImageCacheEntry } from "../../core/image-cache.ts";
 import type { BackendReport } from "../../core/ports.ts";
@@ -20,6 +21,8 @@ const at = AT.toISOString();
 
 export const OWNER = { volumeId: "volume", fence: "volume-a1", attempt: 1 };
 export const NEXT = { volumeId: "volume", fence: "volume-a2", attempt: 2 };
+/** An attempt that makes the ledger drop a line. */
+export const LATE_OWNER = { volumeId: "volume", fence: "volume-a99", attempt: 99 };
 export const LOCK = { holder: "holder", value: "value" };
 export const FAULT: Fault = { error: "E", cause: "c", attempt: 1, at, attempts: [] };
 export const LINE: Attempt = { host: "h@b#p", execution: OWNER.fence, started_at: at, outcome: "running" };
@@ -49,13 +52,14 @@ export const VOLUME: { [Column in keyof VolumeRecord]: NonNullable<VolumeRecord[
   metadata: { key: "value" },
   glance_metadata: { key: "value" },
   fence: OWNER.fence,
-  attempts: { "1": LINE },
+  attempts: Object.fromEntries(Array.from({ length: LEDGER_ATTEMPTS }, (_, index) => [String(index + 1), LINE])),
   phase: "creating",
   progress: PROGRESS,
   deadline: at,
   fault: FAULT,
   delete_requested_at: at,
   locks: { holder: "value" },
+  dropped: { attempts: 1, columns: ["request"] },
   use_quota: true,
   request_digest: "digest",
 };

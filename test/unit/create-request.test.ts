@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { buildCreateRequest } from "../../core/create-request.ts";
+import { REQUEST_BYTES } from "../../core/byte-budget.ts";
+import { buildCreateRequest, changeVolumeDetails } from "../../core/create-request.ts";
 import type { CreateRequestInput } from "../../core/create-request.ts";
 import { parseCreateVolumeMessage } from "../../core/messages.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
@@ -139,5 +140,47 @@ describe("bad input", () => {
   test("two sources are refused, and both are named", () => {
     const input = { snapshotId: SNAPSHOT_ID, sourceVolumeId: IDS.volumeId };
     expect(() => build(input)).toThrow("snapshot_id and source_volid are given");
+  });
+});
+
+describe("the byte budget of a request", () => {
+  const items = (count: number, value: string): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`key-${index}`, value]));
+
+  test("takes metadata whose message is within its share", () => {
+    expect(build({ metadata: items(200, "x".repeat(255)) }).record.metadata["key-199"]).toHaveLength(255);
+  });
+
+  test.each([
+    ["600 items of 255 letters", items(600, "x".repeat(255))],
+    ["100 items of 255 emoji", items(100, "\u{1F600}".repeat(255))],
+  ])("refuses %s before anything is recorded", (_what, metadata) => {
+    expect(() => build({ metadata })).toThrow(new RegExp(`takes \\d+ bytes; at most ${REQUEST_BYTES} are allowed`));
+  });
+
+  describe("holds for a change of a volume's metadata", () => {
+    const volume = { ...build().record, metadata: items(500, "x".repeat(255)) };
+    const change = async (details: Parameters<typeof changeVolumeDetails>[2]) => {
+      let changes = 0;
+      const volumes = { changeDetails: async () => ((changes += 1), volume) };
+      await changeVolumeDetails(volumes, volume, details);
+      return changes;
+    };
+
+    test("which is refused, and writes nothing, when the whole record would take too much", async () => {
+      const set = Object.fromEntries(
+        Object.entries(items(100, "x".repeat(255))).map(([key, value]) => [`n${key}`, value]),
+      );
+      await expect(change({ metadata: { set } })).rejects.toThrow(/at most 155648 are allowed/);
+    });
+
+    test("which may always make a record smaller", async () => {
+      volume.metadata = items(1_000, "x".repeat(255));
+      expect(await change({ metadata: { unset: ["key-0"] } })).toBe(1);
+    });
+
+    test("whose keys and values are checked as at the create", async () => {
+      await expect(change({ metadata: { set: { "": "x" } } })).rejects.toMatchObject({ name: "InvalidInput" });
+    });
   });
 });

@@ -1,4 +1,6 @@
-import { fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
+import { LEDGER_ATTEMPTS } from "../../core/byte-budget.ts";
+import { FAULT_ATTEMPTS } from "../../core/fault.ts";
+import { attemptOfFence, fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
 import type { Account } from "./account.ts";
 import type { Execution } from "./executions.ts";
 
@@ -14,10 +16,15 @@ type Line = VolumeRecord["attempts"][string];
 export function checkLedger(account: Account, record: VolumeRecord): void {
   const lines = Object.entries(record.attempts).map(([number, line]) => ({ number: Number(number), line }));
   const latest = Math.max(0, ...lines.map(({ number }) => number));
+  if (lines.length > LEDGER_ATTEMPTS) {
+    account.breach(5, `the ledger of ${record.id} has ${lines.length} lines, and ${LEDGER_ATTEMPTS} are its most`);
+  }
+  const newestKept = newestKeptOf(record);
   const isCreated = (STATUSES_CREATED as readonly string[]).includes(record.status);
   for (const execution of account.executions.byName.values()) {
     const isOurs = execution.input.volume_id === record.id;
-    if (isOurs && !lines.some(({ line }) => line.execution === execution.name)) {
+    const isDropped = (record.dropped?.attempts ?? 0) > 0 && attemptOfFence(execution.name) < newestKept;
+    if (isOurs && !isDropped && !lines.some(({ line }) => line.execution === execution.name)) {
       account.breach(5, `execution ${execution.name} is not in the ledger`);
     }
   }
@@ -30,12 +37,20 @@ export function checkLedger(account: Account, record: VolumeRecord): void {
   checkFault(account, record);
 }
 
+/** The first of the attempts at the end of a ledger that has dropped lines between them and its first line. */
+function newestKeptOf({ attempts }: VolumeRecord): number {
+  const [, second = 0] = Object.keys(attempts)
+    .map(Number)
+    .toSorted((one, other) => one - other);
+  return second;
+}
+
 function checkLine(account: Account, record: VolumeRecord, number: number, latest: number): void {
   const line = record.attempts[number];
   const where = `attempt ${number} of ${record.id}`;
   if (line === undefined) {
     // A redrive counts on from an attempt whose message became a dead letter before any backend was chosen for it.
-    if (!account.wasRedriven) {
+    if (!account.wasRedriven && !((record.dropped?.attempts ?? 0) > 0 && number < newestKeptOf(record))) {
       account.breach(5, `${where} is not in the ledger`);
     }
   } else if (line.outcome === "running" || line.ended_at === undefined) {
@@ -82,15 +97,20 @@ function lettersOf(text: string): string {
   return text.replaceAll(/[^A-Za-z]/g, "").slice(0, COMPARED_LETTERS);
 }
 
-function checkFault(account: Account, { id, status, fault, attempts }: VolumeRecord): void {
+function checkFault(account: Account, { id, status, fault, attempts, dropped }: VolumeRecord): void {
   if (status !== "error" || fault === null) {
     return;
   }
   const earlier = Object.keys(attempts).filter((number) => Number(number) < fault.attempt);
-  if (fault.attempts.length !== earlier.length) {
+  const isWhole = dropped?.attempts === undefined && earlier.length <= FAULT_ATTEMPTS;
+  if (isWhole && fault.attempts.length !== earlier.length) {
     account.breach(5, `the fault of ${id} names ${fault.attempts.length} of ${earlier.length} earlier attempts`);
   }
-  for (const number of earlier) {
+  const isFull = Object.keys(attempts).length === LEDGER_ATTEMPTS && dropped?.attempts !== undefined;
+  if (isFull && !fault.attempts.some((line) => line.includes("dropped from the ledger"))) {
+    account.breach(5, `the fault of ${id} does not say that attempts were dropped from the ledger`);
+  }
+  for (const number of isWhole ? earlier : [...earlier.slice(0, 1), ...earlier.slice(-(FAULT_ATTEMPTS - 2))]) {
     const error = attempts[number]?.error ?? "";
     if (!fault.attempts.some((line) => line.includes(`attempt ${number} `) && line.includes(error))) {
       account.breach(5, `the fault of ${id} does not say that attempt ${number} ended by ${error}`);

@@ -1,3 +1,4 @@
+import { changeVolumeDetails, requireRoomForDetails } from "../../create-request.ts";
 import { positionOfVolume } from "../../projects.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
@@ -31,14 +32,16 @@ export async function updateVolume(deps: ApiDependencies, call: Call): Promise<A
   const { volume: body } = call.body as UpdateBody;
   const name = body.name === undefined ? body.display_name : body.name;
   const description = body.description === undefined ? body.display_description : body.description;
-  if (name !== undefined) {
-    await deps.projects.rename(positionOfVolume(volume), name?.trim() ?? null);
-  }
-  const changed = await deps.volumes.changeDetails(volume.id, {
+  const change = {
     ...(name !== undefined && { displayName: name?.trim() ?? null }),
     ...(description !== undefined && { displayDescription: description?.trim() ?? null }),
     ...(body.metadata !== undefined && { metadata: replacement(volume, body.metadata) }),
-  });
+  };
+  requireRoomForDetails(volume, change);
+  if (name !== undefined) {
+    await deps.projects.rename(positionOfVolume(volume), name?.trim() ?? null);
+  }
+  const changed = await deps.volumes.changeDetails(volume.id, change);
   return { status: 200, body: { volume: volumeDetail(call, changed, await viewContext(deps, [changed])) } };
 }
 
@@ -53,7 +56,7 @@ export async function writeMetadata(deps: ApiDependencies, call: Call, replaces:
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
   const { metadata: set } = call.body as { metadata: Record<string, string> };
   const change = replaces ? replacement(volume, set) : { set };
-  const { metadata } = await deps.volumes.changeDetails(volume.id, { metadata: change });
+  const { metadata } = await changeVolumeDetails(deps.volumes, volume, { metadata: change });
   return { status: 200, body: { metadata } };
 }
 
@@ -71,7 +74,7 @@ export async function writeMetadataKey(deps: ApiDependencies, call: Call): Promi
   if (!Object.hasOwn(meta, call.params["key"] ?? "")) {
     throw badRequest("Request body and URI mismatch");
   }
-  await deps.volumes.changeDetails(volume.id, { metadata: { set: meta } });
+  await changeVolumeDetails(deps.volumes, volume, { metadata: { set: meta } });
   return { status: 200, body: { meta } };
 }
 
@@ -80,7 +83,7 @@ export async function deleteMetadataKey(deps: ApiDependencies, call: Call): Prom
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
   const key = call.params["key"] ?? "";
   valueOf(volume, key);
-  await deps.volumes.changeDetails(volume.id, { metadata: { unset: [key] } });
+  await changeVolumeDetails(deps.volumes, volume, { metadata: { unset: [key] } });
   return { status: 200 };
 }
 
@@ -95,6 +98,6 @@ function valueOf({ id, metadata }: VolumeRecord, key: string): string {
 /** `os-set_bootable` */
 export async function setBootable(deps: ApiDependencies, volume: VolumeRecord, body: unknown): Promise<Answer> {
   const { bootable } = body as { bootable: boolean | string };
-  await deps.volumes.changeDetails(volume.id, { bootable: booleanOf(String(bootable)) ?? false });
+  await changeVolumeDetails(deps.volumes, volume, { bootable: booleanOf(String(bootable)) ?? false });
   return { status: 200 };
 }

@@ -1,3 +1,5 @@
+import { LARGEST_RECORD_BYTES, recordBytes } from "../../../core/byte-budget.ts";
+import { cutForAttempt, cutForEnd, type RecordCut } from "../../../core/record-room.ts";
 import {
   FenceLost,
   InvalidInput,
@@ -88,6 +90,7 @@ export class VolumesFake implements VolumeRepository {
     if (this.records.has(record.id)) {
       throw new InvalidInput(`volume ${record.id} exists already`);
     }
+    requireItemSize(record);
     this.records.set(record.id, structuredClone(record));
   }
 
@@ -103,13 +106,13 @@ export class VolumesFake implements VolumeRepository {
     if (!stray && !isFreeInFlow(found, owner.fence)) {
       return found.fence === owner.fence && found.host !== null ? found : refuse(owner.fence, found);
     }
-    return this.#put(found, {
+    return this.#put(opened(found, owner), {
       ...(stray && { status: "creating" }),
       host,
       availability_zone: availabilityZone,
       scheduled_at: attempt.started_at,
       fence: owner.fence,
-      attempts: { ...found.attempts, [owner.attempt]: attempt },
+      attempts: { ...opened(found, owner).attempts, [owner.attempt]: attempt },
       phase: "scheduled",
       deadline: deadline.toISOString(),
     });
@@ -153,16 +156,16 @@ export class VolumesFake implements VolumeRepository {
     }
     requireOwned(owner, found);
     const at = launchedAt.toISOString();
-    return this.#put(found, {
+    return this.#end(opened(found, owner), (room) => ({
       ...update,
       status,
       launched_at: at,
-      attempts: closed(found, owner, { outcome: "created", ended_at: at }),
+      attempts: closed(room, owner, { outcome: "created", ended_at: at }),
       deadline: null,
       phase: null,
       progress: null,
       fault: null,
-    });
+    }));
   }
 
   async markError(owner: Owner, fault: Fault): Promise<VolumeRecord> {
@@ -171,10 +174,10 @@ export class VolumesFake implements VolumeRepository {
       return found;
     }
     requireOwned(owner, found);
-    return this.#put(found, {
+    return this.#end(opened(found, owner), (room) => ({
       status: "error",
       fault,
-      attempts: closed(found, owner, {
+      attempts: closed(room, owner, {
         outcome: "error",
         ended_at: fault.at,
         error: fault.error,
@@ -182,7 +185,7 @@ export class VolumesFake implements VolumeRepository {
       }),
       deadline: null,
       progress: null,
-    });
+    }));
   }
 
   async releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord> {
@@ -195,7 +198,7 @@ export class VolumesFake implements VolumeRepository {
       throw new Error("it has moved on");
     }
     const at = close.at.toISOString();
-    return this.#put(found, {
+    return this.#put(opened(found, owner), {
       status: found.status === "downloading" ? "creating" : found.status,
       fence: next.fence,
       host: null,
@@ -206,7 +209,7 @@ export class VolumesFake implements VolumeRepository {
       progress: null,
       scheduled_at: at,
       deadline: deadline.toISOString(),
-      attempts: closed(found, owner, {
+      attempts: closed(opened(found, owner), owner, {
         outcome: close.outcome,
         ended_at: at,
         error: close.error,
@@ -220,7 +223,7 @@ export class VolumesFake implements VolumeRepository {
     const found = await this.get(volumeId);
     const free = isFreeInFlow(found, expectedFence);
     if (free) {
-      return this.#put(found, { status: "error", fault, deadline: null, progress: null });
+      return this.#end(found, () => ({ status: "error", fault, deadline: null, progress: null }));
     }
     const repeated =
       (found.fence === null || found.fence === expectedFence) &&
@@ -287,11 +290,11 @@ export class VolumesFake implements VolumeRepository {
     if (!isBegun && (found.deadline !== null || !deletable || Object.keys(found.locks).length > 0)) {
       throw new InvalidVolume(`volume ${volumeId} is ${found.status}`);
     }
-    return this.#put(found, {
+    return this.#end(found, (room) => ({
       status: "deleting",
-      delete_requested_at: found.delete_requested_at ?? this.#clock.now().toISOString(),
+      delete_requested_at: room.delete_requested_at ?? this.#clock.now().toISOString(),
       deadline: deadline.toISOString(),
-    });
+    }));
   }
 
   async finishDelete(volumeId: string): Promise<void> {
@@ -307,10 +310,10 @@ export class VolumesFake implements VolumeRepository {
     if (!isInFlow(found)) {
       throw new InvalidVolume(`volume ${volumeId} is ${found.status}, not being created`);
     }
-    return this.#put(found, {
-      delete_requested_at: found.delete_requested_at ?? this.#clock.now().toISOString(),
-      deadline: found.deadline ?? deadline.toISOString(),
-    });
+    return this.#end(found, (room) => ({
+      delete_requested_at: room.delete_requested_at ?? this.#clock.now().toISOString(),
+      deadline: room.deadline ?? deadline.toISOString(),
+    }));
   }
 
   async beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord> {
@@ -319,7 +322,7 @@ export class VolumesFake implements VolumeRepository {
     if (found.fence !== fence || found.delete_requested_at === null || !removable) {
       refuseAsForeign(fence, found);
     }
-    return this.#put(found, { status: "deleting", deadline: deadline.toISOString(), progress: null });
+    return this.#end(found, () => ({ status: "deleting", deadline: deadline.toISOString(), progress: null }));
   }
 
   async markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
@@ -327,7 +330,7 @@ export class VolumesFake implements VolumeRepository {
     if (found.fence !== fence || found.delete_requested_at === null || found.status !== "deleting") {
       refuseAsForeign(fence, found);
     }
-    this.#put(found, { status: "error_deleting", fault });
+    this.#end(found, () => ({ status: "error_deleting", fault }));
   }
 
   async changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord> {
@@ -372,12 +375,12 @@ export class VolumesFake implements VolumeRepository {
     if (found.status === "extending" && extension?.number === number) {
       const { outcome } = end;
       const failure = end.outcome === "failed" ? { error: end.error, cause: end.cause } : {};
-      return this.#put(found, {
+      return this.#end(found, () => ({
         status: end.status,
         size: end.outcome === "extended" ? end.size : found.size,
         extension: { ...extension, outcome, ended_at: end.at.toISOString(), ...failure },
         deadline: null,
-      });
+      }));
     }
     if (extension?.number === number && extension.outcome !== undefined) {
       return found;
@@ -399,6 +402,7 @@ export class VolumesFake implements VolumeRepository {
       return undefined;
     }
     const locked = { ...found, locks: { ...found.locks, [lock.holder]: lock.value } };
+    requireItemSize(locked);
     this.records.set(volumeId, locked);
     return structuredClone(locked);
   }
@@ -418,10 +422,45 @@ export class VolumesFake implements VolumeRepository {
     return found;
   }
 
+  /** @throws ValidationException, as DynamoDB does, when the record would be too large */
   #put(found: VolumeRecord, change: Change): VolumeRecord {
     const record = structuredClone({ ...found, ...change, updated_at: this.#clock.now().toISOString() });
+    requireItemSize(record);
     this.records.set(record.id, record);
     return structuredClone(record);
+  }
+
+  /** As {@link VolumesFake.#put}, by which a volume ends: a record that is too full gives up what the end does not need. */
+  #end(found: VolumeRecord, changeOf: (found: VolumeRecord) => Change): VolumeRecord {
+    const changed = { ...found, ...changeOf(found) };
+    const cut = recordBytes(changed) > LARGEST_RECORD_BYTES ? cutForEnd(found, recordBytes(found)) : undefined;
+    const roomy = without(found, cut);
+    return this.#put(roomy, changeOf(roomy));
+  }
+}
+
+/** The record without the parts that go. */
+function without(record: VolumeRecord, cut: RecordCut | undefined): VolumeRecord {
+  if (cut === undefined) {
+    return record;
+  }
+  const result = { ...structuredClone(record), dropped: cut.dropped } as Record<string, unknown>;
+  for (const [column, key] of cut.paths) {
+    if (key !== undefined) {
+      Reflect.deleteProperty(result[column] as object, key);
+    } else if (column === "request") {
+      Reflect.deleteProperty(result, column);
+    } else {
+      result[column] = column === "metadata" || column === "glance_metadata" ? {} : null;
+    }
+  }
+  return result as VolumeRecord;
+}
+
+function requireItemSize(record: VolumeRecord): void {
+  if (recordBytes(record) > LARGEST_RECORD_BYTES) {
+    const message = "Item size to update has exceeded the maximum allowed size";
+    throw Object.assign(new Error(message), { name: "ValidationException" });
   }
 }
 
@@ -461,6 +500,11 @@ function refuseAsForeign(fence: string | null, found: VolumeRecord): never {
     fence ?? "nobody",
     `it is ${found.status} and belongs to ${found.fence ?? "no attempt"}`,
   );
+}
+
+/** The record with room in its ledger for the owner's line. */
+function opened(found: VolumeRecord, owner: Owner): VolumeRecord {
+  return without(found, cutForAttempt(found, owner.attempt));
 }
 
 /** The ledger with the owner's line closed; an attempt that never had a host gets its line here. */
