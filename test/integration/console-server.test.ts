@@ -7,7 +7,7 @@ import { type ConsoleServer, startConsoleServer } from "../../cli/console/server
 import { TOKEN_HEADER } from "../../cli/console/wire.ts";
 import type { Connection } from "../../cli/connection.ts";
 import { InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
-import { NOW, volume, VOLUME_ID } from "../support/cli-context.ts";
+import { NOW, runCli, volume, VOLUME_ID } from "../support/cli-context.ts";
 
 /** The console's server on a socket, with deployments that are made for each test. */
 
@@ -203,6 +203,38 @@ describe("the interface", () => {
     expect(asked).toEqual([{ reap: false }]);
     resolve({ findings: [] });
     await expect.poll(async () => (await ask("/api/audit")).body).toContain('"findings":[]');
+  });
+});
+
+describe("the command", () => {
+  test("prints an address with a token of its own, and ends without an error at Ctrl-C", async () => {
+    const addresses: string[] = [];
+    for (const _ of [1, 2]) {
+      const { status, stdout, closed } = await runCli(["console", "--no-open"], {}, { interrupted: true });
+      expect([status, closed]).toEqual([0, 1]);
+      addresses.push(stdout.split("\n")[0] ?? "");
+    }
+    expect(addresses[0]).toMatch(/^The console is at http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{32}$/);
+    expect(addresses[0]?.split("#")[1]).not.toBe(addresses[1]?.split("#")[1]);
+  });
+
+  test("gives the address as a document with --json, and opens no browser where no terminal is", async () => {
+    const { stdout } = await runCli(["console", "--json"], {}, { interrupted: true });
+    expect(JSON.parse(stdout)).toEqual({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:/) });
+  });
+
+  test("names the port that is in use, and what to do", async () => {
+    await start(NO_ROUTES);
+    const { status, stderr } = await runCli(["console", "--no-open", "--port", String(server?.port)]);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`port ${server?.port} is in use`);
+    expect(stderr).toContain("name another with --port");
+  });
+
+  test.each(["x", "-1", "65536", "1.5"])("refuses the port %s", async (port) => {
+    const { status, stderr } = await runCli(["console", `--port=${port}`]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("a whole number from 0 to 65535");
   });
 });
 
