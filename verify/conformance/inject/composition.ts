@@ -29,14 +29,15 @@ export const snapshots = () =>
   new DynamoDbSnapshotRepository({ client, tableName: environmentVariable("snapshotsTable") });
 
 /** Hosts of the deployment keep their drivers; every other host is a case's. */
-export const drivers = (): Drivers => {
-  const configured = real.drivers();
-  return {
-    hosts: configured.hosts,
-    forHost: (host) =>
-      configured.hosts.includes(host.split("#")[0] ?? "") ? configured.forHost(host) : SCRIPTED_DRIVER,
-  };
-};
+const withScriptedDriver = (configured: Drivers): Drivers => ({
+  hosts: configured.hosts,
+  forHost: (host) => (configured.hosts.includes(host.split("#")[0] ?? "") ? configured.forHost(host) : SCRIPTED_DRIVER),
+});
+
+export const drivers = (): Drivers => withScriptedDriver(real.drivers());
+
+/** A case's driver needs no network, so its calls need no other function. */
+export const remoteDrivers = (): Drivers => withScriptedDriver(real.remoteDrivers());
 
 export const notifier = (): Notifier => ({
   publish: async (notification) => {
