@@ -29,7 +29,10 @@ export const LINE: Attempt = { host: "h@b#p", execution: OWNER.fence, started_at
 export const PROGRESS: CopyProgress = { bytes_done: 1, bytes_total: 2, updated_at: at };
 export const CLAIM: CapacityClaim = { attempt: 1, size: 1, claimed_at: at };
 
-export const VOLUME: { [Column in keyof VolumeRecord]: NonNullable<VolumeRecord[Column]> } = {
+/** A value in each column that a record may have when it is put: an extension comes later. */
+type PutVolume = { [Column in Exclude<keyof VolumeRecord, "extension">]-?: NonNullable<VolumeRecord[Column]> };
+
+export const VOLUME: PutVolume = {
   id: "volume",
   project_id: "project",
   user_id: "user",
@@ -62,6 +65,7 @@ export const VOLUME: { [Column in keyof VolumeRecord]: NonNullable<VolumeRecord[
   dropped: { attempts: 1, columns: ["request"] },
   use_quota: true,
   request_digest: "digest",
+  request: { request_id: "req-1", roles: [] },
 };
 
 /** What another service put in `error` before any attempt owned it. */
@@ -69,7 +73,7 @@ export const VOLUME_IN_ERROR: VolumeRecord = { ...VOLUME, status: "error", fence
 
 export const MIGRATION_TARGET: VolumeRecord = { ...VOLUME, status: "migration_target_creating" };
 
-export const SNAPSHOT: { [Column in keyof SnapshotRecord]: NonNullable<SnapshotRecord[Column]> } = {
+export const SNAPSHOT: { [Column in keyof SnapshotRecord]-?: NonNullable<SnapshotRecord[Column]> } = {
   id: "snapshot",
   volume_id: "volume",
   project_id: "project",
@@ -90,7 +94,7 @@ export const SNAPSHOT: { [Column in keyof SnapshotRecord]: NonNullable<SnapshotR
   use_quota: true,
 };
 
-export const VOLUME_TYPE: { [Column in keyof VolumeTypeRecord]: NonNullable<VolumeTypeRecord[Column]> } = {
+export const VOLUME_TYPE: { [Column in keyof VolumeTypeRecord]-?: NonNullable<VolumeTypeRecord[Column]> } = {
   id: "type",
   name: "name",
   extra_specs: { key: "value" },
@@ -100,7 +104,7 @@ export const VOLUME_TYPE: { [Column in keyof VolumeTypeRecord]: NonNullable<Volu
   access: { project: "member" },
 };
 
-export const REPORT: { [Column in keyof BackendReport]: NonNullable<BackendReport[Column]> } = {
+export const REPORT: { [Column in keyof BackendReport]-?: NonNullable<BackendReport[Column]> } = {
   host: "h@b#p",
   availability_zone: "nova",
   driver: "file",
@@ -122,7 +126,7 @@ export const BACKEND: BackendRecord = {
   claims: { volume: CLAIM },
 };
 
-export const LETTER: { [Column in keyof DeadLetterRecord]: NonNullable<DeadLetterRecord[Column]> } = {
+export const LETTER: { [Column in keyof DeadLetterRecord]-?: NonNullable<DeadLetterRecord[Column]> } = {
   id: "letter",
   volume_id: "volume",
   reason: "reason",

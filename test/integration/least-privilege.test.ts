@@ -203,7 +203,9 @@ describe("a deployment in use", () => {
   });
 
   it("clears backends for the functions outside their network by invoking CallDriver", () => {
-    const callers = noted.flatMap(({ name, request }) => (request.action === "lambda:InvokeFunction" ? [name] : []));
+    const callers = noted.flatMap(({ name, request }) =>
+      request.action === "lambda:InvokeFunction" && functionNameIn(request.resource) === "CallDriver" ? [name] : [],
+    );
     expect(callers).toContain("RescheduleVolume");
     const only = ["RescheduleVolume", "ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVolumes"];
     expect(callers.filter((name) => !only.includes(name))).toEqual([]);
