@@ -20,12 +20,6 @@ type TestReport = {
 /** Where vitest leaves its report, in the sandbox. */
 const REPORT = "unit-tests.json";
 
-/** What of `npm run faults -- --json` is read. */
-type MatrixReport = {
-  violations: { name: string; violations: { invariant: number; text: string }[] }[];
-  broken: string[];
-};
-
 /**
  * Puts a bug into the sandbox and runs the unit tests that reach its file, then the matrix. A test file that no longer loads is
  * reported as a problem: that catches nothing.
@@ -62,17 +56,15 @@ async function failedUnitTest(sandbox: Sandbox, { file }: Bug): Promise<string |
   return failed?.fullName ?? null;
 }
 
-/** @param cell undefined for the whole matrix, without pairs */
+/** @param cell undefined for the whole matrix, until the first cell that breaks a promise */
 async function brokenCell(sandbox: Sandbox, cell: string | undefined): Promise<Caught["matrix"]> {
-  const which = cell === undefined ? ["--pairs", "0"] : ["--only", cell];
-  const { stdout, stderr } = await sandbox.run(["verify/faults/main.ts", "--json", "--jobs", "1", ...which]);
-  const { violations, broken } = parse(stdout, `the matrix printed no report: ${stderr.slice(0, 500)}`) as MatrixReport;
-  const [first] = violations;
-  if (first !== undefined) {
-    return { cell: first.name, said: first.violations[0]?.text ?? "" };
+  const which = cell === undefined || cell === "" ? [] : [cell];
+  const { stdout, stderr } = await sandbox.run(["verify/mutation/first-breach.ts", ...which]);
+  try {
+    return JSON.parse(stdout) as Caught["matrix"];
+  } catch (error) {
+    throw new Error(`the matrix printed no report: ${stderr.slice(0, 500)}`, { cause: error });
   }
-  const [own] = broken;
-  return own === undefined ? null : { cell: "a scenario without faults", said: own };
 }
 
 function parse(text: string, otherwise: string): unknown {
