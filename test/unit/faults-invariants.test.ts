@@ -163,7 +163,11 @@ describe("found broken", () => {
       });
       account.stores.published.length = 0;
       const failures = [
-        { error: "VolumeDriverException", cause: JSON.stringify({ errorMessage: "the array is full" }) },
+        {
+          state: "CreateRawVolume",
+          error: "VolumeDriverException",
+          cause: JSON.stringify({ errorMessage: "the array is full" }),
+        },
       ];
       account.executions.byName.set(fenceOf(ID, 1), { ...execution(1), status: "FAILED", failures });
     };
@@ -175,6 +179,14 @@ describe("found broken", () => {
 
     it("names an error that the execution never had", () => {
       failed("ImageTooBig", "the array is full");
+      expect(broken()).toEqual([5]);
+    });
+
+    it("does not say why no other backend was tried", () => {
+      failed("VolumeDriverException", "the array is full");
+      account.executions.byName
+        .get(fenceOf(ID, 1))
+        ?.failures.push({ state: "RescheduleVolume", error: "BackendNotCleared", cause: "still there" });
       expect(broken()).toEqual([5]);
     });
 

@@ -16,7 +16,7 @@ export type Execution = {
   error: string | null;
   cause: string | null;
   /** Errors of its states that a Catch took, or that ended it, in their order. */
-  failures: { error: string; cause: string }[];
+  failures: { state: string; error: string; cause: string }[];
 };
 
 /** The longest until a function that Lambda has lost sight of begins: longer than the state's own retries last. */
@@ -82,7 +82,7 @@ export class Executions {
           this.entered.add(name);
           this.#account.note("state document", document);
         },
-        caught: (_state, _catcher, error, cause) => void execution.failures.push({ error, cause }),
+        caught: (state, _catcher, error, cause) => void execution.failures.push({ state, error, cause }),
         wait: (seconds) => this.#account.time.sleep(seconds * 1000 + TRANSITION_MS),
         isStopped: () => execution.status !== "RUNNING",
         invoke: this.#invoker(execution),
@@ -98,7 +98,7 @@ export class Executions {
     }
     execution.status = result.status;
     if (result.status === "FAILED") {
-      execution.failures.push({ error: result.error, cause: result.cause });
+      execution.failures.push({ state: "", error: result.error, cause: result.cause });
       this.#account.measure("AWS/States/ExecutionsFailed", 1);
       execution.error = result.error;
       execution.cause = result.cause;

@@ -1,6 +1,6 @@
 import { LEDGER_ATTEMPTS } from "../../core/byte-budget.ts";
 import { FAULT_ATTEMPTS } from "../../core/fault.ts";
-import { attemptOfFence, fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
+import { attemptOfFence, type Fault, fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
 import type { Account } from "./account.ts";
 import type { Execution } from "./executions.ts";
 
@@ -97,6 +97,17 @@ function lettersOf(text: string): string {
   return text.replaceAll(/[^A-Za-z]/g, "").slice(0, COMPARED_LETTERS);
 }
 
+/** Where rescheduling itself failed, the fault says so: why no other backend was tried. */
+function checkWhyNotRescheduled(account: Account, id: string, fault: Fault): void {
+  const failures = account.executions.byName.get(fenceOf(id, fault.attempt))?.failures ?? [];
+  const first = failures[0];
+  const refused = failures.find(({ state }) => state === "RescheduleVolume");
+  const isOfTheFlow = first !== undefined && first.error === fault.error;
+  if (isOfTheFlow && refused !== undefined && refused !== first && !fault.cause.includes(refused.error)) {
+    account.breach(5, `the fault of ${id} does not say why it was not rescheduled: ${refused.error}`);
+  }
+}
+
 function checkFault(account: Account, { id, status, fault, attempts, dropped }: VolumeRecord): void {
   if (status !== "error" || fault === null) {
     return;
@@ -116,6 +127,7 @@ function checkFault(account: Account, { id, status, fault, attempts, dropped }: 
       account.breach(5, `the fault of ${id} does not say that attempt ${number} ended by ${error}`);
     }
   }
+  checkWhyNotRescheduled(account, id, fault);
   const last = attempts[fault.attempt];
   if (last?.error !== undefined && last.error !== fault.error) {
     account.breach(5, `the fault of ${id} is ${fault.error}, and the ledger says ${last.error}`);
