@@ -241,8 +241,10 @@ export class Account {
       this.repeatLater(visit, () => void this.invoke(functionName, event, visit).catch(() => {}));
       for (let tries = 0; tries < 3; tries += 1) {
         try {
-          await this.invoke(functionName, event, visit);
-          return;
+          if (isAnswer(await this.invoke(functionName, event, visit))) {
+            return;
+          }
+          await this.time.sleep(20_000);
         } catch (error) {
           if (
             error instanceof StateFailure &&
@@ -290,6 +292,12 @@ export class Account {
     }
     return result;
   }
+}
+
+/** False for an HTTP answer that says only that the server failed: a client asks again. */
+function isAnswer(result: unknown): boolean {
+  const status = typeof result === "object" && result !== null && "statusCode" in result ? result.statusCode : 200;
+  return typeof status !== "number" || status < 500;
 }
 
 function timedOut(timeoutMs: number): StateFailure {

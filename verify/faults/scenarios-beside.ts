@@ -152,6 +152,7 @@ export const OTHERS: readonly Scenario[] = [
   },
   {
     name: "snapshot with a stale lock deleted",
+    makes: "an empty volume",
     end: "available",
     begin: (account) => {
       arrange(account);

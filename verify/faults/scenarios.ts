@@ -1,3 +1,4 @@
+import { API_SESSIONS } from "./scenarios-api.ts";
 import { AGAIN } from "./scenarios-again.ts";
 import { BACKENDS } from "./scenarios-backends.ts";
 import { OTHERS } from "./scenarios-beside.ts";
@@ -11,4 +12,11 @@ import type { Scenario } from "./scenario.ts";
  */
 
 /** In the order of the matrix. */
-export const SCENARIOS: readonly Scenario[] = [...CREATES, ...FAILURES, ...AGAIN, ...OTHERS, ...BACKENDS];
+export const SCENARIOS: readonly Scenario[] = [
+  ...CREATES,
+  ...FAILURES,
+  ...AGAIN,
+  ...OTHERS,
+  ...BACKENDS,
+  ...API_SESSIONS,
+];
