@@ -221,7 +221,7 @@ function recordOf(input: CreateRequestInput, sources: Sources, now: Date, ids: C
     delete_requested_at: null,
     locks: {},
     request: memoOf(input, sources, ids.requestId),
-    ...(input.useQuota === true && { use_quota: true }),
+    ...(input.useQuota === true && { use_quota: true, quota_size: input.sizeGib }),
     ...(input.requestDigest !== undefined && { request_digest: input.requestDigest }),
   };
 }

@@ -199,6 +199,8 @@ export type VolumeRecord = {
   extension?: VolumeExtension;
   /** Whether the volume counts in its project's quota (`use_quota` of Cinder); absent where it does not. */
   use_quota?: true;
+  /** GiB that the volume counts for in its quota: the size at its create, because an extension by `ExtendVolume` takes no quota. */
+  quota_size?: number;
 };
 
 /** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */

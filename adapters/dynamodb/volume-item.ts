@@ -82,6 +82,7 @@ function shapeOf(stored: StoredVolume): VolumeRecord {
     ...(stored.dropped !== undefined && stored.dropped !== null && { dropped: stored.dropped }),
     ...(stored.extension !== undefined && stored.extension !== null && { extension: stored.extension }),
     ...(stored.use_quota === true && { use_quota: true }),
+    ...(typeof stored.quota_size === "number" && { quota_size: stored.quota_size }),
   };
 }
 

@@ -24,9 +24,8 @@ export function membershipOf(deps: {
     end: async (volume, remove) => {
       if (volume.use_quota === true) {
         const holder = holderOfQuota("volume", volume.id);
-        await deps.projects.giveBack(volume.project_id, holder, usageOfVolume(volume), () =>
-          exists(deps.volumes, volume.id),
-        );
+        const usage = usageOfVolume({ ...volume, size: volume.quota_size ?? volume.size });
+        await deps.projects.giveBack(volume.project_id, holder, usage, () => exists(deps.volumes, volume.id));
       }
       await remove();
       await deps.projects.leave(positionOfVolume(volume));

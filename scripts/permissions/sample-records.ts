@@ -64,6 +64,7 @@ export const VOLUME: PutVolume = {
   locks: { holder: "value" },
   dropped: { attempts: 1, columns: ["request"] },
   use_quota: true,
+  quota_size: 1,
   request_digest: "digest",
   request: { request_id: "req-1", roles: [] },
 };
