@@ -53,17 +53,28 @@ function backendsIn(directory: string): Record<string, unknown>[] {
   ];
 }
 
-/** Starts everything, and waits until the volumes are as they should be. */
+/** Starts everything, and waits until the volumes are as they should be. Nothing is left when that fails. */
 export async function startScene(): Promise<Scene> {
+  await using started = new AsyncDisposableStack();
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-console-test-"));
+  started.defer(() => rmSync(directory, { recursive: true, force: true }));
   const cinderless = await startUnderTest({ context: { backends: backendsIn(path.join(directory, "backends")) } });
-  const create = (displayName: string, sizeGib: number, availabilityZone?: string): Promise<string> =>
-    cinderless.create({
-      ...REQUEST,
-      displayName,
-      sizeGib,
-      ...(availabilityZone === undefined ? {} : { availabilityZone }),
-    });
+  started.defer(() => cinderless.stop());
+  const ids = await createVolumes(cinderless);
+  const { outputs, environment } = cinderless.cloud;
+  mkdirSync(path.join(directory, ".cinderless"));
+  writeFileSync(path.join(directory, ".cinderless", "outputs.json"), JSON.stringify({ Cinderless: outputs }));
+  writeFileSync(path.join(directory, ".cinderless", "environment.json"), JSON.stringify(environment));
+  const { url, child } = await startCommand(directory);
+  started.defer(async () => void (await ended(child, "SIGKILL")));
+  const all = started.move();
+  return { cinderless, ids, url, interrupt: () => ended(child, "SIGINT"), stop: () => all.disposeAsync() };
+}
+
+/** Volumes of every kind, and a dead letter. */
+async function createVolumes(cinderless: CinderlessUnderTest): Promise<Scene["ids"]> {
+  const create = (displayName: string, sizeGib: number, availabilityZone: string | null = null): Promise<string> =>
+    cinderless.create({ ...REQUEST, displayName, sizeGib, availabilityZone });
   const ids = {
     "second-try": await create("second-try", 2),
     database: await create("database", 20, "nova"),
@@ -76,22 +87,7 @@ export async function startScene(): Promise<Scene> {
   }
   await cinderless.giveUp(JSON.stringify({ volume_id: ids["too-large"], request_spec: {}, filter_properties: {} }));
   await cinderless.deadLetters(1);
-  const { outputs, environment } = cinderless.cloud;
-  mkdirSync(path.join(directory, ".cinderless"));
-  writeFileSync(path.join(directory, ".cinderless", "outputs.json"), JSON.stringify({ Cinderless: outputs }));
-  writeFileSync(path.join(directory, ".cinderless", "environment.json"), JSON.stringify(environment));
-  const { url, child } = await startCommand(directory);
-  return {
-    cinderless,
-    ids,
-    url,
-    interrupt: () => ended(child, "SIGINT"),
-    stop: async () => {
-      await ended(child, "SIGKILL");
-      await cinderless.stop();
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
+  return ids;
 }
 
 const GIB = 1024 ** 3;
