@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { describeError, InvalidInput } from "./errors.ts";
-import { parseOrThrow } from "./messages.ts";
+import { parseOrThrow } from "./parsing.ts";
 import { DEFAULT_POOL_NAME } from "./scheduling/backend-report.ts";
 
 const cacheBound = (name: string) => {

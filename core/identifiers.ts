@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { isPlainAddress } from "./secrets.ts";
+import { isPathOfSecret, isPlainAddress } from "./secrets.ts";
 
 /**
  * Identifiers as they arrive from outside. UUIDs are read in any case and written in lower case (RFC 9562, section 4), so every place
@@ -37,4 +37,11 @@ export const ImageReference = v.pipe(
   v.string("must be a string"),
   v.check((text) => /^[\w.-]{0,255}$/.test(text) || isImageReference(text), IMAGE_REFERENCE_RULE),
   v.transform(canonicalImageReference),
+);
+
+/** Name of the secret that holds the caller's token. The value is not told when it is wrong: it may be a token. */
+export const AuthSecret = v.optional(
+  v.nullable(
+    v.pipe(v.string(), v.check(isPathOfSecret, "must be the name of a secret, such as cinderless/tokens/NAME")),
+  ),
 );

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { InvalidInput } from "./errors.ts";
-import { parseOrThrow } from "./messages.ts";
+import { parseOrThrow } from "./parsing.ts";
 
 /** Which image services a deployment has, as CDK context gives them and as the functions read them from their environment. */
 

@@ -6,13 +6,16 @@ import type { Plugin } from "esbuild";
 const SCHEMAS = /@aws-sdk[\\/]client-[^\\/]+[\\/]dist-es[\\/]schemas[\\/]schemas_0\.js$/;
 const PACKAGE = /@aws-sdk[\\/]client-[^\\/]+[\\/]package\.json$/;
 
-/** `export var Name$ = [ ... ];`, which ends with a bracket at the start of a line. */
-const SCHEMA = /^(export )?var (\w+\$) = (\[.*\n(?: .*\n)*\]);$/gm;
+/** `export var Name$ = [ ... ];`, which ends with a bracket at the start of a line. Those of lists and maps have no `$`. */
+const SCHEMA = /^(export )?var (\w+\$?) = (\[.*\n(?: .*\n)*\]);$/gm;
 
 /** `n0_registry.registerError(Name$, Name);` of the service's own errors; that of its base error has another prefix. */
 const ERROR_REGISTRATION = /^n\d+_registry\.registerError\(\w+\$, \w+\);$/gm;
 
+const PARTITIONS = /@aws-sdk[\\/]core[\\/].*[\\/]util-endpoints[\\/]lib[\\/]aws[\\/]partitions\.js$/;
+
 const S3_ENDPOINT = fileURLToPath(new URL("../lambdas/runtime/s3-endpoint.ts", import.meta.url));
+const SERVICE_ENDPOINTS = fileURLToPath(new URL("../lambdas/runtime/service-endpoints.ts", import.meta.url));
 
 /** A class in place of one that is never made where functions run: a use of it would be a mistake, and says so. */
 const leftOut = (name: string): string =>
@@ -23,6 +26,14 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
   [
     /@aws-sdk\/client-s3\/dist-es\/endpoint\/endpointResolver\.js$/,
     `export { defaultEndpointResolver } from ${JSON.stringify(S3_ENDPOINT)};`,
+  ],
+  [
+    /@aws-sdk\/client-dynamodb\/dist-es\/endpoint\/endpointResolver\.js$/,
+    `export { dynamoDbEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
+  ],
+  [
+    /@aws-sdk\/client-secrets-manager\/dist-es\/endpoint\/endpointResolver\.js$/,
+    `export { secretsManagerEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
   ],
   // Only access points of several regions are signed otherwise, and their addresses are refused by the module above.
   [
@@ -45,6 +56,10 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
   [
     /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/sdk-stream-mixin\.browser\.js$/,
     'export const sdkStreamMixin = () => { throw new Error("no stream of Node"); };',
+  ],
+  [
+    /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/checksum\/createChecksumStream\.browser\.js$/,
+    'export const createChecksumStream = () => { throw new Error("no stream of Node"); };',
   ],
   // The function's runtime is chosen by the stack.
   [
@@ -75,6 +90,36 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
       async getS3ExpressIdentity() { throw new Error("directory buckets are left out of this bundle"); }
     }`,
   ],
+  [/@aws-sdk\/client-s3\/dist-es\/commands\/CreateSessionCommand\.js$/, leftOut("CreateSessionCommand")],
+  // The bucket is in the stack's own region, and clients follow no redirects to another unless they are told to.
+  [
+    /@aws-sdk\/middleware-sdk-s3\/.*\/region-redirect-middleware\.js$/,
+    `export const regionRedirectMiddleware = () => (next) => next;
+    export const regionRedirectMiddlewareOptions = {};
+    export const getRegionRedirectMiddlewarePlugin = () => ({ applyToStack: () => {} });`,
+  ],
+  // No request has a key of one's own, and none has a body to wait for leave with.
+  [
+    /@aws-sdk\/middleware-sdk-s3\/.*\/middleware-ssec\.js$/,
+    `export const ssecMiddleware = () => (next) => next;
+    export const ssecMiddlewareOptions = {};
+    export const isValidBase64EncodedSSECustomerKey = () => false;
+    export const getSsecPlugin = () => ({ applyToStack: () => {} });`,
+  ],
+  [
+    /@aws-sdk\/middleware-sdk-s3\/.*\/middleware-expect-continue\.js$/,
+    `export const addExpectContinueMiddleware = () => (next) => next;
+    export const addExpectContinueMiddlewareOptions = {};
+    export const getAddExpectContinuePlugin = () => ({ applyToStack: () => {} });`,
+  ],
+  // A function has no home directory with settings in it: all of its are in the environment.
+  [
+    /@smithy\/core\/dist-es\/submodules\/config\/shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
+    `export { CONFIG_PREFIX_SEPARATOR } from "./constants";
+    export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} });`,
+  ],
+  // Endpoint discovery is switched off.
+  [/@aws-sdk\/client-dynamodb\/dist-es\/commands\/DescribeEndpointsCommand\.js$/, leftOut("DescribeEndpointsCommand")],
   // Lambda names the region in the environment; nowhere else do the bundles run.
   [
     /@smithy\/core\/dist-es\/submodules\/config\/config-resolver\/regionConfig\/getInstanceMetadataRegion\.js$/,
@@ -89,6 +134,26 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     }`,
   ],
 ];
+
+/** The SDK's partitions of regions (`partitions.js` of its endpoint rules). */
+export type Partitions = {
+  partitions: { regionRegex: string; regions: Record<string, { description?: string }> }[];
+};
+
+/** `export const partitionsInfo = { ... };`, which is JSON. */
+const PARTITIONS_LITERAL = /^export const partitionsInfo = (\{[\s\S]*\});\s*$/;
+
+/** Partitions without the regions that their pattern finds too, and without descriptions, which nothing reads. */
+export function shortPartitions({ partitions, ...rest }: Partitions): Partitions {
+  const found = (region: string) => partitions.find(({ regionRegex }) => new RegExp(regionRegex).test(region));
+  const short = partitions.map((partition) => {
+    const regions = Object.entries(partition.regions).flatMap(([region, { description: _description, ...data }]) =>
+      found(region) === partition && Object.keys(data).length === 0 ? [] : [[region, data] as const],
+    );
+    return { ...partition, regions: Object.fromEntries(regions) };
+  });
+  return { ...rest, partitions: short };
+}
 
 const HASHES = /hash-wasm[\\/]dist[\\/]index\.esm\.js$/;
 
@@ -108,6 +173,7 @@ const unpack = (packed) => zstdDecompressSync(Buffer.from(packed, "base64")).toS
  * - Error classes are registered one by one. Without its class an error arrives as the service's base error, under the same name
  *   and with the same message, and only names are ever matched here.
  * - Of a client's package.json only the version is read.
+ * - Of the partitions of regions, what their patterns say too is left out.
  * - The modules of {@link REPLACEMENTS} are for other places than a Lambda function, or for other things than what is done there.
  * - Code in WebAssembly is kept compressed, and unpacked when it is loaded.
  */
@@ -124,6 +190,15 @@ export const TRIM_SDK: Plugin = {
     bundler.onLoad({ filter: PACKAGE }, async ({ path }) => {
       const { version } = JSON.parse(await readFile(path, "utf8")) as { version: string };
       return { contents: JSON.stringify({ version }), loader: "json" };
+    });
+    bundler.onLoad({ filter: PARTITIONS }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const contents = source.replace(
+        PARTITIONS_LITERAL,
+        (_all, json: string) =>
+          `export const partitionsInfo = ${JSON.stringify(shortPartitions(JSON.parse(json) as Partitions))};`,
+      );
+      return { contents, loader: "js" };
     });
     for (const [filter, contents] of REPLACEMENTS) {
       bundler.onLoad({ filter }, () => ({ contents, loader: "js" }));

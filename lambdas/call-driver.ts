@@ -1,5 +1,5 @@
 import { DriverCallSchema } from "../core/driver-call.ts";
-import { parseOrThrow } from "../core/messages.ts";
+import { parseOrThrow } from "../core/parsing.ts";
 import { callDriver } from "../core/tasks/call-driver.ts";
 import { drivers } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";

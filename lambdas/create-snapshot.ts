@@ -1,4 +1,4 @@
-import { parseOrThrow } from "../core/messages.ts";
+import { parseOrThrow } from "../core/parsing.ts";
 import { createSnapshot, CreateSnapshotInputSchema } from "../core/tasks/create-snapshot.ts";
 import { clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";

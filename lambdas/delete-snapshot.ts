@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Uuid } from "../core/identifiers.ts";
-import { parseOrThrow } from "../core/messages.ts";
+import { parseOrThrow } from "../core/parsing.ts";
 import { deleteSnapshot } from "../core/tasks/delete-snapshot.ts";
 import { clock, drivers, projects, snapshots, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Uuid } from "../core/identifiers.ts";
-import { parseOrThrow } from "../core/messages.ts";
+import { parseOrThrow } from "../core/parsing.ts";
 import { deleteVolume } from "../core/tasks/delete-volume.ts";
 import { backends, bounds, clock, drivers, snapshots, membership, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";

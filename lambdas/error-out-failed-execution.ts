@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { parseOrThrow } from "../core/messages.ts";
+import { parseOrThrow } from "../core/parsing.ts";
 import { errorOutFailedExecution } from "../core/tasks/error-out-failed-execution.ts";
 import { limitDrivers } from "../core/tasks/limited-drivers.ts";
 import {

@@ -1,4 +1,4 @@
-import { parseOrThrow } from "../core/messages.ts";
+import { parseOrThrow } from "../core/parsing.ts";
 import { extendVolume, ExtendVolumeInputSchema } from "../core/tasks/extend-volume.ts";
 import { backends, bounds, clock, drivers, settings, snapshots, volumes, volumeTypes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";

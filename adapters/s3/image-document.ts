@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { bytesOf, IMAGE_BYTES, requireWithinBudget } from "../../core/byte-budget.ts";
 import { ImageUnacceptable } from "../../core/errors.ts";
-import { parseOrThrow } from "../../core/messages.ts";
+import { parseOrThrow } from "../../core/parsing.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 
 /** How an image of the bucket is described: a JSON document beside the object, or the object's own metadata. */

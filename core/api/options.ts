@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { InvalidInput } from "../errors.ts";
-import { parseOrThrow } from "../messages.ts";
+import { parseOrThrow } from "../parsing.ts";
 
 /** How the Block Storage API is configured, as CDK context gives it and as the function reads it from its environment. */
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { InvalidInput } from "../errors.ts";
-import { parseOrThrow } from "../messages.ts";
+import { parseOrThrow } from "../parsing.ts";
 import { PHASE_BOUND_SECONDS } from "../time-bounds.ts";
 
 /** What an audit is asked, and what it answers; both travel as JSON. */

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { Uuid } from "../identifiers.ts";
-import { AuthSecret, parseOrThrow } from "../messages.ts";
+import { AuthSecret, Uuid } from "../identifiers.ts";
+import { parseOrThrow } from "../parsing.ts";
 import type { Owner } from "../ports.ts";
 import type { Creation, Failure, VolumeSpec } from "../spec.ts";
 import type { VolumeRef } from "./extract-volume-ref.ts";

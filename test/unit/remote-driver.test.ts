@@ -8,7 +8,7 @@ import { createRemoteDrivers } from "../../adapters/lambda/remote-drivers.ts";
 import type { Backend } from "../../core/backends.ts";
 import { clearVolume } from "../../core/clear-backend.ts";
 import { DriverCallSchema } from "../../core/driver-call.ts";
-import { parseOrThrow } from "../../core/messages.ts";
+import { parseOrThrow } from "../../core/parsing.ts";
 import { callDriver } from "../../core/tasks/call-driver.ts";
 import { DriverFake } from "../support/fakes/driver.ts";
 import { aVolumeInFlow, VOLUME_ID } from "../support/builders.ts";

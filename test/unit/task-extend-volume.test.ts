@@ -7,7 +7,7 @@ import {
   NoValidBackend,
   VolumeBackendAPIException,
 } from "../../core/errors.ts";
-import { parseOrThrow } from "../../core/messages.ts";
+import { parseOrThrow } from "../../core/parsing.ts";
 import { fenceOf, SNAPSHOT_LOCK, type VolumeStatus } from "../../core/records.ts";
 import { deleteVolume } from "../../core/tasks/delete-volume.ts";
 import { beginExtendVolume, extendVolume, ExtendVolumeInputSchema } from "../../core/tasks/extend-volume.ts";

@@ -6,7 +6,7 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import { parseOrThrow } from "../../core/messages.ts";
+import { parseOrThrow } from "../../core/parsing.ts";
 import type { VolumeStatus } from "../../core/records.ts";
 import { createSnapshot, CreateSnapshotInputSchema } from "../../core/tasks/create-snapshot.ts";
 import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
