@@ -1,3 +1,4 @@
+import { SERVICE_DOWN_SECONDS } from "../core/time-bounds.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
 import { CliError } from "./errors.ts";
@@ -89,6 +90,7 @@ export async function openConnection(
     defaultImageService: async () => (outputs.values["DefaultImageService"] === "glance" ? "glance" : "bucket"),
     // Stacks of earlier releases have no such output.
     backendHosts: async () => (outputs.values["BackendHosts"] ?? "").split(",").filter((host) => host !== ""),
+    serviceDownSeconds: async () => Number(outputs.values["ServiceDownSeconds"] ?? SERVICE_DOWN_SECONDS),
     driverFunctions: once(async () => {
       const { LambdaClient } = await import("@aws-sdk/client-lambda");
       const { LambdaDriverFunctions } = await import("./driver-functions.ts");

@@ -31,6 +31,8 @@ export interface Connection {
   defaultImageService(): Promise<"bucket" | "glance">;
   /** The configured backends, `host@backend`; empty when the stack does not name them. */
   backendHosts(): Promise<readonly string[]>;
+  /** After how long without a report a backend is down (`service_down_time`); the default when the stack does not say. */
+  serviceDownSeconds(): Promise<number>;
   driverFunctions(): Promise<DriverFunctions>;
   executions(): Promise<Executions>;
   close(): void;

@@ -82,6 +82,7 @@ function connectLazily(target: Target): Connection {
     images: async () => (await open()).images(),
     defaultImageService: async () => (await open()).defaultImageService(),
     backendHosts: async () => (await open()).backendHosts(),
+    serviceDownSeconds: async () => (await open()).serviceDownSeconds(),
     driverFunctions: async () => (await open()).driverFunctions(),
     executions: async () => (await open()).executions(),
     close: () => {

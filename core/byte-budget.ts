@@ -36,7 +36,9 @@ export const REQUEST_BYTES = 155_648;
 /** An image's metadata and locations. */
 export const IMAGE_BYTES = 65_536;
 
-/** What a driver wants to be handed back, and what it wants kept with the volume. */
+/**
+ * What a driver wants to be handed back (`checkpoint`), what it wants kept with the volume (`model_update`), and its progress of a copy: each.
+ */
 export const CHECKPOINT_BYTES = 4_096;
 
 /** Attempts that a volume's ledger keeps; each line takes 2,560 bytes at most. Also the upper bound of `scheduler_max_attempts`. */

@@ -161,6 +161,7 @@ export class CinderlessStack extends Stack {
       ProjectsTableName: records.projects.tableName,
       ImagesBucketName: bucket.bucketName,
       BackendHosts: parts.configuration.backends.map(({ host }) => host).join(","),
+      ServiceDownSeconds: String(parts.configuration.scheduler.service_down_time),
       DefaultImageService: parts.configuration.imageServices.default,
       CreateSnapshotFunctionName: functions.get("CreateSnapshot").functionName,
       DeleteSnapshotFunctionName: functions.get("DeleteSnapshot").functionName,

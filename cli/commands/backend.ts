@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { backendHost } from "../../core/backends.ts";
 import type { BackendRecord } from "../../core/records.ts";
-import { SERVICE_DOWN_SECONDS } from "../../core/time-bounds.ts";
 import { CliError, Interrupted } from "../errors.ts";
 import { formatCapacity, formatDuration } from "../format.ts";
 import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";
@@ -21,12 +20,12 @@ export function registerBackend(program: Command, context: CliContext): void {
     .summary("list backends and their capacity")
     .description(
       "List the backends that have reported, with their capacity in GiB. " +
-        `One whose last report is older than ${SERVICE_DOWN_SECONDS} s is down and gets no volume. ` +
+        "One whose last report is older than the deployment's service_down_time is down and gets no volume. " +
         "Ratio is the over-subscription: provisioned capacity may be so many times the total.",
     )
     .option("--wait", "wait until every configured backend is up, as after a deployment")
     .option("--timeout <seconds>", "with --wait, how long to wait", parseSeconds, DEFAULT_TIMEOUT_SECONDS);
-  addListOptions(command, backendColumns(new Date(0)))
+  addListOptions(command, backendColumns(new Date(0), 0))
     .addHelpText("after", EXAMPLES)
     .action((options: Options, self: Command) =>
       withSession(context, self, async (session) => {
@@ -67,13 +66,16 @@ async function reported(session: Session): Promise<BackendRecord[]> {
  */
 async function waitForReports(session: Session, timeoutSeconds: number): Promise<BackendRecord[]> {
   const hosts = await session.connection.backendHosts();
+  const downSeconds = await session.connection.serviceDownSeconds();
   const interruption = session.interruption();
   const end = session.clock.now().getTime() + timeoutSeconds * 1000;
   for (;;) {
     const backends = await reported(session);
     const now = session.clock.now();
     const up = new Set(
-      backends.filter((backend) => stateOfBackend(backend, now) === "up").map(({ host }) => backendHost(host)),
+      backends
+        .filter((backend) => stateOfBackend(backend, now, downSeconds) === "up")
+        .map(({ host }) => backendHost(host)),
     );
     const missing = hosts.filter((host) => !up.has(host));
     if (up.size > 0 && missing.length === 0) {
@@ -100,12 +102,13 @@ async function listBackends(session: Session, rows: readonly BackendRecord[], op
     session.stdout.write("no backend has reported yet\n");
     return;
   }
-  const documentOf = (row: BackendRecord) => ({ ...row, state: stateOfBackend(row, now) });
-  const columns = backendColumns(now);
+  const downSeconds = await session.connection.serviceDownSeconds();
+  const documentOf = (row: BackendRecord) => ({ ...row, state: stateOfBackend(row, now, downSeconds) });
+  const columns = backendColumns(now, downSeconds);
   await answerList(session, { key: "backends", one: "backend", many: "backends", rows, columns, documentOf }, options);
 }
 
-function backendColumns(now: Date): Column<BackendRecord>[] {
+function backendColumns(now: Date, downSeconds: number): Column<BackendRecord>[] {
   const capacity = (title: string, of: (row: BackendRecord) => number | string | null): Column<BackendRecord> => {
     return { title, value: of, text: (row) => formatCapacity(of(row)), isRightAligned: true };
   };
@@ -113,8 +116,8 @@ function backendColumns(now: Date): Column<BackendRecord>[] {
     { title: "Host", value: ({ host }) => host, isKept: true },
     {
       title: "State",
-      value: (row) => stateOfBackend(row, now),
-      style: (row) => styleOfStatus(stateOfBackend(row, now)),
+      value: (row) => stateOfBackend(row, now, downSeconds),
+      style: (row) => styleOfStatus(stateOfBackend(row, now, downSeconds)),
     },
     { title: "Zone", value: ({ availability_zone }) => availability_zone, isLong: true },
     capacity("Total", ({ total_capacity_gb }) => total_capacity_gb),
@@ -145,13 +148,14 @@ function ratioText(ratio: number | string | null): string {
   return ratio === null ? "default" : formatCapacity(ratio);
 }
 
-/** Whether the scheduler would consider the backend. */
+/** Whether the scheduler would consider the backend. @param downSeconds `service_down_time` of the deployment */
 export function stateOfBackend(
   backend: Pick<BackendRecord, "disabled" | "reported_at">,
   now: Date,
+  downSeconds: number,
 ): "up" | "down" | "disabled" {
   if (backend.disabled) {
     return "disabled";
   }
-  return now.getTime() - Date.parse(backend.reported_at) > SERVICE_DOWN_SECONDS * 1000 ? "down" : "up";
+  return now.getTime() - Date.parse(backend.reported_at) > downSeconds * 1000 ? "down" : "up";
 }

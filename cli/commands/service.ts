@@ -59,12 +59,13 @@ export function registerService(program: Command, context: CliContext): void {
 async function servicesOf(session: Session): Promise<Service[]> {
   const pools = await (await session.connection.backends()).list();
   const byHost = Map.groupBy(pools, ({ host }) => backendHost(host));
-  return [...byHost].map(([host, of]) => serviceOf(host, of, session.clock.now()));
+  const downSeconds = await session.connection.serviceDownSeconds();
+  return [...byHost].map(([host, of]) => serviceOf(host, of, session.clock.now(), downSeconds));
 }
 
 /** It is up while one of its pools reports, and disabled when all of them are. */
-function serviceOf(host: string, pools: readonly BackendRecord[], now: Date): Service {
-  const isUp = pools.some((pool) => stateOfBackend({ ...pool, disabled: false }, now) === "up");
+function serviceOf(host: string, pools: readonly BackendRecord[], now: Date, downSeconds: number): Service {
+  const isUp = pools.some((pool) => stateOfBackend({ ...pool, disabled: false }, now, downSeconds) === "up");
   return {
     host,
     zone: pools[0]?.availability_zone ?? "",

@@ -17,10 +17,11 @@ const PAGE_SIZE = 1000;
 export async function backendsAnswer({ connection, clock }: Deployment): Promise<BackendsAnswer> {
   const backends = await (await connection.backends()).list();
   const now = clock.now();
+  const downSeconds = await connection.serviceDownSeconds();
   return {
     backends: backends.map(({ claims, ...backend }) => ({
       ...backend,
-      state: stateOfBackend(backend, now),
+      state: stateOfBackend(backend, now, downSeconds),
       claims: Object.keys(claims).length,
       claimed_gb: Object.values(claims).reduce((sum, { size }) => sum + size, 0),
     })),

@@ -1,3 +1,4 @@
+import { requireAnswerWithinBudget } from "../driver-answers.ts";
 import { describeError, ImageCopyFailure, InvalidInput, routeOf } from "../errors.ts";
 import type { ImageCacheEntry } from "../image-cache.ts";
 import type { Drivers, ImageServices, ImageSource } from "../driver-ports.ts";
@@ -112,6 +113,7 @@ async function copyOneTurn(
     progress: volume.progress,
     remainingTimeMs: () => turn.remainingTimeMs(),
     save: async (kept) => {
+      requireAnswerWithinBudget("progress", kept);
       const now = deps.clock.now();
       const { bytes_per_second: _, ...progress } = kept;
       const rate = meter.read(progress.bytes_done, now.getTime());

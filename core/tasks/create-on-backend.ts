@@ -1,5 +1,6 @@
 import { backendHost } from "../backends.ts";
 import { clearVolume } from "../clear-backend.ts";
+import { requireAnswerWithinBudget } from "../driver-answers.ts";
 import { DriverNotInitialized } from "../errors.ts";
 import type { CreateOutcome, Driver, Drivers, Work } from "../driver-ports.ts";
 import type { Owner, VolumeRepository } from "../ports.ts";
@@ -29,7 +30,8 @@ type Follow = { next: NextStep; phase: VolumePhase; status?: VolumeStatus };
  * model update is written the phase says `creating`, so rescheduling clears the backend first. Late: the fence refuses the first
  * write, before the backend is asked.
  *
- * @throws DriverNotInitialized before anything was asked; FenceLost; what the driver throws.
+ * @throws DriverNotInitialized before anything was asked; FenceLost; what the driver throws; VolumeDriverException when it wants more kept
+ *   than its share of the byte budget.
  */
 export async function createOnBackend(
   deps: CreateDependencies,
@@ -47,6 +49,8 @@ export async function createOnBackend(
   }
   const outcome = await create(driver, volume, turn);
   const { done, checkpoint, model_update } = outcome;
+  requireAnswerWithinBudget("checkpoint", checkpoint);
+  requireAnswerWithinBudget("model_update", model_update);
   const wait_seconds = done ? 0 : waitSeconds(outcome.wait_seconds, deps.phaseBounds ?? DEFAULT_PHASE_BOUNDS);
   if (follow.next === "finish") {
     return { done, wait_seconds, checkpoint, next: follow.next, model_update };

@@ -1,3 +1,4 @@
+import { requireAnswerWithinBudget } from "../driver-answers.ts";
 import * as v from "valibot";
 import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../errors.ts";
 import { Uuid } from "../identifiers.ts";
@@ -59,6 +60,7 @@ export async function createSnapshot(
     const driver = await readyDriver(deps.drivers, volume.host);
     await lockVolume(deps.volumes, volume, snapshot.id);
     const update = await driver.createSnapshot(snapshot, volume);
+    requireAnswerWithinBudget("model_update", update);
     return await deps.snapshots.markAvailable(snapshot.id, update?.provider_location ?? null);
   } catch (error) {
     // The caller learns the first error; a record that stays `creating` is finished by the next request of its id.

@@ -44,6 +44,7 @@ describe("the outputs", () => {
       "ProjectsTableName",
       "SchedulerDeadLetterQueueUrl",
       "SchedulerQueueUrl",
+      "ServiceDownSeconds",
       "SnapshotsTableName",
       "StateMachineArn",
       "VolumeTypesTableName",

@@ -121,6 +121,7 @@ export async function runCli(
         images: part("images"),
         defaultImageService: async () => (parts.defaultImageService === "glance" ? "glance" : "bucket"),
         backendHosts: async () => (parts.backendHosts ?? []) as string[],
+        serviceDownSeconds: async () => (parts.serviceDownSeconds ?? 300) as number,
         driverFunctions: part("driverFunctions"),
         executions: part("executions"),
         close: () => {

@@ -89,6 +89,7 @@ const GOOD: Evidence = {
   messagesLeft: 0,
   executionsRunning: 0,
   planted: [{ id: uuid(7), backend: "chaos@first" }],
+  unreadable: { put: [uuid(8)], reported: [uuid(8)] },
   leaks: [],
 };
 
@@ -149,6 +150,12 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
     { ...GOOD, files: [...GOOD.files, file(uuid(7))] },
     "the audit removes what no record claims",
     /is two days old, and is still on chaos@first/,
+  ],
+  [
+    "no audit has reported a record that cannot be read",
+    { ...GOOD, unreadable: { put: [uuid(8)], reported: [] } },
+    "the audit reports records that cannot be read",
+    /no audit has reported it/,
   ],
   [
     "two attempts overlap",

@@ -466,7 +466,19 @@ describe("backend list", () => {
     [{ disabled: true, seconds: 1 }, "disabled"],
   ])("%j is %s", ({ disabled, seconds }, state) => {
     const reported_at = new Date(NOW.getTime() - seconds * 1000).toISOString();
-    expect(stateOfBackend({ disabled, reported_at }, NOW)).toBe(state);
+    expect(stateOfBackend({ disabled, reported_at }, NOW, 300)).toBe(state);
+  });
+
+  test.each([
+    [5, "down"],
+    [86_400, "up"],
+  ])("is judged by the deployment's service_down_time of %i s", async (serviceDownSeconds, state) => {
+    const reported_at = new Date(NOW.getTime() - 600_000).toISOString();
+    const { stdout } = await runCli(["backend", "list", "--json"], {
+      backends: { list: async () => [{ ...backend, reported_at }] },
+      serviceDownSeconds,
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ backends: [{ state }] });
   });
 });
 

@@ -224,3 +224,23 @@ describe("what follows", () => {
     expect((await createClonedVolume(here.deps, clone, UNHURRIED)).next).toBe(next);
   });
 });
+
+describe("an answer of a driver", () => {
+  it.each([
+    ["checkpoint", { checkpoint: { token: "x".repeat(4_100) } }],
+    ["model_update", { model_update: { provider_location: "x".repeat(4_100) } }],
+  ])("is refused by name when its %s takes more than its share of the byte budget", async (what, part) => {
+    const here = aWorld(aVolumeInFlow());
+    driverOf(here).createVolume = async () => ({
+      done: false,
+      wait_seconds: 1,
+      checkpoint: null,
+      model_update: null,
+      ...part,
+    });
+    await expect(createRawVolume(here.deps, withSpec(aSpec()), UNHURRIED)).rejects.toMatchObject({
+      name: "VolumeDriverException",
+      message: expect.stringMatching(new RegExp(`its ${what} takes 41\\d\\d bytes; at most 4096 are allowed`)),
+    });
+  });
+});

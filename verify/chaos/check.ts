@@ -22,6 +22,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   "no token is kept, sent or logged": checkSecrets,
   "no project reads another's source": checkForeign,
   "the audit removes what no record claims": checkReaped,
+  "the audit reports records that cannot be read": checkUnreadable,
 };
 
 /** Everything that does not hold, by check. */
@@ -290,6 +291,19 @@ function checkReaped({ planted, files }: Evidence, report: Report): void {
   for (const { id, backend } of planted) {
     if (files.some((file) => file.id === id)) {
       report(id, `it has no record, is two days old, and is still on ${backend}`);
+    }
+  }
+}
+
+function checkUnreadable({ unreadable }: Evidence, report: Report): void {
+  for (const id of unreadable.put) {
+    if (!unreadable.reported.includes(id)) {
+      report(id, "its record cannot be read, and no audit has reported it");
+    }
+  }
+  for (const id of unreadable.reported) {
+    if (!unreadable.put.includes(id)) {
+      report(id, "an audit says that its record cannot be read");
     }
   }
 }

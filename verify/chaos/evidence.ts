@@ -72,6 +72,8 @@ export type Evidence = {
   messagesLeft: number;
   executionsRunning: number;
   planted: readonly PlantedOrphan[];
+  /** Ids of records that cannot be read: those that were put, and those that the audits reported. */
+  unreadable: { put: readonly string[]; reported: readonly string[] };
   /** Places in which the token of a request's context was found. */
   leaks: readonly string[];
 };

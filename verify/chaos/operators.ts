@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, utimes } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { AuditReport } from "../../core/audit/report.ts";
 import { describeError } from "../../core/errors.ts";
 import { volumeName } from "../../core/records.ts";
@@ -17,6 +18,8 @@ import type { Submission } from "./submit.ts";
 export type Operators = {
   /** How often each thing was done. */
   readonly counts: Record<"redriven" | "redrive refused" | "audits" | "reaped", number>;
+  /** Ids of the records that an audit has reported as unreadable. */
+  readonly unreadable: ReadonlySet<string>;
   /** Stops both, and audits once more when everything is at rest. */
   finish(): Promise<void>;
   stop(): void;
@@ -52,6 +55,19 @@ export async function plantOrphans(directory: string): Promise<PlantedOrphan[]> 
 }
 
 /**
+ * Puts a record that cannot be read, as another service could: JavaScript does not have its size. Nothing may be disturbed by it, and
+ * the audit must report it.
+ *
+ * @returns its id
+ */
+export async function plantUnreadable(services: Services): Promise<string> {
+  const id = randomUUID();
+  const item = { id: { S: id }, status: { S: "available" }, size: { N: "9007199254740993.5" } };
+  await services.dynamodb.send(new PutItemCommand({ TableName: services.output("VolumesTableName"), Item: item }));
+  return id;
+}
+
+/**
  * Sends dead letters again, with a corrected message where the kept one cannot be read, and audits the backends with `reap`, both for
  * as long as the run lasts.
  */
@@ -64,11 +80,17 @@ export function startOperators(services: Services, submission: Submission): Oper
       await delay(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };
+  const unreadable = new Set<string>();
   const audit = async (): Promise<boolean> => {
     const request = { reap: true, older_than_hours: OLDER_THAN_HOURS };
     const report = (await services.call(services.functionName("AuditBackends"), request)) as AuditReport;
     counts.audits += 1;
     counts.reaped += report.totals.reaped;
+    for (const { kind, id } of report.findings) {
+      if (kind === "unreadable") {
+        unreadable.add(id);
+      }
+    }
     return report.complete && report.totals.orphan === 0;
   };
   const working = [
@@ -77,6 +99,7 @@ export function startOperators(services: Services, submission: Submission): Oper
   ];
   return {
     counts,
+    unreadable,
     finish: async () => {
       stopping.abort();
       await Promise.all(working);

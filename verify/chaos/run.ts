@@ -15,7 +15,7 @@ import {
 } from "./gather.ts";
 import { keepBusy } from "./busy.ts";
 import { type Listener, listen } from "./listener.ts";
-import { type Operators, plantOrphans, startOperators } from "./operators.ts";
+import { type Operators, plantOrphans, plantUnreadable, startOperators } from "./operators.ts";
 import type { ChaosOptions } from "./options.ts";
 import { type Random, randomOf } from "./random.ts";
 import { LONGEST_REST_MS, type Unrest, untilRest } from "./rest.ts";
@@ -95,6 +95,7 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
   await backendsReported(services, signal);
   const listener = await listen(services, signal);
   const planted = await plantOrphans(directory);
+  const unreadable = await persist(signal, () => plantUnreadable(services));
   let operators: Operators | undefined;
   const watch = progressOf(run, listener, faults);
   try {
@@ -119,7 +120,16 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
     const rested = performance.now();
     await listener.drained();
     watch.set({ phase: "checking" });
-    const evidence = await gather({ services, directory, sources, submission, listener, work, planted });
+    const evidence = await gather({
+      services,
+      directory,
+      sources,
+      submission,
+      listener,
+      work,
+      planted,
+      unreadable: { put: [unreadable], reported: [...operators.unreadable] },
+    });
     return {
       seed,
       volumes,
@@ -213,10 +223,11 @@ type Gathering = {
   listener: Listener;
   work: Work;
   planted: readonly PlantedOrphan[];
+  unreadable: Evidence["unreadable"];
 };
 
 async function gather(of: Gathering): Promise<Evidence> {
-  const { services, directory, sources, submission, listener, work, planted } = of;
+  const { services, directory, sources, submission, listener, work, planted, unreadable } = of;
   const notifications = listener.leaks();
   return {
     accepted: submission.accepted,
@@ -234,6 +245,7 @@ async function gather(of: Gathering): Promise<Evidence> {
     messagesLeft: await messagesIn(services, "SchedulerQueueUrl"),
     executionsRunning: await executionsRunning(services),
     planted,
+    unreadable,
     leaks: [
       ...(await leaksOf(services, directory, SECRET)),
       ...(notifications === 0 ? [] : [`${notifications} notifications`]),

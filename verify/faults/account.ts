@@ -1,3 +1,4 @@
+import { messageText } from "../../core/byte-budget.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Context } from "aws-lambda";
 import type { AuditReport } from "../../core/audit/report.ts";
@@ -11,7 +12,7 @@ import { type Fault, FaultPlan, type VisitFaultName } from "./faults.ts";
 import { giveEnvironment, takeEnvironment } from "./functions.ts";
 import { type Ports, portsOf } from "./ports.ts";
 import { Monitor } from "./monitor.ts";
-import { Queues } from "./queues.ts";
+import { Queues, requireMessageSize } from "./queues.ts";
 import { Rules } from "./rules.ts";
 import { Stores } from "./stores.ts";
 import { deferred, randomNumbers, VirtualTime } from "./virtual-time.ts";
@@ -161,6 +162,7 @@ export class Account {
   }
 
   published(notification: Notification): void {
+    requireMessageSize(messageText(notification));
     this.note("notification", notification);
     const volumeId = String(notification.payload["volume_id"]);
     const statusThen = this.stores.volumes.records.get(volumeId)?.status;

@@ -14,6 +14,11 @@ export type Expected = {
 /** The user's metadata of every volume of a scenario. */
 export const METADATA: Readonly<Record<string, string>> = { purpose: "a scenario" };
 
+/** 102 kB as a record, and 307 kB as a message, which writes an emoji as twelve characters. */
+export const EMOJI_METADATA: Readonly<Record<string, string>> = Object.fromEntries(
+  Array.from({ length: 100 }, (_, index) => [`key-${index}`, "\u{1F600}".repeat(255)]),
+);
+
 /** What Cinder keeps of the scenarios' image (`_copy_image_to_volume`, `_handle_bootable_volume_glance_meta`). */
 const IMAGE_METADATA = {
   image_id: IMAGE,
@@ -33,6 +38,10 @@ const likeItsSource = { bootable: true, glance_metadata: { image_name: "cirros" 
 /** By what a scenario says that it makes. */
 export const EXPECTED = {
   "an empty volume": { content: { from: "nothing" }, columns: notBootable },
+  "an empty volume with much metadata": {
+    content: { from: "nothing" },
+    columns: { bootable: false, glance_metadata: {}, metadata: EMOJI_METADATA },
+  },
   "a copy of the snapshot": { content: { from: "snapshot", source: SNAPSHOT }, columns: notBootable },
   "a bootable copy of the snapshot": { content: { from: "snapshot", source: SNAPSHOT }, columns: likeItsSource },
   "a clone": { content: { from: "volume", source: SOURCE }, columns: notBootable },

@@ -9,6 +9,7 @@ import type { Notification } from "../../core/notifications.ts";
 import type { SchedulerSettings } from "../../core/scheduling/settings.ts";
 import { membershipOf } from "../../core/tasks/leave-project.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
+import { withinTopic } from "../../core/truncate-notification.ts";
 import type { Account } from "./account.ts";
 import type { SimulatedBackend } from "./stores.ts";
 
@@ -141,7 +142,8 @@ export function portsOf(account: Account) {
     candidates: () => backendView(backends, clock),
     notifier: watched("notifier", {
       era: "zed" as const,
-      publish: async (notification: Notification): Promise<void> => account.published(notification),
+      // As the adapter of SNS does it.
+      publish: async (notification: Notification): Promise<void> => account.published(withinTopic(notification)),
     }),
     workflow: watched("workflow", {
       start: async (input: WorkflowInput): Promise<void> => account.executions.start(input),

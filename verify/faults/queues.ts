@@ -1,4 +1,5 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { bytesOf, LARGEST_MESSAGE_BYTES } from "../../core/byte-budget.ts";
 import type { Account } from "./account.ts";
 import type { QueueSettings } from "./deployment.ts";
 
@@ -94,7 +95,9 @@ export class Queues {
     return this.#messages.get(queueName) ?? [];
   }
 
+  /** @throws InvalidMessageContents, as SQS does, for a message that is too large */
   #put(queueName: string, body: string, attributes: Record<string, string>, movedId?: string): void {
+    requireMessageSize(body, attributes);
     const consumer = this.#settings.get(queueName)?.consumer;
     if (queueName === this.#deadLetterQueue()) {
       this.died.add(body);
@@ -202,4 +205,20 @@ function recordOf(message: Message): SQSRecord {
     eventSourceARN: "arn:aws:sqs:us-east-1:000000000000:simulated",
     awsRegion: "us-east-1",
   };
+}
+
+/**
+ * The limit of SQS and SNS, for a body with the names, types and values of its attributes.
+ *
+ * @throws InvalidMessageContents
+ */
+export function requireMessageSize(body: string, attributes: Readonly<Record<string, string>> = {}): void {
+  const bytes = Object.entries(attributes).reduce(
+    (sum, [name, value]) => sum + bytesOf(name) + bytesOf("String") + bytesOf(value),
+    bytesOf(body),
+  );
+  if (bytes > LARGEST_MESSAGE_BYTES) {
+    const message = `a message of ${bytes} bytes is larger than ${LARGEST_MESSAGE_BYTES}`;
+    throw Object.assign(new Error(message), { name: "InvalidMessageContents" });
+  }
 }

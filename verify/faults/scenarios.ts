@@ -4,6 +4,7 @@ import { BACKENDS } from "./scenarios-backends.ts";
 import { OTHERS } from "./scenarios-beside.ts";
 import { CREATES } from "./scenarios-creates.ts";
 import { FAILURES } from "./scenarios-failures.ts";
+import { SIZES } from "./scenarios-sizes.ts";
 import type { Scenario } from "./scenario.ts";
 
 /**
@@ -19,4 +20,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...OTHERS,
   ...BACKENDS,
   ...API_SESSIONS,
+  ...SIZES,
 ];

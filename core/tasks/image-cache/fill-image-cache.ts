@@ -1,3 +1,4 @@
+import { requireAnswerWithinBudget } from "../../driver-answers.ts";
 import { VolumeNotFound } from "../../errors.ts";
 import {
   IMAGE_CACHE_PROJECT_ID,
@@ -126,6 +127,8 @@ async function fillOneTurn(
   const driver = await readyDriver(deps.drivers, entry.host);
   const work = { checkpoint: entry.checkpoint, remainingTimeMs: () => turn.remainingTimeMs() };
   const outcome = await driver.createClonedVolume(cached, source, work);
+  requireAnswerWithinBudget("checkpoint", outcome.checkpoint);
+  requireAnswerWithinBudget("model_update", outcome.model_update);
   if (!outcome.done) {
     const lease = fillLease(deps.clock, entry.fence, COPY_LEASE_SECONDS);
     // The workflow asks for another turn at once: a backend that works in the background would be asked all the time.

@@ -1,3 +1,4 @@
+import { requireItemSize } from "./item-size.ts";
 import {
   InvalidInput,
   InvalidSnapshot,
@@ -45,6 +46,7 @@ export class SnapshotsFake implements SnapshotRepository {
   async create(record: SnapshotRecord): Promise<SnapshotRecord> {
     const found = this.records.get(record.id);
     if (found === undefined) {
+      requireItemSize(record);
       this.records.set(record.id, structuredClone(record));
       return structuredClone(record);
     }

@@ -1,5 +1,6 @@
 import type { DeadLetterRecord } from "../../../core/dead-letters.ts";
 import type { DeadLetterRepository, Page } from "../../../core/ports.ts";
+import { requireItemSize } from "./item-size.ts";
 import { pageOf } from "./volumes.ts";
 
 /** Dead letters in memory. */
@@ -8,6 +9,7 @@ export class DeadLettersFake implements DeadLetterRepository {
 
   async keep(letter: DeadLetterRecord): Promise<DeadLetterRecord> {
     const kept = this.records.get(letter.id) ?? structuredClone(letter);
+    requireItemSize(kept);
     this.records.set(letter.id, kept);
     return structuredClone(kept);
   }

@@ -1,4 +1,5 @@
 import { LARGEST_RECORD_BYTES, recordBytes } from "../../../core/byte-budget.ts";
+import { requireItemSize } from "./item-size.ts";
 import { cutForAttempt, cutForEnd, type RecordCut } from "../../../core/record-room.ts";
 import {
   FenceLost,
@@ -455,13 +456,6 @@ function without(record: VolumeRecord, cut: RecordCut | undefined): VolumeRecord
     }
   }
   return result as VolumeRecord;
-}
-
-function requireItemSize(record: VolumeRecord): void {
-  if (recordBytes(record) > LARGEST_RECORD_BYTES) {
-    const message = "Item size to update has exceeded the maximum allowed size";
-    throw Object.assign(new Error(message), { name: "ValidationException" });
-  }
 }
 
 /** A map with entries set and removed. */
