@@ -8,8 +8,9 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
-import { describeError, InvalidInput } from "../../core/errors.ts";
+import { InvalidInput } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
+import { BytesLeft } from "./bytes-left.ts";
 import { documentKey } from "./image-document.ts";
 
 /** What the uploader says of an image; the rest is found on the way. */
@@ -92,15 +93,6 @@ export async function putImage(
 
 /** Where the bytes of an image are. */
 type ImageBytes = { client: S3Client; bucket: string; id: string };
-
-/** An upload failed, and what it had sent is still in the bucket, where no listing of images shows it. */
-export class BytesLeft extends Error {
-  override readonly name = "BytesLeft";
-  constructor({ bucket, id }: ImageBytes, failure: unknown, reason: unknown) {
-    const why = `${describeError(failure).message}; its bytes could not be deleted (${describeError(reason).message})`;
-    super(`image ${id} was not added: ${why} and may be left as s3://${bucket}/${id}`, { cause: failure });
-  }
-}
 
 async function putDocument(store: ImageBytes, document: string): Promise<void> {
   const Key = documentKey(store.id);

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { BytesLeft } from "../../adapters/s3/put-image.ts";
+import { BytesLeft } from "../../adapters/s3/bytes-left.ts";
 import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import { Interrupted } from "../errors.ts";

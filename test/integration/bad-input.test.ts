@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { buildCreateRequest, type CreateRequestInput } from "../../core/create-request.ts";
 import type { CreateVolumeMessage } from "../../core/messages.ts";
@@ -27,11 +27,20 @@ async function expectNothingLeft(volumeId: string): Promise<void> {
   });
 }
 
+/** What is kept of a text that is not a message: no word of it, for any may be a secret. */
+function keptOf(sent: string, structure: string): string {
+  const hash = createHash("sha256").update(sent).digest("hex");
+  return `${Buffer.byteLength(sent)} bytes that are not a message, SHA-256 ${hash}, beginning with: ${structure}`;
+}
+
 describe("a message that cannot be read", () => {
   it("goes to the dead letters with the reason", async () => {
     await under.send("{ no JSON");
     const [letter] = await under.deadLetters(1);
-    expect(letter).toMatchObject({ body: "{ no JSON", reason: expect.stringContaining("the message is no JSON") });
+    expect(letter).toMatchObject({
+      body: keptOf("{ no JSON", "{ *** ***"),
+      reason: expect.stringContaining("Invalid input received: the message is not valid JSON ("),
+    });
   });
 
   it("puts the volume that it names in error with the reason", async () => {
@@ -54,7 +63,7 @@ describe("a message that cannot be read", () => {
     const volumes = await Promise.all(ids.map((id) => under.settled(id)));
     expect(volumes.map(({ status }) => status)).toEqual(["available", "available", "available"]);
     const letters = await under.deadLetters(2);
-    expect(letters.map(({ body }) => body).toSorted()).toEqual(["[]", '{"volume_id":"../../etc/passwd"}']);
+    expect(letters.map(({ body }) => body).toSorted()).toEqual([keptOf("[]", "[]"), '{"volume_id":"../../etc/passwd"}']);
   });
 
   it("is a dead letter, too, when it names a volume that does not exist", async () => {

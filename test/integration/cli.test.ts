@@ -129,7 +129,7 @@ describe("create", () => {
       expect(boot).toMatchObject({ status: "available", bootable: true, size: 1 });
       const snapshot = await json<{ id: string; status: string }>("snapshot", "create", boot.id, "--name", "first");
       expect(snapshot.status).toBe("available");
-      expect(await json("snapshot", "list", "--volume", boot.id)).toEqual({ snapshots: [snapshot], next: null });
+      expect(await json("snapshot", "list", "--volume", boot.id)).toEqual({ snapshots: [snapshot], total: 1 });
       const restored = await json<Volume>("create", "--snapshot", snapshot.id, "--wait");
       const copy = await json<Volume>("create", "--source-volume", boot.id, "--wait");
       for (const volume of [boot, restored, copy]) {
@@ -145,7 +145,7 @@ describe("create", () => {
         failed: [],
       });
       expect((await run(["image", "delete", image.id])).status).toBe(0);
-      expect(await json("image", "list")).toEqual({ images: [] });
+      expect(await json("image", "list")).toEqual({ images: [], total: 0 });
     },
   );
 

@@ -108,14 +108,15 @@ describe("a running cloud", () => {
     const { id: imageId } = await cinderless<{ id: string }>(data, "image", "add", image, "--name", "disk");
     const one = await cinderless<VolumeRecord>(data, "create", "--size", "1", "--image", imageId, "--wait");
     const snapshot = await cinderless<{ id: string }>(data, "snapshot", "create", one.id);
-    await sendDeadLetter(data, "kept");
-    await vi.waitFor(async () => expect(await deadLetters(data)).toEqual(["kept"]), 60_000);
+    const letter = '{"volume_id":"kept"}';
+    await sendDeadLetter(data, letter);
+    await vi.waitFor(async () => expect(await deadLetters(data)).toEqual([letter]), 60_000);
     await stop(child);
 
     child = await start(data);
     expect(await cinderless<VolumeRecord>(data, "show", one.id)).toMatchObject({ id: one.id, status: "available" });
     expect(statSync(one.provider_location ?? "?").size).toBe(2 ** 30);
-    expect(await deadLetters(data)).toEqual(["kept"]);
+    expect(await deadLetters(data)).toEqual([letter]);
     const sources = [
       ["--image", imageId],
       ["--snapshot", snapshot.id],
