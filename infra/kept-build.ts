@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 /** A build that may be kept. */
@@ -47,7 +47,7 @@ function reuse(directory: string, keptIn: string): boolean {
     if (kept === undefined) {
       return false;
     }
-    cpSync(path.join(keptIn, kept, MADE), directory, { recursive: true });
+    copyTree(path.join(keptIn, kept, MADE), directory);
     return true;
   } catch {
     // Nothing is kept, or another process is just replacing it.
@@ -75,7 +75,7 @@ function keep(directory: string, keptIn: string, files: readonly string[], start
     mkdirSync(keptIn, { recursive: true });
     const others = readdirSync(keptIn);
     const kept = path.join(keptIn, randomUUID());
-    cpSync(directory, path.join(kept, MADE), { recursive: true });
+    copyTree(directory, path.join(kept, MADE));
     const madeFrom = Object.fromEntries(states.map(([file, { state }]) => [file, state]));
     // Last, because it makes the rest valid.
     writeFileSync(path.join(kept, MADE_FROM), JSON.stringify(madeFrom));
@@ -87,5 +87,18 @@ function keep(directory: string, keptIn: string, files: readonly string[], start
     }
   } catch {
     // A directory that cannot be written, or another process that cleans up as well: the next one builds anew.
+  }
+}
+
+/** Copies with the permissions that this process gives its files: the one that kept them may give others. */
+function copyTree(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
+    if (entry.isDirectory()) {
+      copyTree(source, target);
+    } else {
+      writeFileSync(target, readFileSync(source));
+    }
   }
 }

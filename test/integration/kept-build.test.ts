@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,7 +19,7 @@ import { buildUnlessKept } from "../../infra/kept-build.ts";
 const SETTLED_MILLISECONDS = 1100;
 
 const root = mkdtempSync(path.join(tmpdir(), "cinderless-kept-build-"));
-const sources = Array.from({ length: 8 }, (_, index) => path.join(root, `source-${index}`));
+const sources = Array.from({ length: 9 }, (_, index) => path.join(root, `source-${index}`));
 
 beforeAll(async () => {
   for (const source of sources) {
@@ -111,6 +112,15 @@ describe("what is kept", () => {
     expect(await run()).toBe("made of one");
     writeFileSync(path.join(keptIn, readdirSync(keptIn)[0] ?? "", "made-from.json"), '{"');
     expect(await run()).toBe("made of one");
+  });
+
+  it("is copied with the permissions that this process gives its files, whatever the one that kept it gave", async () => {
+    const { source, keptIn, run, builds } = aBuild();
+    await run();
+    chmodSync(path.join(keptIn, readdirSync(keptIn)[0] ?? "", "made", "deep", "made"), 0o777);
+    await run();
+    expect(builds()).toBe(1);
+    expect(statSync(path.join(`${source}-2`, "deep", "made")).mode & 0o777).toBe(0o666 & ~process.umask());
   });
 
   it("may be in nobody's way: a place that is a file keeps nothing", async () => {
