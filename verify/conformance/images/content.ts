@@ -5,7 +5,9 @@ import type { CorpusImage } from "./corpus.ts";
 /** Compares a volume's file with the content that its image should have. */
 
 const BLOCK_BYTES = 65_536;
-const READ_BYTES = 2 ** 22;
+
+/** Hashed at a time: little enough that copies of other images, which wait for the disk many times, go on in between. */
+const READ_BYTES = 2 ** 18;
 
 /** Blocks of a file system are smaller than those of the corpus; its own tables may count too. */
 const ALLOCATION_SLACK_BYTES = 2 ** 20;
