@@ -63,7 +63,10 @@ describe("a message that cannot be read", () => {
     const volumes = await Promise.all(ids.map((id) => under.settled(id)));
     expect(volumes.map(({ status }) => status)).toEqual(["available", "available", "available"]);
     const letters = await under.deadLetters(2);
-    expect(letters.map(({ body }) => body).toSorted()).toEqual([keptOf("[]", "[]"), '{"volume_id":"../../etc/passwd"}']);
+    expect(letters.map(({ body }) => body).toSorted()).toEqual([
+      keptOf("[]", "[]"),
+      '{"volume_id":"../../etc/passwd"}',
+    ]);
   });
 
   it("is a dead letter, too, when it names a volume that does not exist", async () => {

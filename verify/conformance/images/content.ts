@@ -7,7 +7,7 @@ import type { CorpusImage } from "./corpus.ts";
 const BLOCK_BYTES = 65_536;
 
 /** Hashed at a time: little enough that copies of other images, which wait for the disk many times, go on in between. */
-const READ_BYTES = 2 ** 18;
+const READ_BYTES = 2 ** 20;
 
 /** Blocks of a file system are smaller than those of the corpus; its own tables may count too. */
 const ALLOCATION_SLACK_BYTES = 2 ** 20;
