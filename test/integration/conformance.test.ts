@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -93,6 +93,20 @@ describe("the command", () => {
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ totals: { vectors: { "same as Cinder": 1 }, unexplained: 0 } });
   });
+
+  it("fills a volume with an image of a directory, through the flow and by the driver alone", async () => {
+    const corpus = new URL("../data/images/", import.meta.url);
+    const { images } = JSON.parse(readFileSync(new URL("expected.json", corpus), "utf8")) as {
+      images: { file: string; verdict: string }[];
+    };
+    const image = images.find(({ file, verdict }) => file.startsWith("q2-") && verdict === "accept");
+    const chosen = mkdtempSync(path.join(directory, "images-"));
+    copyFileSync(new URL(image?.file ?? "", corpus), path.join(chosen, image?.file ?? ""));
+    writeFileSync(path.join(chosen, "expected.json"), JSON.stringify({ images: [image] }));
+    const { code, stdout } = await run("--images", chosen);
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe("1 images: 1 as expected");
+    expect(code).toBe(0);
+  }, 120_000);
 
   it("fails by a case that cannot be read", async () => {
     const { code, stdout } = await run("--cases", fileWith([{ case: "a", given: { new: 1 } }]));

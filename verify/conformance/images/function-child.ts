@@ -60,8 +60,8 @@ async function fillVolume(work: ChildOrder): Promise<{ error: string | null; mes
     directory: work.directory,
     image_allow_extended_l2: work.allowExtendedL2,
   });
-  // Of the record, the driver reads these two only.
-  const volume = { id: work.volumeId, size: work.volumeGib } as VolumeRecord;
+  // Of the record, the driver reads these only; no fence is the first attempt.
+  const volume = { id: work.volumeId, size: work.volumeGib, fence: null } as VolumeRecord;
   const administrator = { request_id: "", user_id: null, project_id: null, is_admin: true, roles: [] };
   const remainingTimeMs = () => 900_000;
   let progress: CopyProgress | null = null;
