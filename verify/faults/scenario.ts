@@ -28,6 +28,8 @@ export type Scenario = {
   makes?: Made;
   /** Alarms that must go off in its own run. */
   alarms?: readonly string[];
+  /** For a scenario that does much alike: how many of its cells a run tries, another part of them for each seed. Absent: all. */
+  mostCells?: number;
   /** Faults that make the scenario what it is. */
   faults?: readonly Fault[];
   /** Puts records, backends and images there, and sends what begins it. Returns the volumes that were asked for. */

@@ -48,6 +48,7 @@ export const BACKENDS: readonly Scenario[] = [
   },
   {
     name: "a backend hangs while volumes are removed from it, and another one's end is not told",
+    mostCells: 400,
     makes: "an empty volume",
     end: "available",
     alarms: ["BackendsNotReported", "NetsFail"],
