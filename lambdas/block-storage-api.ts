@@ -6,11 +6,9 @@ import { describeError } from "../core/errors.ts";
 import { api, authenticator, bounds, newId } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 
-let served: ServeDependencies | undefined;
-
+/** Made for each request: a table of some eighty entries, whose ports the composition root keeps. */
 function dependencies(): ServeDependencies {
-  served ??= { routes: apiRoutes({ ...api(), ...bounds() }), authenticator: authenticator(), newId, reportFailure };
-  return served;
+  return { routes: apiRoutes({ ...api(), ...bounds() }), authenticator: authenticator(), newId, reportFailure };
 }
 
 function reportFailure(requestId: string, error: unknown): void {

@@ -260,14 +260,16 @@ describe("writes of tables", () => {
     expect(attributesOf("DeleteSnapshot", "Volumes").toSorted()).toEqual(["id", "locks"]);
   });
 
-  it("let nobody but the API, which puts new volumes, the flow's last step and its scheduler write how an attempt ended", () => {
+  it("let only the API, which puts new volumes, the flow's last step, its scheduler and what drops old lines to make room write the ledger", () => {
     const tasks = NAMES.filter((name) => attributesOf(name, "Volumes").includes("attempts"));
     expect(tasks.toSorted()).toEqual(
       [
         "BlockStorageApi",
         "CreateVolumeOnFinish",
+        "DeleteVolume",
         "ErrorOutFailedExecution",
         "ErrorOutVolume",
+        "ExtendVolume",
         "KeepDeadLetters",
         "RescheduleVolume",
         "ScheduleVolume",

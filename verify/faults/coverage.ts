@@ -17,6 +17,19 @@ const CALL_IN_SOURCE =
 /** Names by which tasks know a port that the account knows by another. */
 const PORT_OF: Readonly<Record<string, string>> = { candidates: "backends", service: "images", entries: "imageCache" };
 
+/**
+ * Calls that no scenario makes, and why they need not be made here: by the file, or the folder, that makes them.
+ *
+ * The handlers of the Block Storage API each read and make one write, and answer with an error that the client repeats; their own
+ * tests interrupt them. The scenarios create, list and change a volume through it.
+ */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  "core/api/": "test/unit/api-*.test.ts",
+  "core/create-request.ts": "test/unit/create-request.test.ts",
+  // Only a deletion between two calls of one creation leads there.
+  "core/tasks/create-snapshot.ts": "test/unit/task-snapshots-and-deletion.test.ts",
+};
+
 export const NOTHING_UNCOVERED: Uncovered = { states: [], functions: [], calls: [] };
 
 /**
@@ -51,6 +64,9 @@ function uncoveredCalls(called: ReadonlySet<string>, isMethod: (call: string) =>
     [...filesOf.values()].flatMap((files) => [...files]).filter((file) => file.startsWith("core/")),
   );
   for (const file of coreFiles) {
+    if (Object.keys(ELSEWHERE).some((place) => file.startsWith(place))) {
+      continue;
+    }
     const source = readFileSync(path.join(ROOT, file), "utf8");
     const users = [...filesOf].filter(([, files]) => files.has(file)).map(([name]) => name);
     for (const call of callsIn(source).filter(isMethod)) {

@@ -124,7 +124,7 @@ export class FaultPlan {
 
   /** Whether a lock may be made when whoever asked for it has long ended: by a request that was on its way. */
   get hasLateLock(): boolean {
-    return this.#faults.some(({ call, fault }) => fault === "effect late" && /\.lock#/.test(call ?? ""));
+    return this.#faults.some(({ call, fault }) => fault.startsWith("effect late") && /\.lock#/.test(call ?? ""));
   }
 
   /** Faults whose place was never reached. */

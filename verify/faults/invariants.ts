@@ -117,10 +117,12 @@ function checkRaised(account: Account): void {
       account.breach(11, `${what}, and no alarm watches anything that was raised`);
     }
   };
+  // A dead letter that its queue loses, which SQS does not do, takes its alarm with it.
+  const hasLostLetter = [...account.queues.died].some((body) => account.queues.lost.has(body));
   for (const { id, status, fault } of volumes.records.values()) {
     if (volumes.unreadable.has(id)) {
       require(`the record of ${id} cannot be read`, ["Cinderless/UnreadableRecords", ...NETS_FAIL]);
-    } else if (status === "error" && fault !== null) {
+    } else if (status === "error" && fault !== null && !hasLostLetter) {
       const hasRun = account.executions.byName.has(fenceOf(id, fault.attempt));
       const ends = ["Failed", "TimedOut", "Aborted"].map((end) => `AWS/States/Executions${end}`);
       const ofScheduling = ["Cinderless/UnscheduledCreates", "Cinderless/DeadLetters"];

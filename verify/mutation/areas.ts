@@ -3,7 +3,7 @@ export type Area = { sources: readonly string[]; tests: readonly string[] };
 
 const UNIT = "test/unit/**/*.test.ts";
 
-/** The areas of which docs/testing.md reports a score. */
+/** The areas by name. */
 export const AREAS = {
   claims: {
     sources: ["core/claims.ts", "core/tasks/claim-backend.ts", "core/tasks/close-claim.ts", "core/tasks/sweep-*.ts"],

@@ -20,7 +20,7 @@ Areas: ${Object.keys(AREAS).join(", ")}
   --least N       exit 1 when the score of an area is below N percent
   --jobs N        processes (default 2)
   --whole         with "promises": run the whole fault matrix for each bug, not only the cell that is known to catch it
-  --write         keep the result in docs/mutation.json, which docs/testing.md shows
+  --write         keep the result in docs/mutation.json
   --json          print one JSON document
   --help
 
