@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { notEmulated } from "./not-emulated.ts";
+import { listen, stopServer } from "./local-server.ts";
 import { startFailure } from "./parts/part-thread.ts";
 import { guardServer } from "./request-guard.ts";
 
@@ -44,22 +44,11 @@ export async function startComputeServer(port: number, apis: readonly Api[]): Pr
     const address = await listen(server, port);
     return {
       endpoint: `http://127.0.0.1:${address.port}`,
-      stop: () =>
-        new Promise<void>((resolve) => {
-          server.close(() => resolve());
-          server.closeAllConnections();
-        }),
+      stop: () => stopServer(server),
     };
   } catch (error) {
     throw startFailure("Step Functions and Lambda", port, error);
   }
-}
-
-function listen(server: Server, port: number): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => resolve(server.address() as AddressInfo));
-  });
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse, apis: readonly Api[]): Promise<void> {

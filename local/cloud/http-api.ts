@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FunctionEmulator } from "./functions/function-emulator.ts";
 import { isJsonObject, textOf } from "./json.ts";
+import { listen, stopServer } from "./local-server.ts";
 import { startFailure } from "./parts/part-thread.ts";
 import { guardServer } from "./request-guard.ts";
 
@@ -39,25 +39,11 @@ export async function startHttpApi(port: number, functions: FunctionEmulator): P
       route: (name) => {
         functionName = name;
       },
-      stop: () =>
-        new Promise<void>((resolve) => {
-          server.close(() => resolve());
-          server.closeAllConnections();
-        }),
+      stop: () => stopServer(server),
     };
   } catch (error) {
     throw startFailure("HTTP API", port, error);
   }
-}
-
-function listen(server: Server, port: number): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
-      resolve(server.address() as AddressInfo);
-    });
-  });
 }
 
 async function serve(

@@ -6,7 +6,7 @@ import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-rep
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
-import { queuedVolume } from "../support/records.ts";
+import { backendReport, queuedVolume } from "../support/records.ts";
 import { uuid } from "../support/drivers.ts";
 
 /** Items that something else has written, beside one that can be read. */
@@ -89,20 +89,7 @@ test("where every record can be read nothing is said to be unreadable", async ()
 
 test("an unreadable backend costs the others nothing", async () => {
   const backends = new DynamoDbBackendRepository(options("backends"));
-  const report = {
-    host: "good@backend#pool",
-    availability_zone: "nova",
-    driver: "file",
-    total_capacity_gb: 10,
-    free_capacity_gb: 10,
-    reserved_percentage: 0,
-    max_over_subscription_ratio: null,
-    thin_provisioning_support: false,
-    thick_provisioning_support: true,
-    capabilities: {},
-    reported_at: "2026-01-01T00:00:00.000Z",
-  };
-  await backends.report(report);
+  await backends.report(backendReport({ host: "good@backend#pool" }));
   await put("backends", { host: { S: "bad@backend#pool" }, allocated_capacity_gb: { N: "9007199254740993.5" } });
   const listed = await backends.list();
   expect(listed.map(({ host }) => host)).toEqual(["good@backend#pool"]);
