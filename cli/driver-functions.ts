@@ -85,7 +85,7 @@ function payloadOf(functionName: string, { Payload }: InvocationResponse): unkno
   try {
     return body === "" ? null : JSON.parse(body);
   } catch {
-    throw new CliError(`function ${functionName} answered with something that is no JSON`);
+    throw new CliError(`function ${functionName} answered with something that is not valid JSON`);
   }
 }
 

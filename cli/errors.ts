@@ -36,6 +36,13 @@ export class Interrupted extends CliError {
   }
 }
 
+/** The command ran another one, which has said itself what there is to say: this one ends with its status. */
+export class CommandEnded extends CliError {
+  constructor(exitStatus: number) {
+    super(`the command ended with status ${exitStatus}`, { name: "CommandEnded", exitStatus });
+  }
+}
+
 /** What is shown of a failure. */
 export type ErrorReport = {
   name: string;
@@ -114,7 +121,7 @@ export function explainError(error: unknown): ErrorReport {
     };
   }
   if (error instanceof TypeError && "code" in error && error.code === "ERR_INVALID_URL") {
-    const message = oneLine(`'${textOf(error, "input")}' is no address`);
+    const message = oneLine(`'${textOf(error, "input")}' is not a valid address`);
     return { name: "ConnectionError", message, hint: HINT_NETWORK, exitStatus: EXIT.failure };
   }
   const status = statusWithoutError(error);

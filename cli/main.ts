@@ -35,6 +35,10 @@ function processContext(argv: readonly string[]): CliContext {
       return readProfile(name, process.env);
     },
     connect: connectLazily,
+    runInEmbeddedCloud: async (target, words) => {
+      const { runInEmbeddedCloud } = await import("./embedded-environment.ts");
+      return runInEmbeddedCloud(target, words, process.env);
+    },
   };
 }
 

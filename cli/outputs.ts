@@ -61,13 +61,25 @@ export async function findOutputs(
   environment: Record<string, string | undefined>,
   describeStack: (name: string) => Promise<Record<string, string>>,
 ): Promise<Outputs> {
-  if (target.outputs === undefined && target.stack !== undefined) {
-    return { source: `stack ${target.stack}`, values: await describeStack(target.stack) };
+  const file = outputsFileOf(target, environment);
+  if (file === undefined) {
+    const { stack = "" } = target;
+    return { source: `stack ${stack}`, values: await describeStack(stack) };
   }
-  const file = target.outputs ?? (environment["CINDERLESS_OUTPUTS"] || DEFAULT_OUTPUTS_FILE);
   const outputs = await readOutputsFile(file, target.stack);
   await takeEnvironmentBeside(file, environment);
   return outputs;
+}
+
+/** The file that holds the target's outputs; undefined where CloudFormation is to be asked. */
+export function outputsFileOf(
+  target: Target,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  if (target.outputs === undefined && target.stack !== undefined) {
+    return undefined;
+  }
+  return target.outputs ?? (environment["CINDERLESS_OUTPUTS"] || DEFAULT_OUTPUTS_FILE);
 }
 
 /** One output. @throws CliError when the deployment does not have it. */
@@ -138,7 +150,7 @@ export function missingVariables(
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
   if (!isObject(document)) {
-    throw new CliError(`${path} is no object of variables`);
+    throw new CliError(`${path} is not an object of variables`);
   }
   const isSet = (name: string): boolean => (environment[name] ?? "") !== "";
   const ownKeys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"].some(isSet);
@@ -148,7 +160,7 @@ export function missingVariables(
       continue;
     }
     if (typeof value !== "string") {
-      throw new CliError(`${path}: ${name} is no text`);
+      throw new CliError(`${path}: ${name} is not a string`);
     }
     missing[name] = value;
   }
@@ -157,17 +169,45 @@ export function missingVariables(
 
 /** Takes over `environment.json` beside the file; there may be no such file. */
 async function takeEnvironmentBeside(file: string, environment: Record<string, string | undefined>): Promise<void> {
-  const path = join(dirname(file), "environment.json");
-  let document: unknown;
+  const path = environmentFileBeside(file);
+  const document = await readFileIfThere(path);
+  if (document !== undefined) {
+    Object.assign(environment, missingVariables(path, document, environment));
+  }
+}
+
+/**
+ * Every variable of the `environment.json` next to a file of outputs; undefined when there is no such file.
+ *
+ * @throws CliError that names the file.
+ */
+export async function readEnvironmentBeside(file: string): Promise<Record<string, string> | undefined> {
+  const path = environmentFileBeside(file);
+  const document = await readFileIfThere(path);
+  if (document === undefined) {
+    return undefined;
+  }
+  const variables = Object.entries(isObject(document) ? document : { "the file": document });
+  const wrong = variables.find(([, value]) => typeof value !== "string");
+  if (wrong !== undefined) {
+    throw new CliError(`${path}: ${wrong[0]} is not a string`);
+  }
+  return Object.fromEntries(variables) as Record<string, string>;
+}
+
+function environmentFileBeside(file: string): string {
+  return join(dirname(file), "environment.json");
+}
+
+async function readFileIfThere(path: string): Promise<unknown> {
   try {
-    document = await readJsonFile(path);
+    return await readJsonFile(path);
   } catch (error) {
     if (error instanceof MissingFile) {
-      return;
+      return undefined;
     }
     throw error;
   }
-  Object.assign(environment, missingVariables(path, document, environment));
 }
 
 class MissingFile extends CliError {}
@@ -186,7 +226,7 @@ async function readJsonFile(path: string, hint?: string): Promise<unknown> {
   try {
     return JSON.parse(content);
   } catch (error) {
-    throw new CliError(`${path} is no JSON: ${error instanceof Error ? error.message : "unreadable"}`, {
+    throw new CliError(`${path} is not valid JSON: ${error instanceof Error ? error.message : "unreadable"}`, {
       hint: OUTPUTS_HINT,
     });
   }

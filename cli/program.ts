@@ -7,6 +7,7 @@ import { registerConsole } from "./commands/console.ts";
 import { registerCost } from "./commands/cost.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDelete, registerPurge } from "./commands/delete.ts";
+import { registerEnv } from "./commands/env.ts";
 import { registerExtend } from "./commands/extend.ts";
 import { registerHelp } from "./commands/help.ts";
 import { registerImage } from "./commands/image.ts";
@@ -20,7 +21,7 @@ import { registerShow } from "./commands/show.ts";
 import { registerSnapshot } from "./commands/snapshot.ts";
 import { registerType } from "./commands/type.ts";
 import { registerWatch } from "./commands/watch.ts";
-import { EXIT, explainError, Interrupted, UsageError } from "./errors.ts";
+import { CommandEnded, EXIT, explainError, Interrupted, UsageError } from "./errors.ts";
 import { renderError } from "./output.ts";
 import { COMPLETE, complete } from "./completion.ts";
 import { TOPIC_NAMES } from "./help-topics.ts";
@@ -103,6 +104,7 @@ const REGISTRATIONS = [
   registerAudit,
   registerConsole,
   registerCost,
+  registerEnv,
   registerCompletion,
   registerHelp,
 ];
@@ -138,6 +140,9 @@ function report(
   environment: Record<string, string | undefined>,
 ): number {
   const json = isJsonAsked(argv);
+  if (error instanceof CommandEnded) {
+    return error.exitStatus;
+  }
   if (error instanceof CommanderError && error.exitCode === 0) {
     return EXIT.success;
   }

@@ -23,6 +23,8 @@ export type CliContext = {
   profile(name: string | undefined): Promise<Profile>;
   /** Opens nothing yet: parts connect when they are asked for. */
   connect(target: Target): Connection;
+  /** Runs a command with the variables of the target, an embedded cloud; gives its exit status. */
+  runInEmbeddedCloud(target: Target, words: readonly string[]): Promise<number>;
 };
 
 /** Options that every command has. */
@@ -38,21 +40,31 @@ export type Session = CliContext & {
   answer(value: unknown, human: () => string | Promise<string>): Promise<void>;
 };
 
+/** The deployment that the command line or its profile names, and what the profile says beside it. */
+export async function targetOf(
+  context: CliContext,
+  command: Command,
+): Promise<{ target: Target; defaults: Session["defaults"] }> {
+  const { outputs, stack, profile: name } = command.optsWithGlobals<GlobalOptions>();
+  const { project, user, ...profile } = await context.profile(name);
+  // A deployment that the command line names stands alone: half of it from the profile would be another one.
+  const named = outputs === undefined && stack === undefined ? {} : { outputs, stack };
+  const defaults = { ...(project === undefined ? {} : { project }), ...(user === undefined ? {} : { user }) };
+  return { target: { ...profile, ...named }, defaults };
+}
+
 /** Runs a command's body with its session, and closes the connection whatever happens. */
 export async function withSession(
   context: CliContext,
   command: Command,
   body: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const { json = false, outputs, stack, profile: name } = command.optsWithGlobals<GlobalOptions>();
-  const { project, user, ...profile } = await context.profile(name);
-  // A deployment that the command line names stands alone: half of it from the profile would be another one.
-  const named = outputs === undefined && stack === undefined ? {} : { outputs, stack };
-  const connection = context.connect({ ...profile, ...named });
+  const { json = false } = command.optsWithGlobals<GlobalOptions>();
+  const { target, defaults } = await targetOf(context, command);
+  const connection = context.connect(target);
   const answer: Session["answer"] = async (value, human) => {
     context.stdout.write(json ? renderJson(value) : await human());
   };
-  const defaults = { ...(project === undefined ? {} : { project }), ...(user === undefined ? {} : { user }) };
   try {
     await body({ ...context, connection, json, defaults, answer });
   } finally {

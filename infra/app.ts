@@ -1,8 +1,11 @@
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidInput } from "../core/errors.ts";
 import { bundleFunctions } from "./bundle.ts";
+import { readDeployedSettings } from "./deployed-settings.ts";
 import { SETTINGS_FILE } from "./deployment-file.ts";
 import { moduleDrivers } from "./module-drivers.ts";
+import { checkSettingsChange, madeWith, recordFileOf } from "./settings-change.ts";
 
 /**
  * The CDK app that `npx cdk synth` and `npx cdk deploy` run, with the settings of deployment.json. A finding of the policy packs ends it;
@@ -17,15 +20,23 @@ const bundling = (async () => {
 })();
 // Awaited below, where a wrong module is told in one line.
 bundling.catch(() => {});
-const [{ Validations }, { AwsSolutionsChecks, ServerlessChecks }, { createCinderlessApp }] = await Promise.all([
-  import("aws-cdk-lib"),
-  import("cdk-nag"),
-  import("./cinderless-app.ts"),
-]);
+const [{ Validations }, { AwsSolutionsChecks, ServerlessChecks }, { addressOf, createCinderlessApp }] =
+  await Promise.all([import("aws-cdk-lib"), import("cdk-nag"), import("./cinderless-app.ts")]);
 try {
   const codeOf = await bundling;
-  const settingsFile = fileURLToPath(new URL(`../${SETTINGS_FILE}`, import.meta.url));
-  const { app } = createCinderlessApp({ codeOf, settingsFile, forPeople: true });
+  const defaultFile = fileURLToPath(new URL(`../${SETTINGS_FILE}`, import.meta.url));
+  const made = createCinderlessApp({ codeOf, settingsFile: defaultFile, forPeople: true });
+  const { app, stack, settingsFile = defaultFile } = made;
+  const address = addressOf(stack, process.env);
+  if (address !== undefined) {
+    const recordFile = recordFileOf(settingsFile);
+    const deployed = await readDeployedSettings(address, (reason) => {
+      process.stderr.write(
+        `Cannot compare the settings with the deployed stack ${address.stackName}, only with ${path.basename(recordFile)}: ${reason}\n`,
+      );
+    });
+    checkSettingsChange(recordFile, address, madeWith(stack.deployment), deployed);
+  }
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
 } catch (error) {
   if (!(error instanceof InvalidInput)) {

@@ -3,7 +3,7 @@ import cdk from "../cdk.json" with { type: "json" };
 import { CinderlessStack } from "./cinderless-stack.ts";
 import { applySettingsFile } from "./deployment-file.ts";
 import type { CodeOf } from "./functions.ts";
-import { checkSettingsChange, madeWith, recordFileOf } from "./settings-change.ts";
+import type { StackAddress } from "./settings-change.ts";
 import { STACK_NAME } from "./stack-name.ts";
 
 /** The settings that the CDK CLI reads from cdk.json. The app has them however it is started. */
@@ -32,9 +32,15 @@ export type CinderlessAppOptions = {
  * Builds the app: the only way to do so. `cdk deploy`, the embedded cloud, the generated documents and the tests all get the same
  * resources, because the feature flags of cdk.json apply to each of them.
  *
- * Throws: InvalidInput when a setting is wrong, or would replace data of the deployed stack.
+ * Throws: InvalidInput when a setting is wrong.
+ *
+ * @returns also the file of settings that was read, which is that of the context \`deployment\` when it names one
  */
-export function createCinderlessApp(options: CinderlessAppOptions): { app: App; stack: CinderlessStack } {
+export function createCinderlessApp(options: CinderlessAppOptions): {
+  app: App;
+  stack: CinderlessStack;
+  settingsFile?: string;
+} {
   const { codeOf, outdir, context = {}, settingsFile, forPeople = false, onThisMachine = false } = options;
   const app = new App({
     ...(outdir !== undefined && { outdir }),
@@ -43,11 +49,17 @@ export function createCinderlessApp(options: CinderlessAppOptions): { app: App; 
   });
   const settingsRead = settingsFile === undefined ? undefined : applySettingsFile(app.node, settingsFile);
   const stack = new CinderlessStack(app, STACK_NAME, { codeOf, onThisMachine });
-  const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region, AWS_ENDPOINT_URL: endpoint = "" } = process.env;
-  // What an emulator holds is thrown away.
-  if (settingsRead !== undefined && account !== undefined && region !== undefined && endpoint === "") {
-    const address = { account, region, stackName: stack.stackName };
-    checkSettingsChange(recordFileOf(settingsRead), address, madeWith(stack.deployment));
-  }
-  return { app, stack };
+  return { app, stack, ...(settingsRead !== undefined && { settingsFile: settingsRead }) };
+}
+
+/**
+ * The address at which the CDK CLI deploys the stack: it tells the app account and region when it has credentials. Undefined without them, and
+ * for an emulator, because everything that it holds is thrown away.
+ */
+export function addressOf(
+  { stackName }: CinderlessStack,
+  environment: Readonly<Record<string, string | undefined>>,
+): StackAddress | undefined {
+  const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region, AWS_ENDPOINT_URL: endpoint = "" } = environment;
+  return account === undefined || region === undefined || endpoint !== "" ? undefined : { account, region, stackName };
 }

@@ -99,6 +99,6 @@ function contextJson(node: Node, key: string): unknown {
   try {
     return JSON.parse(value);
   } catch {
-    throw new InvalidInput(`context ${key} is no JSON`);
+    throw new InvalidInput(`context ${key} is not valid JSON`);
   }
 }

@@ -47,30 +47,29 @@ export function refusedChanges(before: MadeWith, after: MadeWith): string[] {
 }
 
 /**
- * Compares the settings with those that the stack was made with, and records them when there is no record of the stack. The CDK CLI tells
- * the app account and region when it has credentials; without them there is nothing to compare with.
+ * Compares the settings with those that the stack was made with, and records them. The deployed stack decides; where it is not known, the
+ * record does. Without either the stack is new.
  *
  * Repeated: writes nothing.
- * Throws: InvalidInput with the reasons and what to do.
+ * Throws: InvalidInput with the reasons and what to do. Nothing is recorded then.
  */
-export function checkSettingsChange(file: string, stack: StackAddress, settings: MadeWith): void {
+export function checkSettingsChange(file: string, stack: StackAddress, settings: MadeWith, deployed?: MadeWith): void {
   const records = readRecords(file);
   const key = `${stack.account}/${stack.region}/${stack.stackName}`;
-  const before = records[key];
-  if (before === undefined) {
-    writeFileSync(file, `${JSON.stringify({ ...records, [key]: settings }, null, 2)}\n`);
-    return;
-  }
+  const recorded = records[key];
+  const before = deployed ?? recorded ?? settings;
   const reasons = refusedChanges(before, settings);
   if (reasons.length > 0) {
     throw new InvalidInput(
       `the settings do not fit stack ${stack.stackName} in ${stack.account}/${stack.region}:\n` +
         reasons.map((reason) => `  ${reason}\n`).join("") +
         `Set the old value again, or give deployment.json another stackName, deploy a second stack and copy the data\n` +
-        `(docs/operations.md, Change settings). If the stack was destroyed or never deployed, remove its entry from\n${file}.`,
+        (deployed !== undefined
+          ? "(docs/operations.md, Change settings). These are the settings of the deployed stack."
+          : `(docs/operations.md, Change settings). If the stack was destroyed or never deployed, remove its entry from\n${file}.`),
     );
   }
-  if (JSON.stringify(before) !== JSON.stringify(settings)) {
+  if (JSON.stringify(recorded) !== JSON.stringify(settings)) {
     writeFileSync(file, `${JSON.stringify({ ...records, [key]: settings }, null, 2)}\n`);
   }
 }

@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { VARIABLES_IN_THE_WAY } from "../cli/embedded-environment.ts";
 import { STACK_NAME } from "../infra/stack-name.ts";
 import type { EmbeddedCloud } from "./cloud/embedded-cloud.ts";
 
@@ -11,15 +12,6 @@ export type EnvironmentFiles = {
   /** `clouds.yaml` for OpenStack's clients; absent where the stack has no Block Storage API. */
   clouds?: string;
 };
-
-/** Variables of a shell that would lead a client elsewhere, sign its requests otherwise, or have it ignore the endpoints. */
-const IN_THE_WAY = [
-  "AWS_PROFILE",
-  "AWS_DEFAULT_PROFILE",
-  "AWS_SESSION_TOKEN",
-  "AWS_SECURITY_TOKEN",
-  "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-];
 
 /**
  * Writes the variables as shell code to source and as JSON, and the stack's outputs in the form of `cdk deploy --outputs-file`.
@@ -69,7 +61,7 @@ function cloudsYaml(apiUrl: string): string {
  * Repeated: sourced again, also for another cloud, it gives back first, so the shell's own values are never lost.
  */
 export function shellCode(variables: Readonly<Record<string, string>>): string {
-  const names = [...Object.keys(variables), ...IN_THE_WAY];
+  const names = [...Object.keys(variables), ...VARIABLES_IN_THE_WAY];
   return [
     "# Leads the AWS CLI, SDKs and cinderless in this shell to the embedded cloud. cinderless_off undoes it.",
     "if command -v cinderless_off >/dev/null 2>&1; then cinderless_off; fi",
@@ -81,7 +73,7 @@ export function shellCode(variables: Readonly<Record<string, string>>): string {
     ),
     "  unset -f cinderless_off",
     "}",
-    `unset ${IN_THE_WAY.join(" ")}`,
+    `unset ${VARIABLES_IN_THE_WAY.join(" ")}`,
     ...Object.entries(variables).map(([name, value]) => `export ${name}=${quoteForShell(value)}`),
     "",
   ].join("\n");

@@ -180,7 +180,7 @@ function textOf(html: string): string {
 /**
  * The document that a server answers with.
  *
- * @throws GlanceConnectionFailed when it is no JSON, too large, or breaks off: something else than Glance answers there
+ * @throws GlanceConnectionFailed when it is not valid JSON, too large, or breaks off: something else than Glance answers there
  */
 export async function readJson(answer: IncomingMessage, imageId: string, { answerMs }: Patience): Promise<unknown> {
   let bytes: Buffer;
@@ -196,7 +196,7 @@ export async function readJson(answer: IncomingMessage, imageId: string, { answe
   } catch {
     // V8's message quotes what it could not read.
   }
-  throw new GlanceConnectionFailed(`the answer for image ${imageId} is no JSON of at most 1 MiB`);
+  throw new GlanceConnectionFailed(`the answer for image ${imageId} is not valid JSON of at most 1 MiB`);
 }
 
 /** The first bytes of a body, which must have come in time; the rest is not read. */

@@ -55,7 +55,7 @@ export function parseImageDocument(imageId: string, text: string): ImageMeta {
   } catch (error) {
     throw new ImageUnacceptable(
       imageId,
-      error instanceof SyntaxError ? "its metadata is no JSON" : (error as Error).message,
+      error instanceof SyntaxError ? "its metadata is not valid JSON" : (error as Error).message,
     );
   }
 }

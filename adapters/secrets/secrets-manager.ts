@@ -34,7 +34,7 @@ export class SecretsManagerSecrets implements Secrets {
       throw new Error(`secret ${name} cannot be read: ${describeError(error).name}`, { cause: error });
     }
     if (value === undefined) {
-      throw new Error(`secret ${name} is no text`);
+      throw new Error(`secret ${name} is not a string`);
     }
     this.#kept.set(name, { value, until: now + KEPT_MS });
     return value;

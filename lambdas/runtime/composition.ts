@@ -213,6 +213,6 @@ function readJson(key: "backends" | "schedulerSettings" | "imageServices", absen
   try {
     return JSON.parse(value);
   } catch {
-    throw new InvalidInput(`${key} in the environment is no JSON`);
+    throw new InvalidInput(`${key} in the environment is not valid JSON`);
   }
 }

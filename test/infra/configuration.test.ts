@@ -37,7 +37,7 @@ describe("the backends", () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ["is no JSON", "[{", /context backends is no JSON/],
+    ["is no JSON", "[{", /context backends is not valid JSON/],
     ["is no list", { host: "a@b" }, /backends/],
     ["is empty", [], /at least one backend/],
     ["has a host without a backend", [{ ...CUSTOM, host: "node" }], /0\.host: host must be host@backend/],
@@ -90,7 +90,7 @@ describe("the scheduler's settings", () => {
     [{ max_attempts: 5 }, /there is no scheduler setting max_attempts/],
     [{ scheduler_max_attempts: 0 }, /scheduler_max_attempts/],
     [{ scheduler_default_filters: ["Nope"] }, /scheduler_default_filters names Nope/],
-    ["{", /context scheduler is no JSON/],
+    ["{", /context scheduler is not valid JSON/],
   ])("are refused, with what is wrong: %j", (value, message) => {
     expect(() => inlineTemplate({ scheduler: value })).toThrow(message);
   });
@@ -171,7 +171,7 @@ describe("the image services", () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ["is no JSON", "{", /context image_services is no JSON/],
+    ["is no JSON", "{", /context image_services is not valid JSON/],
     ["has a Glance without servers", { glance: {} }, /image_services: glance\.api_servers/],
     [
       "holds a secret",

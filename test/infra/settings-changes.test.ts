@@ -1,13 +1,22 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fullDiff, ResourceImpact } from "@aws-cdk/cloudformation-diff";
-import { afterAll, describe, expect, it } from "vitest";
-import { createCinderlessApp } from "../../infra/cinderless-app.ts";
+import { CloudFormationClient, DescribeStacksCommand, GetTemplateCommand } from "@aws-sdk/client-cloudformation";
+import { mockClient } from "aws-sdk-client-mock";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { addressOf, createCinderlessApp } from "../../infra/cinderless-app.ts";
 import { SETTING_KEYS } from "../../infra/deployment-file.ts";
 import { INLINE_CODE, inlineTemplate, type Template } from "../../infra/inline-template.ts";
-import { type MadeWith, madeWith, refusedChanges } from "../../infra/settings-change.ts";
+import { madeWithOfTemplate, readDeployedSettings } from "../../infra/deployed-settings.ts";
+import {
+  checkSettingsChange,
+  type MadeWith,
+  madeWith,
+  recordFileOf,
+  refusedChanges,
+} from "../../infra/settings-change.ts";
 
 type Context = Record<string, unknown>;
 
@@ -136,6 +145,91 @@ it("`cdk diff` without credentials says that enabling the customer managed key r
   expect(stdout + stderr).toMatch(/AWS::EFS::FileSystem .* replace\n.*KmsKeyId \(requires replacement\)/);
 });
 
+describe("the settings of a deployed stack", () => {
+  it.each(SUPPORTED.flatMap(([, from, to]) => [from, to]).concat(REFUSED.flatMap(([, from, to]) => [from, to])))(
+    "with %j show in its template",
+    (context) => {
+      const { template, settings } = make(context);
+      expect(madeWithOfTemplate(template as never)).toEqual(settings);
+    },
+  );
+
+  const ADDRESS = { account: "111122223333", region: "eu-west-1", stackName: "Cinderless" };
+  const cloudFormation = mockClient(CloudFormationClient);
+  const StackId = "arn:aws:cloudformation:eu-west-1:111122223333:stack/Cinderless/x";
+  let reports: string[] = [];
+  const read = () => readDeployedSettings(ADDRESS, (reason) => reports.push(reason));
+
+  beforeEach(() => {
+    reports = [];
+    cloudFormation.reset();
+    const stack = {
+      StackId,
+      StackName: "Cinderless",
+      StackStatus: "UPDATE_COMPLETE",
+      CreationTime: new Date(0),
+    } as const;
+    cloudFormation.on(DescribeStacksCommand, { StackName: "Cinderless" }).resolves({ Stacks: [stack] });
+    const { template } = make({ customerManagedKey: true });
+    cloudFormation.on(GetTemplateCommand).resolves({ TemplateBody: JSON.stringify(template) });
+  });
+  afterAll(() => cloudFormation.restore());
+
+  it("are read from CloudFormation", async () => {
+    expect(await read()).toEqual(make({ customerManagedKey: true }).settings);
+    expect(reports).toEqual([]);
+  });
+
+  it("are none when CloudFormation has no such stack, and nothing is said of it", async () => {
+    cloudFormation.on(DescribeStacksCommand).rejects(new Error("Stack with id Cinderless does not exist"));
+    expect([await read(), reports]).toEqual([undefined, []]);
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      "CloudFormation refuses",
+      () => cloudFormation.on(GetTemplateCommand).rejects(new Error("not authorized")),
+      /not authorized/,
+    ],
+    [
+      "the credentials are another account's",
+      () =>
+        cloudFormation.on(DescribeStacksCommand).resolves({
+          Stacks: [{ StackId: StackId.replace("1111", "9999"), StackStatus: "CREATE_COMPLETE" } as never],
+        }),
+      /those of account 999922223333, not 111122223333/,
+    ],
+    [
+      "the template is not JSON",
+      () => cloudFormation.on(GetTemplateCommand).resolves({ TemplateBody: "Resources:" }),
+      /not valid JSON/,
+    ],
+  ])("are unknown, with the reason, when %s", async (_what, arrange, reason) => {
+    arrange();
+    expect([await read(), reports]).toEqual([undefined, [expect.stringMatching(reason)]]);
+  });
+
+  it("decide also where nobody committed the record, and nothing is recorded of a refused change", () => {
+    const file = path.join(scratch, "uncommitted.lock.json");
+    const deployed = make({ customerManagedKey: true }).settings;
+    const wanted = make({}).settings;
+    expect(() => checkSettingsChange(file, ADDRESS, wanted, deployed)).toThrow(
+      /give up the key[^]*of the deployed stack/,
+    );
+    expect(existsSync(file)).toBe(false);
+    checkSettingsChange(file, ADDRESS, deployed, deployed);
+    expect(() => checkSettingsChange(file, ADDRESS, wanted)).toThrow(/remove its entry/);
+  });
+
+  it("take the place of a stale record", () => {
+    const file = path.join(scratch, "stale.lock.json");
+    const [plain, keyed] = [make({}).settings, make({ customerManagedKey: true }).settings];
+    checkSettingsChange(file, ADDRESS, keyed);
+    checkSettingsChange(file, ADDRESS, plain, plain);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ "111122223333/eu-west-1/Cinderless": plain });
+  });
+});
+
 describe("`cdk synth` with the settings of a file", () => {
   const settingsFile = path.join(scratch, "deployment.json");
   const recordFile = path.join(scratch, "deployment.lock.json");
@@ -143,16 +237,12 @@ describe("`cdk synth` with the settings of a file", () => {
   function synthesize(settings: Context & { stackName?: string }, flags: Context = {}): unknown {
     const { stackName = "Cinderless" } = settings;
     writeFileSync(settingsFile, JSON.stringify(settings));
-    const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
-    Object.assign(process.env, { CDK_DEFAULT_ACCOUNT: "111122223333", CDK_DEFAULT_REGION: "eu-west-1" });
-    try {
-      const outdir = path.join(scratch, "out");
-      const options = { codeOf: INLINE_CODE, outdir, context: flags, settingsFile };
-      return createCinderlessApp(options).app.synth().getStackByName(stackName).template;
-    } finally {
-      restore("CDK_DEFAULT_ACCOUNT", account);
-      restore("CDK_DEFAULT_REGION", region);
-    }
+    const outdir = path.join(scratch, "out");
+    const options = { codeOf: INLINE_CODE, outdir, context: flags, settingsFile };
+    const made = createCinderlessApp(options);
+    const address = addressOf(made.stack, { CDK_DEFAULT_ACCOUNT: "111122223333", CDK_DEFAULT_REGION: "eu-west-1" });
+    checkSettingsChange(recordFileOf(made.settingsFile ?? ""), address as never, madeWith(made.stack.deployment));
+    return made.app.synth().getStackByName(stackName).template;
   }
 
   it("applies the file, and a flag in its place", () => {
@@ -178,6 +268,14 @@ describe("`cdk synth` with the settings of a file", () => {
     expect(() => synthesize({ stackName: "Other", customerManagedKey: true })).not.toThrow();
   });
 
+  it.each([
+    ["without credentials", {}],
+    ["for an emulator", { CDK_DEFAULT_ACCOUNT: "1", CDK_DEFAULT_REGION: "r", AWS_ENDPOINT_URL: "http://127.0.0.1:1" }],
+  ])("has no address to compare or record %s", (_what, environment) => {
+    const { stack } = createCinderlessApp({ codeOf: INLINE_CODE, outdir: path.join(scratch, "out") });
+    expect(addressOf(stack, environment)).toBeUndefined();
+  });
+
   it.each<[string, Context, RegExp]>([
     ["an unknown setting", { removalpolicy: "destroy" }, /unknown setting removalpolicy; the settings are stackName,/],
     ["an invalid name", { stackName: "1st" }, /stackName must be letters, digits and hyphens/],
@@ -185,11 +283,3 @@ describe("`cdk synth` with the settings of a file", () => {
     expect(() => synthesize(settings)).toThrow(message);
   });
 });
-
-function restore(name: string, value: string | undefined): void {
-  if (value === undefined) {
-    delete process.env[name];
-  } else {
-    process.env[name] = value;
-  }
-}

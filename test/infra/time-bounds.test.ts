@@ -79,7 +79,7 @@ it("a deployment without bounds of its own needs no word of them", () => {
 it.each<[unknown, RegExp]>([
   [{ queued_second: 900 }, /time_bounds: there is no queued_second/],
   [{ queued_seconds: 100 }, /time_bounds: queued_seconds must be more than 900/],
-  ["{", /context time_bounds is no JSON/],
+  ["{", /context time_bounds is not valid JSON/],
 ])("are refused, with what is wrong: %j", (value, message) => {
   expect(() => inlineTemplate({ time_bounds: value })).toThrow(message);
 });

@@ -223,7 +223,7 @@ describe("the deployment", () => {
 
   test.each([
     ["missing.json", undefined, "there is no file missing.json (start the embedded cloud"],
-    ["bad.json", "{", "bad.json is no JSON"],
+    ["bad.json", "{", "bad.json is not valid JSON"],
     [".", undefined, ".: is a directory, not a file"],
   ])("outputs in %s: one line", async (file, content, message) => {
     if (content !== undefined) {

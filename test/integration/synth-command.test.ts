@@ -16,6 +16,6 @@ it("ends the synthesis of a wrong context with one line that names the key", { t
   const run = promisify(execFile)(process.execPath, ["infra/app.ts"], { cwd: ROOT, env });
   await expect(run).rejects.toMatchObject({
     code: 1,
-    stderr: "Invalid input received: context backends is no JSON\n",
+    stderr: "Invalid input received: context backends is not valid JSON\n",
   });
 });

@@ -80,17 +80,22 @@ try {
     console.log(USAGE);
   } else if (endpoint === undefined || !URL.canParse(endpoint)) {
     console.error(
-      `STEPFUNCTIONS_ENDPOINT is ${endpoint === undefined ? "not set" : `no URL: ${endpoint}`}.\n\n${USAGE}`,
+      `STEPFUNCTIONS_ENDPOINT is ${endpoint === undefined ? "not set" : `not a valid URL: ${endpoint}`}.\n\n${USAGE}`,
     );
     process.exitCode = 1;
   } else {
     process.exitCode = await main(endpoint, values.slow);
   }
 } catch (error) {
-  const hint =
-    error instanceof EmbeddedCloudError
-      ? ""
-      : `, from STEPFUNCTIONS_ENDPOINT=${process.env["STEPFUNCTIONS_ENDPOINT"] ?? ""}`;
+  const endpoint = process.env["STEPFUNCTIONS_ENDPOINT"] ?? "";
+  if (error instanceof Error && "code" in error && error.code === "ECONNREFUSED") {
+    console.error(
+      `test:stepfunctions-local cannot run: no Step Functions engine answers at STEPFUNCTIONS_ENDPOINT=${endpoint}. No npm package has\n` +
+        "AWS Step Functions Local: docs/embedded-cloud.md says where AWS publishes it, and --help how to start it.",
+    );
+    process.exit(1);
+  }
+  const hint = error instanceof EmbeddedCloudError ? "" : `, from STEPFUNCTIONS_ENDPOINT=${endpoint}`;
   console.error(`test:stepfunctions-local: ${error instanceof Error ? error.message : String(error)}${hint}`);
   process.exitCode = 1;
 }

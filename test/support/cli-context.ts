@@ -107,6 +107,9 @@ export async function runCli(
             return options.answers?.shift() ?? false;
           },
     profile: async (name) => options.profile?.(name) ?? {},
+    runInEmbeddedCloud: async () => {
+      throw new Error("a command was to be run");
+    },
     connect: (target) => {
       targets.push(target);
       return {

@@ -47,7 +47,7 @@ describe("secrets in Secrets Manager", () => {
 
   it("that are binary are refused", async () => {
     client.on(GetSecretValueCommand).resolves({ SecretBinary: new Uint8Array(1) });
-    await expect(make().read("a")).rejects.toThrow("secret a is no text");
+    await expect(make().read("a")).rejects.toThrow("secret a is not a string");
   });
 });
 

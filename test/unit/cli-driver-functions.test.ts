@@ -97,7 +97,7 @@ describe("the functions that have the drivers", () => {
   test.each(["no json", "{}", "null"])("an answer of %s is no snapshot", async (payload) => {
     answer(payload);
     const request = { volume_id: VOLUME_ID, snapshot_id: SNAPSHOT_ID, name: null, project_id: "p", user_id: "u" };
-    await expect(functions.createSnapshot(request)).rejects.toThrow(/no JSON|did not answer with a snapshot/);
-    await expect(functions.auditBackends({})).rejects.toThrow(/no JSON|did not answer with a report/);
+    await expect(functions.createSnapshot(request)).rejects.toThrow(/not valid JSON|did not answer with a snapshot/);
+    await expect(functions.auditBackends({})).rejects.toThrow(/not valid JSON|did not answer with a report/);
   });
 });

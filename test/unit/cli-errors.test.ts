@@ -28,10 +28,10 @@ describe("a refused connection", () => {
     });
   });
 
-  test("an endpoint that is no address is named", () => {
+  test("an endpoint that is not a valid address is named", () => {
     const error = Object.assign(new TypeError("Invalid URL"), { code: "ERR_INVALID_URL", input: "nowhere" });
     expect(explainError(error)).toMatchObject({
-      message: "'nowhere' is no address",
+      message: "'nowhere' is not a valid address",
       hint: expect.stringContaining("AWS_ENDPOINT_URL_"),
     });
   });

@@ -81,8 +81,8 @@ describe("the environment beside the outputs", () => {
     },
   );
 
-  test("what is no text, or no object, is refused by name", () => {
-    expect(() => missing({ AWS_REGION: 1 })).toThrow("environment.json: AWS_REGION is no text");
-    expect(() => missing([])).toThrow("environment.json is no object of variables");
+  test("what is not a string, or not an object, is refused by name", () => {
+    expect(() => missing({ AWS_REGION: 1 })).toThrow("environment.json: AWS_REGION is not a string");
+    expect(() => missing([])).toThrow("environment.json is not an object of variables");
   });
 });

@@ -41,6 +41,7 @@ const COMMANDS = [
   "service set",
   "quota show",
   "quota set",
+  "env",
   "help",
 ];
 

@@ -55,7 +55,7 @@ describe("a definition", () => {
   });
 
   it.each([
-    ["no JSON", "{", /no JSON/],
+    ["no JSON", "{", /not valid JSON/],
     ["no start", '{"States":{}}', /needs States and a StartAt/],
     [
       "JSONata",

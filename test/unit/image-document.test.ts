@@ -23,8 +23,8 @@ test("what a document leaves out is nothing, and nobody else's to see", () => {
 });
 
 test.each([
-  ["no JSON", "{", "no JSON"],
-  ["nothing", "", "no JSON"],
+  ["no JSON", "{", "not valid JSON"],
+  ["nothing", "", "not valid JSON"],
   ["no object", "[]", "metadata"],
   ["of another image", JSON.stringify({ id: uuid(501) }), uuid(501)],
   ["with a size that is no number", JSON.stringify({ id, size: "4" }), "size"],

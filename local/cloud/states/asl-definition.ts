@@ -72,7 +72,7 @@ export function prepareDefinition(source: string): PreparedDefinition | { readon
   try {
     parsed = JSON.parse(source);
   } catch (error) {
-    return { problems: [`the definition is no JSON: ${(error as Error).message}`] };
+    return { problems: [`the definition is not valid JSON: ${(error as Error).message}`] };
   }
   const problems: string[] = [];
   const taskFunctions = new Map<string, string>();

@@ -29,7 +29,7 @@ export function createStatesApi(stateMachines: StateMachines, region: string): A
 async function answer(action: Action, body: string): Promise<ApiResponse> {
   try {
     const request: unknown = JSON.parse(body || "{}");
-    if (!isJsonObject(request)) return failure(400, "SerializationException", "the request is no JSON object");
+    if (!isJsonObject(request)) return failure(400, "SerializationException", "the request is not a JSON object");
     return { status: 200, body: JSON.stringify(await action(request)) };
   } catch (error) {
     if (error instanceof StatesApiError) return failure(400, error.name, error.message);
