@@ -63,6 +63,8 @@ export class Account {
   readonly startMs: number = Date.parse(START);
   /** When the last call that changes something was made. */
   lastChangeMs: number;
+  /** Until when a volume was undecided or a claim was open. */
+  undecidedUntilMs: number;
   readonly watch: WriteWatch;
   readonly monitor: Monitor;
   /** Ids of what lies on a backend without a record, and the audit has found. */
@@ -84,6 +86,7 @@ export class Account {
     this.random = randomNumbers(seed);
     this.faults = new FaultPlan(faults);
     this.lastChangeMs = this.time.nowMs;
+    this.undecidedUntilMs = this.time.nowMs;
     this.stores = new Stores({ now: () => this.now() });
     this.watch = new WriteWatch(this);
     this.monitor = new Monitor(deployment.alarms, this.startMs);

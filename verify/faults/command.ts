@@ -54,9 +54,9 @@ function failuresOfScenarios(discovered: readonly Discovered[]): string[] {
     ...run.ends
       .filter((end) => end !== scenario.end)
       .map((end) => `scenario "${scenario.name}" by itself ends with ${end}, not ${scenario.end}`),
-    ...(run.restSeconds > (scenario.withinSeconds ?? Infinity)
+    ...(run.decidedSeconds > (scenario.withinSeconds ?? Infinity)
       ? [
-          `scenario "${scenario.name}" by itself rests after ${run.restSeconds.toFixed(0)} s, not within ${scenario.withinSeconds ?? 0} s`,
+          `scenario "${scenario.name}" by itself is decided after ${run.decidedSeconds.toFixed(0)} s, not within ${scenario.withinSeconds ?? 0} s`,
         ]
       : []),
     ...run.violations.map(({ invariant, text }) => `scenario "${scenario.name}" by itself: ${invariant}: ${text}`),

@@ -173,7 +173,7 @@ export async function runCell(
   return {
     cell,
     ends: result.ends,
-    delaySeconds: Math.max(0, result.restSeconds - run.restSeconds),
+    delaySeconds: Math.max(0, result.decidedSeconds - run.decidedSeconds),
     violations,
     calls: callsOf(result),
   };

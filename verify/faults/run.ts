@@ -1,4 +1,4 @@
-import { isInFlow } from "../../core/records.ts";
+import { isInFlow, RETURNED_CAPACITY } from "../../core/records.ts";
 import { Account, type Violation } from "./account.ts";
 import { simulate } from "./current-account.ts";
 import type { Deployment } from "./deployment.ts";
@@ -37,8 +37,8 @@ export type RunInvocation = {
 export type RunResult = {
   /** How each volume ended. */
   ends: string[];
-  /** Seconds from the beginning to the last change. */
-  restSeconds: number;
+  /** Seconds from the beginning until every volume was decided and no claim was open. Housekeeping after that does not count. */
+  decidedSeconds: number;
   violations: Violation[];
   invocations: readonly RunInvocation[];
   enteredStates: ReadonlySet<string>;
@@ -73,7 +73,7 @@ export async function runScenario(
   }
   return {
     ends: volumeIds.map((id) => endOf(account, id)),
-    restSeconds: (account.lastChangeMs - account.startMs) / 1000,
+    decidedSeconds: (account.undecidedUntilMs - account.startMs) / 1000,
     violations: account.violations,
     invocations: account.invocations.map(({ functionName, visit, calls, hasAnswered }) => ({
       functionName,
@@ -100,16 +100,23 @@ async function auditIfUnclaimed(account: Account): Promise<void> {
 
 /** Nothing is under way but what recurs, every volume is decided, no claim is open, and nobody has changed anything for a while. */
 function isAtRest(account: Account, nextAtMs: number): boolean {
-  if (nextAtMs - account.startMs > LONGEST_RUN_MS) {
-    return true;
-  }
   const { records, unreadable } = account.stores.volumes;
   const hasUndecided = [...records.values()].some(
     ({ id, status, deadline }) => !unreadable.has(id) && (isInFlow(status) || deadline !== null),
   );
-  const hasClaims = [...account.stores.backends.records.values()].some(({ claims }) => Object.keys(claims).length > 0);
+  const claims = [...account.stores.backends.records.values()].flatMap((backend) => Object.values(backend.claims));
+  if (hasUndecided || claims.some(({ attempt }) => attempt !== RETURNED_CAPACITY)) {
+    account.undecidedUntilMs = nextAtMs;
+  }
+  if (nextAtMs - account.startMs > LONGEST_RUN_MS) {
+    return true;
+  }
   const isCacheBusy = [...account.stores.imageCacheEntries.records.values()].some(({ state }) => state !== "available");
   return (
-    !account.time.isBusy && !isCacheBusy && !hasUndecided && !hasClaims && nextAtMs - account.lastChangeMs > QUIET_MS
+    !account.time.isBusy &&
+    !isCacheBusy &&
+    !hasUndecided &&
+    claims.length === 0 &&
+    nextAtMs - account.lastChangeMs > QUIET_MS
   );
 }

@@ -20,7 +20,7 @@ export type Scenario = {
   name: string;
   /** What the scenario's own run, with no fault of a cell, ends with. */
   end: End;
-  /** The longest until its own run rests, in seconds: what a net mends later than that was meant to be mended before it. */
+  /** The longest until its own run has decided every volume, in seconds: what a net mends later than that was meant to be mended before it. */
   withinSeconds?: number;
   /** Ends that no fault may lead to: what a project must not get. */
   never?: readonly End[];

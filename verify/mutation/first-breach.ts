@@ -22,8 +22,8 @@ async function firstBreach(only: string | undefined): Promise<Breach | null> {
     if (said !== undefined) {
       return { cell: `${scenario.name}, without a fault`, said };
     }
-    if (run.restSeconds > (scenario.withinSeconds ?? Infinity)) {
-      return { cell: `${scenario.name}, without a fault`, said: `it rests after ${run.restSeconds.toFixed(0)} s` };
+    if (run.decidedSeconds > (scenario.withinSeconds ?? Infinity)) {
+      return { cell: `${scenario.name}, without a fault`, said: `it is decided after ${run.decidedSeconds.toFixed(0)} s` };
     }
   }
   const scenarios = new Map(discovered.map((each) => [each.scenario.name, each]));
