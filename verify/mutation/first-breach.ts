@@ -23,7 +23,10 @@ async function firstBreach(only: string | undefined): Promise<Breach | null> {
       return { cell: `${scenario.name}, without a fault`, said };
     }
     if (run.decidedSeconds > (scenario.withinSeconds ?? Infinity)) {
-      return { cell: `${scenario.name}, without a fault`, said: `it is decided after ${run.decidedSeconds.toFixed(0)} s` };
+      return {
+        cell: `${scenario.name}, without a fault`,
+        said: `it is decided after ${run.decidedSeconds.toFixed(0)} s`,
+      };
     }
   }
   const scenarios = new Map(discovered.map((each) => [each.scenario.name, each]));
