@@ -8,14 +8,20 @@ process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache
 const env = { POWERTOOLS_LOG_LEVEL: "SILENT", AWS_REGION: "us-east-1" };
 
 /**
+ * For a test that hangs, on a machine that does ten other things: no test relies on how long something takes. A wait ends sooner, and
+ * then says for what.
+ */
+const PATIENT = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: { timeout: 120_000, interval: 20 } } };
+
+/**
  * Tests that hold nothing but memory, and those of the stack, all of which need the CDK. Their files share the modules of a thread:
  * to load them anew for each file takes twice as long as all the tests together (2,800 tests on two cores: 10 s, against 18 s in
  * processes and 27 s in threads of their own).
  */
-const SHARED = { env, pool: "threads", isolate: false } as const;
+const SHARED = { ...PATIENT, env, pool: "threads", isolate: false } as const;
 
 /** Tests that start servers, threads and commands: each file in a process of its own. */
-const APART = { env, pool: "forks", isolate: true, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+const APART = { ...PATIENT, env, pool: "forks", isolate: true } as const;
 
 export default defineConfig({
   test: {
@@ -24,19 +30,11 @@ export default defineConfig({
     maxWorkers: 3,
     projects: [
       { test: { ...SHARED, name: "unit", include: ["test/unit/**/*.test.ts"] } },
-      { test: { ...SHARED, name: "statemachine", include: ["test/statemachine/**/*.test.ts"], testTimeout: 30_000 } },
+      { test: { ...SHARED, name: "statemachine", include: ["test/statemachine/**/*.test.ts"] } },
       { test: { ...APART, name: "integration", include: ["test/integration/**/*.test.ts"] } },
       // Apart from `npm test`: it needs a browser.
       { test: { ...APART, name: "console", include: ["test/console/**/*.test.ts"] } },
-      {
-        test: {
-          ...SHARED,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          name: "infra",
-          include: ["test/infra/**/*.test.ts"],
-        },
-      },
+      { test: { ...SHARED, name: "infra", include: ["test/infra/**/*.test.ts"] } },
     ],
   },
 });

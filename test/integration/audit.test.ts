@@ -2,15 +2,13 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AuditReport, AuditRequest } from "../../core/audit/report.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
 /** The audit with its real bundle: the function, the file driver, the records, and the metrics in its log. */
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const FIRST = "node@first";
 const SLOW = "node@slow";
@@ -211,7 +209,7 @@ describe("a suspect of the ledger", () => {
 describe("a volume in the middle of its creation", () => {
   it("is never reaped, however old its file looks", async () => {
     const id = await under.create({ sizeGib: 1, availabilityZone: "az2" });
-    await vi.waitFor(() => expect(existsSync(pathOf(SLOW, id))).toBe(true), { timeout: 20_000 });
+    await expect.poll(() => existsSync(pathOf(SLOW, id))).toBe(true);
     makeOlder(pathOf(SLOW, id), 1000);
     const report = await audit({ reap: true });
     expect(await under.volumes.get(id)).toMatchObject({ status: "creating", phase: "creating" });
@@ -225,11 +223,9 @@ it("writes its metrics in all, and by backend those that are not zero", async ()
   makeFile(pathOf(FIRST, randomUUID()), 25);
   logged.length = 0;
   await audit();
-  const lines = await vi.waitFor(() => {
-    const found = logged.filter((line) => line.includes("CloudWatchMetrics"));
-    expect(found.length).toBeGreaterThanOrEqual(2);
-    return found.join("\n");
-  });
+  const metrics = () => logged.filter((line) => line.includes("CloudWatchMetrics"));
+  await expect.poll(() => metrics().length).toBeGreaterThanOrEqual(2);
+  const lines = metrics().join("\n");
   expect(lines).toContain("Cinderless");
   expect(lines).toMatch(/Orphans\\?":1/);
   expect(lines).toMatch(/backend\\?":\\?"node@first/);

@@ -1,10 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 
 /** The Block Storage API in the whole: the real bundle behind the template's HTTP API, and the workflow behind it. */
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** A body as it comes; each test says what it expects of it. */
 // oxlint-disable-next-line typescript/no-explicit-any

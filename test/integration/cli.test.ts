@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { buildCreateRequest } from "../../core/create-request.ts";
 import { type LocalCinderless, startCinderless } from "../../local/cinderless.ts";
@@ -15,9 +15,6 @@ import { type LocalCinderless, startCinderless } from "../../local/cinderless.ts
 
 const COMMAND = fileURLToPath(new URL("../../cli/cinderless.js", import.meta.url));
 const MIB = 1024 ** 2;
-
-// A command is a process of its own, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let directory: string;
 let local: LocalCinderless;

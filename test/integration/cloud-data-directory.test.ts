@@ -10,7 +10,7 @@ import { DescribeTableCommand, GetItemCommand, QueryCommand } from "@aws-sdk/cli
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { PublishCommand } from "@aws-sdk/client-sns";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { EmbeddedCloudError } from "../../local/cloud/embedded-cloud.ts";
 import { deploy, resource, temporaryDirectory } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
@@ -31,7 +31,7 @@ async function storedIn({ cloud, dynamodb, sqs, sns, s3 }: CloudUnderTest): Prom
   const object = await s3.send(new GetObjectCommand({ Bucket: resource(cloud, "Images"), Key: "a/b" }));
   const receive = async () => {
     const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({ QueueUrl: resource(cloud, "Jobs"), MaxNumberOfMessages: 1, WaitTimeSeconds: 3 }),
+      new ReceiveMessageCommand({ QueueUrl: resource(cloud, "Jobs"), MaxNumberOfMessages: 1, WaitTimeSeconds: 20 }),
     );
     return Messages[0]?.Body;
   };
@@ -51,8 +51,6 @@ const STORED = {
   object: "bytes",
   messages: ["kept", "published"],
 };
-
-vi.setConfig({ testTimeout: 20_000 });
 
 describe("a data directory", () => {
   it("keeps items, indexes, messages, subscriptions and objects over a restart", async () => {

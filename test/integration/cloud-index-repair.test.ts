@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import path from "node:path";
 import { GetItemCommand, PutItemCommand, QueryCommand } from "@aws-sdk/client-dynamodb";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { deploy, resource, temporaryDirectory } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
 import { table } from "../support/cloud-stored-data.ts";
@@ -15,8 +15,6 @@ type Level = {
 };
 
 const RESOURCES = { Volumes: table("id") };
-
-vi.setConfig({ testTimeout: 20_000 });
 
 /** Opens the store behind dynalite's back, as a kill between its two writes would have left it. */
 async function tamper(dataDirectory: string, change: (store: Level, keys: string[]) => Promise<void>): Promise<void> {

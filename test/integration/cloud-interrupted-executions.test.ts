@@ -5,14 +5,12 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { DescribeExecutionCommand, StartExecutionCommand, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deploy, resource, temporaryDirectory, until } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
 import { INTERRUPTIBLE, UNHEARD } from "../support/cloud-running-executions.ts";
 
 type Detail = { name: string; status: string; input: string; error: string | null; cause: string | null };
-
-vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 });
 
 /** What the rule's queue has been told: at least so much, and until nothing comes for a moment; taken out of the queue. */
 async function toldEnds({ cloud, sqs }: CloudUnderTest, atLeast: number): Promise<Detail[]> {

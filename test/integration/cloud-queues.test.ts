@@ -6,11 +6,9 @@ import {
   SendMessageCommand,
 } from "@aws-sdk/client-sqs";
 import { PublishCommand } from "@aws-sdk/client-sns";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deploy, functionWithSource, resource, until } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
-
-vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
 
 const getAtt = (logicalId: string, attribute = "Arn") => ({ "Fn::GetAtt": [logicalId, attribute] });
 
@@ -31,6 +29,31 @@ interface LoggedRecord {
   eventSourceARN: string;
 }
 
+/** A queue that the consumer takes from, whose messages come back a while after a call that did not take them. */
+const retried = (queue: string, visibilitySeconds: number): Record<string, object> => ({
+  [queue]: {
+    Type: "AWS::SQS::Queue",
+    Properties: {
+      VisibilityTimeout: visibilitySeconds,
+      RedrivePolicy: { deadLetterTargetArn: getAtt(`${queue}DeadLetters`), maxReceiveCount: 2 },
+    },
+  },
+  [`${queue}DeadLetters`]: { Type: "AWS::SQS::Queue", Properties: {} },
+  [`${queue}Source`]: {
+    Type: "AWS::Lambda::EventSourceMapping",
+    Properties: {
+      EventSourceArn: getAtt(queue),
+      FunctionName: { Ref: "Consumer" },
+      BatchSize: 10,
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+      ScalingConfig: { MaximumConcurrency: 2 },
+    },
+  },
+});
+
+/** Long enough for a call of the consumer on a busy machine. */
+const COMES_BACK_AFTER = 5;
+
 let under: CloudUnderTest;
 const lines: string[] = [];
 const batches = (): LoggedRecord[][] =>
@@ -43,30 +66,26 @@ const received = (body: string): LoggedRecord[] =>
 beforeAll(async () => {
   under = await deploy(
     {
-      DeadLetters: { Type: "AWS::SQS::Queue", Properties: {} },
-      Jobs: {
-        Type: "AWS::SQS::Queue",
-        Properties: {
-          VisibilityTimeout: 1,
-          RedrivePolicy: { deadLetterTargetArn: getAtt("DeadLetters"), maxReceiveCount: 2 },
-        },
-      },
       Consumer: functionWithSource(CONSUMER),
-      Source: {
-        Type: "AWS::Lambda::EventSourceMapping",
-        Properties: {
-          EventSourceArn: getAtt("Jobs"),
-          FunctionName: { Ref: "Consumer" },
-          BatchSize: 10,
-          FunctionResponseTypes: ["ReportBatchItemFailures"],
-          ScalingConfig: { MaximumConcurrency: 2 },
-        },
-      },
+      ...retried("Jobs", 120),
+      ...retried("SomeFail", COMES_BACK_AFTER),
+      ...retried("AllFail", COMES_BACK_AFTER),
+      ...retried("NothingKnown", COMES_BACK_AFTER),
       Windowed: { Type: "AWS::SQS::Queue", Properties: {} },
       WindowedSource: {
         Type: "AWS::Lambda::EventSourceMapping",
         Properties: {
           EventSourceArn: getAtt("Windowed"),
+          FunctionName: getAtt("Consumer"),
+          BatchSize: 12,
+          MaximumBatchingWindowInSeconds: 300,
+        },
+      },
+      SoonOver: { Type: "AWS::SQS::Queue", Properties: {} },
+      SoonOverSource: {
+        Type: "AWS::Lambda::EventSourceMapping",
+        Properties: {
+          EventSourceArn: getAtt("SoonOver"),
           FunctionName: getAtt("Consumer"),
           BatchSize: 100,
           MaximumBatchingWindowInSeconds: 1,
@@ -124,7 +143,7 @@ async function messageCount(queue: string): Promise<number> {
   );
 }
 
-describe("an event source mapping", () => {
+describe.concurrent("an event source mapping", () => {
   it("hands messages over in Lambda's form and deletes what succeeded", async () => {
     await under.sqs.send(
       new SendMessageCommand({
@@ -144,46 +163,51 @@ describe("an event source mapping", () => {
     await until(async () => (await messageCount("Jobs")) === 0);
   });
 
-  it("wakes up within milliseconds", async () => {
-    const latencies: number[] = [];
+  it("wakes up for each message, though its poll lasts twenty seconds", async () => {
     for (let index = 0; index < 20; index += 1) {
-      const sent = performance.now();
       await send("Jobs", `quick-${index}`);
-      while (received(`quick-${index}`).length === 0) await new Promise((resolve) => setImmediate(resolve));
-      latencies.push(performance.now() - sent);
+      await until(() => received(`quick-${index}`).length > 0);
+      expect(received(`quick-${index}`)).toMatchObject([{ attributes: { ApproximateReceiveCount: "1" } }]);
     }
-    const median = latencies.toSorted((a, b) => a - b)[10] ?? Number.POSITIVE_INFINITY;
-    expect(median).toBeLessThan(50);
   });
 
   it("sends only the failed message of a batch back, and after its last receive to the dead-letter queue", async () => {
-    await send("Jobs", "good-1", "bad-1", "good-2");
+    await send("SomeFail", "good-1", "bad-1", "good-2");
     await until(() => received("bad-1").length === 2);
-    await until(async () => (await messageCount("DeadLetters")) === 1);
+    await until(async () => (await messageCount("SomeFailDeadLetters")) === 1);
     expect(received("good-1")).toHaveLength(1);
     expect(received("good-2")).toHaveLength(1);
     const { Messages = [] } = await under.sqs.send(
       new ReceiveMessageCommand({
-        QueueUrl: resource(under.cloud, "DeadLetters"),
+        QueueUrl: resource(under.cloud, "SomeFailDeadLetters"),
         VisibilityTimeout: 0,
       }),
     );
     expect(Messages[0]?.Body).toBe("bad-1");
   });
 
-  it.each(["explode", "nonsense"])("sends the whole batch back when the function answers with %s", async (body) => {
-    await send("Jobs", body, `${body}-neighbour`);
+  it.each([
+    ["explode", "AllFail"],
+    ["nonsense", "NothingKnown"],
+  ])("sends the whole batch back when the function answers with %s", async (body, queue) => {
+    await send(queue, body, `${body}-neighbour`);
     await until(() => received(body).length === 2);
-    await until(() => received(`${body}-neighbour`).length >= 1);
-    await until(async () => (await messageCount("Jobs")) === 0);
+    await until(async () => (await messageCount(queue)) === 0);
     expect(received(body)).toHaveLength(2);
+    expect(received(`${body}-neighbour`).length).toBeGreaterThanOrEqual(1);
   });
 
-  it("gathers messages for the batching window", async () => {
+  it("gathers messages for the batching window until the batch is full", async () => {
     await send("Windowed", "w-1", "w-2");
     await send("Windowed", ...Array.from({ length: 10 }, (_, index) => `w-${index + 3}`));
     await until(() => received("w-12").length === 1);
     expect(batches().find((batch) => batch.some(({ body }) => body === "w-12"))).toHaveLength(12);
+  });
+
+  it("hands over what there is when the batching window is over", async () => {
+    await send("SoonOver", "alone");
+    await until(() => received("alone").length > 0);
+    expect(batches().find((batch) => batch.some(({ body }) => body === "alone"))).toHaveLength(1);
   });
 
   it("that is disabled takes nothing", async () => {
@@ -208,7 +232,7 @@ it("delivers what a subscription's filter policy lets through, raw", async () =>
     new ReceiveMessageCommand({
       QueueUrl: resource(under.cloud, "Errors"),
       MaxNumberOfMessages: 10,
-      WaitTimeSeconds: 2,
+      WaitTimeSeconds: 20,
     }),
   );
   expect(Messages.map(({ Body }) => Body)).toEqual(['{"priority":"ERROR"}']);

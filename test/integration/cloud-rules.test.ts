@@ -5,13 +5,13 @@ import { deploy, inlineFunction, resource, stateMachine, until } from "../suppor
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
 
 const arn = (logicalId: string) => ({ "Fn::GetAtt": [logicalId, "Arn"] });
-vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
-
 const lines: string[] = [];
 let under: CloudUnderTest;
 
 beforeAll(async () => {
-  const inFiveSeconds = new Date(Date.now() + 5000).toISOString().slice(0, 19);
+  // The cloud is told another time while it is deployed, however long that takes: half a second before the schedule's.
+  const scheduledAt = new Date("2035-01-01T00:00:00Z");
+  const clock = vi.spyOn(Date, "now").mockReturnValue(scheduledAt.getTime() - 500);
   under = await deploy(
     {
       Sweep: inlineFunction("console.log('sweep ' + JSON.stringify(event));"),
@@ -37,7 +37,7 @@ beforeAll(async () => {
       Once: {
         Type: "AWS::Scheduler::Schedule",
         Properties: {
-          ScheduleExpression: `at(${inFiveSeconds})`,
+          ScheduleExpression: `at(${scheduledAt.toISOString().slice(0, 19)})`,
           FlexibleTimeWindow: { Mode: "OFF" },
           Target: { Arn: arn("Later"), RoleArn: "arn:aws:iam::000000000000:role/r", Input: '{"constant":1}' },
         },
@@ -72,6 +72,7 @@ beforeAll(async () => {
     },
     { logSink: (line) => void lines.push(line) },
   );
+  clock.mockRestore();
 });
 
 afterAll(() => under.cloud.stop());

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import type { CreateRequestInput } from "../../core/create-request.ts";
 import type { VolumeRecord } from "../../core/records.ts";
+import { until } from "../support/cloud-fixtures.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
@@ -14,8 +15,6 @@ import { type ServiceClients, serviceClients } from "../support/service-clients.
  * Deletes that meet creates, in the whole: real bundles, the synthesised workflow, the records. A backend that does not answer
  * holds each create where the delete has to find it; the function's time-out ends the wait.
  */
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 /** Makes the volume, and never answers. */
 const MUTE = "mute";
@@ -80,12 +79,7 @@ const isBeingCreated = ({ phase }: VolumeRecord) => phase === "creating";
 
 /** Nothing is left of it: no record, no file, no capacity. */
 async function expectGone(volumeId: string): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      expect([...(await under.volumes.getMany([volumeId])).keys()]).toEqual([]);
-    },
-    { timeout: 60_000, interval: 50 },
-  );
+  await until(async () => (await under.volumes.getMany([volumeId])).size === 0);
   for (const backend of await under.backends.list()) {
     // The mark that its capacity was given back stays until the sweep forgets it; it holds nothing.
     expect(backend.claims[volumeId]?.size ?? 0).toBe(0);

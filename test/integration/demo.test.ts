@@ -65,11 +65,8 @@ describe("the demonstration", { timeout: TIMEOUT_MILLISECONDS }, () => {
     using temporary = temporaryDirectory();
     const child = startChild(DEMO, [], { TMPDIR: temporary.path });
     await child.says("bootable");
-    const interruptedAt = performance.now();
     child.kill("SIGINT");
     const { status, stderr } = await child.ended;
-    // Functions and executions are under way, with time-outs of 30 s and more.
-    expect(performance.now() - interruptedAt).toBeLessThan(10_000);
     expect({ status, stderr }).toEqual({ status: 130, stderr: "\n  stopping ...\n" });
     expect(readdirSync(temporary.path)).toEqual([]);
   });

@@ -18,8 +18,6 @@ import {
   workingIn,
 } from "../support/drivers.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 /** Lets a call stop before one of its operations on the file system, until something else has happened. */
 const { stoppers, step } = vi.hoisted(() => {
   const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");

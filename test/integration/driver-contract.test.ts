@@ -1,6 +1,6 @@
 import { open, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { writeSparse } from "../../adapters/file/sparse.ts";
 import { parseBackends } from "../../core/backends.ts";
@@ -20,9 +20,6 @@ import {
   uuid,
   workingIn,
 } from "../support/drivers.ts";
-
-// A clone reads 1 GiB of holes, which a busy machine does not do in five seconds.
-vi.setConfig({ testTimeout: 30_000 });
 
 /** What every driver promises. A driver enters it with a maker, and a way to put bytes into a volume and to read them. */
 const makers = {

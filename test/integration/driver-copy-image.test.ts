@@ -4,8 +4,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import { FenceLost } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
+import { FenceLost } from "../../core/errors.ts";
+import type { CopyProgress } from "../../core/records.ts";
 import {
   aVolume,
   finishedIn,
@@ -22,8 +23,6 @@ import {
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const SHORT = () => 1_000;
 
@@ -295,11 +294,15 @@ describe("fencing", () => {
 
   test("a call that runs while the volume is deleted makes no volume of it", async () => {
     const { driver, volume, image, kept } = await setUp(Buffer.alloc(64 * MIB, 3));
-    const copying = driver.copyImageToVolume(volume, image, kept.work()).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(kept.saved).not.toHaveLength(0));
-    await driver.closeAttempt(volume.id, null);
-    await driver.deleteVolume(volume.id, null);
-    expect(await copying).not.toMatchObject({ done: true });
+    const work = kept.work();
+    const save = async (progress: CopyProgress): Promise<void> => {
+      await work.save(progress);
+      await driver.closeAttempt(volume.id, null);
+      await driver.deleteVolume(volume.id, null);
+    };
+    const copied = driver.copyImageToVolume(volume, image, { ...work, save });
+    expect(await copied.catch((error: unknown) => error)).not.toMatchObject({ done: true });
+    expect(kept.saved).not.toHaveLength(0);
     expect(await driver.findVolume(volume.id, null)).toBe("absent");
   });
 });

@@ -26,8 +26,6 @@ vi.mock("node:fs/promises", async (importOriginal) =>
 vi.mock("node:fs", async (importOriginal) =>
   (await import("../support/recording-fs.ts")).recordedFs(await importOriginal()),
 );
-vi.setConfig({ testTimeout: 60_000 });
-
 const isFinal = (name: string): boolean => /^(?:volume|snapshot)-/.test(name);
 const isData = (name: string): boolean => /\.(?:data|stage)$/.test(name);
 

@@ -21,8 +21,6 @@ import {
   uuid,
 } from "../support/drivers.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
-
 // Without reflinks, so that bytes are copied wherever these tests run.
 vi.mock("node:fs/promises", async (importOriginal) => ({
   ...(await importOriginal<typeof import("node:fs/promises")>()),

@@ -13,8 +13,6 @@ import { aSharedClusterImage } from "../support/qcow2-writer.ts";
 
 /** Small images that are much work: one compressed cluster stands on the disk over and over. */
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const CLUSTER = Buffer.alloc(65_536, "much work, ");
 const PACKED = deflateRawSync(CLUSTER);
 

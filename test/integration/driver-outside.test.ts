@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { DriverFactory } from "../../adapters/module-drivers.ts";
 import { parseBackends } from "../../core/backends.ts";
@@ -8,8 +8,6 @@ import { moduleDrivers } from "../../infra/module-drivers.ts";
 import { startUnderTest } from "../support/local-cinderless.ts";
 import { driverContract } from "../support/driver-contract.ts";
 import { temporaryDirectory } from "../support/drivers.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const MODULE = fileURLToPath(new URL("../../docs/examples/my-driver.js", import.meta.url));
 const { default: makeDriver } = (await import(MODULE)) as { default: DriverFactory };

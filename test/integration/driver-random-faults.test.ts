@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import { RANDOM_FAULT_KINDS, type RandomFaultKind } from "../../adapters/fault/options.ts";
@@ -63,7 +63,7 @@ test("a lost answer has no known name", async () => {
 test("a late call fails at once, and has its effect later", async () => {
   const { driver, sound } = await always("late");
   await expect(driver().createVolume(aVolume(), unhurried())).rejects.toMatchObject({ name: "ConnectionLost" });
-  await vi.waitFor(async () => expect(await sound.findVolume(uuid(1), null)).toBe("present"));
+  await expect.poll(() => sound.findVolume(uuid(1), null)).toBe("present");
 });
 
 test("a call that was done, then refused, says that nothing was made", async () => {

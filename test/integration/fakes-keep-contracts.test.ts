@@ -118,7 +118,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
     });
 }
 
-it("volumes", { timeout: 60_000 }, async () => {
+it("volumes", async () => {
   const fake = new VolumesFake(CLOCK);
   const real = new DynamoDbVolumeRepository({ client: tables.client, tableName: "volumes", clock: CLOCK });
   await fc.assert(
@@ -158,7 +158,7 @@ function snapshotCalls(): fc.Arbitrary<SnapshotCall> {
     });
 }
 
-it("snapshots", { timeout: 60_000 }, async () => {
+it("snapshots", async () => {
   const fake = new SnapshotsFake();
   const real = new DynamoDbSnapshotRepository({ client: tables.client, tableName: "snapshots" });
   await fc.assert(
@@ -216,7 +216,7 @@ function backendCalls(): fc.Arbitrary<BackendCall> {
     });
 }
 
-it("backends", { timeout: 60_000 }, async () => {
+it("backends", async () => {
   const fake = new BackendsFake(CLOCK);
   const real = new DynamoDbBackendRepository({ client: tables.client, tableName: "backends", clock: CLOCK });
   await fc.assert(
@@ -263,7 +263,7 @@ function cacheCalls(): fc.Arbitrary<CacheCall> {
     });
 }
 
-it("the image-volume cache", { timeout: 60_000 }, async () => {
+it("the image-volume cache", async () => {
   const fake = new ImageCacheFake();
   const real = new DynamoDbImageCacheRepository({ client: tables.client, tableName: "image_cache" });
   let runs = 0;

@@ -11,8 +11,6 @@ import { sparseContent } from "../support/drivers.ts";
 import { FakeGlance } from "../support/fake-glance.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
 /** Of the form of Keystone's Fernet tokens. */
 const TOKEN = `gAAAAAB${randomUUID().replaceAll("-", "")}${randomUUID().replaceAll("-", "")}`;
 const OTHER_TOKEN = `gAAAAAB${randomUUID().replaceAll("-", "")}`;

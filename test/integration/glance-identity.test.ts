@@ -59,7 +59,7 @@ function deploy(auth: Partial<GlanceAuth> & { type: GlanceAuth["type"] }, secret
       options: options.glance as GlanceOptions,
       secrets,
       clock: { now: () => new Date() },
-      patience: { answerMs: 1000, silenceMs: 1000, retryPauseMs: 5 },
+      patience: { answerMs: 2000, silenceMs: 2000, retryPauseMs: 5 },
     },
   );
   return {

@@ -26,7 +26,10 @@ afterEach(() => glance.stop());
 
 type Settings = { context?: Partial<RequestContext>; secrets?: Record<string, unknown> } & Record<string, unknown>;
 
-/** Finds an image as a caller does; the times are short, so that what never comes is not waited for. */
+/** Short, for some tests wait for it, and longer than an answer takes on a busy machine. */
+const SILENCE_MS = 2000;
+
+/** Finds an image as a caller does. */
 function find(href: string, { context = {}, secrets = {}, ...options }: Settings = {}) {
   const { glance: parsed } = parseImageServices({ glance: { api_servers: [glance.url], num_retries: 1, ...options } });
   const services = createImageServices(
@@ -35,7 +38,7 @@ function find(href: string, { context = {}, secrets = {}, ...options }: Settings
       options: parsed as GlanceOptions,
       secrets: new EnvironmentSecrets(JSON.stringify(secrets)),
       clock: { now: () => new Date() },
-      patience: { answerMs: 200, silenceMs: 200, retryPauseMs: 5 },
+      patience: { answerMs: SILENCE_MS, silenceMs: SILENCE_MS, retryPauseMs: 5 },
     },
   );
   const caller = { ...MEMBER, ...context };
@@ -226,7 +229,7 @@ describe("bytes", () => {
       // Longer than the silence that is allowed to a server.
       if (length === 0) {
         await new Promise((resolve) => {
-          setTimeout(resolve, 500);
+          setTimeout(resolve, 1.5 * SILENCE_MS);
         });
       }
       length += piece.length;

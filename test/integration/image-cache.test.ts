@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
@@ -18,8 +18,6 @@ import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinde
 import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
 /** The image-volume cache in the whole: real bundles, the synthesised workflow, an image service whose reads are counted. */
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const CACHED = "cached";
 const PLAIN = "plain";

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkImageFile } from "../../adapters/file/check-image.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import { wrongContent } from "../../verify/conformance/images/content.ts";
@@ -9,9 +9,6 @@ import { temporaryDirectory } from "../support/cloud-fixtures.ts";
 import { aVolume, imageSource, KeptProgress, unhurried } from "../support/drivers.ts";
 
 /** The corpus of `npm run conformance -- --images`, over the driver alone: each way to read an image, and in as many turns as can be. */
-
-// At the same time, for what takes longest is to wait until the disk has it.
-vi.setConfig({ testTimeout: 30_000 });
 
 const CORPUS = join(import.meta.dirname, "../data/images");
 const images = await readCorpus(CORPUS);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import { type Call, startTally, type Tally } from "../../bench/tally.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
@@ -21,8 +21,6 @@ import { type ServiceClients, serviceClients } from "../support/service-clients.
  * Least privilege without an account of AWS: the functions run from their bundles, every call that one makes is noted with the
  * function that signed it, and the synthesised policies are asked whether IAM would have allowed it.
  */
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 const calls: { name: FunctionName; call: Call }[] = [];
 let directory: string;

@@ -7,7 +7,7 @@ import { startTables } from "../support/dynalite.ts";
 
 /** The model of `test/unit/model-creates.test.ts` over the repositories that the product uses: few runs, because each call is one. */
 
-it("any interleaving over the stored records", { timeout: 120_000 }, async () => {
+it("any interleaving over the stored records", async () => {
   await fc.assert(
     fc.asyncProperty(fc.commands(commandArbitraries(), { maxCommands: 40, size: "max" }), async (commands) => {
       const tables = await startTables();

@@ -3,15 +3,13 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { checkImageFile } from "../../adapters/file/check-image.ts";
 import { temporaryDirectory } from "../support/drivers.ts";
 import { copyQcow2 } from "../support/image-copies.ts";
 import { hasTool } from "../support/tools.ts";
 
 /** Images that QEMU itself made, read back equal to what QEMU reads of them. */
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const run = promisify(execFile);
 

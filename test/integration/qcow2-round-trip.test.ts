@@ -14,8 +14,6 @@ import {
 import { copyQcow2 } from "../support/image-copies.ts";
 import { type ClusterKind, type Qcow2Plan, writeQcow2 } from "../support/qcow2-writer.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const KINDS: ClusterKind[] = ["data", "compressed", "zero", "zero allocated", "absent", "shared"];
 
 const plans = fc

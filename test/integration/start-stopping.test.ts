@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type Child, runChild, startChild } from "../support/child.ts";
 import { temporaryDirectory, until } from "../support/cloud-fixtures.ts";
@@ -10,8 +10,6 @@ import { temporaryDirectory, until } from "../support/cloud-fixtures.ts";
 
 const START = "local/start.ts";
 const COMMAND = "cli/cinderless.js";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 /** One backend whose driver does as the options of the `fault` driver say. */
 function backendsFile(directory: string, faults: object): string {
@@ -48,7 +46,7 @@ const show = (data: string, id: string) => cinderless<VolumeRecord>(data, "show"
 /** Begins a volume and waits until its backend is asked for it. */
 async function beginVolume(data: string): Promise<string> {
   const { id } = await cinderless<{ id: string }>(data, "create", "--size", "1");
-  await until(async () => (await show(data, id)).phase === "creating", 30_000);
+  await until(async () => (await show(data, id)).phase === "creating");
   return id;
 }
 
@@ -70,7 +68,7 @@ describe.concurrent("Ctrl-C while a volume is created", () => {
     expect(stdout.endsWith("  stopped; everything is kept\n")).toBe(true);
 
     const next = await start(data, backends);
-    await until(async () => (await show(data, id)).status === "available", 60_000);
+    await until(async () => (await show(data, id)).status === "available");
     expect((await show(data, id)).attempts).toMatchObject({ 1: { outcome: "created" } });
     next.kill("SIGTERM");
     expect((await next.ended).status).toBe(0);
@@ -85,13 +83,13 @@ describe.concurrent("Ctrl-C while a volume is created", () => {
     first.kill("SIGINT");
     await first.says(`${id}-a1  CreateRawVolume`);
     await delay(600);
-    const asked = performance.now();
     first.kill("SIGINT");
-    expect((await first.ended).status).toBe(130);
-    expect(performance.now() - asked).toBeLessThan(5000);
+    const { status, stdout } = await first.ended;
+    expect(status).toBe(130);
+    expect(stdout).not.toContain("stopped; everything is kept");
 
     const next = await start(data, backends);
-    await until(async () => (await show(data, id)).status === "available", 60_000);
+    await until(async () => (await show(data, id)).status === "available");
     const { attempts } = await show(data, id);
     expect(Object.keys(attempts)).toEqual(["1"]);
     next.kill("SIGTERM");
@@ -123,7 +121,7 @@ describe.concurrent("what goes wrong", () => {
     ];
     const child = await start(data, backendsFile(temporary.path, { faults }));
     const { id } = await cinderless<{ id: string }>(data, "create", "--size", "1");
-    await until(async () => (await show(data, id)).status === "error", 30_000);
+    await until(async () => (await show(data, id)).status === "error");
     child.kill("SIGTERM");
     const { stdout } = await child.ended;
     const shown = stdout.split("\n").filter((line) => line.includes("no more disks"));

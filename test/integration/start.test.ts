@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type Child, runChild, startChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/cloud-fixtures.ts";
@@ -16,8 +16,6 @@ import { temporaryDirectory } from "../support/cloud-fixtures.ts";
 
 const START = "local/start.ts";
 const COMMAND = "cli/cinderless.js";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** Starts the cloud on free ports and waits until it is ready. */
 async function start(dataDirectory: string, args: readonly string[] = []): Promise<Child> {
@@ -110,7 +108,7 @@ describe("a running cloud", () => {
     const snapshot = await cinderless<{ id: string }>(data, "snapshot", "create", one.id);
     const letter = '{"volume_id":"kept"}';
     await sendDeadLetter(data, letter);
-    await vi.waitFor(async () => expect(await deadLetters(data)).toEqual([letter]), 60_000);
+    await expect.poll(() => deadLetters(data)).toEqual([letter]);
     await stop(child);
 
     child = await start(data);

@@ -6,7 +6,7 @@ import { temporaryDirectory } from "../support/cloud-fixtures.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-it("ends the synthesis of a wrong context with one line that names the key", { timeout: 60_000 }, async () => {
+it("ends the synthesis of a wrong context with one line that names the key", async () => {
   using temporary = temporaryDirectory();
   const env = {
     ...process.env,

@@ -3,14 +3,12 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { sniffImageFormat } from "../../core/images/sniff.ts";
 import { temporaryDirectory } from "../support/drivers.ts";
 import { hasTool } from "../support/tools.ts";
 
 /** Text descriptors: what this project takes for VMDK, compared with what QEMU takes for it. */
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const run = promisify(execFile);
 

@@ -114,8 +114,8 @@ export function resource(cloud: EmbeddedCloud, logicalId: string): string {
   return ref;
 }
 
-/** Waits until a condition holds; fails after ten seconds. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMilliseconds = 10_000): Promise<void> {
+/** Waits until a condition holds; fails after two minutes. */
+export async function until(condition: () => boolean | Promise<boolean>, timeoutMilliseconds = 120_000): Promise<void> {
   const deadline = Date.now() + timeoutMilliseconds;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not reached in ${timeoutMilliseconds} ms: ${condition.toString()}`);
