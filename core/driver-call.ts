@@ -6,8 +6,8 @@ const volumeId = v.pipe(v.string(), v.uuid("volume_id must be a UUID"));
 const fence = v.nullable(v.string());
 
 /**
- * A call of a driver by a function that does not have the driver. These are the calls of functions that clear backends, or end an extension,
- * and also send messages. Each may be repeated, and its effect may come late: see `Driver`.
+ * A call of a driver by a function that does not have the driver. These are the calls of functions that clear backends, end an
+ * extension or ask for a connection, and also call other services. Each may be repeated, and its effect may come late: see `Driver`.
  */
 export const DriverCallSchema = v.variant("call", [
   v.object({ call: v.literal("initialized"), host }),
@@ -19,6 +19,12 @@ export const DriverCallSchema = v.variant("call", [
     host,
     volume: v.looseObject({ id: volumeId, host: v.nullable(v.string()), size: v.number() }),
     new_size: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  }),
+  v.object({
+    call: v.literal("initializeConnection"),
+    host,
+    volume: v.looseObject({ id: volumeId, host: v.nullable(v.string()) }),
+    connector: v.record(v.string(), v.unknown()),
   }),
 ]);
 

@@ -1,5 +1,5 @@
 import type { RequestContext } from "./messages.ts";
-import type { CopyProgress, ModelUpdate, SnapshotRecord, VolumeRecord } from "./records.ts";
+import type { ConnectionInfo, CopyProgress, ModelUpdate, SnapshotRecord, VolumeRecord } from "./records.ts";
 import type { ImageLocation, WorkCheckpoint, WorkStatus } from "./spec.ts";
 
 /** Backends and images, as the tasks see them: the driver of a backend, and the service that holds an image. */
@@ -87,6 +87,15 @@ export interface Driver {
    * Repeated: finds the volume as large as it should be, and succeeds.
    */
   extendVolume(volume: VolumeRecord, newSize: number): Promise<void>;
+  /**
+   * How a host reaches a volume (`initialize_connection`). It changes nothing on the backend. A driver without it has volumes that no host
+   * can attach.
+   *
+   * Repeated: the same answer. Throws: InvalidInput when the backend is not configured for hosts.
+   *
+   * @param connector what the host says of itself, in os-brick's words
+   */
+  initializeConnection?(volume: VolumeRecord, connector: Readonly<Record<string, unknown>>): Promise<ConnectionInfo>;
   createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null>;
   deleteSnapshot(snapshotId: string): Promise<void>;
   /** Whether the backend holds anything, finished or not, that this attempt or an earlier one made of the volume. */

@@ -85,6 +85,14 @@ export class InvalidVolume extends Error {
   }
 }
 
+/** A volume for reading only is attached for writing. */
+export class InvalidVolumeAttachMode extends Error {
+  override readonly name = "InvalidVolumeAttachMode";
+  constructor(volumeId: string, mode: string) {
+    super(`Invalid attaching mode '${mode}' for volume ${volumeId}.`);
+  }
+}
+
 /** The snapshot is not in a status that allows the action. */
 export class InvalidSnapshot extends Error {
   override readonly name = "InvalidSnapshot";

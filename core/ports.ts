@@ -2,6 +2,7 @@ import type { DeadLetterRecord } from "./dead-letters.ts";
 import type { WorkflowInput } from "./messages.ts";
 import type { Notification, NotificationEra } from "./notifications.ts";
 import type {
+  AttachStatus,
   Attempt,
   AttemptOutcome,
   BackendRecord,
@@ -9,6 +10,7 @@ import type {
   Fault,
   ModelUpdate,
   SnapshotRecord,
+  VolumeAttachment,
   VolumeExtension,
   VolumePhase,
   VolumeRecord,
@@ -159,6 +161,14 @@ export interface VolumeRepository {
   endExtend(volumeId: string, number: number, end: ExtensionEnd): Promise<VolumeRecord>;
 
   /**
+   * Writes what follows of a volume's attachments, if status and attachments are still as they were read. Undefined, and nothing changed,
+   * when they are not: the caller reads the volume again and decides again.
+   *
+   * @param volume the record by which the change was decided
+   */
+  changeAttachments(volume: VolumeRecord, change: AttachmentChange): Promise<VolumeRecord | undefined>;
+
+  /**
    * Keeps a volume from being deleted while `holder` reads it. Undefined, and nothing changed, when its status is none of
    * `statuses`, it belongs to another project than `projectId` (null: any will do), or it does not exist.
    */
@@ -171,6 +181,15 @@ export interface VolumeRepository {
   /** Takes the holder's lock off, if it has one of these values; any other stays. */
   unlock(volumeId: string, holder: string, values: readonly string[]): Promise<void>;
 }
+
+/** What becomes of a volume by a change of its attachments; what is absent stays, and null removes a column. */
+export type AttachmentChange = {
+  status?: VolumeStatus;
+  attachStatus?: AttachStatus;
+  attachments?: Readonly<Record<string, VolumeAttachment>>;
+  attachedMode?: string | null;
+  readonly?: boolean;
+};
 
 /** What is to be changed of a volume; what is absent stays. */
 export type VolumeDetails = {

@@ -6,7 +6,7 @@ import type { SnapshotRecord, VolumeRecord } from "./records.ts";
  */
 
 /** What a project's list has entries of. */
-export type ListedKind = "volume" | "snapshot";
+export type ListedKind = "volume" | "snapshot" | "attachment";
 
 /** One line of a project's list. The record may be gone, or not there yet: whoever lists skips such an entry. */
 export type ListEntry = { kind: ListedKind; id: string; projectId: string; createdAt: string; name: string | null };
@@ -114,4 +114,12 @@ export function usageOfSnapshot(size: number, typeId: string | null): Usage {
 /** The place of a snapshot in its project's list. */
 export function positionOfSnapshot({ id, project_id, created_at }: SnapshotRecord): ListPosition {
   return { kind: "snapshot", id, projectId: project_id, createdAt: created_at };
+}
+
+/**
+ * The place of the entry that leads from an attachment's id to its volume, whose id is the entry's name. It lies under the attachment's own
+ * key, because an administrator of another project may ask for it.
+ */
+export function attachmentPosition(id: string, createdAt: string): ListPosition {
+  return { kind: "attachment", id, projectId: `attachment:${id}`, createdAt };
 }

@@ -17,6 +17,9 @@ export const VOLUME_STATUSES = [
   "error_extending",
   "deleting",
   "error_deleting",
+  "reserved",
+  "attaching",
+  "detaching",
 ] as const;
 
 /** One of {@link VOLUME_STATUSES}. */
@@ -147,6 +150,32 @@ export type VolumeExtension = {
   cause?: string;
 };
 
+/** Statuses of an attachment, and of a volume as far as attachments are concerned (`VolumeAttachStatus` of Cinder). */
+export type AttachStatus = "reserved" | "attaching" | "attached" | "detached";
+
+/** A use of a volume by one instance or host (`volume_attachment` of Cinder). */
+export type VolumeAttachment = {
+  attach_status: Exclude<AttachStatus, "detached">;
+  created_at: string;
+  instance_uuid: string | null;
+  attached_host: string | null;
+  /** Device name in the instance. */
+  mountpoint: string | null;
+  /** `rw` or `ro`; null while nobody has said. */
+  attach_mode: string | null;
+  attached_at: string | null;
+  /** What the driver has answered to the connector; null before there is one. */
+  connection_info: ConnectionInfo | null;
+};
+
+/** How a host reaches a volume, as the driver says (`initialize_connection` of Cinder). */
+export type ConnectionInfo = {
+  /** Kind of connector that the host needs, in os-brick's names: `nfs`, for example. */
+  driver_volume_type: string;
+  data: Record<string, unknown>;
+  mount_point_base?: string;
+};
+
 /** A volume. Absent columns read as null, empty or false. */
 export type VolumeRecord = {
   id: string;
@@ -201,6 +230,16 @@ export type VolumeRecord = {
   use_quota?: true;
   /** GiB that the volume counts for in its quota: the size at its create, because an extension by `ExtendVolume` takes no quota. */
   quota_size?: number;
+  /** By attachment id; absent while there are none. */
+  attachments?: Record<string, VolumeAttachment>;
+  /** Absent while the volume is detached. */
+  attach_status?: AttachStatus;
+  /** Mode of the last attachment by `os-attach` (Cinder's admin metadata `attached_mode`). */
+  attached_mode?: string;
+  /** Whether the volume may only be attached for reading (Cinder's admin metadata `readonly`); absent until someone has said. */
+  readonly?: boolean;
+  /** Counts the changes of attachments: each is conditional on the count that it was decided by. */
+  attach_revision?: number;
 };
 
 /** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */

@@ -91,6 +91,24 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     }`,
   ],
   [/@aws-sdk\/client-s3\/dist-es\/commands\/CreateSessionCommand\.js$/, leftOut("CreateSessionCommand")],
+  [
+    /@aws-sdk\/middleware-sdk-s3\/.*\/s3ExpressMiddleware\.js$/,
+    `export const s3ExpressMiddleware = () => (next) => next;
+    export const s3ExpressMiddlewareOptions = {};
+    export const getS3ExpressPlugin = () => ({ applyToStack: () => {} });`,
+  ],
+  // Nothing signs for several regions at once.
+  [
+    /@aws-sdk\/core\/dist-es\/submodules\/httpAuthSchemes\/aws_sdk\/AwsSdkSigV4ASigner\.js$/,
+    "export class AwsSdkSigV4ASigner {}",
+  ],
+  // Nothing reads when an object expires.
+  [
+    /@aws-sdk\/middleware-sdk-s3\/.*\/s3-expires-middleware\.js$/,
+    `export const s3ExpiresMiddleware = () => (next) => next;
+    export const s3ExpiresMiddlewareOptions = {};
+    export const getS3ExpiresMiddlewarePlugin = () => ({ applyToStack: () => {} });`,
+  ],
   // The bucket is in the stack's own region, and clients follow no redirects to another unless they are told to.
   [
     /@aws-sdk\/middleware-sdk-s3\/.*\/region-redirect-middleware\.js$/,

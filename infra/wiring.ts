@@ -46,12 +46,13 @@ export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CallDriver",
 ];
 
-/** Functions that clear backends, and send or publish too: CallDriver has the drivers for them. */
+/** Functions that clear backends or ask for connections, and call other services too: CallDriver has the drivers for them. */
 const CALLS_REMOTE_DRIVERS: readonly FunctionName[] = [
   "RescheduleVolume",
   "ErrorOutVolume",
   "ErrorOutFailedExecution",
   "SweepOverdueVolumes",
+  "BlockStorageApi",
 ];
 
 const NOTIFIES: readonly FunctionName[] = [
@@ -83,11 +84,12 @@ export function wireFunctions(parts: Parts): void {
 }
 
 function wireDrivers({ configuration, functions }: Parts): void {
-  for (const name of [...CALLS_DRIVERS, ...CALLS_REMOTE_DRIVERS]) {
+  const withDrivers = [...CALLS_DRIVERS, ...CALLS_REMOTE_DRIVERS].filter((name) => functions.names.includes(name));
+  for (const name of withDrivers) {
     functions.setEnvironment(name, { backends: JSON.stringify(configuration.backends) });
   }
   const { functionArn, functionName } = functions.get("CallDriver");
-  for (const name of CALLS_REMOTE_DRIVERS) {
+  for (const name of CALLS_REMOTE_DRIVERS.filter((each) => functions.names.includes(each))) {
     functions.allow(name, ["lambda:InvokeFunction"], functionArn);
     functions.setEnvironment(name, { callDriverFunction: functionName });
   }

@@ -34,6 +34,7 @@ export const VOLUMES = readerOf<VolumeRecord>(
     fault: "map",
     locks: "map",
     extension: "map",
+    attachments: "maps",
     dropped: "map",
   },
   shapeOf,
@@ -83,6 +84,18 @@ function shapeOf(stored: StoredVolume): VolumeRecord {
     ...(stored.extension !== undefined && stored.extension !== null && { extension: stored.extension }),
     ...(stored.use_quota === true && { use_quota: true }),
     ...(typeof stored.quota_size === "number" && { quota_size: stored.quota_size }),
+    ...attachmentColumns(stored),
+  };
+}
+
+function attachmentColumns(stored: StoredVolume): Partial<VolumeRecord> {
+  const { attachments, attach_status: status, attached_mode: mode, readonly, attach_revision: revision } = stored;
+  return {
+    ...(attachments !== undefined && attachments !== null && Object.keys(attachments).length > 0 && { attachments }),
+    ...(typeof status === "string" && status !== "detached" && { attach_status: status }),
+    ...(typeof mode === "string" && { attached_mode: mode }),
+    ...(typeof readonly === "boolean" && { readonly }),
+    ...(typeof revision === "number" && { attach_revision: revision }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { InvalidInput } from "../../core/errors.ts";
 import type {
+  AttachmentChange,
   AttemptClose,
   ExtensionEnd,
   Found,
@@ -28,6 +29,7 @@ import { find, tryCreate, type Statement, type TableOptions } from "./table.ts";
 import { requeueVolume } from "./requeue-volume.ts";
 import { readVolume, volumeItem } from "./volume-item.ts";
 import { getVolumes, listOverdueVolumes, listVolumes } from "./volume-queries.ts";
+import * as attaching from "./volume-attachments.ts";
 import * as deletion from "./volume-deletion.ts";
 import * as extending from "./volume-extension.ts";
 import * as statements from "./volume-statements.ts";
@@ -310,6 +312,10 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
 
   endExtend(volumeId: string, number: number, end: ExtensionEnd): Promise<VolumeRecord> {
     return extending.endExtend(this.#writer, volumeId, number, end);
+  }
+
+  changeAttachments(volume: VolumeRecord, change: AttachmentChange): Promise<VolumeRecord | undefined> {
+    return attaching.changeAttachments(this.#writer, volume, change);
   }
 
   async lock(

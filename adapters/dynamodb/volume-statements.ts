@@ -250,10 +250,11 @@ export function endExtend(outcome: "extended" | "failed"): Statement {
 
 /** `deleting` is among the statuses for volumes that another service has set to it. */
 const IS_AT_REST =
-  "attribute_not_exists(#in_flow) AND " +
+  "attribute_not_exists(#in_flow) AND #attach_status <> :attached AND " +
   "#status IN (:available, :error_status, :error_deleting, :error_extending, :migration_target, :deleting)";
 
 const STATUSES_AT_REST = {
+  ":attached": "attached",
   ":available": "available",
   ":error_status": "error",
   ":error_deleting": "error_deleting",

@@ -75,6 +75,15 @@ export class FaultDriver implements Driver {
     return this.#call("extendVolume", volume.id, () => this.#driver.extendVolume(volume, newSize));
   }
 
+  initializeConnection(volume: VolumeRecord, connector: Readonly<Record<string, unknown>>) {
+    return this.#call("initializeConnection", volume.id, async () => {
+      if (this.#driver.initializeConnection === undefined) {
+        throw new errors.InvalidInput("the driver has no connections for hosts");
+      }
+      return this.#driver.initializeConnection(volume, connector);
+    });
+  }
+
   createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord) {
     return this.#call("createSnapshot", snapshot.id, () => this.#driver.createSnapshot(snapshot, volume));
   }

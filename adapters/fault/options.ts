@@ -15,6 +15,7 @@ const CALLS = [
   "closeAttempt",
   "closeSnapshot",
   "forgetClosedAttempts",
+  "initializeConnection",
   "createSnapshot",
   "deleteSnapshot",
   "findVolume",

@@ -16,11 +16,12 @@ import type {
   StoredContent,
   Work,
 } from "../../core/driver-ports.ts";
-import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+import type { ConnectionInfo, ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
 import { closeAttempt, closedOr, forgetAttempts, hasWork, takeWorkAway } from "./attempt.ts";
 import { BackendDirectory } from "./backend-directory.ts";
 import { cloneImageFile } from "./clone-image.ts";
+import { nfsConnection } from "./connection.ts";
 import { copyFileInTurns, type CopySource, RESERVED_MS } from "./copy-file.ts";
 import { copyImage } from "./copy-image.ts";
 import { makeEmptyVolume } from "./empty-volume.ts";
@@ -132,6 +133,10 @@ export class FileDriver implements Driver {
       throw new DriverNotInitialized(this.#host);
     }
     await extendFile(this.#sourceOf(volume), bytesOfGib(newSize));
+  }
+
+  async initializeConnection(volume: VolumeRecord): Promise<ConnectionInfo> {
+    return nfsConnection(this.#host, this.#options, volume, this.#sourceOf(volume).path);
   }
 
   async closeAttempt(volumeId: string, fence: string | null = null): Promise<void> {

@@ -10,6 +10,9 @@ const absolutePath = (what: string) =>
     v.transform((path) => (path.length > 1 ? normalize(path).replace(/[/\\]$/, "") : path)),
   );
 
+/** A server's name or address, IPv6 in brackets, and an absolute path without spaces. */
+const NFS_EXPORT = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\]):\/[^\s:\p{Cc}]{0,1023}$/u;
+
 /**
  * Options of the `file` driver, as a backend's configuration gives them.
  *
@@ -20,6 +23,8 @@ const absolutePath = (what: string) =>
  * - `image_conversion_disable`: only raw images become volumes (Cinder's option of that name).
  * - `image_allow_extended_l2`: qcow2 images with extended L2 entries are read. Cinder refuses them.
  * - `turn_reserve_seconds`: how much of its time a turn of a copy leaves for its answer, where the functions' time-outs are short.
+ * - `export`: the directory as hosts mount it, `SERVER:/PATH`; see `connection.ts`.
+ * - `mount_options`: options of that mount, as `-o nfsvers=4.1`.
  * - `capacity_gb`: the total to report, for file systems without a size of their own (EFS), or to keep a backend smaller than its disk.
  */
 const FileDriverOptionsSchema = v.pipe(
@@ -34,6 +39,21 @@ const FileDriverOptionsSchema = v.pipe(
         v.number("turn_reserve_seconds must be a number"),
         v.minValue(1, "turn_reserve_seconds must be from 1 to 60"),
         v.maxValue(60, "turn_reserve_seconds must be from 1 to 60"),
+      ),
+    ),
+    export: v.optional(
+      v.pipe(
+        v.string("export must be a string"),
+        v.regex(
+          NFS_EXPORT,
+          "export must be SERVER:/PATH, as in fs-0123.efs.eu-west-1.amazonaws.com:/ or 10.0.0.5:/srv",
+        ),
+      ),
+    ),
+    mount_options: v.optional(
+      v.pipe(
+        v.string("mount_options must be a string"),
+        v.regex(/^-o [\w.=,:/-]{1,200}$/, "mount_options must be '-o ' and options with commas between them"),
       ),
     ),
     capacity_gb: v.optional(

@@ -1,12 +1,21 @@
+import * as v from "valibot";
 import type { Driver } from "../../core/driver-ports.ts";
 import type { DriverCall } from "../../core/driver-call.ts";
-import type { VolumeRecord } from "../../core/records.ts";
+import { parseOrThrow } from "../../core/parsing.ts";
+import type { ConnectionInfo, VolumeRecord } from "../../core/records.ts";
+
+/** What a driver says of a connection. */
+const ConnectionInfoSchema = v.object({
+  driver_volume_type: v.string(),
+  data: v.record(v.string(), v.unknown()),
+  mount_point_base: v.optional(v.string()),
+});
 
 /** Sends a call to the function that has the drivers. Throws: an error under the name of the driver's own. */
 export type CallDriver = (request: DriverCall) => Promise<unknown>;
 
 /**
- * A driver that another function has. It has the methods that clear a backend or end an extension; the others fail, because the functions
+ * A driver that another function has. It has the methods that clear a backend, end an extension or connect a host; the others fail, because the functions
  * that use this driver never create anything.
  *
  * Repeated, late: each method is safe to repeat and may take effect late, as {@link Driver} says, so a lost answer needs nothing else.
@@ -45,6 +54,14 @@ export class RemoteDriver implements Driver {
 
   async extendVolume(volume: VolumeRecord, newSize: number): Promise<void> {
     await this.#call({ call: "extendVolume", host: this.#host, volume, new_size: newSize });
+  }
+
+  async initializeConnection(
+    volume: VolumeRecord,
+    connector: Readonly<Record<string, unknown>>,
+  ): Promise<ConnectionInfo> {
+    const answer = await this.#call({ call: "initializeConnection", host: this.#host, volume, connector });
+    return parseOrThrow(ConnectionInfoSchema, answer, `connection to volume ${volume.id}`) as ConnectionInfo;
   }
 
   createVolume = this.#refuse("createVolume");

@@ -6,6 +6,7 @@ import type {
   VolumeRepository,
   VolumeTypeRepository,
 } from "../ports.ts";
+import type { Drivers } from "../driver-ports.ts";
 import type { ProjectRepository } from "../projects.ts";
 import type { PhaseBounds } from "../time-bounds.ts";
 import type { ApiEnvironment } from "./options.ts";
@@ -23,6 +24,8 @@ export type ApiDependencies = {
   volumeTypes: VolumeTypeRepository;
   projects: ProjectRepository;
   backends: Pick<BackendRepository, "list" | "setDisabled">;
+  /** Asked for connections only. */
+  drivers: Drivers;
   queue: SchedulerQueue;
   work: WorkStarter;
   clock: Clock;

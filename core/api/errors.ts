@@ -60,6 +60,7 @@ export function overLimit(message: string): ApiError {
 const STATUS_OF_CORE: Readonly<Record<string, number>> = {
   InvalidInput: 400,
   InvalidVolume: 400,
+  InvalidVolumeAttachMode: 400,
   InvalidSnapshot: 400,
   VolumeNotFound: 404,
   SnapshotNotFound: 404,

@@ -7,7 +7,7 @@ export type Microversion = number;
  * The newest microversion whose behavior the API has. Everything above is refused by 406, so that a client adapts instead of
  * misreading an answer.
  */
-export const MAXIMUM_MICROVERSION: Microversion = 26;
+export const MAXIMUM_MICROVERSION: Microversion = 44;
 
 /** When the newest microversion was defined, as the version document tells (`_UPDATED` of cinder/api/versions.py). */
 export const MICROVERSION_UPDATED = "2022-08-31T00:00:00Z";

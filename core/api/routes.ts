@@ -1,3 +1,4 @@
+import { attachmentRoutes } from "./attachments/routes.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { EXTENSIONS, listExtensions } from "./extensions.ts";
 import { quotaRoutes } from "./quotas/routes.ts";
@@ -19,6 +20,7 @@ export function apiRoutes(deps: ApiDependencies): Route[] {
       handler: async ({ endpoint }) => ({ status: 200, body: versionDocument(endpoint) }),
     },
     ...volumeRoutes(deps),
+    ...attachmentRoutes(deps),
     ...snapshotRoutes(deps),
     ...typeRoutes(deps),
     ...quotaRoutes(deps),

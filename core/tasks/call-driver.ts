@@ -1,5 +1,6 @@
 import type { DriverCall } from "../driver-call.ts";
-import type { Drivers } from "../driver-ports.ts";
+import { InvalidInput } from "../errors.ts";
+import type { Driver, Drivers } from "../driver-ports.ts";
 import type { VolumeRecord } from "../records.ts";
 
 /**
@@ -22,7 +23,19 @@ export async function callDriver({ drivers }: { drivers: Drivers }, request: Dri
     case "extendVolume":
       // The record as the caller has read it from its table.
       return driver.extendVolume(request.volume as unknown as VolumeRecord, request.new_size);
+    case "initializeConnection":
+      return connect(driver, request);
     default:
       return request satisfies never;
   }
+}
+
+async function connect(
+  driver: Driver,
+  { host, volume, connector }: Extract<DriverCall, { call: "initializeConnection" }>,
+): Promise<unknown> {
+  if (driver.initializeConnection === undefined) {
+    throw new InvalidInput(`the driver of backend ${host} has no connections for hosts`);
+  }
+  return driver.initializeConnection(volume as unknown as VolumeRecord, connector);
 }

@@ -1,6 +1,12 @@
 import { VolumeNotFound } from "../errors.ts";
 import type { VolumeRepository } from "../ports.ts";
-import { holderOfQuota, positionOfVolume, type ProjectRepository, usageOfVolume } from "../projects.ts";
+import {
+  attachmentPosition,
+  holderOfQuota,
+  positionOfVolume,
+  type ProjectRepository,
+  usageOfVolume,
+} from "../projects.ts";
 import type { VolumeRecord } from "../records.ts";
 
 /** What removing a volume's record means for its project. */
@@ -28,6 +34,9 @@ export function membershipOf(deps: {
         await deps.projects.giveBack(volume.project_id, holder, usage, () => exists(deps.volumes, volume.id));
       }
       await remove();
+      for (const [id, { created_at: at }] of Object.entries(volume.attachments ?? {})) {
+        await deps.projects.leave(attachmentPosition(id, at));
+      }
       await deps.projects.leave(positionOfVolume(volume));
     },
   };

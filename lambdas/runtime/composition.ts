@@ -200,6 +200,7 @@ export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   volumeTypes: volumeTypes(),
   projects: projects(),
   backends: backends(),
+  drivers: remoteDrivers(),
   queue: queue(),
   work: new LambdaWorkStarter({ client: unlogged(new LambdaClient({})), functions: apiEnvironment().functions }),
   clock,

@@ -34,6 +34,7 @@ export type Repositories = {
 type Calls<Repository> = { [Method in keyof Repository]: readonly ((repository: Repository) => Promise<unknown>)[] };
 
 const {
+  ATTACHMENT,
   AT,
   CLAIM,
   FAULT,
@@ -120,6 +121,21 @@ const VOLUMES: Calls<VolumeRepository> = {
     (volumes) =>
       volumes.endExtend(VOLUME.id, 1, { outcome: "failed", error: "E", cause: "c", status: "error_extending", at: AT }),
   ],
+  changeAttachments: [undefined, 1].flatMap((revision) => {
+    const volume = { ...VOLUME, ...(revision !== undefined && { attach_revision: revision }) };
+    return [
+      (volumes: VolumeRepository) =>
+        volumes.changeAttachments(volume, {
+          status: "in-use",
+          attachStatus: "attached",
+          attachments: { id: ATTACHMENT },
+          attachedMode: "rw",
+          readonly: false,
+        }),
+      (volumes: VolumeRepository) =>
+        volumes.changeAttachments(volume, { attachStatus: "detached", attachments: {}, attachedMode: null }),
+    ];
+  }),
   lock: [null, "project"].map(
     (project) => (volumes: VolumeRepository) => volumes.lock(VOLUME.id, LOCK, ["available"], project),
   ),

@@ -9,6 +9,7 @@ import type {
   CopyProgress,
   Fault,
   SnapshotRecord,
+  VolumeAttachment,
   VolumeExtension,
   VolumeRecord,
   VolumeTypeRecord,
@@ -29,8 +30,11 @@ export const LINE: Attempt = { host: "h@b#p", execution: OWNER.fence, started_at
 export const PROGRESS: CopyProgress = { bytes_done: 1, bytes_total: 2, updated_at: at };
 export const CLAIM: CapacityClaim = { attempt: 1, size: 1, claimed_at: at };
 
-/** A value in each column that a record may have when it is put: an extension comes later. */
-type PutVolume = { [Column in Exclude<keyof VolumeRecord, "extension">]-?: NonNullable<VolumeRecord[Column]> };
+/** Columns that a record does not have when it is put. */
+type WrittenLater = "extension" | "attachments" | "attach_status" | "attached_mode" | "attach_revision" | "readonly";
+
+/** A value in each column that a record may have when it is put. */
+type PutVolume = { [Column in Exclude<keyof VolumeRecord, WrittenLater>]-?: NonNullable<VolumeRecord[Column]> };
 
 export const VOLUME: PutVolume = {
   id: "volume",
@@ -67,6 +71,18 @@ export const VOLUME: PutVolume = {
   quota_size: 1,
   request_digest: "digest",
   request: { request_id: "req-1", roles: [] },
+};
+
+/** An attachment with a value in every column. */
+export const ATTACHMENT: VolumeAttachment = {
+  attach_status: "attached",
+  created_at: at,
+  instance_uuid: "instance",
+  attached_host: "host",
+  mountpoint: "/dev/vdb",
+  attach_mode: "rw",
+  attached_at: at,
+  connection_info: { driver_volume_type: "nfs", data: {} },
 };
 
 /** What another service put in `error` before any attempt owned it. */

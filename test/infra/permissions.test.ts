@@ -115,6 +115,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
       "dynamodb:Scan",
       "dynamodb:UpdateItem",
     ],
+    CallDriver: ["lambda:InvokeFunction"],
     Backends: ["dynamodb:Scan", "dynamodb:UpdateItem"],
     Projects: [
       "dynamodb:DeleteItem",

@@ -224,6 +224,7 @@ describe("the functions", () => {
     expect(new Set(told)).toEqual(
       new Set([
         "AuditBackends",
+        "BlockStorageApi",
         "CallDriver",
         "CheckBackend",
         "CloneImage",

@@ -1,3 +1,4 @@
+import type { Drivers } from "../../core/driver-ports.ts";
 import { driversOf } from "../../adapters/driver-map.ts";
 import { RemoteDriver } from "../../adapters/lambda/remote-driver.ts";
 import { type Backend, backendHost } from "../../core/backends.ts";
@@ -116,6 +117,12 @@ export function portsOf(account: Account) {
   const work = watched("work", {
     start: async (name: FunctionName, event: Record<string, unknown>): Promise<void> => account.request(name, event),
   });
+  /** Each call is one of the caller's own, at which faults may strike, and an invocation of CallDriver with calls of its own. */
+  const remoteDrivers = (): Drivers =>
+    driversOf(configuredBackends(account), [], ({ host }) => {
+      const { fencesAttempts } = driverOf(host);
+      return watched("driver", new RemoteDriver(host, fencesAttempts, (request) => account.callDriver(request)));
+    });
   return {
     volumes,
     snapshots,
@@ -132,6 +139,9 @@ export function portsOf(account: Account) {
       backends,
       queue,
       work,
+      get drivers() {
+        return remoteDrivers();
+      },
       clock,
       newId: () => account.newId(),
       zones: ["nova"],
@@ -151,12 +161,8 @@ export function portsOf(account: Account) {
     get drivers() {
       return driversOf(configuredBackends(account), [], ({ host }) => watched("driver", hanging(driverOf(host))));
     },
-    /** Each call is one of the caller's own, at which faults may strike, and an invocation of CallDriver with calls of its own. */
     get remoteDrivers() {
-      return driversOf(configuredBackends(account), [], ({ host }) => {
-        const { fencesAttempts } = driverOf(host);
-        return watched("driver", new RemoteDriver(host, fencesAttempts, (request) => account.callDriver(request)));
-      });
+      return remoteDrivers();
     },
     get imageCache(): ImageCache | undefined {
       const { imageCacheSettings: settings } = stores;

@@ -21,7 +21,7 @@ function eventOf({ method, path, body, key }: Request) {
     headers: {
       host: "api.local",
       "content-type": "application/json",
-      "openstack-api-version": "volume 3.26",
+      "openstack-api-version": "volume 3.44",
       "x-auth-token": `user:${PROJECT}`,
       ...(key !== undefined && { "idempotency-key": key }),
     },
@@ -55,6 +55,10 @@ const CREATE: Request = {
 };
 const VOLUME_PATH = `/volumes/${idOfKey(PROJECT, KEY)}`;
 
+const INSTANCE = "00000000-0000-4000-8000-00000000abcd";
+
+const action = (body: Record<string, unknown>): Request => ({ method: "POST", path: `${VOLUME_PATH}/action`, body });
+
 export const API_SESSIONS: readonly Scenario[] = [
   {
     name: "created through the API",
@@ -72,6 +76,20 @@ export const API_SESSIONS: readonly Scenario[] = [
         { method: "GET", path: "/volumes/detail?limit=10" },
         { method: "PUT", path: VOLUME_PATH, body: { volume: { description: "a volume" } } },
         { method: "POST", path: `${VOLUME_PATH}/action`, body: { "os-set_bootable": { bootable: false } } },
+      ]),
+  },
+  {
+    name: "attached and detached through the API",
+    makes: "an empty volume",
+    end: "available",
+    begin: (account) =>
+      begin(account, [
+        CREATE,
+        action({ "os-reserve": null }),
+        action({ "os-initialize_connection": { connector: { host: "compute" } } }),
+        action({ "os-attach": { instance_uuid: INSTANCE, mountpoint: "/dev/vdb" } }),
+        action({ "os-begin_detaching": null }),
+        action({ "os-detach": {} }),
       ]),
   },
 ];

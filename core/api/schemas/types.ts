@@ -28,6 +28,12 @@ export const description = shortText("description");
 /** Any text of at most 255 characters, or none. */
 export const optionalText: Schema = { type: ["string", "null"], minLength: 0, maxLength: 255 };
 
+/** A UUID. */
+export const uuid: Schema = {
+  type: "string",
+  format: (value) => (isUuidLike(String(value)) ? undefined : `'${String(value)}' is not a 'uuid'`),
+};
+
 /** A UUID, or none. */
 export const optionalUuid: Schema = {
   oneOf: [

@@ -1,6 +1,7 @@
 import type { VolumeRecord } from "../../records.ts";
 import type { Call } from "../http.ts";
 import { apiTime, linksOf } from "../links.ts";
+import { attachmentsOfVolume } from "./attachments.ts";
 
 /** What a view of volumes needs beside the records. */
 export type VolumeViewContext = {
@@ -49,7 +50,7 @@ export function volumeDetail(call: Call, volume: VolumeRecord, context: VolumeVi
     replication_status: null,
     consistencygroup_id: null,
     multiattach: false,
-    attachments: [],
+    attachments: attachmentsOfVolume(call.caller, volume),
     ...(isAdmin && { migration_status: volume.migration_status }),
     ...(version >= GROUP && { group_id: null }),
     ...(version >= PROVIDER_ID && isAdmin && { provider_id: null }),
@@ -68,6 +69,7 @@ export function volumeWithExtensions(
 ): Record<string, unknown> {
   return {
     ...volumeDetail(call, volume, context),
+    metadata: { ...volume.metadata, ...visibleAdminMetadata(volume) },
     "os-vol-tenant-attr:tenant_id": volume.project_id,
     ...(call.caller.isAdmin && {
       "os-vol-mig-status-attr:migstat": volume.migration_status,
@@ -81,4 +83,12 @@ export function volumeWithExtensions(
 /** A volume whose deletion was asked for while it was created keeps its status until the flow ends; the caller sees the wish. */
 function shownStatus({ delete_requested_at: asked, status }: VolumeRecord): string {
   return asked !== null && status !== "error_deleting" ? "deleting" : status;
+}
+
+/** What administrators' metadata of a volume everybody sees (`add_visible_admin_metadata` of cinder/utils.py). */
+function visibleAdminMetadata({ readonly, attached_mode }: VolumeRecord): Record<string, string> {
+  return {
+    ...(readonly !== undefined && { readonly: readonly ? "True" : "False" }),
+    ...(attached_mode !== undefined && { attached_mode }),
+  };
 }

@@ -5,6 +5,7 @@ import type { Answer, Call } from "../http.ts";
 import { authorize, type PolicyRule } from "../policies.ts";
 import * as types from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
+import { ATTACH_ACTIONS } from "./attach-actions.ts";
 import { forceDelete } from "./delete.ts";
 import { visibleVolume } from "./show.ts";
 import { setBootable } from "./update.ts";
@@ -38,6 +39,7 @@ const ACTIONS = {
     schema: {},
     run: forceDelete,
   },
+  ...ATTACH_ACTIONS,
 } as const satisfies Readonly<Record<string, VolumeAction>>;
 
 const SCHEMAS = Object.fromEntries(Object.entries(ACTIONS).map(([name, { schema }]) => [name, schema])) as Readonly<

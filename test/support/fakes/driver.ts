@@ -11,6 +11,7 @@ import { AttemptClosed, VolumeBackendAPIException } from "../../../core/errors.t
 import {
   attemptOfFence,
   fenceOf,
+  type ConnectionInfo,
   type ModelUpdate,
   type SnapshotRecord,
   type VolumeRecord,
@@ -125,6 +126,23 @@ export class DriverFake implements Driver {
       throw new VolumeBackendAPIException(`there is no volume ${volume.id}`);
     }
     this.sizes.set(volume.id, Math.max(newSize, this.sizes.get(volume.id) ?? volume.size));
+  }
+
+  async initializeConnection({ id, readonly }: VolumeRecord): Promise<ConnectionInfo> {
+    return {
+      driver_volume_type: "nfs",
+      data: {
+        export: "server:/export/a",
+        name: `volume-${id}`,
+        options: null,
+        format: "raw",
+        qos_specs: null,
+        access_mode: readonly === true ? "ro" : "rw",
+        encrypted: false,
+        cacheable: false,
+      },
+      mount_point_base: "/mnt-a",
+    };
   }
 
   async createSnapshot(snapshot: SnapshotRecord): Promise<ModelUpdate | null> {

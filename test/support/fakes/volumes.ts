@@ -10,6 +10,7 @@ import {
   VolumeNotFound,
 } from "../../../core/errors.ts";
 import type {
+  AttachmentChange,
   AttemptClose,
   Clock,
   ExtensionEnd,
@@ -288,7 +289,13 @@ export class VolumesFake implements VolumeRepository {
       "deleting",
     ].includes(found.status);
     const isBegun = found.delete_requested_at !== null && ["deleting", "error_deleting"].includes(found.status);
-    if (!isBegun && (found.deadline !== null || !deletable || Object.keys(found.locks).length > 0)) {
+    if (
+      !isBegun &&
+      (found.attach_status === "attached" ||
+        found.deadline !== null ||
+        !deletable ||
+        Object.keys(found.locks).length > 0)
+    ) {
       throw new InvalidVolume(`volume ${volumeId} is ${found.status}`);
     }
     return this.#end(found, (room) => ({
@@ -387,6 +394,29 @@ export class VolumesFake implements VolumeRepository {
       return found;
     }
     throw new FenceLost(volumeId, `extension ${number}`, `it is ${found.status}`);
+  }
+
+  async changeAttachments(volume: VolumeRecord, change: AttachmentChange): Promise<VolumeRecord | undefined> {
+    const found = this.records.get(volume.id);
+    if (found === undefined) {
+      throw new VolumeNotFound(volume.id);
+    }
+    if (found.status !== volume.status || found.attach_revision !== volume.attach_revision) {
+      return undefined;
+    }
+    const { attachments, attachStatus, attachedMode, readonly, status = found.status } = change;
+    const columns = {
+      attach_status: attachStatus === "detached" ? null : attachStatus,
+      attachments: attachments !== undefined && Object.keys(attachments).length === 0 ? null : attachments,
+      attached_mode: attachedMode,
+      readonly,
+    };
+    const removed = Object.entries(columns).flatMap(([name, value]) => (value === null ? [name] : []));
+    const set = Object.fromEntries(
+      Object.entries(columns).filter(([, value]) => value !== undefined && value !== null),
+    ) as Change;
+    const kept = Object.fromEntries(Object.entries(found).filter(([name]) => !removed.includes(name))) as VolumeRecord;
+    return this.#put(kept, { ...set, status, attach_revision: (found.attach_revision ?? 0) + 1 });
   }
 
   async lock(

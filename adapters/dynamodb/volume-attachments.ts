@@ -1,0 +1,48 @@
+import type { AttachmentChange } from "../../core/ports.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { statement, type Statement } from "./table.ts";
+import type { VolumeWriter } from "./volume-writer.ts";
+
+/** The method of the same name of the repository. */
+export async function changeAttachments(
+  writer: VolumeWriter,
+  volume: VolumeRecord,
+  change: AttachmentChange,
+): Promise<VolumeRecord | undefined> {
+  const { status = volume.status, attachStatus, attachments, attachedMode, readonly } = change;
+  const columns: Readonly<Record<string, unknown>> = {
+    attach_status: attachStatus === "detached" ? null : attachStatus,
+    attachments: attachments !== undefined && Object.keys(attachments).length === 0 ? null : attachments,
+    attached_mode: attachedMode,
+    readonly,
+  };
+  const set = Object.entries(columns).filter(([, value]) => value !== undefined && value !== null);
+  const removed = Object.keys(columns).filter((column) => columns[column] === null);
+  const { attach_revision: revision } = volume;
+  const prepared = changeStatement(
+    set.map(([column]) => column),
+    removed,
+    revision !== undefined,
+  );
+  const changed = await writer.writeAndRead(volume.id, prepared, {
+    ":status": status,
+    ":was": volume.status,
+    ":next_revision": (revision ?? 0) + 1,
+    ...(revision !== undefined && { ":revision": revision }),
+    ...Object.fromEntries(set.map(([column, value]) => [`:${column}`, value])),
+  });
+  if (changed === undefined) {
+    // The caller learns of a volume that is gone.
+    await writer.get(volume.id);
+  }
+  return changed;
+}
+
+function changeStatement(set: readonly string[], removed: readonly string[], again: boolean): Statement {
+  const assignments = set.map((column) => `, #${column} = :${column}`).join("");
+  const removal = removed.length === 0 ? "" : ` REMOVE ${removed.map((column) => `#${column}`).join(", ")}`;
+  return statement(
+    `SET #status = :status, #attach_revision = :next_revision, #updated_at = :now${assignments}${removal}`,
+    `#status = :was AND ${again ? "#attach_revision = :revision" : "attribute_not_exists(#attach_revision)"}`,
+  );
+}
