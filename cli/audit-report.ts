@@ -30,7 +30,7 @@ const ADVICE: Readonly<Record<FindingKind, string>> = {
   unreadable:
     "correct the record in its table: see the runbook, UnreadableRecords; what its volume has is never reaped",
   orphan: "`cinderless audit --reap` deletes it, unless it is kept for the reason given",
-  leftover: "the same; unfinished work beside a volume that is in use is removed by hand",
+  leftover: "the same; unfinished work next to a volume that is in use must be removed by hand",
   suspect: "it is looked at again by each audit, and becomes an orphan when it has been left alone for long enough",
   claim: "the sweep closes it; if it is still there after a day, look at the logs of SweepOverdueVolumes",
   capacity: "audit again when nothing is being created or deleted; the scheduler goes by the counted figure",

@@ -91,7 +91,7 @@ const FILE_FAILURES: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
   EACCES: "permission denied",
   EISDIR: "is a directory, not a file",
-  ENOTDIR: "a part of the path is no directory",
+  ENOTDIR: "a part of the path is not a directory",
 };
 
 /** Makes one line and a hint of anything that was thrown, whatever package threw it. */

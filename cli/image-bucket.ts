@@ -128,7 +128,7 @@ async function checkedImage(path: string): Promise<ImageReport> {
     // The errors of the bucket name an image by its id; this one has none yet.
     throw new CliError(report.error.message, {
       name: report.error.name,
-      hint: `cinderless image check ${path} tells more`,
+      hint: `cinderless image check ${path} prints more`,
     });
   }
   return report;

@@ -42,7 +42,7 @@ export async function readProfile(
     return {};
   }
   const file = profilesFile(environment);
-  const hint = `it has the form ${FORM}; \`cinderless help profiles\` tells more`;
+  const hint = `it has the form ${FORM}; \`cinderless help profiles\` prints more`;
   const { parse } = await import("yaml");
   let document: unknown;
   try {

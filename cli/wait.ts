@@ -56,7 +56,7 @@ export async function waitForVolume(
       ? goesOn(id)
       : new CliError(`volume ${id} is still ${volume.status} after ${formatDuration(spentMs())}`, {
           name: "WaitTimeout",
-          hint: `it goes on; \`cinderless watch ${id}\` follows it`,
+          hint: `the create continues; \`cinderless watch ${id}\` follows it`,
         });
   }
   await answerAtRest(session, volume, options, spentMs(), finish);
@@ -81,7 +81,7 @@ async function answerAtRest(
       hint:
         volume.fault?.error === "NoValidBackend" && volume.fault.attempts.length === 0
           ? "cinderless backend list shows which backends are up; right after a deployment, cinderless backend list --wait waits for them"
-          : `cinderless show ${id} tells every attempt`,
+          : `cinderless show ${id} prints every attempt`,
     });
   }
   const record = finish === undefined ? volume : await finish(id);
@@ -94,14 +94,14 @@ async function answerAtRest(
 }
 
 function goesOn(id: string): Interrupted {
-  return new Interrupted(`volume ${id} goes on being created; \`cinderless watch ${id}\` follows it`);
+  return new Interrupted(`volume ${id} is still being created; \`cinderless watch ${id}\` follows it`);
 }
 
 function lostSight(id: string, error: unknown): CliError {
   const { name, message } = explainError(error);
   return new CliError(`lost sight of volume ${id}: ${message}`, {
     name,
-    hint: `it may go on being created; cinderless watch ${id} follows it`,
+    hint: `it may still be created; cinderless watch ${id} follows it`,
     cause: error,
   });
 }

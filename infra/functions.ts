@@ -58,7 +58,7 @@ export class Functions extends Construct {
       "Serverless-LambdaDLQ":
         "Called by Step Functions, SQS or a person, who all see the failure; the others have a queue",
       "Serverless-LambdaAsyncFailureDestination":
-        "Its dead-letter queue takes the event; a destination beside it would keep the event twice",
+        "Its dead-letter queue takes the event; an extra destination would store the event twice",
       "AwsSolutions-IAM5[Resource::*]":
         "X-Ray has no resources; neither has EC2 for a function's network interface, which Lambda makes: the code is denied it",
     });

@@ -49,7 +49,7 @@ export function parseStartOptions(argv: readonly string[]): StartOptions {
     .option("--data-dir <dir>", "where everything is kept", parseDirectory, ".cinderless")
     .option("--port <number>", `first of ${PORT_COUNT} ports; 0 takes free ones`, parsePort, 4580)
     .option("--backends <file>", "JSON file with other backends than two directories below the data directory")
-    .option("--image-services <file>", "JSON file with a Glance beside the bucket of images")
+    .option("--image-services <file>", "JSON file with Glance services to use in addition to the image bucket")
     .option("--verbose", "show what the functions log, which else goes to functions.log")
     .addHelpText("after", EXAMPLES)
     .configureOutput({ outputError: (text, write) => write(`${text.trim()} (see npm start -- --help)\n`) })

@@ -22,7 +22,7 @@ export const FAIL_FUNCTION_SOURCE = `exports.handler = async ({ error, cause }) 
   try {
     message = JSON.parse(cause).errorMessage ?? cause;
   } catch {
-    // The cause of a time-out is no JSON.
+    // The cause of a time-out is not valid JSON.
   }
   throw Object.assign(new Error(message), { name: error, stack: "" });
 };

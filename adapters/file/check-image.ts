@@ -52,7 +52,7 @@ export type ImageReport = {
  * each compressed cluster. Only its hash is not checked, and the volume's size.
  *
  * @param declared the disk format to check it as; by default what its content says
- * @throws system errors; InvalidInput when it is no regular file
+ * @throws system errors; InvalidInput when it is not a regular file
  */
 export async function checkImageFile(
   path: string,
@@ -96,7 +96,7 @@ async function openFile(path: string): Promise<FileHandle> {
     // Whoever names a file here may name it by a link; a backend never follows one.
     return await openRegular(await realpath(path), "read");
   } catch (error) {
-    throw error instanceof VolumeBackendAPIException ? new InvalidInput(`${path} is no regular file`) : error;
+    throw error instanceof VolumeBackendAPIException ? new InvalidInput(`${path} is not a regular file`) : error;
   }
 }
 

@@ -36,7 +36,7 @@ export function decompressCluster(compression: Qcow2Compression, input: Uint8Arr
 export function zstdFrameBytes(input: Uint8Array): number {
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   if (view.byteLength < 6 || view.getUint32(0, true) !== ZSTD_MAGIC) {
-    throw new RangeError("it is no zstd frame");
+    throw new RangeError("it is not a zstd frame");
   }
   const descriptor = view.getUint8(4);
   const singleSegment = (descriptor & 0x20) !== 0;

@@ -17,7 +17,7 @@ const CREATE_EXCLUSIVE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
 export function bytesOfGib(sizeGib: number): number {
   const bytes = sizeGib * GIB;
   if (!Number.isInteger(sizeGib) || sizeGib <= 0 || !Number.isSafeInteger(bytes)) {
-    throw new InvalidInput(`volume size ${sizeGib} is no positive number of GiB`);
+    throw new InvalidInput(`volume size ${sizeGib} is not a positive number of GiB`);
   }
   return bytes;
 }
@@ -202,5 +202,5 @@ export function createSized(path: string, sizeBytes: number): boolean {
 }
 
 function notRegular(path: string): VolumeBackendAPIException {
-  return new VolumeBackendAPIException(`${path} is no regular file`);
+  return new VolumeBackendAPIException(`${path} is not a regular file`);
 }

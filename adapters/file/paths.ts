@@ -56,7 +56,7 @@ export function isTrash(name: string): boolean {
   return name.startsWith(TRASH);
 }
 
-/** The place of a volume's attempt. @throws InvalidInput when the id is no lower-case UUID, or the attempt is out of bounds. */
+/** The place of a volume's attempt. @throws InvalidInput when the id is not a lower-case UUID, or the attempt is out of bounds. */
 export function volumePlace(directory: string, volumeId: string, fence: string | null): Place {
   requireUuid(volumeId, "volume id");
   const attempt = attemptOfFence(fence);
@@ -76,7 +76,7 @@ export function volumePlacesUpTo(directory: string, volumeId: string, fence: str
   return Array.from({ length: attempt }, (_, index) => volumePlace(directory, volumeId, fenceOf(volumeId, index + 1)));
 }
 
-/** The place of a snapshot. @throws InvalidInput when the id is no lower-case UUID. */
+/** The place of a snapshot. @throws InvalidInput when the id is not a lower-case UUID. */
 export function snapshotPlace(directory: string, snapshotId: string): Place {
   const name = snapshotName(requireUuid(snapshotId, "snapshot id"));
   const own = { kind: "snapshot", id: snapshotId, attempt: 1, fence: fenceOf(snapshotId, 1) } as const;
@@ -93,7 +93,7 @@ export function parseEntry(name: string): EntryName | undefined {
 
 function requireUuid(id: string, what: string): string {
   if (!UUID.test(id)) {
-    throw new InvalidInput(`${what} ${JSON.stringify(id.slice(0, 80))} is no lower-case UUID`);
+    throw new InvalidInput(`${what} ${JSON.stringify(id.slice(0, 80))} is not a lower-case UUID`);
   }
   return id;
 }

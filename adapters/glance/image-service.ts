@@ -195,7 +195,7 @@ export class GlanceImageService implements ImageService {
 
 type Image = ReturnType<typeof readImage>;
 
-/** An id that is no UUID names no image; Glance says the same. */
+/** An id that is not a UUID names no image; Glance says the same. */
 function requireUuid(imageId: string): void {
   if (!UUID.test(imageId)) {
     throw new ImageNotFound(imageId.slice(0, 80));
@@ -223,7 +223,7 @@ function totalSizeOf(
     throw new ImageCopyFailure(`the image service's answer for image ${imageId} is not the range from byte ${from}`);
   }
   if (imageSize !== null && imageSize !== told) {
-    throw new ImageCopyFailure(`image ${imageId} has ${told} bytes, and its metadata say ${imageSize}`);
+    throw new ImageCopyFailure(`image ${imageId} has ${told} bytes, but its metadata says ${imageSize}`);
   }
   return told;
 }

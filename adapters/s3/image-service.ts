@@ -121,7 +121,7 @@ function brokeOff(imageId: string, error: unknown): Error {
   return new Error(`image ${imageId} broke off: ${describeError(error).message}`, { cause: error });
 }
 
-/** An id that is no UUID names no image, and no object either. */
+/** An id that is not a UUID names no image, and no object either. */
 function requireImageId(imageId: string): void {
   if (!UUID.test(imageId)) {
     throw new ImageNotFound(imageId.slice(0, 80));

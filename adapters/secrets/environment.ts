@@ -30,7 +30,7 @@ function parse(json: string): Record<string, string> {
     // What could not be read is not told.
   }
   if (!isObject(values) || !Object.values(values).every((value) => typeof value === "string" || isObject(value))) {
-    throw new Error("the secrets in the environment are no JSON object of texts or objects");
+    throw new Error("the secrets in the environment are not a JSON object of strings or objects");
   }
   const entries = Object.entries(values);
   return Object.fromEntries(

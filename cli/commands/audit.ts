@@ -70,7 +70,7 @@ async function audit(session: Session, options: AuditOptions): Promise<void> {
   const mustAsk = reap && !yes;
   if (mustAsk && (session.confirm === undefined || session.json)) {
     throw new UsageError(
-      "--reap deletes for good, and there is nobody to ask",
+      "--reap deletes permanently, and there is no terminal to ask for confirmation",
       "add --yes to reap without being asked",
     );
   }

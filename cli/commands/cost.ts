@@ -19,7 +19,7 @@ Examples:
   $ cinderless cost --idle
   $ cinderless cost --idle --template cdk.out/Cinderless.template.json
 
-A volume's receipt is made of the history of its executions. Estimates ask nobody and work without a deployment; that of an idle stack
+A volume's receipt is made of the history of its executions. Estimates make no request and work without a deployment; that of an idle stack
 is computed from the template that deployment.json leads to.
 Prices are those of ${prices.region} on ${prices.date}; logs, traces and stored data are not in the price of a volume.
 `;
@@ -46,10 +46,7 @@ export function registerCost(program: Command, context: CliContext): void {
     .option("--image-gib <gib>", "GiB of image data of each of them", parseAmount, 0)
     .option("--copy-mib-per-second <rate>", "speed of an image copy", parseAmount, 100)
     .addOption(
-      new Option("--idle", "what the stack costs in a month in which nobody uses it").conflicts([
-        "volumes",
-        "imageGib",
-      ]),
+      new Option("--idle", "the monthly cost of the stack when it is not used").conflicts(["volumes", "imageGib"]),
     )
     .option("--template <file>", "with --idle, the template to price; by default the one that `cdk synth` makes")
     .addHelpText("after", EXAMPLES)
@@ -110,7 +107,7 @@ async function receiptFor(session: Session, volumeId: string | undefined, option
   const executions = await session.connection.executions();
   const attempts = Object.entries(volume.attempts).toSorted(([one], [other]) => Number(one) - Number(other));
   const steps: Step[] = [];
-  const assumptions = [`${SCHEDULING_MS} ms for each scheduling, which is no part of an execution`];
+  const assumptions = [`${SCHEDULING_MS} ms for each scheduling, which is not part of an execution`];
   const dropped = volume.dropped?.attempts ?? 0;
   if (dropped > 0) {
     assumptions.push(`${droppedText(dropped)}; their work is not in the sum`);

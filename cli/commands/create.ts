@@ -98,7 +98,11 @@ export function registerCreate(program: Command, context: CliContext): void {
     .option("--project <id>", `project that owns the volume (default: the profile's, else ${DEFAULT_PROJECT_ID})`)
     .option("--user <id>", `user that asks for it (default: the profile's, else ${DEFAULT_USER_ID})`)
     .option("--wait", "show the progress, and end when the volume is available or in error")
-    .option("--timeout <time>", "wait so long at most, as in 90s or 10m; the create goes on", parseTimeout);
+    .option(
+      "--timeout <time>",
+      "wait at most this long, for example 90s or 10m; the create continues after that",
+      parseTimeout,
+    );
   addRecordOptions(command)
     .addHelpText("after", EXAMPLES)
     .action((name: string | undefined, options: CreateOptions, self: Command) =>

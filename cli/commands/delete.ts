@@ -64,7 +64,7 @@ export function registerPurge(program: Command, context: CliContext): void {
 async function isConfirmed(session: Session, ids: readonly string[]): Promise<boolean> {
   if (session.confirm === undefined || session.json) {
     throw new UsageError(
-      "purge deletes for good, and there is nobody to ask",
+      "purge deletes permanently, and there is no terminal to ask for confirmation",
       "add --yes to delete without being asked",
     );
   }

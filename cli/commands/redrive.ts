@@ -85,7 +85,7 @@ const COLUMNS: Column<DeadLetterRecord>[] = [
 async function discard(session: Session, ids: readonly string[], isSure: boolean): Promise<void> {
   if (!isSure && (session.confirm === undefined || session.json)) {
     throw new UsageError(
-      "discard removes for good, and there is nobody to ask",
+      "discard removes permanently, and there is no terminal to ask for confirmation",
       "add --yes to remove without being asked",
     );
   }
@@ -246,5 +246,5 @@ async function report(session: Session, redriven: readonly Redriven[], refused: 
 function hintOf({ id, volumeId, report: { name } }: Refused): string {
   return name === "InvalidInput"
     ? `redrive ${id} --message FILE sends a corrected message`
-    : `cinderless show ${volumeId ?? "VOLUME"} tells what became of the volume`;
+    : `cinderless show ${volumeId ?? "VOLUME"} shows the volume's state`;
 }

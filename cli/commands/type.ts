@@ -129,7 +129,7 @@ function registerSet(type: Command, context: CliContext): void {
     .option("--property <key=value>", "extra spec to set; may be repeated", collectKeyValue)
     .option("--unset-property <key>", "extra spec to remove; may be repeated", collectText)
     .option("--public", "let every project use it")
-    .option("--private", "let nobody use it but projects with access")
+    .option("--private", "let only projects with access use it")
     .addHelpText("after", SET_EXAMPLES)
     .action((nameOrId: string, options: SetOptions, command: Command) =>
       withSession(context, command, (session) => setType(session, nameOrId, options)),

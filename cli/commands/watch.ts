@@ -61,7 +61,7 @@ async function watchNamed(session: Session, volumeIds: readonly string[]): Promi
   if (failed.length > 0) {
     throw new CliError(`${failed.length} of ${ids.length} volumes in error: ${failed.map(({ id }) => id).join(", ")}`, {
       name: "VolumesInError",
-      hint: "cinderless show ID tells every attempt",
+      hint: "cinderless show ID prints every attempt",
     });
   }
 }
@@ -71,7 +71,7 @@ async function watchFlow(session: Session): Promise<void> {
   if (session.json) {
     throw new UsageError(
       "watch --json needs the ids of the volumes",
-      "without ids it has no end, so it is no document",
+      "without ids the output never ends, so it cannot be one document",
     );
   }
   const volumes = await session.connection.volumes();
@@ -103,5 +103,5 @@ async function idsInFlow(volumes: Pick<VolumeRepository, "listOverdue">): Promis
 }
 
 function stopped(): Interrupted {
-  return new Interrupted("no longer watching; what is being created goes on");
+  return new Interrupted("no longer watching; the creates continue");
 }

@@ -66,7 +66,7 @@ export async function executionAnswer(
   execution: string,
 ): Promise<ExecutionAnswer> {
   if (!execution.startsWith(`${volumeId}-a`)) {
-    throw new CliError(`${execution} is no execution of volume ${volumeId}`, { name: "InvalidInput" });
+    throw new CliError(`${execution} is not an execution of volume ${volumeId}`, { name: "InvalidInput" });
   }
   const events = await (await connection.executions()).history(execution);
   return { execution, steps: events === undefined ? null : stepsOf(events) };

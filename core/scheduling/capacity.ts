@@ -51,7 +51,7 @@ function usableCapacity(pool: PoolCapacity): number | null {
  * The virtual free capacity, rounded to two decimals. For thin: usable x ratio - provisioned, whatever is reported free. For
  * thick: the lesser of reported free and usable - provisioned, so the reserve comes off the total only. May be negative.
  *
- * Null if a figure that is needed is no number, `"infinite"` and `"unknown"` among them: callers decide on these before.
+ * Null if a figure that is needed is not a number, `"infinite"` and `"unknown"` among them: callers decide on these before.
  */
 export function virtualFreeCapacity(pool: PoolCapacity, volumeType: VolumeType | null | undefined): number | null {
   const usable = usableCapacity(pool);
@@ -128,7 +128,7 @@ function roomVerdict(
 ): CapacityVerdict {
   const virtualFree = virtualFreeCapacity(pool, volumeType);
   if (virtualFree === null) {
-    return insufficient("reports a capacity figure that is no number");
+    return insufficient("reports a capacity figure that is not a number");
   }
   if (requestedGib === null) {
     return insufficient("cannot be judged: the request has no size");

@@ -16,7 +16,7 @@ export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
   },
   {
     where:
-      "CapacityFilter, total, reserve, provisioned or (thick) free that is null or text that is no number; ratio that is null",
+      "CapacityFilter, total, reserve, provisioned or (thick) free that is null or a string that is not a number; ratio that is null",
     cinder: "TypeError, ValueError or OverflowError ends the request",
     answer: "the pool fails the filter",
     reason: "a broken report is one driver's fault, and space that is not known is not given away",
@@ -37,10 +37,10 @@ export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
     where: "extra specs, numeric operator on a list or mapping",
     cinder: "TypeError ends the request",
     answer: "no match",
-    reason: "the same as for a text that is no number",
+    reason: "the same as for a string that is not a number",
   },
   {
-    where: "extra specs, s<, s<=, s>, s>= on a capability that is no text",
+    where: "extra specs, s<, s<=, s>, s>= on a capability that is not a string",
     cinder: "TypeError ends the request",
     answer: "no match",
     reason: "the requirement asks for a text, and there is none",
@@ -94,7 +94,7 @@ export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
     reason: "Cinder's own default for a pool that does not report it",
   },
   {
-    where: "pool report, ratio that is no number",
+    where: "pool report, ratio that is not a number",
     cinder: "ValueError or TypeError while the state map is refreshed: nothing is scheduled at all",
     answer: "ratio 1",
     reason: "without a ratio that can be read nothing is over-subscribed",
@@ -112,7 +112,7 @@ export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
     reason: "nothing can be placed by name on a pool that has none",
   },
   {
-    where: "retry without num_attempts, or with one that is no whole number",
+    where: "retry without num_attempts, or with one that is not a whole number",
     cinder: "KeyError or TypeError ends the request",
     answer: "counts the backends that the retry lists, 0 if it lists none, and adds the new attempt",
     reason: "the attempts are known from the list, and a message that lost its count cannot go round for ever",

@@ -31,7 +31,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
  * match: see `DEFINED_ANSWERS`.
  *
  * @param capability any value of a driver's report, one element if the report has a list
- * @param requirement the spec's value; null asks for a null capability, anything else that is no text never matches
+ * @param requirement the spec's value; null asks for a null capability, anything else that is not a string never matches
  */
 export function matchExtraSpec(capability: unknown, requirement: unknown): boolean {
   if (requirement === null || requirement === undefined) {

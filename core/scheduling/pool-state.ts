@@ -123,7 +123,7 @@ function autoRatio(total: number | null, free: number | null, provisioned: numbe
 }
 
 /**
- * The state after a volume of `sizeGib` was placed on the pool. A free capacity that is no number stays as it is; a number may
+ * The state after a volume of `sizeGib` was placed on the pool. A free capacity that is not a number stays as it is; a number may
  * become negative.
  *
  * @param now ISO 8601; reports made before it do not undo the consumption

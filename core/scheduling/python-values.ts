@@ -41,7 +41,7 @@ function withoutEdges(text: string, space: RegExp): string {
 /**
  * `float(value)`: numbers, booleans (1 and 0) and decimal texts such as `" 1e3 "`, `"1_000"`, `"inf"` and `"nan"`.
  *
- * Null stands for both of Python's refusals, the ValueError for a text that is no number and the TypeError for anything else.
+ * Null stands for both of Python's refusals, the ValueError for a text that is not a number and the TypeError for anything else.
  * Digits of other scripts than the Latin one are refused here and read by Python.
  */
 export function pythonFloat(value: unknown): number | null {

@@ -68,7 +68,7 @@ function listedBackends(retry: Retry): readonly string[] {
 
 /**
  * The number of the attempt that a request asks for, before it is counted up: its retries, and the attempts before it was sent
- * again by hand, which do not count against the limit. Something that is no number counts as none.
+ * again by hand, which do not count against the limit. Something that is not a number counts as none.
  */
 export function attemptOfRequest(filterProperties: FilterProperties): number {
   const { retry } = filterProperties;

@@ -76,7 +76,7 @@ export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput
 /** @throws InvalidInput when the volume's size is no positive integer of GiB */
 export function requireWholeSize(volume: Pick<VolumeRef, "id" | "size">): void {
   if (!Number.isSafeInteger(volume.size) || volume.size < 1) {
-    throw new InvalidInput(`volume ${volume.id} has size ${volume.size}, which is no positive integer of GiB`);
+    throw new InvalidInput(`volume ${volume.id} has size ${volume.size}, which is not a positive whole number of GiB`);
   }
 }
 

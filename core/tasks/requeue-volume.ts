@@ -62,7 +62,9 @@ export async function requireIdle(backends: Pick<BackendRepository, "list">, vol
 async function requireTold(backends: Pick<BackendRepository, "list">, { host, id }: VolumeRecord): Promise<void> {
   const claim = (await backends.list()).find((backend) => backend.host === host)?.claims[id];
   if (claim !== undefined && claim.attempt !== RETURNED_CAPACITY) {
-    throw new InvalidVolume(`volume ${id} is in error, but that is still being told of; try again in some minutes`);
+    throw new InvalidVolume(
+      `volume ${id} is in error, but its create.error has not been sent yet; try again in a few minutes`,
+    );
   }
 }
 

@@ -37,8 +37,8 @@ describe("the backends", () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ["is no JSON", "[{", /context backends is not valid JSON/],
-    ["is no list", { host: "a@b" }, /backends/],
+    ["is not valid JSON", "[{", /context backends is not valid JSON/],
+    ["is not a list", { host: "a@b" }, /backends/],
     ["is empty", [], /at least one backend/],
     ["has a host without a backend", [{ ...CUSTOM, host: "node" }], /0\.host: host must be host@backend/],
     ["has a host with a path", [{ ...CUSTOM, host: "../x@y" }], /host must be host@backend/],
@@ -171,7 +171,7 @@ describe("the image services", () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ["is no JSON", "{", /context image_services is not valid JSON/],
+    ["is not valid JSON", "{", /context image_services is not valid JSON/],
     ["has a Glance without servers", { glance: {} }, /image_services: glance\.api_servers/],
     [
       "holds a secret",

@@ -198,7 +198,7 @@ test("watch without ids runs until Ctrl-C, and ends with 130", async () => {
     }
   });
   await putWithoutMessage();
-  expect(await watching).toMatchObject({ status: 130, stderr: "no longer watching; what is being created goes on\n" });
+  expect(await watching).toMatchObject({ status: 130, stderr: "no longer watching; the creates continue\n" });
 });
 
 describe("the deployment", () => {
@@ -235,7 +235,7 @@ describe("the deployment", () => {
 describe("the process", () => {
   test.each([
     ["/nowhere/disk.raw", "/nowhere/disk.raw: no such file"],
-    [tmpdir(), "is no regular file"],
+    [tmpdir(), "is not a regular file"],
   ])("image add of %s is refused in one line", async (path, message) => {
     const { status, stderr } = await run(["image", "add", path]);
     expect([status, stderr.split("\n").length]).toEqual([1, 2]);

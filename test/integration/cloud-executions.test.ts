@@ -69,7 +69,7 @@ describe("StartExecution", () => {
   it.each([
     ["a name with a blank", "bad name", "{}", "InvalidName"],
     ["a name of 81 characters", "n".repeat(81), "{}", "InvalidName"],
-    ["input that is no JSON", "bad-input", "{", "InvalidExecutionInput"],
+    ["input that is not valid JSON", "bad-input", "{", "InvalidExecutionInput"],
   ])("refuses %s", async (_what, name, input, error) => {
     await expect(start(waitingMachine, name, input)).rejects.toMatchObject({ name: error });
   });

@@ -226,7 +226,7 @@ describe("the Lambda API", () => {
     expect(Functions.map((item) => item.FunctionName)).toContain(resource(under.cloud, "Counts"));
   });
 
-  it("refuses an unknown function and a payload that is no JSON", async () => {
+  it("refuses an unknown function and a payload that is not valid JSON", async () => {
     await expect(invoke("Missing")).rejects.toMatchObject({ name: "ResourceNotFoundException" });
     const command = new InvokeCommand({ FunctionName: "Stack-Nothing", Payload: Buffer.from("{") });
     await expect(under.lambda.send(command)).rejects.toMatchObject({

@@ -116,7 +116,7 @@ describe("the command", () => {
 
   it.each([
     ["a file that is not there", ["--cases", "/nowhere.json"], "/nowhere.json: ENOENT"],
-    ["a file that is no JSON", ["--cases", () => fileWith("[")], "no JSON"],
+    ["a file that is not valid JSON", ["--cases", () => fileWith("[")], "not valid JSON"],
     [
       "a part of a name that none has",
       ["--only", "nothing-of-that-name"],

@@ -14,7 +14,7 @@ describe("deploy:emulator", () => {
   it.each([
     ["where none is named", undefined, "no emulator is named; set AWS_ENDPOINT_URL"],
     ["where none is reachable", "http://127.0.0.1:1", "no emulator is reachable at http://127.0.0.1:1"],
-    ["of what is no address", "nowhere", "deploy:emulator: AWS_ENDPOINT_URL is not a valid URL: nowhere"],
+    ["of what is not a valid URL", "nowhere", "deploy:emulator: AWS_ENDPOINT_URL is not a valid URL: nowhere"],
   ])("says so %s, in one line", (_where, endpoint, line) => {
     const { status, stderr, stdout } = deploy(endpoint);
     expect(stderr).toContain(line);

@@ -74,7 +74,7 @@ describe("image check", () => {
 
   test.each([
     ["a file that is not there", "nothing", "no such file"],
-    ["a directory", "directory", "is no regular file"],
+    ["a directory", "directory", "is not a regular file"],
   ])("of %s fails in one line", async (_what, name, reason) => {
     const parent = await temporaryDirectory();
     await mkdir(join(parent, "directory"));

@@ -71,11 +71,11 @@ describe("the scheduler queue", () => {
   });
 
   test("keeps dead letters as they came, with the reason", async () => {
-    await queue.sendToDeadLetters("{not json", "the message is\nno JSON");
+    await queue.sendToDeadLetters("{not json", "the message is\nnot valid JSON");
     expect(sqs.commandCalls(SendMessageCommand)[0]?.args[0].input).toEqual({
       QueueUrl: "dead-letters",
       MessageBody: "{not json",
-      MessageAttributes: { reason: { DataType: "String", StringValue: "the message is no JSON" } },
+      MessageAttributes: { reason: { DataType: "String", StringValue: "the message is not valid JSON" } },
     });
   });
 

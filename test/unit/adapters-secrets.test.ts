@@ -64,6 +64,6 @@ describe("secrets in the environment", () => {
 
   it.each(["s3cr3t", '["s3cr3t"]', '{"a":["s3cr3t"]}', '{"a":5}'])("%s are refused, and not shown", (json) => {
     expect(() => new EnvironmentSecrets(json)).toThrow(/^(?!.*s3cr3t)/);
-    expect(() => new EnvironmentSecrets(json)).toThrow("no JSON object");
+    expect(() => new EnvironmentSecrets(json)).toThrow("not a JSON object");
   });
 });

@@ -345,7 +345,7 @@ describe("create --wait", () => {
       status: "downloading",
       progress: { ...progress, percent: 30, eta_seconds: 7 },
     });
-    expect(JSON.parse(stderr)).toMatchObject({ error: { message: expect.stringContaining("goes on being created") } });
+    expect(JSON.parse(stderr)).toMatchObject({ error: { message: expect.stringContaining("is still being created") } });
   });
 
   test("with --json says nothing but the record", async () => {
@@ -366,7 +366,7 @@ describe("create --wait", () => {
   test("leads to the attempts when there was one", async () => {
     const fault: Fault = { error: "NoValidBackend", cause: "none left", attempt: 2, at: "", attempts: ["attempt 1"] };
     const { stderr } = await create(["--size", "1", "--wait"], deployment([{ status: "error", fault }]));
-    expect(stderr).toContain(`(cinderless show ${FIRST_ID} tells every attempt)`);
+    expect(stderr).toContain(`(cinderless show ${FIRST_ID} prints every attempt)`);
   });
 
   test("names what every attempt ended by, so that no backend being left does not hide why", async () => {
@@ -391,12 +391,14 @@ describe("create --wait", () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { name: "NoValidBackend" } });
   });
 
-  test("Ctrl-C ends with 130 and says that the volume goes on", async () => {
+  test("Ctrl-C ends with 130 and says that the create continues", async () => {
     const { status, stderr } = await create(["--size", "1", "--wait"], deployment([atWork]), {
       onSleep: (turn, abort) => turn === 3 && abort(),
     });
     expect(status).toBe(130);
-    expect(stderr).toContain(`volume ${FIRST_ID} goes on being created; \`cinderless watch ${FIRST_ID}\` follows it\n`);
+    expect(stderr).toContain(
+      `volume ${FIRST_ID} is still being created; \`cinderless watch ${FIRST_ID}\` follows it\n`,
+    );
     expect(stderr).not.toContain("error:");
   });
 
@@ -412,6 +414,6 @@ describe("create --wait", () => {
     };
     const { status, stderr } = await create(["--size", "1", "--wait"], cloud);
     expect(status).toBe(1);
-    expect(stderr).toContain(`lost sight of volume ${FIRST_ID}: socket hang up (it may go on being created`);
+    expect(stderr).toContain(`lost sight of volume ${FIRST_ID}: socket hang up (it may still be created`);
   });
 });

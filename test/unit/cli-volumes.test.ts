@@ -356,7 +356,7 @@ describe("watch", () => {
     ];
     const { status, stderr } = await watch([VOLUME_ID, OTHER_ID], changing(turns));
     expect(status).toBe(1);
-    expect(stderr).toBe(`error: 1 of 2 volumes in error: ${OTHER_ID} (cinderless show ID tells every attempt)\n`);
+    expect(stderr).toBe(`error: 1 of 2 volumes in error: ${OTHER_ID} (cinderless show ID prints every attempt)\n`);
   });
 
   test("a volume that does not exist is named", async () => {
@@ -394,7 +394,7 @@ describe("watch", () => {
       [OTHER_ID, "available"],
       [""],
     ]);
-    expect([status, stderr]).toEqual([130, "no longer watching; what is being created goes on\n"]);
+    expect([status, stderr]).toEqual([130, "no longer watching; the creates continue\n"]);
   });
 
   test("on a terminal says that nothing is at work", async () => {

@@ -27,7 +27,7 @@ test.each([
   ["nothing", "", "not valid JSON"],
   ["no object", "[]", "metadata"],
   ["of another image", JSON.stringify({ id: uuid(501) }), uuid(501)],
-  ["with a size that is no number", JSON.stringify({ id, size: "4" }), "size"],
+  ["with a size that is not a number", JSON.stringify({ id, size: "4" }), "size"],
   ["with a negative min_disk", JSON.stringify({ id, min_disk: -1 }), "min_disk"],
 ])("a document that is %s makes the image unacceptable, and says why", (_what, text, reason) => {
   expect(() => parseImageDocument(id, text)).toThrow(
@@ -62,7 +62,7 @@ test("an object's metadata describes it, with its size", () => {
   });
 });
 
-test("a min-disk that is no number makes the image unacceptable", () => {
+test("a min-disk that is not a number makes the image unacceptable", () => {
   expect(() => parseObjectMetadata(id, { "disk-format": "raw", "min-disk": "two" }, 1)).toThrow(
     expect.objectContaining({ name: "ImageUnacceptable" }),
   );

@@ -191,7 +191,7 @@ describe("a service function", () => {
 
   it.each([
     ["is missing", "", /Environment variable BACKENDS is not set/],
-    ["is no JSON", "[{", /backends in the environment is not valid JSON/],
+    ["is not valid JSON", "[{", /backends in the environment is not valid JSON/],
     ["is not a list", "{}", /backends: it must be a list/],
   ])("says which variable %s", async (_what, value, message) => {
     vi.resetModules();

@@ -69,14 +69,14 @@ describe("a batch of dead letters", () => {
   it("is kept, each with what SQS tells of it", async () => {
     const failed = await deliver(
       record("m1", JSON.stringify(aMessage())),
-      record("m2", "{ no", "the message is no JSON"),
+      record("m2", "{ no", "the message is not valid JSON"),
     );
     expect(failed).toEqual([]);
     expect(kept()).toMatchObject([
       { id: "m1", volume_id: VOLUME_ID, received_count: 6, sent_at: new Date(SENT).toISOString() },
       {
         id: "m2",
-        reason: "the message is no JSON",
+        reason: "the message is not valid JSON",
         body: expect.stringMatching(/^4 bytes that are not a message, SHA-256 [0-9a-f]{64}, beginning with: /),
       },
     ]);

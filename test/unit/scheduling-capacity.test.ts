@@ -27,11 +27,11 @@ describe("a broken figure fails the pool and not the request", () => {
       { thin_provisioning_support: true, reserved_percentage: 100, provisioned_capacity_gb: -9 },
     ],
     ["total is null", { total_capacity_gb: null }],
-    ["total is no number", { total_capacity_gb: "lots" }],
+    ["total is not a number", { total_capacity_gb: "lots" }],
     ["total is not a number", { total_capacity_gb: "nan" }],
     ["reserve is null", { reserved_percentage: null }],
     ["provisioned is null", { provisioned_capacity_gb: null }],
-    ["thick free is no number", { free_capacity_gb: "lots" }],
+    ["thick free is not a number", { free_capacity_gb: "lots" }],
     ["thin ratio is null", { thin_provisioning_support: true, max_over_subscription_ratio: null }],
   ])("%s", (_name, figures) => {
     expect(capacityVerdict(aPool(figures), 1, null)).toEqual({

@@ -62,7 +62,7 @@ describe("words", () => {
     expect(matchExtraSpec(capability, requirement)).toBe(expected);
   });
 
-  test("a requirement that is no text matches nothing, not even its like", () => {
+  test("a requirement that is not a string matches nothing, not even its like", () => {
     expect(matchExtraSpec(10, 10)).toBe(false);
     expect(matchExtraSpec(true, true)).toBe(false);
   });

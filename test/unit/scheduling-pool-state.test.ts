@@ -57,7 +57,7 @@ describe("over-subscription ratio", () => {
       },
       1,
     ],
-    ["that is no number allows nothing", { ...thin, max_over_subscription_ratio: "much" }, 1],
+    ["that is not a number allows nothing", { ...thin, max_over_subscription_ratio: "much" }, 1],
   ])("%s", (_name, capability, expected) => {
     expect(poolStateFromReport(aReport(capability), "7").max_over_subscription_ratio).toBe(expected);
   });

@@ -61,14 +61,14 @@ describe("a dead letter", () => {
     expect(await recordOf(world)).toMatchObject({ status: "creating" });
   });
 
-  it("that is no JSON is kept alone", async () => {
+  it("that is not valid JSON is kept alone", async () => {
     const world = aWorld(aVolume());
-    expect(await keep(world, { body: "{ no", reason: "the message is no JSON" })).toMatchObject({
+    expect(await keep(world, { body: "{ no", reason: "the message is not valid JSON" })).toMatchObject({
       outcome: "no volume",
     });
     expect(world.fakes.deadLetters.records.get("m-1")).toMatchObject({
       volume_id: null,
-      reason: "the message is no JSON",
+      reason: "the message is not valid JSON",
     });
     expect(await recordOf(world)).toMatchObject({ status: "creating" });
   });
@@ -91,7 +91,7 @@ describe("a dead letter", () => {
   });
 
   it.each(['{"auth_token": s3cr3t}', '{"auth_token": "s3cr3t" x}', "s3cr3t", '["s3cr3t'])(
-    "that is no JSON, %s, is refused without a word of it",
+    "that is not valid JSON, %s, is refused without a word of it",
     (body) => {
       const read = readMessage(body);
       expect("reason" in read && read.reason).toMatch(/^Invalid input received: the message is not valid JSON \(.+\)$/);

@@ -147,7 +147,7 @@ describe("a redrive of a volume whose execution was never started", () => {
     const backend = world.fakes.backends.records.get(FIRST_HOST);
     const claims = { [VOLUME_ID]: { attempt: 1, size: 0, claimed_at: START } };
     world.fakes.backends.records.set(FIRST_HOST, { ...backend, claims } as NonNullable<typeof backend>);
-    await expect(redrive(world)).rejects.toThrow("still being told of");
+    await expect(redrive(world)).rejects.toThrow("has not been sent yet");
     expect(world.casts).toEqual([]);
   });
 });

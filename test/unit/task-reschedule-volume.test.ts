@@ -109,7 +109,7 @@ describe("RescheduleVolume", () => {
   it.each([
     ["without a trace, the error and its cause", "plain words", ["VolumeBackendAPIException: plain words"]],
     [
-      "of a trace that is no list of lines",
+      "of a trace that is not a list of lines",
       JSON.stringify({ ...REFUSED, trace: { a: 1 } }),
       ["VolumeBackendAPIException: no space"],
     ],

@@ -89,7 +89,7 @@ function badWish(random: Random): BadWish {
   const marker = random.uuid();
   const context = { request_id: `req-${random.uuid()}`, project_id: "chaos", auth_token: SECRET };
   return random.pick<BadWish>([
-    { marker, why: "is no JSON", body: `{"auth_token": "${SECRET}", "volume_id": ${marker}` },
+    { marker, why: "is not valid JSON", body: `{"auth_token": "${SECRET}", "volume_id": ${marker}` },
     { marker, why: "is no request", body: JSON.stringify({ request: marker }) },
     { marker, why: "names no volume that exists", body: JSON.stringify({ context, volume_id: marker }) },
   ]);

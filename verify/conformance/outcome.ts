@@ -45,7 +45,7 @@ export type CastOutcome = {
   snapshot_id: string | null | undefined;
   size: unknown;
   retry: { num_attempts: unknown; backends: unknown; hosts: unknown };
-  /** Name of the error at the end of `retry.exc`; null when that is no list of text. */
+  /** Name of the error at the end of `retry.exc`; null when that is not a list of text. */
   exc_names: string | null;
   row_at_cast: { status: string; host: string | null; scheduled_at_set: boolean | undefined };
   raised?: string;

@@ -202,7 +202,7 @@ function withResult(document: StateDocument, path: string | null | undefined, re
 function numberAt(document: StateDocument, path: string | undefined): number {
   const value = path === undefined ? undefined : valueAt(document, path);
   if (typeof value !== "number" || value < 0) {
-    throw new StateFailure(TERMINAL_ERROR, `${path ?? "the wait"} is no number of seconds: ${String(value)}`);
+    throw new StateFailure(TERMINAL_ERROR, `${path ?? "the wait"} is not a number of seconds: ${String(value)}`);
   }
   return value;
 }

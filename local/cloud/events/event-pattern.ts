@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from "../json.ts";
 
 /** Why a pattern cannot be used here: only lists of exact values, nested as the event is, are supported. */
 export function patternProblems(pattern: JsonValue | undefined, path = ""): string[] {
-  if (!isJsonObject(pattern)) return ["EventPattern is no object"];
+  if (!isJsonObject(pattern)) return ["EventPattern is not an object"];
   return Object.entries(pattern).flatMap(([key, expected]) => {
     const where = path === "" ? key : `${path}.${key}`;
     if (Array.isArray(expected)) {

@@ -26,7 +26,7 @@ export function parseScheduleExpression(expression: string): Schedule {
       return { kind, next: parseCron(expression, body) };
     case undefined:
     default:
-      throw new ScheduleExpressionError(`${expression} is no schedule expression`);
+      throw new ScheduleExpressionError(`${expression} is not a schedule expression`);
   }
 }
 
@@ -35,7 +35,7 @@ function parseRate(expression: string, body: string): Schedule {
   const value = Number(count);
   // EventBridge insists on the grammar: rate(1 minute), rate(2 minutes).
   if (unit === undefined || value < 1 || (value === 1) !== (plural === "")) {
-    throw new ScheduleExpressionError(`${expression} is no rate such as rate(1 minute) or rate(5 minutes)`);
+    throw new ScheduleExpressionError(`${expression} is not a rate such as rate(1 minute) or rate(5 minutes)`);
   }
   return { kind: "rate", periodSeconds: value * (UNIT_SECONDS[unit] ?? 0) };
 }

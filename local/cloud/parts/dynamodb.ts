@@ -69,7 +69,7 @@ async function ensureTable(endpoint: string, definition: TableDefinition): Promi
     );
     if (differing) {
       throw new EmbeddedCloudError(
-        `table ${definition.TableName} exists in the data directory with another ${differing} than the template's; move the directory away to start anew`,
+        `table ${definition.TableName} exists in the data directory with another ${differing} than the template's; move the directory away to start with an empty one`,
       );
     }
     return;

@@ -39,7 +39,7 @@ export function parseVectors(text: string): Vectors {
       throw new Error(`section ${section} is none of ${Object.keys(REPLAYS).join(", ")}`);
     }
     if (!Array.isArray(vectors)) {
-      throw new Error(`section ${section} is no list`);
+      throw new Error(`section ${section} is not a list`);
     }
   }
   return read;
