@@ -197,6 +197,8 @@ export type VolumeDetails = {
   displayDescription?: string | null;
   bootable?: boolean;
   metadata?: MapChange;
+  /** Time of the fault whose message is to be hidden. */
+  messageDeleted?: string;
 };
 
 /** Entries of a map to set, and keys to remove; a key is not in both. */

@@ -230,6 +230,8 @@ export type VolumeRecord = {
   use_quota?: true;
   /** GiB that the volume counts for in its quota: the size at its create, because an extension by `ExtendVolume` takes no quota. */
   quota_size?: number;
+  /** Time of the fault whose user message was deleted; that of a later fault is shown. */
+  message_deleted?: string;
   /** By attachment id; absent while there are none. */
   attachments?: Record<string, VolumeAttachment>;
   /** Absent while the volume is detached. */

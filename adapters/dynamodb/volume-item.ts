@@ -84,6 +84,7 @@ function shapeOf(stored: StoredVolume): VolumeRecord {
     ...(stored.extension !== undefined && stored.extension !== null && { extension: stored.extension }),
     ...(stored.use_quota === true && { use_quota: true }),
     ...(typeof stored.quota_size === "number" && { quota_size: stored.quota_size }),
+    ...(typeof stored.message_deleted === "string" && { message_deleted: stored.message_deleted }),
     ...attachmentColumns(stored),
   };
 }

@@ -291,11 +291,12 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   }
 
   async changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord> {
-    const { displayName, displayDescription, bootable, metadata = {} } = change;
+    const { displayName, displayDescription, bootable, metadata = {}, messageDeleted } = change;
     const columns = {
       ...(displayName !== undefined && { display_name: displayName }),
       ...(displayDescription !== undefined && { display_description: displayDescription }),
       ...(bootable !== undefined && { bootable }),
+      ...(messageDeleted !== undefined && { message_deleted: messageDeleted }),
       updated_at: this.#writer.now.toISOString(),
     };
     const item = await changeItem(this.#writer.table, volumeId, columns, { column: "metadata", change: metadata });

@@ -1,6 +1,7 @@
 import { attachmentRoutes } from "./attachments/routes.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { EXTENSIONS, listExtensions } from "./extensions.ts";
+import { messageRoutes } from "./messages/routes.ts";
 import { quotaRoutes } from "./quotas/routes.ts";
 import type { Route } from "./router.ts";
 import { changeService } from "./services/change.ts";
@@ -21,6 +22,7 @@ export function apiRoutes(deps: ApiDependencies): Route[] {
     },
     ...volumeRoutes(deps),
     ...attachmentRoutes(deps),
+    ...messageRoutes(deps),
     ...snapshotRoutes(deps),
     ...typeRoutes(deps),
     ...quotaRoutes(deps),

@@ -108,6 +108,7 @@ const VOLUMES: Calls<VolumeRepository> = {
         displayName: "n",
         displayDescription: null,
         bootable: true,
+        messageDeleted: AT.toISOString(),
         metadata: { set: { a: "b" }, unset: ["c"] },
       }),
   ],

@@ -31,7 +31,14 @@ export const PROGRESS: CopyProgress = { bytes_done: 1, bytes_total: 2, updated_a
 export const CLAIM: CapacityClaim = { attempt: 1, size: 1, claimed_at: at };
 
 /** Columns that a record does not have when it is put. */
-type WrittenLater = "extension" | "attachments" | "attach_status" | "attached_mode" | "attach_revision" | "readonly";
+type WrittenLater =
+  | "extension"
+  | "message_deleted"
+  | "attachments"
+  | "attach_status"
+  | "attached_mode"
+  | "attach_revision"
+  | "readonly";
 
 /** A value in each column that a record may have when it is put. */
 type PutVolume = { [Column in Exclude<keyof VolumeRecord, WrittenLater>]-?: NonNullable<VolumeRecord[Column]> };

@@ -3,6 +3,7 @@ import type { Route } from "../router.ts";
 import { metadataSchema, metaSchema, updateVolumeSchema } from "../schemas/details.ts";
 import { createVolumeSchema } from "../schemas/volumes.ts";
 import { actOnVolume } from "./actions.ts";
+import { showCinderless } from "./cinderless.ts";
 import { createVolume } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
 import { listVolumes } from "./list.ts";
@@ -56,6 +57,7 @@ export function volumeRoutes(deps: ApiDependencies): Route[] {
     },
     { ...DELETE, path: one, policy: "volume:delete", handler: (call) => deleteVolume(deps, call) },
     { ...POST, path: `${one}/action`, handler: (call) => actOnVolume(deps, call) },
+    { ...GET, path: `${one}/cinderless`, policy: "volume:get", handler: (call) => showCinderless(deps, call) },
     { ...GET, path: metadata, policy: "volume:get_volume_metadata", handler: (call) => showMetadata(deps, call) },
     {
       ...POST,

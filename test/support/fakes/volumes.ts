@@ -343,11 +343,12 @@ export class VolumesFake implements VolumeRepository {
 
   async changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
-    const { displayName, displayDescription, bootable, metadata } = change;
+    const { displayName, displayDescription, bootable, metadata, messageDeleted } = change;
     return this.#put(found, {
       ...(displayName !== undefined && { display_name: displayName }),
       ...(displayDescription !== undefined && { display_description: displayDescription }),
       ...(bootable !== undefined && { bootable }),
+      ...(messageDeleted !== undefined && { message_deleted: messageDeleted }),
       metadata: changedMap(found.metadata, metadata),
     });
   }
