@@ -15,7 +15,7 @@ const bundleOf = (name: FunctionName): string => path.join(directory, fileNameOf
 beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), "cinderless-bundles-"));
   await bundleFunctions(directory);
-}, 60_000);
+});
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 

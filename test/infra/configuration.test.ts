@@ -33,7 +33,9 @@ describe("the backends", () => {
   });
 
   it("never use the driver for tests unless they are told to", () => {
-    expect(JSON.stringify(inlineTemplate())).not.toContain('\\"driver\\":\\"fault\\"');
+    const template = JSON.stringify(inlineTemplate());
+    expect(template).toContain('\\"driver\\":\\"file\\"');
+    expect(template).not.toContain('\\"driver\\":\\"fault\\"');
   });
 
   it.each<[string, unknown, RegExp]>([

@@ -103,49 +103,45 @@ describe("create", () => {
     expect(await run(["show", id])).toMatchObject({ status: 1, stderr: expect.stringContaining("could not be found") });
   });
 
-  test(
-    "an image's volume, its snapshot, a volume of that, and a copy, all with the same bytes",
-    { timeout: 60_000 },
-    async () => {
-      const path = join(directory, "disk.raw");
-      const bytes = Buffer.concat([randomBytes(3 * MIB), Buffer.alloc(5 * MIB), randomBytes(MIB)]);
-      writeFileSync(path, bytes);
-      const image = await json<{ id: string; size: number; os_hash_value: string; properties: object }>(
-        "image",
-        "add",
-        path,
-        "--name",
-        "disk",
-        "--property",
-        "os=linux",
-      );
-      const sha512 = createHash("sha512").update(bytes).digest("hex");
-      expect(image).toMatchObject({ size: bytes.length, os_hash_value: sha512, properties: { os: "linux" } });
-      expect(await json("image", "list")).toEqual({ images: [image], total: 1 });
+  test("an image's volume, its snapshot, a volume of that, and a copy, all with the same bytes", async () => {
+    const path = join(directory, "disk.raw");
+    const bytes = Buffer.concat([randomBytes(3 * MIB), Buffer.alloc(5 * MIB), randomBytes(MIB)]);
+    writeFileSync(path, bytes);
+    const image = await json<{ id: string; size: number; os_hash_value: string; properties: object }>(
+      "image",
+      "add",
+      path,
+      "--name",
+      "disk",
+      "--property",
+      "os=linux",
+    );
+    const sha512 = createHash("sha512").update(bytes).digest("hex");
+    expect(image).toMatchObject({ size: bytes.length, os_hash_value: sha512, properties: { os: "linux" } });
+    expect(await json("image", "list")).toEqual({ images: [image], total: 1 });
 
-      const boot = await json<Volume>("create", "--image", image.id, "--wait");
-      expect(boot).toMatchObject({ status: "available", bootable: true, size: 1 });
-      const snapshot = await json<{ id: string; status: string }>("snapshot", "create", boot.id, "--name", "first");
-      expect(snapshot.status).toBe("available");
-      expect(await json("snapshot", "list", "--volume", boot.id)).toEqual({ snapshots: [snapshot], total: 1 });
-      const restored = await json<Volume>("create", "--snapshot", snapshot.id, "--wait");
-      const copy = await json<Volume>("create", "--source-volume", boot.id, "--wait");
-      for (const volume of [boot, restored, copy]) {
-        expect((await firstBytesOf(volume, bytes.length)).equals(bytes)).toBe(true);
-      }
+    const boot = await json<Volume>("create", "--image", image.id, "--wait");
+    expect(boot).toMatchObject({ status: "available", bootable: true, size: 1 });
+    const snapshot = await json<{ id: string; status: string }>("snapshot", "create", boot.id, "--name", "first");
+    expect(snapshot.status).toBe("available");
+    expect(await json("snapshot", "list", "--volume", boot.id)).toEqual({ snapshots: [snapshot], total: 1 });
+    const restored = await json<Volume>("create", "--snapshot", snapshot.id, "--wait");
+    const copy = await json<Volume>("create", "--source-volume", boot.id, "--wait");
+    for (const volume of [boot, restored, copy]) {
+      expect((await firstBytesOf(volume, bytes.length)).equals(bytes)).toBe(true);
+    }
 
-      const refused = await run(["delete", boot.id]);
-      expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("still has 1 snapshot(s)") });
-      expect(await json("snapshot", "delete", snapshot.id)).toEqual({ deleted: [snapshot.id], failed: [] });
-      expect(await json("delete", boot.id, restored.id, copy.id)).toEqual({
-        deleted: [boot.id, restored.id, copy.id],
-        requested: [],
-        failed: [],
-      });
-      expect((await run(["image", "delete", image.id])).status).toBe(0);
-      expect(await json("image", "list")).toEqual({ images: [], total: 0 });
-    },
-  );
+    const refused = await run(["delete", boot.id]);
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("still has 1 snapshot(s)") });
+    expect(await json("snapshot", "delete", snapshot.id)).toEqual({ deleted: [snapshot.id], failed: [] });
+    expect(await json("delete", boot.id, restored.id, copy.id)).toEqual({
+      deleted: [boot.id, restored.id, copy.id],
+      requested: [],
+      failed: [],
+    });
+    expect((await run(["image", "delete", image.id])).status).toBe(0);
+    expect(await json("image", "list")).toEqual({ images: [], total: 0 });
+  });
 
   test("a volume of a type goes where the type's specs say", async () => {
     const type = await json<{ id: string }>(

@@ -203,7 +203,7 @@ async function send(action: string, body: string): Promise<{ status: number; bod
     hostname,
     port,
     method: "POST",
-    timeout: 5000,
+    timeout: 120_000,
     headers: {
       "content-type": "application/x-amz-json-1.0",
       "x-amz-target": `DynamoDB_20120810.${action}`,
@@ -221,7 +221,7 @@ async function send(action: string, body: string): Promise<{ status: number; bod
 /** The store is up, and the item of the malformed requests can be written. */
 async function expectServed(): Promise<void> {
   await under.dynamodb.send(new PutItemCommand({ TableName, Item: { id: { S: "x" }, part: { S: "1" } } }), {
-    abortSignal: AbortSignal.timeout(5000),
+    abortSignal: AbortSignal.timeout(120_000),
   });
 }
 

@@ -2,12 +2,9 @@ import { execFile } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CaseResult, runCases } from "../../verify/conformance/case-run.ts";
 import { CASES } from "../support/conformance.ts";
-
-// The functions are bundled anew, and some of the cases wait for retries.
-vi.setConfig({ hookTimeout: 180_000 });
 
 const MAIN = new URL("../../verify/conformance/main.ts", import.meta.url).pathname;
 
@@ -106,7 +103,7 @@ describe("the command", () => {
     const { code, stdout } = await run("--images", chosen);
     expect(stdout.trimEnd().split("\n").at(-1)).toBe("1 images: 1 as expected");
     expect(code).toBe(0);
-  }, 120_000);
+  });
 
   it("fails by a case that cannot be read", async () => {
     const { code, stdout } = await run("--cases", fileWith([{ case: "a", given: { new: 1 } }]));

@@ -54,17 +54,13 @@ async function firstBytes(path: string, length: number): Promise<Buffer> {
   return buffer;
 }
 
-test(
-  "a staged copy of a qcow2 image that is killed again and again ends with its disk",
-  { timeout: 60_000 },
-  async () => {
-    const { directory, path } = await setUp();
-    await workUnderKills("staged", directory);
-    const { disk } = aQcow2Image(BYTES);
-    expect((await firstBytes(path(1), disk.length)).equals(disk)).toBe(true);
-    expect(await finishedIn(directory)).toEqual([`volume-${uuid(1)}`]);
-  },
-);
+test("a staged copy of a qcow2 image that is killed again and again ends with its disk", async () => {
+  const { directory, path } = await setUp();
+  await workUnderKills("staged", directory);
+  const { disk } = aQcow2Image(BYTES);
+  expect((await firstBytes(path(1), disk.length)).equals(disk)).toBe(true);
+  expect(await finishedIn(directory)).toEqual([`volume-${uuid(1)}`]);
+});
 
 test("a clone that is killed again and again ends with its source's bytes", async () => {
   const { directory, path } = await setUp();

@@ -90,7 +90,6 @@ async function orderOf(content: Buffer, diskFormat: string): Promise<CopyOrder> 
 
 test.each(["raw", "qcow2"] as const)(
   `a %s copy that is killed ${KILLS} times ends with the image, and copies at most 256 MiB twice for each`,
-  { timeout: 120_000 },
   async (diskFormat) => {
     const { disk, files } = images();
     const order = await orderOf(files[diskFormat], diskFormat);

@@ -60,7 +60,7 @@ beforeAll(async () => {
   machineOf = await createMachines(client, "create-volume", SCENARIOS, (reason) => {
     throw new Error(reason);
   });
-}, 60_000);
+});
 
 afterAll(async () => {
   client.destroy();

@@ -77,7 +77,7 @@ describe("the map from Cinder", () => {
     expect(page.includes(`\`${name}\``)).toBe(true);
   });
 
-  test("names every state of the workflow", { timeout: 60_000 }, () => {
+  test("names every state of the workflow", () => {
     const { States } = readDefinition();
     expect(Object.keys(States).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });

@@ -3,22 +3,18 @@ import { expect, it } from "vitest";
 import { commandArbitraries, Site } from "../support/create-model.ts";
 
 /** Whatever happens in whatever order, what is left when all is at rest keeps the invariants. */
-it(
-  "any interleaving of creates, deliveries, deletions, reschedules, sweeps and deaths",
-  { timeout: 60_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.commands(commandArbitraries(), { maxCommands: 60, size: "max" }), async (commands) => {
-        const site = new Site(({ fakes }) => fakes);
-        await site.create(1);
-        await fc.asyncModelRun(() => ({ model: {}, real: site }), commands);
-        await site.rest();
-        expect(await site.problems()).toEqual([]);
-      }),
-      { numRuns: Number(process.env["MODEL_RUNS"] ?? 300), endOnFailure: false },
-    );
-  },
-);
+it("any interleaving of creates, deliveries, deletions, reschedules, sweeps and deaths", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.commands(commandArbitraries(), { maxCommands: 60, size: "max" }), async (commands) => {
+      const site = new Site(({ fakes }) => fakes);
+      await site.create(1);
+      await fc.asyncModelRun(() => ({ model: {}, real: site }), commands);
+      await site.rest();
+      expect(await site.problems()).toEqual([]);
+    }),
+    { numRuns: Number(process.env["MODEL_RUNS"] ?? 300), endOnFailure: false },
+  );
+});
 
 it("a create that nothing disturbs becomes available", async () => {
   const site = new Site(({ fakes }) => fakes);

@@ -122,8 +122,9 @@ describe("a dead letter", () => {
         const world = aWorld(aVolume());
         await keep(world, { body: `${before}${forms[form]?.(text) ?? ""}` });
         const { body } = world.fakes.deadLetters.records.get("m-1") ?? {};
-        expect(body).toMatch(/^\d+ bytes that are not a message, SHA-256 5ha, beginning with: /);
-        expect(body?.slice(body.indexOf("beginning with"))).not.toContain(text);
+        const [head, kept = text] = body?.split("beginning with: ", 2) ?? [];
+        expect(head).toMatch(/^\d+ bytes that are not a message, SHA-256 5ha, $/);
+        expect(kept).not.toContain(text);
       }),
     );
   });

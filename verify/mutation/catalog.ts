@@ -14,7 +14,7 @@ export type Bug = {
   /** Occurs exactly once in the file. */
   find: string;
   replace: string;
-  /** A cell of the fault matrix that catches the bug, as `npm run faults -- --only` takes it; empty when a scenario alone does. */
+  /** A cell of the fault matrix that catches the bug, as `npm run faults -- --only` takes it, or a scenario that does without a fault. */
   cell: string;
 };
 

@@ -21,7 +21,7 @@ type TestReport = {
 const REPORT = "unit-tests.json";
 
 /**
- * Puts a bug into the sandbox and runs the unit tests that reach its file, then the matrix. A test file that no longer loads is
+ * Puts a bug into the sandbox and runs the unit tests (of the stack: its tests) that reach its file, then the matrix. A test file that no longer loads is
  * reported as a problem: that catches nothing.
  */
 export function runBug(sandbox: Sandbox, bug: Bug, whole: boolean): Promise<Caught> {
@@ -34,13 +34,18 @@ export function runBug(sandbox: Sandbox, bug: Bug, whole: boolean): Promise<Caug
     .catch((error: unknown) => ({ bug, unit: null, matrix: null, problem: String(error) }));
 }
 
+/** The stack and the definition of the workflow have tests of their own, which are run for bugs in them alone. */
+function projectOf(file: string): string {
+  return /^(?:infra|statemachine)\//.exec(file)?.[0].slice(0, -1) ?? "unit";
+}
+
 async function failedUnitTest(sandbox: Sandbox, { file }: Bug): Promise<string | null> {
   const { stderr } = await sandbox.run([
     "node_modules/vitest/vitest.mjs",
     "related",
     file,
     "--run",
-    "--project=unit",
+    `--project=${projectOf(file)}`,
     "--bail=1",
     "--reporter=json",
     `--outputFile=${REPORT}`,
