@@ -3,25 +3,24 @@ import { foreignErrorName, foreignText } from "./foreign-text.ts";
 /**
  * Every error the flow raises by name, and the one table that says where each name leads.
  *
- * Lambda's Node.js runtime reports `error.name` and the message, nothing else; Step Functions matches that name as an exact
- * string. So each class sets a literal `name` (class names do not survive minification), a subclass is a row of its own, and no
- * class carries fields that anybody needs after the error has left its process. The names are Cinder's (`cinder/exception.py`)
- * wherever Cinder has one.
+ * Lambda's Node.js runtime reports `error.name` and the message, nothing else; Step Functions matches that name as an exact string. So each
+ * class sets a literal `name` (class names do not survive minification), and a subclass is a row of its own. No class has fields that are
+ * needed after the error has left its process. The names are Cinder's (`cinder/exception.py`) wherever Cinder has one.
  */
 
 /**
- * Where a failure of that name leads.
+ * The route of a failure of that name.
  *
  * - `final`: rescheduling cannot help, or the data may already exist.
  * - `reschedulable`: the backend says that the volume was not created.
- * - `uncertain`: it may have happened, or be happening. The same backend is asked again under the same token, and only its
- *   "nothing here" allows another backend to be tried.
+ * - `uncertain`: it may have happened, or be happening. The same backend is asked again under the same token, and only its answer "nothing
+ *   here" allows another backend to be tried.
  */
 export type ErrorRoute = "final" | "reschedulable" | "uncertain";
 
 // ---- final -----------------------------------------------------------------------------------------------------------
 
-/** The attempt was closed on its backend: it is over, and nothing of it may take effect there any more. */
+/** The attempt was closed on its backend: it has ended, and no call of it may take effect there any more. */
 export class AttemptClosed extends Error {
   override readonly name = "AttemptClosed";
   constructor(fence: string) {
@@ -29,7 +28,7 @@ export class AttemptClosed extends Error {
   }
 }
 
-/** The message, record or command asks for something that cannot be: a size, a combination, a malformed id. */
+/** The message, record or command asks for something impossible: a size, a combination, a malformed id. */
 export class InvalidInput extends Error {
   override readonly name = "InvalidInput";
   constructor(reason: string) {
@@ -69,7 +68,7 @@ export class VolumeTypeNotFoundByName extends Error {
   }
 }
 
-/** A record that is stored cannot be read: something else than this flow has written it. */
+/** A stored record cannot be read, because something other than this flow wrote it. */
 export class UnreadableRecord extends Error {
   override readonly name = "UnreadableRecord";
   constructor(what: string, id: string, reason: string) {
@@ -117,7 +116,7 @@ export class ImageNotAuthorized extends Error {
   }
 }
 
-/** An image reference is no id and no address of an image service that is configured. */
+/** An image reference is neither an id nor an address of a configured image service. */
 export class InvalidImageRef extends Error {
   override readonly name = "InvalidImageRef";
   constructor(imageHref: string) {
@@ -125,7 +124,7 @@ export class InvalidImageRef extends Error {
   }
 }
 
-/** The image's bytes did not reach the volume whole. */
+/** The image's bytes did not reach the volume completely. */
 export class ImageCopyFailure extends Error {
   override readonly name = "ImageCopyFailure";
   constructor(reason: string) {
@@ -133,7 +132,7 @@ export class ImageCopyFailure extends Error {
   }
 }
 
-/** The image is of a kind, or has a content, that may not become a volume. */
+/** The image has a format or a content that may not become a volume. */
 export class ImageUnacceptable extends Error {
   override readonly name = "ImageUnacceptable";
   constructor(imageId: string, reason: string) {
@@ -173,7 +172,7 @@ export class InvalidSignatureImage extends Error {
   }
 }
 
-/** The source's or image's metadata could not be copied to a volume that exists by now. */
+/** The source's or image's metadata could not be copied to a volume that already exists. */
 export class MetadataCopyFailure extends Error {
   override readonly name = "MetadataCopyFailure";
   constructor(reason: string) {
@@ -181,7 +180,7 @@ export class MetadataCopyFailure extends Error {
   }
 }
 
-/** Metadata of a volume that exists by now could not be created. */
+/** Metadata of a volume that already exists could not be created. */
 export class MetadataCreateFailure extends Error {
   override readonly name = "MetadataCreateFailure";
   constructor(reason: string) {
@@ -189,7 +188,7 @@ export class MetadataCreateFailure extends Error {
   }
 }
 
-/** Metadata of a volume that exists by now could not be updated, or the bootable flag of its origin not be read. */
+/** Metadata of a volume that already exists could not be updated, or the bootable flag of its origin could not be read. */
 export class MetadataUpdateFailure extends Error {
   override readonly name = "MetadataUpdateFailure";
   constructor(reason: string) {
@@ -205,7 +204,7 @@ export class NoValidBackend extends Error {
   }
 }
 
-/** The volume's record belongs to another attempt, or has left the flow: whoever gets this changes nothing any more. */
+/** The volume's record belongs to another attempt, or has left the flow. The caller must not change anything more. */
 export class FenceLost extends Error {
   override readonly name = "FenceLost";
   constructor(volumeId: string, fence: string, found: string) {
@@ -213,7 +212,7 @@ export class FenceLost extends Error {
   }
 }
 
-/** The volume's deletion was asked for. Whoever gets this makes nothing more; what was made is removed with the record. */
+/** The volume's deletion was requested. The caller creates nothing more; the created data is removed with the record. */
 export class VolumeDeleteRequested extends Error {
   override readonly name = "VolumeDeleteRequested";
   constructor(volumeId: string) {
@@ -221,7 +220,7 @@ export class VolumeDeleteRequested extends Error {
   }
 }
 
-/** The backend could not say that it holds nothing of the volume, so no other backend may be tried. */
+/** The backend did not confirm that it holds nothing of the volume, so no other backend may be tried. */
 export class BackendNotCleared extends Error {
   override readonly name = "BackendNotCleared";
   constructor(volumeId: string, host: string, reason: string) {
@@ -240,8 +239,8 @@ export class VolumeBackendAPIException extends Error {
 }
 
 /**
- * The backend holds less of a source than its record says, so the driver made nothing of it. By name it is a
- * VolumeBackendAPIException; in the process of the driver the image-volume cache tells it by its class, and evicts the source.
+ * The backend holds less of a source than its record says, so the driver created nothing from it. By name it is a
+ * VolumeBackendAPIException. In the driver's process the image-volume cache recognizes it by its class, and evicts the source.
  */
 export class SourceDamaged extends VolumeBackendAPIException {
   /** @param source such as `volume ID` */
@@ -258,7 +257,7 @@ export class VolumeDriverException extends Error {
   }
 }
 
-/** The driver that serves the host is not ready, or cannot be made of its options. Nothing was asked of the backend. */
+/** The driver that serves the host is not ready, or cannot be created from its options. The backend was not asked. */
 export class DriverNotInitialized extends Error {
   override readonly name = "DriverNotInitialized";
   constructor(host: string, reason?: string) {
@@ -272,7 +271,7 @@ export class DriverNotInitialized extends Error {
 
 // ---- uncertain -------------------------------------------------------------------------------------------------------
 
-/** No server of the image service, or of what authenticates for it, gave a usable answer, in as many tries as are configured. */
+/** No server of the image service, or of its authentication service, gave a usable answer within the configured number of tries. */
 export class GlanceConnectionFailed extends Error {
   override readonly name = "GlanceConnectionFailed";
   constructor(reason: string) {
@@ -280,7 +279,7 @@ export class GlanceConnectionFailed extends Error {
   }
 }
 
-/** A backend gave no answer to a net in time. It may act upon the call later. */
+/** A backend did not answer a net in time. It may still execute the call later. */
 export class BackendNotAnswering extends Error {
   override readonly name = "BackendNotAnswering";
   constructor(host: string, reason: string) {
@@ -288,7 +287,7 @@ export class BackendNotAnswering extends Error {
   }
 }
 
-/** A notification did not leave. The volume is not affected. */
+/** A notification could not be sent. The volume is not affected. */
 export class NotificationNotSent extends Error {
   override readonly name = "NotificationNotSent";
   constructor(eventType: string, reason: string) {

@@ -19,20 +19,20 @@ import type { Outcome } from "./outcome.ts";
 import { asRepeated, without } from "./repeats.ts";
 
 /**
- * The deliberate differences: everything in which a create ends otherwise here than in Cinder 21.3.1 and in the seed. The list is
- * closed. A row says by rule, never by the name of a case, whom it is for, and what it makes of a recorded end; it explains a
- * difference only if that, with the other rows that are needed, is what was done here in every field.
+ * The deliberate differences: every way in which a create ends differently here than in Cinder 21.3.1 and in the seed. The list is closed.
+ * A row selects its cases by rule, never by a case's name, and states how it changes a recorded end. It explains a difference only if the
+ * changed end, together with the other rows that apply, equals the actual end in every field.
  *
- * docs/cinder-differences.md is made of it.
+ * docs/cinder-differences.md is generated from it.
  */
 
 /** One deliberate difference. */
 export type Difference = {
   number: number;
   title: string;
-  /** What Cinder and the seed do. */
+  /** Behavior of Cinder and the seed. */
   there: string;
-  /** What is done here. */
+  /** Behavior of Cinderless. */
   here: string;
   reason: string;
   /** The invariants of the design that it serves, by number. */
@@ -51,8 +51,8 @@ export const DIFFERENCES: readonly Difference[] = [
       "Zed adds `signature_verified` = `False` before the driver is asked, and leaves it on a volume whose create fails.",
     here: "Not written, as in the seed.",
     reason:
-      "A failed or rescheduled create leaves nothing half-written behind: in Zed this very row makes the second download of a " +
-      "rescheduled volume fail. What is verified is the image's hash.",
+      "A failed or rescheduled create leaves nothing half-written behind: in Zed exactly this row makes the " +
+      "second download of a rescheduled volume fail. The flow verifies the image's hash instead.",
     invariants: [5, 8],
     concerns: ({ type }) => type === "image",
     expect: ({ given, expected }) => {
@@ -64,9 +64,9 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     number: 2,
     title: "Image metadata is written whole",
-    there: "The seed writes key by key and keeps what an earlier attempt left; Zed refuses any key that is there.",
+    there: "The seed writes key by key and keeps the keys of an earlier attempt; Zed refuses any key that exists.",
     here: "One write replaces the volume's image metadata, and a hand-over to the next attempt takes all of it away.",
-    reason: "Metadata is never half there, and a repeated attempt ends with exactly what its own image says.",
+    reason: "Metadata is never incomplete, and a repeated attempt ends with exactly the metadata of its own image.",
     invariants: [3],
     concerns: ({ preexisting_glance_meta: before }) => Object.keys(before).length > 0,
     expect: ({ given, expected }) => {
@@ -80,7 +80,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     number: 3,
     title: "min_disk and min_ram always have a value",
-    there: "An image whose service does not tell them leaves them out of the volume's image metadata.",
+    there: "If the image's service does not return them, the volume's image metadata lacks them.",
     here: "Stored as 0, which is Glance's own default.",
     reason:
       "Both image services fill in the default where they read an image, so that one shape of metadata runs through the flow.",
@@ -99,7 +99,7 @@ export const DIFFERENCES: readonly Difference[] = [
     title: "An image error keeps its name",
     there: "The seed wraps every error of the download but ImageUnacceptable as ImageCopyFailure.",
     here: "The image errors that no backend can help with keep their names, as in Zed.",
-    reason: "The record's fault says what is wrong with the image.",
+    reason: "The record's fault names the image's problem.",
     invariants: [5],
     concerns: ({ driver }) => driver.copy_image_to_volume?.raise !== undefined,
     expect: ({ given, expected }) => {
@@ -110,22 +110,22 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     number: 5,
-    title: "What is known to be wrong with the source is refused",
+    title: "A source that is known to be unusable is refused",
     there:
-      "Only Zed looks at an image's virtual size. That a source volume or image can be used (status, min_disk, size) is looked at by " +
-      "the API, and not again.",
-    here: "ExtractVolumeSpec looks at all of it.",
-    reason: "Much can change between the API and the create, and a source that is not whole would be copied half.",
+      "Only Zed checks an image's virtual size. Only the API checks that a source volume or image is usable " +
+      "(status, min_disk, size); the flow does not check it again.",
+    here: "ExtractVolumeSpec checks all of it.",
+    reason: "Much can change between the API and the create, and an incomplete source would make an incomplete volume.",
     invariants: [8],
     concerns: (given) => refusalOf(given) !== undefined,
     expect: ({ given }) => erroredOut(given, [], refusalOf(given) ?? ""),
   },
   {
     number: 6,
-    title: "A create that is refused at its spec was never announced",
-    there: "The snapshot, and in Zed the image's virtual size, are looked at after `create.start` has been sent.",
-    here: "They are looked at with the rest of the spec, before `create.start`.",
-    reason: "All that is needed to refuse is known by then, and nothing has started.",
+    title: "A create that is refused at its spec sends no create.start",
+    there: "The snapshot, and in Zed the image's virtual size, are checked after `create.start` was sent.",
+    here: "They are checked with the rest of the spec, before `create.start`.",
+    reason: "Everything needed for the refusal is known by then, and nothing has started.",
     invariants: [4],
     concerns: (given) => (given.type === "snap" && given.gone === "snapshot") || refusalOf(given) !== undefined,
     expect: ({ expected }) =>
@@ -137,8 +137,8 @@ export const DIFFERENCES: readonly Difference[] = [
     number: 7,
     title: "The snapshot's origin is looked up before the backend is asked",
     there:
-      "After the driver has made the volume, which then lies on the backend of a volume in `error`. In Zed a snapshot's row goes with " +
-      "its origin's, so that one is not found at all.",
+      "After the driver has created the volume, which then stays on the backend of a volume in `error`. In Zed a " +
+      "snapshot's row is removed with its origin's, so the snapshot is not found at all.",
     here: "MetadataUpdateFailure before the driver is asked.",
     reason: "An origin that cannot be read leaves nothing on the backend.",
     invariants: [4],
@@ -150,10 +150,10 @@ export const DIFFERENCES: readonly Difference[] = [
     number: 8,
     title: "A write that fails is tried again",
     there:
-      "One failed write fails the create, is swallowed, or, in Zed, is carried along with the next write; the volume that the backend " +
-      "has is left to another attempt or to nobody.",
-    here: "The step is repeated under its own fence, up to twice; its driver call finds what the first one made.",
-    reason: "A write that fails says nothing of the volume, and all writes of the flow may be repeated.",
+      "One failed write fails the create, is swallowed, or, in Zed, is repeated together with the next write. The" +
+      " volume on the backend is left to another attempt, or abandoned.",
+    here: "The step is repeated under its own fence, up to twice; its driver call finds the result of the first one.",
+    reason: "A failed write says nothing about the volume, and all writes of the flow may be repeated.",
     invariants: [1, 3],
     concerns: ({ db }) => db.length > 0 && !db.some(isLasting),
     expect: ({ given, actual }) => {
@@ -163,12 +163,12 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     number: 9,
-    title: "The bootable flag and the image metadata are one write, made after what the driver returned is kept",
+    title: "The bootable flag and the image metadata are one write, made after the driver's result is stored",
     there:
-      "The flag first, then the metadata, then what the driver returned: a failure in between leaves a bootable volume without " +
+      "The flag first, then the metadata, then the driver's result: a failure in between leaves a bootable volume without " +
       "metadata, and in the seed without its location. It is renamed MetadataCopyFailure or MetadataUpdateFailure.",
-    here: "Kept as it was before, with the driver's location, and the write's own error.",
-    reason: "The record is whole at every moment, and says why.",
+    here: "The record keeps its previous values, with the driver's location, and shows the write's own error.",
+    reason: "The record is complete at every moment, and names the reason.",
     invariants: [4, 5],
     concerns: ({ db }) => db.some((fault) => isMetadataWrite(fault) && isLasting(fault)),
     expect: ({ given, expected }) => {
@@ -185,11 +185,11 @@ export const DIFFERENCES: readonly Difference[] = [
     title:
       "Once the backend holds the volume, or where no other can help, the request does not go back to the scheduler",
     there:
-      "Every error that is not in a list goes back, also when the volume has been created and only a write failed; the list lacks " +
-      "ImageNotFound.",
+      "Every error that is not in a list sends the request back, even when the volume was created and only a " +
+      "write failed. The list lacks ImageNotFound.",
     here: "The volume ends in `error`, on its host.",
     reason:
-      "A second volume for one record is what rescheduling must never make; and all backends ask the same image service (ADR 0003).",
+      "Rescheduling must never create a second volume for one record, and all backends ask the same image service (ADR 0003).",
     invariants: [3, 4],
     concerns: ({ db, image }) => db.some(isLasting) || Object.keys(image.raise).length > 0,
     expect: ({ given, expected }) => {
@@ -212,13 +212,13 @@ export const DIFFERENCES: readonly Difference[] = [
     number: 11,
     title: "A create whose writes keep failing ends in `error`",
     there:
-      "A write that fails is swallowed, or carried along until it can be made: the flow succeeds and the volume stays `creating` for " +
-      "ever, or becomes `available` without what the driver returned. A row that could not be prepared for the scheduler is cast all " +
-      "the same.",
+      "A failed write is swallowed, or postponed until it succeeds. The flow succeeds and the volume stays " +
+      "`creating` for ever, or becomes `available` without the driver's result. A row that could not be prepared " +
+      "for the scheduler is cast nevertheless.",
     here:
-      "ErrorOutVolume, with the error that led there. Where what the driver returned cannot be kept and the request may go back, the " +
-      "backend is cleared first; where the record cannot be handed over, nothing is cast.",
-    reason: "A volume is never stuck, and the next attempt can only work on a record that was handed to it.",
+      "ErrorOutVolume, with the original error. If the driver's result cannot be stored and the request may go " +
+      "back, the backend is cleared first. If the record cannot be handed over, nothing is cast.",
+    reason: "A volume is never stuck, and the next attempt can only use a record that was handed to it.",
     invariants: [1, 2, 4],
     concerns: (given) => given.db.some(isLasting),
     expect: (looked) => expectLastingFault(looked),
@@ -227,11 +227,11 @@ export const DIFFERENCES: readonly Difference[] = [
     number: 12,
     title: "A cast that fails leaves nothing stuck",
     there:
-      "Zed swallows the failure, or lets it take the place of the driver's error, and the volume stays `creating` without a host. The " +
+      "Zed swallows the failure, or replaces the driver's error with it, and the volume stays `creating` without a host. The " +
       "seed sets `error`, on the host.",
     here:
-      "The failed backend is cleared first, the cast is tried again, twice, and the queued volume that nobody schedules is put in " +
-      "`error` by the sweep. The execution ends with the driver's error.",
+      "The failed backend is cleared first, and the cast is retried twice. If it keeps failing, the sweep puts " +
+      "the queued volume in `error`. The execution ends with the driver's error.",
     reason: "A volume is never stuck, and one without a backend has no host.",
     invariants: [1, 4, 5],
     concerns: ({ scheduler_raise: raise }) => raise !== undefined,
@@ -251,10 +251,10 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     number: 13,
-    title: "There is no context of its own for rescheduling",
-    there: "Without it the seed sets `error`, and Zed leaves the volume in `creating` with nobody to take it further.",
+    title: "Rescheduling has no separate context",
+    there: "Without it the seed sets `error`, and Zed leaves the volume in `creating` for ever.",
     here: "The request's own context goes back with it, so it cannot be missing.",
-    reason: "A volume is never stuck. No token is in the context, so it need not be exchanged for another.",
+    reason: "A volume is never stuck. The context contains no token, so it need not be replaced.",
     invariants: [1, 9],
     concerns: ({ reschedule_context: has }) => !has,
     expect: ({ given }) => undisturbed(given, isReschedulable),
@@ -265,7 +265,8 @@ export const DIFFERENCES: readonly Difference[] = [
     there: "A row that the flow finds in `error` is created and becomes `available`.",
     here: "FenceLost before the backend is asked; the volume stays in `error`.",
     reason:
-      "Whoever set `error` ended the attempt, and the backend may have been cleared since. A late turn must not resurrect it.",
+      "The writer of `error` ended the attempt, and the backend may have been cleared since. A late turn must not" +
+      " resurrect the volume.",
     invariants: [2],
     concerns: ({ volume_row: { status } }) => !isInFlow(status as VolumeStatus),
     expect: ({ given }) => {
@@ -278,7 +279,7 @@ export const DIFFERENCES: readonly Difference[] = [
     title: "A backend that was not asked is not cleared",
     there: "Zed calls delete_volume on the failed backend after every cast; the seed never does.",
     here: "delete_volume before the cast, if the backend was asked to create.",
-    reason: "A driver that is not initialised has nothing of the volume, and cannot be asked.",
+    reason: "A driver that is not initialised holds nothing of the volume, and cannot be asked.",
     invariants: [4],
     concerns: ({ driver, image }) => driver.initialized === false || Object.keys(image.raise).length > 0,
     expect: ({ expected }) =>
@@ -288,12 +289,12 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     number: 16,
-    title: "What may have happened is asked for again, on the same backend",
-    there: "An error that says nothing of the volume is handled as one that says that it was not created.",
+    title: "An uncertain call is repeated on the same backend",
+    there: "An error that says nothing about the volume is handled like one that says that it was not created.",
     here:
-      "The call is made again, twice, under the same id; a download goes on where it stopped. Only when the backend says that nothing " +
-      "is there does the request go back to the scheduler.",
-    reason: "One volume on one backend, and no orphan that nobody knows of.",
+      "The call is repeated, twice, under the same id; a download continues where it stopped. The request goes " +
+      "back to the scheduler only when the backend says that it holds nothing.",
+    reason: "One volume on one backend, and no unknown orphan.",
     invariants: [3, 4],
     concerns: ({ driver }) =>
       Object.values(driver).some((call) => typeof call === "object" && call.raise !== undefined),
@@ -301,10 +302,10 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     number: 17,
-    title: "A notification that cannot be sent is tried again, and never fails a create",
-    there: "Given up at once; and an error that is not Cinder's own reschedules a create, even one that is done.",
-    here: "Tried again, twice, with the same message_id; then the create goes on.",
-    reason: "Consumers get `create.end` at least once, and a volume does not depend on who listens.",
+    title: "A notification that cannot be sent is retried, and never fails a create",
+    there: "Cinder gives up at once, and an error that is not Cinder's own reschedules a create, even a finished one.",
+    here: "Retried twice with the same message_id; then the create continues.",
+    reason: "Consumers get `create.end` at least once, and a volume does not depend on its consumers.",
     invariants: [3, 6],
     concerns: ({ notify_raise: raise }) => Object.keys(raise).length > 0,
     expect: ({ given, actual }) => {
@@ -319,14 +320,14 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     number: 18,
-    title: "A failed create is told",
+    title: "A failed create sends a notification",
     there:
-      "No release of Cinder's sends anything of a failure: consumers see a create that starts and never ends. Zed says nothing at all " +
-      "of temporary volumes (`use_quota` false), the seed does.",
+      "No release of Cinder sends a notification for a failure: consumers see a create that starts and never " +
+      "ends. Zed sends nothing at all for temporary volumes (`use_quota` false); the seed does.",
     here:
-      "`volume.create.error`, priority ERROR, with the fault, when the record reads `error`. There is no `use_quota`: every volume is " +
-      "told of.",
-    reason: "Who watches by notifications learns of every end.",
+      "`volume.create.error`, priority ERROR, with the fault, when the record reads `error`. There is no " +
+      "`use_quota`: notifications cover every volume.",
+    reason: "Consumers of notifications learn how every create ends.",
     invariants: [5, 6],
     concerns: () => true,
     expect: ({ given, expected }) => {
@@ -348,14 +349,16 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     number: 19,
-    title: "A volume whose row is gone is created no further",
+    title: "A create stops when its volume's row is gone",
     there:
-      "The writes of a row that was deleted meanwhile change nothing and succeed, so the flow goes on to its end, and asks the driver " +
-      "for whatever is left to do.",
-    here: "The next write says that the row is gone: nothing more is asked of the driver, and the execution ends by VolumeNotFound.",
+      "Writes to a row that was deleted in the meantime change nothing and succeed, so the flow continues to its " +
+      "end, with all remaining driver calls.",
+    here:
+      "The next write finds that the row is gone. The driver is not called again, and the execution ends by " +
+      "VolumeNotFound.",
     reason:
-      "A write that has no effect must not count as one. The product itself removes no row under a running create; what a foreign hand " +
-      "leaves on the backend is found by the audit.",
+      "A write without an effect must not count as a write. The product itself never removes the row of a running" +
+      " create; if another program does, the audit finds the data that remains on the backend.",
     invariants: [2, 4],
     concerns: (given) => runUntilRowIsGone(given, isUncertain) !== undefined,
     expect: ({ given, actual }) => {
