@@ -237,7 +237,7 @@ function smallestSizeOfImage(image: ImageMeta): number {
  *
  * @throws CliError `IdempotentParameterMismatch` when the token was used for another request
  */
-async function submitOnce(session: Session, request: CreateRequest): Promise<VolumeRecord> {
+export async function submitOnce(session: Session, request: CreateRequest): Promise<VolumeRecord> {
   const volumes = await session.connection.volumes();
   const { id, request_digest: digest } = request.record;
   const found = (await volumes.getMany([id])).get(id);

@@ -4,7 +4,16 @@ import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { RedriveResult } from "../../core/tasks/redrive-dead-letter.ts";
 import { CliError, type ErrorReport, explainError, readTextFile, UsageError } from "../errors.ts";
 import { formatTime, text } from "../format.ts";
-import { addListOptions, allPages, answerList, type Column, type ListOptions } from "../listing.ts";
+import {
+  addListOptions,
+  addRecordOptions,
+  allPages,
+  answerList,
+  answerRecord,
+  type Column,
+  type ListOptions,
+  type RecordOptions,
+} from "../listing.ts";
 import { renderError, renderFields } from "../output.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
@@ -60,19 +69,29 @@ export function registerRedrive(program: Command, context: CliContext): void {
     .action((ids: string[], { yes = false }: { yes?: boolean }, command: Command) =>
       withSession(context, command, (session) => discard(session, ids.map(parseId), yes)),
     );
-  redrive
-    .command("show")
-    .summary("show a dead letter with its message")
-    .description("Show a dead letter: why it is one, and the message. Secrets in it are masked.")
-    .argument("<id>", "id of the dead letter")
-    .addHelpText("after", "\nExamples:\n  $ cinderless redrive show 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55\n")
-    .action((id: string, _options: unknown, command: Command) =>
+  addRecordOptions(
+    redrive
+      .command("show")
+      .summary("show a dead letter with its message")
+      .description("Show a dead letter: why it is one, and the message. Secrets in it are masked.")
+      .argument("<id>", "id of the dead letter"),
+  )
+    .addHelpText("after", SHOW_EXAMPLES)
+    .action((id: string, options: RecordOptions, command: Command) =>
       withSession(context, command, async (session) => {
         const letter = await getLetter(session, parseId(id));
-        await session.answer(letter, () => renderLetter(session, letter));
+        await answerRecord(session, { row: letter, columns: FIELDS, document: letter }, options, () =>
+          renderLetter(session, letter),
+        );
       }),
     );
 }
+
+const SHOW_EXAMPLES = `
+Examples:
+  $ cinderless redrive show 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55
+  $ cinderless redrive show 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55 -f value -c Message
+`;
 
 const COLUMNS: Column<DeadLetterRecord>[] = [
   { title: "ID", value: ({ id }) => id, isKept: true },
@@ -81,6 +100,20 @@ const COLUMNS: Column<DeadLetterRecord>[] = [
   { title: "Sent again", value: ({ redriven_at }) => redriven_at, text: ({ redriven_at }) => formatTime(redriven_at) },
   { title: "Reason", value: ({ reason }) => reason },
 ];
+
+/** What `show` tells, beside what the list does. */
+const FIELDS: Column<DeadLetterRecord>[] = [
+  ...COLUMNS,
+  { title: "Received", value: ({ received_count }) => received_count },
+  { title: "Sent", value: ({ sent_at }) => sent_at, text: ({ sent_at }) => formatTime(sent_at) },
+  { title: "Expires", value: expiryOf, text: (letter) => formatTime(expiryOf(letter)) },
+  { title: "Attempt", value: ({ redrive_fence }) => redrive_fence },
+  { title: "Message", value: ({ body }) => body },
+];
+
+function expiryOf({ expires_at: seconds }: DeadLetterRecord): string {
+  return new Date(seconds * 1000).toISOString();
+}
 
 async function discard(session: Session, ids: readonly string[], isSure: boolean): Promise<void> {
   if (!isSure && (session.confirm === undefined || session.json)) {
@@ -139,7 +172,7 @@ function renderLetter(session: Session, letter: DeadLetterRecord): string {
     ["received", letter.received_count === 1 ? "once" : `${letter.received_count} times`],
     ["sent", formatTime(letter.sent_at)],
     ["kept", formatTime(letter.kept_at)],
-    ["expires", formatTime(new Date(letter.expires_at * 1000).toISOString())],
+    ["expires", formatTime(expiryOf(letter))],
     ["sent again", formatTime(letter.redriven_at)],
     ["attempt", text(letter.redrive_fence)],
     ["message", text(letter.body)],

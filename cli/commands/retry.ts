@@ -1,19 +1,27 @@
 import type { Command } from "commander";
 import type { RetryResult } from "../../core/tasks/retry-volume.ts";
-import { UsageError } from "../errors.ts";
+import { buildCreateRequest, type CreateRequestInput } from "../../core/create-request.ts";
+import { InvalidVolume } from "../../core/errors.ts";
+import type { CreateRequestMemo, VolumeRecord } from "../../core/records.ts";
+import { backendToClear } from "../../core/tasks/remove-requested-volume.ts";
+import { latestAttempt } from "../../core/tasks/requeue-volume.ts";
+import { digestOf, idOfToken } from "../client-token.ts";
+import { CliError, explainError, UsageError } from "../errors.ts";
 import { addRecordOptions, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";
 import { parseTimeout } from "../options.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
+import { submitOnce } from "./create.ts";
 import { waitForVolume } from "../wait.ts";
 
-type RetryOptions = RecordOptions & { wait?: boolean; timeout?: number };
+type RetryOptions = RecordOptions & { wait?: boolean; timeout?: number; replace?: boolean };
 
 const EXAMPLES = `
 Examples:
   $ cinderless retry root
   $ cinderless retry root --wait --timeout 10m
+  $ cinderless retry root --replace
 `;
 
 /** `retry`: a failed create, as a new attempt of the same volume. */
@@ -23,9 +31,11 @@ export function registerRetry(program: Command, context: CliContext): void {
     .summary("ask for a failed volume again")
     .description(
       "Ask for a volume in error again, by the request that its record keeps. The volume keeps its id and its attempts. " +
-        "A volume that its backend may hold is refused: delete it, and create another.",
+        "A volume that its backend may hold is refused, because its data could be left there: --replace makes another one of " +
+        "the same request, under another id, and then deletes the failed one with what its backend holds.",
     )
     .argument("<volume>", "id or name of the volume")
+    .option("--replace", "make another volume of the same request, then delete this one")
     .option("--wait", "show the progress, and end when the volume is available or in error")
     .option("--timeout <time>", "wait so long at most, as in 90s or 10m", parseTimeout);
   addRecordOptions(command)
@@ -41,7 +51,17 @@ async function retry(session: Session, nameOrId: string, options: RetryOptions):
     throw new UsageError("--timeout is for --wait");
   }
   const volume = await findVolume(session, nameOrId);
-  const { volumeId, attempt } = await askAgain(session, volume.id);
+  if (options.replace === true) {
+    await replace(session, volume, options);
+    return;
+  }
+  const { volumeId, attempt } = await askAgain(session, volume.id).catch((error: unknown) => {
+    const { name, message } = explainError(error);
+    const isHeld = volume.status === "error" && backendToClear(volume) !== null;
+    throw isHeld
+      ? new CliError(message, { name, hint: `\`cinderless retry ${nameOrId} --replace\` does both` })
+      : error;
+  });
   if (wait) {
     await waitForVolume(session, volume, options, timeout === undefined ? {} : { timeoutMs: timeout });
     return;
@@ -50,6 +70,66 @@ async function retry(session: Session, nameOrId: string, options: RetryOptions):
     { volume_id: volumeId, attempt },
     () => `volume ${volumeId} is asked for again as attempt ${attempt}; \`cinderless watch ${volumeId}\` follows it\n`,
   );
+}
+
+/**
+ * Makes a volume of the failed one's request, then deletes the failed one. In this order nothing of the request is lost, whatever ends half-way.
+ *
+ * Repeated: the id of the new volume follows from the failed one's and its last attempt, so a repeat finds it and deletes the rest.
+ *
+ * @throws InvalidVolume when the volume is not in error, keeps no request, or counts in its project's quota, which only the API may change
+ */
+async function replace(session: Session, volume: VolumeRecord, options: RetryOptions): Promise<void> {
+  const { id, status, request, use_quota: isCounted } = volume;
+  if (status !== "error" || request === undefined || isCounted === true) {
+    const why =
+      status !== "error"
+        ? `is ${status}; only one in error can be replaced`
+        : request === undefined
+          ? "does not keep its request; create another volume"
+          : "counts in its project's quota; delete it and create another through the Block Storage API";
+    throw new InvalidVolume(`volume ${id} ${why}`);
+  }
+  const input = await inputOf(session, volume, request);
+  const ids = {
+    volumeId: idOfToken(volume.project_id, `replaces ${id}-a${latestAttempt(volume)}`),
+    requestId: `req-${session.newId()}`,
+  };
+  const made = buildCreateRequest({ ...input, requestDigest: digestOf(input) }, session.clock.now(), ids);
+  const record = await submitOnce(session, made);
+  await (await session.connection.driverFunctions()).deleteVolume(id);
+  if (options.wait === true) {
+    await waitForVolume(session, record, options, options.timeout === undefined ? {} : { timeoutMs: options.timeout });
+    return;
+  }
+  await session.answer(
+    { volume_id: record.id, replaces: id },
+    () => `volume ${record.id} replaces ${id}, which is deleted; \`cinderless watch ${record.id}\` follows it\n`,
+  );
+}
+
+/** What the volume was asked for by, with the type as it is now. */
+async function inputOf(
+  { connection }: Session,
+  volume: VolumeRecord,
+  request: CreateRequestMemo,
+): Promise<CreateRequestInput> {
+  const { volume_type_id: typeId } = volume;
+  return {
+    sizeGib: volume.size,
+    displayName: volume.display_name,
+    displayDescription: volume.display_description,
+    availabilityZone: request.availability_zone ?? null,
+    metadata: volume.metadata,
+    volumeType: typeId === null ? null : await (await connection.volumeTypes()).get(typeId),
+    imageId: request.image_id ?? null,
+    authSecret: request.auth_secret ?? null,
+    snapshotId: volume.snapshot_id,
+    sourceVolumeId: volume.source_volid,
+    ...(request.scheduler_hints !== undefined && { schedulerHints: request.scheduler_hints }),
+    projectId: volume.project_id,
+    userId: volume.user_id,
+  };
 }
 
 /** Asks for a failed volume again. @throws Error with why it was refused */

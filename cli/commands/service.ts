@@ -1,16 +1,25 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { backendHost } from "../../core/backends.ts";
 import type { BackendRecord } from "../../core/records.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { formatTime } from "../format.ts";
 import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";
+import { parseName } from "../options.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { styleOfStatus } from "../terminal.ts";
 import { stateOfBackend } from "./backend.ts";
 
 /** A backend with all of its pools, as `openstack volume service list` shows the service that runs it. */
-type Service = { host: string; zone: string; status: "enabled" | "disabled"; state: "up" | "down"; updated_at: string };
+type Service = {
+  host: string;
+  zone: string;
+  status: "enabled" | "disabled";
+  state: "up" | "down";
+  updated_at: string;
+  /** Null where nobody gave a reason. */
+  disabled_reason: string | null;
+};
 
 const COLUMNS: Column<Service>[] = [
   { title: "Binary", value: () => "cinder-volume" },
@@ -19,7 +28,24 @@ const COLUMNS: Column<Service>[] = [
   { title: "Status", value: ({ status }) => status, style: ({ status }) => styleOfStatus(status) },
   { title: "State", value: ({ state }) => state, style: ({ state }) => styleOfStatus(state) },
   { title: "Updated At", value: ({ updated_at }) => updated_at, text: ({ updated_at }) => formatTime(updated_at) },
+  { title: "Disabled Reason", value: ({ disabled_reason }) => disabled_reason, isLong: true },
 ];
+
+const SET_EXAMPLES = `
+Examples:
+  $ cinderless service set storage@file1 --disable --disable-reason "disk replacement until Friday"
+  $ cinderless service set storage@file1 --enable
+`;
+
+type SetOptions = { disable?: boolean; enable?: boolean; disableReason?: string; disabledReason?: string };
+
+/** As Cinder takes it: 1 to 255 characters. */
+function parseReason(text: string): string {
+  if (text.trim() === "") {
+    throw new InvalidArgumentError("It must not be empty.");
+  }
+  return parseName(text);
+}
 
 /** `service list|set`: which backends the scheduler may choose. */
 export function registerService(program: Command, context: CliContext): void {
@@ -50,8 +76,10 @@ export function registerService(program: Command, context: CliContext): void {
     .argument("<host>", "host@backend")
     .option("--disable", "give it no new volume")
     .option("--enable", "give it volumes again")
-    .addHelpText("after", "\nExamples:\n  $ cinderless service set storage@file1 --disable\n")
-    .action((host: string, options: { disable?: boolean; enable?: boolean }, command: Command) =>
+    .option("--disable-reason <text>", "why it is disabled, for people; with --disable", parseReason)
+    .addOption(new Option("--disabled-reason <text>").argParser(parseReason).hideHelp())
+    .addHelpText("after", SET_EXAMPLES)
+    .action((host: string, options: SetOptions, command: Command) =>
       withSession(context, command, (session) => setService(session, host, options)),
     );
 }
@@ -76,16 +104,17 @@ function serviceOf(host: string, pools: readonly BackendRecord[], now: Date, dow
         .map(({ reported_at }) => reported_at)
         .toSorted()
         .at(-1) ?? "",
+    disabled_reason: pools.find(({ disabled_reason }) => disabled_reason !== undefined)?.disabled_reason ?? null,
   };
 }
 
-async function setService(
-  session: Session,
-  host: string,
-  { disable = false, enable = false }: { disable?: boolean; enable?: boolean },
-): Promise<void> {
+async function setService(session: Session, host: string, options: SetOptions): Promise<void> {
+  const { disable = false, enable = false, disabledReason, disableReason = disabledReason ?? null } = options;
   if (disable === enable) {
     throw new UsageError("say either --disable or --enable");
+  }
+  if (disableReason !== null && !disable) {
+    throw new UsageError("--disable-reason is for --disable");
   }
   const backends = await session.connection.backends();
   const pools = (await backends.list()).filter((pool) => pool.host === host || backendHost(pool.host) === host);
@@ -96,8 +125,9 @@ async function setService(
     });
   }
   for (const pool of pools) {
-    await backends.setDisabled(pool.host, disable);
+    await backends.setDisabled(pool.host, disable, disableReason);
   }
   const status = disable ? "disabled" : "enabled";
-  await session.answer({ host, status }, () => `service ${host} is ${status}\n`);
+  const why = disableReason === null ? "" : `: ${disableReason}`;
+  await session.answer({ host, status, disabled_reason: disableReason }, () => `service ${host} is ${status}${why}\n`);
 }

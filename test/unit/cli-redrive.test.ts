@@ -67,6 +67,13 @@ describe("redrive show", () => {
     expect(stdout).toContain("expires     2026-04-01 01:00:00Z\n");
   });
 
+  test("writes chosen fields for scripts, as the other records do", async () => {
+    const world = worldWith(undefined, ["{ no"]);
+    const { stdout } = await cli(world, "show", ID, "-f", "json", "-c", "ID", "-c", "Received", "-c", "Expires");
+    expect(JSON.parse(stdout)).toEqual({ ID, Received: 6, Expires: "2026-04-01T01:00:00.000Z" });
+    expect((await cli(world, "show", ID, "-f", "value", "-c", "nothing")).status).toBe(2);
+  });
+
   test("names the dead letter that is not there", async () => {
     const { status, stderr } = await cli(aWorld(), "show", ID);
     expect(status).toBe(1);

@@ -505,12 +505,37 @@ describe("service", () => {
       "service storage@file1 is disabled\n",
     );
     expect(setDisabled.mock.calls).toEqual([
-      ["storage@file1#a", true],
-      ["storage@file1#b", true],
+      ["storage@file1#a", true, null],
+      ["storage@file1#b", true, null],
     ]);
     const unknown = await runCli(["service", "set", "nobody@x", "--enable", "--json"], { backends });
     expect(JSON.parse(unknown.stderr).error.name).toBe("ServiceNotFound");
     expect((await runCli(["service", "set", "storage@file1"], { backends })).status).toBe(2);
+  });
+
+  test.each(["--disable-reason", "--disabled-reason"])(
+    "set stores why with %s, and list --long shows it",
+    async (option) => {
+      const setDisabled = vi.fn(async (_host: string, _disabled: boolean, _reason: string | null) => true);
+      const argv = ["service", "set", "storage@file2", "--disable", option, "new disks"];
+      const { stdout } = await runCli(argv, { backends: { list: async () => pools, setDisabled } });
+      expect(stdout).toBe("service storage@file2 is disabled: new disks\n");
+      expect(setDisabled.mock.calls).toEqual([["storage@file2#a", true, "new disks"]]);
+      const disabled = pools.map((pool, index) => (index === 2 ? { ...pool, disabled_reason: "new disks" } : pool));
+      const listed = await runCli(["service", "list", "-f", "value", "-c", "Disabled Reason"], {
+        backends: { list: async () => disabled },
+      });
+      expect(listed.stdout).toBe("None\nnew disks\n");
+    },
+  );
+
+  test.each([
+    [["--enable", "--disable-reason", "x"], "--disable-reason is for --disable"],
+    [["--disable", "--disable-reason", " "], "It must not be empty."],
+  ])("set refuses %j", async (options, message) => {
+    const { status, stderr } = await runCli(["service", "set", "storage@file1", ...options]);
+    expect(status).toBe(2);
+    expect(stderr).toContain(message);
   });
 });
 
