@@ -91,6 +91,10 @@ export type ExtendVolumeRequest = { volume_id: string; extension_id: string; new
 
 /** The workflow's executions by their names. */
 export interface Executions {
-  /** Every event in order; undefined when the execution is not known any more (90 days on AWS). */
-  history(name: string): Promise<HistoryEvent[] | undefined>;
+  /**
+   * Every event in order; undefined when the execution is not known any more (90 days on AWS).
+   *
+   * @param withData also what each state was entered and left with
+   */
+  history(name: string, withData?: boolean): Promise<HistoryEvent[] | undefined>;
 }

@@ -17,13 +17,13 @@ export class SfnExecutions implements Executions {
     this.#stateMachineArn = stateMachineArn;
   }
 
-  async history(name: string): Promise<HistoryEvent[] | undefined> {
+  async history(name: string, withData = false): Promise<HistoryEvent[] | undefined> {
     const executionArn = `${this.#stateMachineArn.replace(":stateMachine:", ":execution:")}:${name}`;
     const events: HistoryEvent[] = [];
     try {
       const pages = paginateGetExecutionHistory(
         { client: this.#client },
-        { executionArn, includeExecutionData: false },
+        { executionArn, includeExecutionData: withData },
       );
       for await (const { events: page = [] } of pages) {
         events.push(...page.map(eventOf));
@@ -47,10 +47,15 @@ function eventOf(event: SfnEvent): HistoryEvent {
     event.executionFailedEventDetails ??
     event.executionTimedOutEventDetails ??
     event.executionAbortedEventDetails;
+  const data =
+    event.stateEnteredEventDetails?.input ??
+    event.stateExitedEventDetails?.output ??
+    event.executionSucceededEventDetails?.output;
   return {
     type: event.type ?? "",
     timestamp: event.timestamp ?? new Date(0),
     stateName: event.stateEnteredEventDetails?.name,
+    ...(data === undefined ? {} : { data }),
     ...(failure === undefined ? {} : { error: failure.error, cause: failure.cause }),
   };
 }

@@ -1,4 +1,5 @@
 import { droppedText } from "../../core/fault.ts";
+import type { VolumeRecord } from "../../core/records.ts";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { estimate } from "../cost/estimate.ts";
 import { lacksFunctionEvents, stepsOfExecution } from "../cost/history.ts";
@@ -103,8 +104,12 @@ async function receiptFor(session: Session, volumeId: string | undefined, option
     const { steps, assumptions } = estimate({ ...options, volumes: options.volumes ?? 0 });
     return priced(steps, prices, assumptions);
   }
-  const volume = await findVolume(session, volumeId);
-  const executions = await session.connection.executions();
+  return receiptOf(session, await findVolume(session, volumeId));
+}
+
+/** What creating the volume cost, out of the histories of its executions. */
+export async function receiptOf({ connection }: Pick<Session, "connection">, volume: VolumeRecord): Promise<Receipt> {
+  const executions = await connection.executions();
   const attempts = Object.entries(volume.attempts).toSorted(([one], [other]) => Number(one) - Number(other));
   const steps: Step[] = [];
   const assumptions = [`${SCHEDULING_MS} ms for each scheduling, which is not part of an execution`];

@@ -1,11 +1,12 @@
+import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import { CliError, explainError } from "../errors.ts";
 import { getLetter, redrive } from "../commands/redrive.ts";
 import { askAgain } from "../commands/retry.ts";
-import { stateOfBackend } from "../commands/backend.ts";
+import { receiptOf } from "../commands/cost.ts";
 import { allPages } from "../listing.ts";
 import type { Session } from "../session.ts";
-import { stepsOf } from "./steps.ts";
-import type { AuditAnswer, BackendsAnswer, DeadLettersAnswer, ExecutionAnswer } from "./wire.ts";
+import { dataOfStep, notificationsOf, stepsOf } from "./steps.ts";
+import type { AuditAnswer, CostAnswer, DeadLettersAnswer, ExecutionAnswer, StateData } from "./wire.ts";
 
 /** What the console reads and does beside the volumes' list: each as the command of the same purpose does it. */
 
@@ -13,28 +14,16 @@ type Deployment = Pick<Session, "connection" | "clock">;
 
 const PAGE_SIZE = 1000;
 
-/** Every pool with what it holds. */
-export async function backendsAnswer({ connection, clock }: Deployment): Promise<BackendsAnswer> {
-  const backends = await (await connection.backends()).list();
-  const now = clock.now();
-  const downSeconds = await connection.serviceDownSeconds();
-  return {
-    backends: backends.map(({ claims, ...backend }) => ({
-      ...backend,
-      state: stateOfBackend(backend, now, downSeconds),
-      claims: Object.keys(claims).length,
-      claimed_gb: Object.values(claims).reduce((sum, { size }) => sum + size, 0),
-    })),
-    unreadable: backends.unreadable?.length ?? 0,
-    now: now.toISOString(),
-  };
+/** Every dead letter that is kept, the newest first. */
+export async function deadLettersAnswer(deployment: Deployment): Promise<DeadLettersAnswer> {
+  return { letters: await allLetters(deployment) };
 }
 
-/** Every dead letter that is kept. */
-export async function deadLettersAnswer({ connection }: Deployment): Promise<DeadLettersAnswer> {
+/** The same, as a list. */
+export async function allLetters({ connection }: Pick<Session, "connection">): Promise<DeadLetterRecord[]> {
   const repository = await connection.deadLetters();
   const letters = await allPages((from) => repository.list(PAGE_SIZE, from));
-  return { letters: letters.toSorted((one, other) => (one.kept_at < other.kept_at ? 1 : -1)) };
+  return letters.toSorted((one, other) => (one.kept_at < other.kept_at ? 1 : -1));
 }
 
 /** Sends a dead letter again. */
@@ -65,11 +54,44 @@ export async function executionAnswer(
   volumeId: string,
   execution: string,
 ): Promise<ExecutionAnswer> {
+  requireOwn(volumeId, execution);
+  const events = await (await connection.executions()).history(execution);
+  const steps = events === undefined ? null : stepsOf(events);
+  return { execution, steps, notifications: notificationsOf(steps ?? []) };
+}
+
+/** What a state was entered and left with. @throws CliError when there is no such state, or the name is of another volume */
+export async function stateAnswer(
+  { connection }: Deployment,
+  volumeId: string,
+  execution: string,
+  index: number,
+): Promise<StateData> {
+  requireOwn(volumeId, execution);
+  const events = await (await connection.executions()).history(execution, true);
+  const data = dataOfStep(events ?? [], index);
+  if (data === undefined) {
+    throw new CliError(`${execution} has no state ${index}`, { name: "InvalidInput" });
+  }
+  return data;
+}
+
+function requireOwn(volumeId: string, execution: string): void {
   if (!execution.startsWith(`${volumeId}-a`)) {
     throw new CliError(`${execution} is not an execution of volume ${volumeId}`, { name: "InvalidInput" });
   }
-  const events = await (await connection.executions()).history(execution);
-  return { execution, steps: events === undefined ? null : stepsOf(events) };
+}
+
+/** What creating the volume cost. */
+export async function costAnswer(deployment: Deployment, volumeId: string): Promise<CostAnswer> {
+  const volume = await (await deployment.connection.volumes()).get(volumeId);
+  const { cost, prices, steps, assumptions } = await receiptOf(deployment, volume);
+  return {
+    cost,
+    currency: prices.currency,
+    steps: steps.map((step) => ({ step: step.step, cost: step.cost })),
+    assumptions,
+  };
 }
 
 /** Audits that this console runs, one at a time. An audit takes as long as the backends are large. */

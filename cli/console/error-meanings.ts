@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { routeOf } from "../../core/errors.ts";
-import type { ErrorMeaning } from "./wire.ts";
+import type { ErrorMeaning, ErrorsAnswer } from "./wire.ts";
 
 const PAGE = new URL("../../docs/errors.md", import.meta.url);
 
@@ -42,6 +42,11 @@ export function meaningOf(page: ErrorPage, name: string): ErrorMeaning {
     meaning: page.meanings.get(name) ?? null,
     consequence: page.consequences.get(route) ?? "",
   };
+}
+
+/** Every error of the page, in its order. */
+export function errorsAnswer(page: ErrorPage): ErrorsAnswer {
+  return { errors: [...page.meanings.keys()].map((name) => meaningOf(page, name)) };
 }
 
 function plain(markdown: string): string {

@@ -2,15 +2,17 @@ import { validate as isUuid } from "uuid";
 import type { Session } from "../session.ts";
 import {
   Audits,
-  backendsAnswer,
+  costAnswer,
   deadLettersAnswer,
   deleteVolume,
   discard,
   executionAnswer,
   resend,
   retryVolume,
+  stateAnswer,
 } from "./actions.ts";
-import type { ErrorPage } from "./error-meanings.ts";
+import { BackendsReader } from "./backends-answer.ts";
+import { type ErrorPage, errorsAnswer } from "./error-meanings.ts";
 import { volumeAnswer } from "./volume-detail.ts";
 import { VolumeFeed, type VolumesQuery } from "./volume-feed.ts";
 import { SORT_KEYS, type SortKey } from "./wire.ts";
@@ -25,6 +27,7 @@ export type Routes = (method: string, url: URL) => Promise<Answer | undefined>;
 export function makeRoutes(session: Pick<Session, "connection" | "clock">, errors: ErrorPage): Routes {
   const feed = new VolumeFeed(() => session.connection.volumes(), session.clock);
   const audits = new Audits(session);
+  const backends = new BackendsReader(session, feed);
   const ofVolume: Record<string, (id: string) => Promise<unknown>> = {
     "POST delete": (id) => deleteVolume(session, id),
     "POST retry": (id) => retryVolume(session, id),
@@ -34,7 +37,8 @@ export function makeRoutes(session: Pick<Session, "connection" | "clock">, error
     "POST discard": (id) => discard(session, id),
   };
   const plain: Record<string, () => unknown> = {
-    "GET /api/backends": () => backendsAnswer(session),
+    "GET /api/backends": () => backends.answer(),
+    "GET /api/errors": () => errorsAnswer(errors),
     "GET /api/dead-letters": () => deadLettersAnswer(session),
     "GET /api/audit": () => audits.answer(),
     "POST /api/audit": () => audits.begin(),
@@ -57,7 +61,16 @@ export function makeRoutes(session: Pick<Session, "connection" | "clock">, error
       return { body: await volumeAnswer(session, errors, id) };
     }
     if (kind === "volumes" && method === "GET" && action === "executions" && name !== "") {
-      return { body: await executionAnswer(session, id, name) };
+      const state = url.searchParams.get("state");
+      return {
+        body:
+          state === null
+            ? await executionAnswer(session, id, name)
+            : await stateAnswer(session, id, name, Number(state)),
+      };
+    }
+    if (kind === "volumes" && method === "GET" && action === "cost" && name === "") {
+      return { body: await costAnswer(session, id) };
     }
     const actions = kind === "volumes" ? ofVolume : ofLetter;
     const key = `${method} ${action}`;

@@ -1,5 +1,5 @@
 import type { HistoryEvent } from "../cost/history.ts";
-import type { WorkflowStep } from "./wire.ts";
+import type { NotificationSent, StateData, WorkflowStep } from "./wire.ts";
 
 /** A step while its events come in. */
 type OpenStep = {
@@ -25,6 +25,41 @@ export function stepsOf(events: readonly HistoryEvent[]): WorkflowStep[] {
     }
   }
   return steps.map(({ step }) => step);
+}
+
+/**
+ * What the state of a step was entered and left with, out of a history with data; undefined when there is no such step.
+ *
+ * @param index of the step in {@link stepsOf}
+ */
+export function dataOfStep(events: readonly HistoryEvent[], index: number): StateData | undefined {
+  const entries = events.flatMap(({ type }, at) => (type.endsWith("StateEntered") ? [at] : []));
+  const from = entries[index];
+  if (from === undefined) {
+    return undefined;
+  }
+  const within = events.slice(from, entries[index + 1]);
+  const left =
+    within.find(({ type }) => type.endsWith("StateExited")) ?? within.find(({ type }) => type === "ExecutionSucceeded");
+  return { input: within[0]?.data ?? null, output: left?.data ?? null };
+}
+
+/** The states that publish a notification, with its event. */
+const EVENTS: Readonly<Record<string, NotificationSent["event"]>> = {
+  NotifyCreateStart: "volume.create.start",
+  CreateVolumeOnFinish: "volume.create.end",
+  ErrorOutVolume: "volume.create.error",
+};
+
+/**
+ * The notifications of an execution, by the states that publish them: such a state ends when the topic has the message. What a failed one
+ * could not publish, the sweep publishes later, but for `volume.create.start`.
+ */
+export function notificationsOf(steps: readonly WorkflowStep[]): NotificationSent[] {
+  return steps.flatMap(({ state, outcome, left_at, error }) => {
+    const event = EVENTS[state];
+    return event === undefined ? [] : [{ event, outcome, at: left_at, error: outcome === "done" ? null : error }];
+  });
 }
 
 function openStep({ stateName, timestamp }: HistoryEvent): OpenStep {

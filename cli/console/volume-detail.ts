@@ -2,6 +2,7 @@ import { isBeingRemoved, type VolumeRecord } from "../../core/records.ts";
 import { surroundingsOf } from "../commands/show.ts";
 import type { Session } from "../session.ts";
 import { sourceOf } from "../volume-columns.ts";
+import { allLetters } from "./actions.ts";
 import { type ErrorPage, meaningOf } from "./error-meanings.ts";
 import { copyOf } from "./volume-feed.ts";
 import type { VolumeAnswer } from "./wire.ts";
@@ -26,8 +27,16 @@ export async function volumeAnswer(
     commands: commandsOf(volume),
     may_retry: volume.status === "error" && volume.request !== undefined,
     may_delete: !isBeingRemoved(volume),
+    letter: volume.status === "error" ? await letterOf(session, volumeId) : null,
     now: now.toISOString(),
   };
+}
+
+/** The dead letter of a volume that was not sent again yet. Letters are few: the page of dead letters reads them all as well. */
+async function letterOf(session: Pick<Session, "connection">, volumeId: string): Promise<string | null> {
+  const letters = await allLetters(session);
+  const own = letters.find((letter) => letter.volume_id === volumeId && letter.redriven_at === null);
+  return own?.id ?? null;
 }
 
 /** A volume that is a file on its backend's machine can be used there: see `docs/using-a-volume.md`. */

@@ -28,7 +28,14 @@ export type VolumesQuery = {
 type Volumes = Pick<VolumeRepository, "list" | "listOverdue" | "getMany">;
 
 /** What is kept of a volume. */
-type Entry = { row: VolumeRow; progress: VolumeRecord["progress"]; text: string; updatedAt: string; scan: number };
+type Entry = {
+  row: VolumeRow;
+  launchedAt: string | null;
+  progress: VolumeRecord["progress"];
+  text: string;
+  updatedAt: string;
+  scan: number;
+};
 
 /** Records that one request of a scan asks for. */
 const PAGE_SIZE = 1000;
@@ -106,11 +113,29 @@ export class VolumeFeed {
       creates: creates.slice(0, MOST_CREATES).map((entry): Create => ({ ...entry.row, copy: copyOf(entry, now) })),
       creates_total: creates.length,
       created_per_minute: createdPerMinute(entries, now),
+      create_seconds_per_minute: createSecondsPerMinute(entries, now),
       unreadable: this.#scanned.unreadable,
       complete: this.#scanned.complete,
       failure: this.#failure,
       read_at: this.#readAt,
     };
+  }
+
+  /** How many volumes each host holds, as far as volumes were read. */
+  countsByHost(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { row } of this.#entries.values()) {
+      if (row.host !== null) {
+        counts.set(row.host, (counts.get(row.host) ?? 0) + 1);
+      }
+    }
+    return counts;
+  }
+
+  /** The volumes that were asked for last, the newest first. */
+  newest(count: number): VolumeRow[] {
+    const rows = [...this.#entries.values()].map(({ row }) => row);
+    return rows.toSorted((one, other) => compareText(other.created_at, one.created_at)).slice(0, count);
   }
 
   async #read(): Promise<void> {
@@ -211,8 +236,8 @@ export class VolumeFeed {
     }
     const row = rowOf(volume);
     const text = JSON.stringify([row, volume.progress?.bytes_done]);
-    const { progress, updated_at: updatedAt } = volume;
-    this.#entries.set(volume.id, { row, progress, text, updatedAt, scan: this.#scan });
+    const { progress, updated_at: updatedAt, launched_at: launchedAt } = volume;
+    this.#entries.set(volume.id, { row, launchedAt, progress, text, updatedAt, scan: this.#scan });
     if (known?.text !== text) {
       this.#version += 1;
     }
@@ -286,13 +311,26 @@ function countsOf(entries: readonly Entry[]): VolumesAnswer["counts"] {
 }
 
 function createdPerMinute(entries: readonly Entry[], now: Date): number[] {
-  const counts = Array.from({ length: MINUTES_SHOWN }, () => 0);
-  for (const { row } of entries) {
-    const age = Math.floor((now.getTime() - Date.parse(row.created_at)) / 60_000);
-    const index = MINUTES_SHOWN - 1 - Math.max(0, age);
-    if (index >= 0) {
-      counts[index] = (counts[index] ?? 0) + 1;
-    }
+  return byMinute(entries, now, ({ row }) => row.created_at).map(({ length }) => length);
+}
+
+/** Medians, because one slow image copy among raw volumes says little of either. */
+function createSecondsPerMinute(entries: readonly Entry[], now: Date): (number | null)[] {
+  return byMinute(entries, now, ({ launchedAt }) => launchedAt).map((launched) => {
+    const seconds = launched.map(
+      ({ row, launchedAt }) => (Date.parse(launchedAt ?? "") - Date.parse(row.created_at)) / 1000,
+    );
+    return seconds.toSorted((one, other) => one - other)[Math.floor((seconds.length - 1) / 2)] ?? null;
+  });
+}
+
+/** The entries by the minute of a time, the oldest minute first; those of before are in none. */
+function byMinute(entries: readonly Entry[], now: Date, timeOf: (entry: Entry) => string | null): Entry[][] {
+  const minutes = Array.from({ length: MINUTES_SHOWN }, (): Entry[] => []);
+  for (const entry of entries) {
+    const time = timeOf(entry);
+    const age = time === null ? Infinity : Math.floor((now.getTime() - Date.parse(time)) / 60_000);
+    minutes[MINUTES_SHOWN - 1 - Math.max(0, age)]?.push(entry);
   }
-  return counts;
+  return minutes;
 }

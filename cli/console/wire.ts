@@ -62,6 +62,8 @@ export type VolumesAnswer = {
   creates_total: number;
   /** Volumes created in each of the last {@link MINUTES_SHOWN} minutes, the oldest minute first. */
   created_per_minute: number[];
+  /** Median time from request to `available`, in seconds, of the volumes that became available in each of these minutes; null without any. */
+  create_seconds_per_minute: (number | null)[];
   /** Records that cannot be read. */
   unreadable: number;
   /** False while the first reading of all volumes is under way. */
@@ -99,6 +101,8 @@ export type VolumeAnswer = {
   /** What may be done with it now. */
   may_retry: boolean;
   may_delete: boolean;
+  /** A dead letter of the volume that may be sent again; null when there is none. */
+  letter: string | null;
   now: string;
 };
 
@@ -118,18 +122,57 @@ export type WorkflowStep = {
   cause: string | null;
 };
 
+/** A notification that an execution has published, or was to publish. */
+export type NotificationSent = {
+  event: "volume.create.start" | "volume.create.end" | "volume.create.error";
+  outcome: StepOutcome;
+  at: string | null;
+  error: string | null;
+};
+
 /** An execution of the workflow; `steps` is null when the service does not know it any more. */
-export type ExecutionAnswer = { execution: string; steps: WorkflowStep[] | null };
+export type ExecutionAnswer = {
+  execution: string;
+  steps: WorkflowStep[] | null;
+  notifications: NotificationSent[];
+};
+
+/** What a state was entered and left with: JSON text, or null where the history has none. */
+export type StateData = { input: string | null; output: string | null };
+
+/** What creating the volume cost, as `cinderless cost` computes it. */
+export type CostAnswer = {
+  cost: number;
+  currency: string;
+  steps: { step: string; cost: number }[];
+  assumptions: string[];
+};
+
+/** Every error that the flow knows, as `docs/errors.md` has it. */
+export type ErrorsAnswer = { errors: ErrorMeaning[] };
+
+/** Why the scheduler would not place a recent request on a pool. */
+export type Skip = { volume_id: string; name: string | null; filter: string; reason: string };
 
 /** A pool with whether the scheduler considers it. */
 export type Backend = Omit<BackendRecord, "claims"> & {
   state: "up" | "down" | "disabled";
   claims: number;
   claimed_gb: number;
+  /** Volumes whose record names this pool, as far as this console has read them. */
+  volumes: number;
+  /** Of the newest requests, those that the scheduler would not place here now. */
+  skips: Skip[];
 };
 
 /** All pools. */
-export type BackendsAnswer = { backends: Backend[]; unreadable: number; now: string };
+export type BackendsAnswer = {
+  backends: Backend[];
+  unreadable: number;
+  now: string;
+  /** How many of the newest requests {@link Backend.skips} is about. */
+  requests: number;
+};
 
 /** All dead letters, the newest first. */
 export type DeadLettersAnswer = { letters: DeadLetterRecord[] };

@@ -8,6 +8,8 @@ export type HistoryEvent = {
   stateName: string | undefined;
   error?: string | undefined;
   cause?: string | undefined;
+  /** JSON text: what a state was entered with, or left with; only in a history with data. */
+  data?: string | undefined;
 };
 
 /**

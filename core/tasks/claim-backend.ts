@@ -87,9 +87,9 @@ function candidateOf({ host, availability_zone, claims }: BackendRecord, { volum
 }
 
 /** Backends that are enabled and have reported lately, as pools; the others with the reason. */
-function poolsInService(
+export function poolsInService(
   backends: readonly BackendRecord[],
-  deps: ClaimDependencies,
+  deps: Pick<ClaimDependencies, "clock" | "settings">,
 ): { pools: PoolState[]; down: DroppedPool[] } {
   const oldest = new Date(deps.clock.now().getTime() - deps.settings.service_down_time * 1000).toISOString();
   const pools: PoolState[] = [];

@@ -11,7 +11,7 @@ if (CHROMIUM === undefined) {
 
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
-const PATHS = ["/volumes", "/backends", "/dead-letters", "/audit"];
+const PATHS = ["/volumes", "/backends", "/dead-letters", "/audit", "/errors/NoValidBackend"];
 
 describe.skipIf(CHROMIUM === undefined)("the console", () => {
   let scene: Scene;
@@ -110,6 +110,39 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
     expect(await isShown(row("RescheduleVolume").getByText("done"))).toBe(true);
   });
 
+  test("shows what a state was given and what it made of it, when it is pressed in the list or in the picture", async () => {
+    await open(`/volumes/${scene.ids["second-try"]}`);
+    await page.getByRole("button", { name: /^Attempt 1/ }).click();
+    await button("CreateRawVolume").click();
+    const input = page.getByRole("region", { name: "Input of CreateRawVolume" });
+    await input.getByText('"attempt": 1').waitFor();
+    await page.getByRole("region", { name: "Cause of CreateRawVolume" }).getByText("503 Service Unavailable").waitFor();
+    expect(await button("CreateRawVolume").getAttribute("aria-expanded")).toBe("true");
+    await page.locator("g.node", { hasText: "ExtractVolumeSpec" }).first().click();
+    await page.getByRole("region", { name: "Output of ExtractVolumeSpec" }).getByText('"volume_spec"').waitFor();
+    expect(await input.count()).toBe(0);
+  });
+
+  test("shows the notifications of an attempt, and what the create cost", async () => {
+    await open(`/volumes/${scene.ids.database}`);
+    const sent = page.getByRole("listitem").filter({ hasText: "volume.create.end" });
+    await sent.getByText("sent", { exact: true }).waitFor();
+    await button("Show the receipt").click();
+    const receipt = page.getByRole("table", { name: "Parts of the price" });
+    await receipt.getByRole("row", { name: /^CreateRawVolume 0\.0000/ }).waitFor();
+    expect(await isShown(receipt.getByRole("row", { name: /^in all 0\.000/ }))).toBe(true);
+  });
+
+  test("leads from a fault to the page of its error", async () => {
+    await open(`/volumes/${scene.ids["too-large"]}`);
+    await page.getByText("What this means").click();
+    await page.getByRole("link", { name: "All about NoValidBackend" }).click();
+    await page.getByRole("heading", { name: "Errors", level: 1 }).waitFor();
+    const chosen = page.getByRole("region", { name: "NoValidBackend" });
+    await chosen.getByText("The volume goes to error", { exact: false }).waitFor();
+    expect(await row("GlanceConnectionFailed").getByText("uncertain").count()).toBe(1);
+  });
+
   test("says why a volume failed and what that means, and asks before it retries it", async () => {
     await open(`/volumes/${scene.ids["too-large"]}`);
     await page.getByRole("heading", { name: "NoValidBackend" }).waitFor();
@@ -149,6 +182,21 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
     await pool.getByText("up", { exact: true }).waitFor();
     await pool.getByText("Provisioned").waitFor();
     expect(await isShown(pool.getByRole("img", { name: /GiB used and .* GiB claimed of 200 GiB/ }))).toBe(true);
+  });
+
+  test("says why the scheduler would not take a backend for the newest requests", async () => {
+    await open("/backends");
+    const pool = page.getByRole("region", { name: /^rack2@array#/ });
+    await pool.getByText(/^Skipped now for \d+ of the \d+ newest requests$/).click();
+    await pool.getByText("AvailabilityZoneFilter: is in availability zone edge, not in nova").first().waitFor();
+    expect(await isShown(pool.getByRole("link", { name: "too-large" }))).toBe(true);
+  });
+
+  test("sends a volume's dead letter again from the volume's own page, and says why it is refused", async () => {
+    await open(`/volumes/${scene.ids["too-large"]}`);
+    await button("Redrive").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Redrive" }).click();
+    expect(await isShown(page.getByRole("status").getByText(/^InvalidInput: /))).toBe(true);
   });
 
   test("runs an audit", async () => {

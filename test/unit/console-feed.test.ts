@@ -65,6 +65,29 @@ describe("the list of volumes", () => {
     expect((await after(0, { page: 9 })).rows).toEqual([]);
   });
 
+  test("tells the median time of the creates that ended in each minute, and how many volumes each host holds", async () => {
+    const launched = (seconds: number, host: string) => ({
+      created_at: "2026-03-04T05:05:00.000Z",
+      launched_at: new Date(Date.parse("2026-03-04T05:05:00.000Z") + seconds * 1000).toISOString(),
+      host,
+    });
+    const { after, feed } = setUp(
+      volume({ id: id(1), ...launched(3, "a@b#c") }),
+      volume({ id: id(2), ...launched(5, "a@b#c") }),
+      volume({ id: id(3), ...launched(40, "a@b#d") }),
+      volume({ id: id(4), ...launched(65, "a@b#d") }),
+      volume({ id: id(5), launched_at: null, host: null, created_at: "2026-03-04T05:06:00.000Z" }),
+    );
+    const { create_seconds_per_minute: seconds } = await after(0);
+    // Now is 05:06:07. Of an even number the lower one of the two in the middle counts.
+    expect(seconds.slice(-3)).toEqual([null, 3, 40]);
+    expect([...feed.countsByHost()]).toEqual([
+      ["a@b#c", 2],
+      ["a@b#d", 2],
+    ]);
+    expect(feed.newest(2).map((row) => row.id)).toEqual([id(5), id(1)]);
+  });
+
   test("is searched by every word in name, id, project, status and host, whatever the case", async () => {
     const { after } = setUp(
       volume({ id: id(1), display_name: "Web Root", project_id: "shop" }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { stepsOf } from "../../cli/console/steps.ts";
+import { dataOfStep, notificationsOf, stepsOf } from "../../cli/console/steps.ts";
 import type { HistoryEvent } from "../../cli/cost/history.ts";
 
 /** Events a second apart; `Type State` enters a state, `Type: Error` fails by one. */
@@ -86,5 +86,55 @@ describe("the states of an execution", () => {
       "WaitStateEntered Wait",
     );
     expect(brief(events).map(([state]) => state)).toEqual(["Wait", "Check", "Wait"]);
+  });
+});
+
+describe("what a state was entered and left with", () => {
+  const events = history(
+    "TaskStateEntered One",
+    ...CALL,
+    "TaskStateExited One",
+    "TaskStateEntered One",
+    "LambdaFunctionFailed: Lambda.Unknown",
+    "FailStateEntered Two",
+    "ExecutionFailed: Lambda.Unknown",
+  ).map((event, index) => ({ ...event, data: `"${index}"` }));
+
+  test("is that of the visit, not of another visit to the same state", () => {
+    expect(dataOfStep(events, 0)).toEqual({ input: '"0"', output: '"3"' });
+  });
+
+  test("has no output where the state failed", () => {
+    expect(dataOfStep(events, 1)).toEqual({ input: '"4"', output: null });
+    expect(dataOfStep(events, 2)).toEqual({ input: '"6"', output: null });
+  });
+
+  test("is none for a state that the execution has not entered", () => {
+    expect(dataOfStep(events, 3)).toBeUndefined();
+    expect(dataOfStep(events, Number.NaN)).toBeUndefined();
+  });
+});
+
+describe("the notifications of an execution", () => {
+  test("are sent when their states are done, and one that failed has its error", () => {
+    const steps = stepsOf(
+      history(
+        "TaskStateEntered NotifyCreateStart",
+        ...CALL,
+        "LambdaFunctionFailed: NotificationNotSent",
+        "TaskStateEntered CreateRawVolume",
+        ...CALL,
+        "TaskStateExited CreateRawVolume",
+        "TaskStateEntered CreateVolumeOnFinish",
+        ...CALL,
+        "LambdaFunctionFailed: Lambda.Unknown",
+        ...CALL,
+        "TaskStateExited CreateVolumeOnFinish",
+      ),
+    );
+    expect(notificationsOf(steps)).toMatchObject([
+      { event: "volume.create.start", outcome: "caught", error: "NotificationNotSent" },
+      { event: "volume.create.end", outcome: "done", error: null },
+    ]);
   });
 });

@@ -19,14 +19,14 @@ export function BackendsPage() {
       ) : null}
       <div class="pools">
         {body?.backends.map((backend) => (
-          <Pool key={backend.host} backend={backend} />
+          <Pool key={backend.host} backend={backend} requests={body.requests} />
         ))}
       </div>
     </>
   );
 }
 
-function Pool({ backend }: { backend: Backend }) {
+function Pool({ backend, requests }: { backend: Backend; requests: number }) {
   const { total_capacity_gb: total, free_capacity_gb: free, provisioned_capacity_gb: provisioned } = backend;
   const id = `pool-${backend.host}`;
   return (
@@ -54,8 +54,34 @@ function Pool({ backend }: { backend: Backend }) {
         <Figure name="Provisioned" value={`${formatCapacity(provisioned)} GiB`} />
         <Figure name="Claimed" value={`${formatCapacity(backend.claimed_gb)} GiB in ${backend.claims} claims`} />
         <Figure name="Over-subscription" value={subscriptionOf(backend)} />
+        <Figure name="Volumes" value={backend.volumes.toLocaleString("en")} />
       </dl>
+      <Skips backend={backend} requests={requests} />
     </section>
+  );
+}
+
+/** Why the scheduler does not choose the pool. */
+function Skips({ backend, requests }: { backend: Backend; requests: number }) {
+  if (backend.skips.length === 0) {
+    return requests === 0 ? null : <p class="muted">It would take each of the {requests} newest requests now.</p>;
+  }
+  return (
+    <details>
+      <summary>
+        Skipped now for {backend.skips.length} of the {requests} newest requests
+      </summary>
+      <ul class="story">
+        {backend.skips.map((skip) => (
+          <li key={skip.volume_id}>
+            <a href={`#/volumes/${skip.volume_id}`}>
+              <Text>{skip.name ?? skip.volume_id}</Text>
+            </a>
+            : <Text>{`${skip.filter}: ${skip.reason}`}</Text>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

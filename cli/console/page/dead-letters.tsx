@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { DeadLetterRecord } from "../../../core/dead-letters.ts";
 import type { DeadLettersAnswer } from "../wire.ts";
 import { usePoll } from "./api.ts";
-import { ActionButton, Ago, Badge, FailureBanner, type Notice, NoticeBar, Text } from "./parts.tsx";
+import { ActionButton, Ago, Badge, FailureBanner, type Notice, NoticeBar, pretty, Text } from "./parts.tsx";
 
 /** Messages that the scheduler could not take. */
 export function DeadLettersPage() {
@@ -86,12 +86,4 @@ function Letter({ letter, onDone }: { letter: DeadLetterRecord; onDone: (notice:
       </details>
     </section>
   );
-}
-
-function pretty(body: string): string {
-  try {
-    return JSON.stringify(JSON.parse(body), null, 2);
-  } catch {
-    return body;
-  }
 }

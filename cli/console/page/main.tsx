@@ -4,6 +4,7 @@ import { takeToken } from "./api.ts";
 import { AuditPage } from "./audit.tsx";
 import { BackendsPage } from "./backends.tsx";
 import { DeadLettersPage } from "./dead-letters.tsx";
+import { ErrorsPage } from "./errors.tsx";
 import { VolumePage } from "./volume.tsx";
 import { VolumesPage } from "./volumes.tsx";
 
@@ -20,7 +21,7 @@ function App() {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
-  const { path, id } = route;
+  const { path, id, error } = route;
   const { title, Page } = PAGES.find((page) => page.path === path) ?? PAGES[0];
   useEffect(() => {
     document.title = `${title} – Cinderless`;
@@ -30,7 +31,7 @@ function App() {
       scrollTo(0, 0);
     }
     isFirst.current = false;
-  }, [path, id, title]);
+  }, [path, id, title, error]);
   return (
     <>
       <header>
@@ -53,13 +54,19 @@ function App() {
         </nav>
       </header>
       <main ref={main} tabIndex={-1}>
-        {id === undefined ? <Page /> : <VolumePage key={id} id={id} />}
+        {path === "/errors" ? (
+          <ErrorsPage name={error} />
+        ) : id === undefined ? (
+          <Page />
+        ) : (
+          <VolumePage key={id} id={id} />
+        )}
       </main>
     </>
   );
 }
 
-type Route = { path: Path; id?: string };
+type Route = { path: Path | "/errors"; id?: string; error?: string };
 
 /** The page that the address names; any other address is that of the volumes. */
 function useRoute(): Route {
@@ -79,6 +86,11 @@ function readRoute(): Route {
   const id = /^#\/volumes\/(?<id>[\w-]+)$/.exec(location.hash)?.groups?.["id"];
   if (id !== undefined) {
     return { path: "/volumes", id };
+  }
+  const error = /^#\/errors(?:\/(?<name>[\w.%-]+))?$/.exec(location.hash);
+  if (error !== null) {
+    const name = error.groups?.["name"];
+    return { path: "/errors", ...(name !== undefined && { error: decodeURIComponent(name) }) };
   }
   return { path: PAGES.find(({ path }) => location.hash === `#${path}`)?.path ?? "/volumes" };
 }

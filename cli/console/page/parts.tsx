@@ -23,6 +23,9 @@ const TONES: Readonly<Record<string, string>> = {
   up: "good",
   created: "good",
   done: "good",
+  sent: "good",
+  final: "bad",
+  reschedulable: "warn",
   running: "busy",
   error: "bad",
   error_deleting: "bad",
@@ -208,4 +211,13 @@ export function Bars({ counts, label }: { counts: readonly number[]; label: stri
       })}
     </svg>
   );
+}
+
+/** JSON with its structure shown; any other text as it is, but for what acts on a page's direction. */
+export function pretty(body: string): string {
+  try {
+    return JSON.stringify(JSON.parse(body), null, 2);
+  } catch {
+    return body;
+  }
 }

@@ -3,6 +3,7 @@ import { formatDuration, formatTime } from "../../format.ts";
 import type { VolumeAnswer } from "../wire.ts";
 import { usePoll } from "./api.ts";
 import { ActionButton, Badge, CopyBar, CopyButton, FailureBanner, type Notice, NoticeBar, Text } from "./parts.tsx";
+import { Cost } from "./cost.tsx";
 import { Commands, Dependents, Facts } from "./volume-facts.tsx";
 import { Workflow } from "./workflow.tsx";
 
@@ -81,6 +82,7 @@ function Volume({ answer, isGone, onDone }: VolumeProps) {
         <div>
           <Facts answer={answer} />
           <Dependents answer={answer} />
+          {shown === undefined ? null : <Cost volumeId={volume.id} />}
           <Commands answer={answer} />
         </div>
       </div>
@@ -89,7 +91,7 @@ function Volume({ answer, isGone, onDone }: VolumeProps) {
 }
 
 function Actions({ answer, onDone }: Omit<VolumeProps, "isGone">) {
-  const { volume, may_retry: mayRetry, may_delete: mayDelete } = answer;
+  const { volume, may_retry: mayRetry, may_delete: mayDelete, letter } = answer;
   const name = volume.display_name ?? volume.id;
   const isBeingCreated = volume.deadline !== null && volume.status !== "error";
   return (
@@ -104,6 +106,16 @@ function Actions({ answer, onDone }: Omit<VolumeProps, "isGone">) {
           onDone={onDone}
         />
       ) : null}
+      {letter === null ? null : (
+        <ActionButton
+          label="Redrive"
+          question={`Send the dead letter of ${name} again?`}
+          explanation="The message that the scheduler could not take is sent as a new attempt. Nothing of the volume may be on a backend."
+          path={`/api/dead-letters/${letter}/resend`}
+          done="The dead letter was sent again."
+          onDone={onDone}
+        />
+      )}
       {mayDelete ? (
         <ActionButton
           label="Delete"
@@ -151,6 +163,9 @@ function Fault({ answer: { volume, error } }: { answer: VolumeAnswer }) {
           {error.meaning === null ? null : <p>{error.meaning}</p>}
           <p>
             <b>{error.route}.</b> {error.consequence}
+          </p>
+          <p>
+            <a href={`#/errors/${encodeURIComponent(error.name)}`}>All about {error.name}, and the other errors</a>
           </p>
           <p class="muted">
             From <code>docs/errors.md</code>; <code>docs/troubleshooting.md</code> says what to do.

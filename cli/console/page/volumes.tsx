@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { formatDuration } from "../../format.ts";
 import { ROWS_ON_PAGE, type SortKey, type VolumeRow, type VolumesAnswer } from "../wire.ts";
 import { usePoll } from "./api.ts";
 import { Ago, Badge, Bars, CopyBar, FailureBanner, Text, toneOf } from "./parts.tsx";
@@ -100,6 +101,32 @@ function Overview(props: { answer: VolumesAnswer; status: string; onStatus: (sta
           label={`Volumes created in each of the last ${answer.created_per_minute.length} minutes, ${created} in all`}
         />
       </div>
+      <Durations perMinute={answer.create_seconds_per_minute} />
+    </div>
+  );
+}
+
+/** How long creates take, by the minute in which they ended. */
+function Durations({ perMinute }: { perMinute: readonly (number | null)[] }) {
+  const known = perMinute.filter((seconds) => seconds !== null);
+  const last = known.at(-1);
+  return (
+    <div class="card rate">
+      <p>
+        {last === undefined ? (
+          <>no create ended in {perMinute.length} min</>
+        ) : (
+          <>
+            <b>{formatDuration(last * 1000)}</b> a create, median
+          </>
+        )}
+      </p>
+      <Bars
+        counts={perMinute.map((seconds) => seconds ?? 0)}
+        label={`Median time of the creates that ended in each of the last ${perMinute.length} minutes, ${
+          last === undefined ? "none ended" : `${formatDuration(last * 1000)} at last`
+        }`}
+      />
     </div>
   );
 }

@@ -1,13 +1,15 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { formatDuration } from "../../format.ts";
-import type { ExecutionAnswer, WorkflowStep } from "../wire.ts";
-import { usePoll } from "./api.ts";
-import { Badge, FailureBanner, Text } from "./parts.tsx";
+import { formatDuration, formatTime } from "../../format.ts";
+import type { ExecutionAnswer, NotificationSent, StateData, WorkflowStep } from "../wire.ts";
+import { type Outcome, request, usePoll } from "./api.ts";
+import { Badge, FailureBanner, pretty, Text } from "./parts.tsx";
 
 /** The workflow with what became of each state in one attempt, and the same as a list. */
 export function Workflow(props: { volumeId: string; attempt: string; execution: string; isLive: boolean }) {
   const { volumeId, attempt, execution, isLive } = props;
   const [isOver, setOver] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<number | null>(null);
+  useEffect(() => setChosen(null), [execution]);
   const path = `/api/volumes/${volumeId}/executions/${encodeURIComponent(execution)}`;
   // What has ended does not change any more.
   const { body, failure } = usePoll<ExecutionAnswer>(path, isOver === execution ? 60_000 : 1000);
@@ -25,14 +27,22 @@ export function Workflow(props: { volumeId: string; attempt: string; execution: 
       {steps === null ? (
         <p class="muted">This execution is not known any more: Step Functions keeps histories for 90 days.</p>
       ) : null}
-      <Graph steps={steps ?? []} />
+      <Graph steps={steps ?? []} onChosen={(state) => setChosen(indexOf(steps ?? [], state))} />
       <p class="legend" aria-hidden="true">
         <span class="done">done</span>
         <span class="running">running</span>
         <span class="retried">done, after a retry</span>
         <span class="caught">failed</span>
       </p>
-      {steps === undefined || steps === null ? null : <StepList steps={steps} />}
+      {steps === undefined || steps === null ? null : (
+        <StepList
+          path={path}
+          steps={steps}
+          chosen={chosen}
+          onChosen={(index) => setChosen(index === chosen ? null : index)}
+        />
+      )}
+      <Notifications sent={body?.execution === execution ? body.notifications : []} />
     </section>
   );
 }
@@ -42,7 +52,15 @@ function markOf({ outcome, error }: WorkflowStep): string {
   return outcome === "done" && error !== null ? "retried" : outcome;
 }
 
-function Graph({ steps }: { steps: readonly WorkflowStep[] }) {
+/** The last visit of a state; null when the execution was not there. */
+function indexOf(steps: readonly WorkflowStep[], state: string): number | null {
+  const index = steps.findLastIndex((step) => step.state === state);
+  return index < 0 ? null : index;
+}
+
+type GraphProps = { steps: readonly WorkflowStep[]; onChosen: (state: string) => void };
+
+function Graph({ steps, onChosen }: GraphProps) {
   const place = useRef<HTMLDivElement>(null);
   const [isDrawn, setDrawn] = useState(false);
   useEffect(() => {
@@ -57,7 +75,7 @@ function Graph({ steps }: { steps: readonly WorkflowStep[] }) {
   useEffect(() => {
     const marks = new Map(steps.map((step) => [step.state, markOf(step)]));
     for (const node of place.current?.querySelectorAll<SVGGElement>("g.node") ?? []) {
-      const mark = marks.get(node.querySelector("text")?.textContent?.trim() ?? "");
+      const mark = marks.get(nameOf(node));
       if (mark === undefined) {
         delete node.dataset["mark"];
       } else {
@@ -65,14 +83,30 @@ function Graph({ steps }: { steps: readonly WorkflowStep[] }) {
       }
     }
   }, [steps, isDrawn]);
-  // What it shows is in the list below, too.
-  return <div ref={place} class="graph" aria-hidden="true" />;
+  const choose = ({ target }: Event): void => {
+    const node = target instanceof Element ? target.closest("g.node") : null;
+    onChosen(nameOf(node));
+  };
+  // What it shows and does is in the list below, too, which keys and screen readers reach.
+  return <div ref={place} class="graph" aria-hidden="true" onClick={choose} />;
 }
 
-function StepList({ steps }: { steps: readonly WorkflowStep[] }) {
+function nameOf(node: Element | null): string {
+  return node?.querySelector("text")?.textContent?.trim() ?? "";
+}
+
+type StepListProps = {
+  /** Of the execution. */
+  path: string;
+  steps: readonly WorkflowStep[];
+  chosen: number | null;
+  onChosen: (index: number) => void;
+};
+
+function StepList({ path, steps, chosen, onChosen }: StepListProps) {
   return (
     <table class="steps">
-      <caption>States in their order</caption>
+      <caption>States in their order; press one for its input and output</caption>
       <thead>
         <tr>
           <th scope="col">State</th>
@@ -86,10 +120,12 @@ function StepList({ steps }: { steps: readonly WorkflowStep[] }) {
         </tr>
       </thead>
       <tbody>
-        {steps.map((step) => (
+        {steps.map((step, index) => [
           <tr key={`${step.state} ${step.entered_at}`}>
             <th scope="row">
-              {step.state}
+              <button type="button" class="link" aria-expanded={chosen === index} onClick={() => onChosen(index)}>
+                {step.state}
+              </button>
               {step.error === null ? null : (
                 <small class="fault">
                   <Text>{causeText(step)}</Text>
@@ -101,10 +137,77 @@ function StepList({ steps }: { steps: readonly WorkflowStep[] }) {
             </td>
             <td class="number calls">{step.calls === 0 ? "" : step.calls}</td>
             <td class="number">{durationOf(step)}</td>
-          </tr>
-        ))}
+          </tr>,
+          chosen === index ? (
+            <tr key={`data ${step.entered_at}`}>
+              <td colSpan={4}>
+                <StateDetail key={`${path} ${index}`} path={`${path}?state=${index}`} step={step} />
+              </td>
+            </tr>
+          ) : null,
+        ])}
       </tbody>
     </table>
+  );
+}
+
+/** What the state was given and what it made of it. It is asked for once more when the state has been left. */
+function StateDetail({ path, step }: { path: string; step: WorkflowStep }) {
+  const [outcome, setOutcome] = useState<Outcome<StateData> | null>(null);
+  useEffect(() => void request<StateData>(path).then(setOutcome), [path, step.left_at]);
+  if (outcome === null) {
+    return <p class="muted">Reading…</p>;
+  }
+  if (outcome.kind === "failure") {
+    return <FailureBanner failure={outcome.failure} />;
+  }
+  const { input = null, output = null } = outcome.kind === "body" ? outcome.body : {};
+  const parts: [string, string | null][] = [
+    ["Input", input],
+    ["Output", output],
+    ["Cause", step.cause],
+  ];
+  return (
+    <div class="detail">
+      <p class="muted">
+        Entered {formatTime(step.entered_at)}, {step.left_at === null ? "for" : "left after"} {durationOf(step)}.
+      </p>
+      {parts.map(([title, text]) =>
+        text === null ? null : (
+          <section key={title} aria-label={`${title} of ${step.state}`}>
+            <h3>{title}</h3>
+            {/* Keys scroll only what they can reach. */}
+            <pre tabIndex={0} aria-label={`${title} of ${step.state}`}>
+              {pretty(text)}
+            </pre>
+          </section>
+        ),
+      )}
+    </div>
+  );
+}
+
+function Notifications({ sent }: { sent: readonly NotificationSent[] }) {
+  if (sent.length === 0) {
+    return null;
+  }
+  return (
+    <>
+      <h3 id="notifications">Notifications</h3>
+      <ul class="briefs" aria-labelledby="notifications">
+        {sent.map(({ event, outcome, at, error }) => (
+          <li key={`${event} ${at ?? ""}`}>
+            <span>
+              <span class="mono">{event}</span>{" "}
+              <small class="muted">
+                {outcome === "done" && at !== null ? `sent ${formatTime(at)}` : <Text>{error ?? "not sent yet"}</Text>}
+              </small>
+            </span>
+            <Badge status={outcome === "done" ? "sent" : outcome} />
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
