@@ -13,7 +13,7 @@ const PAUSE_GROWTH = 1.25;
 
 /** Whether something is still going on with the volume. */
 export function isAtWork(volume: VolumeRecord): boolean {
-  return isInFlow(volume.status) || volume.status === "deleting" || volume.status === "extending";
+  return isInFlow(volume) || volume.status === "deleting" || volume.status === "extending";
 }
 
 /** Shows volumes while they change. */

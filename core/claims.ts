@@ -5,6 +5,7 @@ import {
   type CapacityClaim,
   fenceOf,
   isInFlow,
+  isUntouched,
   RETURNED_CAPACITY,
   STATUSES_CREATED,
   type VolumeRecord,
@@ -88,7 +89,7 @@ export function claimFate(open: OpenClaim, volume: VolumeRecord | undefined): Cl
     return { action: "leave" };
   }
   // One with a deadline is being removed by the flow or the sweep, which closes its claim itself.
-  if (isInFlow(volume.status) || volume.deadline !== null) {
+  if (isInFlow(volume) || volume.deadline !== null) {
     return { action: isNeededInFlow(open, volume) ? "leave" : "release" };
   }
   if (isClaimOf(volume, host, claim)) {
@@ -111,7 +112,7 @@ export function extensionClaimFate(
   if (volume === undefined || extension?.number !== claim.attempt) {
     return "release";
   }
-  if (volume.status === "extending" && extension.outcome === undefined) {
+  if (volume.status === "extending" && volume.deadline !== null && extension.outcome === undefined) {
     return (extension.claimed_at ?? claim.claimed_at) === claim.claimed_at ? "leave" : "release";
   }
   return extension.outcome === "extended" && extension.claimed_at === claim.claimed_at ? "settle" : "release";
@@ -150,7 +151,7 @@ export function isClaimOverdue(
   const ended = volume?.attempts[claim.attempt]?.ended_at;
   const since = ended !== undefined && ended > claim.claimed_at ? ended : claim.claimed_at;
   // Such a volume has no deadline, and the scheduling of its message will look for the claim.
-  const waits = volume !== undefined && volume.status === "error" && volume.fault === null && volume.fence === null;
+  const waits = volume !== undefined && volume.status === "error" && isUntouched(volume);
   const bound = waits ? bounds.queued : bounds.open_claim;
   const atWork = claim.suspected_orphan === true ? bounds.late_work : 0;
   return Date.parse(since) + Math.max(bound, atWork) * 1000 < now.getTime();

@@ -110,10 +110,19 @@ export interface VolumeRepository {
    * Begins the removal of a volume at rest, or begins it again.
    *
    * @param deadline when the sweep begins it again
-   * @throws InvalidVolume when the flow is using the volume, or it is locked; whoever deletes takes stale locks off first.
+   * @param options `force`: whatever its status is; without it only one that is not used, or that has failed
+   * @throws InvalidVolume when the flow owns the volume, or it is locked; whoever deletes takes stale locks off first.
    */
-  beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord>;
-  /** Removes the record of a volume in `deleting`; nothing happens when it is gone. */
+  beginDelete(volumeId: string, deadline: Date, options?: { force?: boolean }): Promise<VolumeRecord>;
+  /**
+   * Sets a status by an operator's word (`os-reset_status`). It takes the volume out of the flow or an extension: whatever
+   * owned the record is refused at its next write. A deletion that was asked for is void. Repeated it changes nothing.
+   *
+   * @throws InvalidVolume while a removal is under way, in `deleting`
+   */
+  resetStatus(volumeId: string, status: VolumeStatus): Promise<VolumeRecord>;
+
+  /** Removes the record of a volume in `deleting`; nothing happens when it is gone. @throws InvalidVolume */
   finishDelete(volumeId: string): Promise<void>;
 
   /**

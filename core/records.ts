@@ -3,38 +3,71 @@
  * map on the volume, so it is written whole or not at all.
  */
 
-/** Volume statuses that clients of Cinder know (`cinder/objects/fields.py`, VolumeStatus), as far as this flow meets them. */
-export const VOLUME_STATUSES = [
+/** Volume statuses of Cinder (`cinder/objects/fields.py`, VolumeStatus), in its order: an operator may set each of them. */
+export const CINDER_VOLUME_STATUSES = [
   "creating",
-  "downloading",
-  "migration_target_creating",
-  "migration_target",
   "available",
-  "in-use",
-  "backing-up",
-  "extending",
-  "error",
-  "error_extending",
   "deleting",
+  "error",
   "error_deleting",
-  "reserved",
+  "error_managing",
+  "managing",
   "attaching",
+  "in-use",
   "detaching",
+  "maintenance",
+  "restoring-backup",
+  "error_restoring",
+  "reserved",
+  "awaiting-transfer",
+  "backing-up",
+  "error_backing-up",
+  "error_extending",
+  "downloading",
+  "uploading",
+  "retyping",
+  "extending",
 ] as const;
+
+/** Every volume status: Cinder's, and those of a migration's target, which Cinder does not list. */
+export const VOLUME_STATUSES = [...CINDER_VOLUME_STATUSES, "migration_target_creating", "migration_target"] as const;
 
 /** One of {@link VOLUME_STATUSES}. */
 export type VolumeStatus = (typeof VOLUME_STATUSES)[number];
 
-/** Statuses of a volume that the flow may still write: it is being created. */
+/** Statuses that the flow gives a volume that it is creating. An operator may set them too: see {@link isInFlow}. */
 export const STATUSES_IN_FLOW = [
   "creating",
   "downloading",
   "migration_target_creating",
 ] as const satisfies readonly VolumeStatus[];
 
-/** Whether a volume of that status is being created. */
-export function isInFlow(status: VolumeStatus): boolean {
+/** Whether the status is one of the flow's, whoever has set it. */
+export function isFlowStatus(status: string): boolean {
   return (STATUSES_IN_FLOW as readonly string[]).includes(status);
+}
+
+/** What tells whether the flow owns a volume. */
+export type Ownership = Pick<VolumeRecord, "status" | "deadline" | "in_flow" | "fence" | "fault" | "reset_at">;
+
+/**
+ * Whether the flow owns the volume, or will when its message arrives: it is being created.
+ *
+ * The flow owns a record exactly while the stored item has `in_flow`, which every record with a deadline has. A record that another
+ * service has put has neither until its message is scheduled; no attempt, no fault and no operator has touched it. The status alone proves
+ * nothing, because an operator may set `creating` on a volume at rest.
+ */
+export function isInFlow(volume: Ownership): boolean {
+  return isFlowStatus(volume.status) && (volume.deadline !== null || volume.in_flow === true || isUntouched(volume));
+}
+
+/** Whether neither an attempt nor the flow nor an operator has written the record since it was put. */
+export function isUntouched({
+  fence,
+  fault,
+  reset_at: resetAt,
+}: Pick<Ownership, "fence" | "fault" | "reset_at">): boolean {
+  return fence === null && fault === null && resetAt === undefined;
 }
 
 /** Whether the volume's deletion was asked for and has begun. Any other status was set by somebody who has decided otherwise. */
@@ -207,7 +240,10 @@ export type VolumeRecord = {
   attempts: Record<string, Attempt>;
   phase: VolumePhase | null;
   progress: CopyProgress | null;
-  /** When the sweep takes the volume unless it has moved on; null outside the flow. */
+  /**
+   * When the sweep takes the volume unless it has moved on. The flow, an extension or a removal owns the volume exactly while there is
+   * one; null at rest.
+   */
   deadline: string | null;
   fault: Fault | null;
   /** When the volume's deletion was asked for while the flow had it: the flow ends by removing what it made. */
@@ -242,6 +278,10 @@ export type VolumeRecord = {
   readonly?: boolean;
   /** Counts the changes of attachments: each is conditional on the count that it was decided by. */
   attach_revision?: number;
+  /** Marks a volume that the flow owns without a deadline: a cached image being filled, which has the lease of its entry instead. */
+  in_flow?: true;
+  /** When an operator set the status last (`os-reset_status`); absent when none has. */
+  reset_at?: string;
 };
 
 /** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */

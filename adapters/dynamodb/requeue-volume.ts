@@ -52,7 +52,7 @@ export async function requeueVolume(
     throw new VolumeNotFound(volume.id);
   }
   const found = readVolume(item);
-  if (found.fence !== next.fence || !isInFlow(found.status)) {
+  if (found.fence !== next.fence || !isInFlow(found)) {
     throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
   }
   return found;

@@ -7,8 +7,14 @@ import { refuseAsForeign, type VolumeWriter } from "./volume-writer.ts";
 
 /** The transitions by which a volume goes; each is the method of the same name of the repository. */
 
-export async function beginDelete(writer: VolumeWriter, volumeId: string, deadline: Date): Promise<VolumeRecord> {
-  const record = await writer.writeAndRead(volumeId, statements.BEGIN_DELETE, { ":deadline": deadline.toISOString() });
+export async function beginDelete(
+  writer: VolumeWriter,
+  volumeId: string,
+  deadline: Date,
+  force: boolean,
+): Promise<VolumeRecord> {
+  const prepared = force ? statements.BEGIN_FORCED_DELETE : statements.BEGIN_DELETE;
+  const record = await writer.writeAndRead(volumeId, prepared, { ":deadline": deadline.toISOString() });
   if (record !== undefined) {
     return record;
   }
@@ -17,18 +23,18 @@ export async function beginDelete(writer: VolumeWriter, volumeId: string, deadli
   throw new InvalidVolume(
     holder === undefined
       ? `volume ${volumeId} is ${status}${pending === null ? "" : " and in the flow"}; ` +
-          "only an available, migration_target, error, error_deleting or error_extending volume can be deleted"
+          "only a volume that is available, migration_target or in error can be deleted"
       : `volume ${volumeId} is ${status} and locked by ${holder}`,
   );
 }
 
-/** @throws InvalidVolume when the volume is not in `deleting`. */
+/** @throws InvalidVolume when the volume is not in `deleting`, or an operator has set that status. */
 export async function finishDelete(writer: VolumeWriter, volumeId: string): Promise<void> {
   const command = new DeleteItemCommand({
     TableName: writer.table.tableName,
     Key: { id: { S: volumeId } },
-    ConditionExpression: "attribute_not_exists(#id) OR #status = :deleting",
-    ExpressionAttributeNames: { "#id": "id", "#status": "status" },
+    ConditionExpression: "attribute_not_exists(#id) OR #status = :deleting AND attribute_exists(#in_flow)",
+    ExpressionAttributeNames: { "#id": "id", "#status": "status", "#in_flow": "in_flow" },
     ExpressionAttributeValues: { ":deleting": { S: "deleting" } },
   });
   try {
@@ -38,7 +44,7 @@ export async function finishDelete(writer: VolumeWriter, volumeId: string): Prom
       throw error;
     }
     const { status } = await writer.get(volumeId);
-    throw new InvalidVolume(`volume ${volumeId} is ${status}, not deleting`);
+    throw new InvalidVolume(`volume ${volumeId} is ${status}, and its removal was taken back`);
   }
 }
 

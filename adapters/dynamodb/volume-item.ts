@@ -2,7 +2,7 @@ import type { VolumeRecord } from "../../core/records.ts";
 import { readerOf } from "./reading.ts";
 import { toItem, type Item } from "./table.ts";
 
-/** Value of `in_flow` on every volume that is in the flow: the partition of the index by deadline. */
+/** Value of `in_flow` on every volume that the flow, an extension or a removal owns: the partition of the index by deadline. */
 export const IN_FLOW = "y";
 
 /** A stored volume: any column but the key may be absent, because other services write volumes too. */
@@ -23,6 +23,7 @@ export const VOLUMES = readerOf<VolumeRecord>(
     fence: "text",
     phase: "text",
     deadline: "text",
+    reset_at: "text",
     delete_requested_at: "text",
     created_at: "text",
     updated_at: "text",
@@ -85,6 +86,8 @@ function shapeOf(stored: StoredVolume): VolumeRecord {
     ...(stored.use_quota === true && { use_quota: true }),
     ...(typeof stored.quota_size === "number" && { quota_size: stored.quota_size }),
     ...(typeof stored.message_deleted === "string" && { message_deleted: stored.message_deleted }),
+    ...(stored.in_flow !== undefined && typeof stored.deadline !== "string" && { in_flow: true }),
+    ...(typeof stored.reset_at === "string" && { reset_at: stored.reset_at }),
     ...attachmentColumns(stored),
   };
 }
@@ -100,7 +103,7 @@ function attachmentColumns(stored: StoredVolume): Partial<VolumeRecord> {
   };
 }
 
-/** The item of a record; one with a deadline is in the flow, and so in the index. */
+/** The item of a record; one with a deadline is owned, and in the index. */
 export function volumeItem(record: VolumeRecord): Item {
-  return toItem({ ...record, in_flow: record.deadline === null ? null : IN_FLOW });
+  return toItem({ ...record, in_flow: record.deadline === null && record.in_flow !== true ? null : IN_FLOW });
 }

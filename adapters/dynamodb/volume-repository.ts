@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { InvalidInput } from "../../core/errors.ts";
+import { InvalidInput, InvalidVolume } from "../../core/errors.ts";
 import type {
   AttachmentChange,
   AttemptClose,
@@ -148,7 +148,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     }
     const found = await this.get(owner.volumeId);
     const wanted = found.delete_requested_at === null;
-    const late = found.fence === owner.fence && isInFlow(found.status) && wanted && found.progress !== null;
+    const late = found.fence === owner.fence && isInFlow(found) && wanted && found.progress !== null;
     if (!late) {
       refuse(owner.fence, found);
     }
@@ -236,7 +236,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       }
       found = await this.get(owner.volumeId);
     }
-    const isMine = found.fence === owner.fence && isInFlow(found.status) && found.delete_requested_at === null;
+    const isMine = found.fence === owner.fence && isInFlow(found) && found.delete_requested_at === null;
     if (isMine && found.phase !== (close.clearedPhase ?? found.phase)) {
       throw new Error(`Volume ${found.id} has moved on from ${close.clearedPhase} to ${found.phase}`);
     }
@@ -269,8 +269,17 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     await this.#writer.write(volumeId, statements.FORGET_DEADLINE, { ":deadline": deadline });
   }
 
-  beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
-    return deletion.beginDelete(this.#writer, volumeId, deadline);
+  beginDelete(volumeId: string, deadline: Date, { force = false } = {}): Promise<VolumeRecord> {
+    return deletion.beginDelete(this.#writer, volumeId, deadline, force);
+  }
+
+  async resetStatus(volumeId: string, status: VolumeStatus): Promise<VolumeRecord> {
+    const record = await this.#writer.writeAndRead(volumeId, statements.RESET_STATUS, { ":status": status });
+    if (record === undefined) {
+      const { id } = await this.get(volumeId);
+      throw new InvalidVolume(`volume ${id} is being removed: wait until it is gone or in error_deleting`);
+    }
+    return record;
   }
 
   /** @throws InvalidVolume when the volume is not in `deleting`. */

@@ -10,14 +10,21 @@ import { IN_FLOW } from "./volume-item.ts";
 
 const [CREATING, DOWNLOADING, MIGRATION_TARGET_CREATING] = STATUSES_IN_FLOW;
 
-/** The volume is being created. Uses {@link FLOW_STATUSES}. */
-const IS_IN_FLOW = "#status IN (:creating, :downloading, :migration_target_creating)";
+/** A status of the flow, which an operator may set as well. Uses {@link FLOW_STATUSES}. */
+const HAS_FLOW_STATUS = "#status IN (:creating, :downloading, :migration_target_creating)";
 
 const FLOW_STATUSES = {
   ":creating": CREATING,
   ":downloading": DOWNLOADING,
   ":migration_target_creating": MIGRATION_TARGET_CREATING,
 };
+
+/** The flow owns the record: see `isInFlow` of core, which these two conditions are. */
+const IS_IN_FLOW = `attribute_exists(#in_flow) AND ${HAS_FLOW_STATUS}`;
+
+/** Another service has put the record, and nobody has written it since. */
+const IS_UNTOUCHED =
+  "attribute_not_exists(#fence) AND attribute_not_exists(#fault) AND attribute_not_exists(#reset_at)";
 
 /** The attempt owns the record. */
 const IS_MINE = "#fence = :fence";
@@ -28,12 +35,15 @@ const IS_WANTED = "attribute_not_exists(#delete_requested_at)";
 const IS_MINE_IN_FLOW = `${IS_MINE} AND ${IS_WANTED} AND ${IS_IN_FLOW}`;
 
 /**
- * In the flow, and owned by no attempt or handed over to this one, which has no host yet. AND binds before OR, here and below:
- * brackets would cost dynalite's parser more than everything else that it does for the call.
+ * In the flow, or about to enter it, and owned by no attempt. AND binds before OR, here and below: brackets would cost dynalite's parser
+ * more than everything else that it does for the call.
  */
-const IS_FREE_IN_FLOW =
+const IS_UNOWNED_IN_FLOW =
   `attribute_not_exists(#fence) AND ${IS_WANTED} AND ${IS_IN_FLOW}` +
-  ` OR #fence = :fence AND attribute_not_exists(#host) AND ${IS_WANTED} AND ${IS_IN_FLOW}`;
+  ` OR ${IS_UNTOUCHED} AND ${IS_WANTED} AND ${HAS_FLOW_STATUS}`;
+
+/** The same, or handed over to this attempt, which has no host yet. */
+const IS_FREE_IN_FLOW = `${IS_UNOWNED_IN_FLOW} OR ${IS_MINE_IN_FLOW} AND attribute_not_exists(#host)`;
 
 const LEAVE_INDEX = "#in_flow, #deadline";
 
@@ -60,7 +70,7 @@ export const ASSIGN_HOST = statement(TAKE, IS_FREE_IN_FLOW, {
  */
 export const ASSIGN_HOST_IN_ERROR = statement(
   `${TAKE}, #status = :creating`,
-  "#status = :error_status AND attribute_not_exists(#fence) AND attribute_not_exists(#fault)",
+  `#status = :error_status AND ${IS_UNTOUCHED}`,
   { ":creating": CREATING, ":error_status": "error", ":in_flow": IN_FLOW, ":phase": "scheduled" },
 );
 
@@ -175,7 +185,8 @@ export function releaseForReschedule(suspectedOrphan: boolean, migrationTarget: 
     `SET ${suspectedOrphan ? CLOSE_WITH_ORPHAN : CLOSE_FAILED_ATTEMPT}, #fence = :next, #status = :status, #phase = :phase, ` +
       "#bootable = :bootable, #glance_metadata = :empty, #scheduled_at = :ended_at, #in_flow = :in_flow, " +
       "#deadline = :deadline, #updated_at = :now REMOVE #host, #provider_location, #progress",
-    `${IS_MINE} AND ${IS_WANTED} AND ${migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)"}` +
+    `${IS_MINE} AND ${IS_WANTED} AND attribute_exists(#in_flow) AND ` +
+      (migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)") +
       (inPhase ? " AND #phase = :cleared_phase" : ""),
     {
       ":status": migrationTarget ? MIGRATION_TARGET_CREATING : CREATING,
@@ -192,7 +203,7 @@ export function releaseForReschedule(suspectedOrphan: boolean, migrationTarget: 
 const MARK_UNSCHEDULABLE = `SET #status = :error_status, #fault = :fault, #updated_at = :now REMOVE ${LEAVE_INDEX}, #progress`;
 
 export const MARK_UNSCHEDULABLE_UNOWNED = ending(
-  statement(MARK_UNSCHEDULABLE, `${IS_IN_FLOW} AND ${IS_WANTED} AND attribute_not_exists(#fence)`, {
+  statement(MARK_UNSCHEDULABLE, IS_UNOWNED_IN_FLOW, {
     ...FLOW_STATUSES,
     ":error_status": "error",
   }),
@@ -216,6 +227,17 @@ export const FORGET_DEADLINE = statement(
   { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting" },
 );
 
+/** Whatever owned the volume until now is refused at its next write, and a deletion that was asked for is void. */
+export const RESET_STATUS = ending(
+  statement(
+    `SET #status = :status, #reset_at = :now, #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at, #progress`,
+    ["attribute_not_exists(#in_flow)", "attribute_not_exists(#delete_requested_at)", "#status <> :deleting"]
+      .map((isNotBeingRemoved) => `attribute_exists(#id) AND ${isNotBeingRemoved}`)
+      .join(" OR "),
+    { ":deleting": "deleting" },
+  ),
+);
+
 /** @param again whether the volume was extended before: then its last extension must be the one that was read. */
 export function beginExtend(again: boolean): Statement {
   return statement(
@@ -226,7 +248,7 @@ export function beginExtend(again: boolean): Statement {
   );
 }
 
-const IS_EXTENDING = "#status = :extending AND #extension.#number = :number";
+const IS_EXTENDING = "attribute_exists(#in_flow) AND #status = :extending AND #extension.#number = :number";
 
 export const KEEP_EXTENSION_CLAIM = statement(
   "SET #extension.#claimed_at = :claimed_at, #updated_at = :now",
@@ -248,10 +270,17 @@ export function endExtend(outcome: "extended" | "failed"): Statement {
   );
 }
 
+/** A removal was asked for, and no operator has taken the request back. */
+const IS_REMOVAL_ASKED = "attribute_exists(#in_flow) AND attribute_exists(#delete_requested_at)";
+
 /** `deleting` is among the statuses for volumes that another service has set to it. */
 const IS_AT_REST =
   "attribute_not_exists(#in_flow) AND #attach_status <> :attached AND " +
-  "#status IN (:available, :error_status, :error_deleting, :error_extending, :migration_target, :deleting)";
+  "#status IN (:available, :error_status, :error_deleting, :error_extending, :error_restoring, :error_managing, " +
+  ":migration_target, :deleting)";
+
+const IS_UNLOCKED_AT_REST = (atRest: string): string =>
+  `${atRest} AND attribute_not_exists(#locks) OR ${atRest} AND size(#locks) = :zero`;
 
 const STATUSES_AT_REST = {
   ":attached": "attached",
@@ -259,18 +288,39 @@ const STATUSES_AT_REST = {
   ":error_status": "error",
   ":error_deleting": "error_deleting",
   ":error_extending": "error_extending",
+  ":error_restoring": "error_restoring",
+  ":error_managing": "error_managing",
   ":migration_target": "migration_target",
   ":deleting": "deleting",
 };
 
+const TAKE_FOR_REMOVAL =
+  "SET #status = :deleting, #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
+  "#deadline = :deadline, #updated_at = :now";
+
+const IS_REMOVAL_BEGUN = `${IS_REMOVAL_ASKED} AND #status IN (:error_deleting, :deleting)`;
+
 /** The volume comes into the index, so that the sweep takes up a removal that died. Nobody locks one that is being removed. */
 export const BEGIN_DELETE = ending(
+  statement(TAKE_FOR_REMOVAL, `${IS_UNLOCKED_AT_REST(IS_AT_REST)} OR ${IS_REMOVAL_BEGUN}`, {
+    ...STATUSES_AT_REST,
+    ":in_flow": IN_FLOW,
+    ":zero": 0,
+  }),
+);
+
+/** The same whatever status the volume has at rest. */
+export const BEGIN_FORCED_DELETE = ending(
   statement(
-    "SET #status = :deleting, #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
-      "#deadline = :deadline, #updated_at = :now",
-    `${IS_AT_REST} AND attribute_not_exists(#locks) OR ${IS_AT_REST} AND size(#locks) = :zero` +
-      " OR attribute_exists(#delete_requested_at) AND #status IN (:error_deleting, :deleting)",
-    { ...STATUSES_AT_REST, ":in_flow": IN_FLOW, ":zero": 0 },
+    TAKE_FOR_REMOVAL,
+    `${IS_UNLOCKED_AT_REST("attribute_exists(#id) AND attribute_not_exists(#in_flow) AND #attach_status <> :attached")} OR ${IS_REMOVAL_BEGUN}`,
+    {
+      ":attached": "attached",
+      ":deleting": "deleting",
+      ":error_deleting": "error_deleting",
+      ":in_flow": IN_FLOW,
+      ":zero": 0,
+    },
   ),
 );
 
@@ -279,7 +329,7 @@ export const REQUEST_DELETE = ending(
   statement(
     "SET #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
       "#deadline = if_not_exists(#deadline, :deadline), #updated_at = :now",
-    IS_IN_FLOW,
+    `${IS_IN_FLOW} OR ${IS_UNTOUCHED} AND ${HAS_FLOW_STATUS}`,
     { ...FLOW_STATUSES, ":in_flow": IN_FLOW },
   ),
 );
@@ -289,7 +339,7 @@ export function beginRequestedDelete(owned: boolean): Statement {
   return ending(
     statement(
       "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #progress",
-      `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND ` +
+      `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND ${IS_REMOVAL_ASKED} AND ` +
         "#status IN (:creating, :downloading, :migration_target_creating, :deleting, :error_deleting)",
       { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting", ":in_flow": IN_FLOW },
     ),
@@ -300,7 +350,7 @@ export function markErrorDeleting(owned: boolean): Statement {
   return ending(
     statement(
       "SET #status = :error_deleting, #fault = :fault, #updated_at = :now",
-      `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND attribute_exists(#delete_requested_at) AND #status = :deleting`,
+      `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND ${IS_REMOVAL_ASKED} AND #status = :deleting`,
       { ":deleting": "deleting", ":error_deleting": "error_deleting" },
     ),
   );

@@ -91,7 +91,7 @@ export async function surroundingsOf(
   return {
     typeName,
     snapshots: snapshots.map(brief),
-    volumes: copies.filter(({ status }) => isInFlow(status)).map(brief),
+    volumes: copies.filter((copy) => isInFlow(copy)).map(brief),
   };
 }
 

@@ -31,6 +31,7 @@ type Volumes = Pick<VolumeRepository, "list" | "listOverdue" | "getMany">;
 type Entry = {
   row: VolumeRow;
   launchedAt: string | null;
+  isInFlow: boolean;
   progress: VolumeRecord["progress"];
   text: string;
   updatedAt: string;
@@ -102,7 +103,7 @@ export class VolumeFeed {
     const entries = [...this.#entries.values()];
     const matching = entries.map(({ row }) => row).filter(matcherOf(query));
     const creates = entries
-      .filter(({ row }) => isInFlow(row.status))
+      .filter((entry) => entry.isInFlow)
       .toSorted((one, other) => compareText(one.row.created_at, other.row.created_at));
     const first = (query.page - 1) * ROWS_ON_PAGE;
     return {
@@ -237,7 +238,15 @@ export class VolumeFeed {
     const row = rowOf(volume);
     const text = JSON.stringify([row, volume.progress?.bytes_done]);
     const { progress, updated_at: updatedAt, launched_at: launchedAt } = volume;
-    this.#entries.set(volume.id, { row, launchedAt, progress, text, updatedAt, scan: this.#scan });
+    this.#entries.set(volume.id, {
+      row,
+      isInFlow: isInFlow(volume),
+      launchedAt,
+      progress,
+      text,
+      updatedAt,
+      scan: this.#scan,
+    });
     if (known?.text !== text) {
       this.#version += 1;
     }

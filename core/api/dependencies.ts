@@ -23,7 +23,7 @@ export type ApiDependencies = {
   snapshots: SnapshotRepository;
   volumeTypes: VolumeTypeRepository;
   projects: ProjectRepository;
-  backends: Pick<BackendRepository, "list" | "setDisabled">;
+  backends: Pick<BackendRepository, "get" | "list" | "setDisabled">;
   /** Asked for connections only. */
   drivers: Drivers;
   queue: SchedulerQueue;

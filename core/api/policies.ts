@@ -40,6 +40,7 @@ export const POLICIES = {
   "volume:attachment_delete": "member",
   "volume:attachment_complete": "member",
   "volume_extension:volume_admin_actions:force_delete": "admin",
+  "volume_extension:volume_admin_actions:reset_status": "admin",
   "volume_extension:snapshot_admin_actions:reset_status": "admin",
   "volume_extension:snapshot_admin_actions:force_delete": "admin",
   "snapshot_extension:snapshot_actions:update_snapshot_status": "member",

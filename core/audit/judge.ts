@@ -111,7 +111,7 @@ function isExtending({ status }: VolumeRecord): boolean {
 
 /** Whether the flow has the volume, or may go on with it. */
 export function isBeingCreated(record: VolumeRecord): boolean {
-  return isInFlow(record.status) || record.deadline !== null;
+  return isInFlow(record) || record.deadline !== null;
 }
 
 /** Whether a host, pool or not, is of that backend. */

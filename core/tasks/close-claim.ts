@@ -90,7 +90,7 @@ export async function closeClaim(
     }
     await deps.notifier.publish(notification);
   }
-  if (volume !== undefined && !isInFlow(volume.status)) {
+  if (volume !== undefined && !isInFlow(volume)) {
     await unlockSource(deps, volume);
   }
   if (fate.action === "settle") {

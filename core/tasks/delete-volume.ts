@@ -31,7 +31,7 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
     if (isCachedVolume(volume)) {
       throw new InvalidVolume(`volume ${volumeId} belongs to the image-volume cache: evict it there`);
     }
-    if (isInFlow(volume.status) && (await isRequested(deps, volumeId))) {
+    if (isInFlow(volume) && (await isRequested(deps, volumeId))) {
       return { outcome: "requested" };
     }
     if (!isBeingRemoved(volume)) {

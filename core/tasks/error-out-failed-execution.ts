@@ -44,7 +44,7 @@ export async function errorOutFailedExecution(
   });
   try {
     const volume = await deps.volumes.get(volumeId);
-    if (!isInFlow(volume.status) && volume.delete_requested_at === null) {
+    if (!isInFlow(volume) && volume.delete_requested_at === null) {
       return { outcome: await closeOwnClaim(deps, volume, execution.name) };
     }
     const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };

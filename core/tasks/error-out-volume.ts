@@ -83,7 +83,7 @@ export async function endAttempt(
 
 async function isCreatedBy({ volumes }: ErrorOutDependencies, { volumeId, fence }: Owner): Promise<boolean> {
   const volume = await volumes.get(volumeId);
-  return volume.fence === fence && volume.launched_at !== null && volume.fault === null && !isInFlow(volume.status);
+  return volume.fence === fence && volume.launched_at !== null && volume.fault === null && !isInFlow(volume);
 }
 
 /**

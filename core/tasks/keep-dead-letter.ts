@@ -86,7 +86,7 @@ async function errorOutWaiting(
   const attempt =
     message === undefined ? attemptOfFence(volume.fence) : attemptOfRequest(message.filter_properties ?? {});
   const fence = fenceOf(volume.id, attempt);
-  if (!isInFlow(volume.status) || (volume.fence !== null && volume.fence !== fence)) {
+  if (!isInFlow(volume) || (volume.fence !== null && volume.fence !== fence)) {
     return false;
   }
   const why = { error: message === undefined ? "InvalidInput" : "MessageUndeliverable", cause: reason };

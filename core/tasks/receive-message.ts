@@ -60,7 +60,7 @@ async function errorOutNamed(
     await finishQueuedError(deps, volume, ownContext(volume));
   }
   const waits = volume?.phase === "queued" || volume?.phase === null;
-  if (volume === undefined || !waits || !isInFlow(volume.status)) {
+  if (volume === undefined || !waits || !isInFlow(volume)) {
     return;
   }
   const why = { error: "InvalidInput", cause: reason };

@@ -64,8 +64,8 @@ function messageOf(letter: DeadLetterRecord, correctedBody: string | undefined):
 
 /** A redrive of this letter has taken the volume, and no scheduler has taken its message. */
 function isBegun(letter: DeadLetterRecord, volume: VolumeRecord): boolean {
-  const { fence, host, phase, status } = volume;
-  return fence !== null && fence === letter.redrive_fence && host === null && phase === "queued" && isInFlow(status);
+  const { fence, host, phase } = volume;
+  return fence !== null && fence === letter.redrive_fence && host === null && phase === "queued" && isInFlow(volume);
 }
 
 /** Later than every attempt that anybody has heard of. */

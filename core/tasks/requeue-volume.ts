@@ -1,6 +1,6 @@
 import { InvalidVolume } from "../errors.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
-import { attemptOfFence, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, isInFlow, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 
 /** Taking a volume that came to rest without a backend into the flow again: what redriving a dead letter and a retry have in common. */
@@ -45,7 +45,7 @@ export async function requireIdle(backends: Pick<BackendRepository, "list">, vol
   if (deleteRequestedAt !== null) {
     refuse("is being deleted");
   }
-  if (status === "creating" && fence !== null) {
+  if (isInFlow(volume) && fence !== null) {
     refuse(`is being created by attempt ${attemptOfFence(fence)}`);
   }
   if (status !== "error" && status !== "creating") {

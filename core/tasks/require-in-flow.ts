@@ -11,7 +11,7 @@ export function requireInFlow(volume: VolumeRecord, owner: Owner): void {
   if (volume.fence === owner.fence && volume.delete_requested_at !== null) {
     throw new VolumeDeleteRequested(volume.id);
   }
-  if (volume.fence !== owner.fence || !isInFlow(volume.status)) {
+  if (volume.fence !== owner.fence || !isInFlow(volume)) {
     throw new FenceLost(volume.id, owner.fence, `it is ${volume.status} and belongs to ${volume.fence ?? "nobody"}`);
   }
 }

@@ -2,7 +2,7 @@ import { bytesOf, requireWithinBudget } from "../byte-budget.ts";
 import { describeError, FenceLost, routeOf, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
 import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
-import { fenceOf, isBeforeTheBackend, isInFlow, type VolumeRecord } from "../records.ts";
+import { fenceOf, isBeforeTheBackend, isInFlow, isUntouched, type VolumeRecord } from "../records.ts";
 import type { FilterProperties, RequestSpec } from "../scheduling/request.ts";
 import { addRetryBackend, attemptOfRequest, populateRetry } from "../scheduling/retry.ts";
 import type { Pin } from "../scheduling/schedule.ts";
@@ -90,8 +90,8 @@ export async function scheduleVolume(
 
 /** Why this delivery has nothing to do, if it has nothing to do. */
 function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
-  const errorWithoutFault = volume.status === "error" && volume.fault === null && volume.fence === null;
-  if (!isInFlow(volume.status) && !errorWithoutFault) {
+  const isUntouchedError = volume.status === "error" && isUntouched(volume);
+  if (!isInFlow(volume) && !isUntouchedError) {
     return `the volume is ${volume.status}`;
   }
   if (volume.fence !== null && volume.fence !== owner.fence) {

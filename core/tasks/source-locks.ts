@@ -125,7 +125,7 @@ export async function holderOf(
   }
   const volumeIds = ids.filter((id) => !isSnapshot(id));
   const found = volumeIds.length === 0 ? undefined : await deps.volumes.getMany(volumeIds);
-  const inFlow = [...(found?.values() ?? [])].find(({ status }) => isInFlow(status));
+  const inFlow = [...(found?.values() ?? [])].find((volume) => isInFlow(volume));
   // Of a holder that cannot be read nobody knows that it is at rest.
   const holder = inFlow ?? found?.unreadable?.[0];
   return holder === undefined ? undefined : { what: "volume", id: holder.id };

@@ -140,7 +140,7 @@ async function takeOverdue(
   if (volume === undefined || volume.deadline === null || volume.deadline >= deps.clock.now().toISOString()) {
     return true;
   }
-  if (!isBeingRemoved(volume) && !isExtending(volume) && !isInFlow(volume.status)) {
+  if (!isBeingRemoved(volume) && !isExtending(volume) && !isInFlow(volume)) {
     // Somebody else has set its status, by hand mostly: it is theirs to decide, and its claim is closed as that of one at rest.
     await unlockSource(deps, volume);
     await deps.volumes.forgetDeadline(volumeId, volume.deadline);

@@ -32,7 +32,7 @@ export function watchVolumes(
   const look = async (): Promise<void> => {
     for (const [id, record] of await volumes.getMany([...open.keys()])) {
       records.set(id, record);
-      if (!isInFlow(record.status)) {
+      if (!isInFlow(record)) {
         open.get(id)?.resolve(record);
         open.delete(id);
       }

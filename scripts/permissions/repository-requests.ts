@@ -62,6 +62,7 @@ const VOLUMES: Calls<VolumeRepository> = {
   assignHost: [OWNER, LATE_OWNER].map(
     (owner) => (volumes: VolumeRepository) => volumes.assignHost(owner, "h@b#p", "nova", LINE, AT),
   ),
+  resetStatus: [(volumes) => volumes.resetStatus(VOLUME.id, "error")],
   beginCreate: [(volumes) => volumes.beginCreate(OWNER, AT)],
   persistModelUpdate: [
     (volumes) => volumes.persistModelUpdate(OWNER, {}, "created"),

@@ -33,6 +33,8 @@ export const CLAIM: CapacityClaim = { attempt: 1, size: 1, claimed_at: at };
 /** Columns that a record does not have when it is put. */
 type WrittenLater =
   | "extension"
+  | "in_flow"
+  | "reset_at"
   | "message_deleted"
   | "attachments"
   | "attach_status"

@@ -46,6 +46,9 @@ function extensionOf({ extension, status }: VolumeRecord, id: number): VolumeExt
   return { id: String(id), number, size: 9, previous_status: status, started_at: NOW.toISOString() };
 }
 
+/** Statuses that an operator sets: among them those of the flow, of an extension and of a removal. */
+const RESETS = ["creating", "available", "deleting", "extending"] as const;
+
 type VolumeCall = {
   name: string;
   attempt: number;
@@ -57,7 +60,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
   const at = NOW.toISOString();
   return fc
     .record({
-      name: fc.integer({ min: 0, max: 18 }),
+      name: fc.integer({ min: 0, max: 20 }),
       attempt: fc.integer({ min: 1, max: 2 }),
       bytes: fc.integer({ min: 0, max: 3 }),
     })
@@ -106,6 +109,8 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
             ),
         ],
         ["unlock", (to, id) => to.unlock(id, "one", ["e", "f"])],
+        ["resetStatus", (to, id) => to.resetStatus(id, RESETS[bytes] ?? "error")],
+        ["beginForcedDelete", (to, id) => to.beginDelete(id, LATER, { force: true })],
         [
           "beginExtend",
           async (to, id) => to.beginExtend(await to.get(id), extensionOf(await to.get(id), bytes), LATER),

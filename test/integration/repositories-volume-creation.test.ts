@@ -157,7 +157,7 @@ describe("markAvailable", () => {
   });
 
   test("writes the ledger's line where another service left none", async () => {
-    await putBare({ fence: { S: owner.fence } });
+    await putBare({ fence: { S: owner.fence }, in_flow: { S: "y" }, deadline: { S: DEADLINE.toISOString() } });
     const record = await volumes.markAvailable(owner, "available", NOW, {});
     expect(record.attempts["1"]).toMatchObject({
       execution: owner.fence,

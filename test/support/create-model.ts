@@ -220,7 +220,7 @@ export class Site {
     const ends = this.world.notifications.filter(
       ({ event_type, payload }) => event_type === "volume.create.end" && payload["volume_id"] === record.id,
     );
-    if (isInFlow(record.status)) {
+    if (isInFlow(record)) {
       found.push(`${record.id} is ${record.status} for ever`);
     }
     if (record.status === "available") {

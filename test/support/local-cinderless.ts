@@ -82,7 +82,7 @@ export async function startUnderTest({
     settled: async (volumeId) => {
       for (;;) {
         const volume = await volumes.get(volumeId);
-        if (!isInFlow(volume.status)) {
+        if (!isInFlow(volume)) {
           return volume;
         }
         await delay(20);

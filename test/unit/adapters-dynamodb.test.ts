@@ -62,14 +62,14 @@ describe("a volume's item", () => {
 });
 
 describe("a transition", () => {
-  test("is conditional on the fence and on the statuses of the flow", async () => {
+  test("is conditional on the fence, on the ownership of the flow and on its statuses", async () => {
     dynamodb.on(UpdateItemCommand).resolves({ Attributes: volumeItem(volume) });
     await volumes.beginCreate(owner, DEADLINE);
     expect(dynamodb.commandCalls(UpdateItemCommand)[0]?.args[0].input).toMatchObject({
       Key: { id: { S: volume.id } },
       ConditionExpression:
         "#fence = :fence AND attribute_not_exists(#delete_requested_at) " +
-        "AND #status IN (:creating, :downloading, :migration_target_creating)",
+        "AND attribute_exists(#in_flow) AND #status IN (:creating, :downloading, :migration_target_creating)",
       ExpressionAttributeValues: { ":fence": { S: owner.fence }, ":now": { S: "2026-01-01T01:00:00.000Z" } },
       ReturnValues: "ALL_NEW",
     });

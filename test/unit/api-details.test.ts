@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_TYPE_ID } from "../../core/api/types/default-type.ts";
-import type { VolumeRecord } from "../../core/records.ts";
+import { CINDER_VOLUME_STATUSES, type VolumeRecord } from "../../core/records.ts";
 import { Api, idOf } from "../support/api.ts";
 import { World } from "../support/fakes/world.ts";
 
@@ -106,6 +106,43 @@ describe("an action on a volume", () => {
     expect((await api.ask(`POST /volumes/${id}/action`, { body })).status).toBe(403);
     expect((await api.ask(`POST /volumes/${id}/action`, { ...asAdmin, body })).status).toBe(202);
     expect(api.started).toEqual([["DeleteVolume", { volume_id: id }]]);
+  });
+
+  it.each(CINDER_VOLUME_STATUSES.filter((each) => each !== "in-use"))(
+    "sets the status %s by an administrator's word, from which the volume is deleted by force",
+    async (status) => {
+      const id = await aVolume();
+      const record = world.fakes.volumes.records.get(id);
+      Object.assign(record ?? {}, { status: "available", deadline: null, phase: null });
+      const body = { "os-reset_status": { status: status.toUpperCase() } };
+      expect((await api.ask(`POST /volumes/${id}/action`, { body })).status).toBe(403);
+      expect((await api.ask(`POST /volumes/${id}/action`, { ...asAdmin, body })).status).toBe(202);
+      expect((await api.ask(`GET /volumes/${id}`)).body).toMatchObject({ volume: { status } });
+      const force = { ...asAdmin, body: { "os-force_delete": null } };
+      expect((await api.ask(`POST /volumes/${id}/action`, force)).status).toBe(202);
+      expect((await api.ask(`GET /volumes/${id}`)).body).toMatchObject({ volume: { status: "deleting" } });
+      const again = await api.ask(`POST /volumes/${id}/action`, { ...asAdmin, body });
+      expect([again.status, messageOf(again)]).toEqual([
+        400,
+        `Invalid volume: volume ${id} is being removed: wait until it is gone or in error_deleting`,
+      ]);
+    },
+  );
+
+  it.each<[Record<string, unknown>, string]>([
+    [{}, "Must specify 'status', 'attach_status' or 'migration_status' for update."],
+    [{ status: "in-use" }, "Cannot reset-state to in-use because volume does not have any attachments."],
+    [
+      { status: "nope" },
+      "Volume status: nope is invalid, valid statuses are: ('creating', 'available', 'deleting', 'error', 'error_deleting', " +
+        "'error_managing', 'managing', 'attaching', 'in-use', 'detaching', 'maintenance', 'restoring-backup', 'error_restoring', " +
+        "'reserved', 'awaiting-transfer', 'backing-up', 'error_backing-up', 'error_extending', 'downloading', 'uploading', " +
+        "'retyping', 'extending').",
+    ],
+  ])("resets no status by %j", async (value, message) => {
+    const body = { "os-reset_status": value };
+    const response = await api.ask(`POST /volumes/${await aVolume()}/action`, { ...asAdmin, body });
+    expect([response.status, messageOf(response)]).toEqual([400, message]);
   });
 
   it.each<[unknown, string]>([

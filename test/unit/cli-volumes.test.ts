@@ -201,7 +201,7 @@ describe("list", () => {
         .filter((line) => line.includes("nonsense")),
     ).toEqual([
       expect.stringMatching(
-        /'nonsense' is invalid.*creating, downloading,.*in-use, backing-up, extending, error, error_extending, deleting/,
+        /'nonsense' is invalid.*creating, available, deleting,.*in-use, detaching,.*retyping, extending, migration_target/,
       ),
     ]);
     expect(asked).not.toHaveBeenCalled();

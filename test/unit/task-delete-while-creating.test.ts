@@ -114,7 +114,7 @@ describe("asking for the deletion of a volume that is being created", () => {
   });
 
   it("gives a volume without a deadline one, so that it is swept", async () => {
-    const world = aWorld(aVolumeInFlow({ deadline: null }));
+    const world = aWorld(aVolume({ deadline: null, phase: null }));
     await remove(world);
     expect((await world.fakes.volumes.get(VOLUME_ID)).deadline).not.toBeNull();
   });

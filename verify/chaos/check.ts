@@ -1,5 +1,5 @@
 import { backendHost } from "../../core/backends.ts";
-import { fenceOf, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
+import { fenceOf, isFlowStatus, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
 import type { AcceptedVolume, Evidence, StoredFile, Violation } from "./evidence.ts";
 
 const BYTES_PER_GIB = 2 ** 30;
@@ -55,8 +55,10 @@ function checkRest({ messagesLeft, executionsRunning, backends, records }: Evide
       report(host, `the claim of volume ${volumeId}, attempt ${attempt}, ${size} GiB, is open`);
     }
   }
-  for (const { id, status, phase, deadline } of records) {
-    if (isInFlow(status) || deadline !== null) {
+  for (const record of records) {
+    const { id, status, phase, deadline, reset_at: resetAt } = record;
+    // A status that an operator has set is the operator's to change.
+    if ((isFlowStatus(status) && resetAt === undefined) || deadline !== null) {
       report(id, `it is ${status}, in phase ${phase ?? "none"}, with the deadline ${deadline ?? "none"}`);
     }
   }
@@ -231,7 +233,7 @@ function checkTold(evidence: Evidence, report: Report): void {
     }
   }
   for (const [volumeId, told] of ends) {
-    const early = told.find(({ statusThen }) => statusThen !== null && isInFlow(statusThen as VolumeRecord["status"]));
+    const early = told.find(({ statusThen }) => statusThen !== null && isFlowStatus(statusThen));
     if (early !== undefined) {
       report(volumeId, `volume.create.end was told while it was ${early.statusThen}`);
     }

@@ -134,7 +134,7 @@ async function makeVolume(
 async function decided({ volumes }: Services, volumeId: string, signal: AbortSignal): Promise<VolumeRecord> {
   for (;;) {
     const volume = await persist(signal, () => volumes.get(volumeId));
-    if (!isInFlow(volume.status)) {
+    if (!isInFlow(volume)) {
       return volume;
     }
     await delay(50);

@@ -161,7 +161,7 @@ async function hasCome(
       throw error;
     }
   });
-  if (record === undefined || !isInFlow(record.status)) {
+  if (record === undefined || !isInFlow(record)) {
     return true;
   }
   return after === "backend" && record.phase !== null && !isBeforeTheBackend(record.phase);

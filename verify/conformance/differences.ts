@@ -1,5 +1,5 @@
 import { routeOf } from "../../core/errors.ts";
-import { isInFlow, type VolumeStatus } from "../../core/records.ts";
+import { isFlowStatus } from "../../core/records.ts";
 import type { Given } from "./cases.ts";
 import {
   expectAskedAgain,
@@ -268,7 +268,7 @@ export const DIFFERENCES: readonly Difference[] = [
       "The writer of `error` ended the attempt, and the backend may have been cleared since. A late turn must not" +
       " resurrect the volume.",
     invariants: [2],
-    concerns: ({ volume_row: { status } }) => !isInFlow(status as VolumeStatus),
+    concerns: ({ volume_row: { status } }) => !isFlowStatus(status as string),
     expect: ({ given }) => {
       const refused = erroredOut(given, [], "FenceLost");
       return withRow(refused, { status: given.volume_row.status });

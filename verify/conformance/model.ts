@@ -1,4 +1,4 @@
-import { isInFlow, type VolumeStatus } from "../../core/records.ts";
+import { isFlowStatus } from "../../core/records.ts";
 import { captureImageMetadata } from "../../core/tasks/handle-bootable-volume.ts";
 import type { Given } from "./cases.ts";
 import { imageMetaOf } from "./image-meta.ts";
@@ -219,7 +219,7 @@ export function undisturbed(given: Given, isReschedulable: (error: string) => bo
     isOriginUnreadable ||
     specType !== undefined ||
     Object.keys(image.raise).length > 0 ||
-    !isInFlow(volume.status as VolumeStatus);
+    !isFlowStatus(volume.status as string);
   if (isOther) {
     return undefined;
   }

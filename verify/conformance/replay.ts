@@ -4,7 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { buildCreateRequest } from "../../core/create-request.ts";
 import { describeError, VolumeNotFound } from "../../core/errors.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
-import { fenceOf, isInFlow, type SnapshotRecord, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
+import {
+  fenceOf,
+  isFlowStatus,
+  isInFlow,
+  type SnapshotRecord,
+  type VolumeRecord,
+  type VolumeStatus,
+} from "../../core/records.ts";
 import type { Retry } from "../../core/scheduling/request.ts";
 import { mayReschedule } from "../../core/tasks/schedule-volume.ts";
 import type { Given } from "./cases.ts";
@@ -120,7 +127,7 @@ function placed(plan: Plan): { record: VolumeRecord; input: WorkflowInput } {
       attempts: { [attempt]: { host, execution: fence, started_at: record.created_at, outcome: "running" } },
       phase: "scheduled",
       // A row that the flow finds in another status than it left it in is not the flow's any more.
-      deadline: isInFlow(status as VolumeStatus) ? record.deadline : null,
+      deadline: isFlowStatus(status as string) ? record.deadline : null,
     },
     input: {
       context: message.context,
@@ -212,7 +219,7 @@ async function settledTraces(deployment: Deployment, ran: Ran): Promise<Traces> 
 /** Whether the volume has left the flow, or is back with the scheduler. */
 function isDecided({ volume, events }: Traces): boolean {
   const cast = events.findLast((event) => event.event === "cast");
-  return volume === undefined || !isInFlow(volume.status) || (cast?.event === "cast" && cast.raised === undefined);
+  return volume === undefined || !isInFlow(volume) || (cast?.event === "cast" && cast.raised === undefined);
 }
 
 async function tracesOf({ volumes, planDirectory }: Deployment, { plan, execution }: Ran): Promise<Traces> {

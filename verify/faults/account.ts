@@ -168,7 +168,9 @@ export class Account {
     requireMessageSize(messageText(notification));
     this.note("notification", notification);
     const volumeId = String(notification.payload["volume_id"]);
-    const statusThen = this.stores.volumes.records.get(volumeId)?.status;
+    const record = this.stores.volumes.records.get(volumeId);
+    // An operator's status says nothing about the volume.
+    const statusThen = record?.reset_at === undefined ? record?.status : undefined;
     this.stores.published.push({ notification: structuredClone(notification), statusThen, atMs: this.time.nowMs });
   }
 

@@ -1,4 +1,5 @@
 import { InvalidInput, NotificationNotSent, VolumeBackendAPIException } from "../../core/errors.ts";
+import { resetVolumeStatus } from "../../core/tasks/reset-status.ts";
 import type { Account, Invocation } from "./account.ts";
 import { StateFailure } from "./walker.ts";
 
@@ -67,6 +68,7 @@ export async function callUnderFault(
     case "aborted, event lost":
     case "timed out":
     case "deleted meanwhile":
+    case "reset meanwhile":
       await meanwhile(account, invocation, fault);
       break;
   }
@@ -96,9 +98,11 @@ function ifAlive(invocation: Invocation, outcome: Outcome): unknown {
 /** What happens beside the call, before it has its effect. */
 async function meanwhile(account: Account, { visit }: Invocation, fault: string): Promise<void> {
   const execution = account.executionOf(visit);
+  const volumeId = execution?.input.volume_id ?? account.subject;
   if (fault === "deleted meanwhile") {
-    const volumeId = execution?.input.volume_id ?? account.subject;
     account.request("DeleteVolume", { volume_id: volumeId });
+  } else if (fault === "reset meanwhile") {
+    await resetStatus(account, volumeId);
   } else if (execution === undefined) {
     throw new Error(`${fault}: ${visit} belongs to no execution`);
   } else if (fault === "aborted" || fault === "aborted, event lost") {
@@ -107,6 +111,19 @@ async function meanwhile(account: Account, { visit }: Invocation, fault: string)
     account.executions.stop(execution, "TIMED_OUT", "rule hears");
   }
   await account.time.sleep(PAUSE_MS);
+}
+
+const RESETS = ["creating", "available", "error", "deleting"] as const;
+
+/** As the API does it. One that is refused changes nothing. */
+async function resetStatus(account: Account, volumeId: string): Promise<void> {
+  const { volumes } = account.stores;
+  const volume = volumes.records.get(volumeId);
+  const status = RESETS[Math.floor(account.random() * RESETS.length)];
+  if (volume !== undefined && status !== undefined) {
+    const reset = () => resetVolumeStatus(account.stores, volume, status);
+    await outcomeOf(() => account.watch.around("volumes.resetStatus", reset, []));
+  }
 }
 
 /** A runtime that ended without an error of its own. */

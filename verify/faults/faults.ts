@@ -24,6 +24,8 @@ export const CALL_FAULTS = {
   "aborted, event lost": "the same, and the rule never hears of it",
   "timed out": "the execution times out during the call; its function goes on",
   "deleted meanwhile": "a user deletes the volume during the call",
+  "reset meanwhile":
+    "an operator sets another status of the volume during the call: `creating`, `available`, `error` or `deleting`",
 } as const satisfies Record<string, string>;
 
 /** Faults of an invocation. */

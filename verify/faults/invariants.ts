@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { FUNCTIONS } from "../../core/functions.ts";
 import {
   fenceOf,
-  isInFlow,
+  isFlowStatus,
   SNAPSHOT_LOCK,
   STATUSES_CREATED,
   type VolumeRecord,
@@ -67,11 +67,12 @@ export function checkInvariants(
     const record = account.stores.volumes.records.get(id);
     checkDecided(account, id, record);
     checkNotifications(account, id, record);
-    if (record !== undefined) {
+    const isOurs = record === undefined || !isOperators(record);
+    if (record !== undefined && isOurs) {
       checkLedger(account, record);
       checkContent(account, scenario, record, undisturbed);
     }
-    if (scenario.never?.some((end) => end === endOf(account, id)) === true) {
+    if (isOurs && scenario.never?.some((end) => end === endOf(account, id)) === true) {
       account.breach(10, `volume ${id} is ${endOf(account, id)}, which the project must not get`);
     }
   }
@@ -145,17 +146,23 @@ function checkRaised(account: Account): void {
   }
 }
 
+/** Whether the record's status is an operator's word, which says nothing about the volume. */
+function isOperators({ reset_at: resetAt }: VolumeRecord): boolean {
+  return resetAt !== undefined;
+}
+
 function checkDecided(account: Account, id: string, record: VolumeRecord | undefined): void {
-  if (record !== undefined && isInFlow(record.status)) {
+  // A status that an operator has set is the operator's to change.
+  if (record !== undefined && isFlowStatus(record.status) && !isOperators(record)) {
     account.breach(1, `volume ${id} is ${record.status}, phase ${record.phase ?? "none"}, for ever`);
   }
-  if (record !== undefined && record.deadline !== null && !isInFlow(record.status)) {
+  if (record !== undefined && record.deadline !== null) {
     account.breach(1, `volume ${id} is ${record.status} and still has a deadline`);
   }
   if (record !== undefined && record.delete_requested_at !== null && record.status !== "error_deleting") {
     account.breach(1, `the deletion of ${id} was asked for, and it stays ${record.status}`);
   }
-  if (record?.status === "error" && record.fault === null) {
+  if (record?.status === "error" && record.fault === null && !isOperators(record)) {
     account.breach(5, `volume ${id} is in error without a fault`);
   }
   const moments = account.watch.lives.get(id)?.progressMs ?? [];
@@ -176,17 +183,17 @@ function checkNotifications(account: Account, id: string, record: VolumeRecord |
     ({ notification }) => notification.event_type === "volume.create.end" && notification.payload["volume_id"] === id,
   );
   const isCreated = record !== undefined && (STATUSES_CREATED as readonly string[]).includes(record.status);
-  if (isCreated && ends.length === 0) {
+  if (isCreated && ends.length === 0 && !isOperators(record)) {
     account.breach(6, `volume ${id} is ${record.status}, and volume.create.end was never sent`);
   }
   if (new Set(ends.map(({ notification }) => notification.message_id)).size > 1) {
     account.breach(6, `volume.create.end of ${id} was sent under different ids`);
   }
   for (const { statusThen, notification } of ends) {
-    if (statusThen !== undefined && isInFlow(statusThen as VolumeRecord["status"])) {
+    if (statusThen !== undefined && isFlowStatus(statusThen)) {
       account.breach(6, `volume.create.end of ${id} was sent while it was ${statusThen}`);
     }
-    if (record?.status === "error" || notification.payload["status"] === "error") {
+    if ((record?.status === "error" && !isOperators(record)) || notification.payload["status"] === "error") {
       account.breach(6, `volume.create.end of ${id} was sent, and it is in error`);
     }
   }

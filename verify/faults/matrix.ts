@@ -135,7 +135,7 @@ function callFaults(functionName: string, call: string, isOfExecution: boolean):
       (!READS.test(call) || !OF_EFFECTS.has(fault)) &&
       (!OF_DRIVERS.has(fault) || call.startsWith("driver.")) &&
       (!OF_NOTIFICATIONS.has(fault) || call.startsWith("notifier.publish#")) &&
-      (fault !== "deleted meanwhile" || !BESIDE_THE_VOLUME.test(functionName)),
+      (!(fault === "deleted meanwhile" || fault === "reset meanwhile") || !BESIDE_THE_VOLUME.test(functionName)),
   );
 }
 

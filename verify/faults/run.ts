@@ -102,7 +102,7 @@ async function auditIfUnclaimed(account: Account): Promise<void> {
 function isAtRest(account: Account, nextAtMs: number): boolean {
   const { records, unreadable } = account.stores.volumes;
   const hasUndecided = [...records.values()].some(
-    ({ id, status, deadline }) => !unreadable.has(id) && (isInFlow(status) || deadline !== null),
+    (record) => !unreadable.has(record.id) && (isInFlow(record) || record.deadline !== null),
   );
   const claims = [...account.stores.backends.records.values()].flatMap((backend) => Object.values(backend.claims));
   if (hasUndecided || claims.some(({ attempt }) => attempt !== RETURNED_CAPACITY)) {

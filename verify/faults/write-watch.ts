@@ -1,4 +1,4 @@
-import { attemptOfFence, isInFlow, type VolumeRecord } from "../../core/records.ts";
+import { attemptOfFence, isFlowStatus, isInFlow, isUntouched, type VolumeRecord } from "../../core/records.ts";
 import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache.ts";
 import type { Account } from "./account.ts";
 import type { Execution } from "./executions.ts";
@@ -69,11 +69,15 @@ export class WriteWatch {
     if (attemptOfFence(after.fence) < attemptOfFence(before.fence)) {
       this.#account.breach(2, `${what}: the record went back to attempt ${attemptOfFence(after.fence)}`);
     }
-    const wasStray = before.status === "error" && before.fence === null && before.fault === null;
-    if (isInFlow(after.status) && !isInFlow(before.status) && !wasStray) {
+    const wasStray = before.status === "error" && isUntouched(before);
+    const isReset = call === "volumes.resetStatus";
+    if (isFlowStatus(after.status) && !isFlowStatus(before.status) && !wasStray && !isReset) {
       this.#account.breach(2, `${what}: the record came back into the flow as ${after.status}`);
     }
-    if (before.launched_at !== null && after.status === "error") {
+    if (isOperators(before) && FLOW_CALLS.test(call)) {
+      this.#account.breach(2, `${what}: an operator had taken the record`);
+    }
+    if (before.launched_at !== null && before.status !== "error" && after.status === "error" && !isReset) {
       this.#account.breach(2, `${what}: a volume that was available went to error`);
     }
   }
@@ -104,11 +108,19 @@ export class WriteWatch {
     const life = this.lives.get(id) ?? { progressMs: [], decidedMs: null };
     this.lives.set(id, life);
     const { nowMs } = this.#account.time;
-    if (before !== undefined && isInFlow(before.status)) {
+    if (before !== undefined && isInFlow(before)) {
       life.progressMs.push(nowMs);
     }
-    life.decidedMs = after !== undefined && isInFlow(after.status) ? null : (life.decidedMs ?? nowMs);
+    life.decidedMs = after !== undefined && isInFlow(after) ? null : (life.decidedMs ?? nowMs);
   }
+}
+
+/** Transitions of the flow, of extensions and of removals that go on: none of them is for a record that an operator has taken. */
+const FLOW_CALLS =
+  /^volumes\.(assignHost|beginCreate|persistModelUpdate|saveProgress|mark\w+|releaseForReschedule|forgetDeadline|keepExtensionClaim|endExtend|beginRequestedDelete|finishDelete)$/;
+
+function isOperators({ deadline, reset_at: resetAt }: VolumeRecord): boolean {
+  return resetAt !== undefined && deadline === null;
 }
 
 function ownerIn([first]: readonly unknown[]): string | undefined {

@@ -59,7 +59,7 @@ export async function deploy(
       const until = Date.now() + SETTLED_MS;
       for (;;) {
         const volume = await volumes.get(record.id);
-        if (!isInFlow(volume.status)) {
+        if (!isInFlow(volume)) {
           return volume;
         }
         if (Date.now() > until) {

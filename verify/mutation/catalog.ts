@@ -36,7 +36,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/sweep-overdue-volumes.ts",
     find: "  const host = backendToAsk(volume);\n",
     replace:
-      '  if (isInFlow(volume.status) && volume.phase === "creating") {\n    return true;\n  }\n  const host = backendToAsk(volume);\n',
+      '  if (isInFlow(volume) && volume.phase === "creating") {\n    return true;\n  }\n  const host = backendToAsk(volume);\n',
     cell: "",
   },
   {

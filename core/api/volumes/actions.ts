@@ -7,6 +7,7 @@ import * as types from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
 import { ATTACH_ACTIONS } from "./attach-actions.ts";
 import { forceDelete } from "./delete.ts";
+import { resetStatus, resetStatusSchema } from "./reset-status.ts";
 import { visibleVolume } from "./show.ts";
 import { setBootable } from "./update.ts";
 
@@ -33,6 +34,11 @@ const ACTIONS = {
     policy: "volume_extension:volume_image_metadata:show",
     schema: {},
     run: async (_deps, { glance_metadata: metadata }) => ({ status: 200, body: { metadata } }),
+  },
+  "os-reset_status": {
+    policy: "volume_extension:volume_admin_actions:reset_status",
+    schema: resetStatusSchema,
+    run: resetStatus,
   },
   "os-force_delete": {
     policy: "volume_extension:volume_admin_actions:force_delete",

@@ -18,7 +18,15 @@ const NOT_DELETABLE =
   "migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume " +
   "transfer.";
 
-const DELETABLE: readonly string[] = ["available", "error", "error_deleting"];
+/** Cinder's, and `error_deleting`, which it leaves to administrators. */
+const DELETABLE: readonly string[] = [
+  "available",
+  "error",
+  "error_restoring",
+  "error_extending",
+  "error_managing",
+  "error_deleting",
+];
 
 /** A successful delete has a body of no type, as webob answers. */
 const ACCEPTED: Answer = { status: 202, headers: { "Content-Type": "text/html; charset=UTF-8" } };
@@ -37,29 +45,29 @@ export async function deleteVolume(deps: ApiDependencies, call: Call): Promise<A
   if (force) {
     authorize(call.caller, "volume:force_delete");
   }
-  await markForDeletion(deps, volume);
+  await markForDeletion(deps, volume, force);
   await deps.work.start("DeleteVolume", { volume_id: volume.id });
   return ACCEPTED;
 }
 
-/** `os-force_delete`: as a delete, also where a removal that was refused has left `error_deleting`. */
+/** `os-force_delete`: as a delete, whatever the status of a volume at rest is. */
 export async function forceDelete(deps: ApiDependencies, volume: VolumeRecord): Promise<Answer> {
-  await markForDeletion(deps, volume);
+  await markForDeletion(deps, volume, true);
   await deps.work.start("DeleteVolume", { volume_id: volume.id });
   return { status: 202 };
 }
 
-async function markForDeletion(deps: ApiDependencies, volume: VolumeRecord): Promise<void> {
-  if (isInFlow(volume.status)) {
+async function markForDeletion(deps: ApiDependencies, volume: VolumeRecord, force: boolean): Promise<void> {
+  if (isInFlow(volume)) {
     await deps.volumes.requestDelete(volume.id, phaseDeadline(deps, "queued"));
     return;
   }
-  if (!DELETABLE.includes(volume.status) || isCachedVolume(volume)) {
+  if (!(force || DELETABLE.includes(volume.status)) || isCachedVolume(volume)) {
     throw badRequest(NOT_DELETABLE);
   }
   try {
     await requireUnused(deps, volume);
-    await deps.volumes.beginDelete(volume.id, phaseDeadline(deps, "removal"));
+    await deps.volumes.beginDelete(volume.id, phaseDeadline(deps, "removal"), { force });
   } catch (error) {
     throw describeError(error).name === "InvalidVolume" ? badRequest(NOT_DELETABLE) : error;
   }

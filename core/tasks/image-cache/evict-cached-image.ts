@@ -39,7 +39,7 @@ export async function evictCachedImage(deps: EvictDependencies, entry: ImageCach
   for (const [holder, value] of Object.entries(volume.locks)) {
     await deps.volumes.unlock(volume.id, holder, [value]);
   }
-  if (isInFlow(volume.status)) {
+  if (isInFlow(volume)) {
     const at = deps.clock.now().toISOString();
     const fault = { error: "ImageCopyFailure", cause: "The image was not cached.", attempt: IMAGE_CACHE_ATTEMPT, at };
     await deps.volumes.markError(ownerOfCached(volume.id), { ...fault, attempts: [] });
@@ -71,5 +71,5 @@ async function isInUse(deps: EvictDependencies, { locks }: VolumeRecord): Promis
   }
   const found = await deps.volumes.getMany(holders);
   // Of a holder that cannot be read nobody knows that it is at rest.
-  return found.unreadable !== undefined || [...found.values()].some(({ status }) => isInFlow(status));
+  return found.unreadable !== undefined || [...found.values()].some((volume) => isInFlow(volume));
 }

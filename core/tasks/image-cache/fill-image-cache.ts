@@ -214,6 +214,7 @@ function recordOf(entry: ImageCacheEntry, startedAt: string): VolumeRecord {
     phase: "creating",
     progress: null,
     deadline: null,
+    in_flow: true,
     fault: null,
     delete_requested_at: null,
     locks: {},

@@ -25,7 +25,8 @@ import type {
   VolumeRepository,
 } from "../../../core/ports.ts";
 import {
-  STATUSES_IN_FLOW,
+  isInFlow,
+  isUntouched,
   type Attempt,
   type CopyProgress,
   type Fault,
@@ -104,7 +105,7 @@ export class VolumesFake implements VolumeRepository {
     deadline: Date,
   ): Promise<VolumeRecord> {
     const found = await this.get(owner.volumeId);
-    const stray = found.status === "error" && found.fence === null && found.fault === null;
+    const stray = found.status === "error" && isUntouched(found);
     if (!stray && !isFreeInFlow(found, owner.fence)) {
       return found.fence === owner.fence && found.host !== null ? found : refuse(owner.fence, found);
     }
@@ -278,24 +279,26 @@ export class VolumesFake implements VolumeRepository {
     }
   }
 
-  async beginDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
+  async beginDelete(volumeId: string, deadline: Date, { force = false } = {}): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
-    const deletable = [
-      "available",
-      "error",
-      "error_deleting",
-      "error_extending",
-      "migration_target",
-      "deleting",
-    ].includes(found.status);
-    const isBegun = found.delete_requested_at !== null && ["deleting", "error_deleting"].includes(found.status);
-    if (
-      !isBegun &&
-      (found.attach_status === "attached" ||
-        found.deadline !== null ||
-        !deletable ||
-        Object.keys(found.locks).length > 0)
-    ) {
+    const deletable =
+      force ||
+      [
+        "available",
+        "error",
+        "error_deleting",
+        "error_extending",
+        "error_restoring",
+        "error_managing",
+        "migration_target",
+        "deleting",
+      ].includes(found.status);
+    const isBegun =
+      found.delete_requested_at !== null &&
+      found.deadline !== null &&
+      ["deleting", "error_deleting"].includes(found.status);
+    const isUsed = found.attach_status === "attached" || Object.keys(found.locks).length > 0;
+    if (!isBegun && (found.deadline !== null || !deletable || isUsed)) {
       throw new InvalidVolume(`volume ${volumeId} is ${found.status}`);
     }
     return this.#end(found, (room) => ({
@@ -305,10 +308,25 @@ export class VolumesFake implements VolumeRepository {
     }));
   }
 
+  async resetStatus(volumeId: string, status: VolumeStatus): Promise<VolumeRecord> {
+    const found = await this.get(volumeId);
+    if (found.status === "deleting" && found.deadline !== null && found.delete_requested_at !== null) {
+      throw new InvalidVolume(`volume ${volumeId} is being removed: wait until it is gone or in error_deleting`);
+    }
+    const at = this.#clock.now().toISOString();
+    return this.#end(found, () => ({
+      status,
+      reset_at: at,
+      deadline: null,
+      delete_requested_at: null,
+      progress: null,
+    }));
+  }
+
   async finishDelete(volumeId: string): Promise<void> {
-    const status = this.records.get(volumeId)?.status ?? "deleting";
-    if (status !== "deleting") {
-      throw new InvalidVolume(`volume ${volumeId} is ${status}, not deleting`);
+    const found = this.records.get(volumeId);
+    if (found !== undefined && (found.status !== "deleting" || found.deadline === null)) {
+      throw new InvalidVolume(`volume ${volumeId} is ${found.status}, and its removal was taken back`);
     }
     this.records.delete(volumeId);
   }
@@ -371,7 +389,7 @@ export class VolumesFake implements VolumeRepository {
   async keepExtensionClaim(volumeId: string, number: number, claimedAt: string): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
     const { extension } = found;
-    const isMine = found.status === "extending" && extension?.number === number;
+    const isMine = found.status === "extending" && found.deadline !== null && extension?.number === number;
     if (!isMine || (extension.claimed_at ?? claimedAt) !== claimedAt) {
       throw new FenceLost(volumeId, `extension ${number}`, `it is ${found.status}`);
     }
@@ -381,7 +399,7 @@ export class VolumesFake implements VolumeRepository {
   async endExtend(volumeId: string, number: number, end: ExtensionEnd): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
     const { extension } = found;
-    if (found.status === "extending" && extension?.number === number) {
+    if (found.status === "extending" && found.deadline !== null && extension?.number === number) {
       const { outcome } = end;
       const failure = end.outcome === "failed" ? { error: end.error, cause: end.cause } : {};
       return this.#end(found, () => ({
@@ -457,6 +475,9 @@ export class VolumesFake implements VolumeRepository {
   /** @throws ValidationException, as DynamoDB does, when the record would be too large */
   #put(found: VolumeRecord, change: Change): VolumeRecord {
     const record = structuredClone({ ...found, ...change, updated_at: this.#clock.now().toISOString() });
+    if (change.deadline !== undefined) {
+      delete record.in_flow;
+    }
     requireItemSize(record);
     this.records.set(record.id, record);
     return structuredClone(record);
@@ -495,10 +516,6 @@ export function changedMap(
   { set = {}, unset = [] }: MapChange = {},
 ): Record<string, string> {
   return Object.fromEntries(Object.entries({ ...map, ...set }).filter(([key]) => !unset.includes(key)));
-}
-
-function isInFlow({ status }: VolumeRecord): boolean {
-  return (STATUSES_IN_FLOW as readonly string[]).includes(status);
 }
 
 function isFreeInFlow(found: VolumeRecord, fence: string | null): boolean {

@@ -68,7 +68,7 @@ export async function startBucketFlow(): Promise<BucketFlow> {
       await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(message) }));
       for (;;) {
         const volume = await volumes.get(record.id);
-        if (!isInFlow(volume.status)) {
+        if (!isInFlow(volume)) {
           return { volume, milliseconds: Math.round(performance.now() - start) };
         }
         await delay(20);

@@ -1,0 +1,41 @@
+import { InvalidVolume } from "../errors.ts";
+import { isCachedVolume } from "../image-cache.ts";
+import type { BackendRepository, VolumeRepository } from "../ports.ts";
+import { isBeingRemoved, RETURNED_CAPACITY, type VolumeRecord, type VolumeStatus } from "../records.ts";
+import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
+
+/** What setting a volume's status uses. */
+export type ResetStatusDependencies = SourceUnlocker & {
+  volumes: Pick<VolumeRepository, "resetStatus">;
+  backends: Pick<BackendRepository, "get">;
+};
+
+/**
+ * Sets a volume's status by an operator's word (`os-reset_status` of Cinder), whatever the volume is doing. A create or an extension that
+ * is under way loses the record: its next write is refused, its claim is closed by the sweep, and nothing is notified. A deletion that was
+ * asked for is void. Nothing sets another status until somebody acts on the volume.
+ *
+ * A removal that is under way is not interrupted: it ends within its bound, with the volume gone or in `error_deleting`.
+ *
+ * Repeated: nothing changes. Interrupted after the write: a lock may be left on the source, which counts for nothing.
+ *
+ * @param volume the record as it was read
+ * @throws InvalidVolume while the volume is being removed, or when its backend does not hold it any more; VolumeNotFound
+ */
+export async function resetVolumeStatus(
+  deps: ResetStatusDependencies,
+  volume: VolumeRecord,
+  status: VolumeStatus,
+): Promise<VolumeRecord> {
+  if (isCachedVolume(volume)) {
+    throw new InvalidVolume(`volume ${volume.id} belongs to the image-volume cache: evict it there`);
+  }
+  const claims =
+    isBeingRemoved(volume) && volume.host !== null ? (await deps.backends.get(volume.host))?.claims : undefined;
+  if (claims?.[volume.id]?.attempt === RETURNED_CAPACITY) {
+    throw new InvalidVolume(`volume ${volume.id} is gone from ${volume.host}: delete it again`);
+  }
+  const reset = await deps.volumes.resetStatus(volume.id, status);
+  await unlockSource(deps, reset);
+  return reset;
+}
