@@ -268,7 +268,7 @@ export const DIFFERENCES: readonly Difference[] = [
       "The writer of `error` ended the attempt, and the backend may have been cleared since. A late turn must not" +
       " resurrect the volume.",
     invariants: [2],
-    concerns: ({ volume_row: { status } }) => !isFlowStatus(status as string),
+    concerns: ({ volume_row: { status } }) => !isFlowStatus(status),
     expect: ({ given }) => {
       const refused = erroredOut(given, [], "FenceLost");
       return withRow(refused, { status: given.volume_row.status });

@@ -219,7 +219,7 @@ export function undisturbed(given: Given, isReschedulable: (error: string) => bo
     isOriginUnreadable ||
     specType !== undefined ||
     Object.keys(image.raise).length > 0 ||
-    !isFlowStatus(volume.status as string);
+    !isFlowStatus(volume.status);
   if (isOther) {
     return undefined;
   }

@@ -127,7 +127,7 @@ function placed(plan: Plan): { record: VolumeRecord; input: WorkflowInput } {
       attempts: { [attempt]: { host, execution: fence, started_at: record.created_at, outcome: "running" } },
       phase: "scheduled",
       // A row that the flow finds in another status than it left it in is not the flow's any more.
-      deadline: isFlowStatus(status as string) ? record.deadline : null,
+      deadline: isFlowStatus(status) ? record.deadline : null,
     },
     input: {
       context: message.context,
