@@ -13,6 +13,7 @@ import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import { aMessage, aVolume, VOLUME_ID } from "../support/builders.ts";
 import { FUNCTION_ENVIRONMENT, invoke } from "../support/lambda.ts";
+import { watchMetrics } from "../support/metrics.ts";
 
 for (const [name, value] of Object.entries(FUNCTION_ENVIRONMENT)) {
   vi.stubEnv(name, value);
@@ -23,7 +24,7 @@ const written: string[] = [];
 for (const level of ["info", "warn", "error"] as const) {
   vi.spyOn(console, level).mockImplementation((line: string) => void written.push(line));
 }
-vi.spyOn(process.stdout, "write").mockReturnValue(true);
+const metrics = watchMetrics();
 vi.resetModules();
 const { handler } = await import("../../lambdas/keep-dead-letters.ts");
 
@@ -32,6 +33,7 @@ const sns = mockClient(SNSClient);
 
 beforeEach(() => {
   written.length = 0;
+  metrics.forget();
   dynamodb.reset();
   sns.reset();
   dynamodb.on(PutItemCommand).resolves({});
@@ -93,6 +95,13 @@ describe("a batch of dead letters", () => {
   it("gives back all of them when the table is out, without failing the function", async () => {
     dynamodb.on(PutItemCommand).rejects(new Error("out"));
     expect(await deliver(record("m1", "a"), record("m2", "b"))).toEqual(["m1", "m2"]);
+  });
+
+  it("counts each letter that is kept, by which an alarm goes off, and none that comes again", async () => {
+    dynamodb.on(PutItemCommand).rejectsOnce(new Error("slow down")).resolves({});
+    await deliver(record("m1", "a"), record("m2", "b"), record("m3", "c"));
+    const one = { service: "cinderless", DeadLetters: 1 };
+    expect(metrics.written()).toEqual([one, one]);
   });
 
   it("says which letter and volume, and writes no token to the log", async () => {

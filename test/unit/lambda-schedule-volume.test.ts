@@ -18,6 +18,7 @@ import { aMessage, aVolume, aVolumeInFlow, FIRST_HOST } from "../support/builder
 import { uuid } from "../support/drivers.ts";
 import { START } from "../support/fakes/world.ts";
 import { FUNCTION_ENVIRONMENT, invoke } from "../support/lambda.ts";
+import { watchMetrics } from "../support/metrics.ts";
 import { backendReport } from "../support/records.ts";
 
 for (const [name, value] of Object.entries(FUNCTION_ENVIRONMENT)) {
@@ -30,6 +31,7 @@ const written: string[] = [];
 for (const level of ["info", "warn"] as const) {
   vi.spyOn(console, level).mockImplementation((line: string) => void written.push(line));
 }
+const metrics = watchMetrics();
 // A logger that another file has loaded would keep its own mode.
 vi.resetModules();
 const { handler } = await import("../../lambdas/schedule-volume.ts");
@@ -71,6 +73,7 @@ beforeEach(() => {
   now += TEST_INTERVAL_MS;
   vi.useFakeTimers({ toFake: ["Date"], now });
   written.length = 0;
+  metrics.forget();
   for (const mock of [dynamodb, sfn, sns, sqs]) {
     mock.reset();
   }
@@ -155,6 +158,12 @@ describe("a batch", () => {
     storedVolumes(aVolume({ id: uuid(11) }));
     expect(await deliver(good(11), good(11))).toEqual([]);
     expect(new Set(started())).toEqual(new Set([`${uuid(11)}-a1`]));
+  });
+
+  it("that no backend can take is counted, by which an alarm goes off", async () => {
+    storedVolumes(aVolume({ id: uuid(11) }), aVolume({ id: uuid(12), size: 1_000_000 }));
+    expect(await deliver(good(11), good(12))).toEqual([]);
+    expect(metrics.written()).toEqual([{ service: "cinderless", UnscheduledCreates: 1 }]);
   });
 
   it("of a volume that does not exist ends in the dead letters", async () => {

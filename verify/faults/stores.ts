@@ -1,6 +1,6 @@
 import { S3ImageService } from "../../adapters/s3/image-service.ts";
 import { SourceDamaged, VolumeBackendAPIException } from "../../core/errors.ts";
-import type { CreateOutcome, DriverStats, ImageMeta, Work } from "../../core/driver-ports.ts";
+import type { CopyWork, CreateOutcome, DriverStats, ImageMeta, ImageSource, Work } from "../../core/driver-ports.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
@@ -27,6 +27,8 @@ export class SimulatedBackend extends DriverFake {
   refuses = false;
   /** Gives no answer to any call, as a mount whose server is gone. */
   hangs = false;
+  /** How long each turn of an image copy takes, before it has its effect. */
+  copyTurn: () => Promise<void> = async () => {};
   /** Its options are wrong: no driver can be made of them. */
   isUnbuildable = false;
   /** Ids of volumes and snapshots that lost bytes on the backend: refused as sources, as the contract of drivers has it. */
@@ -56,6 +58,15 @@ export class SimulatedBackend extends DriverFake {
   override async createClonedVolume(volume: VolumeRecord, source: VolumeRecord, work: Work): Promise<CreateOutcome> {
     this.#requireWhole(source.id);
     return super.createClonedVolume(volume, source, work);
+  }
+
+  override async copyImageToVolume(
+    volume: VolumeRecord,
+    image: ImageSource,
+    work: CopyWork,
+  ): Promise<{ done: boolean }> {
+    await this.copyTurn();
+    return super.copyImageToVolume(volume, image, work);
   }
 
   override async createSnapshot(snapshot: SnapshotRecord, volume?: VolumeRecord): Promise<ModelUpdate | null> {
