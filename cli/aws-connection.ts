@@ -108,6 +108,12 @@ export async function openConnection(
       const { SfnExecutions } = await import("./executions.ts");
       return new SfnExecutions(keep(new SFNClient({})), stateMachineArn);
     }),
+    alarms: once(async () => {
+      const topicArn = output("AlarmsTopicArn");
+      const { CloudWatchClient } = await import("@aws-sdk/client-cloudwatch");
+      const { CloudWatchAlarms } = await import("./alarms.ts");
+      return new CloudWatchAlarms(keep(new CloudWatchClient({})), topicArn);
+    }),
     close: () => {
       for (const client of clients) {
         client.destroy();

@@ -35,6 +35,7 @@ export interface Connection {
   serviceDownSeconds(): Promise<number>;
   driverFunctions(): Promise<DriverFunctions>;
   executions(): Promise<Executions>;
+  alarms(): Promise<Alarms>;
   close(): void;
 }
 
@@ -88,6 +89,22 @@ export type CreateSnapshotRequest = {
 
 /** An extension of a volume to `new_size` GiB; its id is chosen by the caller, so that a repeat finds what the first call began. */
 export type ExtendVolumeRequest = { volume_id: string; extension_id: string; new_size: number };
+
+/** An alarm of the stack. */
+export type Alarm = {
+  name: string;
+  /** What has happened when it is on; its last word is the section of the runbook, as in `docs/runbook.md#deadletters`. */
+  description: string;
+  state: "ALARM" | "OK" | "INSUFFICIENT_DATA";
+  reason: string;
+  /** When the state changed; null where CloudWatch does not say. */
+  since: string | null;
+};
+
+/** The alarms of the stack: those that notify its topic. */
+export interface Alarms {
+  list(): Promise<Alarm[]>;
+}
 
 /** The workflow's executions by their names. */
 export interface Executions {

@@ -89,6 +89,7 @@ function connectLazily(target: Target): Connection {
     serviceDownSeconds: async () => (await open()).serviceDownSeconds(),
     driverFunctions: async () => (await open()).driverFunctions(),
     executions: async () => (await open()).executions(),
+    alarms: async () => (await open()).alarms(),
     close: () => {
       // One that could not be opened has nothing to close; its failure was reported by whoever asked for a part.
       opened?.then(

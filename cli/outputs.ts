@@ -7,6 +7,7 @@ export const OUTPUT_NAMES = [
   "SchedulerDeadLetterQueueUrl",
   "StateMachineArn",
   "NotificationsTopicArn",
+  "AlarmsTopicArn",
   "VolumesTableName",
   "SnapshotsTableName",
   "VolumeTypesTableName",

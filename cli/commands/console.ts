@@ -40,15 +40,18 @@ function parsePort(text: string): number {
 
 async function serveConsole(session: Session, { port, open }: Options): Promise<void> {
   const interruption = session.interruption();
-  const [{ pageFiles }, { makeRoutes }, { readErrorPage }, { startConsoleServer }] = await Promise.all([
-    import("../console/page-files.ts"),
-    import("../console/routes.ts"),
-    import("../console/error-meanings.ts"),
-    import("../console/server.ts"),
-  ]);
-  const [files, errors] = await Promise.all([pageFiles(), readErrorPage()]);
+  const [{ pageFiles }, { makeRoutes }, { readErrorPage }, { readRunbook }, { startConsoleServer }] = await Promise.all(
+    [
+      import("../console/page-files.ts"),
+      import("../console/routes.ts"),
+      import("../console/error-meanings.ts"),
+      import("../console/alarms-answer.ts"),
+      import("../console/server.ts"),
+    ],
+  );
+  const [files, errors, runbook] = await Promise.all([pageFiles(), readErrorPage(), readRunbook()]);
   const token = randomBytes(24).toString("base64url");
-  const routes = makeRoutes(session, errors);
+  const routes = makeRoutes(session, { errors, runbook });
   const server = await startConsoleServer({ port, token, files, routes }).catch((error: unknown) => {
     throw portError(error, port);
   });

@@ -11,6 +11,7 @@ import {
   retryVolume,
   stateAnswer,
 } from "./actions.ts";
+import { alarmsAnswer, type Runbook } from "./alarms-answer.ts";
 import { BackendsReader } from "./backends-answer.ts";
 import { type ErrorPage, errorsAnswer } from "./error-meanings.ts";
 import { volumeAnswer } from "./volume-detail.ts";
@@ -24,7 +25,10 @@ export type Answer = { body: unknown; version?: string };
 export type Routes = (method: string, url: URL) => Promise<Answer | undefined>;
 
 /** The interface of the page, on one deployment. */
-export function makeRoutes(session: Pick<Session, "connection" | "clock">, errors: ErrorPage): Routes {
+export function makeRoutes(
+  session: Pick<Session, "connection" | "clock">,
+  { errors, runbook }: { errors: ErrorPage; runbook: Runbook },
+): Routes {
   const feed = new VolumeFeed(() => session.connection.volumes(), session.clock);
   const audits = new Audits(session);
   const backends = new BackendsReader(session, feed);
@@ -38,6 +42,7 @@ export function makeRoutes(session: Pick<Session, "connection" | "clock">, error
   };
   const plain: Record<string, () => unknown> = {
     "GET /api/backends": () => backends.answer(),
+    "GET /api/alarms": () => alarmsAnswer(session, runbook),
     "GET /api/errors": () => errorsAnswer(errors),
     "GET /api/dead-letters": () => deadLettersAnswer(session),
     "GET /api/audit": () => audits.answer(),

@@ -174,6 +174,22 @@ export type BackendsAnswer = {
   requests: number;
 };
 
+/** An alarm as the page shows it. */
+export type ShownAlarm = {
+  name: string;
+  /** Its section of the runbook, or its name where it has none. */
+  title: string;
+  what: string;
+  state: "ALARM" | "OK" | "INSUFFICIENT_DATA";
+  reason: string;
+  since: string | null;
+  /** Markdown. */
+  runbook: string | null;
+};
+
+/** All alarms of the stack, those that are on first. */
+export type AlarmsAnswer = { alarms: ShownAlarm[] };
+
 /** All dead letters, the newest first. */
 export type DeadLettersAnswer = { letters: DeadLetterRecord[] };
 

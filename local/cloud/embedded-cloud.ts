@@ -13,6 +13,8 @@ import { createEventRules } from "./events/event-rules.ts";
 import { createAsynchronousInvocations } from "./functions/asynchronous-invocations.ts";
 import { createFunctionEmulator, functionNameOf } from "./functions/function-emulator.ts";
 import { createLambdaApi } from "./functions/lambda-api.ts";
+import { createCloudWatchApi } from "./monitoring/cloudwatch-api.ts";
+import { type Monitoring, startMonitoring } from "./monitoring/monitoring.ts";
 import { startHttpApi } from "./http-api.ts";
 import { startStores } from "./parts/stores.ts";
 import { changesOf, deployPlan, planDeployment } from "./plan.ts";
@@ -198,13 +200,16 @@ async function start(
     reportCrash: options.crashSink ?? reportProblem,
     onStarted: (stop) => void stops.push(stop),
   });
+  const monitoring = startMonitoring({ now: () => Date.now(), queues: () => messaging.queueStates() });
+  stops.push(() => monitoring.stop());
   const environment = cloudEnvironment(region, dynamodb.endpoint, messaging.endpoint);
   const functions = createFunctionEmulator({
     region,
     environmentsPerFunction: options.environmentsPerFunction ?? 2,
     sharedThreads: options.sharedThreads ?? 0,
     idleSeconds: options.environmentIdleSeconds ?? 300,
-    logSink: options.logSink,
+    logSink: logSinkOf(setup.template, options.logSink, monitoring),
+    onInvoked: (name, failed) => monitoring.invoked(name, failed),
     // Filled in below: the compute server's own address is known once it listens.
     cloudEnvironment: environment,
     functionEnvironment: options.functionEnvironment ?? {},
@@ -221,17 +226,22 @@ async function start(
     functions,
     journal,
     maximumHistory: options.maxHistory ?? 1000,
-    onStatusChange: (execution) => rules.executionStatusChanged(execution),
+    onStatusChange: (execution) => {
+      monitoring.executionStatusChanged(execution);
+      return rules.executionStatusChanged(execution);
+    },
   });
   const compute = await startComputeServer(options.ports?.compute ?? 0, [
     createStatesApi(stateMachines, region),
     createLambdaApi(functions, asynchronous),
+    createCloudWatchApi(monitoring),
   ]);
   stops.push(() => compute.stop());
   // Whatever has no endpoint of its own must not reach AWS.
   environment["AWS_ENDPOINT_URL"] = compute.endpoint;
   environment["AWS_ENDPOINT_URL_SFN"] = compute.endpoint;
   environment["AWS_ENDPOINT_URL_LAMBDA"] = compute.endpoint;
+  environment["AWS_ENDPOINT_URL_CLOUDWATCH"] = compute.endpoint;
 
   const httpApi = setup.hasHttpApi ? await startHttpApi(options.ports?.httpApi ?? 0, functions) : undefined;
   stops.push(() => httpApi?.stop());
@@ -267,6 +277,7 @@ async function start(
     asynchronous,
     stateMachines,
     rules,
+    monitoring,
     inlineCodeDirectory,
     addEventSource: (definition) => void eventSources.push(definition),
   };
@@ -294,6 +305,20 @@ async function start(
     sources,
     stopAll,
   });
+}
+
+/** Functions write their metrics into their logs, so alarms need the lines even where nobody else does. */
+function logSinkOf(
+  { resources }: Template,
+  logSink: EmbeddedCloudOptions["logSink"],
+  monitoring: Monitoring,
+): EmbeddedCloudOptions["logSink"] {
+  const hasAlarms = resources.some(({ type }) => type === "AWS::CloudWatch::Alarm");
+  if (!hasAlarms) return logSink;
+  return (line) => {
+    monitoring.logged(line);
+    logSink?.(line);
+  };
 }
 
 function cloudEnvironment(region: string, dynamodb: string, messaging: string): Record<string, string> {

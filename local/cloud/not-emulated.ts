@@ -7,7 +7,7 @@ import type { ApiRequest, ApiResponse } from "./compute-server.ts";
 export function notEmulated({ method, path, query, headers, body }: ApiRequest): ApiResponse {
   const service = serviceOf(headers.authorization, query);
   const operation = operationOf(headers["x-amz-target"], query, body) ?? `${method} ${path}`;
-  const message = `${service ?? "This service"} is not emulated here (${operation}): the embedded cloud has DynamoDB, SQS, SNS, S3, Step Functions and Lambda. Nothing was sent to AWS.`;
+  const message = `${service ?? "This service"} is not emulated here (${operation}): the embedded cloud has DynamoDB, SQS, SNS, S3, Step Functions, Lambda and DescribeAlarms of CloudWatch. Nothing was sent to AWS.`;
   const isQuery =
     (headers["content-type"] ?? "").startsWith("application/x-www-form-urlencoded") || query.has("Action");
   if (isQuery) return { status: 400, body: service === "ec2" ? ec2Error(message) : queryError(message), headers: XML };

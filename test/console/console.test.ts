@@ -11,7 +11,7 @@ if (CHROMIUM === undefined) {
 
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
-const PATHS = ["/volumes", "/backends", "/dead-letters", "/audit", "/errors/NoValidBackend"];
+const PATHS = ["/volumes", "/backends", "/alarms", "/dead-letters", "/audit", "/errors/NoValidBackend"];
 
 describe.skipIf(CHROMIUM === undefined)("the console", () => {
   let scene: Scene;
@@ -197,6 +197,15 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
     await button("Redrive").click();
     await page.getByRole("dialog").getByRole("button", { name: "Redrive" }).click();
     expect(await isShown(page.getByRole("status").getByText(/^InvalidInput: /))).toBe(true);
+  });
+
+  test("shows the alarms that are on first, with what the runbook says to do", async () => {
+    await open("/alarms");
+    const alarm = page.getByRole("region", { name: "DeadLetters", exact: true });
+    await alarm.getByText("A message of the scheduler queue could not be", { exact: false }).first().waitFor();
+    await alarm.getByText("npx cinderless redrive list shows each with its reason.").waitFor();
+    const others = page.getByRole("region", { name: "Not on" });
+    expect(await isShown(others.getByRole("listitem").filter({ hasText: "NetsFail" }).getByText("ok"))).toBe(true);
   });
 
   test("runs an audit", async () => {

@@ -205,8 +205,8 @@ async function usesOfAnOperator(image: string): Promise<Record<string, Role | un
 
 /** Asked for in cases that the commands above do not come into. */
 const RARE: Readonly<Record<Role, readonly string[]>> = {
-  // With --stack, of CloudFormation, which the embedded cloud does not serve.
-  "read-only": ["cloudformation:DescribeStacks"],
+  // With --stack, of CloudFormation, which the embedded cloud does not serve; and of the console's page of alarms.
+  "read-only": ["cloudformation:DescribeStacks", "cloudwatch:DescribeAlarms"],
   // Uploads in parts, of more than this image, that are given up.
   creator: ["s3:AbortMultipartUpload"],
   // A type of a name that is there.

@@ -127,6 +127,7 @@ export async function runCli(
         serviceDownSeconds: async () => (parts.serviceDownSeconds ?? 300) as number,
         driverFunctions: part("driverFunctions"),
         executions: part("executions"),
+        alarms: part("alarms"),
         close: () => {
           closed += 1;
         },

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Account, START } from "../../verify/faults/account.ts";
-import type { AlarmSettings } from "../../verify/faults/alarms.ts";
+import type { AlarmSettings } from "../../local/cloud/monitoring/alarms.ts";
 import { FIRST_HOST, uuidOf } from "../../verify/faults/identifiers.ts";
 import { checkInvariants } from "../../verify/faults/invariants.ts";
 import type { Scenario } from "../../verify/faults/scenario.ts";

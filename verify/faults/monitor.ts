@@ -1,5 +1,11 @@
 import { functionNameIn } from "../../infra/inline-template.ts";
-import { type AlarmSettings, type Series, statesOf, valuesOf, type WatchedMetric } from "./alarms.ts";
+import {
+  type AlarmSettings,
+  type Series,
+  statesOf,
+  valuesOf,
+  type WatchedMetric,
+} from "../../local/cloud/monitoring/alarms.ts";
 
 /** One value of a metric. */
 type Datum = { value: number; atMs: number };

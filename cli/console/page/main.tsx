@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { AlarmsPage } from "./alarms.tsx";
 import { takeToken } from "./api.ts";
 import { AuditPage } from "./audit.tsx";
 import { BackendsPage } from "./backends.tsx";
@@ -11,6 +12,7 @@ import { VolumesPage } from "./volumes.tsx";
 const PAGES = [
   { path: "/volumes", title: "Volumes", Page: VolumesPage },
   { path: "/backends", title: "Backends", Page: BackendsPage },
+  { path: "/alarms", title: "Alarms", Page: AlarmsPage },
   { path: "/dead-letters", title: "Dead letters", Page: DeadLettersPage },
   { path: "/audit", title: "Audit", Page: AuditPage },
 ] as const;

@@ -24,6 +24,7 @@ const TONES: Readonly<Record<string, string>> = {
   created: "good",
   done: "good",
   sent: "good",
+  ok: "good",
   final: "bad",
   reschedulable: "warn",
   running: "busy",

@@ -14,6 +14,8 @@ export interface FunctionEmulatorOptions {
   /** An environment without work for this long is ended. */
   readonly idleSeconds: number;
   readonly logSink: ((line: string) => void) | undefined;
+  /** Told of the end of each invocation. */
+  readonly onInvoked: (functionName: string, failed: boolean) => void;
   /** AWS_ENDPOINT_URL_* and credentials, given to every function under its own variables. */
   readonly cloudEnvironment: Readonly<Record<string, string>>;
   /** Given to every function over those. */
@@ -94,6 +96,7 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
     if (environment.usable && !stopped && !replaced) state.idle.push(environment);
     else state.all.delete(environment);
     if (replaced) void environment.end();
+    if (outcome.kind !== "evicted") options.onInvoked(state.definition.name, outcome.kind === "failed");
     resolve(outcome.kind === "evicted" ? { kind: "throttled" } : outcome);
     dispatch(state);
   };

@@ -17,6 +17,7 @@ export interface FauxqsQueue {
   deleteMessage(receiptHandle: string): boolean;
   enqueue(message: object): void;
   cancelWaiters(): void;
+  inspectMessages(): { ready: { sentTimestamp: number }[] };
 }
 
 export interface SqsStore {

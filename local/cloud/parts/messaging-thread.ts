@@ -2,6 +2,7 @@ import { ACCOUNT_ID } from "../physical-names.ts";
 import { guardServer } from "../request-guard.ts";
 import { confineKeys } from "./confined-keys.ts";
 import { loadFauxqs } from "./fauxqs-internals.ts";
+import type { QueueState } from "../monitoring/monitoring.ts";
 import type { HookReply, ReceivedMessage, S3Store, SnsStore, SqsStore } from "./fauxqs-internals.ts";
 import type {
   QueueDefinition,
@@ -42,6 +43,7 @@ serveCalls({
   receive,
   deleteMessages,
   sendMessage,
+  queueStates,
 });
 
 async function start(options: {
@@ -218,6 +220,15 @@ function sqsRecord(message: ReceivedMessage, queueArn: string, region: string): 
 function deleteMessages({ queueArn, receiptHandles }: { queueArn: string; receiptHandles: readonly string[] }): void {
   const queue = current().sqs.getQueueByArn(queueArn);
   for (const receiptHandle of receiptHandles) queue?.deleteMessage(receiptHandle);
+}
+
+function queueStates(): QueueState[] {
+  const now = Date.now();
+  return [...current().sqs.allQueues()].map((queue) => {
+    const { ready } = queue.inspectMessages();
+    const oldest = Math.min(now, ...ready.map(({ sentTimestamp }) => sentTimestamp));
+    return { name: queue.name, visible: ready.length, oldestAgeSeconds: (now - oldest) / 1000 };
+  });
 }
 
 function sendMessage({ queueArn, body }: { queueArn: string; body: string }): void {

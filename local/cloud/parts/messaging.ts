@@ -1,3 +1,4 @@
+import type { QueueState } from "../monitoring/monitoring.ts";
 import { startFailure, startPartThread } from "./part-thread.ts";
 
 export interface QueueDefinition {
@@ -60,6 +61,8 @@ export interface MessagingPart {
   receive(request: ReceiveRequest): Promise<SqsRecord[]>;
   deleteMessages(request: { readonly queueArn: string; readonly receiptHandles: readonly string[] }): Promise<void>;
   sendMessage(request: { readonly queueArn: string; readonly body: string }): Promise<void>;
+  /** What each queue holds that can be received. */
+  queueStates(): Promise<QueueState[]>;
   stop(): Promise<void>;
 }
 
@@ -88,6 +91,7 @@ export async function startMessaging(options: {
       receive: (request) => thread.call("receive", request),
       deleteMessages: (request) => thread.call("deleteMessages", request),
       sendMessage: (request) => thread.call("sendMessage", request),
+      queueStates: () => thread.call("queueStates", {}),
       stop: async () => {
         await thread.call("stop").catch(() => undefined);
         await thread.stop();

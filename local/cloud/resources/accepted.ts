@@ -1,6 +1,7 @@
 import { textOf } from "../json.ts";
 import { arnOf, physicalName, stableUuid, ACCOUNT_ID } from "../physical-names.ts";
 import type { IdentityContext, ResolvedResource, ResourceHandler } from "./resource-handler.ts";
+import type { AlarmProperties } from "../monitoring/alarms.ts";
 import type { ResourceIdentity } from "../intrinsics.ts";
 
 /** Types that are accepted and have nothing to run here: permissions are not enforced, nothing is encrypted, no metric is kept. */
@@ -81,6 +82,7 @@ export const logMetricFilter: ResourceHandler = {
   identify: named("FilterName"),
 };
 
+/** AWS::CloudWatch::Alarm. One that is not evaluated here stays in INSUFFICIENT_DATA. Nothing is published to its actions. */
 export const cloudWatchAlarm: ResourceHandler = {
   properties: [
     "AlarmName",
@@ -107,6 +109,8 @@ export const cloudWatchAlarm: ResourceHandler = {
     "Tags",
   ],
   identify: named("AlarmName", { service: "cloudwatch", resource: (name) => `alarm:${name}` }),
+  deploy: ({ properties }, { ref, attributes }, { monitoring }) =>
+    monitoring.addAlarm(ref, attributes["Arn"] ?? "", properties as unknown as AlarmProperties),
 };
 
 export const cloudWatchDashboard: ResourceHandler = {

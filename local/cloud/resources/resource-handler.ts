@@ -6,6 +6,7 @@ import type { FunctionEmulator } from "../functions/function-emulator.ts";
 import type { HttpApiPart } from "../http-api.ts";
 import type { ResourceIdentity } from "../intrinsics.ts";
 import type { JsonObject } from "../json.ts";
+import type { Monitoring } from "../monitoring/monitoring.ts";
 import type { DynamodbPart } from "../parts/dynamodb.ts";
 import type { MessagingPart } from "../parts/messaging.ts";
 import type { CloudLocation } from "../physical-names.ts";
@@ -39,6 +40,7 @@ export interface CloudParts extends CheckContext, IdentityContext {
   readonly asynchronous: AsynchronousInvocations;
   readonly stateMachines: StateMachines;
   readonly rules: EventRules;
+  readonly monitoring: Monitoring;
   /** The server of the stack's HTTP API, where it has one. */
   readonly httpApi: HttpApiPart | undefined;
   /** Directory for code that the template holds inline; made when the first such code is written. */
