@@ -269,10 +269,16 @@ export class Account {
     }
   }
 
-  /** Asks the audit for what lies on the backends without a record. */
+  /** Asks the audit for what lies on the backends without a record. It is undisturbed, so one that fails breaks promise 4. */
   async audit(): Promise<void> {
-    const answer = await this.invoke("AuditBackends", {}, this.nextVisit("AuditBackends"));
-    for (const { kind, what, id } of (answer as AuditReport).findings) {
+    let report: AuditReport;
+    try {
+      report = (await this.invoke("AuditBackends", {}, this.nextVisit("AuditBackends"))) as AuditReport;
+    } catch (error) {
+      this.breach(4, `the audit fails: ${describeError(error).message}`);
+      return;
+    }
+    for (const { kind, what, id } of report.findings) {
       if ((what === "volume" || what === "snapshot") && (kind === "orphan" || kind === "leftover")) {
         this.orphans.add(id);
       }

@@ -2,6 +2,8 @@
 
 export const FIRST_HOST = "node@first#pool";
 export const SECOND_HOST = "node@second#pool";
+/** Of a scenario that has a third one. */
+export const THIRD_HOST = "node@third#pool";
 
 /** A valid UUID of that number. */
 export function uuidOf(number: number): string {

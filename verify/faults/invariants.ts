@@ -79,6 +79,7 @@ export function checkInvariants(
   checkBackends(account);
   checkLocks(account);
   checkSnapshots(account);
+  checkUnreadable(account);
   checkCapacity(account);
   checkMessages(account, volumeIds);
   if (account.monitor.isSetUp) {
@@ -112,7 +113,7 @@ const NETS_FAIL = ["ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVol
 
 /** What a person has to look at, each by the metrics of which one at least must have been raised. */
 function checkRaised(account: Account): void {
-  const { volumes, drivers, deadLetters } = account.stores;
+  const { volumes, snapshots, backends, drivers, deadLetters } = account.stores;
   const require = (what: string, metrics: readonly string[]): void => {
     if (!metrics.some((metric) => account.monitor.hasRaised(metric))) {
       account.breach(11, `${what}, and no alarm watches anything that was raised`);
@@ -132,6 +133,9 @@ function checkRaised(account: Account): void {
     } else if (status === "error_deleting") {
       require(`volume ${id} is error_deleting`, NETS_FAIL);
     }
+  }
+  for (const id of [...snapshots.unreadable, ...backends.unreadable]) {
+    require(`the record of ${id} cannot be read`, ["Cinderless/UnreadableRecords"]);
   }
   for (const [host, { hangs, isInitialized, isUnbuildable }] of drivers) {
     if (hangs || !isInitialized || isUnbuildable) {
@@ -332,6 +336,23 @@ function checkSnapshots(account: Account): void {
     // Other snapshots without a record are the scenarios' own, for the audit.
     if (held.has(SNAPSHOT) && !snapshots.records.has(SNAPSHOT) && !account.orphans.has(SNAPSHOT)) {
       account.breach(4, `${host} holds snapshot ${SNAPSHOT}, which has no record, and the audit does not find it`);
+    }
+  }
+}
+
+/** Nobody knows what a record says that cannot be read, so what its backend holds is kept. */
+function checkUnreadable(account: Account): void {
+  const { volumes, snapshots, drivers } = account.stores;
+  for (const id of volumes.unreadable) {
+    const { host = null, status } = volumes.records.get(id) ?? {};
+    if (status === "available" && drivers.get(host ?? "")?.volumes.has(id) !== true) {
+      account.breach(3, `volume ${id} is gone from ${host ?? "no host"}, and its record cannot be read`);
+    }
+  }
+  for (const id of snapshots.unreadable) {
+    const { host = "" } = snapshots.records.get(id) ?? {};
+    if (drivers.get(host)?.snapshots.has(id) !== true) {
+      account.breach(3, `snapshot ${id} is gone from ${host}, and its record cannot be read`);
     }
   }
 }

@@ -1,7 +1,18 @@
 import { fenceOf } from "../../core/records.ts";
 import { START } from "./account.ts";
-import { FIRST_HOST, OTHER_VOLUME, uuidOf, VOLUME } from "./identifiers.ts";
-import { addQueued, arrange, castOf, driverOf, drivers, LOST, type Scenario, send } from "./scenario.ts";
+import { FIRST_HOST, OTHER_VOLUME, SNAPSHOT, SOURCE, THIRD_HOST, uuidOf, VOLUME } from "./identifiers.ts";
+import {
+  addQueued,
+  addSnapshot,
+  addSource,
+  arrange,
+  castOf,
+  driverOf,
+  drivers,
+  LOST,
+  type Scenario,
+  send,
+} from "./scenario.ts";
 import type { Account } from "./account.ts";
 
 /** One backend or one record that is bad, beside others that are not: only its own work may suffer, and somebody must hear of it. */
@@ -88,6 +99,39 @@ export const BACKENDS: readonly Scenario[] = [
       const other = { volume_id: OTHER_VOLUME, request_spec: { volume_id: OTHER_VOLUME, volume_properties: {} } };
       account.queues.sendTogether([castOf(other), castOf()]);
       return [VOLUME];
+    },
+  },
+  {
+    name: "audited beside a volume and a snapshot whose records cannot be read",
+    mostCells: 200,
+    makes: "an empty volume",
+    end: "available",
+    alarms: ["UnreadableRecords"],
+    begin: (account) => {
+      arrange(account);
+      addSource(account);
+      addSnapshot(account);
+      const { volumes, snapshots } = account.stores;
+      volumes.unreadable.add(SOURCE);
+      snapshots.unreadable.add(SNAPSHOT);
+      driverOf(account, FIRST_HOST).volumes.set(uuidOf(9), { from: "nothing" });
+      account.time.after(4_000_000, () => account.request("AuditBackends", { reap: true, older_than_hours: 1 }));
+      return send(account);
+    },
+  },
+  {
+    name: "beside a backend whose record cannot be read",
+    mostCells: 200,
+    makes: "an empty volume",
+    end: "available",
+    alarms: ["UnreadableRecords"],
+    begin: (account) => {
+      arrange(account);
+      account.stores.addBackend(THIRD_HOST, START);
+      account.stores.backends.unreadable.add(THIRD_HOST);
+      // Until the schedule of the audit has come round twice: nothing else looks at such a record.
+      account.time.after(7_300_000, () => {});
+      return send(account);
     },
   },
   {

@@ -6,14 +6,14 @@ import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
-import { BackendsFake } from "../../test/support/fakes/backends.ts";
-import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
+import { VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
 import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
 import { DriverFake } from "../../test/support/fakes/driver.ts";
 import { ImageCacheFake } from "../../test/support/fakes/image-cache.ts";
 import { imageBucket } from "./image-bucket.ts";
 import { ProjectsFake } from "../../test/support/fakes/projects.ts";
-import { VolumesFake } from "../../test/support/fakes/volumes.ts";
+import type { VolumesFake } from "../../test/support/fakes/volumes.ts";
+import { StoredBackends, StoredSnapshots, StoredVolumes } from "./stored-records.ts";
 
 /** GiB of each simulated backend. */
 const TOTAL_GIB = 100;
@@ -91,10 +91,10 @@ export type Published = { notification: Notification; statusThen: string | undef
 
 /** Everything that lasts: records, the backends' contents, notifications, images. */
 export class Stores {
-  readonly volumes: VolumesFake;
-  readonly backends: BackendsFake;
+  readonly volumes: StoredVolumes;
+  readonly backends: StoredBackends;
   readonly projects: ProjectsFake;
-  readonly snapshots = new SnapshotsFake();
+  readonly snapshots = new StoredSnapshots();
   readonly volumeTypes = new VolumeTypesFake();
   readonly deadLetters = new DeadLettersFake();
   readonly imageCacheEntries = new ImageCacheFake();
@@ -107,8 +107,8 @@ export class Stores {
   readonly published: Published[] = [];
 
   constructor(clock: Clock) {
-    this.volumes = new VolumesFake(clock);
-    this.backends = new BackendsFake(clock);
+    this.volumes = new StoredVolumes(clock);
+    this.backends = new StoredBackends(clock);
     this.projects = new ProjectsFake(clock);
   }
 
