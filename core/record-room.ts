@@ -6,6 +6,12 @@ import type { Attempt, Dropped, VolumeRecord } from "./records.ts";
  * the end of its volume cannot be written gives up what the end does not need. `dropped` on the record says so.
  */
 
+/**
+ * What a record may give up for a write: `history`, the older attempts, for a write by which the flow goes on; `anything` that
+ * the end does not need, for one by which the volume ends, which must always fit.
+ */
+export type Expendable = "history" | "anything";
+
 /** Parts of a record that go: columns, and entries of columns. */
 export type RecordCut = { paths: readonly (readonly [string] | readonly [string, string])[]; dropped: Dropped };
 
@@ -47,14 +53,14 @@ type Part = { path: readonly [string] | readonly [string, string]; bytes: number
 
 /**
  * What goes so that {@link FAILURE_BYTES} more fit: first what only serves the flow and its history, then what users said, the heaviest
- * first. Undefined when nothing can go.
+ * first. Undefined when nothing can go. It may not be enough.
  *
  * @param bytes of the whole item, which may have columns that the record does not know
  */
-export function cutForEnd(record: VolumeRecord, bytes: number): RecordCut | undefined {
+export function cutForWrite(record: VolumeRecord, bytes: number, expendable: Expendable): RecordCut | undefined {
   let over = bytes + FAILURE_BYTES - LARGEST_RECORD_BYTES;
   const parts: Part[] = [];
-  for (const part of partsInOrder(record)) {
+  for (const part of expendable === "history" ? historyOf(record) : partsInOrder(record)) {
     if (over <= 0) {
       break;
     }
@@ -79,21 +85,26 @@ export function cutForEnd(record: VolumeRecord, bytes: number): RecordCut | unde
   };
 }
 
-function partsInOrder(record: VolumeRecord): Part[] {
-  const { attempts, fence, metadata, glance_metadata: image } = record;
+/** Lines of the ledger but the first, the latest and the owner's. */
+function historyOf({ attempts, fence }: VolumeRecord): Part[] {
   const latest = Math.max(0, ...Object.keys(attempts).map(Number));
   const mine = Object.entries(attempts).find(([, line]) => line.execution === fence)?.[0];
+  const lines = linesInOrder(attempts, mine === undefined ? latest : Number(mine));
+  return lines.map((number): Part => ({ path: ["attempts", number], bytes: storedBytes(attempts[number]) }));
+}
+
+function partsInOrder(record: VolumeRecord): Part[] {
+  const { metadata, glance_metadata: image } = record;
   const column = (name: "progress" | "request" | "display_description"): Part[] =>
     record[name] === null || record[name] === undefined ? [] : [{ path: [name], bytes: storedBytes(record[name]) }];
   const entries = (name: string, map: Readonly<Record<string, unknown>>): Part[] =>
     Object.entries(map)
       .map(([key, value]): Part => ({ path: [name, key], bytes: storedBytes({ [key]: value }) - 3 }))
       .toSorted((one, other) => other.bytes - one.bytes);
-  const lines = linesInOrder(attempts, mine === undefined ? latest : Number(mine));
   return [
     ...column("progress"),
     ...column("request"),
-    ...lines.map((number): Part => ({ path: ["attempts", number], bytes: storedBytes(attempts[number]) })),
+    ...historyOf(record),
     ...column("display_description"),
     ...entries("metadata", metadata),
     ...entries("glance_metadata", image),

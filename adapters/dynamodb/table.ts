@@ -7,6 +7,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { Clock } from "../../core/ports.ts";
+import type { Expendable } from "../../core/record-room.ts";
 
 /**
  * What the repositories share: one table with a string key, and writes that are one conditional UpdateItem each. Errors of the
@@ -35,8 +36,8 @@ export type Statement = {
   readonly condition: string;
   readonly names: Readonly<Record<string, string>>;
   readonly constants: Item;
-  /** Whether a record that is too full for the update gives up what the update does not need: see `core/record-room.ts`. */
-  readonly makesRoom?: true;
+  /** What a record that is too full for the update gives up for it: see `core/record-room.ts`. */
+  readonly makesRoom?: Expendable;
 };
 
 /**

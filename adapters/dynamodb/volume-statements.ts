@@ -58,25 +58,31 @@ const CLOSE_FAILED_ATTEMPT =
 
 const CLOSE_WITH_ORPHAN = `${CLOSE_FAILED_ATTEMPT}, #attempts.#number.#suspected_orphan = :suspected_orphan`;
 
-export const ASSIGN_HOST = statement(TAKE, IS_FREE_IN_FLOW, {
-  ...FLOW_STATUSES,
-  ":in_flow": IN_FLOW,
-  ":phase": "scheduled",
-});
+export const ASSIGN_HOST = goingOn(
+  statement(TAKE, IS_FREE_IN_FLOW, { ...FLOW_STATUSES, ":in_flow": IN_FLOW, ":phase": "scheduled" }),
+);
 
 /**
  * Takes a volume back into the flow that another service put in `error` before any attempt owned it, as Cinder does. One with a
  * fault was put there by the flow, which told its users: it stays.
  */
-export const ASSIGN_HOST_IN_ERROR = statement(
-  `${TAKE}, #status = :creating`,
-  `#status = :error_status AND ${IS_UNTOUCHED}`,
-  { ":creating": CREATING, ":error_status": "error", ":in_flow": IN_FLOW, ":phase": "scheduled" },
+export const ASSIGN_HOST_IN_ERROR = goingOn(
+  statement(`${TAKE}, #status = :creating`, `#status = :error_status AND ${IS_UNTOUCHED}`, {
+    ":creating": CREATING,
+    ":error_status": "error",
+    ":in_flow": IN_FLOW,
+    ":phase": "scheduled",
+  }),
 );
 
 /** An update by which a volume ends, goes or is told to go: it always fits. */
 function ending(prepared: Statement): Statement {
-  return { ...prepared, makesRoom: true };
+  return { ...prepared, makesRoom: "anything" };
+}
+
+/** An update by which the flow goes on: it is refused rather than that its volume loses what its user said. */
+function goingOn(prepared: Statement): Statement {
+  return { ...prepared, makesRoom: "history" };
 }
 
 /** The update, which also removes parts of the record. Its value is `:dropped`. It must have no REMOVE of its own. */
@@ -100,13 +106,15 @@ export function makeRoom(isOwned: boolean): Statement {
 }
 
 /** A volume that another service wrote may have no ledger. */
-export const ENSURE_LEDGER = ending(
-  statement("SET #attempts = if_not_exists(#attempts, :empty)", "attribute_exists(#id)", { ":empty": {} }),
-);
+export const ENSURE_LEDGER = statement("SET #attempts = if_not_exists(#attempts, :empty)", "attribute_exists(#id)", {
+  ":empty": {},
+});
 
 /** An attempt that ends before it had a host has no line in the ledger. */
-export const ENSURE_LEDGER_LINE = ending(
-  statement("SET #attempts.#number = if_not_exists(#attempts.#number, :attempt)", IS_MINE_IN_FLOW, FLOW_STATUSES),
+export const ENSURE_LEDGER_LINE = statement(
+  "SET #attempts.#number = if_not_exists(#attempts.#number, :attempt)",
+  IS_MINE_IN_FLOW,
+  FLOW_STATUSES,
 );
 
 export const BEGIN_CREATE = statement(
@@ -181,22 +189,24 @@ export const MARK_ERROR = ending(
  * there is one for a migration's target, which keeps its status, and one for everything else, which returns to `creating`.
  */
 export function releaseForReschedule(suspectedOrphan: boolean, migrationTarget: boolean, inPhase: boolean) {
-  return statement(
-    `SET ${suspectedOrphan ? CLOSE_WITH_ORPHAN : CLOSE_FAILED_ATTEMPT}, #fence = :next, #status = :status, #phase = :phase, ` +
-      "#bootable = :bootable, #glance_metadata = :empty, #scheduled_at = :ended_at, #in_flow = :in_flow, " +
-      "#deadline = :deadline, #updated_at = :now REMOVE #host, #provider_location, #progress",
-    `${IS_MINE} AND ${IS_WANTED} AND attribute_exists(#in_flow) AND ` +
-      (migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)") +
-      (inPhase ? " AND #phase = :cleared_phase" : ""),
-    {
-      ":status": migrationTarget ? MIGRATION_TARGET_CREATING : CREATING,
-      ...(!migrationTarget && { ":downloading": DOWNLOADING }),
-      ":phase": "queued",
-      ":bootable": false,
-      ":empty": {},
-      ":in_flow": IN_FLOW,
-      ...(suspectedOrphan && { ":suspected_orphan": true }),
-    },
+  return goingOn(
+    statement(
+      `SET ${suspectedOrphan ? CLOSE_WITH_ORPHAN : CLOSE_FAILED_ATTEMPT}, #fence = :next, #status = :status, #phase = :phase, ` +
+        "#bootable = :bootable, #glance_metadata = :empty, #scheduled_at = :ended_at, #in_flow = :in_flow, " +
+        "#deadline = :deadline, #updated_at = :now REMOVE #host, #provider_location, #progress",
+      `${IS_MINE} AND ${IS_WANTED} AND attribute_exists(#in_flow) AND ` +
+        (migrationTarget ? "#status = :status" : "#status IN (:status, :downloading)") +
+        (inPhase ? " AND #phase = :cleared_phase" : ""),
+      {
+        ":status": migrationTarget ? MIGRATION_TARGET_CREATING : CREATING,
+        ...(!migrationTarget && { ":downloading": DOWNLOADING }),
+        ":phase": "queued",
+        ":bootable": false,
+        ":empty": {},
+        ":in_flow": IN_FLOW,
+        ...(suspectedOrphan && { ":suspected_orphan": true }),
+      },
+    ),
   );
 }
 

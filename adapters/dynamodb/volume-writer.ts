@@ -1,8 +1,8 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { LEDGER_ATTEMPTS, recordBytes } from "../../core/byte-budget.ts";
-import { FenceLost, VolumeDeleteRequested, VolumeNotFound } from "../../core/errors.ts";
+import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/byte-budget.ts";
+import { FenceLost, InvalidInput, VolumeDeleteRequested, VolumeNotFound } from "../../core/errors.ts";
 import type { Clock, Owner } from "../../core/ports.ts";
-import { cutForAttempt, cutForEnd } from "../../core/record-room.ts";
+import { cutForAttempt, cutForWrite, type Expendable } from "../../core/record-room.ts";
 import type { Attempt, VolumeRecord } from "../../core/records.ts";
 import {
   find,
@@ -61,26 +61,35 @@ export class VolumeWriter {
     return item === undefined ? undefined : readVolume(item);
   }
 
-  /** Runs an update; one by which a volume ends makes room in a record that is too full for it. */
+  /**
+   * Runs an update, which may make room in a record that is too full for it.
+   *
+   * @throws InvalidInput when the record is too full all the same, and the update is not one that must fit
+   */
   async #update(volumeId: string, prepared: Statement, parts: UpdateArguments): Promise<Item | undefined> {
+    const { makesRoom } = prepared;
+    const run = (): Promise<Item | undefined> => tryUpdate(this.table, volumeId, prepared, parts);
     try {
-      return await tryUpdate(this.table, volumeId, prepared, parts);
+      return await run();
     } catch (error) {
-      if (prepared.makesRoom !== true || !isTooLarge(error) || !(await this.#makeRoom(volumeId))) {
+      if (!isTooLarge(error)) {
         throw error;
       }
+      if (makesRoom !== undefined && (await this.#makeRoom(volumeId, makesRoom))) {
+        return await run().catch((again: unknown) => refuseAsFull(volumeId, prepared, again));
+      }
+      return refuseAsFull(volumeId, prepared, error);
     }
-    return tryUpdate(this.table, volumeId, prepared, parts);
   }
 
   /**
-   * Removes what the end of a volume does not need, in one conditional update that leaves its state as it is. False when nothing can
-   * be removed. Interrupted after it: the transition comes again, and fits.
+   * Removes what may go, in one conditional update that leaves the volume's state as it is. False when nothing can be removed.
+   * Interrupted after it: the transition comes again, and fits.
    */
-  async #makeRoom(volumeId: string): Promise<boolean> {
+  async #makeRoom(volumeId: string, expendable: Expendable): Promise<boolean> {
     const item = await find(this.table, volumeId);
     const record = item && readVolume(item);
-    const cut = record && cutForEnd(record, recordBytes(unmarshall(item ?? {})));
+    const cut = record && cutForWrite(record, recordBytes(unmarshall(item ?? {})), expendable);
     if (record === undefined || cut === undefined) {
       return false;
     }
@@ -128,12 +137,23 @@ export class VolumeWriter {
         throw error;
       }
     }
-    await this.#update(owner.volumeId, ENSURE_LEDGER, { values: {} });
+    const asFull = (ensuring: Statement): Statement => ({ ...ensuring, makesRoom: prepared.makesRoom ?? "history" });
+    await this.#update(owner.volumeId, asFull(ENSURE_LEDGER), { values: {} });
     const added = { ":fence": owner.fence, ":attempt": line };
-    const opening = await this.withLedgerRoom(owner, ENSURE_LEDGER_LINE, added);
+    const opening = await this.withLedgerRoom(owner, asFull(ENSURE_LEDGER_LINE), added);
     await this.#update(owner.volumeId, opening.prepared, { values: opening.values, names });
     return write();
   }
+}
+
+/** @throws InvalidInput for what is too large, unless the volume's end has to fit; otherwise the error itself */
+function refuseAsFull(volumeId: string, { makesRoom }: Statement, error: unknown): never {
+  if (!isTooLarge(error) || makesRoom === "anything") {
+    throw error;
+  }
+  throw new InvalidInput(
+    `the record of volume ${volumeId} has no room left in its ${LARGEST_RECORD_BYTES} bytes: make its description or metadata shorter`,
+  );
 }
 
 /** @throws VolumeDeleteRequested when the record is the caller's still, or nobody's, and its deletion was asked for; FenceLost */

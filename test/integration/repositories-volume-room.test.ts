@@ -9,6 +9,7 @@ import {
   DEADLINE,
   HOST,
   NOW,
+  close,
   fault,
   owner,
   replaceWith,
@@ -139,5 +140,35 @@ describe("a record of almost 400 KB that another service has put", () => {
     const { id } = await putFull({ id: volume.id, ...FLOW, phase: "creating" }, 0);
     expect(await volumes.requestDelete(id, DEADLINE)).toMatchObject({ delete_requested_at: NOW.toISOString() });
     expect(await volumes.beginRequestedDelete(id, null, DEADLINE)).toMatchObject({ status: "deleting" });
+  });
+
+  test("gets a host, and goes to another one, for older attempts and not for what its user said", async () => {
+    const number = 20;
+    const by = ownerOf(volume.id, number);
+    const columns = { id: volume.id, ...FLOW, phase: "queued", attempts: ledger(number - 1) } as const;
+    const { metadata } = await putFull(columns, 10);
+    const assigned = await volumes.assignHost(by, HOST, "nova", runningAttempt(by, HOST), DEADLINE);
+    expect(assigned).toMatchObject({ fence: by.fence, host: HOST, metadata });
+    expect(assigned.dropped?.attempts).toBeGreaterThan(0);
+    expect(await volumes.assignHost(by, HOST, "nova", runningAttempt(by, HOST), DEADLINE)).toEqual(assigned);
+
+    await putFull({ ...assigned, metadata: {}, attempts: { ...ledger(number - 1), ...assigned.attempts } }, 10);
+    const next = ownerOf(volume.id, number + 1);
+    const released = await volumes.releaseForReschedule(by, next, close, DEADLINE);
+    expect(released).toMatchObject({ fence: next.fence, host: null });
+    expect(released.attempts[number]).toMatchObject({ outcome: "rescheduled", error: close.error });
+    expect(released.metadata).toHaveProperty("filler");
+  });
+
+  test("refuses a host, and another one, by name where no older attempt is left to go", async () => {
+    const full = new RegExp(`the record of volume ${volume.id} has no room left in its ${LARGEST_RECORD_BYTES} bytes`);
+    await putFull({ id: volume.id, ...FLOW, phase: "queued" }, 10);
+    const assigning = volumes.assignHost(owner, HOST, "nova", runningAttempt(owner, HOST), DEADLINE);
+    await expect(assigning).rejects.toThrow(full);
+    await expect(assigning).rejects.toMatchObject({ name: "InvalidInput" });
+    const columns = { id: volume.id, ...FLOW, phase: "creating", host: HOST, fence: owner.fence } as const;
+    const before = await putFull({ ...columns, attempts: { 1: runningAttempt(owner, HOST) } }, 10);
+    await expect(volumes.releaseForReschedule(owner, ownerOf(volume.id, 2), close, DEADLINE)).rejects.toThrow(full);
+    expect(await volumes.get(volume.id)).toEqual(before);
   });
 });

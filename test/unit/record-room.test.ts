@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FAILURE_BYTES, LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/byte-budget.ts";
 import { buildFault } from "../../core/fault.ts";
-import { cutForAttempt, cutForEnd } from "../../core/record-room.ts";
+import { cutForAttempt, cutForWrite } from "../../core/record-room.ts";
 import type { Attempt, VolumeRecord } from "../../core/records.ts";
 import { aVolumeInFlow } from "../support/builders.ts";
 import { START } from "../support/fakes/world.ts";
@@ -76,7 +76,7 @@ describe("the fault of a volume with many attempts", () => {
 
 describe("a record that is too full for its end", () => {
   const cut = (volume: VolumeRecord): VolumeRecord => {
-    const found = cutForEnd(volume, recordBytes(volume));
+    const found = cutForWrite(volume, recordBytes(volume), "anything");
     const result = structuredClone(volume) as unknown as Record<string, Record<string, unknown> | null>;
     for (const [column, key] of found?.paths ?? []) {
       if (key === undefined) {
@@ -116,6 +116,26 @@ describe("a record that is too full for its end", () => {
   ])("gives up metadata where nothing else is left, and has room then: %s", (_what, metadata) => {
     const volume = aVolumeInFlow({ metadata });
     expect(recordBytes(cut(volume))).toBeLessThanOrEqual(LARGEST_RECORD_BYTES - FAILURE_BYTES);
-    expect(cutForEnd(volume, recordBytes(volume))?.dropped).toEqual({ columns: ["metadata"] });
+    expect(cutForWrite(volume, recordBytes(volume), "anything")?.dropped).toEqual({ columns: ["metadata"] });
+  });
+});
+
+describe("a record that is too full for its flow to go on", () => {
+  it("gives up middle lines of the ledger only", () => {
+    const volume = aVolumeInFlow({
+      attempts: ledger(LEDGER_ATTEMPTS),
+      metadata: { key: "x".repeat(LARGEST_RECORD_BYTES - 8_000) },
+      request: { request_id: "r", roles: [] },
+      progress: { bytes_done: 1, bytes_total: 2, updated_at: START },
+    });
+    const cut = cutForWrite(volume, recordBytes(volume), "history");
+    expect(new Set(cut?.paths.map(([column]) => column))).toEqual(new Set(["attempts"]));
+    expect(cut?.paths).not.toContainEqual(["attempts", "1"]);
+    expect(cut?.paths).not.toContainEqual(["attempts", String(LEDGER_ATTEMPTS)]);
+  });
+
+  it("gives up nothing where it has no older attempts", () => {
+    const volume = aVolumeInFlow({ metadata: { key: "x".repeat(LARGEST_RECORD_BYTES - 2_000) } });
+    expect(cutForWrite(volume, recordBytes(volume), "history")).toBeUndefined();
   });
 });

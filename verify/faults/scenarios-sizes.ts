@@ -4,7 +4,7 @@ import { redrivenRetry } from "../../core/scheduling/retry.ts";
 import { type Account, START } from "./account.ts";
 import { EMOJI_METADATA } from "./expected.ts";
 import { FIRST_HOST, VOLUME } from "./identifiers.ts";
-import { arrange, driverOf, drivers, type Scenario, send } from "./scenario.ts";
+import { arrange, STALE_LOCK, driverOf, drivers, type Scenario, send } from "./scenario.ts";
 
 /** Requests and records near the limits of AWS, which the stores enforce: nothing may get stuck, and the cause must not get lost. */
 
@@ -38,15 +38,14 @@ function redrive(account: Account): string[] {
   return send(account, { filter_properties: { retry: redrivenRetry(next) } });
 }
 
-/** Fills the record until so many bytes of its item are left. */
-function fill(account: Account, left: number): void {
+/** Fills columns of the record until so many bytes of its item are left. */
+function fill(account: Account, left: number, columnsOf: (filler: string) => Partial<VolumeRecord>): void {
   const record = account.stores.volumes.records.get(VOLUME);
   if (record === undefined) {
     throw new Error("the scenario has no volume");
   }
-  const metadata = { filler: "" };
-  const filler = "x".repeat(LARGEST_RECORD_BYTES - left - recordBytes({ ...record, metadata }));
-  account.stores.volumes.records.set(VOLUME, { ...record, metadata: { filler } });
+  const filler = "x".repeat(LARGEST_RECORD_BYTES - left - recordBytes({ ...record, ...columnsOf("") }));
+  account.stores.volumes.records.set(VOLUME, { ...record, ...columnsOf(filler) });
 }
 
 export const SIZES: readonly Scenario[] = [
@@ -90,11 +89,24 @@ export const SIZES: readonly Scenario[] = [
     },
   },
   {
+    name: "redriven with a record full of older attempts and locks, and rescheduled",
+    mostCells: 300,
+    makes: "an empty volume",
+    end: "available",
+    begin: (account) => {
+      const ids = redrive(account);
+      driverOf(account, FIRST_HOST).refuses = true;
+      fill(account, 10, (filler) => ({ locks: { [`holder${filler}`]: STALE_LOCK } }));
+      return ids;
+    },
+  },
+  {
     name: "a record without room for its end",
+    withinSeconds: 30,
     end: "error",
     begin: (account) => {
       arrange(account);
-      fill(account, 10);
+      fill(account, 10, (filler) => ({ metadata: { filler } }));
       return send(account);
     },
   },

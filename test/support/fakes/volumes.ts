@@ -1,6 +1,6 @@
 import { LARGEST_RECORD_BYTES, recordBytes } from "../../../core/byte-budget.ts";
 import { requireItemSize } from "./item-size.ts";
-import { cutForAttempt, cutForEnd, type RecordCut } from "../../../core/record-room.ts";
+import { cutForAttempt, cutForWrite, type Expendable, type RecordCut } from "../../../core/record-room.ts";
 import {
   FenceLost,
   InvalidInput,
@@ -109,16 +109,16 @@ export class VolumesFake implements VolumeRepository {
     if (!stray && !isFreeInFlow(found, owner.fence)) {
       return found.fence === owner.fence && found.host !== null ? found : refuse(owner.fence, found);
     }
-    return this.#put(opened(found, owner), {
+    return this.#roomy(opened(found, owner), "history", (room) => ({
       ...(stray && { status: "creating" }),
       host,
       availability_zone: availabilityZone,
       scheduled_at: attempt.started_at,
       fence: owner.fence,
-      attempts: { ...opened(found, owner).attempts, [owner.attempt]: attempt },
+      attempts: { ...room.attempts, [owner.attempt]: attempt },
       phase: "scheduled",
       deadline: deadline.toISOString(),
-    });
+    }));
   }
 
   async beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord> {
@@ -201,7 +201,7 @@ export class VolumesFake implements VolumeRepository {
       throw new Error("it has moved on");
     }
     const at = close.at.toISOString();
-    return this.#put(opened(found, owner), {
+    return this.#roomy(opened(found, owner), "history", (room) => ({
       status: found.status === "downloading" ? "creating" : found.status,
       fence: next.fence,
       host: null,
@@ -212,14 +212,14 @@ export class VolumesFake implements VolumeRepository {
       progress: null,
       scheduled_at: at,
       deadline: deadline.toISOString(),
-      attempts: closed(opened(found, owner), owner, {
+      attempts: closed(room, owner, {
         outcome: close.outcome,
         ended_at: at,
         error: close.error,
         cause: close.cause,
         ...(close.suspectedOrphan && { suspected_orphan: true }),
       }),
-    });
+    }));
   }
 
   async markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord> {
@@ -472,21 +472,28 @@ export class VolumesFake implements VolumeRepository {
     return found;
   }
 
-  /** @throws ValidationException, as DynamoDB does, when the record would be too large */
+  /** @throws InvalidInput when the record would be too large */
   #put(found: VolumeRecord, change: Change): VolumeRecord {
     const record = structuredClone({ ...found, ...change, updated_at: this.#clock.now().toISOString() });
     if (change.deadline !== undefined) {
       delete record.in_flow;
     }
-    requireItemSize(record);
+    if (recordBytes(record) > LARGEST_RECORD_BYTES) {
+      throw new InvalidInput(`the record of volume ${record.id} has no room left`);
+    }
     this.records.set(record.id, record);
     return structuredClone(record);
   }
 
   /** As {@link VolumesFake.#put}, by which a volume ends: a record that is too full gives up what the end does not need. */
   #end(found: VolumeRecord, changeOf: (found: VolumeRecord) => Change): VolumeRecord {
-    const changed = { ...found, ...changeOf(found) };
-    const cut = recordBytes(changed) > LARGEST_RECORD_BYTES ? cutForEnd(found, recordBytes(found)) : undefined;
+    return this.#roomy(found, "anything", changeOf);
+  }
+
+  #roomy(found: VolumeRecord, expendable: Expendable, changeOf: (found: VolumeRecord) => Change): VolumeRecord {
+    const changed = { ...found, ...changeOf(found), updated_at: this.#clock.now().toISOString() };
+    const isFull = recordBytes(changed) > LARGEST_RECORD_BYTES;
+    const cut = isFull ? cutForWrite(found, recordBytes(found), expendable) : undefined;
     const roomy = without(found, cut);
     return this.#put(roomy, changeOf(roomy));
   }
