@@ -1,20 +1,17 @@
 import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
 import { longestPhaseSeconds } from "../core/audit/run.ts";
 import { auditBackends } from "../core/tasks/audit-backends.ts";
-import { limitDrivers, type TimeLimit } from "../core/tasks/limited-drivers.ts";
+import { limitDrivers } from "../core/tasks/limited-drivers.ts";
 import { backends, bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
+import { auditTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
-import { withTimeLimit } from "./runtime/time-limit.ts";
-
-/** A backend that has not answered a call by then is down: the longest that a network file system is waited for. */
-const ANSWER_WITHIN_MS = 30_000;
 
 /** Runs on a schedule, and called synchronously by clients; both send the request. */
 export const handler = serviceHandler(async (event, context) => {
   const request = parseAuditRequest(event, longestPhaseSeconds(bounds()));
-  const timeLimit: TimeLimit = (call) => withTimeLimit(call, ANSWER_WITHIN_MS);
+  const timeLimit = auditTimeLimit(() => context.getRemainingTimeInMillis(), drivers().hosts.length);
   const report = await auditBackends(
     {
       volumes: volumes(),

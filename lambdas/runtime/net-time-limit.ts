@@ -7,6 +7,21 @@ const SHARE = 1 / 4;
 /** Kept back for what the function does about a call that was not answered. */
 const RESERVE_SHARE = 1 / 15;
 
+/** The longest that an audit waits for a network file system: a backend that has not answered by then is down. */
+const AUDIT_ANSWER_MS = 30_000;
+
+/** The part of an audit's time that backends may take by not answering, all of them together. */
+const AUDIT_SILENCE_SHARE = 1 / 2;
+
+/**
+ * The time limit of an audit's calls to backends. It asks one backend after the other, and each one that hangs costs one call, so the
+ * time suffices for the others even when only one of them answers.
+ */
+export function auditTimeLimit(remainingTimeMs: () => number, backends: number): TimeLimit {
+  const share = (remainingTimeMs() * AUDIT_SILENCE_SHARE) / Math.max(1, backends);
+  return (call) => withTimeLimit(call, Math.min(AUDIT_ANSWER_MS, share));
+}
+
 /**
  * The time limit of a net's calls to backends, 7.5 s of the usual 30. By it a net ends with an answer that names the backend, and not
  * by its function's own time-out, which takes everything else that it does with it.
