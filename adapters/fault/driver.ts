@@ -1,4 +1,4 @@
-import { mkdir, open } from "node:fs/promises";
+import { access, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as errors from "../../core/errors.ts";
@@ -17,12 +17,17 @@ export class FaultDriver implements Driver {
   readonly #faults: readonly Fault[];
   readonly #random: RandomFaults | undefined;
   readonly #stateDirectory: string;
+  readonly #hangFile: string | undefined;
 
-  constructor(driver: Driver, options: Pick<FaultDriverOptions, "faults" | "random" | "state_directory">) {
+  constructor(
+    driver: Driver,
+    options: Pick<FaultDriverOptions, "faults" | "random" | "state_directory" | "hang_file">,
+  ) {
     this.#driver = driver;
     this.#faults = options.faults;
     this.#random = options.random;
     this.#stateDirectory = options.state_directory;
+    this.#hangFile = options.hang_file;
   }
 
   initialized() {
@@ -109,6 +114,9 @@ export class FaultDriver implements Driver {
   }
 
   async #call<Result>(call: FaultCall, subject: string | null, run: () => Promise<Result>): Promise<Result> {
+    if (await this.#isHanging()) {
+      await sleep(FOREVER_MS);
+    }
     const fault = await this.#due(call);
     if (fault === undefined) {
       return this.#atRandom(call, subject, run);
@@ -137,6 +145,16 @@ export class FaultDriver implements Driver {
       await run();
     }
     return strike({ call, error, message: "made to fail at random", times: 1, when });
+  }
+
+  async #isHanging(): Promise<boolean> {
+    if (this.#hangFile === undefined) {
+      return false;
+    }
+    return access(this.#hangFile).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Draws for the first time of the call that no process has drawn for. */

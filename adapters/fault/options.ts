@@ -105,6 +105,9 @@ const RandomFaultsSchema = v.strictObject({
 /** See {@link RandomFaultsSchema}. */
 export type RandomFaults = v.InferOutput<typeof RandomFaultsSchema>;
 
+const absolutePath = (name: string) =>
+  v.pipe(v.string(`${name} must be a string`), v.check(isAbsolute, `${name} must be an absolute path`));
+
 /** Options of the `fault` driver: the driver that it wraps, with its options, and the faults. */
 const FaultDriverOptionsSchema = v.strictObject({
   driver: v.picklist(["file"], "driver must be file"),
@@ -112,11 +115,10 @@ const FaultDriverOptionsSchema = v.strictObject({
   faults: v.optional(v.array(FaultSchema), []),
   /** Strike where none of `faults` does. */
   random: v.optional(RandomFaultsSchema),
+  /** While a file of this name exists, no call returns, as on a mount whose server does not answer. */
+  hang_file: v.exactOptional(absolutePath("hang_file")),
   /** Where the faults are counted; shared by all processes that serve the backend. */
-  state_directory: v.pipe(
-    v.string("state_directory must be a string"),
-    v.check(isAbsolute, "state_directory must be an absolute path"),
-  ),
+  state_directory: absolutePath("state_directory"),
 });
 
 /** See {@link FaultDriverOptionsSchema}. */

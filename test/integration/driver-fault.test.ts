@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
+import { FileDriver } from "../../adapters/file/driver.ts";
 import { parseBackends } from "../../core/backends.ts";
 import { ERROR_ROUTES, ImageUnacceptable, VolumeBackendAPIException } from "../../core/errors.ts";
 import { aVolume, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
@@ -123,4 +125,28 @@ test("timeout never answers", async () => {
   expect(await Promise.race([exit, sleep(500, "waits")])).toBe("waits");
   child.kill("SIGKILL");
   await exit;
+});
+
+test("no call returns or has an effect while the file is there that makes it hang", async () => {
+  const directory = await temporaryDirectory();
+  const hang_file = join(directory, "hang");
+  const options = {
+    driver: "file",
+    options: { directory: join(directory, "volumes") },
+    state_directory: join(directory, "state"),
+    hang_file,
+  };
+  const driver = createDrivers(parseBackends([{ host: "node@fault", driver: "fault", options }])).forHost("node@fault");
+  const sound = new FileDriver("node@fault", { directory: join(directory, "volumes") });
+  await driver.createVolume(aVolume(), unhurried());
+  await writeFile(hang_file, "");
+  const answered = vi.fn();
+  void driver.deleteVolume(uuid(1), null).then(answered, answered);
+  void driver.getVolumeStats().then(answered, answered);
+  await sound.getVolumeStats();
+  expect(await sound.findVolume(uuid(1), null)).toBe("present");
+  expect(answered).not.toHaveBeenCalled();
+  await rm(hang_file);
+  await driver.deleteVolume(uuid(1), null);
+  expect(await sound.findVolume(uuid(1), null)).toBe("absent");
 });

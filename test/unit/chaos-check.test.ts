@@ -3,6 +3,7 @@ import { CHECKS, findViolations } from "../../verify/chaos/check.ts";
 import { digestOf } from "../../verify/chaos/content.ts";
 import type { AcceptedVolume, Evidence, StoredFile, Told } from "../../verify/chaos/evidence.ts";
 import type { Attempt, BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache.ts";
 import { buildCreateRequest } from "../../core/create-request.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";
@@ -17,6 +18,7 @@ const FAILED = uuid(3);
 const DELETED = uuid(4);
 const SNAPSHOT = uuid(5);
 const BAD = uuid(6);
+const UNREADABLE = uuid(8);
 const FIRST = "chaos@first#first";
 
 function record(id: string, change: Partial<VolumeRecord> = {}): VolumeRecord {
@@ -40,6 +42,8 @@ function accepted(id: string, change: Partial<AcceptedVolume> = {}): AcceptedVol
     spoiled: false,
     foreign: false,
     redriven: false,
+    suspectedOn: [],
+    zone: "nova",
     ...change,
   };
 }
@@ -83,13 +87,19 @@ const GOOD: Evidence = {
   records: [record(RAW), record(IMAGED), record(FAILED, { status: "error", fault: FAULT })],
   snapshots: [SNAPSHOT_RECORD],
   backends: [BACKEND],
-  files: [file(RAW), file(IMAGED, { digest: IMAGE }), file(SNAPSHOT, { what: "snapshot", digest: IMAGE })],
+  files: [
+    file(RAW),
+    file(IMAGED, { digest: IMAGE }),
+    file(SNAPSHOT, { what: "snapshot", digest: IMAGE }),
+    file(UNREADABLE),
+  ],
   told: [end(RAW), end(IMAGED)],
   deadLetters: [{ body: `{"x":${BAD}`, reason: "the message is not valid JSON" }],
   messagesLeft: 0,
   executionsRunning: 0,
   planted: [{ id: uuid(7), backend: "chaos@first" }],
-  unreadable: { put: [uuid(8)], reported: [uuid(8)] },
+  unreadable: { put: [{ id: UNREADABLE, backend: "chaos@first" }], reported: [UNREADABLE] },
+  besideHanging: { unrest: null, planted: [] },
   leaks: [],
 };
 
@@ -125,6 +135,39 @@ it("what a failed create may leave is no violation", () => {
   );
 });
 
+const SUSPECTED: Attempt = {
+  host: "chaos@second#second",
+  execution: `${RAW}-a1`,
+  started_at: AT,
+  ended_at: AT,
+  outcome: "rescheduled",
+  suspected_orphan: true,
+};
+
+it("an available volume may be on a second backend that its ledger suspects", () => {
+  const left = file(RAW, { backend: "chaos@second", digest: IMAGE });
+  const evidence = withRecord(RAW, { fence: `${RAW}-a2`, attempts: { "1": SUSPECTED, "2": attemptOf(RAW, 2) } });
+  expect(findViolations({ ...evidence, files: [...GOOD.files, left] })).toEqual([]);
+  const unnamed = withRecord(RAW, {
+    fence: `${RAW}-a2`,
+    attempts: { "1": { ...SUSPECTED, suspected_orphan: false }, "2": attemptOf(RAW, 2) },
+  });
+  expect(findViolations({ ...unnamed, files: [...GOOD.files, left] })).not.toEqual([]);
+});
+
+it("the cached volumes of images are nobody's wish, are not told of, and are locked by volumes that were made of them", () => {
+  const locks = { [RAW]: `${RAW}-a1` };
+  const cached = record(uuid(11), { project_id: IMAGE_CACHE_PROJECT_ID, locks, size: 0 });
+  expect(findViolations({ ...GOOD, records: [...GOOD.records, cached] })).toEqual([]);
+});
+
+it("a deleted volume may be on a backend that its ledger suspected", () => {
+  const left = file(DELETED, { backend: "chaos@second" });
+  const evidence = withWish(DELETED, { suspectedOn: ["chaos@second"] });
+  expect(findViolations({ ...evidence, files: [...GOOD.files, left] })).toEqual([]);
+  expect(findViolations({ ...GOOD, files: [...GOOD.files, left] })).not.toEqual([]);
+});
+
 const CLAIM = { attempt: 1, size: 1, claimed_at: AT };
 const TAMPERED: [string, Evidence, string, RegExp][] = [
   [
@@ -152,10 +195,28 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
     /is two days old, and is still on chaos@first/,
   ],
   [
+    "the work on other backends stood still while one hung",
+    { ...GOOD, besideHanging: { unrest: "inFlow 2", planted: [] } },
+    "a backend that hangs holds up nothing else",
+    /not at rest while a backend hung: inFlow 2/,
+  ],
+  [
+    "the audit stood still while a backend hung",
+    { ...GOOD, besideHanging: { unrest: null, planted: [{ id: uuid(7), backend: "chaos@first" }] } },
+    "a backend that hangs holds up nothing else",
+    /no audit has removed it from chaos@first/,
+  ],
+  [
     "no audit has reported a record that cannot be read",
-    { ...GOOD, unreadable: { put: [uuid(8)], reported: [] } },
+    { ...GOOD, unreadable: { ...GOOD.unreadable, reported: [] } },
     "the audit reports records that cannot be read",
     /no audit has reported it/,
+  ],
+  [
+    "the audit has removed a volume whose record cannot be read",
+    { ...GOOD, files: GOOD.files.filter(({ id }) => id !== UNREADABLE) },
+    "the audit reports records that cannot be read",
+    /chaos@first does not hold it any more/,
   ],
   [
     "two attempts overlap",
@@ -304,7 +365,7 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
   ],
   [
     "there is a snapshot of nobody's",
-    { ...GOOD, files: [...GOOD.files, file(uuid(8), { what: "snapshot" })] },
+    { ...GOOD, files: [...GOOD.files, file(uuid(10), { what: "snapshot" })] },
     "snapshots are whole",
     /a snapshot that nobody took/,
   ],

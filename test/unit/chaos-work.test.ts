@@ -21,7 +21,7 @@ describe("the work of a run", () => {
     }
     expect(wishes.some(({ repeats }) => repeats > 0)).toBe(true);
     expect(new Set(wishes.map(({ deletion }) => deletion?.after))).toEqual(
-      new Set([undefined, "message", "backend", "create"]),
+      new Set([undefined, "message", "backend", "create", "hang"]),
     );
     expect(wishes.some(({ foreign }) => foreign)).toBe(true);
     expect(wishes.some(({ spoiled }) => spoiled)).toBe(true);
@@ -30,6 +30,23 @@ describe("the work of a run", () => {
       expect(body).toContain(marker);
     }
   });
+
+  it.each([60, 300, 2000])(
+    "of %i volumes, asks for some on the backend that hangs and deletes some of them",
+    (volumes) => {
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const { wishes, hangAfter } = planWork(randomOf(seed), volumes);
+        const there = wishes.filter(({ zone }) => zone === "hanging");
+        expect(there.length).toBeGreaterThanOrEqual(8);
+        expect(there.length).toBeLessThan(volumes / 5);
+        expect(there.filter(({ kind }) => kind === "snapshot" || kind === "clone")).toEqual([]);
+        expect(new Set(there.map(({ deletion }) => deletion?.after ?? "none"))).toEqual(new Set(["none", "hang"]));
+        expect(wishes.some(({ zone, deletion }) => zone !== "hanging" && deletion?.after === "hang")).toBe(false);
+        expect(hangAfter).toBeGreaterThanOrEqual(Math.floor(volumes * 0.2));
+        expect(hangAfter).toBeLessThanOrEqual(volumes / 2);
+      }
+    },
+  );
 
   it("draws UUIDs that the product takes", () => {
     const random = randomOf(3);

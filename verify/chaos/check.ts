@@ -1,6 +1,7 @@
 import { backendHost } from "../../core/backends.ts";
+import { isCachedVolume } from "../../core/image-cache.ts";
 import { fenceOf, isFlowStatus, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
-import type { AcceptedVolume, Evidence, StoredFile, Violation } from "./evidence.ts";
+import { type AcceptedVolume, type Evidence, type StoredFile, suspectedBackends, type Violation } from "./evidence.ts";
 
 const BYTES_PER_GIB = 2 ** 30;
 
@@ -23,6 +24,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   "no project reads another's source": checkForeign,
   "the audit removes what no record claims": checkReaped,
   "the audit reports records that cannot be read": checkUnreadable,
+  "a backend that hangs holds up nothing else": checkBesideHanging,
 };
 
 /** Everything that does not hold, by check. */
@@ -77,7 +79,7 @@ function checkDecided(evidence: Evidence, report: Report): void {
     }
     checkOutcome(volume, record, report);
   }
-  for (const { id } of records.values()) {
+  for (const { id } of [...records.values()].filter((record) => !isCachedVolume(record))) {
     report(id, "there is a record, and nobody asked for the volume");
   }
 }
@@ -116,7 +118,11 @@ function checkVolumesStored(evidence: Evidence, report: Report): void {
     if (record?.status !== "available") {
       continue;
     }
-    const found = files.get(volume.id) ?? [];
+    // What an attempt that was refused may have left is named in the ledger.
+    const suspected = suspectedBackends(record);
+    const found = (files.get(volume.id) ?? []).filter(
+      ({ backend }) => backend === backendHost(record.host ?? "") || !suspected.includes(backend),
+    );
     const [file] = found;
     if (found.length !== 1 || file === undefined) {
       report(volume.id, `it is available, and ${found.length} backends hold it: ${placesOf(found)}`);
@@ -156,18 +162,18 @@ function placesOf(files: readonly StoredFile[]): string {
 /** What a failed create may leave is on the host that the record names, or named in the ledger as suspected. */
 function checkNoOrphans(evidence: Evidence, report: Report): void {
   const records = recordsById(evidence);
-  const planted = new Set(evidence.planted.map(({ id }) => id));
+  const planted = new Set([...evidence.planted, ...evidence.unreadable.put].map(({ id }) => id));
+  const suspectedOn = new Map(evidence.accepted.map((volume) => [volume.id, volume.suspectedOn]));
   for (const file of evidence.files) {
     if (file.what !== "volume" || planted.has(file.id)) {
       continue;
     }
     const record = records.get(file.id);
-    const suspected = Object.values(record?.attempts ?? {}).some(
-      ({ host, suspected_orphan }) => suspected_orphan === true && backendHost(host ?? "") === file.backend,
-    );
     if (record === undefined) {
-      report(file.id, `it is on ${placesOf([file])}, and there is no record of it`);
-    } else if (backendHost(record.host ?? "") !== file.backend && !suspected) {
+      if (suspectedOn.get(file.id)?.includes(file.backend) !== true) {
+        report(file.id, `it is on ${placesOf([file])}, and there is no record of it`);
+      }
+    } else if (backendHost(record.host ?? "") !== file.backend && !suspectedBackends(record).includes(file.backend)) {
       report(file.id, `it is on ${placesOf([file])}, and its record, on ${record.host ?? "no host"}, does not say so`);
     }
   }
@@ -192,10 +198,13 @@ function checkSnapshots(evidence: Evidence, report: Report): void {
   }
 }
 
-/** At rest nobody makes anything of a source: the only locks that are left are those of snapshots that exist. */
+/**
+ * At rest nobody makes anything of a source: the only locks that are left are those of snapshots that exist. A clone of a cached volume
+ * has no source on its record, so whoever evicts the cached volume looks at its holder.
+ */
 function checkLocks({ records, snapshots }: Evidence, report: Report): void {
   const taken = new Set(snapshots.map(({ id }) => id));
-  for (const { id, locks } of [...records, ...snapshots]) {
+  for (const { id, locks } of [...records.filter((record) => !isCachedVolume(record)), ...snapshots]) {
     for (const [holder, value] of Object.entries(locks ?? {})) {
       if (value !== SNAPSHOT_LOCK || !taken.has(holder)) {
         report(id, `it is locked by ${value} of ${holder}, which has ended`);
@@ -227,7 +236,7 @@ function checkTold(evidence: Evidence, report: Report): void {
     evidence.told.filter(({ eventType }) => eventType === "volume.create.end"),
     ({ volumeId }) => volumeId,
   );
-  for (const { id, status } of evidence.records) {
+  for (const { id, status } of evidence.records.filter((record) => !isCachedVolume(record))) {
     if (status === "available" && !ends.has(id)) {
       report(id, "it is available, and volume.create.end was not told");
     }
@@ -297,16 +306,29 @@ function checkReaped({ planted, files }: Evidence, report: Report): void {
   }
 }
 
-function checkUnreadable({ unreadable }: Evidence, report: Report): void {
-  for (const id of unreadable.put) {
+function checkUnreadable({ unreadable, files }: Evidence, report: Report): void {
+  const put = new Map(unreadable.put.map(({ id, backend }) => [id, backend]));
+  for (const [id, backend] of put) {
     if (!unreadable.reported.includes(id)) {
       report(id, "its record cannot be read, and no audit has reported it");
     }
+    if (!files.some((file) => file.id === id)) {
+      report(id, `its record cannot be read, and ${backend} does not hold it any more`);
+    }
   }
   for (const id of unreadable.reported) {
-    if (!unreadable.put.includes(id)) {
+    if (!put.has(id)) {
       report(id, "an audit says that its record cannot be read");
     }
+  }
+}
+
+function checkBesideHanging({ besideHanging: { unrest, planted } }: Evidence, report: Report): void {
+  if (unrest !== null) {
+    report("the work on other backends", `it was not at rest while a backend hung: ${unrest}`);
+  }
+  for (const { id, backend } of planted) {
+    report(id, `no audit has removed it from ${backend} while another backend hung`);
   }
 }
 

@@ -5,8 +5,12 @@ import type { CloudProcessOptions, CloudReady } from "./cloud-process.ts";
 
 /** Cinderless in a process of its own, which can be killed. */
 export type KillableCloud = CloudReady & {
-  /** Ends the process by SIGKILL and starts another on the same directory and ports; milliseconds until it serves. */
-  killAndRestart(): Promise<number>;
+  /**
+   * Ends the process by SIGKILL and starts another on the same directory and ports; milliseconds until it serves.
+   *
+   * @param whileDead done in between
+   */
+  killAndRestart(whileDead: () => Promise<void>): Promise<number>;
   /** Ends the process for good. May be called twice. */
   end(): Promise<void>;
 };
@@ -30,8 +34,9 @@ export async function startCloud(options: Omit<CloudProcessOptions, "ports">): P
   let ended = false;
   return {
     ...running.ready,
-    killAndRestart: async () => {
+    killAndRestart: async (whileDead) => {
       await kill(running.child);
+      await whileDead();
       const start = performance.now();
       const next = await startProcess({ ...options, ports });
       running = next;

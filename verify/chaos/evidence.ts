@@ -1,3 +1,5 @@
+import { backendHost } from "../../core/backends.ts";
+import type { Zone } from "./stack.ts";
 import type { BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 
 /** What a volume is made of. */
@@ -23,9 +25,19 @@ export type AcceptedVolume = {
   foreign: boolean;
   /** An operator has tried to send its dead letter again. */
   redriven: boolean;
+  /** Backends that its ledger suspected when its deletion was asked for; its record says so no more. */
+  suspectedOn: readonly string[];
+  zone: Zone;
 };
 
-/** A file on a backend that looks like a volume of a lost record, and is old enough for the audit to remove. */
+/** Backends, as `host@backend`, on which the ledger says that an attempt may have left something. */
+export function suspectedBackends({ attempts }: VolumeRecord): string[] {
+  return Object.values(attempts).flatMap(({ host, suspected_orphan }) =>
+    suspected_orphan === true && typeof host === "string" ? [backendHost(host)] : [],
+  );
+}
+
+/** A volume that was put on a backend without a create, and is old enough for the audit to remove it if no record claims it. */
 export type PlantedOrphan = { id: string; backend: string };
 
 /** A volume or snapshot, or half of one, in the directory of a backend. */
@@ -55,6 +67,14 @@ export type BadMessage = { marker: string; why: string };
 /** A message among the dead letters, kept or still in their queue. */
 export type DeadLetter = { body: string; reason: string };
 
+/** What the work on the other backends came to while one hung. */
+export type BesideHanging = {
+  /** Why it was not at rest after the longest time that anything may take; null when it was. */
+  unrest: string | null;
+  /** Planted files of the other backends that no audit had removed by then. */
+  planted: readonly PlantedOrphan[];
+};
+
 /** Everything that is there when all is at rest. */
 export type Evidence = {
   accepted: readonly AcceptedVolume[];
@@ -72,8 +92,9 @@ export type Evidence = {
   messagesLeft: number;
   executionsRunning: number;
   planted: readonly PlantedOrphan[];
-  /** Ids of records that cannot be read: those that were put, and those that the audits reported. */
-  unreadable: { put: readonly string[]; reported: readonly string[] };
+  /** Volumes whose records cannot be read: those that were put, and the ids that the audits reported. */
+  unreadable: { put: readonly PlantedOrphan[]; reported: readonly string[] };
+  besideHanging: BesideHanging;
   /** Places in which the token of a request's context was found. */
   leaks: readonly string[];
 };

@@ -11,7 +11,7 @@ import { phaseBoundsOf } from "../../core/time-bounds.ts";
 import type { PlantedOrphan } from "./evidence.ts";
 import { everything } from "./gather.ts";
 import type { Services } from "./services.ts";
-import { BACKENDS, backendDirectory, TIME_BOUNDS } from "./stack.ts";
+import { BACKENDS, backendDirectory, FIRST_BACKEND, TIME_BOUNDS } from "./stack.ts";
 import type { Submission } from "./submit.ts";
 
 /** Operators who repair while the run goes on. Neither of them ever throws: what fails now is tried again later. */
@@ -43,28 +43,39 @@ export async function plantOrphans(directory: string): Promise<PlantedOrphan[]> 
   for (const { host, name } of BACKENDS) {
     await mkdir(backendDirectory(directory, name), { recursive: true, mode: 0o700 });
     for (let count = 0; count < PLANTED; count += 1) {
-      const id = randomUUID();
-      const file = path.join(backendDirectory(directory, name), volumeName(id));
-      await (await open(file, "wx", 0o600)).close();
-      const then = new Date(Date.now() - TWO_DAYS_MS);
-      await utimes(file, then, then);
-      planted.push({ id, backend: host });
+      const orphan = { id: randomUUID(), backend: host };
+      await writeOldFile(plantedFile(directory, orphan));
+      planted.push(orphan);
     }
   }
   return planted;
 }
 
+/** Where the file lies until an audit removes it. */
+export function plantedFile(directory: string, { id, backend }: PlantedOrphan): string {
+  const name = BACKENDS.find(({ host }) => host === backend)?.name ?? "";
+  return path.join(backendDirectory(directory, name), volumeName(id));
+}
+
 /**
- * Puts a record that cannot be read, as another service could: JavaScript does not have its size. Nothing may be disturbed by it, and
- * the audit must report it.
- *
- * @returns its id
+ * Puts an old volume whose record cannot be read, as another service could write it: JavaScript does not have its size. Nothing may be
+ * disturbed by it, and the audit must report it, and keep the volume's file.
  */
-export async function plantUnreadable(services: Services): Promise<string> {
+export async function plantUnreadable(services: Services, directory: string): Promise<PlantedOrphan> {
   const id = randomUUID();
-  const item = { id: { S: id }, status: { S: "available" }, size: { N: "9007199254740993.5" } };
+  const backend = FIRST_BACKEND;
+  await writeOldFile(plantedFile(directory, { id, backend: backend.host }));
+  const host = { S: `${backend.host}#${backend.name}` };
+  const item = { id: { S: id }, status: { S: "available" }, host, size: { N: "9007199254740993.5" } };
   await services.dynamodb.send(new PutItemCommand({ TableName: services.output("VolumesTableName"), Item: item }));
-  return id;
+  return { id, backend: backend.host };
+}
+
+/** Writes an empty file that is two days old. */
+async function writeOldFile(file: string): Promise<void> {
+  await (await open(file, "w", 0o600)).close();
+  const then = new Date(Date.now() - TWO_DAYS_MS);
+  await utimes(file, then, then);
 }
 
 /**

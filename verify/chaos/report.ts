@@ -15,9 +15,11 @@ export function progressLine(progress: Progress, volumes: number, kills: number,
   const rest =
     unrest === undefined || phase === "creating"
       ? ""
-      : `  in flow ${unrest.inFlow}  messages ${unrest.messages}  executions ${unrest.executions}  claims ${unrest.claims}`;
+      : Object.entries(unrest)
+          .map(([what, count]) => `  ${what} ${count}`)
+          .join("");
   const counts = `asked ${accepted}/${volumes}  available ${available}  error ${error}  kills ${progress.kills}/${kills}`;
-  return `${time}  ${phase.padEnd(14)}  ${counts}  service faults ${progress.faults}${rest}`;
+  return `${time}  ${phase.padEnd(15)}  ${counts}  service faults ${progress.faults}${rest}`;
 }
 
 /** The tables at the end. */
@@ -45,6 +47,7 @@ export function report(result: ChaosResult, screen: Screen): string {
       : [
           ["  until it served again", `${secondsOf(Math.min(...recoveries))} to ${secondsOf(Math.max(...recoveries))}`],
         ]),
+    ["cached volumes damaged", String(result.cached_volumes_damaged)],
     ...rowsOf("operators", result.operators),
     ...rowsOf("notifications received", result.notifications),
     ["dead letters", String(result.dead_letters)],

@@ -4,8 +4,8 @@ import { executionsRunning, messagesIn } from "./gather.ts";
 import { persist, type Services } from "./services.ts";
 import { TIME_BOUNDS } from "./stack.ts";
 
-/** What is still going on. */
-export type Unrest = { inFlow: number; messages: number; executions: number; claims: number };
+/** How much of each kind is still going on. */
+export type Unrest = { "in flow": number; messages: number; executions: number; claims: number };
 
 const QUIET_LOOKS = 3;
 const LOOK_MS = 300;
@@ -13,28 +13,45 @@ const LOOK_MS = 300;
 /** Longer than any fault may leave a volume undecided: after that, what is undecided is stuck. */
 export const LONGEST_REST_MS = 2 * longestUndecidedSeconds(TIME_BOUNDS) * 1000;
 
-/** Waits until nothing is going on; also returns when that takes longer than anything may, for the checks to report. */
-export async function untilRest(
-  services: Services,
+/**
+ * Waits until nothing is going on, or until that takes longer than anything may.
+ *
+ * @param look counts what is going on
+ * @returns what is still going on, for the checks to report; null at rest
+ */
+export async function untilRest<Counts extends Record<string, number>>(
+  look: () => Promise<Counts>,
   signal: AbortSignal,
-  onLook: (unrest: Unrest) => void,
-): Promise<void> {
+  onLook: (counts: Counts) => void = () => undefined,
+): Promise<Counts | null> {
   const deadline = Date.now() + LONGEST_REST_MS;
-  for (let quiet = 0; quiet < QUIET_LOOKS && Date.now() < deadline;) {
-    const unrest = await persist(signal, () => look(services));
-    onLook(unrest);
-    quiet = Object.values(unrest).every((count) => count === 0) ? quiet + 1 : 0;
+  for (let quiet = 0; ;) {
+    const counts = await persist(signal, look);
+    onLook(counts);
+    quiet = Object.values(counts).every((count) => count === 0) ? quiet + 1 : 0;
+    if (quiet === QUIET_LOOKS) {
+      return null;
+    }
+    if (Date.now() >= deadline) {
+      return counts;
+    }
     await delay(LOOK_MS);
   }
 }
 
-async function look(services: Services): Promise<Unrest> {
+/**
+ * Counts what is going on.
+ *
+ * @param leftAlone ids of volumes that do not count
+ */
+export async function unrestOf(services: Services, leftAlone: ReadonlySet<string> = new Set()): Promise<Unrest> {
   const backends = await services.backends.list();
+  const claimed = backends.flatMap(({ claims }) => Object.keys(claims));
   return {
-    inFlow: await services.inFlow(),
+    "in flow": (await services.inFlow()) - leftAlone.size,
     messages:
       (await messagesIn(services, "SchedulerQueueUrl")) + (await messagesIn(services, "SchedulerDeadLetterQueueUrl")),
     executions: await executionsRunning(services),
-    claims: backends.reduce((sum, { claims }) => sum + Object.keys(claims).length, 0),
+    claims: claimed.filter((volumeId) => !leftAlone.has(volumeId)).length,
   };
 }

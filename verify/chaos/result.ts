@@ -18,6 +18,8 @@ export type ChaosResult = {
   /** Volumes in error by the error of their fault. */
   errors: Record<string, number>;
   faults: { backends: Record<string, number>; services: Record<string, number> };
+  /** Cached volumes that lost bytes while the process was dead. */
+  cached_volumes_damaged: number;
   /** What operators did while the run lasted. */
   operators: Record<string, number>;
   notifications: Record<string, number>;

@@ -2,8 +2,9 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { synthesize } from "../../infra/synthesize.ts";
 import { findViolations } from "./check.ts";
+import { cachedFiles, truncateFiles } from "./damage.ts";
 import { type KillableCloud, startCloud } from "./cloud.ts";
-import type { Evidence, PlantedOrphan } from "./evidence.ts";
+import type { BesideHanging, Evidence, PlantedOrphan } from "./evidence.ts";
 import {
   deadLettersOf,
   driverFaultsIn,
@@ -14,11 +15,12 @@ import {
   messagesIn,
 } from "./gather.ts";
 import { keepBusy } from "./busy.ts";
+import { planHang, restBesideHanging } from "./hang.ts";
 import { type Listener, listen } from "./listener.ts";
 import { type Operators, plantOrphans, plantUnreadable, startOperators } from "./operators.ts";
 import type { ChaosOptions } from "./options.ts";
 import { type Random, randomOf } from "./random.ts";
-import { LONGEST_REST_MS, type Unrest, untilRest } from "./rest.ts";
+import { LONGEST_REST_MS, type Unrest, unrestOf, untilRest } from "./rest.ts";
 import { type ChaosResult, countsOf } from "./result.ts";
 import { type ServiceFaults, startServiceFaults } from "./service-faults.ts";
 import { connect, persist, type Services } from "./services.ts";
@@ -29,7 +31,7 @@ import { planWork, SECRET, type Work } from "./work.ts";
 
 /** Where a run is, for whoever watches it. */
 export type Progress = {
-  phase: "starting" | "making sources" | "creating" | "coming to rest" | "checking";
+  phase: "starting" | "making sources" | "creating" | "a backend hangs" | "coming to rest" | "checking";
   accepted: number;
   available: number;
   error: number;
@@ -48,6 +50,8 @@ export type RunOptions = {
 
 /** The longest that a volume takes of a run, on a machine that is busy with other things as well. */
 const LONGEST_MS_PER_VOLUME = 2_000;
+/** It comes to rest while a backend hangs, and once more when that one answers again. */
+const RESTS = 2;
 /** Start, sources and restarts. */
 const OVERHEAD_MS = 300_000;
 
@@ -57,7 +61,7 @@ const OVERHEAD_MS = 300_000;
  * @throws Error when the run takes longer than it can while anything moves
  */
 export async function runChaos(run: RunOptions): Promise<ChaosResult> {
-  const limitMs = OVERHEAD_MS + LONGEST_REST_MS + run.options.volumes * LONGEST_MS_PER_VOLUME;
+  const limitMs = OVERHEAD_MS + RESTS * LONGEST_REST_MS + run.options.volumes * LONGEST_MS_PER_VOLUME;
   const limit = AbortSignal.timeout(limitMs);
   const stopBusy = keepBusy(run.options.busy);
   try {
@@ -95,7 +99,7 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
   await backendsReported(services, signal);
   const listener = await listen(services, signal);
   const planted = await plantOrphans(directory);
-  const unreadable = await persist(signal, () => plantUnreadable(services));
+  const unreadable = await persist(signal, () => plantUnreadable(services, directory));
   let operators: Operators | undefined;
   const watch = progressOf(run, listener, faults);
   try {
@@ -104,19 +108,37 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
     const work = planWork(random, volumes);
     watch.set({ phase: "creating" });
     const start = performance.now();
-    const killer = killerOf(cloud, options, randomOf(seed + 1), (count) => watch.set({ kills: count }));
+    const killer = killerOf({ cloud, services, directory, signal }, options, randomOf(seed + 1), (count) =>
+      watch.set({ kills: count }),
+    );
+    const hang = planHang(directory, work.hangAfter);
     const onAccepted = (accepted: number): void => {
       killer.onAccepted(accepted);
+      hang.onAccepted(accepted);
       watch.set({ accepted });
     };
-    const submission = submit({ services, sources, work, signal, onAccepted });
+    const submission = submit({ services, sources, work, hang, signal, onAccepted });
     operators = startOperators(services, submission);
     await submission.done;
     await killer.done();
-    await operators.finish();
     const asked = performance.now();
+    watch.set({ phase: "a backend hangs" });
+    await hang.begun;
+    const onLook = (unrest: Unrest): void => watch.set({ unrest });
+    const besideHanging = await restBesideHanging({
+      services,
+      directory,
+      submission,
+      operators,
+      planted,
+      signal,
+      onLook,
+    });
+    await hang.end();
     watch.set({ phase: "coming to rest" });
-    await untilRest(services, signal, (unrest) => watch.set({ unrest }));
+    await submission.answered;
+    await operators.finish();
+    await untilRest(() => unrestOf(services), signal, onLook);
     const rested = performance.now();
     await listener.drained();
     watch.set({ phase: "checking" });
@@ -128,6 +150,7 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
       listener,
       work,
       planted,
+      besideHanging,
       unreadable: { put: [unreadable], reported: [...operators.unreadable] },
     });
     return {
@@ -139,6 +162,7 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
       seconds_to_rest: (rested - asked) / 1000,
       recovery_ms: killer.recoveries,
       ...countsOf(evidence),
+      cached_volumes_damaged: killer.damaged(),
       operators: operators.counts,
       faults: { backends: await driverFaultsIn(directory), services: Object.fromEntries(faults.counts) },
       violations: findViolations(evidence),
@@ -157,20 +181,37 @@ async function backendsReported(services: Services, signal: AbortSignal): Promis
   }
 }
 
-/** Kills at moments that the number of accepted volumes decides, one after the other. */
-function killerOf(cloud: KillableCloud, options: ChaosOptions, random: Random, onKill: (count: number) => void) {
+/**
+ * Kills at moments that the number of accepted volumes decides, one after the other. While the process is dead, the cached volumes lose
+ * bytes.
+ */
+function killerOf(
+  {
+    cloud,
+    services,
+    directory,
+    signal,
+  }: { cloud: KillableCloud; services: Services; directory: string; signal: AbortSignal },
+  options: ChaosOptions,
+  random: Random,
+  onKill: (count: number) => void,
+) {
   const moments = Array.from({ length: options.kills }, (_, index) =>
     Math.max(1, Math.floor(((index + 0.3 + random.next() * 0.7) / options.kills) * options.volumes)),
   );
   const recoveries: number[] = [];
+  let damaged = 0;
   let last = Promise.resolve();
   const kill = async (afterMs: number): Promise<void> => {
     await delay(afterMs);
-    recoveries.push(await cloud.killAndRestart());
+    const cached = await cachedFiles(services, directory, signal);
+    recoveries.push(await cloud.killAndRestart(async () => void (damaged += await truncateFiles(cached))));
     onKill(recoveries.length);
   };
   return {
     recoveries,
+    /** How many cached volumes have lost bytes. */
+    damaged: () => damaged,
     onAccepted: (accepted: number): void => {
       while ((moments[0] ?? Number.POSITIVE_INFINITY) <= accepted) {
         moments.shift();
@@ -223,11 +264,12 @@ type Gathering = {
   listener: Listener;
   work: Work;
   planted: readonly PlantedOrphan[];
+  besideHanging: BesideHanging;
   unreadable: Evidence["unreadable"];
 };
 
 async function gather(of: Gathering): Promise<Evidence> {
-  const { services, directory, sources, submission, listener, work, planted, unreadable } = of;
+  const { services, directory, sources, submission, listener, work, planted, besideHanging, unreadable } = of;
   const notifications = listener.leaks();
   return {
     accepted: submission.accepted,
@@ -245,6 +287,7 @@ async function gather(of: Gathering): Promise<Evidence> {
     messagesLeft: await messagesIn(services, "SchedulerQueueUrl"),
     executionsRunning: await executionsRunning(services),
     planted,
+    besideHanging,
     unreadable,
     leaks: [
       ...(await leaksOf(services, directory, SECRET)),

@@ -8,11 +8,12 @@ import { backendHost } from "../../core/backends.ts";
 import { buildCreateRequest } from "../../core/create-request.ts";
 import { isInFlow, type VolumeRecord } from "../../core/records.ts";
 import { digestOf, type Piece } from "./content.ts";
+import { damageImage } from "./damage.ts";
 import type { AcceptedVolume } from "./evidence.ts";
 import type { Random } from "./random.ts";
 import { persist, type Services } from "./services.ts";
-import { BACKENDS, backendDirectory, TIME_BOUNDS } from "./stack.ts";
-import { SOURCES } from "./work.ts";
+import { BACKENDS, backendDirectory, TIME_BOUNDS, ZONE } from "./stack.ts";
+import { DAMAGED_IMAGES, IMAGES, SOURCES } from "./work.ts";
 
 /**
  * Something that volumes are made of. `digest` is that of its bytes when it was made; `damage` says what is left when it has lost some
@@ -39,7 +40,7 @@ const GIB = 2 ** 30;
 const LEFT_BYTES = GIB / 2;
 const PROJECT = "chaos";
 
-/** Makes images, source volumes with data in them, and snapshots of those. Faults strike these as well, so each may take some tries. */
+/** Makes images, of which some are damaged, source volumes with data in them, and snapshots of those. Faults strike these as well, so each may take some tries. */
 export async function makeSources(
   services: Services,
   directory: string,
@@ -51,12 +52,18 @@ export async function makeSources(
   const images: Source[] = [];
   const volumes: Source[] = [];
   const snapshots: Source[] = [];
-  for (let index = 0; index < SOURCES; index += 1) {
+  for (let index = 0; index < IMAGES; index += 1) {
     const bytes = random.bytes(BLOCK * (1 + random.below(32)) - random.below(BLOCK));
-    images.push({ id: await makeImage(services, bytes, signal), digest: digestOf([{ offset: 0, data: bytes }]) });
+    const id = await makeImage(services, bytes, signal);
+    images.push({ id, digest: digestOf([{ offset: 0, data: bytes }]) });
     for (let at = 0; at < bytes.length; at += BLOCK) {
       offsets.add(at);
     }
+    if (index >= IMAGES - DAMAGED_IMAGES) {
+      await damageImage(services, id, bytes, index, signal);
+    }
+  }
+  for (let index = 0; index < SOURCES; index += 1) {
     const pieces = [0, BLOCK * (1 + random.below(100_000)), GIB - BLOCK].map((offset): Piece => {
       offsets.add(offset);
       return { offset, data: random.bytes(BLOCK) };
@@ -109,7 +116,8 @@ async function makeVolume(
 ): Promise<VolumeRecord> {
   for (;;) {
     const ids = { volumeId: randomUUID(), requestId: `req-${randomUUID()}` };
-    const input = { sizeGib: 1, projectId: PROJECT, queuedSeconds: TIME_BOUNDS.queued_seconds };
+    const queuedSeconds = TIME_BOUNDS.queued_seconds;
+    const input = { sizeGib: 1, projectId: PROJECT, availabilityZone: ZONE, queuedSeconds };
     const { record, message } = buildCreateRequest(input, new Date(), ids);
     await persist(signal, () => services.volumes.create(record));
     const request = { QueueUrl: services.output("SchedulerQueueUrl"), MessageBody: JSON.stringify(message) };
@@ -123,6 +131,8 @@ async function makeVolume(
       spoiled: false,
       foreign: false,
       redriven: false,
+      suspectedOn: [],
+      zone: ZONE,
     });
     const made = await decided(services, record.id, signal);
     if (made.status === "available") {

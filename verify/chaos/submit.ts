@@ -4,10 +4,11 @@ import { buildCreateRequest } from "../../core/create-request.ts";
 import { VolumeNotFound } from "../../core/errors.ts";
 import { isBeforeTheBackend, isInFlow } from "../../core/records.ts";
 import { digestOf } from "./content.ts";
-import type { AcceptedVolume, Deletion } from "./evidence.ts";
+import { type AcceptedVolume, type Deletion, suspectedBackends } from "./evidence.ts";
+import type { Hang } from "./hang.ts";
 import { FunctionFailed, persist, type Services } from "./services.ts";
 import type { Source, Sources } from "./sources.ts";
-import { TIME_BOUNDS } from "./stack.ts";
+import { HANGING_ZONE, TIME_BOUNDS } from "./stack.ts";
 import { type DeletionMoment, SECRET, type Wish, type Work } from "./work.ts";
 
 /** Who asks for volumes. */
@@ -16,14 +17,17 @@ export type Submission = {
   readonly accepted: AcceptedVolume[];
   /** The readable message of each volume, for whoever sends it again. */
   readonly messages: ReadonlyMap<string, string>;
-  /** Resolves when everything was asked for and every deletion answered. */
+  /** Resolves when everything was asked for, and every deletion answered that does not wait for the backend that hangs. */
   readonly done: Promise<void>;
+  /** Resolves when the other deletions were answered too. */
+  readonly answered: Promise<void>;
 };
 
 export type SubmissionOptions = {
   services: Services;
   sources: Sources;
   work: Work;
+  hang: Pick<Hang, "begun" | "over">;
   signal: AbortSignal;
   /** Called after each volume. */
   onAccepted: (count: number) => void;
@@ -39,10 +43,11 @@ const STRANGER = "stranger";
 const EMPTY = digestOf([]);
 
 /** Asks for all of the work, in lanes. */
-export function submit({ services, sources, work, signal, onAccepted }: SubmissionOptions): Submission {
+export function submit({ services, sources, work, hang, signal, onAccepted }: SubmissionOptions): Submission {
   const accepted: AcceptedVolume[] = [];
   const messages = new Map<string, string>();
   const later: Promise<void>[] = [];
+  const hanging: Promise<void>[] = [];
   const wishes = work.wishes.values();
   const bad = work.bad.values();
   const everySoMany = Math.max(1, Math.floor(work.wishes.length / Math.max(1, work.bad.length)));
@@ -57,15 +62,17 @@ export function submit({ services, sources, work, signal, onAccepted }: Submissi
     messages.set(wish.volumeId, readable);
     const body = wish.spoiled ? JSON.stringify({ volume_id: wish.volumeId, context: `token=${SECRET}` }) : readable;
     await send(body);
-    const { volumeId: id, kind, sizeGib, spoiled, foreign } = wish;
-    const volume: AcceptedVolume = { id, kind, sizeGib, digest, deletion: "none", spoiled, foreign, redriven: false };
+    const volume = acceptedOf(wish, digest);
     accepted.push(volume);
     onAccepted(accepted.length);
     for (let repeat = 0; repeat < wish.repeats; repeat += 1) {
       later.push(delay(repeat * 700).then(async () => void (await send(body))));
     }
     if (wish.deletion !== null) {
-      later.push(deleteLater(services, volume, wish.deletion, signal));
+      const deletion = deleteLater(services, volume, wish.deletion, hang, signal);
+      (wish.zone === HANGING_ZONE ? hanging : later).push(deletion);
+      // Whoever waits for it hears of it.
+      deletion.catch(() => undefined);
     }
     if (accepted.length % everySoMany === 0) {
       const next = bad.next();
@@ -88,7 +95,15 @@ export function submit({ services, sources, work, signal, onAccepted }: Submissi
     }
     await Promise.all(later);
   };
-  return { accepted, messages, done: lanes() };
+  const done = lanes();
+  const answered = done.then(async () => void (await Promise.all(hanging)));
+  answered.catch(() => undefined);
+  return { accepted, messages, done, answered };
+}
+
+function acceptedOf(wish: Wish, digest: string): AcceptedVolume {
+  const { volumeId: id, kind, sizeGib, spoiled, foreign, zone } = wish;
+  return { id, kind, sizeGib, digest, deletion: "none", spoiled, foreign, redriven: false, suspectedOn: [], zone };
 }
 
 async function roomFor(services: Services, signal: AbortSignal): Promise<void> {
@@ -106,6 +121,7 @@ function requestOf(wish: Wish, sources: Sources) {
     {
       sizeGib: wish.sizeGib,
       projectId: wish.foreign ? STRANGER : PROJECT,
+      availabilityZone: wish.zone,
       imageId: image?.id ?? null,
       snapshotId: snapshot?.id ?? null,
       sourceVolumeId: volume?.id ?? null,
@@ -120,18 +136,27 @@ function requestOf(wish: Wish, sources: Sources) {
 /** Tries of a deletion that fails for reasons that may pass. */
 const DELETE_TRIES = 20;
 
-/** Deletes a volume as a patient user does: again until it is answered. */
+/**
+ * Deletes a volume as a patient user does: again until it is answered. One whose backend hangs is asked for once more when it answers
+ * again: calls that hang would take every environment of the function.
+ */
 async function deleteLater(
   services: Services,
   volume: AcceptedVolume,
   { after, milliseconds }: DeletionMoment,
+  hang: Pick<Hang, "begun" | "over">,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!(await hasCome(services, volume.id, after, signal))) {
-    await delay(100);
+  if (after === "hang") {
+    await hang.begun;
+  } else {
+    while (!(await hasCome(services, volume.id, after, signal))) {
+      await delay(100);
+    }
   }
   await delay(milliseconds);
   const name = services.functionName("DeleteVolume");
+  volume.suspectedOn = await suspectedOn(services, volume.id, signal);
   for (let tries = 0; tries < DELETE_TRIES; tries += 1) {
     volume.deletion = await persist(
       signal,
@@ -141,15 +166,24 @@ async function deleteLater(
     if (volume.deletion !== "unanswered") {
       return;
     }
+    if (volume.zone === HANGING_ZONE) {
+      await hang.over;
+    }
     await delay(500);
   }
+}
+
+/** The backends that the record's ledger suspects. */
+async function suspectedOn({ volumes }: Services, volumeId: string, signal: AbortSignal): Promise<string[]> {
+  const found = await persist(signal, () => volumes.getMany([volumeId]));
+  return [...found.values()].flatMap(suspectedBackends);
 }
 
 /** Whether the moment after which a deletion is asked for has come, or never will. */
 async function hasCome(
   { volumes }: Services,
   volumeId: string,
-  after: DeletionMoment["after"],
+  after: Exclude<DeletionMoment["after"], "hang">,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (after === "message") {
