@@ -91,6 +91,7 @@ export async function openConnection(
     // Stacks of earlier releases have no such output.
     backendHosts: async () => (outputs.values["BackendHosts"] ?? "").split(",").filter((host) => host !== ""),
     serviceDownSeconds: async () => Number(outputs.values["ServiceDownSeconds"] ?? SERVICE_DOWN_SECONDS),
+    consumersAccessPoint: async () => outputs.values["VolumeConsumersAccessPointId"],
     driverFunctions: once(async () => {
       const { LambdaClient } = await import("@aws-sdk/client-lambda");
       const { LambdaDriverFunctions } = await import("./driver-functions.ts");
@@ -99,6 +100,7 @@ export async function openConnection(
         deleteSnapshot: () => output("DeleteSnapshotFunctionName"),
         deleteVolume: () => output("DeleteVolumeFunctionName"),
         extendVolume: () => output("ExtendVolumeFunctionName"),
+        callDriver: () => output("CallDriverFunctionName"),
         auditBackends: () => output("AuditBackendsFunctionName"),
       });
     }),

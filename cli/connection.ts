@@ -9,7 +9,7 @@ import type {
   VolumeRepository,
   VolumeTypeRepository,
 } from "../core/ports.ts";
-import type { SnapshotRecord, VolumeRecord } from "../core/records.ts";
+import type { ConnectionInfo, SnapshotRecord, VolumeRecord } from "../core/records.ts";
 import type { ProjectRepository } from "../core/projects.ts";
 import type { HistoryEvent } from "./cost/history.ts";
 
@@ -23,7 +23,7 @@ export interface Connection {
   volumeTypes(): Promise<VolumeTypeRepository>;
   backends(): Promise<BackendRepository>;
   deadLetters(): Promise<DeadLetterRepository>;
-  projects(): Promise<Pick<ProjectRepository, "quota" | "setLimits">>;
+  projects(): Promise<Pick<ProjectRepository, "quota" | "setLimits" | "enter" | "leave">>;
   imageCache(): Promise<Pick<ImageCacheRepository, "list" | "beginEvict">>;
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
   images(): Promise<ImageStore>;
@@ -33,6 +33,8 @@ export interface Connection {
   backendHosts(): Promise<readonly string[]>;
   /** After how long without a report a backend is down (`service_down_time`); the default when the stack does not say. */
   serviceDownSeconds(): Promise<number>;
+  /** The access point through which hosts mount the stack's file system; undefined where none may. */
+  consumersAccessPoint(): Promise<string | undefined>;
   driverFunctions(): Promise<DriverFunctions>;
   executions(): Promise<Executions>;
   alarms(): Promise<Alarms>;
@@ -74,6 +76,8 @@ export interface DriverFunctions {
   deleteVolume(volumeId: string): Promise<"deleted" | "requested">;
   /** Returns when the volume is extended. */
   extendVolume(request: ExtendVolumeRequest): Promise<VolumeRecord>;
+  /** How a host reaches the volume; it changes nothing. */
+  initializeConnection(volume: VolumeRecord): Promise<ConnectionInfo>;
   /** Takes as long as the backends are large: up to a quarter of an hour. */
   auditBackends(request: Partial<AuditRequest>): Promise<AuditReport>;
 }

@@ -1,7 +1,7 @@
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import type { InvocationResponse, LambdaClient } from "@aws-sdk/client-lambda";
 import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
-import type { SnapshotRecord, VolumeRecord } from "../core/records.ts";
+import type { ConnectionInfo, SnapshotRecord, VolumeRecord } from "../core/records.ts";
 import type { CreateSnapshotRequest, DriverFunctions, ExtendVolumeRequest } from "./connection.ts";
 import { CliError } from "./errors.ts";
 
@@ -11,6 +11,7 @@ export type DriverFunctionNames = {
   deleteSnapshot(): string;
   deleteVolume(): string;
   extendVolume(): string;
+  callDriver(): string;
   auditBackends(): string;
 };
 
@@ -52,6 +53,16 @@ export class LambdaDriverFunctions implements DriverFunctions {
     const answer = await this.#invoke(name, request);
     if (!isVolume(answer)) {
       throw new CliError(`function ${name} did not answer with a volume`);
+    }
+    return answer;
+  }
+
+  async initializeConnection(volume: VolumeRecord): Promise<ConnectionInfo> {
+    const name = this.#names.callDriver();
+    const request = { call: "initializeConnection", host: volume.host, volume, connector: {} };
+    const answer = await this.#invoke(name, request);
+    if (!isConnection(answer)) {
+      throw new CliError(`function ${name} did not answer with a connection`);
     }
     return answer;
   }
@@ -109,6 +120,10 @@ function isSnapshot(value: unknown): value is SnapshotRecord {
 
 function isVolume(value: unknown): value is VolumeRecord {
   return typeof value === "object" && value !== null && "id" in value && "attempts" in value && "status" in value;
+}
+
+function isConnection(value: unknown): value is ConnectionInfo {
+  return typeof value === "object" && value !== null && "driver_volume_type" in value && "data" in value;
 }
 
 function isAuditReport(value: unknown): value is AuditReport {

@@ -87,6 +87,7 @@ function connectLazily(target: Target): Connection {
     defaultImageService: async () => (await open()).defaultImageService(),
     backendHosts: async () => (await open()).backendHosts(),
     serviceDownSeconds: async () => (await open()).serviceDownSeconds(),
+    consumersAccessPoint: async () => (await open()).consumersAccessPoint(),
     driverFunctions: async () => (await open()).driverFunctions(),
     executions: async () => (await open()).executions(),
     alarms: async () => (await open()).alarms(),

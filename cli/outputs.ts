@@ -20,6 +20,7 @@ export const OUTPUT_NAMES = [
   "DeleteVolumeFunctionName",
   "DeleteSnapshotFunctionName",
   "ExtendVolumeFunctionName",
+  "CallDriverFunctionName",
   "AuditBackendsFunctionName",
 ] as const;
 

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { registerAttach, registerDetach } from "./commands/attach.ts";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackend } from "./commands/backend.ts";
 import { registerCompletion } from "./commands/completion.ts";
+import { registerConnection } from "./commands/connection.ts";
 import { registerConsole } from "./commands/console.ts";
 import { registerCost } from "./commands/cost.ts";
 import { registerCreate } from "./commands/create.ts";
@@ -91,6 +93,9 @@ const REGISTRATIONS = [
   registerWatch,
   registerSet,
   registerExtend,
+  registerAttach,
+  registerDetach,
+  registerConnection,
   registerRetry,
   registerDelete,
   registerPurge,

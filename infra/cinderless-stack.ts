@@ -17,6 +17,7 @@ import { Records } from "./records.ts";
 import { Storage } from "./storage.ts";
 import { applyTimeBounds } from "./time-bounds.ts";
 import { CALLS_DRIVERS, wireFunctions, wireWorkflow } from "./wiring.ts";
+import { withExports } from "./volume-consumers.ts";
 import { Workflow } from "./workflow.ts";
 
 /** Messages that one scheduling takes at once; they share one read of the volumes and, mostly, of the backends. */
@@ -65,7 +66,7 @@ export class CinderlessStack extends Stack {
     const deployment = readDeployment(scope.node);
     super(scope, id, { ...props, stackName: deployment.stackName });
     this.deployment = deployment;
-    const { fileSystem, removalPolicy, customerManagedKey, vpcCidr } = deployment;
+    const { fileSystem, removalPolicy, customerManagedKey, vpcCidr, volumeConsumers } = deployment;
     const encryptionKey = customerManagedKey ? customerKey(this, removalPolicy) : undefined;
     const data = { removalPolicy, encryptionKey };
     const records = new Records(this, "Records", data);
@@ -73,7 +74,8 @@ export class CinderlessStack extends Stack {
     const configuration = readConfiguration(this.node, fileSystem);
     const { glance } = configuration.imageServices;
     const readsSecrets = glance !== undefined && Object.keys(secretsOf(glance.auth)).length > 0;
-    const storage = fileSystem === "efs" ? new Storage(this, "Storage", { ...data, vpcCidr, readsSecrets }) : undefined;
+    const storageProps = { ...data, vpcCidr, readsSecrets, volumeConsumers };
+    const storage = fileSystem === "efs" ? new Storage(this, "Storage", storageProps) : undefined;
 
     const messaging = new Messaging(this, "Messaging", encryptionKey);
     const { blockStorageApi } = configuration;
@@ -96,6 +98,10 @@ export class CinderlessStack extends Stack {
       imagesBucket: bucket,
       configuration,
       encryptionKey,
+      exportedBackends:
+        storage?.consumersAccessPointId === undefined
+          ? configuration.backends
+          : withExports(configuration.backends, storage.fileSystem),
     };
     wireFunctions(parts);
     if (storage !== undefined) {
@@ -167,6 +173,10 @@ export class CinderlessStack extends Stack {
       DeleteSnapshotFunctionName: functions.get("DeleteSnapshot").functionName,
       DeleteVolumeFunctionName: functions.get("DeleteVolume").functionName,
       ExtendVolumeFunctionName: functions.get("ExtendVolume").functionName,
+      CallDriverFunctionName: functions.get("CallDriver").functionName,
+      ...(storage?.consumersAccessPointId !== undefined && {
+        VolumeConsumersAccessPointId: storage.consumersAccessPointId,
+      }),
       AuditBackendsFunctionName: functions.get("AuditBackends").functionName,
     };
     for (const [name, value] of Object.entries(outputs)) {

@@ -10,6 +10,7 @@ export const SETTING_KEYS = [
   "stackName",
   "fileSystem",
   "vpcCidr",
+  "volumeConsumers",
   "customerManagedKey",
   "removalPolicy",
   "observability",

@@ -3,6 +3,7 @@ import type { Node } from "constructs";
 import * as v from "valibot";
 import { InvalidInput } from "../core/errors.ts";
 import { STACK_NAME } from "./stack-name.ts";
+import { parseVolumeConsumers, type VolumeConsumers } from "./volume-consumers.ts";
 
 /** What a deployment may choose apart from what the product does: where volumes are, what is kept, who is notified. */
 export type Deployment = {
@@ -16,6 +17,8 @@ export type Deployment = {
   customerManagedKey: boolean;
   /** IPv4 range of the network in which the file system is mounted. */
   vpcCidr: string;
+  /** Who may mount the file system beside the functions; nobody where it is undefined. */
+  volumeConsumers: VolumeConsumers | undefined;
   /** `full` makes alarms on metric math, saved queries and the dashboard; `none` leaves them out, for emulators and small accounts. */
   observability: "full" | "none";
   /** Whether each definition is published as a version, and executions start through an alias. Some emulators know neither. */
@@ -52,6 +55,7 @@ export function readDeployment(node: Node): Deployment {
     removalPolicy: REMOVAL_POLICIES[removal],
     customerManagedKey: flag("customerManagedKey", "false"),
     vpcCidr: vpcCidr(node),
+    volumeConsumers: volumeConsumers(node, fileSystem),
     observability: oneOf(node, "observability", ["full", "none"] as const, "full"),
     workflowVersions: flag("workflowVersions", "true"),
     alarmRecipients: recipients(node),
@@ -94,6 +98,14 @@ function vpcCidr(node: Node): string {
     );
   }
   return String(given);
+}
+
+function volumeConsumers(node: Node, fileSystem: Deployment["fileSystem"]): VolumeConsumers | undefined {
+  const consumers = parseVolumeConsumers(node.tryGetContext("volumeConsumers"));
+  if (consumers !== undefined && fileSystem !== "efs") {
+    throw new InvalidInput("context volumeConsumers is about the stack's file system, and fileSystem is none");
+  }
+  return consumers;
 }
 
 /** A list, or addresses with commas between them, as the command line gives them. */

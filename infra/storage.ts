@@ -26,31 +26,37 @@ import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { MOUNT_POINT } from "./mount-point.ts";
 import type { DataProps } from "./records.ts";
+import { admitConsumers, consumersStatement, type VolumeConsumers } from "./volume-consumers.ts";
 
 /** The one user as whom all functions write. */
 const OWNER = { uid: "1000", gid: "1000" };
+const ONLY_OWNER = { ownerUid: OWNER.uid, ownerGid: OWNER.gid, permissions: "700" };
+
+/** Directory of the file system with the directories of the backends, and nothing else. */
+const VOLUMES_PATH = "/volumes";
 
 /**
  * Refuses connections without TLS and allows nothing. A file system without a policy allows everyone who reaches a mount target. With this
- * policy a client needs the right to mount in its own IAM policy, and only the functions have it, through the access point.
+ * policy a client needs the right to mount in its own IAM policy, and only the functions have it, through the access point. Consumers of volumes
+ * have a statement of their own.
  *
  * @see https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
  */
-function encryptedClientsOnly(): PolicyDocument {
-  return new PolicyDocument({
-    statements: [
-      new PolicyStatement({
-        effect: Effect.DENY,
-        principals: [new AnyPrincipal()],
-        actions: ["*"],
-        conditions: { Bool: { "aws:SecureTransport": "false" } },
-      }),
-    ],
+function encryptedClientsOnly(): PolicyStatement {
+  return new PolicyStatement({
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["*"],
+    conditions: { Bool: { "aws:SecureTransport": "false" } },
   });
 }
 
 /** The file system's encryption and lifetime, the address range of its network, and whether secrets are read from there. */
-export type StorageProps = DataProps & { vpcCidr: string; readsSecrets: boolean };
+export type StorageProps = DataProps & {
+  vpcCidr: string;
+  readsSecrets: boolean;
+  volumeConsumers: VolumeConsumers | undefined;
+};
 
 /** Two zones: a mount target in each, so that the loss of one zone leaves the volumes reachable. */
 const ZONES = 2;
@@ -65,6 +71,8 @@ export class Storage extends Construct {
   private readonly functionsGroup: SecurityGroup;
   private readonly accessPoint: AccessPoint;
   readonly fileSystem: FileSystem;
+  /** Id of the access point of {@link VolumeConsumers}, where there are any. */
+  readonly consumersAccessPointId: string | undefined;
 
   constructor(scope: Construct, id: string, props: StorageProps) {
     super(scope, id);
@@ -88,12 +96,17 @@ export class Storage extends Construct {
       enableAutomaticBackups: true,
       removalPolicy: props.removalPolicy,
     });
+    const consumers = props.volumeConsumers;
+    const accessPoint = consumers === undefined ? undefined : this.consumersAccessPoint(consumers, fileSystemGroup);
+    this.consumersAccessPointId = accessPoint?.accessPointId;
     // Set here, because `fileSystemPolicy` of the construct adds a statement that lets every client of a mount target write as root.
-    (this.fileSystem.node.defaultChild as CfnFileSystem).fileSystemPolicy = encryptedClientsOnly();
+    (this.fileSystem.node.defaultChild as CfnFileSystem).fileSystemPolicy = new PolicyDocument({
+      statements: [encryptedClientsOnly(), ...(accessPoint === undefined ? [] : [consumersStatement(this)])],
+    });
     this.accessPoint = this.fileSystem.addAccessPoint("AccessPoint", {
-      path: "/volumes",
+      path: VOLUMES_PATH,
       posixUser: OWNER,
-      createAcl: { ownerUid: OWNER.uid, ownerGid: OWNER.gid, permissions: "700" },
+      createAcl: ONLY_OWNER,
     });
   }
 
@@ -119,6 +132,16 @@ export class Storage extends Construct {
         },
       },
     };
+  }
+
+  /** An access point of their own, so that the file system's metrics and logs tell them from the functions. */
+  private consumersAccessPoint(consumers: VolumeConsumers, fileSystemGroup: SecurityGroup): AccessPoint {
+    admitConsumers(consumers, fileSystemGroup);
+    return this.fileSystem.addAccessPoint("ConsumersAccessPoint", {
+      path: VOLUMES_PATH,
+      posixUser: OWNER,
+      createAcl: ONLY_OWNER,
+    });
   }
 
   private securityGroup(id: string, description: string, allowAllOutbound: boolean): SecurityGroup {

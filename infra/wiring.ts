@@ -2,6 +2,7 @@ import { ArnFormat, type CfnElement, Stack } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { secretsOf } from "../core/image-services.ts";
+import type { Backend } from "../core/backends.ts";
 import type { FunctionName } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
@@ -19,6 +20,8 @@ export type Parts = {
   imagesBucket: Bucket;
   configuration: Configuration;
   encryptionKey: IKey | undefined;
+  /** The backends as hosts reach them, for the function that says so. */
+  exportedBackends: readonly Backend[];
 };
 
 /** What is stored under the customer's key is read and written through these services, in the name of the function. */
@@ -83,10 +86,11 @@ export function wireFunctions(parts: Parts): void {
   }
 }
 
-function wireDrivers({ configuration, functions }: Parts): void {
+function wireDrivers({ configuration, functions, exportedBackends }: Parts): void {
   const withDrivers = [...CALLS_DRIVERS, ...CALLS_REMOTE_DRIVERS].filter((name) => functions.names.includes(name));
   for (const name of withDrivers) {
-    functions.setEnvironment(name, { backends: JSON.stringify(configuration.backends) });
+    const backends = name === "CallDriver" ? exportedBackends : configuration.backends;
+    functions.setEnvironment(name, { backends: Stack.of(functions).toJsonString(backends) });
   }
   const { functionArn, functionName } = functions.get("CallDriver");
   for (const name of CALLS_REMOTE_DRIVERS.filter((each) => functions.names.includes(each))) {

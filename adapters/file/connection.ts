@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path";
+import { dirname, relative } from "node:path";
 import { InvalidInput } from "../../core/errors.ts";
 import type { ConnectionInfo, VolumeRecord } from "../../core/records.ts";
 import type { FileDriverOptions } from "./options.ts";
@@ -7,7 +7,7 @@ import type { FileDriverOptions } from "./options.ts";
  * How a host reaches a volume: it mounts the export, and finds the volume's file in it (`initialize_connection` of
  * cinder/volume/drivers/nfs.py). The manager adds the other fields (`_parse_connection_options`).
  *
- * A directory of this machine that is on no mount is an export of `localhost`, for hosts that are this machine.
+ * The export is what lies at the mount point, or the directory where there is none. A directory of this machine that is on no mount is an export of `localhost`, for hosts that are this machine.
  *
  * @param path the volume's file
  * @throws InvalidInput when the directory is on a mount whose export the options do not name
@@ -19,6 +19,7 @@ export function nfsConnection(
   path: string,
 ): ConnectionInfo {
   const { directory, mount_point: mountPoint, mount_options: mountOptions = null } = options;
+  const exportedDirectory = mountPoint ?? directory;
   const fallback = mountPoint === undefined ? `localhost:${directory}` : undefined;
   const exported = options.export ?? fallback;
   if (exported === undefined) {
@@ -30,7 +31,7 @@ export function nfsConnection(
     driver_volume_type: "nfs",
     data: {
       export: exported,
-      name: basename(path),
+      name: relative(exportedDirectory, path),
       options: mountOptions,
       format: "raw",
       qos_specs: null,
@@ -38,6 +39,6 @@ export function nfsConnection(
       encrypted: false,
       cacheable: false,
     },
-    mount_point_base: dirname(directory),
+    mount_point_base: dirname(exportedDirectory),
   };
 }

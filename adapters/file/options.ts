@@ -23,7 +23,7 @@ const NFS_EXPORT = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,4
  * - `image_conversion_disable`: only raw images become volumes (Cinder's option of that name).
  * - `image_allow_extended_l2`: qcow2 images with extended L2 entries are read. Cinder refuses them.
  * - `turn_reserve_seconds`: how much of its time a turn of a copy leaves for its answer, where the functions' time-outs are short.
- * - `export`: the directory as hosts mount it, `SERVER:/PATH`; see `connection.ts`.
+ * - `export`: `mount_point`, or `directory` without one, as hosts mount it: `SERVER:/PATH`; see `connection.ts`.
  * - `mount_options`: options of that mount, as `-o nfsvers=4.1`.
  * - `capacity_gb`: the total to report, for file systems without a size of their own (EFS), or to keep a backend smaller than its disk.
  */

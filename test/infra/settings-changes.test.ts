@@ -79,6 +79,7 @@ const SUPPORTED: [keyof typeof FIRST_VALUES, Context, Context, "both ways" | "on
   ["removalPolicy", {}, { removalPolicy: "destroy" }, "both ways"],
   ["removalPolicy", { customerManagedKey: true }, { customerManagedKey: true, removalPolicy: "destroy" }, "both ways"],
   ["observability", {}, { observability: "none" }, "both ways"],
+  ["volumeConsumers", {}, { volumeConsumers: { cidrs: ["10.20.0.0/16"] } }, "both ways"],
   ["workflowVersions", {}, { workflowVersions: false }, "both ways"],
   ["alarmRecipients", {}, { alarmRecipients: ["a@example.org"] }, "both ways"],
   ["backends", {}, { backends: [BACKEND] }, "both ways"],

@@ -32,6 +32,7 @@ describe("the outputs", () => {
       "BackendHosts",
       "BackendsTableName",
       "BlockStorageApiUrl",
+      "CallDriverFunctionName",
       "CreateSnapshotFunctionName",
       "DeadLettersTableName",
       "DefaultImageService",
@@ -67,6 +68,7 @@ describe("the outputs", () => {
     ["ImagesBucketName", "ImagesBucket"],
     ["DeleteVolumeFunctionName", "FunctionsDeleteVolume"],
     ["ExtendVolumeFunctionName", "FunctionsExtendVolume"],
+    ["CallDriverFunctionName", "FunctionsCallDriver"],
     ["AuditBackendsFunctionName", "FunctionsAuditBackends"],
   ])("%s is %s", (output, idPrefix) => {
     const { Value } = json.Outputs[output] ?? {};

@@ -16,7 +16,7 @@ describe("the connection to a volume of the file driver", () => {
       driver_volume_type: "nfs",
       data: {
         export: "server:/export/a",
-        name: `volume-${VOLUME_ID}`,
+        name: `first/volume-${VOLUME_ID}`,
         options: null,
         format: "raw",
         qos_specs: null,
@@ -24,7 +24,7 @@ describe("the connection to a volume of the file driver", () => {
         encrypted: false,
         cacheable: false,
       },
-      mount_point_base: "/mnt/volumes",
+      mount_point_base: "/mnt",
     });
   });
 

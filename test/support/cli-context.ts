@@ -125,6 +125,7 @@ export async function runCli(
         defaultImageService: async () => (parts.defaultImageService === "glance" ? "glance" : "bucket"),
         backendHosts: async () => (parts.backendHosts ?? []) as string[],
         serviceDownSeconds: async () => (parts.serviceDownSeconds ?? 300) as number,
+        consumersAccessPoint: async () => parts.consumersAccessPoint as string | undefined,
         driverFunctions: part("driverFunctions"),
         executions: part("executions"),
         alarms: part("alarms"),

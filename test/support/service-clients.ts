@@ -22,6 +22,7 @@ export function serviceClients({ outputs, endpoints }: LocalCinderless["cloud"])
     deleteSnapshot: () => outputs["DeleteSnapshotFunctionName"] ?? "",
     deleteVolume: () => outputs["DeleteVolumeFunctionName"] ?? "",
     extendVolume: () => outputs["ExtendVolumeFunctionName"] ?? "",
+    callDriver: () => outputs["CallDriverFunctionName"] ?? "",
     auditBackends: () => outputs["AuditBackendsFunctionName"] ?? "",
   });
   return {

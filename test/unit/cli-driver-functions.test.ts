@@ -3,7 +3,7 @@ import { mockClient } from "aws-sdk-client-mock";
 import { beforeEach, describe, expect, test } from "vitest";
 import { LambdaDriverFunctions } from "../../cli/driver-functions.ts";
 import { explainError } from "../../cli/errors.ts";
-import { VOLUME_ID } from "../support/cli-context.ts";
+import { volume, VOLUME_ID } from "../support/cli-context.ts";
 
 const lambda = mockClient(LambdaClient);
 const functions = new LambdaDriverFunctions(new LambdaClient({ region: "eu-west-1" }), {
@@ -11,6 +11,7 @@ const functions = new LambdaDriverFunctions(new LambdaClient({ region: "eu-west-
   deleteSnapshot: () => "delete-snapshot",
   deleteVolume: () => "delete-volume",
   extendVolume: () => "extend-volume",
+  callDriver: () => "call-driver",
   auditBackends: () => "audit",
 });
 const SNAPSHOT_ID = "33333333-3333-4333-8333-333333333333";
@@ -38,6 +39,21 @@ beforeEach(() => {
 });
 
 describe("the functions that have the drivers", () => {
+  test("asks how a host reaches a volume, and refuses an answer that is not a connection", async () => {
+    const connection = { driver_volume_type: "nfs", data: { export: "server:/a" } };
+    answer(JSON.stringify(connection));
+    const record = { ...volume(), host: "node@file#pool" };
+    expect(await functions.initializeConnection(record)).toEqual(connection);
+    expect(asked()).toMatchObject([
+      [
+        "call-driver",
+        { call: "initializeConnection", host: "node@file#pool", volume: { id: VOLUME_ID }, connector: {} },
+      ],
+    ]);
+    answer("null");
+    await expect(functions.initializeConnection(record)).rejects.toThrow("did not answer with a connection");
+  });
+
   test("extends a volume and returns its record, and refuses an answer that is not a volume", async () => {
     const request = { volume_id: VOLUME_ID, extension_id: SNAPSHOT_ID, new_size: 3 };
     answer(JSON.stringify({ id: VOLUME_ID, status: "available", size: 3, attempts: {} }));
