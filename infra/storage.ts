@@ -30,10 +30,6 @@ import { admitConsumers, consumersStatement, type VolumeConsumers } from "./volu
 
 /** The one user as whom all functions write. */
 const OWNER = { uid: "1000", gid: "1000" };
-const ONLY_OWNER = { ownerUid: OWNER.uid, ownerGid: OWNER.gid, permissions: "700" };
-
-/** Directory of the file system with the directories of the backends, and nothing else. */
-const VOLUMES_PATH = "/volumes";
 
 /**
  * Refuses connections without TLS and allows nothing. A file system without a policy allows everyone who reaches a mount target. With this
@@ -71,7 +67,7 @@ export class Storage extends Construct {
   private readonly functionsGroup: SecurityGroup;
   private readonly accessPoint: AccessPoint;
   readonly fileSystem: FileSystem;
-  /** Id of the access point of {@link VolumeConsumers}, where there are any. */
+  /** Id of the access point, where {@link VolumeConsumers} may mount through it. */
   readonly consumersAccessPointId: string | undefined;
 
   constructor(scope: Construct, id: string, props: StorageProps) {
@@ -96,18 +92,20 @@ export class Storage extends Construct {
       enableAutomaticBackups: true,
       removalPolicy: props.removalPolicy,
     });
-    const consumers = props.volumeConsumers;
-    const accessPoint = consumers === undefined ? undefined : this.consumersAccessPoint(consumers, fileSystemGroup);
-    this.consumersAccessPointId = accessPoint?.accessPointId;
+    const { volumeConsumers } = props;
+    if (volumeConsumers !== undefined) {
+      admitConsumers(volumeConsumers, fileSystemGroup);
+    }
     // Set here, because `fileSystemPolicy` of the construct adds a statement that lets every client of a mount target write as root.
     (this.fileSystem.node.defaultChild as CfnFileSystem).fileSystemPolicy = new PolicyDocument({
-      statements: [encryptedClientsOnly(), ...(accessPoint === undefined ? [] : [consumersStatement(this)])],
+      statements: [encryptedClientsOnly(), ...(volumeConsumers === undefined ? [] : [consumersStatement(this)])],
     });
     this.accessPoint = this.fileSystem.addAccessPoint("AccessPoint", {
-      path: VOLUMES_PATH,
+      path: "/volumes",
       posixUser: OWNER,
-      createAcl: ONLY_OWNER,
+      createAcl: { ownerUid: OWNER.uid, ownerGid: OWNER.gid, permissions: "700" },
     });
+    this.consumersAccessPointId = volumeConsumers === undefined ? undefined : this.accessPoint.accessPointId;
   }
 
   /** What makes a function one that reaches the volumes. */
@@ -132,16 +130,6 @@ export class Storage extends Construct {
         },
       },
     };
-  }
-
-  /** An access point of their own, so that the file system's metrics and logs tell them from the functions. */
-  private consumersAccessPoint(consumers: VolumeConsumers, fileSystemGroup: SecurityGroup): AccessPoint {
-    admitConsumers(consumers, fileSystemGroup);
-    return this.fileSystem.addAccessPoint("ConsumersAccessPoint", {
-      path: VOLUMES_PATH,
-      posixUser: OWNER,
-      createAcl: ONLY_OWNER,
-    });
   }
 
   private securityGroup(id: string, description: string, allowAllOutbound: boolean): SecurityGroup {

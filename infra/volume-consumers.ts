@@ -79,8 +79,8 @@ export function admitConsumers({ securityGroups, cidrs }: VolumeConsumers, fileS
  * The file system's side: whoever the network admits may read and write through an access point, which shows the volumes alone and makes
  * everybody their owner. Without TLS nobody may: see the other statement of the policy.
  *
- * The policy is a part of the file system, on which its access points depend, so it cannot name one of them. Each of them has the same root
- * and user; a test holds them to it.
+ * The policy is a part of the file system, on which its access point depends, so it cannot name it. There is one: the functions', whose root
+ * is the directory of the volumes; a test holds the stack to it.
  */
 export function consumersStatement(scope: Construct): PolicyStatement {
   const anyAccessPoint = Stack.of(scope).formatArn({
