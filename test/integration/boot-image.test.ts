@@ -30,7 +30,7 @@ describe("the boot image", () => {
     await expect(run(process.execPath, [SCRIPT])).rejects.toMatchObject({ code: 2 });
   });
 
-  it.skipIf(!(await hasTool("qemu-system-x86_64")))("prints its text in QEMU from a volume of 1 GiB, and ends", async () => {
+  it.skipIf(!hasTool("qemu-system-x86_64"))("prints its text in QEMU from a volume of 1 GiB, and ends", async () => {
     const file = await image();
     await truncate(file, 1024 ** 3);
     const drive = `file=${file},format=raw,if=virtio`;
