@@ -86,11 +86,14 @@ export function connectionRow(
       hint: "--json of the Block Storage API's os-initialize_connection has the driver's answer",
     });
   }
-  const text = (name: string): string => String(data[name] ?? "");
+  const text = (name: string): string => {
+    const value = data[name];
+    return typeof value === "string" ? value : "";
+  };
   const [address, name] = [text("export"), text("name")];
   const local = /^localhost:(\/.*)$/.exec(address)?.[1];
   const path = `${local ?? mountPoint}/${name}`;
-  const options = data["options"] === null ? "" : ` ${text("options")}`;
+  const options = text("options") === "" ? "" : ` ${text("options")}`;
   return {
     volume_id: volumeId,
     export: address,
