@@ -83,7 +83,7 @@ describe("the README's commands", () => {
   test("for this machine are followed as one", () => {
     expect(ci).toMatch(/^step "\.ci\/readme" \d+ \.ci\/readme$/m);
     const machine = blocks.filter(({ title }) => title === "## On this machine");
-    expect(machine.map(({ block }) => block.split(" ")[0])).toEqual(["npm", "source"]);
+    expect(machine.map(({ block }) => block.split(" ")[0])).toEqual(["npm", "source", "npx"]);
     expect(read(".ci/readme")).toContain('"## On this machine"');
   });
 });
