@@ -5,6 +5,7 @@ import { Uuid } from "../identifiers.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
+import { requireRoomForSnapshot } from "../snapshot-details.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import { deleteSnapshotFromBackend } from "./delete-snapshot.ts";
 
@@ -41,7 +42,7 @@ const SNAPSHOT_STATUSES: readonly VolumeStatus[] = ["available", "in-use"];
  * and the next call with the same id finishes it. Late, while the snapshot is deleted or after: what this call made is deleted again,
  * under a record, so that a backend never holds content without one.
  *
- * @throws VolumeNotFound also for another project's volume; InvalidVolume, VolumeBackendAPIException, DriverNotInitialized.
+ * @throws InvalidInput when its name is too long for the byte budget; VolumeNotFound also for another project's volume; InvalidVolume, VolumeBackendAPIException, DriverNotInitialized.
  */
 export async function createSnapshot(
   deps: CreateSnapshotDependencies,
@@ -49,6 +50,7 @@ export async function createSnapshot(
 ): Promise<SnapshotRecord> {
   const volume = await sourceOf(deps, input);
   const snapshot = snapshotOf(volume, volume.host, input, deps.clock.now());
+  requireRoomForSnapshot(snapshot);
   const known = await deps.snapshots.create(snapshot);
   if (known.status === "available") {
     return known;

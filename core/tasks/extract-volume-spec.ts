@@ -47,11 +47,13 @@ export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput
   };
   const lock = { holder: volume.id, value: input.fence };
   if (input.snapshot_id !== null) {
+    requireRecorded("snapshot", input.snapshot_id, volume.id, volume.snapshot_id);
     const snapshot = await lockSnapshot(deps.snapshots, context, input.snapshot_id, lock);
     requireSize(volume, snapshot.volume_size, `snapshot ${snapshot.id}`);
     return { ...base, type: "snap", snapshot_id: snapshot.id };
   }
   if (input.source_volid !== null) {
+    requireRecorded("source volume", input.source_volid, volume.id, volume.source_volid);
     const source = await lockSourceVolume(deps.volumes, context, input.source_volid, lock);
     requireSize(volume, source.size, `source volume ${source.id}`);
     return { ...base, type: "source_vol", source_volid: source.id, source_volstatus: source.status };
@@ -77,6 +79,20 @@ export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput
 export function requireWholeSize(volume: Pick<VolumeRef, "id" | "size">): void {
   if (!Number.isSafeInteger(volume.size) || volume.size < 1) {
     throw new InvalidInput(`volume ${volume.id} has size ${volume.size}, which is not a positive whole number of GiB`);
+  }
+}
+
+/**
+ * The record is how whoever ends the create knows which source it has locked. Cinder's API puts the source on the record before it sends
+ * the request, so a request that names another one is not of this volume.
+ *
+ * @throws InvalidInput
+ */
+function requireRecorded(what: string, named: string, volumeId: string, recorded: string | null): void {
+  if (named !== recorded) {
+    throw new InvalidInput(
+      `the request names ${what} ${named}, and the record of volume ${volumeId} names ${recorded ?? "none"}`,
+    );
   }
 }
 

@@ -156,6 +156,22 @@ describe("a snapshot", () => {
     expect((await api.ask(`PUT /snapshots/${id}`, { body: { snapshot: {} } })).status).toBe(400);
   });
 
+  it("keeps as it is when a change would make its name, description and metadata take more than a request may", async () => {
+    const large = (prefix: string): Record<string, string> =>
+      Object.fromEntries(Array.from({ length: 90 }, (_, index) => [`${prefix}-${index}`, "😀".repeat(255)]));
+    const id = await aSnapshot({ metadata: large("a") });
+    const before = world.fakes.snapshots.records.get(id);
+    const at = `/snapshots/${id}`;
+    const refused = await api.ask(`POST ${at}/metadata`, { body: { metadata: large("b") } });
+    expect(refused.status).toBe(400);
+    expect(messageOf(refused)).toMatch(
+      /the snapshot with its name, description and metadata takes \d+ bytes; at most 155648 are allowed/,
+    );
+    expect(world.fakes.snapshots.records.get(id)).toEqual(before);
+    expect((await api.ask(`PUT ${at}/metadata`, { body: { metadata: large("c") } })).status).toBe(200);
+    expect((await api.ask(`PUT ${at}`, { body: { snapshot: { name: "new" } } })).status).toBe(200);
+  });
+
   it("keeps its volume from being deleted", async () => {
     await create();
     await work();

@@ -27,11 +27,13 @@ import { CONTEXT, type World } from "../support/fakes/world.ts";
 
 const GIB = 1024 ** 3;
 
+/** The record names the sources that the request names, unless the columns say otherwise. */
 function input(keys: Partial<SpecInput> = {}, columns: Parameters<typeof aVolumeInFlow>[0] = {}): SpecInput {
+  const { snapshot_id = null, source_volid = null } = keys;
   return {
     context: CONTEXT,
     fence: fenceOf(VOLUME_ID, 1),
-    volume_ref: aVolumeInFlow(columns),
+    volume_ref: aVolumeInFlow({ snapshot_id, source_volid, ...columns }),
     snapshot_id: null,
     source_volid: null,
     image_id: null,
@@ -101,6 +103,25 @@ describe("what is to be created", () => {
       await extractVolumeSpec(world.deps, input(keys));
     }
     expect(world.faults.calls).toEqual(["snapshots.lock", "volumes.lock", "images.show", "images.getLocation"]);
+  });
+});
+
+describe("a source that the record does not name", () => {
+  const other = "5b2f4c1e-9d3a-4f60-8a71-00000000000f";
+
+  it.each([
+    ["snapshot", { snapshot_id: SNAPSHOT_ID }, { snapshot_id: null }, "none"],
+    ["snapshot", { snapshot_id: SNAPSHOT_ID }, { snapshot_id: other }, other],
+    ["source volume", { source_volid: SOURCE_ID }, { source_volid: null }, "none"],
+    ["source volume", { source_volid: SOURCE_ID }, { source_volid: other }, other],
+  ])("is refused and not locked, because nobody would take the lock off: %s", async (what, keys, columns, recorded) => {
+    const world = sources();
+    const extracting = extractVolumeSpec(world.deps, input(keys, columns));
+    await expect(extracting).rejects.toThrow(InvalidInput);
+    await expect(extracting).rejects.toThrow(`the request names ${what}`);
+    await expect(extracting).rejects.toThrow(`the record of volume ${VOLUME_ID} names ${recorded}`);
+    expect(world.fakes.snapshots.records.get(SNAPSHOT_ID)?.locks).toEqual({});
+    expect((await world.fakes.volumes.get(SOURCE_ID)).locks).toEqual({});
   });
 });
 

@@ -58,7 +58,8 @@ const locksOf = async (world: World) => ({
 
 function extract(world: World, keys: Partial<SpecInput>) {
   const input = { context: CONTEXT, fence: FENCE, snapshot_id: null, source_volid: null, image_id: null };
-  return extractVolumeSpec(world.deps, { ...input, volume_ref: aVolumeInFlow(), ...keys });
+  const { snapshot_id = null, source_volid = null } = keys;
+  return extractVolumeSpec(world.deps, { ...input, volume_ref: aVolumeInFlow({ snapshot_id, source_volid }), ...keys });
 }
 
 describe("ExtractVolumeSpec", () => {

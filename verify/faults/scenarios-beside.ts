@@ -70,6 +70,16 @@ export const OTHERS: readonly Scenario[] = [
     },
   },
   {
+    name: "clone of a volume that its record does not name",
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account);
+      addSource(account);
+      return send(account, { source_volid: SOURCE });
+    },
+  },
+  {
     name: "clone of a volume that lost bytes",
     end: "error",
     never: ["available"],

@@ -1,6 +1,7 @@
 import { describeError } from "../../errors.ts";
 import { positionOfSnapshot } from "../../projects.ts";
 import type { SnapshotRecord } from "../../records.ts";
+import { changeSnapshotDetails, requireRoomForSnapshotChange } from "../../snapshot-details.ts";
 import { requireUnused } from "../../tasks/delete-snapshot.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
@@ -31,14 +32,16 @@ export async function updateSnapshot(deps: ApiDependencies, call: Call): Promise
   const { snapshot: body } = call.body as UpdateBody;
   const displayName = body.name === undefined ? body.display_name : body.name;
   const displayDescription = body.description === undefined ? body.display_description : body.description;
-  if (displayName !== undefined) {
-    await deps.projects.rename(positionOfSnapshot(snapshot), displayName);
-  }
-  const changed = await deps.snapshots.changeDetails(snapshot.id, {
+  const change = {
     ...(displayName !== undefined && { displayName }),
     ...(displayDescription !== undefined && { displayDescription }),
     updatedAt: deps.clock.now(),
-  });
+  };
+  requireRoomForSnapshotChange(snapshot, change);
+  if (displayName !== undefined) {
+    await deps.projects.rename(positionOfSnapshot(snapshot), displayName);
+  }
+  const changed = await changeSnapshotDetails(deps.snapshots, snapshot, change);
   return { status: 200, body: { snapshot: snapshotSummary(call, changed) } };
 }
 
@@ -53,7 +56,7 @@ export async function writeSnapshotMetadata(deps: ApiDependencies, call: Call, r
   const { metadata: set } = call.body as { metadata: Record<string, string> };
   const unset = replaces ? Object.keys(snapshot.metadata ?? {}).filter((key) => !Object.hasOwn(set, key)) : [];
   const change = { metadata: { set, unset }, updatedAt: deps.clock.now() };
-  const { metadata = {} } = await deps.snapshots.changeDetails(snapshot.id, change);
+  const { metadata = {} } = await changeSnapshotDetails(deps.snapshots, snapshot, change);
   return { status: 200, body: { metadata } };
 }
 
@@ -70,7 +73,7 @@ export async function writeSnapshotMetadataKey(deps: ApiDependencies, call: Call
   if (!Object.hasOwn(meta, call.params["key"] ?? "")) {
     throw badRequest("Request body and URI mismatch");
   }
-  await deps.snapshots.changeDetails(snapshot.id, { metadata: { set: meta }, updatedAt: deps.clock.now() });
+  await changeSnapshotDetails(deps.snapshots, snapshot, { metadata: { set: meta }, updatedAt: deps.clock.now() });
   return { status: 200, body: { meta } };
 }
 

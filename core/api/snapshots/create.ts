@@ -1,5 +1,6 @@
 import { holderOfQuota, positionOfSnapshot, usageOfSnapshot } from "../../projects.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../records.ts";
+import { requireRoomForSnapshot } from "../../snapshot-details.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
@@ -85,15 +86,30 @@ async function recordSnapshot(
 ): Promise<SnapshotRecord> {
   const { projects, snapshots } = deps;
   const { project_id: projectId } = volume;
+  const asked = askedSnapshot(deps.newId(), call, volume, body);
+  requireRoomForSnapshot(asked);
   const { limits } = await quotaOf(projects, projectId);
-  const id = deps.newId();
-  const holder = holderOfQuota("snapshot", id);
+  const holder = holderOfQuota("snapshot", asked.id);
   const usage = usageOfSnapshot(volume.size, volume.volume_type_id);
   const createdAt = await reserve(deps, { projectId, holder, usage, limits }, null);
-  const snapshot: SnapshotRecord = {
+  const snapshot = { ...asked, created_at: createdAt };
+  await projects.enter({ ...positionOfSnapshot(snapshot), name: snapshot.display_name });
+  await snapshots.create(snapshot);
+  await projects.confirm(projectId, holder);
+  return snapshot;
+}
+
+/** The record that is asked for; the reservation of its quota says when it is created. */
+function askedSnapshot(
+  id: string,
+  call: Call,
+  volume: VolumeRecord & { host: string },
+  body: CreateSnapshotBody["snapshot"],
+): SnapshotRecord {
+  return {
     id,
     volume_id: volume.id,
-    project_id: projectId,
+    project_id: volume.project_id,
     user_id: call.caller.userId,
     status: "creating",
     display_name: (body.name === undefined ? body.display_name : body.name) ?? null,
@@ -101,15 +117,11 @@ async function recordSnapshot(
     host: volume.host,
     provider_location: null,
     glance_metadata: volume.glance_metadata,
-    created_at: createdAt,
+    created_at: "",
     locks: {},
     ...(body.description != null && { display_description: body.description }),
     metadata: body.metadata ?? {},
     ...(volume.volume_type_id !== null && { volume_type_id: volume.volume_type_id }),
     use_quota: true,
   };
-  await projects.enter({ ...positionOfSnapshot(snapshot), name: snapshot.display_name });
-  await snapshots.create(snapshot);
-  await projects.confirm(projectId, holder);
-  return snapshot;
 }
