@@ -111,7 +111,10 @@ export class Functions extends Construct {
       tracing: Tracing.ACTIVE,
       logGroup,
       role: this.role(name, logGroup, storage.vpc !== undefined),
-      environment: { NODE_OPTIONS: nodeOptionsOf(name) },
+      environment: {
+        NODE_OPTIONS: nodeOptionsOf(name),
+        ...(ASKING_EVERY_BACKEND.includes(name) && { UV_THREADPOOL_SIZE: String(THREADS_FOR_FILES) }),
+      },
       ...storage,
       ...(props.asynchronous.includes(name) && props.asynchronousOptions(name)),
     });
@@ -138,6 +141,19 @@ export class Functions extends Construct {
     return role;
   }
 }
+
+/** Functions that ask every backend in one process, one invocation after the other. */
+const ASKING_EVERY_BACKEND: readonly FunctionName[] = ["ReportBackends", "AuditBackends"];
+
+/**
+ * Threads of Node's pool in those functions. A call to a hung mount holds its thread until the server answers, and the pool also resolves
+ * the names of AWS's endpoints: with the usual four, one hung backend would stop the reports of all others. A process gives up four calls of
+ * one backend at most (`core/tasks/limited-drivers.ts`), and a survey of files that is cut off holds up to 32 threads, so these suffice for
+ * several backends that hang. A thread costs some 10 KB until it is used. In every other function a hung call ends with its process.
+ *
+ * @see https://nodejs.org/api/cli.html#uv_threadpool_sizesize
+ */
+const THREADS_FOR_FILES = 128;
 
 /**
  * What passes through a copy of an image is garbage at once. A small young generation keeps less of it: 131 MiB resident instead of

@@ -2,7 +2,7 @@ import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
 import { longestPhaseSeconds } from "../core/audit/run.ts";
 import { auditBackends } from "../core/tasks/audit-backends.ts";
 import { limitDrivers } from "../core/tasks/limited-drivers.ts";
-import { backends, bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, givenUpCalls, snapshots, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { auditTimeLimit } from "./runtime/net-time-limit.ts";
@@ -17,7 +17,7 @@ export const handler = serviceHandler(async (event, context) => {
       volumes: volumes(),
       snapshots: snapshots(),
       backends: backends(),
-      drivers: limitDrivers(drivers(), timeLimit),
+      drivers: limitDrivers(drivers(), timeLimit, givenUpCalls()),
       clock,
       timeLimit,
       remainingTimeMs: () => context.getRemainingTimeInMillis(),

@@ -1,5 +1,5 @@
 import { reportBackends } from "../core/tasks/report-backends.ts";
-import { backends, clock, configuredBackends, drivers } from "./runtime/composition.ts";
+import { backends, clock, configuredBackends, drivers, givenUpCalls } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
@@ -12,7 +12,7 @@ const onDropped = (host: string, capabilities: readonly string[]): void => {
 /** Runs on a schedule. A backend that cannot report is logged and named in the answer. */
 export const handler = serviceHandler(async (_event, context) => {
   const timeLimit = netTimeLimit(() => context.getRemainingTimeInMillis());
-  const deps = { drivers: drivers(), timeLimit, backends: backends(), clock, onDropped };
+  const deps = { drivers: drivers(), timeLimit, givenUp: givenUpCalls(), backends: backends(), clock, onDropped };
   const unreported = await reportBackends(deps, configuredBackends());
   for (const backend of unreported) {
     logger.error("backend did not report", backend);

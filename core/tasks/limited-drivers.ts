@@ -11,6 +11,15 @@ export type LimitedDrivers = Drivers & {
   isSilent(host: string): boolean;
 };
 
+/** Calls of one backend that were given up and have not returned, from which on this process asks it no more. */
+const MOST_GIVEN_UP = 4;
+
+/**
+ * How many calls to each backend a process has given up that have not returned. Each may hold a thread of the process for as long as a
+ * mount hangs. A process that serves several backends, one invocation after the other, keeps it for its life.
+ */
+export type GivenUpCalls = Map<string, number>;
+
 /**
  * The drivers as a net asks them: each call has a time limit, and a backend that has exceeded it once is not asked again. A net lives
  * for one invocation, so the next one asks again. A hanging mount keeps a thread of the process for each call, so one more call to it
@@ -18,9 +27,14 @@ export type LimitedDrivers = Drivers & {
  *
  * Late: the call itself goes on. It must be safe for its effect to come late, as for a function that timed out.
  *
+ * @param givenUp of the process, where that outlives the net
  * @throws BackendNotAnswering, from each call
  */
-export function limitDrivers(drivers: Drivers, timeLimit: TimeLimit): LimitedDrivers {
+export function limitDrivers(
+  drivers: Drivers,
+  timeLimit: TimeLimit,
+  givenUp: GivenUpCalls = new Map<string, number>(),
+): LimitedDrivers {
   const silent = new Map<string, string>();
   return {
     hosts: drivers.hosts,
@@ -31,6 +45,12 @@ export function limitDrivers(drivers: Drivers, timeLimit: TimeLimit): LimitedDri
         const reason = silent.get(backend);
         if (reason !== undefined) {
           throw new BackendNotAnswering(backend, reason);
+        }
+        const pending = givenUp.get(backend) ?? 0;
+        if (pending >= MOST_GIVEN_UP) {
+          const why = `${pending} earlier calls have not returned`;
+          silent.set(backend, why);
+          throw new BackendNotAnswering(backend, why);
         }
         let hasAnswered = false;
         const answer = call().finally(() => {
@@ -44,6 +64,8 @@ export function limitDrivers(drivers: Drivers, timeLimit: TimeLimit): LimitedDri
           }
           const why = `${name}: ${describeError(error).message}`;
           silent.set(backend, why);
+          givenUp.set(backend, (givenUp.get(backend) ?? 0) + 1);
+          void answer.catch(() => {}).finally(() => void givenUp.set(backend, (givenUp.get(backend) ?? 1) - 1));
           throw new BackendNotAnswering(backend, why);
         }
       });

@@ -3,13 +3,15 @@ import { describeError } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { BackendReport, BackendRepository, Clock } from "../ports.ts";
 import { storable } from "../storable.ts";
-import { limitDrivers, type TimeLimit } from "./limited-drivers.ts";
+import { type GivenUpCalls, limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 
 /** What reporting uses. */
 export type ReportDependencies = {
   drivers: Drivers;
   /** Fails a call of a driver that gives no answer. */
   timeLimit: TimeLimit;
+  /** Calls of earlier reports of this process that hang still. */
+  givenUp?: GivenUpCalls;
   backends: Pick<BackendRepository, "report">;
   clock: Clock;
   /** Told the names of capabilities that cannot be stored, which are left out of the report. */
@@ -30,7 +32,7 @@ export type Unreported = { host: string; reason: string };
  * @param backends the configuration of each backend that has a readable one; the others have no driver and are named as well
  */
 export async function reportBackends(deps: ReportDependencies, backends: readonly Backend[]): Promise<Unreported[]> {
-  const drivers = limitDrivers(deps.drivers, deps.timeLimit);
+  const drivers = limitDrivers(deps.drivers, deps.timeLimit, deps.givenUp);
   const hosts = [...new Set([...backends.map(({ host }) => host), ...drivers.hosts])];
   const results = await Promise.allSettled(
     hosts.map((host) =>

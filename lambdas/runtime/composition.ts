@@ -39,6 +39,7 @@ import { membershipOf } from "../../core/tasks/leave-project.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
 import { ENVIRONMENT, LOCAL_SECRETS } from "../../core/environment.ts";
+import type { GivenUpCalls } from "../../core/tasks/limited-drivers.ts";
 import { parsePhaseBounds, type PhaseBounds, SHORT_FUNCTION_TIMEOUT_SECONDS } from "../../core/time-bounds.ts";
 import { environmentVariable } from "./environment.ts";
 
@@ -133,6 +134,9 @@ const deployedBackends = /* @__PURE__ */ once(() => readDeployedBackends(readJso
 export const configuredBackends = (): Backend[] => deployedBackends().backends;
 
 export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBackends(), deployedBackends().unusable));
+
+/** Calls to backends that this process has given up, and that have not returned: see {@link limitDrivers}. */
+export const givenUpCalls = /* @__PURE__ */ once((): GivenUpCalls => new Map());
 
 /** The same drivers for a function that cannot reach the backends itself: see {@link RemoteDriver}. */
 export const remoteDrivers = /* @__PURE__ */ once(() =>

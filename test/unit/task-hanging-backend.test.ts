@@ -137,6 +137,27 @@ describe("a driver with a time limit", () => {
     expect(limited.isSilent("a@c")).toBe(false);
   });
 
+  it("is asked by each net of a process until four calls have not returned, and again when one has", async () => {
+    const pending: (() => void)[] = [];
+    const findVolume = () =>
+      new Promise<string>((resolve) => {
+        pending.push(() => resolve("absent"));
+      });
+    const drivers = { hosts: [], forHost: () => ({ findVolume }) as unknown as Driver };
+    const givenUp = new Map<string, number>();
+    const ask = (host: string) => limitDrivers(drivers, soon, givenUp).forHost(host).findVolume("1", null);
+    for (let net = 1; net <= 6; net += 1) {
+      const why = net <= 4 ? "findVolume: no answer" : "4 earlier calls have not returned";
+      await expect(ask("a@b")).rejects.toThrow(`Backend a@b does not answer: ${why}`);
+    }
+    expect(pending).toHaveLength(4);
+    await expect(ask("a@c")).rejects.toThrow("Backend a@c does not answer: findVolume: no answer");
+    pending[0]?.();
+    await new Promise(setImmediate);
+    expect(givenUp.get("a@b")).toBe(3);
+    await expect(ask("a@b")).rejects.toThrow("findVolume: no answer");
+  });
+
   it("reads private members of the driver that it wraps", async () => {
     class Private {
       readonly #answer = "absent" as const;

@@ -69,6 +69,8 @@ export class Account {
   readonly monitor: Monitor;
   /** Ids of what lies on a backend without a record, and the audit has found. */
   readonly orphans = new Set<string>();
+  /** Calls that hang, of all environments: more than one has. */
+  readonly givenUp = new Map<string, number>();
   /** Ids of what the scenario put on a backend without a record. */
   scenariosOwn: ReadonlySet<string> = new Set();
   /** Whether a dead letter was sent again. */

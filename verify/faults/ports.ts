@@ -78,7 +78,7 @@ function configuredBackends({ stores }: Account): Backend[] {
   }));
 }
 
-/** The driver, whose calls have no effect and no answer while its backend hangs. */
+/** The driver, whose calls have their effect and their answer when its backend does not hang any more. */
 function hanging(driver: SimulatedBackend): SimulatedBackend {
   return new Proxy(driver, {
     get: (target, key) => {
@@ -86,8 +86,15 @@ function hanging(driver: SimulatedBackend): SimulatedBackend {
       if (!isMethod(member)) {
         return member;
       }
+      const call = (parameters: unknown[]): unknown => Reflect.apply(member, target, parameters);
+      if (ITERATING.has(`driver.${String(key)}`)) {
+        return async function* (...parameters: unknown[]) {
+          await target.answering();
+          yield* call(parameters) as AsyncIterable<unknown>;
+        };
+      }
       return (...parameters: unknown[]) =>
-        target.hangs ? new Promise(() => {}) : (Reflect.apply(member, target, parameters) as unknown);
+        target.hangs ? target.answering().then(() => call(parameters)) : call(parameters);
     },
   });
 }

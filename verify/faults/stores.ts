@@ -25,8 +25,7 @@ export const TRUNCATED_BYTES = 1000;
 export class SimulatedBackend extends DriverFake {
   /** Refuses every create, as a backend does that is full or broken: nothing is made. */
   refuses = false;
-  /** Gives no answer to any call, as a mount whose server is gone. */
-  hangs = false;
+  #answering: PromiseWithResolvers<void> | undefined;
   /** How long each turn of an image copy takes, before it has its effect. */
   copyTurn: () => Promise<void> = async () => {};
   /** Its options are wrong: no driver can be made of them. */
@@ -41,6 +40,21 @@ export class SimulatedBackend extends DriverFake {
     super();
     this.#volumes = volumes;
     this.#takenGib = takenGib;
+  }
+
+  /** Gives no answer to any call, as a mount whose server is gone. What was asked has its effect when the server is there again. */
+  get hangs(): boolean {
+    return this.#answering !== undefined;
+  }
+
+  set hangs(hangs: boolean) {
+    this.#answering?.resolve();
+    this.#answering = hangs ? Promise.withResolvers<void>() : undefined;
+  }
+
+  /** Resolves when it answers. */
+  async answering(): Promise<void> {
+    await this.#answering?.promise;
   }
 
   override async createVolume(volume: VolumeRecord, work: Work): Promise<CreateOutcome> {
