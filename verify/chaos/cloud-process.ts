@@ -31,8 +31,8 @@ async function serve({ directory, assembly, ...options }: CloudProcessOptions): 
     assetDirectory: assembly,
     stackName: STACK_NAME,
     dataDirectory: path.join(directory, "cloud"),
-    // A function that times out takes its thread with it, and the calls beside it are made again. Here many do, so few are beside it.
-    sharedThreads: 8,
+    // A function that times out takes its thread with it, and the calls beside it are made again. Many do here, so few calls are beside each.
+    sharedThreads: 4,
     environmentsPerFunction: 8,
     maxHistory: 200,
     logSink: write,
