@@ -9,7 +9,7 @@ export const MASK = "***";
 
 /** A key that contains one of these, in any case, has a secret as its value (`_SANITIZE_KEYS`, as far as volumes meet them). */
 const SECRET_KEY =
-  /admin_?pass|password|passwd|passphrase|auth_token|auth_?key|access_key|api_?key|new_pass|secret|sys_pswd|token|private_key|encrypted_key|fernetkey|sslkey|credential|chappassword|service_catalog|authorization|signature|cookie/i;
+  /admin_?pass|password|passwd|pwd|passphrase|auth_token|auth_?key|access_key|api_?key|new_pass|secret|sys_pswd|token|private_key|encrypted_key|fernetkey|sslkey|credential|chappassword|service_catalog|authorization|signature|cookie/i;
 
 /** Path-like, which no token of Keystone's is: UUID and Fernet tokens, the latter in base64url, have no slash. */
 const PATH_OF_SECRET = /^(?=.{1,128}$)(?:[A-Za-z0-9_+=.@-]+\/)+[A-Za-z0-9_+=.@-]+$/;
@@ -49,12 +49,16 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
   );
 }
 
-/** What may stand between a key and its value: the rest of the key, a quote, `:` or `=`. */
-const SEPARATOR = /[\w-]{0,32}\\*["']?\s{0,8}[:=]\s{0,8}/y;
+/**
+ * What may stand between a key and its value: the rest of the key, a quote, `:` or `=`, also as a URL has them; the end of an element's
+ * name; a comma between quotes, as in a list of pairs.
+ */
+const SEPARATOR =
+  /[\w-]{0,32}(?:(?:\\*["']|%22|%27)?(?:\s|%20|\+){0,8}(?:[:=]|%3[ad])(?:\s|%20|\+){0,8}(?:%22|%27)?|>|\\*["']\s{0,8},\s{0,8}(?=\\*["']))/iy;
 
 /** A value: quoted, to the quote that closes it or, where the text is cut off, to its end; in escaped quotes; a list; a word. */
 const VALUE =
-  /(?<open>["'])(?:\\[\s\S]|(?!\k<open>)[^\\])*|(?<escaped>\\+["'])(?:(?!\k<escaped>)[\s\S])*|[[{][^\]}]*|[^\s"'\\,;&}\][{]+/y;
+  /(?<open>["'])(?:\\[\s\S]|(?!\k<open>)[^\\])*|(?<escaped>\\+["'])(?:(?!\k<escaped>)[\s\S])*|[[{][^\]}]*|[^\s"'\\,;&}\][{<]+/y;
 
 /** The value of the header `Authorization` is the rest of the line: a scheme, and then the secret. */
 const REST_OF_LINE = /[^\s"'\\][^\r\n"']*/y;
@@ -91,9 +95,9 @@ function matchAt(
   return match === null ? undefined : { end: pattern.lastIndex, groups: match.groups ?? {} };
 }
 
-/** `Bearer value`, wherever it stands. A word of prose after `basic` or `token` has no digit and is short. */
+/** `Bearer value`, wherever it stands. A word of prose after `basic`, `token` or `password is` has no digit and is short. */
 const SCHEME_SECRET =
-  /\b(bearer|negotiate)(\s{1,8})[^\s"'\\,;]+|\b(basic|digest|token)(\s{1,8})(?=[\w.~+/=-]*\d|[\w.~+=-]{20})(?![\w.-]+\/)[\w.~+/=-]{8,}/gi;
+  /\b(bearer|negotiate)(\s{1,8})[^\s"'\\,;]+|\b(basic|digest|token|password|passphrase)((?:\s{1,8}(?:is|was))?\s{1,8})(?=[\w.~+/=-]*\d|[\w.~+=-]{20})(?![\w.-]+\/)[\w.~+/=-]{8,}/gi;
 
 /** Tokens that are known by their looks: Fernet (Keystone), JSON Web Tokens, access keys of AWS. */
 const KNOWN_TOKEN = /\bgAAAA[\w-]{3,}=*|\beyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?|\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g;
