@@ -1,4 +1,5 @@
-import type { Answer } from "./http.ts";
+import { notFound } from "./errors.ts";
+import type { Answer, Call } from "./http.ts";
 
 /** An extension of Cinder's API whose resources or fields are here. */
 export type Extension = { name: string; alias: string; description: string; updated: string };
@@ -10,6 +11,12 @@ export const EXTENSIONS: readonly Extension[] = [
     alias: "os-vol-image-meta",
     description: "Show image metadata associated with the volume.",
     updated: "2012-12-07T00:00:00+00:00",
+  },
+  {
+    name: "ExtendedSnapshotAttributes",
+    alias: "os-extended-snapshot-attributes",
+    description: "Extended SnapshotAttributes support.",
+    updated: "2012-06-19T00:00:00+00:00",
   },
   {
     name: "UsedLimits",
@@ -77,4 +84,13 @@ export const EXTENSIONS: readonly Extension[] = [
 /** `GET /extensions` */
 export function listExtensions(extensions: readonly Extension[]): Answer {
   return { status: 200, body: { extensions: extensions.map((extension) => ({ ...extension, links: [] })) } };
+}
+
+/** `GET /extensions/{alias}` */
+export function showExtension(extensions: readonly Extension[], { params }: Call): Answer {
+  const extension = extensions.find(({ alias }) => alias === params["alias"]);
+  if (extension === undefined) {
+    throw notFound("The resource could not be found.");
+  }
+  return { status: 200, body: { extension: { ...extension, links: [] } } };
 }

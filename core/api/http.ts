@@ -40,5 +40,8 @@ export type Call<Body = unknown> = {
   projectInPath: boolean;
 };
 
+/** Type of an answer without a body where Cinder's handler leaves the type to webob. */
+export const HTML = { "Content-Type": "text/html; charset=UTF-8" } as const;
+
 /** What a handler answers: a status, and a body where there is one. */
 export type Answer = { status: number; body?: unknown; headers?: Record<string, string> };

@@ -30,7 +30,9 @@ export function negotiate(header: string | undefined): Microversion {
   const services = header.split(",").map((service) => service.trim().split(/\s+/));
   const asked = services.find(([name]) => name === "volume");
   if (asked === undefined) {
-    throw badRequest("Invalid service type for OpenStack-API-Version header");
+    throw badRequest(
+      "The server could not comply with the request since it is either malformed or otherwise incorrect.",
+    );
   }
   const text = asked[1] ?? "";
   if (text === "latest") {

@@ -1,8 +1,9 @@
 import { attachmentRoutes } from "./attachments/routes.ts";
 import type { ApiDependencies } from "./dependencies.ts";
-import { EXTENSIONS, listExtensions } from "./extensions.ts";
+import { EXTENSIONS, listExtensions, showExtension } from "./extensions.ts";
 import { messageRoutes } from "./messages/routes.ts";
 import { quotaRoutes } from "./quotas/routes.ts";
+import { listResourceFilters } from "./resource-filters.ts";
 import type { Route } from "./router.ts";
 import { changeService } from "./services/change.ts";
 import { listHosts, listPools, listServices, listZones, showCapabilities, showHost } from "./services/services.ts";
@@ -10,6 +11,9 @@ import { snapshotRoutes } from "./snapshots/routes.ts";
 import { typeRoutes } from "./types/routes.ts";
 import { versionDocument } from "./versions.ts";
 import { volumeRoutes } from "./volumes/routes.ts";
+
+/** First microversion of the list of filters. */
+const RESOURCE_FILTERS = 33;
 
 /** The whole API as one table. A path of fixed parts comes before one with a part that varies. */
 export function apiRoutes(deps: ApiDependencies): Route[] {
@@ -33,6 +37,8 @@ export function apiRoutes(deps: ApiDependencies): Route[] {
       handler: () => listZones(deps),
     },
     { ...GET, path: "/extensions", handler: async () => listExtensions(EXTENSIONS) },
+    { ...GET, path: "/extensions/{alias}", handler: async (call) => showExtension(EXTENSIONS, call) },
+    { ...GET, path: "/resource_filters", since: RESOURCE_FILTERS, handler: async (call) => listResourceFilters(call) },
     {
       ...GET,
       path: "/os-services",

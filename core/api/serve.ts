@@ -47,13 +47,16 @@ async function respond(deps: ServeDependencies, request: ApiRequest, requestId: 
       version = negotiate(request.headers["openstack-api-version"]);
       return answered({ status: 300, body: versionDocument(endpointOf(request)) }, version, requestId);
     }
+    if (!/^\/v3(?:\/|$)/.test(request.path)) {
+      return NO_RESOURCE;
+    }
     const caller = await deps.authenticator.authenticate(request.headers["x-auth-token"], request);
     if (caller === undefined) {
       return unauthorized(deps.authenticator.challenge);
     }
     const match = matchRoute(deps.routes, request.method, request.path, caller.projectId);
     if (match === undefined) {
-      return plainError(404, "Not Found", "The resource could not be found.");
+      return NO_RESOURCE;
     }
     version = negotiate(request.headers["openstack-api-version"]);
     return answered(await handle(match, request, { caller, requestId, version }), version, requestId);
@@ -197,3 +200,6 @@ function plainError(status: number, title: string, message: string): ApiResponse
 function json(status: number, body: unknown): ApiResponse {
   return { status, headers: { "Content-Type": "application/json" }, body };
 }
+
+/** Where there is no resource, whoever asks. */
+const NO_RESOURCE = plainError(404, "Not Found", "The resource could not be found.");

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeError } from "../../core/errors.ts";
+import { readExchanges } from "./api/exchanges.ts";
+import { type ApiResult, replay } from "./api/replay.ts";
 import { type CaseResult, runCases, unusedRows } from "./case-run.ts";
 import { parseCases, type RecordedCase } from "./cases.ts";
 import { EXIT, UnusableInput } from "./exit.ts";
@@ -25,6 +27,9 @@ function ownFiles(...names: string[]): string[] {
  * @throws UnusableInput
  */
 export async function conformance(options: ConformanceOptions): Promise<number> {
+  if (options.api === true) {
+    return conformanceOfApi(options);
+  }
   if (options.images !== undefined) {
     return conformanceOfImages(options.images, options);
   }
@@ -41,6 +46,36 @@ export async function conformance(options: ConformanceOptions): Promise<number> 
   // Whether every row of the list is needed can be said of the project's own cases only, and of all of them.
   const isWhole = isBoth && options.only === undefined;
   return report(options, caseResults, vectorResults, isWhole ? unusedRows(caseResults) : []);
+}
+
+/** Replays all exchanges: each may need what one before it has made. */
+async function conformanceOfApi({ json, only, verbose }: ConformanceOptions): Promise<number> {
+  if (only !== undefined) {
+    throw new UnusableInput("--only does not go with --api: each request may need what one before it has made");
+  }
+  const results: ApiResult[] = [];
+  await replay(await readExchanges(), (result) => {
+    results.push(result);
+    const isNotable = result.verdict === "different" || (verbose && result.verdict !== "same as Cinder");
+    if (!json && isNotable) {
+      console.log(apiLines(result).join("\n"));
+    }
+  });
+  const totals = totalsOf(results.map(({ verdict }) => verdict));
+  const unexplained = results.filter(({ verdict }) => verdict === "different").length;
+  if (json) {
+    console.log(JSON.stringify({ totals: { exchanges: totals, unexplained }, exchanges: results }, undefined, 2));
+  } else {
+    console.log(`${totalsLine("exchanges", totals)}; ${unexplained} unexplained`);
+  }
+  return unexplained === 0 ? EXIT.same : EXIT.different;
+}
+
+function apiLines({ name, verdict, reason, differences }: ApiResult): string[] {
+  return [
+    `${name}: ${verdict}${reason === undefined ? "" : `: ${reason}`}`,
+    ...differences.map((line) => `    ${line}`),
+  ];
 }
 
 async function conformanceOfImages(directory: string, { json, only }: ConformanceOptions): Promise<number> {

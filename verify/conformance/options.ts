@@ -5,6 +5,7 @@ export type ConformanceOptions = {
   cases?: string;
   vectors?: string;
   images?: string;
+  api?: boolean;
   only?: string;
   json: boolean;
   verbose: boolean;
@@ -17,6 +18,7 @@ Examples:
   npm run conformance -- --cases other-cases.json
   npm run conformance -- --vectors other-vectors.json --verbose
   npm run conformance -- --images test/data/images
+  npm run conformance -- --api                   requests to the Block Storage API
   npm run conformance --silent -- --json | jq .totals
 
 Without --cases, --vectors and --images the project's own cases and vectors are run; with one of them, only that one.
@@ -38,6 +40,7 @@ export function parseOptions(argv: readonly string[]): ConformanceOptions {
     .option("--cases <file>", "other create-volume cases of the same form")
     .option("--vectors <file>", "other scheduler vectors of the same form")
     .option("--images <directory>", "a directory of images with expected.json, of which volumes are made")
+    .option("--api", "recorded requests to the Block Storage API instead, in their order; --only does not go with it")
     .option("--only <text>", "only those whose name contains the text")
     .option("--json", "print one JSON document at the end and nothing before")
     .option("--verbose", "print the fields that differ, also where a row explains them")

@@ -2,7 +2,7 @@ import { describeError } from "../../errors.ts";
 import type { Fault, VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { notFound } from "../errors.ts";
-import type { Answer, Call, Caller } from "../http.ts";
+import { type Answer, type Call, type Caller, HTML } from "../http.ts";
 import { apiTime, linksOf, linksOfPage } from "../links.ts";
 import { booleanParameter, paginationOf, type SortKey, sortOf } from "../parameters.ts";
 import { isUuidLike } from "../schemas/types.ts";
@@ -107,7 +107,7 @@ export async function showMessage(deps: ApiDependencies, call: Call): Promise<An
 export async function deleteMessage(deps: ApiDependencies, call: Call): Promise<Answer> {
   const { volume, fault } = await visibleMessage(deps, call.caller, call.params["id"] ?? "");
   await deps.volumes.changeDetails(volume.id, { messageDeleted: fault.at });
-  return { status: 204 };
+  return { status: 204, headers: HTML };
 }
 
 /** @throws ApiError 404, also for another project's */

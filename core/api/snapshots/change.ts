@@ -5,7 +5,7 @@ import { changeSnapshotDetails, requireRoomForSnapshotChange } from "../../snaps
 import { requireUnused } from "../../tasks/delete-snapshot.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
-import type { Answer, Call } from "../http.ts";
+import { type Answer, type Call, HTML } from "../http.ts";
 import { snapshotDetail, snapshotSummary } from "../views/snapshots.ts";
 import { visibleSnapshot } from "./find.ts";
 
@@ -83,7 +83,7 @@ export async function deleteSnapshotMetadataKey(deps: ApiDependencies, call: Cal
   const key = call.params["key"] ?? "";
   valueOf(snapshot, key);
   await deps.snapshots.changeDetails(snapshot.id, { metadata: { unset: [key] }, updatedAt: deps.clock.now() });
-  return { status: 200 };
+  return { status: 200, headers: HTML };
 }
 
 function valueOf({ id, metadata = {} }: SnapshotRecord, key: string): string {

@@ -4,7 +4,7 @@ import type { ApiDependencies } from "../dependencies.ts";
 import type { Answer, Call } from "../http.ts";
 import { linksOfPage } from "../links.ts";
 import { booleanParameter, dictionaryOf, paginationOf, sortOf } from "../parameters.ts";
-import { snapshotDetail, snapshotSummary } from "../views/snapshots.ts";
+import { snapshotBrief, snapshotDetail } from "../views/snapshots.ts";
 import { visibleSnapshot } from "./find.ts";
 
 type SnapshotTest = (snapshot: SnapshotRecord) => boolean;
@@ -66,11 +66,10 @@ export async function listSnapshots(deps: ApiDependencies, call: Call, isDetail:
   const begin = all.filter(isUpToMarker).length;
   const page = all.slice(begin + offset, begin + offset + limit);
   const collection = isDetail ? "snapshots/detail" : "snapshots";
-  const view = isDetail ? snapshotDetail : snapshotSummary;
   return {
     status: 200,
     body: {
-      snapshots: page.map((snapshot) => view(call, snapshot)),
+      snapshots: page.map((snapshot) => (isDetail ? snapshotDetail(call, snapshot) : snapshotBrief(snapshot))),
       ...linksOfPage(call, { collection, links: "snapshots_links", ids: page.map(({ id }) => id), limit }),
       ...(withCount && { count: all.length }),
     },

@@ -2,7 +2,7 @@ import type { VolumeTypeRecord } from "../../records.ts";
 import { readAction } from "../actions.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, badRequest, notFound } from "../errors.ts";
-import type { Answer, Call } from "../http.ts";
+import { type Answer, type Call, HTML } from "../http.ts";
 import { authorize } from "../policies.ts";
 import { isUuidLike } from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
@@ -48,7 +48,7 @@ export async function changeAccess(deps: ApiDependencies, call: Call): Promise<A
   requireChange(type, project, adds);
   const access = adds ? { set: { [project]: "member" } } : { unset: [project] };
   await deps.volumeTypes.change(type.id, { access });
-  return { status: 202 };
+  return { status: 202, headers: HTML };
 }
 
 function requireChange(

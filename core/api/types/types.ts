@@ -243,7 +243,7 @@ export async function deleteExtraSpec(deps: ApiDependencies, call: Call): Promis
   const key = call.params["key"] ?? "";
   specOf(type, key);
   await deps.volumeTypes.change(type.id, { extraSpecs: { unset: [key] } });
-  return { status: 202, headers: { "Content-Type": "text/html; charset=UTF-8" } };
+  return { status: 202 };
 }
 
 function specOf({ id, extra_specs: specs }: VolumeTypeRecord, key: string): string {

@@ -7,8 +7,8 @@ const GROUP = 14;
 const USER_ID = 41;
 const CONSUMES_QUOTA = 65;
 
-/** A snapshot as the answer to a create or an update, and the short list, have it. */
-export function snapshotSummary({ version }: Call, snapshot: SnapshotRecord): Record<string, unknown> {
+/** A snapshot in the short list. */
+export function snapshotBrief(snapshot: SnapshotRecord): Record<string, unknown> {
   return {
     id: snapshot.id,
     created_at: apiTime(snapshot.created_at),
@@ -19,6 +19,13 @@ export function snapshotSummary({ version }: Call, snapshot: SnapshotRecord): Re
     status: snapshot.status,
     size: snapshot.volume_size,
     metadata: snapshot.metadata ?? {},
+  };
+}
+
+/** A snapshot as the answer to a create or an update has it. */
+export function snapshotSummary({ version }: Call, snapshot: SnapshotRecord): Record<string, unknown> {
+  return {
+    ...snapshotBrief(snapshot),
     ...(version >= GROUP && { group_snapshot_id: null }),
     ...(version >= USER_ID && { user_id: snapshot.user_id }),
     ...(version >= CONSUMES_QUOTA && { consumes_quota: snapshot.use_quota === true }),

@@ -3,7 +3,7 @@ import { positionOfVolume } from "../../projects.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
-import type { Answer, Call } from "../http.ts";
+import { type Answer, type Call, HTML } from "../http.ts";
 import { booleanOf } from "../parameters.ts";
 import { volumeDetail } from "../views/volumes.ts";
 import { viewContext, visibleVolume } from "./show.ts";
@@ -84,7 +84,7 @@ export async function deleteMetadataKey(deps: ApiDependencies, call: Call): Prom
   const key = call.params["key"] ?? "";
   valueOf(volume, key);
   await changeVolumeDetails(deps.volumes, volume, { metadata: { unset: [key] } });
-  return { status: 200 };
+  return { status: 200, headers: HTML };
 }
 
 function valueOf({ id, metadata }: VolumeRecord, key: string): string {
