@@ -50,7 +50,9 @@ function eventOf(event: SfnEvent): HistoryEvent {
   const data =
     event.stateEnteredEventDetails?.input ??
     event.stateExitedEventDetails?.output ??
-    event.executionSucceededEventDetails?.output;
+    event.executionSucceededEventDetails?.output ??
+    event.lambdaFunctionScheduledEventDetails?.input ??
+    event.lambdaFunctionSucceededEventDetails?.output;
   return {
     type: event.type ?? "",
     timestamp: event.timestamp ?? new Date(0),

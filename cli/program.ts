@@ -16,6 +16,7 @@ import { registerImage } from "./commands/image.ts";
 import { registerList } from "./commands/list.ts";
 import { registerQuota } from "./commands/quota.ts";
 import { registerRedrive } from "./commands/redrive.ts";
+import { registerReplay } from "./commands/replay.ts";
 import { registerRetry } from "./commands/retry.ts";
 import { registerService } from "./commands/service.ts";
 import { registerSet } from "./commands/set.ts";
@@ -108,6 +109,7 @@ const REGISTRATIONS = [
   registerRedrive,
   registerAudit,
   registerConsole,
+  registerReplay,
   registerCost,
   registerEnv,
   registerCompletion,

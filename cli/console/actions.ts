@@ -4,9 +4,10 @@ import { getLetter, redrive } from "../commands/redrive.ts";
 import { askAgain } from "../commands/retry.ts";
 import { receiptOf } from "../commands/cost.ts";
 import { allPages } from "../listing.ts";
+import type { CallOutcome } from "../replay.ts";
 import type { Session } from "../session.ts";
 import { dataOfStep, notificationsOf, stepsOf } from "./steps.ts";
-import type { AuditAnswer, CostAnswer, DeadLettersAnswer, ExecutionAnswer, StateData } from "./wire.ts";
+import type { AuditAnswer, CostAnswer, DeadLettersAnswer, ExecutionAnswer, ReplayAnswer, StateData } from "./wire.ts";
 
 /** What the console reads and does beside the volumes' list: each as the command of the same purpose does it. */
 
@@ -80,6 +81,28 @@ function requireOwn(volumeId: string, execution: string): void {
   if (!execution.startsWith(`${volumeId}-a`)) {
     throw new CliError(`${execution} is not an execution of volume ${volumeId}`, { name: "InvalidInput" });
   }
+}
+
+/** Replays an execution of the volume in a process of this machine. @throws CliError when its history has no calls */
+export async function replayAnswer(deployment: Deployment, volumeId: string, execution: string): Promise<ReplayAnswer> {
+  requireOwn(volumeId, execution);
+  const calls: ReplayAnswer["calls"] = [];
+  const { replayExecution } = await import("../replay.ts");
+  const { isSame, recorded } = await replayExecution(deployment, execution, {
+    debug: false,
+    onCall: (call) =>
+      calls.push({
+        state: call.state,
+        recorded: outcomeText(call.recorded),
+        replayed: outcomeText(call.replayed),
+        differences: call.differences,
+      }),
+  });
+  return { same: isSame, recorded, calls };
+}
+
+function outcomeText(outcome: CallOutcome): string {
+  return "error" in outcome ? `${outcome.error}: ${outcome.message}` : JSON.stringify(outcome.output);
 }
 
 /** What creating the volume cost. */

@@ -8,6 +8,7 @@ import {
   discard,
   executionAnswer,
   resend,
+  replayAnswer,
   retryVolume,
   stateAnswer,
 } from "./actions.ts";
@@ -73,6 +74,9 @@ export function makeRoutes(
             ? await executionAnswer(session, id, name)
             : await stateAnswer(session, id, name, Number(state)),
       };
+    }
+    if (kind === "volumes" && method === "POST" && action === "replay" && name !== "") {
+      return { body: await replayAnswer(session, id, name) };
     }
     if (kind === "volumes" && method === "GET" && action === "cost" && name === "") {
       return { body: await costAnswer(session, id) };

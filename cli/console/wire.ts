@@ -148,6 +148,14 @@ export type CostAnswer = {
   assumptions: string[];
 };
 
+/** An execution that was replayed on the machine of the console, up to the first answer that differs. */
+export type ReplayAnswer = {
+  same: boolean;
+  /** Calls in the history; those after a difference were not made. */
+  recorded: number;
+  calls: { state: string; recorded: string; replayed: string; differences: string[] }[];
+};
+
 /** Every error that the flow knows, as `docs/errors.md` has it. */
 export type ErrorsAnswer = { errors: ErrorMeaning[] };
 

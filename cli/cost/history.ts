@@ -8,7 +8,7 @@ export type HistoryEvent = {
   stateName: string | undefined;
   error?: string | undefined;
   cause?: string | undefined;
-  /** JSON text: what a state was entered with, or left with; only in a history with data. */
+  /** JSON text: what a state was entered or left with, or a function was called with or answered; only in a history with data. */
   data?: string | undefined;
 };
 

@@ -133,6 +133,17 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
     expect(await isShown(receipt.getByRole("row", { name: /^in all 0\.000/ }))).toBe(true);
   });
 
+  test("replays an attempt on this machine, and shows both answers of each call", async () => {
+    await open(`/volumes/${scene.ids["second-try"]}`);
+    await page.getByRole("button", { name: /^Attempt 1/ }).click();
+    await button("Replay on this machine").click();
+    await page.getByText("All 5 answers are the recorded ones.").waitFor({ timeout: 30_000 });
+    const calls = page.getByRole("table", { name: "Recorded and replayed answers" });
+    const failed = calls.getByRole("row").filter({ hasText: "CreateRawVolume" });
+    expect(await failed.getByText("the array answered 503", { exact: false }).count()).toBe(2);
+    expect(await violationsOn(page)).toEqual([]);
+  });
+
   test("leads from a fault to the page of its error", async () => {
     await open(`/volumes/${scene.ids["too-large"]}`);
     await page.getByText("What this means").click();

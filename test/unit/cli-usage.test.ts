@@ -45,6 +45,7 @@ const COMMANDS = [
   "quota show",
   "quota set",
   "env",
+  "replay",
   "help",
 ];
 

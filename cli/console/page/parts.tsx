@@ -24,6 +24,8 @@ const TONES: Readonly<Record<string, string>> = {
   created: "good",
   done: "good",
   sent: "good",
+  same: "good",
+  differs: "bad",
   ok: "good",
   final: "bad",
   reschedulable: "warn",

@@ -3,6 +3,7 @@ import { formatDuration, formatTime } from "../../format.ts";
 import type { ExecutionAnswer, NotificationSent, StateData, WorkflowStep } from "../wire.ts";
 import { type Outcome, request, usePoll } from "./api.ts";
 import { Badge, FailureBanner, pretty, Text } from "./parts.tsx";
+import { Replay } from "./replay.tsx";
 
 /** The workflow with what became of each state in one attempt, and the same as a list. */
 export function Workflow(props: { volumeId: string; attempt: string; execution: string; isLive: boolean }) {
@@ -43,6 +44,7 @@ export function Workflow(props: { volumeId: string; attempt: string; execution: 
         />
       )}
       <Notifications sent={body?.execution === execution ? body.notifications : []} />
+      {isLive || steps === null || steps === undefined ? null : <Replay volumeId={volumeId} execution={execution} />}
     </section>
   );
 }

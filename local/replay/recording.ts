@@ -1,0 +1,45 @@
+/** What a history tells of one call of a function. Inputs, outputs and causes are JSON text, as Step Functions keeps them. */
+export type RecordedCall = {
+  state: string;
+  input: string;
+  output: string | null;
+  error: string | null;
+  cause: string | null;
+};
+
+/** An execution as it was recorded, with the records that it read and that its history does not hold. */
+export type Recording = {
+  execution: string;
+  calls: RecordedCall[];
+  /** The source volume and the source snapshot, where the deployment still has them. */
+  sources: { volume: Record<string, unknown> | null; snapshot: Record<string, unknown> | null };
+};
+
+/** The call that is being replayed: what the recorded driver and image service answer is taken of it. */
+export const replayed: { call: RecordedCall | undefined; imageSpec: Record<string, unknown> } = {
+  call: undefined,
+  imageSpec: {},
+};
+
+/** What the recorded call answered. @throws Error by the name and with the message of the recorded failure */
+export function recordedAnswer(): Record<string, unknown> {
+  const { call } = replayed;
+  if (call === undefined) {
+    throw new Error("nothing is being replayed");
+  }
+  if (call.error !== null) {
+    throw Object.assign(new Error(messageOf(call.cause)), { name: call.error });
+  }
+  const answer: unknown = JSON.parse(call.output ?? "null");
+  return typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {};
+}
+
+/** Lambda's cause is a document with the message of the error; the service's own is text. */
+export function messageOf(cause: string | null): string {
+  try {
+    const { errorMessage } = JSON.parse(cause ?? "") as { errorMessage?: unknown };
+    return typeof errorMessage === "string" ? errorMessage : (cause ?? "");
+  } catch {
+    return cause ?? "";
+  }
+}
