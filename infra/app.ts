@@ -3,9 +3,12 @@ import { fileURLToPath } from "node:url";
 import { InvalidInput } from "../core/errors.ts";
 import { bundleFunctions } from "./bundle.ts";
 import { readDeployedSettings } from "./deployed-settings.ts";
-import { SETTINGS_FILE } from "./deployment-file.ts";
+import { SETTINGS_FILE, settingOfFile } from "./deployment-file.ts";
 import { moduleDrivers } from "./module-drivers.ts";
 import { checkSettingsChange, madeWith, recordFileOf } from "./settings-change.ts";
+
+/** The settings that are read unless the context names another file. */
+const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL(`../${SETTINGS_FILE}`, import.meta.url));
 
 /**
  * The CDK app that `npx cdk synth` and `npx cdk deploy` run, with the settings of deployment.json. A finding of the policy packs ends it;
@@ -14,8 +17,8 @@ import { checkSettingsChange, madeWith, recordFileOf } from "./settings-change.t
  * cdk.json has Node compile WebAssembly without optimising it: CloudFormation's rules are 9 MB of it, which run once.
  */
 const bundling = (async () => {
-  const context: unknown = JSON.parse(process.env["CDK_CONTEXT_JSON"] ?? "{}");
-  const { backends } = (context ?? {}) as { backends?: unknown };
+  const context = JSON.parse(process.env["CDK_CONTEXT_JSON"] ?? "{}") as Record<string, unknown>;
+  const { backends = settingOfFile(context, DEFAULT_SETTINGS_FILE, "backends") } = context;
   return bundleFunctions("dist/bundles", moduleDrivers(backends));
 })();
 // Awaited below, where a wrong module is told in one line.
@@ -24,9 +27,8 @@ const [{ Validations }, { AwsSolutionsChecks, ServerlessChecks }, { addressOf, c
   await Promise.all([import("aws-cdk-lib"), import("cdk-nag"), import("./cinderless-app.ts")]);
 try {
   const codeOf = await bundling;
-  const defaultFile = fileURLToPath(new URL(`../${SETTINGS_FILE}`, import.meta.url));
-  const made = createCinderlessApp({ codeOf, settingsFile: defaultFile, forPeople: true });
-  const { app, stack, settingsFile = defaultFile } = made;
+  const made = createCinderlessApp({ codeOf, settingsFile: DEFAULT_SETTINGS_FILE, forPeople: true });
+  const { app, stack, settingsFile = DEFAULT_SETTINGS_FILE } = made;
   const address = addressOf(stack, process.env);
   if (address !== undefined) {
     const recordFile = recordFileOf(settingsFile);

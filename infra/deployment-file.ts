@@ -43,6 +43,23 @@ export function applySettingsFile(node: Node, defaultFile: string): string {
   return file;
 }
 
+/**
+ * One setting of the file, before the CDK is loaded. Undefined when the file does not have it, and when it cannot be read:
+ * {@link applySettingsFile} says why.
+ */
+export function settingOfFile(
+  context: Readonly<Record<string, unknown>>,
+  defaultFile: string,
+  key: (typeof SETTING_KEYS)[number],
+): unknown {
+  const { deployment } = context;
+  try {
+    return readSettings(typeof deployment === "string" ? deployment : defaultFile)[key];
+  } catch {
+    return undefined;
+  }
+}
+
 function readSettings(file: string): Record<string, unknown> {
   let settings: unknown;
   try {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ConnectionInfo } from "../../core/records.ts";
+import type { ConnectionInfo, VolumeRecord } from "../../core/records.ts";
 import { CliError } from "../errors.ts";
 import { addRecordOptions, answerRecord, type Column, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";
@@ -50,7 +50,7 @@ export function registerConnection(program: Command, context: CliContext): void 
         "machine, and a command that boots a virtual machine from it. It changes nothing; `cinderless attach` records who uses it.",
     )
     .argument("<volume>", "id or name of the volume")
-    .option("--mount <directory>", "directory on the host for the mount", "/mnt/cinderless");
+    .option("--mount <directory>", "directory on the host for the mount", DEFAULT_MOUNT);
   addRecordOptions(command)
     .addHelpText("after", EXAMPLES)
     .action((nameOrId: string, options: ConnectionOptions, self: Command) =>
@@ -60,13 +60,25 @@ export function registerConnection(program: Command, context: CliContext): void 
 
 async function showConnection(session: Session, nameOrId: string, options: ConnectionOptions): Promise<void> {
   const volume = await findVolume(session, nameOrId);
+  const row = await connectionOf(session, volume, options.mount);
+  await answerRecord(session, { row, columns: COLUMNS, document: row }, options, () => render(row));
+}
+
+/** Where hosts mount what a volume is on, unless they say otherwise. */
+export const DEFAULT_MOUNT = "/mnt/cinderless";
+
+/** How a host reaches the volume. @throws CliError when no host can, or not by a command; what the driver throws */
+export async function connectionOf(
+  { connection }: Pick<Session, "connection">,
+  volume: VolumeRecord,
+  mountPoint: string,
+): Promise<ConnectionRow> {
   if (volume.host === null || volume.launched_at === null) {
     throw new CliError(`volume ${volume.id} is ${volume.status} and on no backend, so no host can reach it`);
   }
-  const functions = await session.connection.driverFunctions();
+  const functions = await connection.driverFunctions();
   const info = await functions.initializeConnection(volume);
-  const row = connectionRow(volume.id, info, options.mount, await session.connection.consumersAccessPoint());
-  await answerRecord(session, { row, columns: COLUMNS, document: row }, options, () => render(row));
+  return connectionRow(volume.id, info, mountPoint, await connection.consumersAccessPoint());
 }
 
 /**

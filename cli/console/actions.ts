@@ -44,6 +44,22 @@ export async function deleteVolume({ connection }: Deployment, id: string): Prom
   return { outcome: await (await connection.driverFunctions()).deleteVolume(id) };
 }
 
+/** Sets the status by an operator's word. */
+export async function resetVolume(
+  { connection }: Deployment,
+  id: string,
+  status: "available" | "error",
+): Promise<unknown> {
+  const { resetVolumeStatus } = await import("../../core/tasks/reset-status.ts");
+  const deps = {
+    volumes: await connection.volumes(),
+    snapshots: await connection.snapshots(),
+    backends: await connection.backends(),
+  };
+  const volume = await resetVolumeStatus(deps, await deps.volumes.get(id), status);
+  return { status: volume.status };
+}
+
 /** Asks for a failed volume again. */
 export async function retryVolume(deployment: Deployment, id: string): Promise<unknown> {
   return askAgain(deployment, id);

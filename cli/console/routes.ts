@@ -9,13 +9,14 @@ import {
   executionAnswer,
   resend,
   replayAnswer,
+  resetVolume,
   retryVolume,
   stateAnswer,
 } from "./actions.ts";
 import { alarmsAnswer, type Runbook } from "./alarms-answer.ts";
 import { BackendsReader } from "./backends-answer.ts";
 import { type ErrorPage, errorsAnswer } from "./error-meanings.ts";
-import { volumeAnswer } from "./volume-detail.ts";
+import { connectionAnswer, volumeAnswer } from "./volume-detail.ts";
 import { VolumeFeed, type VolumesQuery } from "./volume-feed.ts";
 import { SORT_KEYS, type SortKey } from "./wire.ts";
 
@@ -36,6 +37,8 @@ export function makeRoutes(
   const ofVolume: Record<string, (id: string) => Promise<unknown>> = {
     "POST delete": (id) => deleteVolume(session, id),
     "POST retry": (id) => retryVolume(session, id),
+    "POST reset-to-available": (id) => resetVolume(session, id, "available"),
+    "POST reset-to-error": (id) => resetVolume(session, id, "error"),
   };
   const ofLetter: Record<string, (id: string) => Promise<unknown>> = {
     "POST resend": (id) => resend(session, id),
@@ -74,6 +77,9 @@ export function makeRoutes(
             ? await executionAnswer(session, id, name)
             : await stateAnswer(session, id, name, Number(state)),
       };
+    }
+    if (kind === "volumes" && method === "GET" && action === "connection" && name === "") {
+      return { body: await connectionAnswer(session, id) };
     }
     if (kind === "volumes" && method === "POST" && action === "replay" && name !== "") {
       return { body: await replayAnswer(session, id, name) };

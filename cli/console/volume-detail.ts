@@ -1,11 +1,12 @@
 import { isBeingRemoved, type VolumeRecord } from "../../core/records.ts";
+import { connectionOf, DEFAULT_MOUNT } from "../commands/connection.ts";
 import { surroundingsOf } from "../commands/show.ts";
 import type { Session } from "../session.ts";
 import { sourceOf } from "../volume-columns.ts";
 import { allLetters } from "./actions.ts";
 import { type ErrorPage, meaningOf } from "./error-meanings.ts";
 import { copyOf } from "./volume-feed.ts";
-import type { VolumeAnswer } from "./wire.ts";
+import type { ConnectionAnswer, VolumeAnswer } from "./wire.ts";
 
 /** One volume with what belongs to it. @throws VolumeNotFound */
 export async function volumeAnswer(
@@ -27,6 +28,8 @@ export async function volumeAnswer(
     commands: commandsOf(volume),
     may_retry: volume.status === "error" && volume.request !== undefined,
     may_delete: !isBeingRemoved(volume),
+    reset_to: resetTargetOf(volume),
+    may_connect: volume.host !== null && volume.launched_at !== null,
     letter: volume.status === "error" ? await letterOf(session, volumeId) : null,
     now: now.toISOString(),
   };
@@ -39,28 +42,33 @@ async function letterOf(session: Pick<Session, "connection">, volumeId: string):
   return own?.id ?? null;
 }
 
-/** A volume that is a file on its backend's machine can be used there: see `docs/using-a-volume.md`. */
-function commandsOf({ id, status, provider_location: location }: VolumeRecord): VolumeAnswer["commands"] {
-  const commands = [
+function commandsOf({ id }: VolumeRecord): VolumeAnswer["commands"] {
+  return [
     { title: "Show it in a shell", command: `npx cinderless show ${id}` },
     { title: "Follow it in a shell", command: `npx cinderless watch ${id}` },
   ];
-  if (status !== "available" || location === null || !location.startsWith("/")) {
-    return commands;
-  }
-  const file = quoteForShell(location);
-  // QEMU takes two commas for one in the value of an option.
-  const drive = quoteForShell(location.replaceAll(",", ",,"));
-  return [
-    {
-      title: "Attach it to a virtual machine, on the backend's machine",
-      command: `qemu-system-x86_64 -m 512 -drive file=${drive},format=raw,if=virtio`,
-    },
-    { title: "Mount it, on the backend's machine, as root", command: `mount -o loop ${file} /mnt` },
-    ...commands,
-  ];
 }
 
-function quoteForShell(text: string): string {
-  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/** The commands by which a host uses the volume. @throws CliError when no host can reach it */
+export async function connectionAnswer(
+  session: Pick<Session, "connection">,
+  volumeId: string,
+): Promise<ConnectionAnswer> {
+  const volume = await (await session.connection.volumes()).get(volumeId);
+  const { mount, path, qemu } = await connectionOf(session, volume, DEFAULT_MOUNT);
+  return {
+    path,
+    commands: [
+      ...(mount === null ? [] : [{ title: "Mount its file system on the host", command: mount }]),
+      { title: "Boot a virtual machine from it", command: qemu },
+    ],
+  };
+}
+
+/** The status that an operator would set by hand: none while the volume is being removed. */
+function resetTargetOf(volume: VolumeRecord): VolumeAnswer["reset_to"] {
+  if (isBeingRemoved(volume)) {
+    return null;
+  }
+  return volume.status.startsWith("error") ? "available" : "error";
 }

@@ -101,6 +101,10 @@ export type VolumeAnswer = {
   /** What may be done with it now. */
   may_retry: boolean;
   may_delete: boolean;
+  /** What `Reset` sets the status to; null when it may not be set. */
+  reset_to: "available" | "error" | null;
+  /** Whether the volume is on a backend, so that a host may reach it. */
+  may_connect: boolean;
   /** A dead letter of the volume that may be sent again; null when there is none. */
   letter: string | null;
   now: string;
@@ -155,6 +159,9 @@ export type ReplayAnswer = {
   recorded: number;
   calls: { state: string; recorded: string; replayed: string; differences: string[] }[];
 };
+
+/** How a host uses a volume. */
+export type ConnectionAnswer = { path: string; commands: { title: string; command: string }[] };
 
 /** Every error that the flow knows, as `docs/errors.md` has it. */
 export type ErrorsAnswer = { errors: ErrorMeaning[] };

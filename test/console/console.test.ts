@@ -169,6 +169,20 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
     expect((await scene.cinderless.settled(scene.ids["too-large"])).status).toBe("error");
   });
 
+  test("sets a volume's status by an operator's word, after a question", async () => {
+    const id = await scene.cinderless.create({ sizeGib: 1, displayName: "by-hand", availabilityZone: "nova" });
+    await scene.cinderless.settled(id);
+    await open(`/volumes/${id}`);
+    await button("Reset to error").click();
+    await page.getByRole("dialog").getByText("nothing is removed from the backend", { exact: false }).waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Reset to error" }).click();
+    await page.getByText("The status of the volume is error.").waitFor();
+    await button("Reset to available").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Reset to available" }).click();
+    await page.getByText("The status of the volume is available.").waitFor();
+    expect((await scene.cinderless.settled(id)).status).toBe("available");
+  });
+
   test("deletes a volume after a question, and says that it is gone", async () => {
     const id = await scene.cinderless.create({ sizeGib: 1, displayName: "short-lived", availabilityZone: "nova" });
     await scene.cinderless.settled(id);
@@ -181,10 +195,11 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
   test("copies the command that attaches a volume to a virtual machine", async () => {
     await open(`/volumes/${scene.ids.database}`);
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-    await page.getByRole("button", { name: /^Copy the command: Attach/ }).click();
-    await page.getByRole("button", { name: /^Copy the command: Attach.*: copied$/ }).waitFor();
+    await button("Mount and QEMU commands").click();
+    await page.getByRole("button", { name: /^Copy the command: Boot/ }).click();
+    await page.getByRole("button", { name: /^Copy the command: Boot.*: copied$/ }).waitFor();
     const copied = await page.evaluate<string>("navigator.clipboard.readText()");
-    expect(copied).toMatch(/^qemu-system-x86_64 -m 512 -drive file=\/\S+,format=raw,if=virtio$/);
+    expect(copied).toMatch(/^qemu-system-x86_64 -m 512 -nographic -drive file=\/\S+,format=raw,if=virtio$/);
   });
 
   test("shows what the backends hold", async () => {

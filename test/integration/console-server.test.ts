@@ -132,9 +132,8 @@ describe("the server", () => {
 
 describe("the interface", () => {
   test("shows a volume with what belongs to it", async () => {
-    const location = "/volumes/a, b/it's";
     await startOn({
-      volumes: { get: async () => volume({ provider_location: location }) },
+      volumes: { get: async () => volume({ status: "available" }) },
       snapshots: { listOfVolume: async () => [] },
     });
     const { status, body } = await ask(`/api/volumes/${VOLUME_ID}`);
@@ -144,10 +143,41 @@ describe("the interface", () => {
       may_delete: true,
       may_retry: false,
       error: null,
+      reset_to: "error",
     });
-    expect(JSON.parse(body).commands[0].command).toBe(
-      `qemu-system-x86_64 -m 512 -drive file='/volumes/a,, b/it'\\''s',format=raw,if=virtio`,
-    );
+  });
+
+  test("asks the driver how a host reaches a volume, and shows the commands", async () => {
+    const data = { export: "nas:/vol", name: "a, b/it's", format: "raw", access_mode: "rw" };
+    await startOn({
+      volumes: { get: async () => volume({ status: "available", launched_at: NOW.toISOString(), host: "a@b#c" }) },
+      driverFunctions: { initializeConnection: async () => ({ driver_volume_type: "nfs", data }) },
+      consumersAccessPoint: {},
+    });
+    const { body } = await ask(`/api/volumes/${VOLUME_ID}/connection`);
+    expect(JSON.parse(body)).toMatchObject({ path: "/mnt/cinderless/a, b/it's" });
+    expect(JSON.parse(body).commands.map(({ command }: { command: string }) => command)).toEqual([
+      expect.stringContaining("mount -t nfs nas:/vol /mnt/cinderless"),
+      expect.stringContaining(`file=/mnt/cinderless/a,, b/it'\\''s,format=raw`),
+    ]);
+  });
+
+  test("says of a volume that is on no backend that no host can reach it", async () => {
+    await startOn({ volumes: { get: async () => volume({ status: "error", launched_at: null, host: null }) } });
+    const { status, body } = await ask(`/api/volumes/${VOLUME_ID}/connection`);
+    expect([status, JSON.parse(body).error.message]).toEqual([502, expect.stringContaining("on no backend")]);
+  });
+
+  test("sets a status by an operator's word, and no other than available and error", async () => {
+    const set: unknown[] = [];
+    const volumes = {
+      get: async () => volume({ status: "error" }),
+      resetStatus: async (id: string, status: string) => (set.push([id, status]), volume({ status: "available" })),
+    };
+    await startOn({ volumes, snapshots: {}, backends: {} });
+    expect((await ask(`/api/volumes/${VOLUME_ID}/reset-to-available`, "POST")).status).toBe(200);
+    expect((await ask(`/api/volumes/${VOLUME_ID}/reset-to-creating`, "POST")).status).toBe(404);
+    expect(set).toEqual([[VOLUME_ID, "available"]]);
   });
 
   test("says 404 of a volume that is not there, and of what is no id", async () => {

@@ -1,7 +1,9 @@
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { formatDuration, formatTime } from "../../format.ts";
-import type { Brief, VolumeAnswer } from "../wire.ts";
-import { Badge, CopyButton, Text } from "./parts.tsx";
+import type { Brief, ConnectionAnswer, VolumeAnswer } from "../wire.ts";
+import { type Outcome, request } from "./api.ts";
+import { Badge, CopyButton, FailureBanner, Text } from "./parts.tsx";
 
 /** What the record says of the volume. */
 export function Facts({ answer }: { answer: VolumeAnswer }) {
@@ -109,12 +111,28 @@ function BriefList(props: { title: string; things: readonly Brief[]; areVolumes?
   );
 }
 
-/** What to type in a shell. */
-export function Commands({ answer: { commands } }: { answer: VolumeAnswer }) {
+/** What to type in a shell. How a host reaches the volume is asked of its driver, when somebody wants to know. */
+export function Commands({ answer }: { answer: VolumeAnswer }) {
+  const { volume, commands, may_connect: mayConnect } = answer;
+  const [outcome, setOutcome] = useState<Outcome<ConnectionAnswer> | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const ask = async (): Promise<void> => {
+    setBusy(true);
+    setOutcome(await request<ConnectionAnswer>(`/api/volumes/${volume.id}/connection`));
+    setBusy(false);
+  };
   return (
     <section class="card" aria-labelledby="commands">
       <h2 id="commands">Commands</h2>
-      {commands.map(({ title, command }) => (
+      {!mayConnect || outcome?.kind === "body" ? null : (
+        <p>
+          <button type="button" disabled={isBusy} onClick={() => void ask()}>
+            {isBusy ? "Asking the driver…" : "Mount and QEMU commands"}
+          </button>
+        </p>
+      )}
+      {outcome?.kind === "failure" ? <FailureBanner failure={outcome.failure} /> : null}
+      {[...(outcome?.kind === "body" ? outcome.body.commands : []), ...commands].map(({ title, command }) => (
         <div key={title} class="command">
           <h3>{title}</h3>
           <CopyButton text={command} label={`Copy the command: ${title}`} />

@@ -91,7 +91,7 @@ function Volume({ answer, isGone, onDone }: VolumeProps) {
 }
 
 function Actions({ answer, onDone }: Omit<VolumeProps, "isGone">) {
-  const { volume, may_retry: mayRetry, may_delete: mayDelete, letter } = answer;
+  const { volume, may_retry: mayRetry, may_delete: mayDelete, reset_to: resetTo, letter } = answer;
   const name = volume.display_name ?? volume.id;
   const isBeingCreated = volume.deadline !== null && volume.status !== "error";
   return (
@@ -106,6 +106,21 @@ function Actions({ answer, onDone }: Omit<VolumeProps, "isGone">) {
           onDone={onDone}
         />
       ) : null}
+      {resetTo === null ? null : (
+        <ActionButton
+          label={`Reset to ${resetTo}`}
+          question={`Set the status of ${name} to ${resetTo}?`}
+          explanation={
+            resetTo === "available"
+              ? "Nothing is repaired: use it only when you know that the backend holds the whole volume."
+              : "A create or an extension that is under way is given up, and nothing is removed from the backend."
+          }
+          path={`/api/volumes/${volume.id}/reset-to-${resetTo}`}
+          done={`The status of the volume is ${resetTo}.`}
+          danger
+          onDone={onDone}
+        />
+      )}
       {letter === null ? null : (
         <ActionButton
           label="Redrive"
