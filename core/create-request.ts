@@ -3,7 +3,7 @@ import { InvalidInput } from "./errors.ts";
 import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference, lowerCaseUuid } from "./identifiers.ts";
 import { requireMetadata } from "./storable.ts";
 import type { CreateVolumeMessage } from "./messages.ts";
-import type { VolumeDetails, VolumeRepository } from "./ports.ts";
+import type { MapChange, VolumeDetails, VolumeRepository } from "./ports.ts";
 import { volumeRefOf } from "./tasks/extract-volume-ref.ts";
 import type { CreateRequestMemo, VolumeRecord, VolumeTypeRecord } from "./records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
@@ -96,14 +96,16 @@ function requireRequestRoom(record: VolumeRecord, message: CreateVolumeMessage):
  * @throws InvalidInput
  */
 export function requireRoomForDetails(volume: VolumeRecord, change: VolumeDetails): void {
-  const { displayName, displayDescription, metadata: { set = {}, unset = [] } = {} } = change;
-  requireMetadata(set);
-  const kept = Object.entries({ ...volume.metadata, ...set }).filter(([key]) => !unset.includes(key));
+  const { displayName, displayDescription, metadata = {}, glanceMetadata = {} } = change;
+  requireMetadata({ ...metadata.set, ...glanceMetadata.set });
+  const changedMap = (map: Readonly<Record<string, string>>, { set = {}, unset = [] }: MapChange) =>
+    Object.fromEntries(Object.entries({ ...map, ...set }).filter(([key]) => !unset.includes(key)));
   const changed = {
     ...volume,
     display_name: displayName === undefined ? volume.display_name : displayName,
     display_description: displayDescription === undefined ? volume.display_description : displayDescription,
-    metadata: Object.fromEntries(kept),
+    metadata: changedMap(volume.metadata, metadata),
+    glance_metadata: changedMap(volume.glance_metadata, glanceMetadata),
   };
   // A change that makes a record smaller is allowed, whatever is left of it.
   if (recordBytes(changed) > recordBytes(volume)) {

@@ -3,6 +3,7 @@ import * as v from "valibot";
 /** Fields of every call: the backend as `host@backend`, with or without a pool. */
 const host = v.pipe(v.string(), v.nonEmpty("host must not be empty"));
 const volumeId = v.pipe(v.string(), v.uuid("volume_id must be a UUID"));
+const snapshotId = v.pipe(v.string(), v.uuid("snapshot_id must be a UUID"));
 const fence = v.nullable(v.string());
 
 /**
@@ -14,6 +15,9 @@ export const DriverCallSchema = v.variant("call", [
   v.object({ call: v.literal("closeAttempt"), host, volume_id: volumeId, fence }),
   v.object({ call: v.literal("deleteVolume"), host, volume_id: volumeId, fence }),
   v.object({ call: v.literal("findVolume"), host, volume_id: volumeId, fence }),
+  v.object({ call: v.literal("closeSnapshot"), host, snapshot_id: snapshotId }),
+  v.object({ call: v.literal("deleteSnapshot"), host, snapshot_id: snapshotId }),
+  v.object({ call: v.literal("findSnapshot"), host, snapshot_id: snapshotId }),
   v.object({
     call: v.literal("extendVolume"),
     host,

@@ -10,6 +10,7 @@ import type {
   Fault,
   ModelUpdate,
   SnapshotRecord,
+  TypeEncryption,
   VolumeAttachment,
   VolumeExtension,
   VolumePhase,
@@ -110,10 +111,11 @@ export interface VolumeRepository {
    * Begins the removal of a volume at rest, or begins it again.
    *
    * @param deadline when the sweep begins it again
-   * @param options `force`: whatever its status is; without it only one that is not used, or that has failed
+   * @param options `force`: whatever its status is; without it only one that is not used, or that has failed. `snapshots`: exactly those
+   *   may have it locked, because they go with it
    * @throws InvalidVolume when the flow owns the volume, or it is locked; whoever deletes takes stale locks off first.
    */
-  beginDelete(volumeId: string, deadline: Date, options?: { force?: boolean }): Promise<VolumeRecord>;
+  beginDelete(volumeId: string, deadline: Date, options?: RemovalOptions): Promise<VolumeRecord>;
   /**
    * Sets a status by an operator's word (`os-reset_status`). It takes the volume out of the flow or an extension: whatever
    * owned the record is refused at its next write. A deletion that was asked for is void. Repeated it changes nothing.
@@ -200,12 +202,17 @@ export type AttachmentChange = {
   readonly?: boolean;
 };
 
+/** How a removal begins. */
+export type RemovalOptions = { force?: boolean; snapshots?: readonly string[] };
+
 /** What is to be changed of a volume; what is absent stays. */
 export type VolumeDetails = {
   displayName?: string | null;
   displayDescription?: string | null;
   bootable?: boolean;
   metadata?: MapChange;
+  /** What is said of the image; never with `metadata`. */
+  glanceMetadata?: MapChange;
   /** Time of the fault whose message is to be hidden. */
   messageDeleted?: string;
 };
@@ -294,6 +301,8 @@ export type VolumeTypeChange = {
   extraSpecs?: MapChange;
   /** Of private types only; never with `extraSpecs`. */
   access?: MapChange;
+  /** Null removes it. */
+  encryption?: TypeEncryption | null;
 };
 
 /** What a backend reports of itself, once for each of its pools. */

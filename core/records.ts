@@ -349,6 +349,20 @@ export type VolumeTypeRecord = {
   created_at: string;
   /** Projects that may use a private type, as keys. */
   access?: Record<string, string>;
+  /** How volumes of the type would have to be encrypted; absent when they need not. */
+  encryption?: TypeEncryption;
+};
+
+/** The encryption record of a volume type (`volume_type_encryption` of Cinder). */
+export type TypeEncryption = {
+  encryption_id: string;
+  provider: string;
+  control_location: "front-end" | "back-end";
+  cipher: string | null;
+  /** Bits. */
+  key_size: number | null;
+  created_at: string;
+  updated_at: string | null;
 };
 
 /** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { Uuid } from "../core/identifiers.ts";
 import { parseOrThrow } from "../core/parsing.ts";
 import { deleteVolume } from "../core/tasks/delete-volume.ts";
-import { backends, bounds, clock, drivers, snapshots, membership, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, snapshots, membership, projects, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 const RequestSchema = v.object({ volume_id: Uuid });
@@ -15,6 +15,7 @@ export const handler = serviceHandler((event) => {
     snapshots: snapshots(),
     backends: backends(),
     membership: membership(),
+    projects: projects(),
     drivers: drivers(),
     clock,
     ...bounds(),

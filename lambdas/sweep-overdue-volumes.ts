@@ -7,6 +7,7 @@ import {
   imageCache,
   notifier,
   membership,
+  projects,
   snapshots,
   volumes,
 } from "./runtime/composition.ts";
@@ -23,6 +24,7 @@ export const handler = serviceHandler(async (_event, context) => {
     snapshots: snapshots(),
     backends: backends(),
     membership: membership(),
+    projects: projects(),
     drivers: remoteDrivers(),
     notifier: notifier(),
     imageCache: imageCache(),

@@ -7,7 +7,7 @@ import { isMissingPath, statement, tryUpdate, type Item, type Table } from "./ta
  */
 
 /** Columns by name; null removes one. */
-export type ColumnChange = Readonly<Record<string, string | boolean | null>>;
+export type ColumnChange = Readonly<Record<string, string | boolean | object | null>>;
 
 /** A map of the item with what is to be changed in it. */
 export type NamedMapChange = { column: string; change: MapChange };

@@ -1,6 +1,7 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { InvalidVolume } from "../../core/errors.ts";
-import type { Fault, VolumeRecord } from "../../core/records.ts";
+import type { RemovalOptions } from "../../core/ports.ts";
+import { type Fault, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
 import { isConditionFailure } from "./table.ts";
 import * as statements from "./volume-statements.ts";
 import { refuseAsForeign, type VolumeWriter } from "./volume-writer.ts";
@@ -11,10 +12,16 @@ export async function beginDelete(
   writer: VolumeWriter,
   volumeId: string,
   deadline: Date,
-  force: boolean,
+  { force = false, snapshots = [] }: RemovalOptions,
 ): Promise<VolumeRecord> {
-  const prepared = force ? statements.BEGIN_FORCED_DELETE : statements.BEGIN_DELETE;
-  const record = await writer.writeAndRead(volumeId, prepared, { ":deadline": deadline.toISOString() });
+  const prepared = statements.beginDelete(force, snapshots.length);
+  const values = {
+    ":deadline": deadline.toISOString(),
+    ":count": snapshots.length,
+    ...(snapshots.length > 0 && { ":snapshot": SNAPSHOT_LOCK }),
+  };
+  const names = Object.fromEntries(snapshots.map((id, index) => [`#snapshot${index}`, id]));
+  const record = await writer.writeAndRead(volumeId, prepared, values, names);
   if (record !== undefined) {
     return record;
   }

@@ -8,6 +8,7 @@ import type {
   Lock,
   Owner,
   Page,
+  RemovalOptions,
   VolumeDetails,
   VolumeFilter,
   VolumeRepository,
@@ -269,8 +270,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     await this.#writer.write(volumeId, statements.FORGET_DEADLINE, { ":deadline": deadline });
   }
 
-  beginDelete(volumeId: string, deadline: Date, { force = false } = {}): Promise<VolumeRecord> {
-    return deletion.beginDelete(this.#writer, volumeId, deadline, force);
+  beginDelete(volumeId: string, deadline: Date, options: RemovalOptions = {}): Promise<VolumeRecord> {
+    return deletion.beginDelete(this.#writer, volumeId, deadline, options);
   }
 
   async resetStatus(volumeId: string, status: VolumeStatus): Promise<VolumeRecord> {
@@ -300,7 +301,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   }
 
   async changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord> {
-    const { displayName, displayDescription, bootable, metadata = {}, messageDeleted } = change;
+    const { displayName, displayDescription, bootable, metadata = {}, glanceMetadata, messageDeleted } = change;
     const columns = {
       ...(displayName !== undefined && { display_name: displayName }),
       ...(displayDescription !== undefined && { display_description: displayDescription }),
@@ -308,7 +309,11 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ...(messageDeleted !== undefined && { message_deleted: messageDeleted }),
       updated_at: this.#writer.now.toISOString(),
     };
-    const item = await changeItem(this.#writer.table, volumeId, columns, { column: "metadata", change: metadata });
+    const map =
+      glanceMetadata === undefined
+        ? { column: "metadata", change: metadata }
+        : { column: "glance_metadata", change: glanceMetadata };
+    const item = await changeItem(this.#writer.table, volumeId, columns, map);
     return item === undefined ? this.get(volumeId) : readVolume(item);
   }
 

@@ -289,8 +289,14 @@ const IS_AT_REST =
   "#status IN (:available, :error_status, :error_deleting, :error_extending, :error_restoring, :error_managing, " +
   ":migration_target, :deleting)";
 
-const IS_UNLOCKED_AT_REST = (atRest: string): string =>
-  `${atRest} AND attribute_not_exists(#locks) OR ${atRest} AND size(#locks) = :zero`;
+/** The same whatever the status is. */
+const IS_UNOWNED = "attribute_exists(#id) AND attribute_not_exists(#in_flow) AND #attach_status <> :attached";
+
+const STATUSES_OF_REMOVAL = {
+  ":attached": "attached",
+  ":deleting": "deleting",
+  ":error_deleting": "error_deleting",
+};
 
 const STATUSES_AT_REST = {
   ":attached": "attached",
@@ -310,29 +316,24 @@ const TAKE_FOR_REMOVAL =
 
 const IS_REMOVAL_BEGUN = `${IS_REMOVAL_ASKED} AND #status IN (:error_deleting, :deleting)`;
 
-/** The volume comes into the index, so that the sweep takes up a removal that died. Nobody locks one that is being removed. */
-export const BEGIN_DELETE = ending(
-  statement(TAKE_FOR_REMOVAL, `${IS_UNLOCKED_AT_REST(IS_AT_REST)} OR ${IS_REMOVAL_BEGUN}`, {
-    ...STATUSES_AT_REST,
-    ":in_flow": IN_FLOW,
-    ":zero": 0,
-  }),
-);
-
-/** The same whatever status the volume has at rest. */
-export const BEGIN_FORCED_DELETE = ending(
-  statement(
-    TAKE_FOR_REMOVAL,
-    `${IS_UNLOCKED_AT_REST("attribute_exists(#id) AND attribute_not_exists(#in_flow) AND #attach_status <> :attached")} OR ${IS_REMOVAL_BEGUN}`,
-    {
-      ":attached": "attached",
-      ":deleting": "deleting",
-      ":error_deleting": "error_deleting",
+/**
+ * The volume comes into the index, so that the sweep takes up a removal that died. Nobody locks one that is being removed.
+ *
+ * @param force whether any status at rest will do
+ * @param snapshots how many snapshots go with the volume: `#snapshot0` and so on, which are all of its locks
+ */
+export function beginDelete(force: boolean, snapshots: number): Statement {
+  const atRest = force ? IS_UNOWNED : IS_AT_REST;
+  const locks = Array.from({ length: snapshots }, (_, index) => `#locks.#snapshot${index} = :snapshot`);
+  const isUnlocked = [`${atRest} AND size(#locks) = :count`, ...locks].join(" AND ");
+  const unlocked = snapshots > 0 ? isUnlocked : `${atRest} AND attribute_not_exists(#locks) OR ${isUnlocked}`;
+  return ending(
+    statement(TAKE_FOR_REMOVAL, `${unlocked} OR ${IS_REMOVAL_BEGUN}`, {
+      ...(force ? STATUSES_OF_REMOVAL : STATUSES_AT_REST),
       ":in_flow": IN_FLOW,
-      ":zero": 0,
-    },
-  ),
-);
+    }),
+  );
+}
 
 /** A volume that has no deadline gets one: what was asked for is never lost. */
 export const REQUEST_DELETE = ending(

@@ -63,11 +63,12 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
   }
 
   async change(volumeTypeId: string, change: VolumeTypeChange): Promise<VolumeTypeRecord> {
-    const { name, description, isPublic, extraSpecs = {}, access } = change;
+    const { name, description, isPublic, extraSpecs = {}, access, encryption } = change;
     const columns = {
       ...(name !== undefined && { name }),
       ...(description !== undefined && { description }),
       ...(isPublic !== undefined && { is_public: isPublic }),
+      ...(encryption !== undefined && { encryption }),
     };
     const map =
       access === undefined ? { column: "extra_specs", change: extraSpecs } : { column: "access", change: access };
@@ -87,7 +88,7 @@ type StoredVolumeType = Pick<VolumeTypeRecord, "id" | "name"> & Partial<VolumeTy
 
 const VOLUME_TYPES = readerOf<VolumeTypeRecord>(
   "volume type",
-  { id: "text!", name: "text!", extra_specs: "map", description: "text" },
+  { id: "text!", name: "text!", extra_specs: "map", description: "text", encryption: "map" },
   shapeOf,
 );
 
@@ -100,5 +101,6 @@ function shapeOf(stored: StoredVolumeType): VolumeTypeRecord {
     is_public: stored.is_public ?? true,
     created_at: stored.created_at ?? "",
     ...(stored.access !== undefined && { access: stored.access }),
+    ...(stored.encryption !== undefined && { encryption: stored.encryption }),
   };
 }

@@ -45,11 +45,24 @@ export class RemoteDriver implements Driver {
 
   /** Only the word "absent" says that nothing is there. */
   async findVolume(volumeId: string, fence: string | null): Promise<"present" | "absent"> {
-    const found = await this.#call({ call: "findVolume", host: this.#host, volume_id: volumeId, fence });
-    if (found !== "present" && found !== "absent") {
-      throw new Error(`CallDriver answered ${JSON.stringify(found)} to findVolume`);
-    }
-    return found;
+    return presence(
+      "findVolume",
+      await this.#call({ call: "findVolume", host: this.#host, volume_id: volumeId, fence }),
+    );
+  }
+
+  async closeSnapshot(snapshotId: string): Promise<void> {
+    await this.#call({ call: "closeSnapshot", host: this.#host, snapshot_id: snapshotId });
+  }
+
+  async deleteSnapshot(snapshotId: string): Promise<void> {
+    await this.#call({ call: "deleteSnapshot", host: this.#host, snapshot_id: snapshotId });
+  }
+
+  /** As {@link RemoteDriver.findVolume}. */
+  async findSnapshot(snapshotId: string): Promise<"present" | "absent"> {
+    const request = { call: "findSnapshot", host: this.#host, snapshot_id: snapshotId } as const;
+    return presence("findSnapshot", await this.#call(request));
   }
 
   async extendVolume(volume: VolumeRecord, newSize: number): Promise<void> {
@@ -70,9 +83,6 @@ export class RemoteDriver implements Driver {
   cloneImage = this.#refuse("cloneImage");
   copyImageToVolume = this.#refuse("copyImageToVolume");
   createSnapshot = this.#refuse("createSnapshot");
-  deleteSnapshot = this.#refuse("deleteSnapshot");
-  closeSnapshot = this.#refuse("closeSnapshot");
-  findSnapshot = this.#refuse("findSnapshot");
   forgetClosedAttempts = this.#refuse("forgetClosedAttempts");
   getVolumeStats = this.#refuse("getVolumeStats");
 
@@ -86,4 +96,11 @@ export class RemoteDriver implements Driver {
       throw new Error(`${method} is not called from outside the network of the file system`);
     };
   }
+}
+
+function presence(call: string, answer: unknown): "present" | "absent" {
+  if (answer !== "present" && answer !== "absent") {
+    throw new Error(`CallDriver answered ${JSON.stringify(answer)} to ${call}`);
+  }
+  return answer;
 }

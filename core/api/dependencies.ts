@@ -6,7 +6,7 @@ import type {
   VolumeRepository,
   VolumeTypeRepository,
 } from "../ports.ts";
-import type { Drivers } from "../driver-ports.ts";
+import type { Drivers, ImageServices } from "../driver-ports.ts";
 import type { ProjectRepository } from "../projects.ts";
 import type { PhaseBounds } from "../time-bounds.ts";
 import type { ApiEnvironment } from "./options.ts";
@@ -26,6 +26,8 @@ export type ApiDependencies = {
   backends: Pick<BackendRepository, "get" | "list" | "setDisabled">;
   /** Asked for connections only. */
   drivers: Drivers;
+  /** Image services as the caller of that token sees them; without a token as the deployment's own account does. */
+  imagesFor: (token: string | undefined) => ImageServices;
   queue: SchedulerQueue;
   work: WorkStarter;
   clock: Clock;

@@ -20,6 +20,12 @@ export async function callDriver({ drivers }: { drivers: Drivers }, request: Dri
       return driver.deleteVolume(request.volume_id, request.fence);
     case "findVolume":
       return driver.findVolume(request.volume_id, request.fence);
+    case "closeSnapshot":
+      return driver.closeSnapshot(request.snapshot_id);
+    case "deleteSnapshot":
+      return driver.deleteSnapshot(request.snapshot_id);
+    case "findSnapshot":
+      return driver.findSnapshot(request.snapshot_id);
     case "extendVolume":
       // The record as the caller has read it from its table.
       return driver.extendVolume(request.volume as unknown as VolumeRecord, request.new_size);

@@ -22,9 +22,14 @@ export type DeleteSnapshotDependencies = {
  * deleted. One that is in `creating` longer than its function lives was given up, and may be deleted. A backend that refuses leaves
  * `error_deleting`, as in Cinder; dead half-way, the record reads `deleting`: either is deleted by the next request.
  *
+ * @param options `goesWithVolume`: the lock stays on the volume, so that a removal of the volume which died finds the snapshot again
  * @throws InvalidSnapshot while it is taken, or a volume is made of it; VolumeBackendAPIException, DriverNotInitialized
  */
-export async function deleteSnapshot(deps: DeleteSnapshotDependencies, snapshotId: string): Promise<void> {
+export async function deleteSnapshot(
+  deps: DeleteSnapshotDependencies,
+  snapshotId: string,
+  { goesWithVolume = false } = {},
+): Promise<void> {
   try {
     const snapshot = await deps.snapshots.get(snapshotId);
     if (snapshot.status !== "deleting") {
@@ -32,7 +37,9 @@ export async function deleteSnapshot(deps: DeleteSnapshotDependencies, snapshotI
       await deps.snapshots.beginDelete(snapshotId, snapshot.status);
     }
     await deleteSnapshotFromBackend(deps, snapshot);
-    await deps.volumes.unlock(snapshot.volume_id, snapshotId, [SNAPSHOT_LOCK]);
+    if (!goesWithVolume) {
+      await deps.volumes.unlock(snapshot.volume_id, snapshotId, [SNAPSHOT_LOCK]);
+    }
     await leaveProject(deps, snapshot);
   } catch (error) {
     if (!(error instanceof SnapshotNotFound)) {

@@ -1,7 +1,8 @@
 import { InvalidVolume, VolumeNotFound } from "../errors.ts";
 import { isCachedVolume } from "../image-cache.ts";
 import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
-import { isBeingRemoved, isInFlow, type VolumeRecord } from "../records.ts";
+import { isBeingRemoved, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../records.ts";
+import { deleteSnapshot, type DeleteSnapshotDependencies } from "./delete-snapshot.ts";
 import { phaseDeadline } from "../time-bounds.ts";
 import { releaseClaims, type RestRemovalDependencies, removeVolumeAtRest } from "./remove-requested-volume.ts";
 import { holderOf, unlockSource } from "./source-locks.ts";
@@ -10,7 +11,7 @@ import { holderOf, unlockSource } from "./source-locks.ts";
 export type DeleteVolumeDependencies = RestRemovalDependencies & {
   volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete">;
   snapshots: Pick<SnapshotRepository, "get" | "listOfVolume" | "unlock">;
-};
+} & SnapshotsRemovalDependencies;
 
 /** `requested`: the volume is being created, and the end of that removes it. */
 export type DeleteVolumeResult = { outcome: "deleted" | "requested" };
@@ -34,7 +35,9 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
     if (isInFlow(volume) && (await isRequested(deps, volumeId))) {
       return { outcome: "requested" };
     }
-    if (!isBeingRemoved(volume)) {
+    if (isBeingRemoved(volume)) {
+      await removeSnapshots(deps, volume);
+    } else {
       await requireUnused(deps, volume);
     }
     // A removal that died may have left the lock of a create that never ended.
@@ -47,6 +50,24 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
     await releaseClaims(deps.backends, volumeId);
   }
   return { outcome: "deleted" };
+}
+
+/** What removing the snapshots of a volume uses. */
+export type SnapshotsRemovalDependencies = DeleteSnapshotDependencies;
+
+/**
+ * Deletes the snapshots that go with a volume which is being removed: those that have it locked. A snapshot of which a volume is being made
+ * holds the removal up until that has ended.
+ *
+ * Repeated: what is gone is passed over. Interrupted: the sweep, or the next request, continues.
+ * Throws: InvalidSnapshot; VolumeBackendAPIException, DriverNotInitialized.
+ */
+export async function removeSnapshots(deps: SnapshotsRemovalDependencies, { locks }: VolumeRecord): Promise<void> {
+  for (const [holder, value] of Object.entries(locks)) {
+    if (value === SNAPSHOT_LOCK) {
+      await deleteSnapshot(deps, holder, { goesWithVolume: true });
+    }
+  }
 }
 
 /** Records the wish. False when the volume has come to rest meanwhile. */

@@ -6,6 +6,7 @@ import { BackendWork, type SilentBackend } from "./backend-work.ts";
 import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "./error-out-volume.ts";
 import { endOverdueExtension, type EndExtendDependencies } from "./extend-volume.ts";
 import { sweepImageCache, type SweepImageCacheDependencies } from "./image-cache/sweep-image-cache.ts";
+import { removeSnapshots, type SnapshotsRemovalDependencies } from "./delete-volume.ts";
 import { limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 import { ownContext } from "./own-context.ts";
 import { backendToClear, removeRequestedVolume } from "./remove-requested-volume.ts";
@@ -15,6 +16,7 @@ import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
 /** What the sweep uses. */
 export type SweepDependencies = EndAttemptDependencies &
+  SnapshotsRemovalDependencies &
   EndExtendDependencies &
   Omit<SweepImageCacheDependencies, "cache"> & {
     volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
@@ -181,6 +183,7 @@ async function endOverdue(deps: DecideDependencies, volume: VolumeRecord, result
 
 async function takeOn(deps: DecideDependencies, volume: VolumeRecord): Promise<void> {
   if (isBeingRemoved(volume)) {
+    await removeSnapshots(deps, volume);
     await removeRequestedVolume(deps, { volumeId: volume.id, fence: volume.fence });
   } else if (isExtending(volume)) {
     await endOverdueExtension(deps, volume);

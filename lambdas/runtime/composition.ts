@@ -159,13 +159,17 @@ export const imageCache = /* @__PURE__ */ once(() =>
   ),
 );
 
-export const images = /* @__PURE__ */ once(() => {
+const imageServices = /* @__PURE__ */ once(() => {
   const bucket = environmentVariable("imagesBucket");
   const service = new S3ImageService(unlogged(new S3Client({})), bucket);
   const { glance: options, default: defaultService } = parseImageServices(readJson("imageServices", "{}"));
-  const glance = options === undefined ? undefined : { options, secrets: secrets(), clock };
-  return createImageServices({ bucket, service }, glance, defaultService);
+  return (callerToken?: string) => {
+    const glance = options === undefined ? undefined : { options, secrets: secrets(), clock, callerToken };
+    return createImageServices({ bucket, service }, glance, defaultService);
+  };
 });
+
+export const images = /* @__PURE__ */ once(() => imageServices()());
 
 const secrets = /* @__PURE__ */ once((): Secrets => {
   const local = process.env[LOCAL_SECRETS];
@@ -205,6 +209,7 @@ export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   projects: projects(),
   backends: backends(),
   drivers: remoteDrivers(),
+  imagesFor: (token) => (apiEnvironment().options.auth === "noauth" ? images() : imageServices()(token)),
   queue: queue(),
   work: new LambdaWorkStarter({ client: unlogged(new LambdaClient({})), functions: apiEnvironment().functions }),
   clock,

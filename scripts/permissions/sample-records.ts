@@ -128,6 +128,15 @@ export const VOLUME_TYPE: { [Column in keyof VolumeTypeRecord]-?: NonNullable<Vo
   is_public: true,
   created_at: at,
   access: { project: "member" },
+  encryption: {
+    encryption_id: "encryption",
+    provider: "luks",
+    control_location: "front-end",
+    cipher: "aes-xts-plain64",
+    key_size: 256,
+    created_at: at,
+    updated_at: at,
+  },
 };
 
 export const REPORT: { [Column in keyof BackendReport]-?: NonNullable<BackendReport[Column]> } = {

@@ -44,6 +44,7 @@ export class Api {
     this.#authenticator = authenticator;
     this.deps = {
       ...world.deps,
+      imagesFor: () => world.deps.images,
       drivers: world.deps.drivers,
       work: { start: async (name, event) => void this.started.push([name, event]) },
       newId: () => idOf((this.#ids += 1)),

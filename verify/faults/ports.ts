@@ -130,6 +130,14 @@ export function portsOf(account: Account) {
       const { fencesAttempts } = driverOf(host);
       return watched("driver", new RemoteDriver(host, fencesAttempts, (request) => account.callDriver(request)));
     });
+  const images = {
+    forHref: (_context: RequestContext, href: string) => {
+      if (!/^[\w-]+$/.test(href)) {
+        throw new InvalidImageRef(href);
+      }
+      return { service: watched("images", stores.imageService), imageId: href };
+    },
+  };
   return {
     volumes,
     snapshots,
@@ -145,6 +153,7 @@ export function portsOf(account: Account) {
       projects,
       backends,
       queue,
+      imagesFor: () => images,
       work,
       get drivers() {
         return remoteDrivers();
@@ -176,14 +185,7 @@ export function portsOf(account: Account) {
       const entries = watched("imageCache", stores.imageCacheEntries);
       return settings === undefined ? undefined : { entries, settingsOf: () => settings };
     },
-    images: {
-      forHref: (_context: RequestContext, href: string) => {
-        if (!/^[\w-]+$/.test(href)) {
-          throw new InvalidImageRef(href);
-        }
-        return { service: watched("images", stores.imageService), imageId: href };
-      },
-    },
+    images,
     get configuredBackends(): Backend[] {
       return configuredBackends(account);
     },

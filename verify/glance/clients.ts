@@ -113,6 +113,16 @@ export class KeystoneClient {
     return { userId, projectId, token };
   }
 
+  /** Adds a service with its endpoints to the catalog. */
+  async endpoint(type: string, name: string, url: string): Promise<void> {
+    const { body } = await call(`${this.#url}/services`, "POST", this.#admin, { service: { type, name } });
+    const { id: serviceId } = body["service"] as { id: string };
+    for (const kind of ["public", "internal", "admin"]) {
+      const endpoint = { service_id: serviceId, interface: kind, url, region_id: "RegionOne" };
+      await call(`${this.#url}/endpoints`, "POST", this.#admin, { endpoint });
+    }
+  }
+
   async signIn(user: string, password: string, project: string): Promise<{ token: string }> {
     const domain = { id: "default" };
     const identity = { methods: ["password"], password: { user: { name: user, domain, password } } };

@@ -95,6 +95,9 @@ function keystoneConfiguration(directory: string): string {
     `key_repository = ${directory}/fernet`,
     "[credential]",
     `key_repository = ${directory}/credential`,
+    // The cheapest hash of a password: tests make many users.
+    "[identity]",
+    "password_hash_rounds = 4",
     "[cache]",
     "enabled = false",
     "",

@@ -2,12 +2,22 @@ import type { ApiDependencies } from "../dependencies.ts";
 import type { Route } from "../router.ts";
 import { createTypeSchema, extraSpecSchema, extraSpecsSchema, updateTypeSchema } from "../schemas/details.ts";
 import { changeAccess, listAccess } from "./access.ts";
+import {
+  createEncryption,
+  createEncryptionSchema,
+  deleteEncryption,
+  showEncryption,
+  showEncryptionSpec,
+  updateEncryption,
+  updateEncryptionSchema,
+} from "./encryption.ts";
 import * as types from "./types.ts";
 
 /** Routes below `/types`. */
 export function typeRoutes(deps: ApiDependencies): Route[] {
   const one = "/types/{id}";
   const specs = `${one}/extra_specs`;
+  const encryption = `${one}/encryption`;
   const get = { method: "GET", takesBody: false } as const;
   const post = { method: "POST", takesBody: true } as const;
   const put = { method: "PUT", takesBody: true } as const;
@@ -43,6 +53,38 @@ export function typeRoutes(deps: ApiDependencies): Route[] {
       path: `${one}/os-volume-type-access`,
       policy: policy("volume_type_access:get_all_for_type"),
       handler: (call) => listAccess(deps, call),
+    },
+    {
+      ...get,
+      path: encryption,
+      policy: policy("volume_type_encryption:get"),
+      handler: (call) => showEncryption(deps, call),
+    },
+    {
+      ...post,
+      path: encryption,
+      schema: () => createEncryptionSchema,
+      policy: policy("volume_type_encryption:create"),
+      handler: (call) => createEncryption(deps, call),
+    },
+    {
+      ...get,
+      path: `${encryption}/{key}`,
+      policy: policy("volume_type_encryption:get"),
+      handler: (call) => showEncryptionSpec(deps, call),
+    },
+    {
+      ...put,
+      path: `${encryption}/{key}`,
+      schema: () => updateEncryptionSchema,
+      policy: policy("volume_type_encryption:update"),
+      handler: (call) => updateEncryption(deps, call),
+    },
+    {
+      ...remove,
+      path: `${encryption}/{key}`,
+      policy: policy("volume_type_encryption:delete"),
+      handler: (call) => deleteEncryption(deps, call),
     },
     { ...post, path: `${one}/action`, handler: (call) => changeAccess(deps, call) },
     { ...get, path: specs, policy: spec("index"), handler: (call) => types.listExtraSpecs(deps, call) },

@@ -157,7 +157,7 @@ async function requireFreeName(deps: ApiDependencies, name: string, ownId?: stri
 }
 
 /** The stored type; the default type gets its record when it is changed for the first time. */
-async function storedType(deps: ApiDependencies, call: Call): Promise<VolumeTypeRecord> {
+export async function storedType(deps: ApiDependencies, call: Call): Promise<VolumeTypeRecord> {
   const type = await visibleType(deps, call.caller, call.params["id"] ?? "");
   if (type === DEFAULT_TYPE) {
     await deps.volumeTypes.create(DEFAULT_TYPE);
@@ -199,7 +199,7 @@ export async function deleteType(deps: ApiDependencies, call: Call): Promise<Ans
 }
 
 /** Whether any project's volume is of the type, by the lists: for administrators only. */
-async function isInUse({ projects, volumes }: ApiDependencies, typeId: string): Promise<boolean> {
+export async function isInUse({ projects, volumes }: ApiDependencies, typeId: string): Promise<boolean> {
   const entries = await projects.listAll("volume");
   const records = await volumes.getMany(entries.map(({ id }) => id));
   return [...records.values()].some(({ volume_type_id: id }) => id === typeId);

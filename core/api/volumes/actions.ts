@@ -7,6 +7,14 @@ import * as types from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
 import { ATTACH_ACTIONS } from "./attach-actions.ts";
 import { forceDelete } from "./delete.ts";
+import {
+  setImageMetadata,
+  setImageMetadataSchema,
+  showImageMetadata,
+  unsetImageMetadata,
+  unsetImageMetadataSchema,
+} from "./image-metadata.ts";
+import { readonlyFlagSchema, updateReadonlyFlag } from "./readonly.ts";
 import { resetStatus, resetStatusSchema } from "./reset-status.ts";
 import { visibleVolume } from "./show.ts";
 import { setBootable } from "./update.ts";
@@ -33,7 +41,22 @@ const ACTIONS = {
   "os-show_image_metadata": {
     policy: "volume_extension:volume_image_metadata:show",
     schema: {},
-    run: async (_deps, { glance_metadata: metadata }) => ({ status: 200, body: { metadata } }),
+    run: showImageMetadata,
+  },
+  "os-set_image_metadata": {
+    policy: "volume_extension:volume_image_metadata:set",
+    schema: setImageMetadataSchema,
+    run: setImageMetadata,
+  },
+  "os-unset_image_metadata": {
+    policy: "volume_extension:volume_image_metadata:remove",
+    schema: unsetImageMetadataSchema,
+    run: unsetImageMetadata,
+  },
+  "os-update_readonly_flag": {
+    policy: "volume:update_readonly_flag",
+    schema: readonlyFlagSchema,
+    run: updateReadonlyFlag,
   },
   "os-reset_status": {
     policy: "volume_extension:volume_admin_actions:reset_status",

@@ -1,8 +1,9 @@
 import type { CreateRequestInput } from "../../create-request.ts";
-import type { SnapshotRecord, VolumeRecord } from "../../records.ts";
+import type { SnapshotRecord, VolumeRecord, VolumeTypeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, invalidInput, notFound } from "../errors.ts";
 import type { Call } from "../http.ts";
+import { findImage, requireFittingImage, type SourceImage, volumeTypeOfImage } from "../images.ts";
 import { visibleSnapshot } from "../snapshots/find.ts";
 import { findVisibleType, visibleTypeById } from "../types/visible.ts";
 import { visibleVolume } from "./show.ts";
@@ -68,8 +69,14 @@ export async function readCreateRequest(
   requireSourceStatus(snapshot, source);
   const sizeGib = sizeOf(body.size ?? null, snapshot, source);
   requireZone(deps, optional(body.availability_zone));
-  const typeId = source?.volume_type_id ?? null;
-  const volumeType = namedType ?? (typeId === null ? null : await visibleTypeById(deps.volumeTypes, typeId));
+  const image = imageId === undefined ? undefined : await findImage(deps, call, imageId);
+  if (image !== undefined) {
+    requireFittingImage(image, sizeGib);
+  }
+  const volumeType = namedType ?? (await typeOfSource(deps, call, source, snapshot, image));
+  if (volumeType?.encryption !== undefined) {
+    throw badRequest(`Volume type ${volumeType.name} asks for encryption, which no backend here offers.`);
+  }
   return {
     sizeGib,
     displayName: nameOf(body.name, body.display_name),
@@ -77,7 +84,7 @@ export async function readCreateRequest(
     availabilityZone: optional(body.availability_zone) ?? null,
     metadata: body.metadata ?? {},
     volumeType,
-    imageId: imageId ?? null,
+    imageId: image?.reference ?? null,
     snapshotId: snapshot?.id ?? null,
     sourceVolumeId: source?.id ?? null,
     projectId: caller.projectId,
@@ -86,6 +93,22 @@ export async function readCreateRequest(
     useQuota: true,
     ...(deps.phaseBounds !== undefined && { queuedSeconds: deps.phaseBounds.queued }),
   };
+}
+
+/** The type of what the volume is made of, or the one that the image asks for; none is the default type. */
+async function typeOfSource(
+  deps: ApiDependencies,
+  { caller }: Call,
+  source: VolumeRecord | null,
+  snapshot: SnapshotRecord | null,
+  image: SourceImage | undefined,
+): Promise<VolumeTypeRecord | null> {
+  const typeId = source?.volume_type_id ?? snapshot?.volume_type_id ?? null;
+  if (typeId !== null) {
+    return visibleTypeById(deps.volumeTypes, typeId);
+  }
+  const name = image === undefined ? undefined : volumeTypeOfImage(image);
+  return name === undefined ? null : findVisibleType(deps.volumeTypes, caller, name);
 }
 
 function optional(text: string | null | undefined): string | undefined {

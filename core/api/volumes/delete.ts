@@ -1,7 +1,9 @@
 import { describeError } from "../../errors.ts";
 import { isCachedVolume } from "../../image-cache.ts";
-import { isInFlow, type VolumeRecord } from "../../records.ts";
+import { isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../records.ts";
+import { requireUnused as requireUnusedSnapshot } from "../../tasks/delete-snapshot.ts";
 import { requireUnused } from "../../tasks/delete-volume.ts";
+import { holderOf } from "../../tasks/source-locks.ts";
 import { phaseDeadline } from "../../time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest } from "../errors.ts";
@@ -39,25 +41,29 @@ const ACCEPTED: Answer = { status: 202, headers: { "Content-Type": "text/html; c
  * being deleted, 404 when it is gone.
  */
 export async function deleteVolume(deps: ApiDependencies, call: Call): Promise<Answer> {
-  booleanParameter(call.query, "cascade");
+  const cascade = booleanParameter(call.query, "cascade");
   const force = call.version >= FORCE && booleanParameter(call.query, "force");
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
   if (force) {
     authorize(call.caller, "volume:force_delete");
   }
-  await markForDeletion(deps, volume, force);
+  await markForDeletion(deps, volume, { force, cascade });
   await deps.work.start("DeleteVolume", { volume_id: volume.id });
   return ACCEPTED;
 }
 
 /** `os-force_delete`: as a delete, whatever the status of a volume at rest is. */
 export async function forceDelete(deps: ApiDependencies, volume: VolumeRecord): Promise<Answer> {
-  await markForDeletion(deps, volume, true);
+  await markForDeletion(deps, volume, { force: true, cascade: false });
   await deps.work.start("DeleteVolume", { volume_id: volume.id });
   return { status: 202 };
 }
 
-async function markForDeletion(deps: ApiDependencies, volume: VolumeRecord, force: boolean): Promise<void> {
+async function markForDeletion(
+  deps: ApiDependencies,
+  volume: VolumeRecord,
+  { force, cascade }: { force: boolean; cascade: boolean },
+): Promise<void> {
   if (isInFlow(volume)) {
     await deps.volumes.requestDelete(volume.id, phaseDeadline(deps, "queued"));
     return;
@@ -66,9 +72,53 @@ async function markForDeletion(deps: ApiDependencies, volume: VolumeRecord, forc
     throw badRequest(NOT_DELETABLE);
   }
   try {
-    await requireUnused(deps, volume);
-    await deps.volumes.beginDelete(volume.id, phaseDeadline(deps, "removal"), { force });
+    const snapshots = cascade ? await removableSnapshots(deps, volume) : [];
+    if (snapshots.length === 0) {
+      await requireUnused(deps, volume);
+    }
+    await deps.volumes.beginDelete(volume.id, phaseDeadline(deps, "removal"), { force, snapshots });
   } catch (error) {
     throw describeError(error).name === "InvalidVolume" ? badRequest(NOT_DELETABLE) : error;
+  }
+}
+
+/** More snapshots than these are not deleted with their volume: one condition has to name them all. */
+const MOST_SNAPSHOTS = 100;
+
+/**
+ * Ids of the snapshots that go with the volume. The removal deletes them before it asks the backend for the volume.
+ *
+ * @throws ApiError 400 when one of them is in use, or they are too many
+ */
+async function removableSnapshots(deps: ApiDependencies, volume: VolumeRecord): Promise<string[]> {
+  const holders = Object.entries(volume.locks).flatMap(([id, value]) => (value === SNAPSHOT_LOCK ? [id] : []));
+  await removeStaleLocks(deps, volume);
+  const snapshots = await deps.snapshots.getMany(holders);
+  for (const snapshot of snapshots.values()) {
+    if (!["available", "error", "deleting", "error_deleting"].includes(snapshot.status)) {
+      throw badRequest("Invalid volume: Failed to update snapshot.");
+    }
+    await requireUnusedSnapshot(deps, snapshot).catch((error: unknown) => {
+      throw describeError(error).name === "InvalidSnapshot"
+        ? badRequest("Invalid volume: Failed to update snapshot.")
+        : error;
+    });
+  }
+  if (holders.length > MOST_SNAPSHOTS) {
+    throw badRequest(
+      `Invalid volume: the volume has ${holders.length} snapshots, and at most ${MOST_SNAPSHOTS} are deleted with it. Delete some first.`,
+    );
+  }
+  return holders;
+}
+
+/** Takes off the locks of creates that have ended. @throws ApiError 400 while a volume is made of this one */
+async function removeStaleLocks(deps: ApiDependencies, { id, locks }: VolumeRecord): Promise<void> {
+  const others = Object.entries(locks).filter(([, value]) => value !== SNAPSHOT_LOCK);
+  if (others.length > 0 && (await holderOf(deps, Object.fromEntries(others))) !== undefined) {
+    throw badRequest(NOT_DELETABLE);
+  }
+  for (const [holder, value] of others) {
+    await deps.volumes.unlock(id, holder, [value]);
   }
 }

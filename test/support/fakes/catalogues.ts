@@ -189,6 +189,11 @@ export class VolumeTypesFake implements VolumeTypeRepository {
     const access = change.access === undefined ? found.access : changedMap(found.access ?? {}, change.access);
     const specs = changedMap(found.extra_specs, extraSpecs);
     const record = { ...found, name, description, is_public: isPublic, extra_specs: specs, ...(access && { access }) };
+    if (change.encryption === null) {
+      delete record.encryption;
+    } else if (change.encryption !== undefined) {
+      record.encryption = change.encryption;
+    }
     this.records.set(volumeTypeId, record);
     return structuredClone(record);
   }

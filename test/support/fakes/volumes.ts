@@ -19,6 +19,7 @@ import type {
   MapChange,
   Owner,
   Page,
+  RemovalOptions,
   Unreadable,
   VolumeDetails,
   VolumeFilter,
@@ -26,6 +27,7 @@ import type {
 } from "../../../core/ports.ts";
 import {
   isInFlow,
+  SNAPSHOT_LOCK,
   isUntouched,
   type Attempt,
   type CopyProgress,
@@ -279,7 +281,8 @@ export class VolumesFake implements VolumeRepository {
     }
   }
 
-  async beginDelete(volumeId: string, deadline: Date, { force = false } = {}): Promise<VolumeRecord> {
+  async beginDelete(volumeId: string, deadline: Date, options: RemovalOptions = {}): Promise<VolumeRecord> {
+    const { force = false, snapshots = [] } = options;
     const found = await this.get(volumeId);
     const deletable =
       force ||
@@ -297,7 +300,10 @@ export class VolumesFake implements VolumeRepository {
       found.delete_requested_at !== null &&
       found.deadline !== null &&
       ["deleting", "error_deleting"].includes(found.status);
-    const isUsed = found.attach_status === "attached" || Object.keys(found.locks).length > 0;
+    const isLocked =
+      Object.keys(found.locks).length !== snapshots.length ||
+      snapshots.some((snapshotId) => found.locks[snapshotId] !== SNAPSHOT_LOCK);
+    const isUsed = found.attach_status === "attached" || isLocked;
     if (!isBegun && (found.deadline !== null || !deletable || isUsed)) {
       throw new InvalidVolume(`volume ${volumeId} is ${found.status}`);
     }
@@ -361,13 +367,14 @@ export class VolumesFake implements VolumeRepository {
 
   async changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord> {
     const found = await this.get(volumeId);
-    const { displayName, displayDescription, bootable, metadata, messageDeleted } = change;
+    const { displayName, displayDescription, bootable, metadata, glanceMetadata, messageDeleted } = change;
     return this.#put(found, {
       ...(displayName !== undefined && { display_name: displayName }),
       ...(displayDescription !== undefined && { display_description: displayDescription }),
       ...(bootable !== undefined && { bootable }),
       ...(messageDeleted !== undefined && { message_deleted: messageDeleted }),
       metadata: changedMap(found.metadata, metadata),
+      glance_metadata: changedMap(found.glance_metadata, glanceMetadata),
     });
   }
 

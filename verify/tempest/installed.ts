@@ -1,0 +1,24 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+
+/** Programs and files that the tests need, and the package of Debian that has each. */
+const NEEDED: Readonly<Record<string, string>> = {
+  "/usr/bin/keystone-manage": "keystone",
+  "/usr/bin/keystone-wsgi-public": "keystone",
+  "/usr/bin/glance-api": "glance-api",
+  "/usr/bin/glance-manage": "glance-api",
+  "/usr/bin/uwsgi": "uwsgi-core",
+  "/usr/lib/uwsgi/plugins/python3_plugin.so": "uwsgi-plugin-python3",
+  "/usr/bin/stestr": "python3-stestr",
+  "/usr/lib/python3/dist-packages/tempest/test_discover": "tempest",
+  "/usr/lib/python3/dist-packages/cinder_tempest_plugin": "cinder-tempest-plugin",
+};
+
+/** Packages that this machine lacks. */
+export async function missingPrograms(): Promise<string[]> {
+  const missing = new Set<string>();
+  for (const [file, name] of Object.entries(NEEDED)) {
+    await access(file, constants.R_OK).catch(() => missing.add(name));
+  }
+  return [...missing];
+}
