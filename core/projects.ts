@@ -76,9 +76,31 @@ export interface ProjectRepository {
    *   is gone and forgotten, gives nothing back a second time
    */
   giveBack(projectId: string, holder: string, usage: Usage, isStillThere: () => Promise<boolean>): Promise<void>;
+  /**
+   * Takes a name by one conditional write. Returns whose it is: the holder's, or that of the one who was faster. Repeated by the holder it
+   * changes nothing.
+   *
+   * @param options `replaces`: the claim, as it was returned, of a holder that does not use the name; `expiresAt`: when the name is free again
+   */
+  claimName(
+    scope: NameScope,
+    name: string,
+    holder: string,
+    options?: { replaces?: NameClaim; expiresAt?: Date },
+  ): Promise<NameClaim>;
+  /** Who has the name; undefined when it is free. */
+  findName(scope: NameScope, name: string): Promise<NameClaim | undefined>;
+  /** Gives the name up, if it is the holder's. */
+  releaseName(scope: NameScope, name: string, holder: string): Promise<void>;
   /** Changes a project's own limits; null sets one back to the default. */
   setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota>;
 }
+
+/** What names are unique among: names of volume types, and ids of volumes that were made with an Idempotency-Key and deleted. */
+export type NameScope = "volume_type" | "deleted_volume";
+
+/** Who has a name. */
+export type NameClaim = { scope: NameScope; name: string; holder: string; claimedAt: string };
 
 /** How a list is read. */
 export type ListOptions = { limit: number; after?: ListPosition | undefined; name?: string | undefined };

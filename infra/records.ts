@@ -27,7 +27,7 @@ export class Records extends Construct {
     this.backends = this.table("BackendsTable", "host");
     this.deadLetters = this.table("DeadLettersTable", "id", { timeToLiveAttribute: "expires_at" });
     this.imageCache = this.table("ImageCacheTable", "id");
-    this.projects = this.table("ProjectsTable", "project_id", { sortKey: "entry" });
+    this.projects = this.table("ProjectsTable", "project_id", { sortKey: "entry", timeToLiveAttribute: "expires_at" });
     // Sparse: only volumes in the flow carry the two attributes, so the index costs what the creates under way cost.
     this.volumes.addGlobalSecondaryIndex({
       indexName: INDEXES.volumesByDeadline,

@@ -8,6 +8,8 @@ import {
   type ListOptions,
   type ListPosition,
   type Movement,
+  type NameClaim,
+  type NameScope,
   type ProjectQuota,
   type ProjectRepository,
   type Reservation,
@@ -17,6 +19,7 @@ import {
 } from "../../core/projects.ts";
 import {
   find,
+  isConditionFailure,
   isMissingPath,
   statement,
   toItem,
@@ -169,6 +172,53 @@ export class DynamoDbProjectRepository implements ProjectRepository {
     }
   }
 
+  async claimName(
+    scope: NameScope,
+    name: string,
+    holder: string,
+    { replaces, expiresAt }: { replaces?: NameClaim; expiresAt?: Date } = {},
+  ): Promise<NameClaim> {
+    const now = this.#clock.now();
+    const claim: NameClaim = { scope, name, holder, claimedAt: now.toISOString() };
+    const values = {
+      ":holder": holder,
+      ":claimed_at": claim.claimedAt,
+      ":now": seconds(now),
+      ...(expiresAt !== undefined && { ":expires_at": seconds(expiresAt) }),
+      ...(replaces !== undefined && { ":was": replaces.holder, ":was_at": replaces.claimedAt }),
+    };
+    const prepared = claimStatement(expiresAt !== undefined, replaces !== undefined);
+    if ((await tryUpdate(this.#table, nameKey(scope, name), prepared, { values })) !== undefined) {
+      return claim;
+    }
+    return (await this.findName(scope, name)) ?? this.claimName(scope, name, holder, expiresAt && { expiresAt });
+  }
+
+  /** DynamoDB removes what has expired some time later. */
+  async findName(scope: NameScope, name: string): Promise<NameClaim | undefined> {
+    const item = await find(this.#table, nameKey(scope, name));
+    const { holder, claimed_at: claimedAt, expires_at: expiresAt } = item === undefined ? {} : unmarshall(item);
+    const isExpired = typeof expiresAt === "number" && expiresAt <= seconds(this.#clock.now());
+    return item === undefined || isExpired
+      ? undefined
+      : { scope, name, holder: String(holder), claimedAt: String(claimedAt) };
+  }
+
+  async releaseName(scope: NameScope, name: string, holder: string): Promise<void> {
+    const command = new DeleteItemCommand({
+      TableName: this.#table.tableName,
+      Key: nameKey(scope, name),
+      ConditionExpression: "attribute_not_exists(#holder) OR #holder = :holder",
+      ExpressionAttributeNames: { "#holder": "holder" },
+      ExpressionAttributeValues: { ":holder": { S: holder } },
+    });
+    await this.#table.client.send(command).catch((error: unknown) => {
+      if (!isConditionFailure(error)) {
+        throw error;
+      }
+    });
+  }
+
   async setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota> {
     const entries = Object.entries(limits);
     if (entries.length === 0) {
@@ -275,6 +325,26 @@ function exceededResource({ usage, limits }: Reservation, { used }: ProjectQuota
     return limit !== UNLIMITED && (used[resource] ?? 0) + (usage[resource] ?? 0) > limit;
   });
   return exceeded ?? resources.at(-1) ?? "";
+}
+
+function seconds(time: Date): number {
+  return Math.floor(time.getTime() / 1000);
+}
+
+/** Each name is a partition of its own. */
+function nameKey(scope: NameScope, name: string): Item {
+  return toItem({ project_id: `name#${scope}#${name}`, entry: "holder" });
+}
+
+function claimStatement(expires: boolean, replaces: boolean) {
+  const isFree = [
+    "attribute_not_exists(#holder)",
+    "#holder = :holder",
+    "#expires_at <= :now",
+    ...(replaces ? ["#holder = :was AND #claimed_at = :was_at"] : []),
+  ];
+  const columns = "#holder = :holder, #claimed_at = :claimed_at";
+  return statement(`SET ${columns}${expires ? ", #expires_at = :expires_at" : ""}`, isFree.join(" OR "));
 }
 
 function sortKeyOf({ kind, createdAt, id }: ListPosition): string {

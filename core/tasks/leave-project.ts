@@ -1,5 +1,5 @@
 import { VolumeNotFound } from "../errors.ts";
-import type { VolumeRepository } from "../ports.ts";
+import type { Clock, VolumeRepository } from "../ports.ts";
 import {
   attachmentPosition,
   holderOfQuota,
@@ -7,6 +7,7 @@ import {
   type ProjectRepository,
   usageOfVolume,
 } from "../projects.ts";
+import { deadlineAfter } from "../time-bounds.ts";
 import type { VolumeRecord } from "../records.ts";
 
 /** What removing a volume's record means for its project. */
@@ -14,6 +15,12 @@ export type ProjectMembership = {
   /** Removes the record by `remove`, with what has to come before and after it. May be repeated, like the removal itself. */
   end(volume: VolumeRecord, remove: () => Promise<void>): Promise<void>;
 };
+
+/**
+ * How long a deleted volume's id is remembered that was made with an Idempotency-Key: no other volume may have it before the names of its
+ * executions are free again (90 days in Step Functions).
+ */
+const KEY_SECONDS = 91 * 86_400;
 
 /** Of volumes that are in no project's list and count in no quota, such as those of the image-volume cache. */
 export const UNLISTED: ProjectMembership = { end: (_volume, remove) => remove() };
@@ -23,7 +30,8 @@ export const UNLISTED: ProjectMembership = { end: (_volume, remove) => remove() 
  * passed over by lists.
  */
 export function membershipOf(deps: {
-  projects: Pick<ProjectRepository, "giveBack" | "leave">;
+  projects: Pick<ProjectRepository, "giveBack" | "leave" | "claimName">;
+  clock: Clock;
   volumes: Pick<VolumeRepository, "get">;
 }): ProjectMembership {
   return {
@@ -32,6 +40,10 @@ export function membershipOf(deps: {
         const holder = holderOfQuota("volume", volume.id);
         const usage = usageOfVolume({ ...volume, size: volume.quota_size ?? volume.size });
         await deps.projects.giveBack(volume.project_id, holder, usage, () => exists(deps.volumes, volume.id));
+      }
+      if (volume.request_digest !== undefined) {
+        const expiresAt = deadlineAfter(deps.clock.now(), KEY_SECONDS);
+        await deps.projects.claimName("deleted_volume", volume.id, volume.request_digest, { expiresAt });
       }
       await remove();
       for (const [id, { created_at: at }] of Object.entries(volume.attachments ?? {})) {

@@ -94,7 +94,7 @@ export const projects = /* @__PURE__ */ once(
 );
 
 /** What the removal of a volume's record means for its project. */
-export const membership = /* @__PURE__ */ once(() => membershipOf({ projects: projects(), volumes: volumes() }));
+export const membership = /* @__PURE__ */ once(() => membershipOf({ projects: projects(), volumes: volumes(), clock }));
 
 export const deadLetters = /* @__PURE__ */ once(
   () => new DynamoDbDeadLetterRepository({ client: dynamodb(), tableName: environmentVariable("deadLettersTable") }),

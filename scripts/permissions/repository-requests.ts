@@ -15,7 +15,7 @@ import type {
   VolumeRepository,
   VolumeTypeRepository,
 } from "../../core/ports.ts";
-import type { ProjectRepository } from "../../core/projects.ts";
+import type { NameClaim, ProjectRepository } from "../../core/projects.ts";
 import { EnoughRequests, type RecordedRequest, recordingClient, type Temper } from "./recording-client.ts";
 import * as samples from "./sample-records.ts";
 
@@ -94,7 +94,10 @@ const VOLUMES: Calls<VolumeRepository> = {
   ],
   listOverdue: [(volumes) => volumes.listOverdue(AT, 1)],
   forgetDeadline: [(volumes) => volumes.forgetDeadline(VOLUME.id, AT.toISOString())],
-  beginDelete: [(volumes) => volumes.beginDelete(VOLUME.id, AT)],
+  beginDelete: [
+    (volumes) => volumes.beginDelete(VOLUME.id, AT),
+    (volumes) => volumes.beginDelete(VOLUME.id, AT, { force: true, snapshots: ["snapshot"] }),
+  ],
   finishDelete: [(volumes) => volumes.finishDelete(VOLUME.id)],
   requestDelete: [(volumes) => volumes.requestDelete(VOLUME.id, AT)],
   beginRequestedDelete: [null, OWNER.fence].map(
@@ -112,6 +115,7 @@ const VOLUMES: Calls<VolumeRepository> = {
         messageDeleted: AT.toISOString(),
         metadata: { set: { a: "b" }, unset: ["c"] },
       }),
+    (volumes) => volumes.changeDetails(VOLUME.id, { glanceMetadata: { set: { a: "b" }, unset: ["c"] } }),
   ],
   beginExtend: [undefined, EXTENSION].map(
     (last) => (volumes: VolumeRepository) =>
@@ -186,6 +190,8 @@ const VOLUME_TYPES: Calls<VolumeTypeRepository> = {
     (types) =>
       types.change(VOLUME_TYPE.id, { name: "n", description: null, isPublic: true, extraSpecs: { set: { a: "b" } } }),
     (types) => types.change(VOLUME_TYPE.id, { access: { set: { project: "member" } } }),
+    (types) => types.change(VOLUME_TYPE.id, { encryption: VOLUME_TYPE.encryption }),
+    (types) => types.change(VOLUME_TYPE.id, { encryption: null }),
   ],
   delete: [(types) => types.delete(VOLUME_TYPE.id)],
 };
@@ -254,6 +260,8 @@ const POSITION = { kind: "volume", id: VOLUME.id, projectId: "project", createdA
 const HOLDER = `volume:${VOLUME.id}`;
 const USAGE = { volumes: 1 };
 
+const NAME_CLAIM: NameClaim = { scope: "volume_type", name: "name", holder: "other", claimedAt: AT.toISOString() };
+
 const PROJECTS: Calls<ProjectRepository> = {
   enter: [(projects) => projects.enter({ ...POSITION, name: "name" })],
   leave: [(projects) => projects.leave(POSITION)],
@@ -269,6 +277,11 @@ const PROJECTS: Calls<ProjectRepository> = {
   confirm: [(projects) => projects.confirm("project", HOLDER)],
   cancel: [(projects) => projects.cancel("project", HOLDER)],
   giveBack: [(projects) => projects.giveBack("project", "volume:other", USAGE, async () => true)],
+  claimName: [{}, { expiresAt: AT, replaces: NAME_CLAIM }].map(
+    (options) => (projects: ProjectRepository) => projects.claimName("volume_type", "name", "holder", options),
+  ),
+  findName: [(projects) => projects.findName("volume_type", "name")],
+  releaseName: [(projects) => projects.releaseName("volume_type", "name", "holder")],
   setLimits: [null, 1].map(
     (limit) => (projects: ProjectRepository) => projects.setLimits("project", { volumes: limit }),
   ),

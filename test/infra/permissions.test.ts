@@ -70,8 +70,14 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   },
   SweepOverdueVolumes: {
     EventsDeadLetterQueue: SEND,
-    Volumes: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
-    Snapshots: UNLOCK,
+    Volumes: [
+      "dynamodb:BatchGetItem",
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ],
+    Snapshots: REMOVE,
     Backends: CLAIMS,
     Projects: LEAVE,
     ...CALL_DRIVER,
@@ -94,11 +100,12 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   DeleteSnapshot: { Volumes: ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], Snapshots: REMOVE, Projects: LEAVE },
   DeleteVolume: {
     Volumes: ["dynamodb:BatchGetItem", ...REMOVE],
-    Snapshots: ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+    Snapshots: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
     Backends: CLAIMS,
     Projects: LEAVE,
   },
   BlockStorageApi: {
+    Images: IMAGES,
     Volumes: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
     Snapshots: [
       "dynamodb:BatchGetItem",
@@ -116,7 +123,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
       "dynamodb:UpdateItem",
     ],
     CallDriver: ["lambda:InvokeFunction"],
-    Backends: ["dynamodb:Scan", "dynamodb:UpdateItem"],
+    Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
     Projects: [
       "dynamodb:DeleteItem",
       "dynamodb:GetItem",
@@ -297,7 +304,6 @@ describe("writes of tables", () => {
       "ErrorOutVolume: Snapshots",
       "KeepDeadLetters: Snapshots",
       "ReportBackends: Backends",
-      "SweepOverdueVolumes: Snapshots",
     ]);
   });
 
@@ -410,7 +416,7 @@ describe("a stack with a file system", () => {
 });
 
 describe("a stack with Glance", () => {
-  const READERS = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"] as const;
+  const READERS = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume", "BlockStorageApi"] as const;
   const withAuth = (auth: Record<string, unknown>) =>
     Object.entries(
       inlineTemplate({

@@ -199,6 +199,30 @@ describe("a create with an Idempotency-Key", () => {
     expect((await create({ size: 2 }, asked)).status).toBe(422);
   });
 
+  it("is refused after the volume was deleted, for as long as its executions have names, and makes none then either", async () => {
+    const { body } = await create({ size: 1 }, asked);
+    const { id } = (body as { volume: { id: string } }).volume;
+    const { volumes } = world.fakes;
+    await world.deps.membership.end(await volumes.get(id), async () => void volumes.records.delete(id));
+    const again = await create({ size: 1 }, asked);
+    expect([again.status, Object.values(again.body as object)]).toEqual([
+      409,
+      [{ code: 409, message: `Idempotency-Key was used for volume ${id}, which was deleted. Use another key.` }],
+    ]);
+    expect(volumes.records.size).toBe(0);
+    world.now = new Date("2026-05-01T00:00:00.000Z");
+    expect((await create({ size: 1 }, asked)).status).toBe(202);
+  });
+
+  it("keeps the volume of a cast that failed, so that the request may come again", async () => {
+    const send = world.deps.queue.send;
+    world.deps.queue.send = () => Promise.reject(new Error("no queue"));
+    expect((await create({ size: 1 }, asked)).status).toBe(500);
+    world.deps.queue.send = send;
+    expect((await create({ size: 1 }, asked)).status).toBe(202);
+    expect(world.casts).toHaveLength(1);
+  });
+
   it("is refused when the key cannot be one", async () => {
     expect((await create({ size: 1 }, { headers: { "idempotency-key": "two words" } })).status).toBe(400);
   });

@@ -228,6 +228,24 @@ describe("volume types", () => {
     });
   });
 
+  it("have one name each when two are made at once", async () => {
+    const answers = await Promise.all([create({ name: "fast" }), create({ name: "fast" }), create({ name: "fast" })]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409]);
+    expect([...world.fakes.volumeTypes.records.values()].map(({ name }) => name)).toEqual(["fast"]);
+  });
+
+  it("may have the name of a type that was deleted or renamed, or of a create that died", async () => {
+    await create({ name: "first" });
+    await api.ask(`PUT /types/${idOf(1)}`, { ...asAdmin, body: { volume_type: { name: "second" } } });
+    expect((await create({ name: "first" })).status).toBe(200);
+    await api.ask(`DELETE /types/${idOf(1)}`, asAdmin);
+    expect((await create({ name: "second" })).status).toBe(200);
+    await world.fakes.projects.claimName("volume_type", "third", "a type that was never made");
+    expect((await create({ name: "third" })).status).toBe(409);
+    world.now = new Date(world.now.getTime() + 901_000);
+    expect((await create({ name: "third" })).status).toBe(200);
+  });
+
   it("have names of their own, and cannot be deleted while a volume is of them", async () => {
     await create({ name: "fast" });
     expect(await create({ name: "fast" })).toMatchObject({

@@ -12,6 +12,9 @@ it("gives back as much quota as the create took, after the volume was extended",
     await fakes.projects.reserve({ ...each, projectId: volume.project_id, limits: {} });
     await fakes.projects.confirm(volume.project_id, each.holder);
   }
-  await membershipOf(fakes).end(volume, async () => void fakes.volumes.records.delete(volume.id));
+  await membershipOf({ ...fakes, clock: { now: () => new Date(0) } }).end(
+    volume,
+    async () => void fakes.volumes.records.delete(volume.id),
+  );
   expect((await fakes.projects.quota(volume.project_id)).used).toMatchObject({ volumes: 1, gigabytes: 7 });
 });

@@ -144,7 +144,7 @@ export function portsOf(account: Account) {
     volumeTypes,
     deadLetters: watched("deadLetters", stores.deadLetters),
     projects,
-    membership: membershipOf({ projects, volumes }),
+    membership: membershipOf({ projects, volumes, clock }),
     queue,
     api: {
       volumes,

@@ -92,4 +92,10 @@ export const API_SESSIONS: readonly Scenario[] = [
         action({ "os-detach": {} }),
       ]),
   },
+  {
+    name: "created and deleted through the API, and its key used again",
+    makes: "an empty volume",
+    end: "gone",
+    begin: (account) => begin(account, [CREATE, { method: "DELETE", path: VOLUME_PATH }, CREATE]),
+  },
 ];

@@ -1,4 +1,5 @@
 import type { VolumeTypeRecord } from "../../records.ts";
+import { deadlineAfter } from "../../time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, badRequest, notFound } from "../errors.ts";
 import type { Answer, Call, Caller } from "../http.ts";
@@ -130,13 +131,18 @@ export async function showDefaultType(deps: ApiDependencies, call: Call): Promis
   return { status: 200, body: { volume_type: typeView(call.caller, type, { access: false }) } };
 }
 
-/** `POST /types`. Two at once with one name: the index shows it late, so both may be made, as in a database without the index. */
+/**
+ * `POST /types`. Its name is taken by one conditional write first, so two at once with one name are one type.
+ *
+ * Interrupted after the name is taken: the name is free again when {@link NAME_SECONDS} have passed.
+ */
 export async function createType(deps: ApiDependencies, call: Call): Promise<Answer> {
   const { volume_type: body } = call.body as TypeBody;
   const name = body.name?.trim() ?? "";
-  await requireFreeName(deps, name);
+  const id = deps.newId();
+  await takeName(deps, name, id);
   const type: VolumeTypeRecord = {
-    id: deps.newId(),
+    id,
     name,
     description: body.description ?? null,
     extra_specs: Object.fromEntries(
@@ -148,6 +154,23 @@ export async function createType(deps: ApiDependencies, call: Call): Promise<Ans
   await deps.volumeTypes.create(type);
   const { qos_specs_id: _none, ...view } = typeView(call.caller, type, { access: true });
   return { status: 200, body: { volume_type: view } };
+}
+
+/** A name whose type is not there is free after this time: whoever took it has ended long ago. */
+const NAME_SECONDS = 900;
+
+/** Takes a name for a type. @throws ApiError 409 when another type has it */
+async function takeName(deps: ApiDependencies, name: string, id: string): Promise<void> {
+  await requireFreeName(deps, name, id);
+  const taken = await deps.projects.claimName("volume_type", name, id);
+  const isOld = deadlineAfter(new Date(taken.claimedAt), NAME_SECONDS) <= deps.clock.now();
+  if (taken.holder !== id && isOld && (await findType(deps.volumeTypes, taken.holder))?.name !== name) {
+    const replaced = await deps.projects.claimName("volume_type", name, id, { replaces: taken });
+    taken.holder = replaced.holder;
+  }
+  if (taken.holder !== id) {
+    throw new ApiError(409, `Volume Type ${name} already exists.`);
+  }
 }
 
 async function requireFreeName(deps: ApiDependencies, name: string, ownId?: string): Promise<void> {
@@ -177,13 +200,16 @@ export async function updateType(deps: ApiDependencies, call: Call): Promise<Ans
     throw badRequest("Volume type name can not be empty.");
   }
   if (name !== undefined) {
-    await requireFreeName(deps, name, type.id);
+    await takeName(deps, name, type.id);
   }
   const changed = await deps.volumeTypes.change(type.id, {
     ...(name !== undefined && { name }),
     ...(body.description !== undefined && { description: body.description }),
     ...(body.is_public !== undefined && { isPublic: booleanOf(String(body.is_public)) ?? true }),
   });
+  if (name !== undefined && name !== type.name) {
+    await deps.projects.releaseName("volume_type", type.name, type.id);
+  }
   const { qos_specs_id: _none, ...view } = typeView(call.caller, changed, { access: false });
   return { status: 200, body: { volume_type: view } };
 }
@@ -195,6 +221,7 @@ export async function deleteType(deps: ApiDependencies, call: Call): Promise<Ans
     throw badRequest("Target volume type is still in use.");
   }
   await deps.volumeTypes.delete(type.id);
+  await deps.projects.releaseName("volume_type", type.name, type.id);
   return { status: 202, headers: { "Content-Type": "text/html; charset=UTF-8" } };
 }
 

@@ -23,7 +23,8 @@ import { viewContext } from "./show.ts";
  * over, and lists pass the entry over. Interrupted after the record: the volume ends in `error` at its deadline, unless the request
  * comes again with its key. Repeated with the same Idempotency-Key: the same volume; what is missing of it is made.
  *
- * @throws ApiError 500 when the cast fails; no volume is left then, or one that the caller finds in the list in `deleting`
+ * @throws ApiError 500 when the cast fails. Without a key no volume is left then, or one that the caller finds in the list in `deleting`;
+ *   with one the volume waits for the request to come again
  */
 export async function createVolume(deps: ApiDependencies, call: Call): Promise<Answer> {
   const key = call.headers["idempotency-key"];
@@ -45,9 +46,13 @@ export async function createVolume(deps: ApiDependencies, call: Call): Promise<A
   }
 }
 
-/** The volume that an earlier request with the same key has made. @throws ApiError 422 when that request was another one */
+/**
+ * The volume that an earlier request with the same key has made.
+ *
+ * @throws ApiError 422 when that request was another one; 409 when the volume was deleted
+ */
 async function findEarlier(
-  { volumes }: ApiDependencies,
+  { volumes, projects }: ApiDependencies,
   id: string,
   digest: string | undefined,
 ): Promise<VolumeRecord | undefined> {
@@ -56,11 +61,14 @@ async function findEarlier(
     requireSameRequest(volume, digest);
     return volume;
   } catch (error) {
-    if (error instanceof VolumeNotFound) {
-      return undefined;
+    if (!(error instanceof VolumeNotFound)) {
+      throw error;
     }
-    throw error;
   }
+  if ((await projects.findName("deleted_volume", id)) !== undefined) {
+    throw new ApiError(409, `Idempotency-Key was used for volume ${id}, which was deleted. Use another key.`);
+  }
+  return undefined;
 }
 
 /** Nobody has taken the record, so its message may never have been sent. */
@@ -133,7 +141,10 @@ async function cast(deps: ApiDependencies, record: VolumeRecord, type: VolumeTyp
   try {
     await deps.queue.send(createMessage(record, type));
   } catch (error) {
-    await revert(deps, record);
+    // A request with a key comes again, and sends the cast of the record that is there.
+    if (record.request_digest === undefined) {
+      await revert(deps, record);
+    }
     throw new ApiError(500, `The volume could not be scheduled: ${describeError(error).name}`);
   } finally {
     await confirmed;

@@ -5,7 +5,7 @@ import { isObject } from "../validation.ts";
 
 /**
  * The header Idempotency-Key of a create: the id of the volume follows from the project and the key, so a request that comes again
- * finds what the first one made. A key counts for as long as its volume exists.
+ * finds what the first one made. A key names one volume: after its deletion, a request with the key is refused for 91 days.
  */
 
 const KEY_NAMESPACE = "0b7a2f0e-4f0a-5c55-9f43-5f2a7a6d1d11";

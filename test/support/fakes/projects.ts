@@ -5,6 +5,8 @@ import {
   type ListOptions,
   type ListPosition,
   type Movement,
+  type NameClaim,
+  type NameScope,
   type ProjectQuota,
   type ProjectRepository,
   type Reservation,
@@ -24,6 +26,7 @@ type Quota = {
 export class ProjectsFake implements ProjectRepository {
   readonly entries = new Map<string, ListEntry>();
   readonly quotas = new Map<string, Quota>();
+  readonly names = new Map<string, NameClaim & { expiresAt?: Date }>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -110,6 +113,38 @@ export class ProjectsFake implements ProjectRepository {
     quota.returns += 1;
     change(quota, usage, -1);
     quota.moving[holder] = { kind: "given_back", usage, at: this.#clock.now().toISOString() };
+  }
+
+  async claimName(
+    scope: NameScope,
+    name: string,
+    holder: string,
+    { replaces, expiresAt }: { replaces?: NameClaim; expiresAt?: Date } = {},
+  ): Promise<NameClaim> {
+    const found = this.#claimOf(scope, name);
+    const isReplaced = found?.holder === replaces?.holder && found?.claimedAt === replaces?.claimedAt;
+    if (found !== undefined && found.holder !== holder && !isReplaced) {
+      return found;
+    }
+    const claim = { scope, name, holder, claimedAt: this.#clock.now().toISOString() };
+    this.names.set(`${scope} ${name}`, { ...claim, ...(expiresAt !== undefined && { expiresAt }) });
+    return claim;
+  }
+
+  async findName(scope: NameScope, name: string): Promise<NameClaim | undefined> {
+    return this.#claimOf(scope, name);
+  }
+
+  #claimOf(scope: NameScope, name: string): NameClaim | undefined {
+    const { expiresAt, ...claim } = this.names.get(`${scope} ${name}`) ?? {};
+    const isExpired = expiresAt !== undefined && expiresAt <= this.#clock.now();
+    return "holder" in claim && !isExpired ? { ...claim } : undefined;
+  }
+
+  async releaseName(scope: NameScope, name: string, holder: string): Promise<void> {
+    if (this.names.get(`${scope} ${name}`)?.holder === holder) {
+      this.names.delete(`${scope} ${name}`);
+    }
   }
 
   async setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota> {

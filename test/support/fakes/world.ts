@@ -62,6 +62,7 @@ export class World {
     membership: membershipOf({
       projects: this.faults.watch("projects", this.fakes.projects),
       volumes: this.faults.watch("volumes", this.fakes.volumes),
+      clock: this.clock,
     }),
     notifier: this.faults.watch("notifier", {
       publish: async (notification: Notification) => void this.notifications.push(notification),
