@@ -7,7 +7,7 @@ import { maskAddress } from "../core/secrets.ts";
 import type { ImageService, ImageServices } from "../core/driver-ports.ts";
 import type { Clock, Secrets } from "../core/ports.ts";
 import { PATIENCE, type Patience } from "./glance/http.ts";
-import { identities, identityOfToken } from "./glance/identity.ts";
+import { identities, type Identity, identityOfToken } from "./glance/identity.ts";
 import { GlanceImageService } from "./glance/image-service.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -19,14 +19,7 @@ const IMAGE_PATH = /^(?<prefix>.*?)(?:\/v2)?(?:\/images)?\/(?<id>[^/]+)$/;
 export type BucketImages = { bucket: string; service: ImageService };
 
 /** What Glance's images are reached through. */
-export type GlanceImages = {
-  options: GlanceOptions;
-  secrets: Secrets;
-  clock: Clock;
-  patience?: Patience;
-  /** Stands for the deployment's own credentials, where Glance takes tokens: the caller's. */
-  callerToken?: string | undefined;
-};
+export type GlanceImages = { options: GlanceOptions; secrets: Secrets; clock: Clock; patience?: Patience };
 
 /**
  * The image services that are configured: those of one bucket, and Glance. A reference is an image's id, in the default service; its
@@ -39,7 +32,10 @@ export function createImageServices(
   defaultService: "bucket" | "glance" = glance === undefined ? "bucket" : "glance",
 ): ImageServices {
   const prefix = `s3://${bucket}/`;
-  const glanceServices = glance === undefined ? undefined : createGlance(glance);
+  const glanceServices =
+    glance === undefined
+      ? undefined
+      : createGlance(glance, identities(glance.options.auth, glance.secrets, glance.clock));
   return {
     forHref(context, givenHref) {
       const imageHref = canonicalImageReference(givenHref);
@@ -61,13 +57,25 @@ export function createImageServices(
   };
 }
 
+/** Glance's images as the owner of a token sees them; the token is kept nowhere. */
+export function glanceOfCaller(options: GlanceOptions, token: string): ImageServices {
+  const glance = createGlance({ options }, () => identityOfToken(token));
+  return {
+    forHref(context, givenHref) {
+      const imageHref = canonicalImageReference(givenHref);
+      if (!UUID.test(imageHref)) {
+        throw invalid(imageHref);
+      }
+      return { service: glance.any(context), imageId: imageHref };
+    },
+  };
+}
+
 /** Glance by its servers, or by the one that an address names. Tokens are kept from call to call. */
-function createGlance({ options, secrets, clock, patience = PATIENCE, callerToken }: GlanceImages) {
-  const takesTokens = options.auth.type !== "none" && options.auth.type !== "trusted_headers";
-  const identityOf =
-    callerToken !== undefined && takesTokens
-      ? () => identityOfToken(callerToken)
-      : identities(options.auth, secrets, clock);
+function createGlance(
+  { options, patience = PATIENCE }: Pick<GlanceImages, "options" | "patience">,
+  identityOf: (context: RequestContext) => Identity,
+) {
   const origins = allowedOrigins(options);
   const view = (context: RequestContext, servers: readonly string[]): ImageService =>
     new GlanceImageService({

@@ -29,13 +29,7 @@ const KEY_SERVICES = ["dynamodb", "s3", "sns", "sqs"];
 
 const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"];
 
-const READS_IMAGES: readonly FunctionName[] = [
-  "ExtractVolumeSpec",
-  "CloneImage",
-  "CheckBackend",
-  "CopyImageToVolume",
-  "BlockStorageApi",
-];
+const READS_IMAGES: readonly FunctionName[] = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"];
 
 /** Functions that reach the volumes themselves: they are in the network of the file system, and need no service but DynamoDB and S3. */
 export const CALLS_DRIVERS: readonly FunctionName[] = [
@@ -117,8 +111,7 @@ function throughServices({ functions }: Parts, services: readonly string[]): Con
 
 /** Images of the bucket, and of Glance where it is configured, with the secrets that its authentication reads and no others. */
 function wireImages({ configuration, functions, imagesBucket }: Parts): void {
-  const readers = READS_IMAGES.filter((name) => functions.names.includes(name));
-  for (const name of readers) {
+  for (const name of READS_IMAGES) {
     functions.allow(name, ["s3:GetObject"], imagesBucket.arnForObjects("*"));
     // Without it an object that is missing would read as forbidden.
     functions.allow(name, ["s3:ListBucket"], imagesBucket.bucketArn);
@@ -146,7 +139,11 @@ function wireImages({ configuration, functions, imagesBucket }: Parts): void {
     ...(secretName === undefined ? [] : [secretArn(`${secretName}-??????`)]),
     ...(prefix === undefined ? [] : [secretArn(`${prefix}*`)]),
   ];
-  for (const name of readers) {
+  // The API asks Glance with its callers' tokens, and needs no secret.
+  for (const name of functions.names.filter((each) => each === "BlockStorageApi")) {
+    functions.setEnvironment(name, { imageServices: JSON.stringify(imageServices) });
+  }
+  for (const name of READS_IMAGES) {
     functions.setEnvironment(name, { imageServices: JSON.stringify(imageServices) });
     if (resources.length > 0) {
       functions.allow(name, ["secretsmanager:GetSecretValue"], ...resources);

@@ -26,8 +26,8 @@ export type ApiDependencies = {
   backends: Pick<BackendRepository, "get" | "list" | "setDisabled">;
   /** Asked for connections only. */
   drivers: Drivers;
-  /** Image services as the caller of that token sees them; without a token as the deployment's own account does. */
-  imagesFor: (token: string | undefined) => ImageServices;
+  /** Images as the owner of a token sees them; undefined where the API cannot ask, so that the workflow alone checks images. */
+  imagesFor: (token: string | undefined) => ImageServices | undefined;
   queue: SchedulerQueue;
   work: WorkStarter;
   clock: Clock;

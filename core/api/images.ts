@@ -6,9 +6,10 @@ import type { Call } from "./http.ts";
 
 /** An image that a volume is to be made from. */
 export type SourceImage = {
-  /** Its id, or its address in the bucket. */
+  /** Its id, or its address. */
   reference: string;
-  meta: ImageMeta;
+  /** Absent where the API cannot ask: the workflow checks the image then. */
+  meta?: ImageMeta;
 };
 
 const GIB = 2 ** 30;
@@ -17,14 +18,18 @@ const GIB = 2 ** 30;
 const UNAVAILABLE: readonly string[] = ["ImageNotFound", "ImageNotAuthorized", "InvalidImageRef"];
 
 /**
- * The image that a create names, asked for with the caller's own token where the API has one: Glance decides what the caller may see. The
- * token goes no further than this request.
+ * The image that a create names, asked for with the caller's own token: Glance decides what the caller may see. The token goes no further
+ * than this request.
  *
  * @param named an id, or an address whose last part is one, as Nova sends it
  * @throws ApiError 400 when the caller cannot have the image, 503 when the image service does not answer
  */
 export async function findImage(deps: ApiDependencies, call: Call, named: string): Promise<SourceImage> {
   const { caller, requestId, headers } = call;
+  const services = deps.imagesFor(headers["x-auth-token"]);
+  if (services === undefined) {
+    return { reference: named };
+  }
   const reference = /^https?:/i.test(named) ? (named.split("/").at(-1) ?? "") : named;
   const context = {
     request_id: requestId,
@@ -34,7 +39,7 @@ export async function findImage(deps: ApiDependencies, call: Call, named: string
     roles: [...caller.roles],
   };
   try {
-    const { service, imageId } = deps.imagesFor(headers["x-auth-token"]).forHref(context, reference);
+    const { service, imageId } = services.forHref(context, reference);
     return { reference, meta: await service.show(context, imageId) };
   } catch (error) {
     const { name } = describeError(error);
@@ -47,7 +52,12 @@ export async function findImage(deps: ApiDependencies, call: Call, named: string
 
 /** `_check_image_metadata` of cinder/volume/flows/api/create_volume.py. @throws ApiError 400 */
 export function requireFittingImage({ reference, meta }: SourceImage, sizeGib: number): void {
-  requireActiveImage({ reference, meta });
+  if (meta === undefined) {
+    return;
+  }
+  if (meta.status !== "active") {
+    throw invalidInput(`Image ${reference} is not active.`);
+  }
   const imageGib = Math.ceil((meta.size ?? 0) / GIB);
   if (imageGib > sizeGib) {
     throw invalidInput(`Size of specified image ${imageGib}GB is larger than volume size ${sizeGib}GB.`);
@@ -57,15 +67,8 @@ export function requireFittingImage({ reference, meta }: SourceImage, sizeGib: n
   }
 }
 
-/** @throws ApiError 400 */
-function requireActiveImage({ reference, meta }: SourceImage): void {
-  if (meta.status !== "active") {
-    throw invalidInput(`Image ${reference} is not active.`);
-  }
-}
-
 /** Name of the volume type that the image asks for (`cinder_img_volume_type` of Cinder). */
 export function volumeTypeOfImage({ meta }: SourceImage): string | undefined {
-  const name = meta.properties["cinder_img_volume_type"];
+  const name = meta?.properties["cinder_img_volume_type"];
   return typeof name === "string" && name !== "" ? name : undefined;
 }

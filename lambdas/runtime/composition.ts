@@ -15,7 +15,7 @@ import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-rep
 import { StoreClock } from "../../adapters/dynamodb/store-clock.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
-import { createImageServices } from "../../adapters/images.ts";
+import { createImageServices, glanceOfCaller } from "../../adapters/images.ts";
 import { KeystoneAuthenticator } from "../../adapters/keystone/authenticator.ts";
 import { LambdaWorkStarter } from "../../adapters/lambda/work-starter.ts";
 import { lambdaDriverCaller } from "../../adapters/lambda/driver-caller.ts";
@@ -30,6 +30,7 @@ import { type Authenticator, NO_AUTHENTICATION } from "../../core/api/authentica
 import type { ApiDependencies } from "../../core/api/dependencies.ts";
 import { parseApiEnvironment } from "../../core/api/options.ts";
 import { type Backend, readDeployedBackends } from "../../core/backends.ts";
+import type { ImageServices } from "../../core/driver-ports.ts";
 import { InvalidInput } from "../../core/errors.ts";
 import { parseImageServices } from "../../core/image-services.ts";
 import { imageCacheOf } from "../../core/image-cache.ts";
@@ -159,17 +160,30 @@ export const imageCache = /* @__PURE__ */ once(() =>
   ),
 );
 
-const imageServices = /* @__PURE__ */ once(() => {
+const imageServicesOptions = /* @__PURE__ */ once(() => parseImageServices(readJson("imageServices", "{}")));
+
+export const images = /* @__PURE__ */ once(() => {
   const bucket = environmentVariable("imagesBucket");
   const service = new S3ImageService(unlogged(new S3Client({})), bucket);
-  const { glance: options, default: defaultService } = parseImageServices(readJson("imageServices", "{}"));
-  return (callerToken?: string) => {
-    const glance = options === undefined ? undefined : { options, secrets: secrets(), clock, callerToken };
-    return createImageServices({ bucket, service }, glance, defaultService);
-  };
+  const { glance: options, default: defaultService } = imageServicesOptions();
+  const glance = options === undefined ? undefined : { options, secrets: secrets(), clock };
+  return createImageServices({ bucket, service }, glance, defaultService);
 });
 
-export const images = /* @__PURE__ */ once(() => imageServices()());
+/**
+ * Glance as a caller of the API sees it, where it takes the tokens that the API takes. No other image service is asked by the API, whose bundle
+ * has the SDK of none.
+ */
+function imagesOfCaller(token: string | undefined): ImageServices | undefined {
+  const { glance, default: defaultService } = imageServicesOptions();
+  const takesTokens = glance !== undefined && !["none", "trusted_headers"].includes(glance.auth.type);
+  return takesTokens &&
+    defaultService === "glance" &&
+    token !== undefined &&
+    apiEnvironment().options.auth === "keystone"
+    ? glanceOfCaller(glance, token)
+    : undefined;
+}
 
 const secrets = /* @__PURE__ */ once((): Secrets => {
   const local = process.env[LOCAL_SECRETS];
@@ -209,7 +223,7 @@ export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   projects: projects(),
   backends: backends(),
   drivers: remoteDrivers(),
-  imagesFor: (token) => (apiEnvironment().options.auth === "noauth" ? images() : imageServices()(token)),
+  imagesFor: imagesOfCaller,
   queue: queue(),
   work: new LambdaWorkStarter({ client: unlogged(new LambdaClient({})), functions: apiEnvironment().functions }),
   clock,

@@ -105,7 +105,6 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Projects: LEAVE,
   },
   BlockStorageApi: {
-    Images: IMAGES,
     Volumes: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
     Snapshots: [
       "dynamodb:BatchGetItem",
@@ -416,7 +415,7 @@ describe("a stack with a file system", () => {
 });
 
 describe("a stack with Glance", () => {
-  const READERS = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume", "BlockStorageApi"] as const;
+  const READERS = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"] as const;
   const withAuth = (auth: Record<string, unknown>) =>
     Object.entries(
       inlineTemplate({

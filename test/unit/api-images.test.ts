@@ -58,6 +58,12 @@ describe("a create from an image", () => {
     ]);
   });
 
+  it("is accepted without a check where the API cannot ask for images, and the cast has the address", async () => {
+    api.deps.imagesFor = () => undefined;
+    expect((await create({ imageRef: "s3://images/one" })).status).toBe(202);
+    expect(world.casts).toMatchObject([{ image_id: "s3://images/one" }]);
+  });
+
   it("has the type that the image asks for, unless the request names another one", async () => {
     for (const name of ["of the image", "of the request"]) {
       await api.ask("POST /types", { ...asAdmin, body: { volume_type: { name } } });
