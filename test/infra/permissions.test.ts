@@ -459,12 +459,12 @@ describe("a stack with Glance", () => {
     expect(JSON.stringify(withAuth({ type }))).not.toContain("secretsmanager:GetSecretValue");
   });
 
-  it("tells those that read images where it is, and nobody else", () => {
+  it("tells those that read or check images where it is, and nobody else", () => {
     const told = withAuth({ type: "none" }).flatMap(([id, { Type, Properties }]) =>
       Type === "AWS::Lambda::Function" && JSON.stringify(Properties?.["Environment"]).includes("IMAGE_SERVICES")
         ? [functionNameIn(id)]
         : [],
     );
-    expect(new Set(told)).toEqual(new Set(READERS));
+    expect(new Set(told)).toEqual(new Set([...READERS, "BlockStorageApi"]));
   });
 });
