@@ -41,7 +41,14 @@ export function requireSameSize({ image, size }: Job, found: number): void {
   }
 }
 
-export function requireHash({ image: { imageId }, size, expected }: Job, cursor: Cursor): void {
+/** What the bytes of an image are held against when all of them have passed. */
+type Documented = Pick<Job, "size" | "expected"> & { image: Pick<Job["image"], "imageId"> };
+
+/** How far a pass has come, and the hash of what has passed; null where it was checked before. */
+type Passed = Pick<Cursor, "offset"> & { hasher: Pick<NonNullable<Cursor["hasher"]>, "digest"> | null };
+
+/** @throws ImageCopyFailure when the bytes that have passed are not those of the image's document */
+export function requireHash({ image: { imageId }, size, expected }: Documented, cursor: Passed): void {
   if (cursor.offset !== size) {
     throw new ImageCopyFailure(`image ${imageId} ended after ${cursor.offset} of ${size} bytes`);
   }

@@ -221,15 +221,17 @@ function checkContent(
     );
   }
   checkMade(account, scenario, record);
+  const backend = drivers.get(record.host ?? "");
+  const source = backend?.volumes.get(record.id)?.source ?? "";
+  if (backend?.truncated.has(source) === true || backend?.damagedImages.has(source) === true) {
+    account.breach(8, `volume ${record.id} is made of ${source}, which has lost bytes`);
+  }
   const expected = undisturbed?.get(record.id);
   if (expected?.record === undefined || !(STATUSES_CREATED as readonly string[]).includes(expected.record.status)) {
     return;
   }
   const content = drivers.get(record.host ?? "")?.volumes.get(record.id);
   const chunks = drivers.get(record.host ?? "")?.chunks;
-  if (drivers.get(record.host ?? "")?.truncated.has(content?.source ?? "") === true) {
-    account.breach(8, `volume ${record.id} is made of ${content?.source ?? ""}, which has lost bytes`);
-  }
   if (content?.bytes !== undefined && content.bytes !== chunks) {
     account.breach(8, `volume ${record.id} holds ${content.bytes} of the ${chunks ?? 0} chunks of its image`);
   }

@@ -235,6 +235,11 @@ export function truncate(account: Account, id: string): void {
   driver.foundBytes.set(id, TRUNCATED_BYTES);
 }
 
+/** Lets every backend read other bytes of the image than its document says. */
+export function damageImage(account: Account, damage: "shorter" | "other bytes"): void {
+  drivers(account).forEach((driver) => driver.damagedImages.set(IMAGE, damage));
+}
+
 /** Every backend of the account. */
 export function drivers(account: Account) {
   return [...account.stores.drivers.values()];

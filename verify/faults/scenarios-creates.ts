@@ -10,6 +10,7 @@ import {
   addSource,
   addSnapshot,
   addImage,
+  damageImage,
   STALE_LOCK,
   STRONG_HASH,
   metaOf,
@@ -182,6 +183,33 @@ export const CREATES: readonly Scenario[] = [
       account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
       addCached(account, 20, {}, imageCacheId(FIRST_HOST, IMAGE, metaOf(account)) ?? "");
       drivers(account).forEach((driver) => (driver.turns = 2));
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image with fewer bytes than its document says",
+    withinSeconds: 30,
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account);
+      addImage(account);
+      damageImage(account, "shorter");
+      drivers(account).forEach((driver) => (driver.chunks = 2));
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "image with other bytes than its document says, with a cache",
+    mostCells: 200,
+    withinSeconds: 30,
+    end: "error",
+    never: ["available"],
+    begin: (account) => {
+      arrange(account);
+      addImage(account, STRONG_HASH);
+      damageImage(account, "other bytes");
+      account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
       return send(account, { image_id: IMAGE });
     },
   },

@@ -1,5 +1,7 @@
+import { requireWhole } from "../../adapters/file/copy-file.ts";
+import { requireHash } from "../../adapters/file/image-turn.ts";
 import { S3ImageService } from "../../adapters/s3/image-service.ts";
-import { SourceDamaged, VolumeBackendAPIException } from "../../core/errors.ts";
+import { VolumeBackendAPIException } from "../../core/errors.ts";
 import type { CopyWork, CreateOutcome, DriverStats, ImageMeta, ImageSource, Work } from "../../core/driver-ports.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { ImageCacheSettings } from "../../core/image-cache.ts";
@@ -20,6 +22,8 @@ const TOTAL_GIB = 100;
 
 /** Bytes that are left of a source that lost some. */
 export const TRUNCATED_BYTES = 1000;
+const SOURCE_BYTES = 2 ** 30;
+const IMAGE_BYTES = 1024;
 
 /** A backend whose reports follow what it holds, and that may refuse to create. */
 export class SimulatedBackend extends DriverFake {
@@ -30,6 +34,8 @@ export class SimulatedBackend extends DriverFake {
   copyTurn: () => Promise<void> = async () => {};
   /** Its options are wrong: no driver can be made of them. */
   isUnbuildable = false;
+  /** Images whose bytes are not those of their documents. */
+  readonly damagedImages = new Map<string, "shorter" | "other bytes">();
   /** Ids of volumes and snapshots that lost bytes on the backend: refused as sources, as the contract of drivers has it. */
   readonly truncated = new Set<string>();
   readonly #volumes: VolumesFake;
@@ -80,7 +86,19 @@ export class SimulatedBackend extends DriverFake {
     work: CopyWork,
   ): Promise<{ done: boolean }> {
     await this.copyTurn();
+    if ((work.progress?.bytes_done ?? 0) + 1 >= this.chunks) {
+      this.#requireImage(image.imageId);
+    }
     return super.copyImageToVolume(volume, image, work);
+  }
+
+  /** At the end of the bytes, by the file driver's own rule. */
+  #requireImage(imageId: string): void {
+    const damage = this.damagedImages.get(imageId);
+    const expected = { algorithm: "sha512", value: "as documented" } as const;
+    const found = { digest: () => (damage === undefined ? expected.value : "another") };
+    const offset = damage === "shorter" ? IMAGE_BYTES - 1 : IMAGE_BYTES;
+    requireHash({ image: { imageId }, size: IMAGE_BYTES, expected }, { offset, hasher: found });
   }
 
   override async createSnapshot(snapshot: SnapshotRecord, volume?: VolumeRecord): Promise<ModelUpdate | null> {
@@ -88,10 +106,9 @@ export class SimulatedBackend extends DriverFake {
     return super.createSnapshot(snapshot);
   }
 
+  /** By the file driver's own rule, so that a rule that is broken there is found here. */
   #requireWhole(id: string): void {
-    if (this.truncated.has(id)) {
-      throw new SourceDamaged(`source ${id}`, TRUNCATED_BYTES, 2 ** 30);
-    }
+    requireWhole(`source ${id}`, this.truncated.has(id) ? TRUNCATED_BYTES : SOURCE_BYTES, SOURCE_BYTES);
   }
 
   override async getVolumeStats(): Promise<DriverStats> {
