@@ -1,22 +1,21 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-// Each file of the integration tests, and each command that they start, loads its modules anew: let Node compile them once.
+// Each file of the integration tests, and each command that they start, loads its modules again: let Node compile them once.
 process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache/cinderless/modules", import.meta.url));
 
-/** What the functions log is of interest where a test reads it, and nowhere else. */
+/** Functions log only in tests that read their logs. */
 const env = { POWERTOOLS_LOG_LEVEL: "SILENT", AWS_REGION: "us-east-1" };
 
 /**
- * For a test that hangs, on a machine that does ten other things: no test relies on how long something takes. A wait ends sooner, and
- * then says for what.
+ * For a test that hangs, on a busy machine: no test relies on durations. A wait ends sooner, and then names its condition.
  */
 const PATIENT = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: { timeout: 120_000, interval: 20 } } };
 
 /**
- * Tests that hold nothing but memory, and those of the stack, all of which need the CDK. Their files share the modules of a thread:
- * to load them anew for each file takes twice as long as all the tests together (2,800 tests on two cores: 10 s, against 18 s in
- * processes and 27 s in threads of their own).
+ * Tests that use only memory, and those of the stack, all of which need the CDK. Their files share the modules of a thread: loading them
+ * again for each file takes twice as long as all the tests together (2,800 tests on two cores: 10 s, against 18 s in processes and 27 s in
+ * threads of their own).
  */
 const SHARED = { ...PATIENT, env, pool: "threads", isolate: false } as const;
 

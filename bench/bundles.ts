@@ -12,7 +12,7 @@ export type BundleResult = { function: FunctionName; kilobytes: number; import_m
 
 const RUNS = 5;
 
-/** Times the import alone, in a process that has just started: what a cold start pays for the code. */
+/** Times only the import, in a new process: the cost of the code in a cold start. */
 const TIMED_IMPORT = `const start = performance.now();
 await import(process.argv[1]);
 console.log(performance.now() - start);`;

@@ -5,34 +5,34 @@ import { STACK_NAME } from "../infra/stack-name.ts";
 import { inFlight, type Rig, startRig } from "./rig.ts";
 import { startTally, type Tally } from "./tally.ts";
 
-/** What one raw create costs, on average. */
+/** The average cost of one raw create. */
 export type CallCounts = {
   volumes: number;
   state_transitions: number;
   sdk_calls: number;
   /** Calls by service and action. */
   by_call: Record<string, number>;
-  /** Of the tables; AWS adds those of the index by deadline, one or two for each of the three writes that change it. */
+  /** Units of the tables; AWS adds those of the index by deadline, one or two for each of the three writes that change it. */
   write_units: number;
   read_units: number;
   /** Calls by function, service and action, as `ExtractVolumeSpec s3 GET`. */
   by_function: Record<string, number>;
   /** JSON of the workflow's input. */
   input_bytes: number;
-  /** JSON of the largest state document on the way. */
+  /** JSON of the largest state document. */
   largest_state_bytes: number;
 };
 
 const DEFAULT_VOLUMES = 100;
 
-/** Makes what the volumes are made of, and says how a request names it. */
+/** Creates the sources of the volumes, and returns the request's keys for each. */
 type SourceOf = (rig: Rig) => Promise<Partial<CreateRequestInput>>;
 
 const NO_SOURCE: SourceOf = async () => ({});
 
 /**
- * Counts the calls that the functions make, at a tally between them and the services. Creates are made one at a time, so that no
- * batch shares a call: the figures are the most that a create costs.
+ * Counts the functions' calls with a tally between them and the services. Creates run one at a time, so that no batch shares a call: the
+ * figures are the most that a create costs.
  */
 export async function benchCalls(volumes = DEFAULT_VOLUMES, source: SourceOf = NO_SOURCE): Promise<CallCounts> {
   const byFunction = new Map<string, number>();
@@ -65,7 +65,7 @@ export async function benchCalls(volumes = DEFAULT_VOLUMES, source: SourceOf = N
   }
 }
 
-/** The state document that a state handed on. */
+/** The state document that a state passed on. */
 function outputOf({ stateExitedEventDetails: details }: HistoryEvent): string {
   const output = typeof details === "object" && details !== null && "output" in details ? details.output : "";
   return typeof output === "string" ? output : "";
@@ -83,7 +83,7 @@ function countsOf(
   cloud: EmbeddedCloud,
   transitions: number,
 ): Omit<CallCounts, "by_function"> {
-  // Reports and sweeps run beside the creates, on their schedules.
+  // Reports and sweeps run during the creates, on their schedules.
   const byCall = [...tally.calls].map(([call, count]): [string, number] => [call, count / volumes]);
   const [execution] = cloud.executions.list();
   const history = execution === undefined ? [] : cloud.executions.history(execution.executionArn);

@@ -6,7 +6,7 @@ import { writeData } from "./served-images.ts";
 /** A clone of a volume with 40 % data, from message to available: the median of a few. */
 export type CloneRow = { gibibytes: number; seconds: number };
 
-/** `by_reflink` is true where the temporary directory's file system shares blocks. */
+/** `by_reflink` is true if the temporary directory's file system shares blocks. */
 export type CloneResult = { by_reflink: boolean; rows: CloneRow[] };
 
 const SIZES_GIB = [1, 4];

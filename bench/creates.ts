@@ -16,10 +16,10 @@ export type LatencyResult = { volumes: number; p50_ms: number; p95_ms: number; m
 
 const IN_FLIGHT = 32;
 
-/** Not measured: the functions' cold starts and the first runs of code that is not yet compiled. */
+/** Creates that are not measured, because of the functions' cold starts and code that is not yet compiled. */
 const WARM_UP_VOLUMES = 1000;
 
-/** Records of one size class are put before the clock starts: a create is measured from its message. */
+/** Puts all records before the clock starts: a create is measured from its message. */
 async function measureThroughput(rig: Rig, volumes: number): Promise<ThroughputResult> {
   const messages: Awaited<ReturnType<Rig["putRecord"]>>[] = [];
   await inFlight(Array.from({ length: volumes }), 8, async () => {

@@ -3,12 +3,12 @@ import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** An image that is served: its document as Glance answers it, and the file with its bytes. */
+/** A served image: its document as Glance answers it, and the file with its bytes. */
 export type ServedImage = { document: { id: string }; file: string };
 
 /**
- * As much of Glance v2 as a create reads, in a process of its own: `node bench/glance-server.ts IMAGES`, with the list of images as
- * JSON, prints its URL and serves until it is killed. A plain server gives the figures that Glance's own gives: the client is the limit.
+ * The part of Glance v2 that a create reads, in its own process: `node bench/glance-server.ts IMAGES`, with the list of images as JSON,
+ * prints its URL and serves until it is killed. A simple server gives the same figures as Glance, because the client is the limit.
  */
 const images = JSON.parse(process.argv[2] ?? "[]") as ServedImage[];
 const CHUNK_BYTES = 2 ** 20;

@@ -9,15 +9,15 @@ import { DEFAULT_PROJECT_ID } from "../core/create-request.ts";
 import { percentile, ROOM_FOR_ALL, type Rig, startRig } from "./rig.ts";
 import { convertToQcow2, DATA_SHARE, imageServed, withGlance, writeData } from "./served-images.ts";
 
-/** One way to fill a volume, or a part of one, on the same file in the same run. */
+/** One way to fill a volume, or a part of that way, with the same file in the same run. */
 export type ImageRow = { what: string; seconds: number; mib_per_second: number };
 
-/** Volumes of an image of 1 GiB with 40 % data, and what the machine does with plain tools. */
+/** Volumes of an image of 1 GiB with 40 % data, and the speed of plain tools on the machine. */
 export type ImageResult = {
   mebibytes: number;
   data_share: number;
   rows: ImageRow[];
-  /** How many times as fast as Cinder's way a volume from Glance is; undefined where a tool is missing. */
+  /** Speed of a volume from Glance relative to Cinder's way; undefined if a tool is missing. */
   raw_against_cinder: number | undefined;
   qcow2_against_cinder: number | undefined;
   allocated_mebibytes: number;
@@ -34,8 +34,8 @@ const CINDER_QCOW2 = "Cinder's way, qcow2: curl, sha512sum, qemu-img convert";
 const run = promisify(execFile);
 
 /**
- * Measures in one run, warm: volumes from the bucket and from Glance, Cinder's way, `cp --sparse=always` and `sha512sum`. From Glance
- * it is the median of five, each beside Cinder's way.
+ * Measures in one run, warm: volumes from the bucket and from Glance, Cinder's way, `cp --sparse=always` and `sha512sum`. From Glance it is
+ * the median of five, each paired with Cinder's way.
  */
 export async function benchImages(): Promise<ImageResult> {
   const bucketRig = await startRig();
@@ -76,7 +76,7 @@ export async function benchImages(): Promise<ImageResult> {
   }
 }
 
-/** Median of so many. */
+/** Number of runs of which the median is taken. */
 const REPETITIONS = 5;
 
 async function secondsOf(work: () => Promise<unknown>): Promise<number> {
@@ -89,7 +89,7 @@ function rowOf(what: string, seconds: number): ImageRow {
   return { what, seconds, mib_per_second: IMAGE_MEBIBYTES / seconds };
 }
 
-/** From Glance, beside what Cinder does with curl, sha512sum and qemu-img one after the other; qcow2 only where qemu-img is. */
+/** From Glance, paired with Cinder's sequence of curl, sha512sum and qemu-img; qcow2 only if qemu-img is installed. */
 async function measureGlance(directory: string, raw: string, rows: ImageRow[]): Promise<void> {
   const qcow2 = path.join(directory, "image.qcow2");
   const hasTools = await convertToQcow2(raw, qcow2);
@@ -104,11 +104,11 @@ async function measureGlance(directory: string, raw: string, rows: ImageRow[]): 
     try {
       for (const { document, file } of served) {
         const isRaw = file === raw;
-        // The functions start with their first create, which is not what is measured.
+        // The functions start with their first create, which is not measured.
         await createFrom(rig, document.id);
         const ours: number[] = [];
         const cinders: number[] = [];
-        // In turn, because the machine's speed is not the same from one second to the next.
+        // In turn, because the machine's speed varies from second to second.
         for (let repetition = 0; repetition < REPETITIONS; repetition += 1) {
           ours.push(await secondsOf(() => createFrom(rig, document.id)));
           if (hasTools) {
@@ -140,7 +140,7 @@ async function cindersWay(url: string, format: string, directory: string): Promi
   await Promise.all([rm(temporary), rm(volume)]);
 }
 
-/** Creates a volume from the image and returns where its file is. */
+/** Creates a volume from the image and returns the path of its file. */
 async function createFrom(rig: Rig, imageId: string): Promise<string> {
   const message = await rig.putRecord({ sizeGib: 1, imageId });
   await rig.create(message);

@@ -18,15 +18,15 @@ Parts (all of these without a name):
   creates   raw creates from message to available: one at a time, then with 32 in flight
   calls     what one raw create costs: state transitions, SDK calls, DynamoDB units, bytes of state
   bundles   size of each function's bundle, and the time to import it
-  images    an image of 1 GiB (40 % data) into a volume, from the bucket and from Glance, raw and qcow2, beside
-            cp, sha512sum, and what Cinder does: curl, sha512sum and qemu-img convert one after the other
-  clones    clones of volumes of 1 and 4 GiB (40 % data): by reflink, where the file system of TMPDIR has it, the
-            size does not matter
+  images    an image of 1 GiB (40 % data) into a volume, from the bucket and from Glance, raw and qcow2, compared
+            with cp, sha512sum, and Cinder's way: curl, sha512sum and qemu-img convert one after the other
+  clones    clones of volumes of 1 and 4 GiB (40 % data): by reflink, if the file system of
+            TMPDIR supports it, the size does not matter
 
-Part that runs only when it is named, because it takes about ten minutes:
+Part that runs only by name, because it takes about ten minutes:
   large-image
-            a raw and a qcow2 image of 100 GiB that are mostly empty, from Glance: time, memory of the function that
-            copies, in a process of its own, transitions and cost
+            a raw and a qcow2 image of 100 GiB that are mostly empty, from Glance: time, memory of the copying
+            function in its own process, transitions and cost
 
 Options:
   --volumes N,N   sizes of the runs with 32 in flight (default 1000,10000)
@@ -92,7 +92,7 @@ function chosenParts(names: readonly string[]): readonly Part[] {
   const unknown = names.find((name) => !(PARTS as readonly string[]).includes(name));
   return unknown === undefined
     ? PARTS.filter((part) => (names.length === 0 ? !ONLY_BY_NAME.includes(part) : names.includes(part)))
-    : refuse(`there is no part "${unknown}"; known are ${PARTS.join(", ")}`);
+    : refuse(`there is no part "${unknown}"; the parts are ${PARTS.join(", ")}`);
 }
 
 function volumeCounts(text: string): number[] {
@@ -214,13 +214,13 @@ function largeImageRows({ rows }: NonNullable<Results["large-image"]>): string[]
   ];
   return [
     row("", ({ format }) => format),
-    row("MiB of image that passed", (each) => fixed(each.image_mebibytes)),
+    row("MiB of image read", (each) => fixed(each.image_mebibytes)),
     row("s, message to available", (each) => fixed(each.seconds)),
     row("s of copying", (each) => fixed(each.copy_seconds)),
-    row("s of processor time of it", (each) => fixed(each.copy_cpu_seconds)),
+    row("s of processor time", (each) => fixed(each.copy_cpu_seconds)),
     row("MiB, peak resident size of the function", (each) => fixed(each.peak_mebibytes)),
     row("turns", (each) => String(each.turns)),
-    row("times that progress was kept", (each) => String(each.checkpoints)),
+    row("writes of progress", (each) => String(each.checkpoints)),
     row("state transitions", (each) => String(each.state_transitions)),
     row("cost, USD (rules of cinderless cost)", (each) => each.cost_usd.toFixed(6)),
     row("MiB on disk of the volume", (each) => fixed(each.allocated_mebibytes)),

@@ -12,21 +12,21 @@ import { buildCreateRequest, type CreateRequestInput } from "../core/create-requ
 import type { CreateVolumeMessage } from "../core/messages.ts";
 import { type LocalCinderless, type LocalOptions, startCinderless } from "../local/cinderless.ts";
 
-/** Cinderless in a temporary directory, with what a benchmark does to it. */
+/** Cinderless in a temporary directory, with the actions of a benchmark. */
 export type Rig = LocalCinderless & {
   directory: string;
   s3: S3Client;
   volumes: DynamoDbVolumeRepository;
-  /** Puts a volume's record, without asking for the volume. */
+  /** Puts a volume's record without sending its message. */
   putRecord(input: CreateRequestInput): Promise<CreateVolumeMessage>;
-  /** Sends the volume's message; resolves with the milliseconds until its execution has ended well. */
+  /** Sends the volume's message; resolves with the milliseconds until its execution has succeeded. */
   create(message: CreateVolumeMessage, longestMs?: number): Promise<number>;
   stop(): Promise<void>;
 };
 
 const clock = { now: () => new Date() };
 
-/** Volumes here hold nothing, but their sizes count: the default ratio of 20 gives out what the disk has 20 times over. */
+/** Volumes here are empty, but their sizes count: the default ratio of 20 provisions the disk 20 times. */
 export const ROOM_FOR_ALL = { scheduler: { max_over_subscription_ratio: 10_000 } };
 
 /** A create that takes longer has no execution: it ended in `error` when it was scheduled. */
@@ -35,7 +35,7 @@ const LONGEST_CREATE_MS = 60_000;
 /**
  * Starts Cinderless and waits until its backends have reported.
  *
- * @param onStarted is told of the cloud before its functions can reach anything
+ * @param onStarted receives the cloud before its functions can reach any service
  */
 export async function startRig(
   options: Omit<LocalOptions, "directory"> = {},
@@ -96,7 +96,7 @@ export async function startRig(
 /** Messages that SQS takes at once. */
 const LARGEST_BATCH = 10;
 
-/** Sends together what is to be sent in the same turn of the event loop, as a busy producer would. */
+/** Batches the messages of one turn of the event loop, as a busy producer would. */
 function batchedSends(sqs: SQSClient, queueUrl: string): (body: string) => Promise<void> {
   const waiting: { body: string; resolve: () => void; reject: (error: unknown) => void }[] = [];
   const flush = async (): Promise<void> => {
@@ -152,7 +152,7 @@ function executionEndings({ cloud }: LocalCinderless): { of(volumeId: string): P
   };
 }
 
-/** Keeps `limit` calls of `run` under way until all items are done. */
+/** Keeps `limit` calls of `run` in progress until all items are done. */
 export async function inFlight<Item>(
   items: readonly Item[],
   limit: number,

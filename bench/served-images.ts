@@ -16,14 +16,14 @@ import type { ServedImage } from "./glance-server.ts";
 
 const MEBIBYTE = 2 ** 20;
 
-/** Of every ten runs of so many bytes, four hold data. */
+/** Bytes of a run; four of every ten runs hold data. */
 const RUN_BYTES = 4 * MEBIBYTE;
 const DATA_RUNS_OF_TEN = 4;
 
 /** The share of a file that {@link writeData} fills. */
 export const DATA_SHARE = DATA_RUNS_OF_TEN / 10;
 
-/** Fills the file with data and holes by turns, up to `bytes`. */
+/** Fills the file with alternating data and holes, up to `bytes`. */
 export async function writeData(file: FileHandle, bytes: number): Promise<void> {
   const data = Buffer.alloc(RUN_BYTES);
   for (let index = 0; index * RUN_BYTES < bytes; index += 1) {
@@ -33,7 +33,7 @@ export async function writeData(file: FileHandle, bytes: number): Promise<void> 
   }
 }
 
-/** Makes a qcow2 image of a raw one; false where there is no qemu-img. */
+/** Makes a qcow2 image of a raw one; false without qemu-img. */
 export async function convertToQcow2(raw: string, qcow2: string): Promise<boolean> {
   try {
     await promisify(execFile)("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, qcow2]);
@@ -67,7 +67,7 @@ export async function imageServed(
   return { document, file };
 }
 
-/** Serves the images in a process of its own while `work` runs. @param work gets the service's URL */
+/** Serves the images in a separate process while `work` runs. @param work receives the service's URL */
 export async function withGlance<Result>(
   served: readonly ServedImage[],
   work: (url: string) => Promise<Result>,

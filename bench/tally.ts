@@ -8,13 +8,13 @@ type Service = (typeof SERVICES)[number];
 
 /** Counts calls on their way to the services. */
 export type Tally = {
-  /** Variables that lead an SDK through the tally. */
+  /** Variables that direct an SDK to the tally. */
   readonly environment: Readonly<Record<string, string>>;
   /** By service and action, as `dynamodb UpdateItem`. */
   readonly calls: ReadonlyMap<string, number>;
   readonly writeUnits: number;
   readonly readUnits: number;
-  /** Says where the services are; calls wait until then. */
+  /** Sets the services' addresses; calls wait until then. */
   connect(endpoints: Readonly<Record<Service, string>>): void;
   reset(): void;
   stop(): Promise<void>;
@@ -22,7 +22,7 @@ export type Tally = {
 
 const READS = new Set(["GetItem", "BatchGetItem", "Query", "Scan"]);
 
-/** A call on its way. */
+/** A call in progress. */
 export type Call = { service: Service; action: string; accessKeyId: string; path: string; body: Buffer };
 
 /**
@@ -94,7 +94,7 @@ function actionOf(incoming: IncomingMessage, body: Buffer): string {
   return new URLSearchParams(body.toString()).get("Action") ?? incoming.method ?? "";
 }
 
-/** Who signed the call (AWS Signature Version 4). */
+/** The signer of the call (AWS Signature Version 4). */
 function accessKeyIdOf({ headers }: IncomingMessage): string {
   return /Credential=([^/,\s]+)/.exec(headers.authorization ?? "")?.[1] ?? "";
 }

@@ -9,7 +9,7 @@ import { formatBytes, formatTime, text } from "./format.ts";
 import { type Cell, renderTable } from "./table.ts";
 import { type Output, paint, type Style } from "./terminal.ts";
 
-/** An audit's report as people read it: what was found, what to do about it, and the counts of each backend. */
+/** An audit's report for people: the findings, the action for each, and the counts of each backend. */
 
 const NAMES: Readonly<Record<FindingKind, readonly [one: string, many: string]>> = {
   missing: ["missing", "missing"],
@@ -24,16 +24,16 @@ const NAMES: Readonly<Record<FindingKind, readonly [one: string, many: string]>>
 };
 
 const ADVICE: Readonly<Record<FindingKind, string>> = {
-  missing: "data is gone, or its disk is not there: look at the backend now; nothing repairs this by itself",
+  missing: "data is gone, or its disk is missing: check the backend now; nothing repairs this automatically",
   damaged:
     "bytes were lost or added on the backend: restore it from a backup; it is refused as a source until its size fits",
   unreadable:
-    "correct the record in its table: see the runbook, UnreadableRecords; what its volume has is never reaped",
+    "correct the record in its table: see the runbook, UnreadableRecords; the data of its volume is never reaped",
   orphan: "`cinderless audit --reap` deletes it, unless it is kept for the reason given",
   leftover: "the same; unfinished work next to a volume that is in use must be removed by hand",
-  suspect: "it is looked at again by each audit, and becomes an orphan when it has been left alone for long enough",
+  suspect: "each audit examines it again; it becomes an orphan when it has been left alone for long enough",
   claim: "the sweep closes it; if it is still there after a day, look at the logs of SweepOverdueVolumes",
-  capacity: "audit again when nothing is being created or deleted; the scheduler goes by the counted figure",
+  capacity: "audit again when nothing is being created or deleted; the scheduler uses the counted figure",
   held: "nothing is wrong: `cinderless delete ID` removes it with its volume",
 };
 
@@ -70,7 +70,7 @@ const COUNTS_HEAD = [
   "Reaped",
 ];
 
-/** The whole report but for {@link summaryOf}. */
+/** The whole report except {@link summaryOf}. */
 export function renderReport(output: Pick<Output, "hasColours" | "columns">, report: AuditReport): string {
   const { findings, not_listed: notListed, unaudited } = report;
   const parts = [
@@ -97,7 +97,7 @@ export function summaryOf({ totals, complete, unaudited, older_than_hours: hours
   return `the audit found ${found.length === 0 ? "nothing to do" : found.join(", ")}${reaped}${young}${held}${open}`;
 }
 
-/** Each finding in its line of the table, and below it why it was found: that is never cut. */
+/** Each finding in its line of the table, and below it the reason, which is never cut. */
 function renderFindings(output: Pick<Output, "hasColours" | "columns">, findings: readonly Finding[]): string {
   const [head, ...lines] = renderTable(output, COLUMNS_OF_FINDINGS, findings.map(rowOf)).trimEnd().split("\n");
   const told = lines.map((line, index) => `${line}\n    ${whyText(findings[index])}\n`);

@@ -5,14 +5,14 @@ import { CliError } from "./errors.ts";
 import { findOutputs, outputOf } from "./outputs.ts";
 import type { OutputName, Target } from "./outputs.ts";
 
-/** What has sockets to give back. */
+/** A client whose sockets have to be closed. */
 type Client = { destroy(): void };
 
 const clock: Clock = { now: () => new Date() };
 
 /**
- * Opens a deployment through the AWS SDK. Clients take region, keys and endpoints (AWS_ENDPOINT_URL_*) from the process's
- * environment, to which the variables beside an outputs file are added first; so this comes before any client is made.
+ * Opens a deployment through the AWS SDK. Clients take region, keys and endpoints (AWS_ENDPOINT_URL_*) from the process's environment, to
+ * which the variables next to an outputs file are added first. So this must run before any client is created.
  */
 export async function openConnection(
   target: Target,
@@ -86,7 +86,7 @@ export async function openConnection(
         environment["AWS_ENDPOINT_URL_S3"] !== undefined || environment["AWS_ENDPOINT_URL"] !== undefined;
       return new ImageBucket(keep(new S3Client({ forcePathStyle })), bucket);
     }),
-    // A deployment of before there was a choice has no such output.
+    // Deployments of releases without this setting have no such output.
     defaultImageService: async () => (outputs.values["DefaultImageService"] === "glance" ? "glance" : "bucket"),
     // Stacks of earlier releases have no such output.
     backendHosts: async () => (outputs.values["BackendHosts"] ?? "").split(",").filter((host) => host !== ""),
@@ -124,7 +124,7 @@ export async function openConnection(
   };
 }
 
-/** A profile's credentials and region take the place of those of the shell: it was named for this command. */
+/** A profile's credentials and region replace those of the shell, because the command names the profile. */
 function takeTarget({ aws_profile: profile, region }: Target, environment: Record<string, string | undefined>): void {
   if (profile !== undefined) {
     environment["AWS_PROFILE"] = profile;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// The entry that npm links as `cinderless`. Plain JavaScript, because it must also run on a Node that cannot strip types: the
-// npm package `node` brings the one that can, and npm and npx put it first on the PATH. Started in another way, on an older
-// Node, the command goes on in the packaged one.
+// The entry that npm links as `cinderless`. Plain JavaScript, because it must also run on a Node that cannot strip types. The npm package
+// `node` contains one that can, and npm and npx put it first on the PATH. If another, older Node started the command, it continues in the
+// packaged Node.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import module from "node:module";
@@ -21,7 +21,7 @@ if (Number.parseInt(process.versions.node, 10) >= OLDEST_NODE) {
 function runInPackagedNode(node) {
   if (!existsSync(node)) {
     console.error(
-      `error: Node ${OLDEST_NODE} or newer is needed, this is ${process.version}; \`npm ci\` installs one beside the project.`,
+      `error: Node ${OLDEST_NODE} or newer is needed, this is ${process.version}; \`npm ci\` installs one with the project.`,
     );
     process.exitCode = 1;
     return;

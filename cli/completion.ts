@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 
-/** Completion for shells, by a library that reads commander's own commands and options. It is loaded for this alone. */
+/** Completion for shells, by a library that reads commander's own commands and options. It is loaded only for this command. */
 
-/** What the scripts of the shells call, with the words of the line after `--`. */
+/** The command that the shells' scripts call, with the words of the line after `--`. */
 export const COMPLETE = "complete";
 
-/** Shells that there are scripts for. */
+/** Shells that have a script. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 /** Answers a shell: one line for each word that may follow. */

@@ -14,8 +14,8 @@ import type { ProjectRepository } from "../core/projects.ts";
 import type { HistoryEvent } from "./cost/history.ts";
 
 /**
- * The deployment as the commands see it. A part is made when it is asked for first, and only then its SDK client is loaded, so
- * that a command starts as fast as what it uses.
+ * The deployment as the commands see it. Each part and its SDK client are created on first use, so that a command loads only the parts that
+ * it needs.
  */
 export interface Connection {
   volumes(): Promise<VolumeRepository>;
@@ -27,11 +27,11 @@ export interface Connection {
   imageCache(): Promise<Pick<ImageCacheRepository, "list" | "beginEvict">>;
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
   images(): Promise<ImageStore>;
-  /** Which service an image that is named by its id alone is asked of. */
+  /** The image service of an image that is named by its id alone. */
   defaultImageService(): Promise<"bucket" | "glance">;
   /** The configured backends, `host@backend`; empty when the stack does not name them. */
   backendHosts(): Promise<readonly string[]>;
-  /** After how long without a report a backend is down (`service_down_time`); the default when the stack does not say. */
+  /** Time without a report after which a backend is down (`service_down_time`); the default when the stack does not set it. */
   serviceDownSeconds(): Promise<number>;
   /** The access point through which hosts mount the stack's file system; undefined where none may. */
   consumersAccessPoint(): Promise<string | undefined>;
@@ -41,7 +41,7 @@ export interface Connection {
   close(): void;
 }
 
-/** What is asked for when an image is added. */
+/** The options of an image to add. */
 export type NewImage = {
   id: string;
   path: string;
@@ -68,21 +68,21 @@ export interface ImageStore {
   delete(imageId: string): Promise<void>;
 }
 
-/** What only the functions can do, because they have the drivers. Each may be repeated. */
+/** Actions of the functions that have the drivers. Each may be repeated. */
 export interface DriverFunctions {
   createSnapshot(request: CreateSnapshotRequest): Promise<SnapshotRecord>;
   deleteSnapshot(snapshotId: string): Promise<void>;
-  /** `requested`: the volume is being created, and the end of that removes it. */
+  /** `requested`: the volume is being created, and the end of the create removes it. */
   deleteVolume(volumeId: string): Promise<"deleted" | "requested">;
   /** Returns when the volume is extended. */
   extendVolume(request: ExtendVolumeRequest): Promise<VolumeRecord>;
   /** How a host reaches the volume; it changes nothing. */
   initializeConnection(volume: VolumeRecord): Promise<ConnectionInfo>;
-  /** Takes as long as the backends are large: up to a quarter of an hour. */
+  /** The duration depends on the size of the backends: up to a quarter of an hour. */
   auditBackends(request: Partial<AuditRequest>): Promise<AuditReport>;
 }
 
-/** A snapshot to take; its id is chosen by the caller, so that a repeat finds what the first call made. */
+/** A snapshot to take; the caller chooses its id, so that a repeat finds the snapshot of the first call. */
 export type CreateSnapshotRequest = {
   volume_id: string;
   snapshot_id: string;
@@ -91,7 +91,7 @@ export type CreateSnapshotRequest = {
   user_id: string;
 };
 
-/** An extension of a volume to `new_size` GiB; its id is chosen by the caller, so that a repeat finds what the first call began. */
+/** An extension of a volume to `new_size` GiB; the caller chooses its id, so that a repeat finds the extension of the first call. */
 export type ExtendVolumeRequest = { volume_id: string; extension_id: string; new_size: number };
 
 /** An alarm of the stack. */

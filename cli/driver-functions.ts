@@ -5,7 +5,7 @@ import type { ConnectionInfo, SnapshotRecord, VolumeRecord } from "../core/recor
 import type { CreateSnapshotRequest, DriverFunctions, ExtendVolumeRequest } from "./connection.ts";
 import { CliError } from "./errors.ts";
 
-/** Names of the functions; asked for at the call, so that one that is missing hinders only its own command. */
+/** Names of the functions; read at the call, so that a missing one affects only its own command. */
 export type DriverFunctionNames = {
   createSnapshot(): string;
   deleteSnapshot(): string;
@@ -15,7 +15,7 @@ export type DriverFunctionNames = {
   auditBackends(): string;
 };
 
-/** What is needed of the client. */
+/** The required part of the Lambda client. */
 export type LambdaInvoker = Pick<LambdaClient, "send">;
 
 /** The functions that have the drivers, called through the Lambda Invoke API. */

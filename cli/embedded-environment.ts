@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { CliError, UsageError } from "./errors.ts";
 import { outputsFileOf, readEnvironmentBeside, type Target } from "./outputs.ts";
 
-/** Variables of a shell that would lead a client elsewhere, sign its requests otherwise, or have it ignore the endpoints. */
+/** Variables of a shell that would change a client's endpoints or signature, or make it ignore the endpoints. */
 export const VARIABLES_IN_THE_WAY = [
   "AWS_PROFILE",
   "AWS_DEFAULT_PROFILE",
@@ -12,12 +12,12 @@ export const VARIABLES_IN_THE_WAY = [
   "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 ];
 
-/** What shells and env(1) answer with when there is no such command, and when it cannot be run. */
+/** Exit statuses of shells and env(1) when there is no such command, and when it cannot be run. */
 const NO_COMMAND: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126 };
 
 /**
- * Runs a command with the variables that the embedded cloud leaves next to its outputs, and with nothing in the way of them. The process's own
- * variables stay as they are. The command has this process's input and outputs.
+ * Runs a command with the variables that the embedded cloud leaves next to its outputs, and without variables that contradict them. The
+ * process's own variables stay as they are. The command has this process's input and outputs.
  *
  * Interrupted: a terminal sends Ctrl-C to both processes. This one waits for the command, which decides how to end. SIGTERM and SIGHUP are passed on.
  * Throws: CliError when there is no such file or command.

@@ -18,7 +18,7 @@ export class CliError extends Error {
   }
 }
 
-/** The command was called in a way that it does not have: exit status 2. */
+/** The command line is invalid: exit status 2. */
 export class UsageError extends CliError {
   constructor(message: string, hint?: string) {
     super(message, {
@@ -29,21 +29,21 @@ export class UsageError extends CliError {
   }
 }
 
-/** Ctrl-C ended the command; the message says what goes on without it. */
+/** Ctrl-C ended the command; the message says what continues without it. */
 export class Interrupted extends CliError {
   constructor(message: string) {
     super(message, { name: "Interrupted", exitStatus: EXIT.interrupted });
   }
 }
 
-/** The command ran another one, which has said itself what there is to say: this one ends with its status. */
+/** The command ran another one, which has reported its own errors: this one ends with its status. */
 export class CommandEnded extends CliError {
   constructor(exitStatus: number) {
     super(`the command ended with status ${exitStatus}`, { name: "CommandEnded", exitStatus });
   }
 }
 
-/** What is shown of a failure. */
+/** A failure as it is shown. */
 export type ErrorReport = {
   name: string;
   message: string;
@@ -57,7 +57,7 @@ const HINT_CLOUD = "is the embedded cloud running? Start it with: npm start";
 
 const HINT_NETWORK = "check the network, and the endpoints that AWS_ENDPOINT_URL_... name";
 
-/** What to do about an error, by its name. */
+/** The hint for an error, by its name. */
 const HINTS: Readonly<Record<string, string>> = {
   VolumeNotFound: "`cinderless list` shows the volumes",
   SnapshotNotFound: "`cinderless snapshot list` shows the snapshots",
@@ -76,7 +76,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ExpiredToken: HINT_CREDENTIALS,
   AccessDenied: HINT_CREDENTIALS,
   AccessDeniedException: HINT_CREDENTIALS,
-  InvalidPart: "what was sent is not there: is there room where the images are kept?",
+  InvalidPart: "the uploaded object is missing: is there room where the images are stored?",
 };
 
 const CONNECTION_FAILURES: Readonly<Record<string, string>> = {
@@ -94,7 +94,7 @@ const FILE_FAILURES: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path is not a directory",
 };
 
-/** Makes one line and a hint of anything that was thrown, whatever package threw it. */
+/** Makes one line and a hint from any thrown value, whichever package threw it. */
 export function explainError(error: unknown): ErrorReport {
   if (error instanceof CliError) {
     return {
@@ -126,7 +126,7 @@ export function explainError(error: unknown): ErrorReport {
   }
   const status = statusWithoutError(error);
   if (status !== undefined) {
-    const message = `an endpoint answered with HTTP status ${status}, and not as AWS does`;
+    const message = `an endpoint answered with HTTP status ${status}, which is not an answer of AWS`;
     return { name: "ConnectionError", message, hint: HINT_NETWORK, exitStatus: EXIT.failure };
   }
   const { name, message } = describeError(error);
@@ -182,12 +182,12 @@ function textOf(value: object, key: string): string {
   return typeof found === "string" || typeof found === "number" ? String(found) : "";
 }
 
-/** Reads a file of text, named on the command line. @throws CliError that names it, and says what is wrong with it */
+/** Reads a file of text, named on the command line. @throws CliError that names the file and the problem */
 export async function readTextFile(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    // Node names no path where it could open what it cannot read.
+    // Node's error names no path when it can open a file but cannot read it.
     const reason = wordsFor(FILE_FAILURES, systemErrorOf(error)?.code ?? "") ?? describeError(error).message;
     throw new CliError(`${path}: ${reason}`, { name: "FileError", cause: error });
   }

@@ -5,13 +5,13 @@ import { percentOf, readingOf, renderVolumeLine } from "./progress.ts";
 import type { CliContext } from "./session.ts";
 import type { LiveArea, Output } from "./terminal.ts";
 
-/** Following volumes until they come to rest: what `create --wait` and `watch` have in common. */
+/** Follows volumes until they come to rest; shared by `create --wait` and `watch`. */
 
 const FIRST_PAUSE_MILLISECONDS = 100;
 const LONGEST_PAUSE_MILLISECONDS = 1000;
 const PAUSE_GROWTH = 1.25;
 
-/** Whether something is still going on with the volume. */
+/** Whether the volume is still in progress. */
 export function isAtWork(volume: VolumeRecord): boolean {
   return isInFlow(volume) || volume.status === "deleting" || volume.status === "extending";
 }
@@ -26,7 +26,7 @@ export type Display = {
  * A display that redraws on a terminal, or writes a line at each change elsewhere.
  *
  * @param options.alone Whether there is only one volume: see {@link renderVolumeLine}.
- * @param options.idleText What a terminal shows while nothing is at work.
+ * @param options.idleText The text that a terminal shows while no volume is in progress.
  */
 export function createDisplay(
   output: Output,
@@ -38,7 +38,7 @@ export function createDisplay(
   return output.isTty ? createLiveDisplay(output, line, options.idleText ?? "") : createPlainDisplay(output, line);
 }
 
-/** A display of nothing, for answers that are one document. */
+/** An empty display, for answers that are one document. */
 export const NO_DISPLAY: Display = { show: async () => {}, end: () => {} };
 
 function createLiveDisplay(output: Output, line: (volume: VolumeRecord) => string, idleText: string): Display {
@@ -89,14 +89,14 @@ function changeKeyOf(volume: VolumeRecord): string {
   return [volume.status, volume.phase, attemptOf(volume), volume.host, tenth].join("|");
 }
 
-/** Where following stopped: the records read last, and whether Ctrl-C stopped it. */
+/** The result of following: the records read last, and whether Ctrl-C stopped it. */
 export type Followed = { volumes: ReadonlyMap<string, VolumeRecord>; interrupted: boolean };
 
 /**
- * Reads the volumes again and again, with growing pauses that start anew at each change of a status, until `isOver` says so or
- * the signal aborts.
+ * Reads the volumes repeatedly until `isOver` returns true or the signal aborts. The pauses grow, and start again at each change of a
+ * status.
  *
- * @param idsOf The volumes to read this time, given those read last.
+ * @param idsOf Returns the volumes to read, given those read last.
  * @param isOver Whether the volumes just read end the following.
  */
 export async function follow(

@@ -1,10 +1,10 @@
 import { oneLine } from "./safe-text.ts";
 
-/** Figures and texts as people read them. */
+/** Formats figures and texts for people. */
 
 const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
-/** Bytes with a unit and at most three digits that count: `1.5 MiB`. */
+/** Bytes with a unit and at most three significant digits: `1.5 MiB`. */
 export function formatBytes(bytes: number): string {
   let amount = bytes;
   let unit = 0;
@@ -45,7 +45,7 @@ export function formatCapacity(gigabytes: number | string | null): string {
   return typeof gigabytes === "number" ? String(Math.round(gigabytes * 100) / 100) : text(gigabytes);
 }
 
-/** Any stored text, safe to show on a terminal; nothing reads as `-`. */
+/** Any stored text, safe to show on a terminal; an empty value reads as `-`. */
 export function text(value: string | null | undefined): string {
   return value === null || value === undefined || value === "" ? "-" : oneLine(value);
 }

@@ -11,7 +11,7 @@ export const RECORD_FORMATS = ["table", "json", "yaml", "value"] as const;
 /** See {@link LIST_FORMATS}. */
 export type Format = (typeof LIST_FORMATS)[number];
 
-/** A YAML document; strings that a terminal would act on are quoted and escaped, so that it reads back as the same value. */
+/** A YAML document; strings that a terminal would interpret are quoted and escaped, so that parsing returns the same value. */
 export async function renderYaml(value: unknown): Promise<string> {
   const { Document, isScalar, visit } = await import("yaml");
   const document = new Document(JSON.parse(JSON.stringify(value)));
@@ -42,7 +42,7 @@ function csvCell(value: unknown): string {
   return value === null || value === undefined ? '""' : `"${valueText(value).replaceAll('"', '""')}"`;
 }
 
-/** As openstackclient and the AWS CLI write it: `None` for nothing, JSON for what has parts. */
+/** As openstackclient and the AWS CLI write it: `None` for an empty value, JSON for structured values. */
 function valueText(value: unknown): string {
   if (value === null || value === undefined) {
     return "None";

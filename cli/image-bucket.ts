@@ -12,7 +12,7 @@ import type { ImageMeta } from "../core/driver-ports.ts";
 import type { ImageStore, NewImage } from "./connection.ts";
 import { CliError } from "./errors.ts";
 
-/** Whoever may use the bucket itself sees every project's images. */
+/** A user with access to the bucket itself sees every project's images. */
 const ADMINISTRATOR: RequestContext = {
   request_id: "",
   user_id: null,
@@ -26,7 +26,7 @@ const READS_AT_ONCE = 8;
 
 const DOCUMENT_KEY = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.json$/;
 
-/** The images bucket, for those who look after it. */
+/** The images bucket, for its administrators. */
 export class ImageBucket implements ImageStore {
   readonly #client: S3Client;
   readonly #bucket: string;
@@ -38,7 +38,7 @@ export class ImageBucket implements ImageStore {
     this.#service = new S3ImageService(client, bucket);
   }
 
-  /** @throws CliError when the file is no image that could become a volume. */
+  /** @throws CliError when the file is not an image that could become a volume. */
   async add(
     image: NewImage,
     onProgress: (bytesDone: number, bytesTotal: number) => void,
@@ -61,7 +61,7 @@ export class ImageBucket implements ImageStore {
         visibility: image.visibility,
         properties: image.properties,
       },
-      // An aborted stream fails the upload, which then takes back its parts.
+      // An aborted stream fails the upload, which then removes its parts.
       createReadStream(image.path, { signal, highWaterMark: 1024 * 1024 }),
       (bytesSent) => onProgress(bytesSent, size),
     );
@@ -82,7 +82,7 @@ export class ImageBucket implements ImageStore {
     return images.filter((image) => image !== undefined);
   }
 
-  /** The document first: without it, what is left is no image. */
+  /** The document first: without it, the remaining bytes are not an image. */
   async delete(imageId: string): Promise<void> {
     if ((await this.#describe(imageId)) === undefined) {
       throw new ImageNotFound(imageId);
@@ -92,7 +92,7 @@ export class ImageBucket implements ImageStore {
     }
   }
 
-  /** An image; undefined when there is none, or none any more. */
+  /** An image; undefined when it does not exist, or does not exist any more. */
   async #describe(imageId: string): Promise<ImageMeta | undefined> {
     try {
       return await this.get(imageId);
@@ -121,7 +121,7 @@ export class ImageBucket implements ImageStore {
   }
 }
 
-/** Makes the checks that a copy to a volume makes, so that what nobody could use is not put. */
+/** Checks the file the way an image copy would, so that an unusable image is not uploaded. */
 async function checkedImage(path: string): Promise<ImageReport> {
   const report = await checkImageFile(path);
   if (report.error !== null) {

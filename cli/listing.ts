@@ -7,22 +7,22 @@ import type { Session } from "./session.ts";
 import type { Style } from "./terminal.ts";
 
 /**
- * Lists and records: the columns that each kind of thing has, which of them are asked for, their order, and the form of the answer.
- * The options are those of openstackclient.
+ * Lists and records: the columns of each kind of object, the selected columns, their order, and the format of the answer. The options are
+ * those of openstackclient.
  */
 
 /** One column of a list, or one field of a record. */
 export type Column<Row> = {
   title: string;
-  /** The plain value: what other programs get, and what is sorted by. */
+  /** The plain value, for other programs and for sorting. */
   value: (row: Row) => unknown;
-  /** What people read, when that is not the value; safe to show on a terminal. */
+  /** The text for people, if it differs from the value; safe to show on a terminal. */
   text?: (row: Row) => string;
   style?: (row: Row) => Style;
   isRightAligned?: true;
-  /** Cut last: an id that is cut is of no use. */
+  /** Cut last, because a cut id is useless. */
   isKept?: true;
-  /** Only shown with --long, or when it is asked for by its name. */
+  /** Only shown with --long, or when it is selected by its name. */
   isLong?: true;
 };
 
@@ -42,7 +42,7 @@ export function addListOptions<Row>(command: Command, columns: readonly Column<R
     .addOption(new Option("-f, --format <format>", "form of the answer").choices(LIST_FORMATS))
     .option("-c, --column <title>", `only this column; may be repeated: ${titles}`, collectText)
     .option("--sort <title[:asc|desc]>", "sort by columns, as in Size:desc,Name", parseSort)
-    .option("--limit <count>", "show so many at most", parseCount);
+    .option("--limit <count>", "show at most this many", parseCount);
   return columns.some(({ isLong }) => isLong) ? command.option("--long", "show all columns") : command;
 }
 
@@ -71,7 +71,7 @@ function parseSort(text: string): SortKey[] {
   });
 }
 
-/** What is listed. */
+/** A kind of object to list. */
 export type Listing<Row> = {
   /** Name of the list in the document. */
   key: string;
@@ -80,7 +80,7 @@ export type Listing<Row> = {
   many: string;
   rows: readonly Row[];
   columns: readonly Column<Row>[];
-  /** What --json tells of a row, when that is not the row. */
+  /** The form of a row in --json, if it differs from the row. */
   documentOf?: (row: Row) => unknown;
 };
 
@@ -186,7 +186,7 @@ function plainText(value: unknown): string {
 
 function refuseMixedForms(session: Session, { format, column }: RecordOptions): void {
   if (session.json && (format !== undefined || column !== undefined)) {
-    throw new UsageError("--json gives whole records and takes no -f or -c", "use -f json with -c for some columns");
+    throw new UsageError("--json gives whole records and excludes -f and -c", "use -f json with -c for some columns");
   }
 }
 
@@ -201,7 +201,7 @@ function chosenColumns<Row>(
   return columns.filter(({ title }) => titles.includes(title));
 }
 
-/** @throws UsageError that names the columns that there are */
+/** @throws UsageError that names the valid columns */
 function titled<Row>(columns: readonly Column<Row>[], asked: string): Column<Row> {
   const found = columns.find(({ title }) => normalized(title) === normalized(asked));
   if (found === undefined) {
@@ -241,7 +241,7 @@ function sortedBy<Row>(rows: readonly Row[], keys: readonly SortColumn<Row>[]): 
   return keyed.toSorted(compare).map(({ row }) => row);
 }
 
-/** Numbers by size, everything else by its text; nothing comes first. */
+/** Compares numbers by size and everything else as text; empty values come first. */
 function compareValues(one: unknown, other: unknown): number {
   if (typeof one === "number" && typeof other === "number") {
     return one - other;
@@ -254,7 +254,7 @@ function sortText(value: unknown): string {
   return value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Every item of a listing that comes in pages. @throws Error when a page names itself as the next one */
+/** Every item of a paged listing. @throws Error when a page names itself as the next one */
 export async function allPages<Item>(
   page: (from: string | undefined) => Promise<{ items: Item[]; next?: string }>,
 ): Promise<Item[]> {

@@ -42,7 +42,7 @@ function processContext(argv: readonly string[]): CliContext {
   };
 }
 
-/** Anything but a yes is a no, and so is the end of the input. */
+/** Every answer except yes means no, as does the end of the input. */
 async function askAtTerminal(question: string): Promise<boolean> {
   const { createInterface } = await import("node:readline/promises");
   const lines = createInterface({ input: process.stdin, output: process.stderr });
@@ -55,8 +55,8 @@ async function askAtTerminal(question: string): Promise<boolean> {
 }
 
 /**
- * Aborts at the first Ctrl-C; the second ends the process at once. The listener stays: what restores the cursor ends the process
- * itself when it finds nobody else listening.
+ * Aborts at the first Ctrl-C; the second ends the process at once. The listener stays: the library that restores the cursor ends the
+ * process itself when it finds no other listener.
  */
 function interruption(): AbortSignal {
   const controller = new AbortController();
@@ -69,7 +69,7 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-/** The connection's own code is loaded with its first part. */
+/** The connection's own code is loaded on first use. */
 function connectLazily(target: Target): Connection {
   let opened: Promise<Connection> | undefined;
   const open = () =>
@@ -92,7 +92,7 @@ function connectLazily(target: Target): Connection {
     executions: async () => (await open()).executions(),
     alarms: async () => (await open()).alarms(),
     close: () => {
-      // One that could not be opened has nothing to close; its failure was reported by whoever asked for a part.
+      // A connection that could not be opened has nothing to close; the first use reported its failure.
       opened?.then(
         (connection) => connection.close(),
         () => {},
@@ -101,7 +101,7 @@ function connectLazily(target: Target): Connection {
   };
 }
 
-/** `cinderless list | head` closes the pipe early: that is no failure of the command. */
+/** `cinderless list | head` closes the pipe early: that is not a failure of the command. */
 function endQuietlyOnClosedPipe(stream: NodeJS.WriteStream): void {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") {

@@ -7,8 +7,8 @@ import { allPages } from "./listing.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Names wherever ids are accepted. An id is looked for first; a name may look like one. A name that several things have is refused, with
- * all of them, because nobody can tell which one is meant.
+ * Names wherever ids are accepted. Ids are matched first, because a name may look like one. An ambiguous name is refused, and the error
+ * lists all matches.
  */
 
 const PAGE_SIZE = 1000;
@@ -24,7 +24,7 @@ export async function findVolume(session: Session, nameOrId: string): Promise<Vo
   return only("volume", nameOrId, named, () => new VolumeNotFound(text(nameOrId)));
 }
 
-/** The ids of volumes that may be gone already: one that is no name and has the form of an id stays as it is. */
+/** The ids of volumes that may be gone already: a value that is not a name and has the form of an id stays unchanged. */
 export async function findVolumeIds(session: Session, namesOrIds: readonly string[]): Promise<string[]> {
   return idsOf(namesOrIds, async (name) => (await findVolume(session, name)).id);
 }
@@ -53,7 +53,9 @@ export async function findType(session: Session, nameOrId: string): Promise<Volu
   return byId ?? types.getByName(nameOrId);
 }
 
-/** The id of an image of the bucket. An id is not looked up: whoever uses the image finds out. @throws CliError `NotUnique`, `ImageNotFound` */
+/**
+ * The id of an image of the bucket. An id is not looked up: the use of the image does that. @throws CliError `NotUnique`, `ImageNotFound`
+ */
 export async function findImageId(session: Session, nameOrId: string): Promise<string> {
   if (isUuid(nameOrId)) {
     return nameOrId.toLowerCase();
@@ -93,7 +95,7 @@ async function unlessNotFound<Found>(
 
 type Candidate = { id: string; status: string; created_at?: string; project_id?: string };
 
-/** How many candidates are named. */
+/** Number of candidates that the error names. */
 const MOST_CANDIDATES = 10;
 
 function only<Found extends Candidate>(

@@ -6,8 +6,8 @@ import { isPathOfSecret } from "../core/secrets.ts";
 import { UsageError } from "./errors.ts";
 
 /**
- * Readers of arguments and options. Those that stand for an option throw commander's InvalidArgumentError, so that the message
- * names the option; all of them end in exit status 2.
+ * Readers of arguments and options. Readers of options throw commander's InvalidArgumentError, so that the message names the option; all of
+ * them end in exit status 2.
  */
 
 const MAX_TEXT_LENGTH = 255;
@@ -38,7 +38,7 @@ export function parseName(text: string): string {
   return text;
 }
 
-/** A name that something is found by. */
+/** A name for a lookup. */
 export function parseTypeName(text: string): string {
   if (text === "") {
     throw new InvalidArgumentError("It must not be empty.");
@@ -46,7 +46,7 @@ export function parseTypeName(text: string): string {
   return parseName(text);
 }
 
-/** Value of an option that must be a UUID; records are kept under its lower-case form. */
+/** Value of an option that must be a UUID; records use its lower-case form. */
 export function parseUuidOption(text: string): string {
   if (!isUuid(text)) {
     throw new InvalidArgumentError("It must be a UUID.");
@@ -54,7 +54,7 @@ export function parseUuidOption(text: string): string {
   return text.toLowerCase();
 }
 
-/** Whether a reference to an image is its address in an image service, and not its id or name. */
+/** Whether a reference to an image is its address in an image service, not its id or name. */
 export function isImageAddress(text: string): boolean {
   return text.includes("/") || text.includes(":");
 }
@@ -67,7 +67,7 @@ export function parseImageAddress(text: string): string {
   return canonicalImageReference(text);
 }
 
-/** Name of a secret. What stands in its place may be a token, which commander's own error would show. */
+/** Name of a secret. The given value may be a token instead, which commander's own error would show. */
 export function parseSecretName(text: string): string {
   if (!isPathOfSecret(text)) {
     throw new UsageError("--auth-secret must be the name of a secret", "a name such as cinderless/tokens/NAME");
@@ -95,12 +95,12 @@ export function parseTimeout(text: string): number {
   return seconds * 1000;
 }
 
-/** One text more. */
+/** Appends one value. */
 export function collectText(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }
 
-/** One `key=value` more; the same key again replaces its value. */
+/** Adds one `key=value`; a repeated key replaces its value. */
 export function collectKeyValue(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const separator = text.indexOf("=");
   const key = text.slice(0, separator);

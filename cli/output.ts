@@ -3,14 +3,14 @@ import { escapedInJson } from "./safe-text.ts";
 import { paint } from "./terminal.ts";
 import type { Output } from "./terminal.ts";
 
-/** The forms in which the commands answer beside tables and lists of records: a document, a list of fields, one line for an error. */
+/** Formats of the commands' answers, in addition to tables and lists of records: a document, a list of fields, one line for an error. */
 
 /** One JSON document. */
 export function renderJson(value: unknown): string {
   return `${escapedInJson(JSON.stringify(value, null, 2))}\n`;
 }
 
-/** Fields, one a line, with their values in one column. A value of several lines keeps to that column. */
+/** Fields, one a line, with their values in one column. A value of several lines stays in that column. */
 export function renderFields(
   output: Pick<Output, "hasColours">,
   fields: readonly (readonly [string, string])[],
@@ -22,7 +22,7 @@ export function renderFields(
     .join("");
 }
 
-/** An error: one line, or one document. `stack` is told to whoever looks for the place of the error. */
+/** An error: one line, or one document. `stack` helps to locate the error. */
 export function renderError(
   output: Pick<Output, "hasColours">,
   report: ErrorReport,

@@ -27,12 +27,12 @@ export const OUTPUT_NAMES = [
 /** A key of the outputs. */
 export type OutputName = (typeof OUTPUT_NAMES)[number];
 
-/** The outputs of one stack, with where they come from, for messages. */
+/** The outputs of one stack, with their origin, for messages. */
 export type Outputs = { source: string; values: Readonly<Record<string, string>> };
 
 /**
- * Which deployment is meant: what the command line or its profile names. With both, `stack` picks one of the file's stacks. `aws_profile`
- * and `region` take the place of AWS_PROFILE and AWS_REGION.
+ * The deployment that the command line or its profile names. With both, `stack` selects one of the file's stacks. `aws_profile` and
+ * `region` replace AWS_PROFILE and AWS_REGION.
  */
 export type Target = {
   outputs?: string | undefined;
@@ -41,10 +41,10 @@ export type Target = {
   region?: string | undefined;
 };
 
-/** Where the embedded cloud leaves its outputs. */
+/** File in which the embedded cloud writes its outputs. */
 export const DEFAULT_OUTPUTS_FILE = join(".cinderless", "outputs.json");
 
-/** A stack that has this output is one of this project's. */
+/** A stack with this output belongs to this project. */
 const MARK: OutputName = "VolumesTableName";
 
 const START_HINT =
@@ -53,8 +53,8 @@ const START_HINT =
 const OUTPUTS_HINT = "`npm start` and `cdk deploy --outputs-file FILE` write such a file";
 
 /**
- * Finds the outputs: `--outputs`, `--stack`, CINDERLESS_OUTPUTS, then the embedded cloud's file in the current directory. For a
- * file, the environment that lies beside it is taken over first; `describeStack` asks CloudFormation.
+ * Finds the outputs: `--outputs`, `--stack`, CINDERLESS_OUTPUTS, then the embedded cloud's file in the current directory. For a file, the
+ * environment next to it is applied first; `describeStack` asks CloudFormation.
  *
  * @throws CliError that names the file or the stack.
  */
@@ -73,7 +73,7 @@ export async function findOutputs(
   return outputs;
 }
 
-/** The file that holds the target's outputs; undefined where CloudFormation is to be asked. */
+/** The file with the target's outputs; undefined if CloudFormation has to be asked. */
 export function outputsFileOf(
   target: Target,
   environment: Readonly<Record<string, string | undefined>>,
@@ -100,8 +100,8 @@ async function readOutputsFile(file: string, stack: string | undefined): Promise
 }
 
 /**
- * The outputs in a document of the form of `cdk deploy --outputs-file`: `{"StackName": {"Key": "value"}}`. Of several stacks, the
- * one that is named, or the only one that is this project's.
+ * The outputs in a document of the form of `cdk deploy --outputs-file`: `{"StackName": {"Key": "value"}}`. Selects the named stack, or the
+ * only one that belongs to this project.
  *
  * @throws CliError that names the file.
  */
@@ -135,14 +135,14 @@ export function selectStack(file: string, document: unknown, stack?: string): Ou
 }
 
 /**
- * Only what leads SDK clients to an embedded cloud: endpoints, region and the keys that requests are signed with. Nothing else of
- * the file may change how this process runs.
+ * Only the variables that direct SDK clients to an embedded cloud: endpoints, region and signing keys. No other variable of the file may
+ * change this process.
  */
 const ENVIRONMENT_KEY = /^AWS_(ENDPOINT_URL(_[A-Z0-9_]+)?|REGION|DEFAULT_REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY)$/;
 
 /**
- * The variables of an `environment.json` that are to be added to `environment`: those of {@link ENVIRONMENT_KEY} that are not set
- * there. Keys come together or not at all: one's own id with the embedded cloud's secret would be neither.
+ * The variables of an `environment.json` that are to be added to `environment`: those of {@link ENVIRONMENT_KEY} that are not set there.
+ * Keys are added together or not at all: a foreign id with the embedded cloud's secret would be invalid.
  *
  * @throws CliError that names the file.
  */
@@ -169,7 +169,7 @@ export function missingVariables(
   return missing;
 }
 
-/** Takes over `environment.json` beside the file; there may be no such file. */
+/** Applies `environment.json` next to the file, if it exists. */
 async function takeEnvironmentBeside(file: string, environment: Record<string, string | undefined>): Promise<void> {
   const path = environmentFileBeside(file);
   const document = await readFileIfThere(path);

@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import * as v from "valibot";
 import { CliError, readTextFile } from "./errors.ts";
 
-/** Named deployments in a file, as `clouds.yaml` of OpenStack and `~/.aws/config` have them. */
+/** Named deployments in a file, like OpenStack's `clouds.yaml` and `~/.aws/config`. */
 
 const ProfileSchema = v.strictObject({
   /** File of the deployment's outputs; relative to the file of profiles. */
@@ -12,26 +12,26 @@ const ProfileSchema = v.strictObject({
   /** Profile of the AWS configuration whose credentials are used. */
   aws_profile: v.optional(v.string()),
   region: v.optional(v.string()),
-  /** Owner of what is created, when the command line names none. */
+  /** Owner of created objects, when the command line names none. */
   project: v.optional(v.string()),
   user: v.optional(v.string()),
 });
 
-/** One deployment with what a person uses it by. */
+/** One deployment with a person's settings for it. */
 export type Profile = v.InferOutput<typeof ProfileSchema>;
 
 const FORM = "profiles: {NAME: {outputs, stack, aws_profile, region, project, user}}";
 
-/** Where the profiles are: CINDERLESS_CONFIG, else `cinderless/config.yaml` in the user's configuration directory (XDG). */
+/** File of the profiles: CINDERLESS_CONFIG, else `cinderless/config.yaml` in the user's configuration directory (XDG). */
 export function profilesFile(environment: Readonly<Record<string, string | undefined>>): string {
   const { CINDERLESS_CONFIG: named, XDG_CONFIG_HOME: xdg, HOME: home } = environment;
   return named || join(xdg || join(home || homedir(), ".config"), "cinderless", "config.yaml");
 }
 
 /**
- * The profile that the command line or CINDERLESS_PROFILE names; without a name none, and no file is read.
+ * The profile that the command line or CINDERLESS_PROFILE names; without a name there is no profile, and no file is read.
  *
- * @throws CliError that names the file, and what is wrong with it
+ * @throws CliError that names the file and the problem
  */
 export async function readProfile(
   name: string | undefined,

@@ -62,12 +62,12 @@ export function buildProgram(context: CliContext, isJson = false): Command {
     .configureHelp({
       showGlobalOptions: true,
       sortSubcommands: false,
-      // Those of the program alone: what `redrive` takes for itself is not an option of `redrive list`.
+      // Only options of the program: the options of `redrive` are not options of `redrive list`.
       visibleGlobalOptions: ({ parent }) => (parent === null ? [] : [...program.options]),
     })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
-      // With --json the error's document is all there is.
+      // With --json only the error's document is written.
       writeErr: (text) => {
         if (!isJson) {
           context.stderr.write(text);
@@ -168,14 +168,14 @@ function report(
   return explained.exitStatus;
 }
 
-/** Commander's message without its own prefix, with where the help is. */
+/** Commander's message without its own prefix, with a pointer to the help. */
 function usageErrorOf(error: CommanderError, program: Command, argv: readonly string[]): UsageError {
   const path = commandPathOf(program, argv);
   const message = error.code === "commander.help" ? `${path} needs a command` : error.message.replace(/^error: /, "");
   return new UsageError(message, `see ${path} --help`);
 }
 
-/** The words of the command line that name the command, as far as they do. */
+/** The words of the command line that name the command. */
 function commandPathOf(program: Command, argv: readonly string[]): string {
   let command = program;
   const path = [program.name()];
@@ -189,7 +189,7 @@ function commandPathOf(program: Command, argv: readonly string[]): string {
   return path.join(" ");
 }
 
-/** Options may stand anywhere before `--`; a command line that cannot be parsed is asked as well. */
+/** Options may stand anywhere before `--`; this also covers a command line that cannot be parsed. */
 function isJsonAsked(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   return (end === -1 ? argv : argv.slice(0, end)).includes("--json");

@@ -4,9 +4,9 @@ import { formatBytes, formatDuration, text } from "./format.ts";
 import { paint, styleOfStatus } from "./terminal.ts";
 import type { Output } from "./terminal.ts";
 
-/** How far long work is, and how fast. */
+/** Progress and speed of long work. */
 
-/** What a {@link Meter} says. Absent figures cannot be told yet. */
+/** Figures of a {@link Meter}. Absent figures are not known yet. */
 export type Reading = {
   bytesDone?: number;
   bytesTotal?: number;
@@ -15,7 +15,7 @@ export type Reading = {
   etaSeconds?: number;
 };
 
-/** Measures the rate of work whose progress is told now and then. */
+/** Measures the rate of work that reports its progress from time to time. */
 export type Meter = { read(bytesDone: number, bytesTotal: number, at: number): Reading };
 
 /** A meter over the last seconds, see {@link createRateMeter}. `at` in milliseconds. */
@@ -44,10 +44,10 @@ function readingAt(
   return { fraction, bytesPerSecond, etaSeconds: Math.max(0, secondsLeft - elapsedSeconds) };
 }
 
-/** A copy keeps its progress about every second. When it has not for so long, nobody knows how fast it is. */
+/** A copy saves its progress about every second. After this time without progress its speed is unknown. */
 const LONGEST_SILENCE_SECONDS = 60;
 
-/** How far the image copy of a volume is, as its record tells; undefined when nothing is copied. */
+/** Progress of a volume's image copy from its record; undefined when nothing is copied. */
 export function readingOf({ progress }: Pick<VolumeRecord, "progress">, now: Date): Reading | undefined {
   if (progress === null) {
     return undefined;
@@ -60,7 +60,7 @@ export function readingOf({ progress }: Pick<VolumeRecord, "progress">, now: Dat
   return { bytesDone, bytesTotal, ...readingAt(bytesDone, bytesTotal, bytesPerSecond, elapsedSeconds) };
 }
 
-/** A volume as `--json` gives it: its record, and what its progress says beside the bytes; null is not known. */
+/** A volume as `--json` gives it: its record, and the figures derived from its progress; null means not known. */
 export function volumeDocument(volume: VolumeRecord, now: Date) {
   const reading = readingOf(volume, now);
   return reading === undefined
@@ -76,7 +76,7 @@ export function volumeDocument(volume: VolumeRecord, now: Date) {
       };
 }
 
-/** Between 0 and 1; work of no bytes is done. */
+/** Between 0 and 1; work without bytes counts as done. */
 export function fractionOf(bytesDone: number, bytesTotal: number): number {
   return bytesTotal <= 0 ? 1 : Math.min(1, Math.max(0, bytesDone / bytesTotal));
 }
@@ -110,7 +110,7 @@ export function renderReading(reading: Reading): string {
   return parts.join("  ");
 }
 
-/** Status, with what is going on where that says more. */
+/** Status, with the phase if that says more. */
 export function stateOf(volume: VolumeRecord): string {
   const phase = volume.phase;
   return phase === null || phase === volume.status || volume.deadline === null
@@ -125,7 +125,7 @@ const STATE_WIDTH = 22;
  * The one line of a volume that is being followed. A terminal gets the bytes, the bar, then the host, as far as its width allows; a
  * plain line has the host and no bar.
  *
- * @param alone Whether it is the only volume: its id and its fault are then told elsewhere.
+ * @param alone Whether it is the only volume: its id and its fault are then shown elsewhere.
  */
 export function renderVolumeLine(
   output: Output,
@@ -153,14 +153,14 @@ export function renderVolumeLine(
   return shown.join("  ").trimEnd();
 }
 
-/** Without its bytes where they do not fit: the percent says nearly the same. */
+/** Without its bytes if they do not fit: the percentage is nearly equivalent. */
 function readingWithin(reading: Reading, columns: number): string {
   const full = renderReading(reading);
   const { bytesDone: _, ...short } = reading;
   return full.length <= columns ? full : renderReading(short);
 }
 
-/** A fault in one line, with what the attempts before it ended by: that no backend is left never hides why. */
+/** A fault in one line, with the errors of the earlier attempts, so that NoValidBackend never hides the cause. */
 export function faultStory(fault: { error: string; cause: string; attempts: readonly string[] }): string {
   return [faultText(fault), ...fault.attempts.map(text)].join("; ");
 }

@@ -6,7 +6,7 @@ import type { Target } from "./outputs.ts";
 import type { Profile } from "./profiles.ts";
 import type { Output } from "./terminal.ts";
 
-/** Everything outside that the commands use; tests give their own. */
+/** The environment of the commands; tests pass their own. */
 export type CliContext = {
   stdout: Output;
   stderr: Output;
@@ -15,15 +15,15 @@ export type CliContext = {
   newId(): string;
   /** Ends early, without an error, when the signal aborts. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
-  /** Asks a question that is answered by yes or no; undefined where nobody sits at a terminal to be asked. */
+  /** Asks a question that is answered by yes or no; undefined if there is no terminal. */
   confirm: ((question: string) => Promise<boolean>) | undefined;
-  /** Aborted by Ctrl-C from the first call on: until then, Ctrl-C ends the process as ever. */
+  /** Aborted by Ctrl-C after the first call; before it, Ctrl-C ends the process as usual. */
   interruption(): AbortSignal;
   /** The named profile, or that of the environment; one without any setting when none is named. */
   profile(name: string | undefined): Promise<Profile>;
-  /** Opens nothing yet: parts connect when they are asked for. */
+  /** Opens nothing yet: parts connect on first use. */
   connect(target: Target): Connection;
-  /** Runs a command with the variables of the target, an embedded cloud; gives its exit status. */
+  /** Runs a command with the variables of the target, an embedded cloud; returns its exit status. */
   runInEmbeddedCloud(target: Target, words: readonly string[]): Promise<number>;
 };
 
@@ -34,26 +34,26 @@ export type GlobalOptions = { json?: boolean; outputs?: string; stack?: string; 
 export type Session = CliContext & {
   connection: Connection;
   json: boolean;
-  /** What the profile says beside the deployment. */
+  /** The profile's settings other than the deployment. */
   defaults: Pick<Profile, "project" | "user">;
   /** The answer: the value as a document with --json, else the text. */
   answer(value: unknown, human: () => string | Promise<string>): Promise<void>;
 };
 
-/** The deployment that the command line or its profile names, and what the profile says beside it. */
+/** The deployment that the command line or its profile names, and the profile's other settings. */
 export async function targetOf(
   context: CliContext,
   command: Command,
 ): Promise<{ target: Target; defaults: Session["defaults"] }> {
   const { outputs, stack, profile: name } = command.optsWithGlobals<GlobalOptions>();
   const { project, user, ...profile } = await context.profile(name);
-  // A deployment that the command line names stands alone: half of it from the profile would be another one.
+  // If the command line names a deployment, the profile's deployment is ignored: a mixture would be a third one.
   const named = outputs === undefined && stack === undefined ? {} : { outputs, stack };
   const defaults = { ...(project === undefined ? {} : { project }), ...(user === undefined ? {} : { user }) };
   return { target: { ...profile, ...named }, defaults };
 }
 
-/** Runs a command's body with its session, and closes the connection whatever happens. */
+/** Runs a command's body with its session, and always closes the connection. */
 export async function withSession(
   context: CliContext,
   command: Command,

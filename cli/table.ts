@@ -17,12 +17,12 @@ const GAP = "  ";
 /** Narrowest that a column is cut to, unless it is as narrow by itself. */
 const LEAST_WIDTH = 3;
 
-/** What a column that is to be kept whole is cut to when nothing else is left: the first part of a UUID. */
+/** Width of a protected column when nothing else can be cut: the first part of a UUID. */
 const LEAST_KEPT_WIDTH = 9;
 
 const ELLIPSIS = "…";
 
-/** The table. Cells that do not fit `output.columns` are cut, the widest columns first, the kept ones last. */
+/** The table. Cells that do not fit `output.columns` are cut, the widest columns first, the protected ones last. */
 export function renderTable(
   output: Pick<Output, "hasColours" | "columns">,
   columns: readonly TableColumn[],
@@ -71,7 +71,7 @@ function fitted(columns: readonly TableColumn[], measured: readonly number[], ro
       }
       const next = Math.max(least, ...candidates.filter(({ width }) => width < widest.width).map(({ width }) => width));
       const equals = candidates.filter(({ width }) => width === widest.width);
-      // All of the widest at once, down to the next width at most.
+      // Cuts all of the widest at once, at most down to the next width.
       const step = Math.max(1, Math.min(widest.width - next, Math.floor(excess / equals.length)));
       for (const { index } of equals.slice(0, Math.max(1, Math.ceil(excess / step)))) {
         widths[index] = widest.width - step;

@@ -46,7 +46,9 @@ export function wantsColours(
   return (forbidden ?? "") === "" && stream.isTTY && stream.hasColors?.() === true;
 }
 
-/** An {@link Output} that writes to a stream of the process, and nothing to it that a terminal would act on but its own styles. */
+/**
+ * An {@link Output} that writes to a stream of the process, and removes characters that a terminal would interpret, except its own styles.
+ */
 export function outputOfStream(
   stream: NodeJS.WriteStream,
   argv: readonly string[],
@@ -58,7 +60,7 @@ export function outputOfStream(
     write: (text) => {
       stream.write(guarded(text));
     },
-    // Undefined, whatever its type says, where the stream is no terminal.
+    // Undefined, despite its type, if the stream is not a terminal.
     isTty: stream.isTTY,
     hasColours: wantsColours(stream, argv, environment),
     get columns() {

@@ -7,7 +7,7 @@ import { styleOfStatus } from "./terminal.ts";
 /**
  * The columns of volumes.
  *
- * @param typeName a type's name by its id; a type that is gone has none
+ * @param typeName a type's name by its id; a deleted type has none
  */
 export function volumeColumns(typeName: (id: string) => string | undefined): Column<VolumeRecord>[] {
   const typeOf = ({ volume_type_id: id }: VolumeRecord): string | null => (id === null ? null : (typeName(id) ?? id));
@@ -48,7 +48,7 @@ export function volumeColumns(typeName: (id: string) => string | undefined): Col
   ];
 }
 
-/** What a volume was made from: `image ID`, `snapshot ID`, `volume ID`, or null for an empty one. */
+/** The source of a volume: `image ID`, `snapshot ID`, `volume ID`, or null for an empty one. */
 export function sourceOf(volume: VolumeRecord): string | null {
   if (volume.snapshot_id !== null) {
     return `snapshot ${volume.snapshot_id}`;

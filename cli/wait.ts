@@ -7,18 +7,18 @@ import { faultStory, volumeDocument } from "./progress.ts";
 import type { Session } from "./session.ts";
 import { volumeColumns } from "./volume-columns.ts";
 
-/** How a volume is waited for. */
+/** Options of the wait for a volume. */
 export type WaitOptions = {
   timeoutMs?: number;
-  /** Done when the volume has come to rest well; returns its record. */
+  /** Called when the create has succeeded; returns its record. */
   finish?: (id: string) => Promise<VolumeRecord>;
 };
 
 /**
  * Follows a volume until it comes to rest, and answers with its record.
  *
- * @throws CliError under the name of its fault when it ends in error, `WaitTimeout` when the time is up; Interrupted. The create goes on
- *   after the last two.
+ * @throws CliError under the name of its fault when it ends in error, `WaitTimeout` when the time is up; Interrupted. The create continues
+ * after the last two.
  */
 export async function waitForVolume(
   session: Session,

@@ -17,10 +17,10 @@ import type { Functions } from "./functions.ts";
 import type { Messaging } from "./messaging.ts";
 import { LIVE_ALIAS, type Workflow } from "./workflow.ts";
 
-/** Sections of the runbook by alarm: a test holds that each is there. */
+/** Sections of the runbook by alarm; a test checks that each exists. */
 const RUNBOOK = "docs/runbook.md";
 
-/** What is watched. */
+/** The resources that alarms watch. */
 export type WatchedParts = {
   functions: Functions;
   messaging: Messaging;
@@ -28,32 +28,32 @@ export type WatchedParts = {
   timeBounds: Pick<TimeBounds, "sweep_interval_seconds" | "report_interval_seconds">;
 };
 
-/** One alarm: what a person must act upon, and the section of the runbook that says how. */
+/** One alarm: a condition that needs a person to act, and the section of the runbook that describes the action. */
 export type AlarmDefinition = {
   id: string;
-  /** What has happened, in one sentence. */
+  /** The event, in one sentence. */
   description: string;
   metric: IMetric;
   threshold: number;
-  /** Periods in a row that breach the threshold; 1 for what is wrong whenever it happens. */
+  /** Periods in a row that breach the threshold; 1 for a condition that is always wrong. */
   periods: number;
   /** By default a value breaches the threshold that is equal to it or greater. */
   comparison?: ComparisonOperator;
   /**
-   * What a period without data says: by default that nothing is wrong. BREACHING where the data comes by itself at each run, so that
-   * none means that nothing runs. IGNORE where the last data still holds, such as what an audit found.
+   * The meaning of a period without data; by default that nothing is wrong. BREACHING if each run writes data, so that missing data means
+   * that nothing runs. IGNORE if the last data is still valid, such as an audit's findings.
    */
   missing?: TreatMissingData;
 };
 
 const FIVE_MINUTES = Duration.minutes(5);
 
-/** A period that always has data of what runs at this interval, in seconds. CloudWatch takes whole minutes. */
+/** A period that always contains data of a schedule with this interval, in seconds. CloudWatch accepts whole minutes. */
 function periodOf(intervalSeconds: number): Duration {
   return Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), 60 * Math.ceil(intervalSeconds / 60)));
 }
 
-/** Functions that end what the workflow could not: when they fail, nothing lies below them but each other. */
+/** Functions that end volumes when the workflow could not. Below them there are no other nets. */
 const NETS: readonly FunctionName[] = ["ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVolumes"];
 
 /** A metric that the functions write into their logs, over all of its dimensions. */
@@ -81,8 +81,8 @@ export type ExecutionMetric =
   | "ExecutionsAborted";
 
 /**
- * An execution metric of the workflow. Executions that an alias starts are counted with the machine's ARN alone, and once more with
- * the alias beside it; AWS's page lists both without saying that the first includes the second, so the larger of both counts.
+ * An execution metric of the workflow. Executions that an alias starts are counted with the machine's ARN alone, and again with the ARN and
+ * the alias. AWS's page lists both without saying that the first includes the second, so the larger one is used.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
  */
@@ -125,7 +125,7 @@ export function alarmDefinitions({ functions, messaging, workflow, timeBounds }:
   return [
     {
       id: "DeadLetters",
-      description: "A message of the scheduler queue could not be worked on; its volume is in error",
+      description: "A message of the scheduler queue could not be processed; its volume is in error",
       metric: ownMetric("deadLetters"),
       threshold: 1,
       periods: 1,
@@ -211,7 +211,7 @@ export function alarmDefinitions({ functions, messaging, workflow, timeBounds }:
     },
     {
       id: "UnreadableRecords",
-      description: "The audit found records that cannot be read; nothing works on their volumes",
+      description: "The audit found records that cannot be read; every function leaves their volumes alone",
       metric: ownMetric("unreadableRecords", "Maximum"),
       threshold: 1,
       periods: 1,
@@ -226,7 +226,7 @@ export function alarmDefinitions({ functions, messaging, workflow, timeBounds }:
     },
     {
       id: "SweepNotRunning",
-      description: "No sweep has ended: volumes that nothing else decides stay as they are",
+      description: "No sweep has ended: undecided volumes stay in their status",
       metric: ownMetric("sweptVolumes", "SampleCount", {}, periodOf(timeBounds.sweep_interval_seconds)),
       threshold: 1,
       periods: 2,
@@ -235,7 +235,7 @@ export function alarmDefinitions({ functions, messaging, workflow, timeBounds }:
     },
     {
       id: "BackendsNotReported",
-      description: "A backend does not report, or none does: no volume is placed where the last report is old",
+      description: "A backend does not report, or no backend does: no volume is placed on a backend with an old report",
       metric: ownMetric("unreportedBackends", "Maximum", {}, periodOf(timeBounds.report_interval_seconds)),
       threshold: 1,
       periods: 2,
@@ -250,7 +250,8 @@ export function alarmDefinitions({ functions, messaging, workflow, timeBounds }:
     },
     {
       id: "Throttled",
-      description: "Functions of this account are throttled: creates are slower, and after two minutes of it they fail",
+      description:
+        "Functions of this account are throttled: creates are slower, and fail after two minutes of throttling",
       metric: new Metric({ namespace: "AWS/Lambda", metricName: "Throttles", ...sum }),
       threshold: 10,
       periods: 2,
@@ -263,7 +264,7 @@ export function isOnOneMetric({ metric }: AlarmDefinition): boolean {
   return metric.toMetricConfig().mathExpression === undefined;
 }
 
-/** The alarms as resources, each with the section of the runbook that says what to do. */
+/** The alarms as resources, each with its section of the runbook. */
 export class Alarms extends Construct {
   readonly alarms: Alarm[];
 

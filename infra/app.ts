@@ -11,17 +11,17 @@ import { checkSettingsChange, madeWith, recordFileOf } from "./settings-change.t
 const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL(`../${SETTINGS_FILE}`, import.meta.url));
 
 /**
- * The CDK app that `npx cdk synth` and `npx cdk deploy` run, with the settings of deployment.json. A finding of the policy packs ends it;
- * so does a wrong setting, with one line. The bundler is a separate process and starts before the CDK and the packs are loaded.
+ * The CDK app that `npx cdk synth` and `npx cdk deploy` run, with the settings of deployment.json. A finding of the policy packs ends it,
+ * and so does a wrong setting, with one line. The bundler is a separate process and starts before the CDK and the packs are loaded.
  *
- * cdk.json has Node compile WebAssembly without optimising it: CloudFormation's rules are 9 MB of it, which run once.
+ * cdk.json makes Node compile WebAssembly without optimising it: CloudFormation's rules are 9 MB of WebAssembly that run once.
  */
 const bundling = (async () => {
   const context = JSON.parse(process.env["CDK_CONTEXT_JSON"] ?? "{}") as Record<string, unknown>;
   const { backends = settingOfFile(context, DEFAULT_SETTINGS_FILE, "backends") } = context;
   return bundleFunctions("dist/bundles", moduleDrivers(backends));
 })();
-// Awaited below, where a wrong module is told in one line.
+// Awaited below, where a wrong module is reported in one line.
 bundling.catch(() => {});
 const [{ Validations }, { AwsSolutionsChecks, ServerlessChecks }, { addressOf, createCinderlessApp }] =
   await Promise.all([import("aws-cdk-lib"), import("cdk-nag"), import("./cinderless-app.ts")]);

@@ -11,7 +11,7 @@ import type { Functions } from "./functions.ts";
 import type { Messaging } from "./messaging.ts";
 import type { DataProps } from "./records.ts";
 
-/** What the API is made of. */
+/** Properties of the API construct. */
 export type BlockStorageApiProps = DataProps & {
   functions: Functions;
   messaging: Messaging;
@@ -19,12 +19,12 @@ export type BlockStorageApiProps = DataProps & {
   options: ApiOptions;
 };
 
-/** Functions that the API starts and does not wait for. */
+/** Functions that the API starts asynchronously. */
 const STARTED = ["DeleteVolume", "CreateSnapshot", "DeleteSnapshot"] as const;
 
 /**
- * Cinder's API v3 as an HTTP API with one route: the function has its own routes, because every answer has to be Cinder's, also those for
- * paths that do not exist and for callers without a token.
+ * Cinder's API v3 as an HTTP API with one route: the function has its own routes, because every answer has to be Cinder's, including those
+ * for unknown paths and for callers without a token.
  */
 export class BlockStorageApi extends Construct {
   /** Address of the API with its version, as clients are configured with it. */
@@ -80,7 +80,7 @@ export class BlockStorageApi extends Construct {
   }
 }
 
-/** One line a request. No token is among these, and neither is the query, which may name things of a project. */
+/** One line a request. It contains neither a token nor the query, which may name objects of a project. */
 const ACCESS_LOG = {
   requestId: "$context.requestId",
   ip: "$context.identity.sourceIp",

@@ -9,10 +9,13 @@ import { TRIM_SDK } from "./trim-sdk.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** Where bundles are kept from one start on this machine to the next. Copies of the repository may share their packages. */
+/** Directory that caches bundles between starts on this machine. Copies of the repository may share their packages. */
 const KEPT_IN = `${ROOT}node_modules/.cache/cinderless/bundles/${encodeURIComponent(ROOT)}`;
 
-/** What decides the bundles beside the files in them: the versions of all packages, the settings of the bundler, and these. */
+/**
+ * Inputs that decide the bundles in addition to their source files: the versions of all packages, the settings of the bundler, and these
+ * files.
+ */
 const DECIDES_BUNDLES = [
   "node_modules/.package-lock.json",
   "package.json",
@@ -22,20 +25,20 @@ const DECIDES_BUNDLES = [
   "infra/trim-sdk.ts",
 ].map((file) => `${ROOT}${file}`);
 
-/** Some of the SDK's parts are CommonJS and ask for Node's own modules by `require`, which a module has to be given. */
+/** Some modules of the SDK are CommonJS and load Node's own modules by `require`, which an ECMAScript module has to define. */
 const REQUIRE_BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 
 /**
- * Bundles every function into `<directory>/<file-name>/index.mjs`: one ECMAScript module each, minified, with its source map. The
- * SDK is bundled too, so what was tested is what runs, whatever version the runtime carries.
+ * Bundles every function into `<directory>/<file-name>/index.mjs`: one ECMAScript module each, minified, with its source map. The SDK is
+ * bundled too, so the tested version runs, independent of the runtime's version.
  *
- * @param plugins for who verifies the functions over other adapters than their own; what is deployed has none
+ * @param plugins for verification of the functions with other adapters; deployments have none
  */
 export async function bundleFunctions(directory: string, plugins: readonly Plugin[] = []): Promise<CodeOf> {
   return codeFrom(directory, bundle(directory, plugins));
 }
 
-/** As {@link bundleFunctions}, but what has not changed since it was last bundled for this machine is not bundled again. */
+/** As {@link bundleFunctions}, but reuses the bundles of this machine that have not changed. */
 export async function bundleChangedFunctions(directory: string): Promise<CodeOf> {
   const made = buildUnlessKept(directory, {
     keptIn: KEPT_IN,
@@ -44,7 +47,7 @@ export async function bundleChangedFunctions(directory: string): Promise<CodeOf>
   return codeFrom(directory, made);
 }
 
-/** The bundler is a process of its own: the CDK, which takes a second to load, is loaded meanwhile. */
+/** The bundler is a separate process, so that the CDK, which takes a second to load, loads at the same time. */
 async function codeFrom(directory: string, bundling: Promise<unknown>): Promise<CodeOf> {
   const [{ Code }] = await Promise.all([import("aws-cdk-lib/aws-lambda"), bundling]);
   return (name) => Code.fromAsset(`${directory}/${fileNameOf(name)}`);
@@ -79,7 +82,7 @@ async function bundle(directory: string, plugins: readonly Plugin[]): Promise<st
   return Object.keys(metafile.inputs).flatMap((input) => fileOf(input));
 }
 
-/** The file of an input; one that is empty on this platform has a note before its path, and some are no files. */
+/** The file of an input. An input that is empty on this platform has a note before its path, and some inputs are not files. */
 function fileOf(input: string): string[] {
   const file = path.resolve(ROOT, input.replace(/^\(disabled\):/, ""));
   return existsSync(file) ? [file] : [];

@@ -6,14 +6,14 @@ import type { CodeOf } from "./functions.ts";
 import type { StackAddress } from "./settings-change.ts";
 import { STACK_NAME } from "./stack-name.ts";
 
-/** The settings that the CDK CLI reads from cdk.json. The app has them however it is started. */
+/** The settings that the CDK CLI reads from cdk.json. The app uses them in every way of starting it. */
 const CLI_CONTEXT = {
   ...cdk.context,
   "aws:cdk:version-reporting": cdk.versionReporting,
   "aws:cdk:enable-path-metadata": cdk.pathMetadata,
 };
 
-/** How an app is built. */
+/** Options of an app. */
 export type CinderlessAppOptions = {
   codeOf: CodeOf;
   /** Becomes the cloud assembly. Default: the directory that the CDK CLI names. */
@@ -22,9 +22,9 @@ export type CinderlessAppOptions = {
   context?: Record<string, unknown>;
   /** File of a deployment's settings, for keys that the context does not have. Only a deployment has one. Default: none. */
   settingsFile?: string;
-  /** Whether to write the construct tree and let the CDK check the template, which takes longer than all the rest. */
+  /** Whether to write the construct tree and let the CDK check the template, which takes longer than everything else. */
   forPeople?: boolean;
-  /** Whether the stack is deployed to the embedded cloud, which nobody else can reach. */
+  /** Whether the stack is deployed to the embedded cloud, which other machines cannot reach. */
   onThisMachine?: boolean;
 };
 
@@ -34,7 +34,7 @@ export type CinderlessAppOptions = {
  *
  * Throws: InvalidInput when a setting is wrong.
  *
- * @returns also the file of settings that was read, which is that of the context \`deployment\` when it names one
+ * @returns also the file of settings that was read, which the context \`deployment\` may name
  */
 export function createCinderlessApp(options: CinderlessAppOptions): {
   app: App;
@@ -53,8 +53,8 @@ export function createCinderlessApp(options: CinderlessAppOptions): {
 }
 
 /**
- * The address at which the CDK CLI deploys the stack: it tells the app account and region when it has credentials. Undefined without them, and
- * for an emulator, because everything that it holds is thrown away.
+ * The address at which the CDK CLI deploys the stack: it passes account and region to the app when it has credentials. Undefined without
+ * them, and for an emulator, because its data is temporary.
  */
 export function addressOf(
   { stackName }: CinderlessStack,

@@ -20,22 +20,22 @@ import { CALLS_DRIVERS, wireFunctions, wireWorkflow } from "./wiring.ts";
 import { withExports } from "./volume-consumers.ts";
 import { Workflow } from "./workflow.ts";
 
-/** Messages that one scheduling takes at once; they share one read of the volumes and, mostly, of the backends. */
+/** Messages of one scheduling; they share one read of the volumes and, mostly, of the backends. */
 const SCHEDULER_BATCH_SIZE = 10;
 
-/** Dead letters that are kept at once; each costs a few writes, and a batch must end within the function's time-out. */
+/** Dead letters of one batch; each costs a few writes, and a batch must end within the function's time-out. */
 const DEAD_LETTER_BATCH_SIZE = 5;
 
-/** Batches of dead letters at once: many at a time are a disaster elsewhere, which needs the account's concurrency itself. */
+/** Concurrent batches of dead letters: many dead letters mean a disaster elsewhere, whose repair needs the account's concurrency. */
 const DEAD_LETTER_CONCURRENCY = 2;
 
 /**
- * Schedulings at once. A burst of messages waits in the queue instead of taking the account's concurrency from the functions of
- * the creates under way: ten batches of ten are more creates a second than the backends of a stack take.
+ * Concurrent schedulings. A burst of messages waits in the queue instead of taking the account's concurrency from the creates in progress.
+ * Ten batches of ten are more creates a second than the backends of a stack accept.
  */
 const SCHEDULER_CONCURRENCY = 10;
 
-/** Says at synthesis what the deployment would say at the first image: nothing leads from the functions' network to a Glance. */
+/** Warns at synthesis, instead of at the first image, that the functions' network has no route to a Glance. */
 function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions): void {
   if (glance === undefined) {
     return;
@@ -48,16 +48,16 @@ function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions):
   );
 }
 
-/** What the stack is made with. */
+/** Properties of the stack. */
 export type CinderlessStackProps = StackProps & {
   codeOf: CodeOf;
-  /** Whether it is deployed to the embedded cloud, where nobody else can reach it. */
+  /** Whether it is deployed to the embedded cloud, where other machines cannot reach it. */
   onThisMachine?: boolean;
 };
 
 /**
- * The whole product as one stack. What keeps data (`EncryptionKey`, `Records`, `ImagesBucket`, `Storage`) is made first and knows
- * nothing of what works on it, so the workflow can be replaced without touching data.
+ * The whole product as one stack. The constructs with data (`EncryptionKey`, `Records`, `ImagesBucket`, `Storage`) come first and do not
+ * depend on the others, so the workflow can be replaced without affecting data.
  */
 export class CinderlessStack extends Stack {
   readonly deployment: Deployment;
@@ -80,7 +80,9 @@ export class CinderlessStack extends Stack {
     const messaging = new Messaging(this, "Messaging", encryptionKey);
     const { blockStorageApi } = configuration;
     if (blockStorageApi?.auth === "noauth" && props.onThisMachine !== true) {
-      throw new InvalidInput("blockStorageApi: noauth lets everybody administer; it is for the embedded cloud only");
+      throw new InvalidInput(
+        "blockStorageApi: noauth makes every caller an administrator; it is for the embedded cloud only",
+      );
     }
     const functions = new Functions(this, "Functions", {
       codeOf: props.codeOf,
@@ -130,7 +132,7 @@ export class CinderlessStack extends Stack {
     );
     acknowledge(functions.get("KeepDeadLetters"), {
       "Serverless-LambdaEventSourceMappingDestination":
-        "What it cannot keep stays in its queue, which is the dead-letter queue, and comes again",
+        "A message that it cannot store stays in its queue, which is the dead-letter queue, and comes again",
     });
     new Nets(this, "Nets", {
       functions,

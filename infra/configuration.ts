@@ -11,7 +11,7 @@ import { leastServiceDownSeconds, parseTimeBounds, phaseBoundsOf, type TimeBound
 import type { Deployment } from "./deployment.ts";
 import { MOUNT_POINT } from "./mount-point.ts";
 
-/** What a deployment may choose, checked when the app is synthesised. */
+/** The configuration of a deployment, checked when the app is synthesised. */
 export type Configuration = {
   backends: readonly Backend[];
   imageServices: ImageServicesOptions;
@@ -19,13 +19,13 @@ export type Configuration = {
   notificationEra: NotificationEra;
   audit: AuditSchedule;
   timeBounds: TimeBounds;
-  /** Null where the deployment has no API. */
+  /** Null if the deployment has no API. */
   blockStorageApi: ApiOptions | null;
 };
 
 /**
- * Two backends in one zone, as directories of one file system: enough for a second attempt to go elsewhere. A deployment names its
- * own by context. Where the stack mounts the file system, a function without the mount must not take its own disk for it.
+ * Two backends in one zone, as directories of one file system: enough for a second attempt on another backend. A deployment names its own
+ * by context. If the stack mounts the file system, a function without the mount must not use its own disk instead.
  */
 const defaultBackends = (fileSystem: Deployment["fileSystem"]): unknown =>
   ["first", "second"].map((name) => ({
@@ -35,7 +35,7 @@ const defaultBackends = (fileSystem: Deployment["fileSystem"]): unknown =>
     capabilities: { volume_backend_name: name },
   }));
 
-/** Lambda allows 4 KiB of environment in all; what is left covers the names of the tables, queues and topic. */
+/** Lambda allows 4 KiB of environment in total; the rest is for the names of the tables, queues and topic. */
 const BACKENDS_BYTES_LIMIT = 3072;
 
 /**
@@ -44,7 +44,7 @@ const BACKENDS_BYTES_LIMIT = 3072;
  * `blockStorageApi` (as `core/api/options.ts` describes it, or `none`)
  * and `notification_era` (a word). On the command line all but the last are JSON: `-c backends='[...]'`.
  *
- * @throws InvalidInput that names what is wrong.
+ * @throws InvalidInput that names the wrong setting.
  */
 export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem"]): Configuration {
   const backends = parseBackends(contextJson(node, "backends") ?? defaultBackends(fileSystem));
@@ -70,7 +70,7 @@ export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem
   };
 }
 
-/** The time after which a backend is down follows from the interval of its reports, unless the deployment names a longer one. */
+/** The time after which a backend is down follows from the interval of its reports, unless the deployment sets a longer one. */
 function readScheduler(changes: Partial<SchedulerSettings>, timeBounds: TimeBounds): SchedulerSettings {
   const least = leastServiceDownSeconds(timeBounds);
   const derived = Math.max(DEFAULT_SETTINGS.service_down_time, least);
@@ -78,7 +78,7 @@ function readScheduler(changes: Partial<SchedulerSettings>, timeBounds: TimeBoun
   if (settings.service_down_time < least) {
     throw new InvalidInput(
       `scheduler: service_down_time must be at least ${least}, 2.5 times report_interval_seconds of time_bounds ` +
-        `(${timeBounds.report_interval_seconds}), not ${settings.service_down_time}: else every backend is down between two reports`,
+        `(${timeBounds.report_interval_seconds}), not ${settings.service_down_time}: otherwise every backend is down between two reports`,
     );
   }
   return settings;

@@ -15,8 +15,8 @@ const WIDE = 24;
 const HALF = 12;
 
 /**
- * One page that is read in a minute, from the question that matters most down: is anything wrong, are volumes being created, how
- * long does it take, what waits, what went elsewhere or wrong.
+ * One page to read in a minute, most important first: alarms, the rate of creates, their duration, waiting work, rescheduled and failed
+ * creates.
  */
 export function overview(scope: Construct, { messaging, workflow }: WatchedParts, alarms: Alarm[]): Dashboard {
   const executions = (metricName: ExecutionMetric, label?: string): IMetric =>
@@ -25,7 +25,7 @@ export function overview(scope: Construct, { messaging, workflow }: WatchedParts
     new GraphWidget({ title, left, width, height: 6, leftYAxis: { min: 0 } });
   const dashboard = new Dashboard(scope, "Overview", { defaultInterval: Duration.hours(6) });
   dashboard.addWidgets(
-    new AlarmStatusWidget({ title: "What a person must look at", alarms, width: WIDE, height: 3 }),
+    new AlarmStatusWidget({ title: "Alarms that need a person", alarms, width: WIDE, height: 3 }),
     new Row(
       new SingleValueWidget({
         title: "Creates",
@@ -64,12 +64,12 @@ export function overview(scope: Construct, { messaging, workflow }: WatchedParts
     ),
     new Row(
       graph(
-        "Failed attempts by what they say",
+        "Failed attempts by error",
         ["final", "reschedulable", "uncertain"].map((route) =>
           ownMetric("failures", "Sum", { route }).with({ label: route }),
         ),
       ),
-      graph("What the audit found", [
+      graph("Findings of the audit", [
         ownMetric("orphans", "Maximum").with({ label: "orphans" }),
         ownMetric("missingVolumes", "Maximum").with({ label: "missing" }),
         ownMetric("damagedVolumes", "Maximum").with({ label: "damaged" }),
@@ -78,7 +78,7 @@ export function overview(scope: Construct, { messaging, workflow }: WatchedParts
     ),
     new Row(
       graph(
-        "Image-volume cache, where a backend has one",
+        "Image-volume cache, if a backend has one",
         [
           ownMetric("imageCacheHits").with({ label: "cloned from it" }),
           ownMetric("imageCacheMisses").with({ label: "downloaded" }),

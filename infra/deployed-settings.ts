@@ -1,7 +1,7 @@
 import { InvalidInput } from "../core/errors.ts";
 import type { MadeWith, StackAddress } from "./settings-change.ts";
 
-/** The part of a CloudFormation template that shows how a stack was made. */
+/** The part of a CloudFormation template that shows a stack's settings. */
 type Template = { Resources?: Record<string, { Type: string; Properties?: { CidrBlock?: unknown } }> };
 
 /** States of a stack that has no resources yet. */
@@ -10,7 +10,7 @@ const WITHOUT_RESOURCES = ["REVIEW_IN_PROGRESS", "DELETE_COMPLETE"];
 /** How long synthesis waits for each answer of CloudFormation. */
 const ANSWER_MILLISECONDS = 5_000;
 
-/** How a stack was made, by its template. It holds for every release, because it reads nothing but resource types and the network's range. */
+/** A stack's settings, from its template. This works for every release, because it reads only resource types and the network's range. */
 export function madeWithOfTemplate({ Resources: resources = {} }: Template): MadeWith {
   const all = Object.values(resources);
   const has = (type: string) => all.some((resource) => resource.Type === type);
@@ -23,11 +23,11 @@ export function madeWithOfTemplate({ Resources: resources = {} }: Template): Mad
 }
 
 /**
- * Asks CloudFormation how the stack was made. The CDK CLI passes account and region to the app but no credentials, so the shell's own are used;
- * an answer from another account counts as none.
+ * Reads the stack's settings from CloudFormation. The CDK CLI passes account and region to the app but no credentials, so the shell's own
+ * are used; an answer from another account is ignored.
  *
- * @param report told when CloudFormation cannot be asked, with the reason
- * @returns undefined when the stack does not exist, or nobody can say
+ * @param report called with the reason when CloudFormation cannot be asked
+ * @returns undefined when the stack does not exist, or its settings are unknown
  */
 export async function readDeployedSettings(
   { account, region, stackName }: StackAddress,

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Node } from "constructs";
 import { InvalidInput } from "../core/errors.ts";
 
-/** File of the settings of a deployment, below the repository's root. It is committed, so nobody has to remember flags. */
+/** File of the settings of a deployment, below the repository's root. It is committed, so there are no flags to remember. */
 export const SETTINGS_FILE = "deployment.json";
 
 /** Every setting of the stack. A file with another key is refused, because a misspelt one would be ignored. */
@@ -27,8 +27,8 @@ export const SETTING_KEYS = [
 ] as const;
 
 /**
- * Sets the context that a file names: a JSON object of settings. Context that is set already, such as by `-c`, is kept. Context `deployment`
- * names another file. Returns the file that was read.
+ * Sets the context that a file names: a JSON object of settings. Existing context, such as from `-c`, is kept. Context `deployment` names
+ * another file. Returns the file that was read.
  *
  * Throws: InvalidInput when the file is missing, is not a JSON object, or has an unknown key.
  */

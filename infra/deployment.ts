@@ -5,42 +5,42 @@ import { InvalidInput } from "../core/errors.ts";
 import { STACK_NAME } from "./stack-name.ts";
 import { parseVolumeConsumers, type VolumeConsumers } from "./volume-consumers.ts";
 
-/** What a deployment may choose apart from what the product does: where volumes are, what is kept, who is notified. */
+/** Settings of a deployment that do not change the product's behavior: the place of volumes, retention, recipients of alarms. */
 export type Deployment = {
   /** CloudFormation's name of the stack. */
   stackName: string;
-  /** `efs` makes a file system and mounts it in the functions; `none` leaves the directories of the backends as they are. */
+  /** `efs` creates a file system and mounts it in the functions; `none` uses the backends' directories unchanged. */
   fileSystem: "efs" | "none";
-  /** What becomes of records, images and volumes when the stack is deleted. */
+  /** Whether records, images and volumes are kept when the stack is deleted. */
   removalPolicy: RemovalPolicy;
-  /** One key of the customer's own for everything that is stored, instead of the services' keys. */
+  /** One customer managed key for all stored data, instead of the services' keys. */
   customerManagedKey: boolean;
   /** IPv4 range of the network in which the file system is mounted. */
   vpcCidr: string;
   /** Who may mount the file system beside the functions; nobody where it is undefined. */
   volumeConsumers: VolumeConsumers | undefined;
-  /** `full` makes alarms on metric math, saved queries and the dashboard; `none` leaves them out, for emulators and small accounts. */
+  /** `full` creates alarms on metric math, saved queries and the dashboard; `none` leaves them out, for emulators and small accounts. */
   observability: "full" | "none";
   /** Whether each definition is published as a version, and executions start through an alias. Some emulators know neither. */
   workflowVersions: boolean;
-  /** Addresses that get the alarms by mail. */
+  /** Addresses that receive the alarms by mail. */
   alarmRecipients: readonly string[];
 };
 
 const FILE_SYSTEMS = ["efs", "none"] as const;
 const REMOVAL_POLICIES = { retain: RemovalPolicy.RETAIN, destroy: RemovalPolicy.DESTROY } as const;
 
-/** The range that the CDK takes for a network, as earlier releases of this stack did. */
+/** The CDK's default range of a network, which earlier releases of this stack used. */
 const DEFAULT_VPC_CIDR = "10.0.0.0/16";
 
-/** Two subnets of 256 addresses each need a /23; a network of EC2 is a /16 at most. */
+/** Two subnets of 256 addresses each need a /23; a VPC is a /16 at most. */
 const VPC_MASKS = { widest: 16, narrowest: 23 } as const;
 
 const Recipients = v.array(v.pipe(v.string(), v.email()));
 
 /**
  * Reads the settings of a deployment from CDK context. Without any of them it has an EFS file system in 10.0.0.0/16, keeps its data when
- * the stack is deleted, uses the services' own keys, has all of its observability, and mails nobody.
+ * the stack is deleted, uses the services' own keys, has all of its observability, and sends no mail.
  *
  * Throws: InvalidInput that names the key and its valid values.
  */
@@ -108,7 +108,7 @@ function volumeConsumers(node: Node, fileSystem: Deployment["fileSystem"]): Volu
   return consumers;
 }
 
-/** A list, or addresses with commas between them, as the command line gives them. */
+/** A list, or comma-separated addresses from the command line. */
 function recipients(node: Node): string[] {
   const given: unknown = node.tryGetContext("alarmRecipients") ?? [];
   const list = typeof given === "string" ? given.split(",").map((address) => address.trim()) : given;

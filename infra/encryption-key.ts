@@ -9,7 +9,7 @@ import type { Construct } from "constructs";
  */
 export function customerKey(scope: Construct, removalPolicy: RemovalPolicy): Key {
   const key = new Key(scope, "EncryptionKey", {
-    description: "What Cinderless stores",
+    description: "Data of Cinderless",
     enableKeyRotation: true,
     removalPolicy,
   });
@@ -18,7 +18,7 @@ export function customerKey(scope: Construct, removalPolicy: RemovalPolicy): Key
       principals: [new ServicePrincipal("events.amazonaws.com"), new ServicePrincipal("cloudwatch.amazonaws.com")],
       actions: ["kms:Decrypt", "kms:GenerateDataKey"],
       resources: ["*"],
-      // For what is this account's own; not every call of theirs says whose it is.
+      // Only for this account's resources; not all of their calls name the account.
       conditions: { StringEqualsIfExists: { "aws:SourceAccount": Stack.of(scope).account } },
     }),
   );

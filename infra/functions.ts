@@ -11,23 +11,23 @@ import type { DataProps } from "./records.ts";
 /** Gives a function its code; injected, so that templates can be tested without bundling. */
 export type CodeOf = (functionName: FunctionName) => Code;
 
-/** Conditions of a statement: values by key, by operator. */
+/** Conditions of a statement: operator to key to values. */
 export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
-/** What distinguishes functions from each other, beside their code and permissions. */
+/** Properties that distinguish functions, in addition to their code and permissions. */
 export type FunctionsProps = {
   codeOf: CodeOf;
-  /** Functions that this deployment has no use for. */
+  /** Functions that this deployment does not need. */
   omitted: readonly FunctionName[];
   /** Further options of the functions that touch volumes: their network and its file system. */
   storageOptions: Partial<FunctionOptions>;
   touchesVolumes: readonly FunctionName[];
-  /** Functions that are called by an event that nobody waits for, and where such events go when they keep failing. */
+  /** Functions with asynchronous events, and the queue for events that keep failing. */
   asynchronous: readonly FunctionName[];
   asynchronousOptions: (name: FunctionName) => Partial<FunctionOptions>;
 } & DataProps;
 
-/** What a function in a network needs to get its interface there; EC2 knows no resource for these at the time of the call. */
+/** Actions that a function in a network needs for its network interface; EC2 has no resource for these at the time of the call. */
 const NETWORK_INTERFACES = [
   "ec2:CreateNetworkInterface",
   "ec2:DescribeNetworkInterfaces",
@@ -45,7 +45,7 @@ const NETWORK_INTERFACES = [
  */
 const CALLED_BY_FUNCTION_CODE: Conditions = { Null: { "lambda:SourceFunctionArn": "false" } };
 
-/** Every function of the product by name, each with a role of its own; its variables and permissions follow where it is wired. */
+/** Every function of the product by name, each with its own role; its variables and permissions are set where it is wired. */
 export class Functions extends Construct {
   private readonly functions = new Map<FunctionName, Function>();
 
@@ -77,12 +77,12 @@ export class Functions extends Construct {
     return found;
   }
 
-  /** Allows a function these actions on these resources, and nothing beside them. */
+  /** Allows a function only these actions on these resources. */
   allow(name: FunctionName, actions: readonly string[], ...resources: string[]): void {
     this.allowIf(name, {}, actions, ...resources);
   }
 
-  /** Allows it where the request is as the conditions say: IAM's operators, each with its keys and their values. */
+  /** Allows it if the request meets the conditions: IAM's operators, each with its keys and their values. */
   allowIf(name: FunctionName, conditions: Conditions, actions: readonly string[], ...resources: string[]): void {
     this.get(name).addToRolePolicy(new PolicyStatement({ actions: [...actions], resources, conditions }));
   }
@@ -120,7 +120,7 @@ export class Functions extends Construct {
     });
   }
 
-  /** A role that may write its function's log, and have a network interface if it is in a network. */
+  /** A role that may write its function's log, and have a network interface if the function is in a network. */
   private role(name: FunctionName, logGroup: LogGroup, inNetwork: boolean): Role {
     const role = new Role(this, `${name}ServiceRole`, {
       assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
@@ -156,8 +156,8 @@ const ASKING_EVERY_BACKEND: readonly FunctionName[] = ["ReportBackends", "AuditB
 const THREADS_FOR_FILES = 128;
 
 /**
- * What passes through a copy of an image is garbage at once. A small young generation keeps less of it: 131 MiB resident instead of
- * 171, for 6 % more processor time (`npm run bench -- large-image --gib 3`).
+ * The buffers of an image copy become garbage at once. A small young generation keeps less of it: 131 MiB resident instead of 171, for 6 %
+ * more processor time (`npm run bench -- large-image --gib 3`).
  */
 function nodeOptionsOf(name: FunctionName): string {
   return name === "CopyImageToVolume" ? "--enable-source-maps --max-semi-space-size=1" : "--enable-source-maps";

@@ -4,7 +4,7 @@ import type { Construct } from "constructs";
 import { acknowledge } from "./acknowledge.ts";
 import type { DataProps } from "./records.ts";
 
-/** The bucket that serves as an image service: an object for each image, and `ID.json` beside it. */
+/** The bucket that serves as an image service: an object for each image, and `ID.json` next to it. */
 export function imagesBucket(scope: Construct, { removalPolicy, encryptionKey }: DataProps): Bucket {
   const bucket = new Bucket(scope, "ImagesBucket", {
     ...(encryptionKey === undefined
@@ -17,7 +17,8 @@ export function imagesBucket(scope: Construct, { removalPolicy, encryptionKey }:
   });
   acknowledge(bucket, {
     "AwsSolutions-S1":
-      "Images are read by the functions alone, whose logs name image and volume; access logs would need a bucket that needs them itself",
+      "Only the functions read images, and their logs name image and volume; access logs would need a bucket with" +
+      " its own access logs",
   });
   return bucket;
 }

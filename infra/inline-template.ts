@@ -14,11 +14,11 @@ export type Template = {
 
 /** A comment in place of each function's code. */
 export const INLINE_CODE: CodeOf = () => Code.fromInline("// not run");
-/** The API with the only authentication that every deployment may have. */
+/** The API with the only authentication that every deployment may use. */
 const API = { auth: "keystone", auth_url: "https://keystone.example.org" };
 
 /**
- * The stack's template with a word in place of each function's code: everything but the bundles, which take time to make.
+ * The stack's template with a placeholder for each function's code: everything except the bundles, which take time to build.
  *
  * @param context as `-c` would give it
  * @param settingsFile a deployment's settings, for keys that the context does not have
@@ -46,7 +46,7 @@ export function functionNameIn(logicalId: string): FunctionName | undefined {
   return FUNCTION_ID.exec(logicalId)?.[1] as FunctionName | undefined;
 }
 
-/** The workflow's definition out of a template, as JSON text, with these ARNs in place of the functions' own. */
+/** The workflow's definition from a template, as JSON text, with these ARNs instead of the functions' own. */
 export function definitionText(template: Template, arnOf: (name: FunctionName) => string): string {
   const machine = Object.values(template.Resources).find(({ Type }) => Type === "AWS::StepFunctions::StateMachine");
   const definition = machine?.Properties?.["DefinitionString"] as { "Fn::Join": [string, unknown[]] } | undefined;
@@ -60,7 +60,7 @@ function functionOf(token: unknown): FunctionName {
   const { "Fn::GetAtt": [logicalId, attribute] = [] } = token as { "Fn::GetAtt"?: [string, string] };
   const name = functionNameIn(logicalId ?? "");
   if (name === undefined || attribute !== "Arn") {
-    throw new Error(`The definition refers to something else than a function's ARN: ${JSON.stringify(token)}`);
+    throw new Error(`The definition refers to a value that is not a function's ARN: ${JSON.stringify(token)}`);
   }
   return name;
 }

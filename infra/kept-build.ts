@@ -2,24 +2,24 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
-/** A build that may be kept. */
+/** A build that may be cached. */
 export type KeptBuild = {
-  /** Where it is kept; may be removed at any time. */
+  /** Its cache directory; may be removed at any time. */
   keptIn: string;
-  /** Makes files in an empty directory. @returns every file that decided what it made */
+  /** Creates files in an empty directory. @returns every file that the output depends on */
   build: (directory: string) => Promise<readonly string[]>;
 };
 
-/** A build that was kept: what it made, and what it was made from as it was then. */
+/** A cached build: its output, and the state of its inputs at that time. */
 const MADE = "made";
 const MADE_FROM = "made-from.json";
 
-/** The clocks of file systems are behind by some milliseconds. */
+/** The clocks of file systems lag by some milliseconds. */
 const CLOCK_SLACK_MS = 1000;
 
 /**
- * Fills a directory with what the build makes: by a copy of what it made last, where no file that it was made from has changed
- * since, and by building otherwise. Several processes may do so at once; what cannot be kept, or read again, is built.
+ * Fills a directory with the build's output. Copies the cached output if no input has changed since, and builds otherwise. Several
+ * processes may do so at once. When the cache cannot be written or read, the output is built.
  */
 export async function buildUnlessKept(directory: string, { keptIn, build }: KeptBuild): Promise<void> {
   if (reuse(directory, keptIn)) {
@@ -33,8 +33,8 @@ export async function buildUnlessKept(directory: string, { keptIn, build }: Kept
 }
 
 /**
- * What tells one content of a file from the next. Not the time of modification: packages come with the same one in every version,
- * while no program can set the time of change.
+ * Identifies the content of a file. Not by the time of modification, which is the same in every version of a package. No program can set
+ * the time of change.
  */
 function stateOf(file: string): { state: string; changedMs: number } {
   const { size, ino, ctimeNs } = statSync(file, { bigint: true });
@@ -50,7 +50,7 @@ function reuse(directory: string, keptIn: string): boolean {
     copyTree(path.join(keptIn, kept, MADE), directory);
     return true;
   } catch {
-    // Nothing is kept, or another process is just replacing it.
+    // There is no cached build, or another process is just replacing it.
     return false;
   }
 }
@@ -60,7 +60,7 @@ function isCurrent(kept: string): boolean {
     const madeFrom = JSON.parse(readFileSync(path.join(kept, MADE_FROM), "utf8")) as Record<string, string>;
     return Object.entries(madeFrom).every(([file, state]) => stateOf(file).state === state);
   } catch {
-    // Half written, half removed, or a file that it was made from is gone.
+    // Partly written, partly removed, or an input is gone.
     return false;
   }
 }
@@ -68,7 +68,7 @@ function isCurrent(kept: string): boolean {
 function keep(directory: string, keptIn: string, files: readonly string[], started: number): void {
   try {
     const states = files.map((file) => [file, stateOf(file)] as const);
-    // Of a file that was changed meanwhile nobody knows which content was read.
+    // If an input changed during the build, it is unknown which content was read.
     if (states.some(([, { changedMs }]) => changedMs > started - CLOCK_SLACK_MS)) {
       return;
     }
@@ -77,20 +77,20 @@ function keep(directory: string, keptIn: string, files: readonly string[], start
     const kept = path.join(keptIn, randomUUID());
     copyTree(directory, path.join(kept, MADE));
     const madeFrom = Object.fromEntries(states.map(([file, { state }]) => [file, state]));
-    // Last, because it makes the rest valid.
+    // Last, because it makes the other files valid.
     writeFileSync(path.join(kept, MADE_FROM), JSON.stringify(madeFrom));
     for (const other of others) {
-      // Renamed first, so that who is copying it fails, and does not find half of it.
+      // Renamed first, so that a concurrent copy fails instead of finding half of it.
       const removed = path.join(keptIn, `removed-${randomUUID()}`);
       renameSync(path.join(keptIn, other), removed);
       rmSync(removed, { recursive: true, force: true });
     }
   } catch {
-    // A directory that cannot be written, or another process that cleans up as well: the next one builds anew.
+    // A directory that cannot be written, or another process that cleans up as well: the next start builds again.
   }
 }
 
-/** Copies with the permissions that this process gives its files: the one that kept them may give others. */
+/** Copies with this process's file permissions: the process that cached the files may use others. */
 function copyTree(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
   for (const entry of readdirSync(from, { withFileTypes: true })) {

@@ -7,14 +7,14 @@ import { LARGEST_MESSAGE_BYTES } from "../core/byte-budget.ts";
 import { SCHEDULER_RECEIVES, SHORT_FUNCTION_TIMEOUT_SECONDS, visibilitySeconds } from "../core/time-bounds.ts";
 import { acknowledge } from "./acknowledge.ts";
 
-/** A queue's own rights: encrypted under the service's key or the customer's, and spoken to by TLS only. */
+/** Protection of a queue: encrypted under the service's key or the customer's, with access by TLS only. */
 export function queueProtection(encryptionKey: IKey | undefined): QueueProps {
   return encryptionKey === undefined
     ? { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true }
     : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey, enforceSSL: true };
 }
 
-/** Receives of a dead letter that cannot be kept, 180 s apart: one day, longer than an outage of the table or the topic. */
+/** Receives of a dead letter that cannot be stored, 180 s apart: one day, longer than an outage of the table or the topic. */
 const KEEP_RECEIVES = 480;
 
 /** How long a message is hidden while a function has it. A deployment with its own time bounds sets another. */
@@ -26,7 +26,7 @@ const VISIBILITY = Duration.seconds(
 export class Messaging extends Construct {
   readonly schedulerQueue: Queue;
   readonly schedulerDeadLetterQueue: Queue;
-  /** Events of the nets and schedules that could not be delivered, or whose function kept failing; letters that could not be kept. */
+  /** Events of the nets and schedules that could not be delivered, or whose function kept failing; letters that could not be stored. */
   readonly eventsDeadLetterQueue: Queue;
   readonly notificationsTopic: Topic;
 
@@ -40,10 +40,10 @@ export class Messaging extends Construct {
     acknowledge(this.eventsDeadLetterQueue, { "Serverless-SQSRedrivePolicy": "It is a dead-letter queue" });
     this.schedulerDeadLetterQueue = new Queue(this, "SchedulerDeadLetterQueue", {
       ...protection,
-      // KeepDeadLetters empties it at once. Two weeks are for the function to be fixed in, should it not run at all.
+      // KeepDeadLetters empties it at once. If the function does not run at all, two weeks are left to fix it.
       retentionPeriod: Duration.days(14),
       visibilityTimeout: VISIBILITY,
-      // A letter that cannot be kept for a day ends where an alarm watches, instead of coming again for two weeks.
+      // A letter that cannot be stored for a day moves to a queue with an alarm, instead of coming again for two weeks.
       deadLetterQueue: { queue: this.eventsDeadLetterQueue, maxReceiveCount: KEEP_RECEIVES },
     });
     this.schedulerQueue = new Queue(this, "SchedulerQueue", {

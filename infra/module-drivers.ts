@@ -7,15 +7,15 @@ import { InvalidInput } from "../core/errors.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** Only what is needed before the backends are checked as a whole. */
+/** The part that is needed before the backends are checked completely. */
 const EntriesSchema = v.array(v.looseObject({ host: v.string(), module: v.optional(v.string()) }));
 
 /**
  * The plugin that bundles the functions with the drivers of the modules that backends name, or none when no backend names one. Paths are
- * relative to the working directory. An entry that is wrong otherwise is left to the check of the configuration.
+ * relative to the working directory. Other errors of an entry are left to the check of the configuration.
  *
  * @param backends as the context has them: a list, or its JSON
- * @throws InvalidInput that names a module which is not there
+ * @throws InvalidInput that names a missing module
  */
 export function moduleDrivers(backends: unknown): Plugin[] {
   const modules = entriesOf(backends).flatMap(({ host, module }) => {

@@ -1,2 +1,2 @@
-/** Where functions that touch volumes find the file system. Lambda mounts below `/mnt` only. */
+/** Mount point of the file system in functions that access volumes. Lambda mounts below `/mnt` only. */
 export const MOUNT_POINT = "/mnt/volumes";

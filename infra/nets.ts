@@ -9,17 +9,17 @@ import type { TimeBounds } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
 import type { Workflow } from "./workflow.ts";
 
-/** What the nets hang on. */
+/** Properties of the nets. */
 export type NetsProps = {
   functions: Functions;
   workflow: Workflow;
-  /** Where events go that could not be delivered, or whose function kept failing. */
+  /** Queue of events that could not be delivered, or whose function kept failing. */
   deadLetterQueue: Queue;
   audit: AuditSchedule;
   timeBounds: Pick<TimeBounds, "sweep_interval_seconds" | "report_interval_seconds">;
 };
 
-/** Functions that events call, and nobody waits for. */
+/** Functions that events call asynchronously. */
 export const CALLED_BY_EVENTS: readonly FunctionName[] = [
   "ErrorOutFailedExecution",
   "SweepOverdueVolumes",
@@ -27,13 +27,13 @@ export const CALLED_BY_EVENTS: readonly FunctionName[] = [
   "AuditBackends",
 ];
 
-/** How long an event of a schedule is worth anything: the next one does the same work. */
+/** Lifetime of an event of a schedule: the next one does the same work. */
 const SCHEDULED_EVENT_AGE = Duration.minutes(5);
 
-/** How an event comes again that its function took and failed. */
+/** Retries of an event whose function failed. */
 type Retries = { retryAttempts: number; maxEventAge?: Duration };
 
-/** What a schedule asks for comes again by itself; an audit is a quarter of an hour of listing, which may also reap. */
+/** A schedule repeats its work anyway; an audit is a quarter of an hour of listing, and may also reap. */
 const RETRIES: Partial<Record<FunctionName, Retries>> = {
   SweepOverdueVolumes: { retryAttempts: 1, maxEventAge: SCHEDULED_EVENT_AGE },
   ReportBackends: { retryAttempts: 1, maxEventAge: SCHEDULED_EVENT_AGE },
@@ -46,9 +46,9 @@ export function retriesOf(name: FunctionName): Retries {
 }
 
 /**
- * The nets below the workflow's own Catch branches, the reports of the backends and their audit: a rule on executions that failed,
- * timed out or were aborted, and three schedules. An event that cannot be delivered ends in the dead-letter queue; what it was about is taken by
- * the sweep, whose own events come again each minute.
+ * The nets below the workflow's own Catch branches, the reports of the backends and their audit: a rule on executions that failed, timed
+ * out or were aborted, and three schedules. An event that cannot be delivered ends in the dead-letter queue. The sweep then decides its
+ * volume; the sweep's own events come again each minute.
  */
 export class Nets extends Construct {
   constructor(scope: Construct, id: string, { functions, workflow, deadLetterQueue, audit, timeBounds }: NetsProps) {
@@ -65,7 +65,7 @@ export class Nets extends Construct {
         detailType: ["Step Functions Execution Status Change"],
         detail: {
           status: ["FAILED", "TIMED_OUT", "ABORTED"],
-          // Events name the machine, and tell of the alias apart; no page of AWS promises it.
+          // Events name the machine, and the alias in a separate field; no page of AWS promises it.
           stateMachineArn: [workflow.stateMachine.stateMachineArn, workflow.aliasArn ?? []].flat(),
         },
       },
@@ -79,7 +79,7 @@ export class Nets extends Construct {
       schedule: Schedule.rate(Duration.seconds(timeBounds.report_interval_seconds)),
     });
     new Rule(this, "AuditSchedule", {
-      description: "What the backends hold against the records",
+      description: "Compares the backends' content with the records",
       schedule: Schedule.rate(Duration.minutes(audit.intervalMinutes)),
       targets: [
         new LambdaFunction(functions.get("AuditBackends"), {

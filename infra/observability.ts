@@ -12,19 +12,19 @@ import type { Deployment } from "./deployment.ts";
 import type { Functions } from "./functions.ts";
 
 /**
- * What people ask of the logs, as queries of CloudWatch Logs Insights over the logs of every function. Fields are the keys of the
- * logger's lines: `state` is the function's name, `error` and `cause` are texts. A task that fails says so as a warning, because
- * the workflow may try again.
+ * Common questions about the logs, as queries of CloudWatch Logs Insights over the logs of every function. Fields are the keys of the
+ * logger's lines: `state` is the function's name, `error` and `cause` are texts. A failed task logs a warning, because the workflow may try
+ * again.
  */
 export const SAVED_QUERIES: Readonly<
   Record<string, { fields: string[]; filterStatements?: string[]; statsStatements?: string[]; limit: number }>
 > = {
-  "What happened to one volume (put its id in)": {
+  "Events of one volume (insert its id)": {
     fields: ["@timestamp", "state", "level", "message", "attempt", "error", "cause"],
     filterStatements: ['volume_id = "VOLUME-ID"'],
     limit: 1000,
   },
-  "What one request did (put its id in)": {
+  "Effects of one request (insert its id)": {
     fields: ["@timestamp", "state", "level", "message", "volume_id", "attempt", "error", "cause"],
     filterStatements: ['request_id = "REQUEST-ID"'],
     limit: 1000,
@@ -42,13 +42,13 @@ export const SAVED_QUERIES: Readonly<
   },
 };
 
-/** What is watched, and how much is made for it. */
+/** The watched resources, and the extent of the observability. */
 export type ObservabilityProps = WatchedParts & { encryptionKey: IKey | undefined } & Pick<
     Deployment,
     "alarmRecipients" | "observability"
   >;
 
-/** How people see the product: alarms with their topic, a dashboard, saved queries. Of these, `none` leaves the alarms on one metric. */
+/** Observability for people: alarms with their topic, a dashboard, saved queries. With `none` only the alarms on one metric remain. */
 export class Observability extends Construct {
   constructor(scope: Construct, id: string, props: ObservabilityProps) {
     super(scope, id);
@@ -56,7 +56,7 @@ export class Observability extends Construct {
       enforceSSL: true,
       ...(props.encryptionKey !== undefined && { masterKey: props.encryptionKey }),
     });
-    // The policy that refuses what comes without TLS takes the place of the default one, by which alarms may publish.
+    // The policy that refuses requests without TLS replaces the default one, which lets alarms publish.
     topic.addToResourcePolicy(
       new PolicyStatement({
         sid: "AllowAlarms",
@@ -70,8 +70,7 @@ export class Observability extends Construct {
       topic.addSubscription(new EmailSubscription(address));
     }
     acknowledge(topic, {
-      "Serverless-SNSRedrivePolicy":
-        "Only mail goes to recipients directly, and an alarm that was not read stays an alarm",
+      "Serverless-SNSRedrivePolicy": "Only mail goes to recipients directly, and an unread alarm stays an alarm",
     });
     const isFull = props.observability === "full";
     const definitions = alarmDefinitions(props).filter((definition) => isFull || isOnOneMetric(definition));

@@ -7,7 +7,7 @@ import { INDEXES } from "../core/environment.ts";
 /** For tables, buckets, file system and logs: whether they are kept when the stack is deleted, and the key that encrypts them. */
 export type DataProps = { removalPolicy: RemovalPolicy; encryptionKey: IKey | undefined };
 
-/** The tables of records, one for each kind: on demand, encrypted, with point-in-time recovery, kept when the stack goes. */
+/** The tables of records, one for each kind: on demand, encrypted, with point-in-time recovery, kept when the stack is deleted. */
 export class Records extends Construct {
   readonly volumes: Table;
   readonly snapshots: Table;
@@ -28,14 +28,14 @@ export class Records extends Construct {
     this.deadLetters = this.table("DeadLettersTable", "id", { timeToLiveAttribute: "expires_at" });
     this.imageCache = this.table("ImageCacheTable", "id");
     this.projects = this.table("ProjectsTable", "project_id", { sortKey: "entry", timeToLiveAttribute: "expires_at" });
-    // Sparse: only volumes in the flow carry the two attributes, so the index costs what the creates under way cost.
+    // Sparse: only volumes in the flow have the two attributes, so the index's cost depends on the creates in progress.
     this.volumes.addGlobalSecondaryIndex({
       indexName: INDEXES.volumesByDeadline,
       partitionKey: { name: "in_flow", type: AttributeType.STRING },
       sortKey: { name: "deadline", type: AttributeType.STRING },
       projectionType: ProjectionType.KEYS_ONLY,
     });
-    // Local, because only such an index can be read consistently: a client looks up by its name what it has just created.
+    // Local, because only such an index can be read consistently: clients look up a new volume by its name.
     this.projects.addLocalSecondaryIndex({
       indexName: INDEXES.projectEntriesByName,
       sortKey: { name: "display_name", type: AttributeType.STRING },
@@ -65,7 +65,7 @@ export class Records extends Construct {
         : { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey }),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       removalPolicy,
-      // Data that is to stay is not deleted by hand either, before somebody has said so twice.
+      // Retained data is also protected from a deletion by hand, unless the protection is removed first.
       deletionProtection: removalPolicy === RemovalPolicy.RETAIN,
       ...(timeToLiveAttribute !== undefined && { timeToLiveAttribute }),
     });

@@ -2,35 +2,35 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { InvalidInput } from "../core/errors.ts";
 import type { Deployment } from "./deployment.ts";
 
-/** The settings that decide how a deployment's data was made. Everything else can be changed at any time. */
+/** The settings that decide how a deployment stores its data. Everything else can be changed at any time. */
 export type MadeWith = { fileSystem: Deployment["fileSystem"]; customerManagedKey: boolean; vpcCidr: string | null };
 
-/** Where a stack is: account, region and name. */
+/** The address of a stack: account, region and name. */
 export type StackAddress = { account: string; region: string; stackName: string };
 
 const RECORD_SUFFIX = ".lock.json";
 
-/** The file that records how stacks were made, next to the file of their settings: `deployment.lock.json`. */
+/** The file that records the settings of stacks, next to the file of their settings: `deployment.lock.json`. */
 export function recordFileOf(settingsFile: string): string {
   return settingsFile.replace(/(\.json)?$/, RECORD_SUFFIX);
 }
 
-/** The part of a deployment's settings that is recorded. A stack without a file system has no network. */
+/** The recorded part of a deployment's settings. A stack without a file system has no network. */
 export function madeWith({ fileSystem, customerManagedKey, vpcCidr }: Deployment): MadeWith {
   return { fileSystem, customerManagedKey, vpcCidr: fileSystem === "efs" ? vpcCidr : null };
 }
 
 /**
- * Why CloudFormation must not be asked for a change of settings, one sentence for each setting; empty when it may. A test compares the
- * templates of both sides of every change, and fails when a change that passes here replaces or removes a resource with data.
+ * The reasons against a change of settings, one sentence for each setting; empty when the change is safe. A test compares the templates of
+ * both sides of every change, and fails when a change that passes here replaces or removes a resource with data.
  */
 export function refusedChanges(before: MadeWith, after: MadeWith): string[] {
   const reasons: string[] = [];
   if (before.fileSystem === "efs" && after.fileSystem === "none") {
-    reasons.push("fileSystem cannot change from efs to none: the stack would give up the file system with all volumes");
+    reasons.push("fileSystem cannot change from efs to none: the stack would abandon the file system with all volumes");
   }
   if (before.customerManagedKey && !after.customerManagedKey) {
-    reasons.push("customerManagedKey cannot change from true to false: the stack would give up the key of stored data");
+    reasons.push("customerManagedKey cannot change from true to false: the stack would abandon the key of stored data");
   }
   if (!before.customerManagedKey && after.customerManagedKey && before.fileSystem === "efs") {
     reasons.push(
@@ -47,11 +47,11 @@ export function refusedChanges(before: MadeWith, after: MadeWith): string[] {
 }
 
 /**
- * Compares the settings with those that the stack was made with, and records them. The deployed stack decides; where it is not known, the
- * record does. Without either the stack is new.
+ * Compares the settings with those of the deployed stack, and records them. The deployed stack decides; if it is not known, the record
+ * does. Without either the stack is new.
  *
  * Repeated: writes nothing.
- * Throws: InvalidInput with the reasons and what to do. Nothing is recorded then.
+ * Throws: InvalidInput with the reasons and the remedy. It then records nothing.
  */
 export function checkSettingsChange(file: string, stack: StackAddress, settings: MadeWith, deployed?: MadeWith): void {
   const records = readRecords(file);

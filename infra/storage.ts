@@ -28,7 +28,7 @@ import { MOUNT_POINT } from "./mount-point.ts";
 import type { DataProps } from "./records.ts";
 import { admitConsumers, consumersStatement, type VolumeConsumers } from "./volume-consumers.ts";
 
-/** The one user as whom all functions write. */
+/** The one user of all functions' writes. */
 const OWNER = { uid: "1000", gid: "1000" };
 
 /**
@@ -58,9 +58,9 @@ export type StorageProps = DataProps & {
 const ZONES = 2;
 
 /**
- * The file backend's storage on AWS: an encrypted EFS file system with one access point, in isolated subnets of a network of its
- * own. Nothing leads out of that network: DynamoDB and S3 are reached through gateways, which cost nothing, and Secrets Manager through an
- * interface endpoint where an image service needs it. Functions that call other services are outside: see docs/adr/0023.
+ * The file backend's storage on AWS: an encrypted EFS file system with one access point, in isolated subnets of its own network. That
+ * network has no internet access. Functions reach DynamoDB and S3 through free gateways, and Secrets Manager through an interface endpoint
+ * if an image service needs it. Functions that call other services are outside: see docs/adr/0023.
  */
 export class Storage extends Construct {
   private readonly vpc: IVpc;
@@ -72,7 +72,7 @@ export class Storage extends Construct {
 
   constructor(scope: Construct, id: string, props: StorageProps) {
     super(scope, id);
-    // The types of the package disagree with each other about what may be undefined.
+    // The package's types disagree about optional properties.
     this.vpc = this.network(props) as IVpc;
     this.functionsGroup = this.securityGroup("FunctionsSecurityGroup", "Functions that touch volumes", true);
     if (props.readsSecrets) {
@@ -108,7 +108,7 @@ export class Storage extends Construct {
     this.consumersAccessPointId = volumeConsumers === undefined ? undefined : this.accessPoint.accessPointId;
   }
 
-  /** What makes a function one that reaches the volumes. */
+  /** The properties that give a function access to the volumes. */
   functionOptions(): Pick<FunctionOptions, "vpc" | "vpcSubnets" | "securityGroups" | "filesystem"> {
     const { accessPoint, fileSystem } = this;
     return {
@@ -147,7 +147,7 @@ export class Storage extends Construct {
       maxAzs: ZONES,
       natGateways: 0,
       subnetConfiguration: [{ name: "Volumes", subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: 24 }],
-      // Emptying the default group takes a function of the CDK's own; nothing here uses that group.
+      // The CDK would add a function to empty the default group, which is not used here.
       restrictDefaultSecurityGroup: false,
       flowLogs: {
         Rejected: {
@@ -164,8 +164,8 @@ export class Storage extends Construct {
   }
 
   /**
-   * Lets an endpoint carry requests of this account's identities to this account's resources. Credentials from elsewhere that get into a
-   * function cannot take data out through it.
+   * Lets an endpoint carry requests of this account's identities to this account's resources. Foreign credentials in a function cannot
+   * export data through it.
    *
    * @see https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
    */
@@ -180,8 +180,8 @@ export class Storage extends Construct {
   }
 
   /**
-   * The way to Secrets Manager, for functions that read images from a Glance with credentials. An interface endpoint costs money for every hour
-   * and zone, so it is there only when it is used.
+   * The endpoint of Secrets Manager, for functions that read images from a Glance with credentials. An interface endpoint costs money for
+   * every hour and zone, so it exists only when it is used.
    */
   private secretsEndpoint(): void {
     const group = this.securityGroup("EndpointsSecurityGroup", "Endpoint of Secrets Manager", false);

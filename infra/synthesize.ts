@@ -4,9 +4,9 @@ import { bundleChangedFunctions, bundleFunctions } from "./bundle.ts";
 import { moduleDrivers } from "./module-drivers.ts";
 
 /**
- * Synthesises the app in this process, as the CDK CLI would: the template, and the bundles as assets. It leaves out what only
- * serves people: the construct tree, and the CDK's own check of the template against CloudFormation's rules (`cdk synth` does
- * it, and it takes longer than all the rest). The CDK is loaded while the bundler, a process of its own, works.
+ * Synthesises the app in this process, as the CDK CLI would: the template, and the bundles as assets. It leaves out the construct tree, and
+ * the CDK's own check of the template against CloudFormation's rules, which `cdk synth` runs and which takes longer than everything else.
+ * The CDK loads while the bundler, a separate process, works.
  *
  * @param outputDirectory becomes the cloud assembly
  * @param context as `-c` would give it

@@ -10,12 +10,12 @@ import generated from "./table-access.json" with { type: "json" };
 /** A table, by its name in `Records`. */
 type TableName = "volumes" | "snapshots" | "volumeTypes" | "backends" | "deadLetters" | "imageCache" | "projects";
 
-/** Actions on a table; of a write also every attribute that its requests name. */
+/** Actions on a table; for a write also every attribute that its requests name. */
 type Actions = Readonly<Partial<Record<string, readonly string[]>>>;
 
 type Access = Readonly<Partial<Record<FunctionName, Readonly<Partial<Record<TableName, Actions>>>>>>;
 
-/** Generated of the functions' code by `npm run docs`. */
+/** Generated from the functions' code by `npm run docs`. */
 const ACCESS: { always: Access; with_image_cache: Access } = generated;
 
 const ENVIRONMENT_KEYS: Readonly<Record<TableName, EnvironmentKey>> = {
@@ -36,22 +36,22 @@ const INDEX_OF: Readonly<Partial<Record<TableName, string>>> = {
   projects: INDEXES.projectEntriesByName,
 };
 
-/** Tables that are queried themselves, for they have a sort key. */
+/** Tables that are queried directly, because they have a sort key. */
 const QUERIED: readonly TableName[] = ["projects"];
 
 const READS = ["GetItem", "BatchGetItem", "Scan", "Query"];
 
-/** Writes whose attributes are bound; a deletion takes all of an item. */
+/** Writes with restricted attributes; a deletion removes the whole item. */
 const BOUND = ["PutItem", "UpdateItem"];
 
-/** Whether a stack's functions can come to use the image-volume cache: some backend has it switched on. */
+/** Whether a stack's functions can use the image-volume cache: some backend enables it. */
 function hasImageCache({ backends }: Configuration): boolean {
   return settingsByHost(backends).size > 0;
 }
 
 /**
- * Gives each function the rights on tables that its code has calls for, and the names of those tables. A write may name the
- * attributes that its repository's requests name and no other, be it to set them or to ask for them.
+ * Gives each function the rights on tables that its code uses, and the names of those tables. A write may only name the attributes that its
+ * repository's requests name, to set them or to test them.
  *
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
  */
@@ -71,8 +71,8 @@ export function grantTables(parts: { functions: Functions; records: Records; con
 }
 
 /**
- * Keys by their form, where they have one: a report is of a pool of a configured backend. Claims on a backend have to be closed
- * when it is configured no more, and everything else has ids for keys.
+ * Restricts keys that have a pattern: a report belongs to a pool of a configured backend. Claims have to be closed even on a backend that
+ * is no longer configured, and all other keys are ids.
  */
 function keysOf(name: FunctionName, { backends }: Configuration): Conditions {
   return name === "ReportBackends"
@@ -105,12 +105,12 @@ function grant(
   }
 }
 
-/** Of a nested attribute the top-level one counts, and what is returned does not count. */
+/** For a nested attribute the top-level one counts. Returned attributes do not count. */
 function onlyAttributes(attributes: readonly string[]): Conditions {
   return { "ForAllValues:StringEquals": { "dynamodb:Attributes": attributes } };
 }
 
-/** Who may not read the items must not have them returned by a write either. */
+/** A function that may not read the items must not get them from a write either. */
 const RETURNS_NOTHING: Conditions = { StringEqualsIfExists: { "dynamodb:ReturnValues": "NONE" } };
 
 function qualified(action: string): string {

@@ -10,7 +10,7 @@ import {
 } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
 
-/** Functions that write deadlines, or look whether a claim or a removal is overdue. */
+/** Functions that write deadlines, or check whether a claim or a removal is overdue. */
 export const WRITES_DEADLINES: readonly FunctionName[] = [
   "CreateRawVolume",
   "CreateVolumeFromSnapshot",
@@ -32,8 +32,8 @@ export const WRITES_DEADLINES: readonly FunctionName[] = [
 ];
 
 /**
- * Gives functions and queues the bounds of a deployment that names its own. The states' time-outs stay: function time-outs can only
- * be shorter than the defaults, so a state still waits longer than its function.
+ * Gives functions and queues the bounds of a deployment that sets its own. The states' time-outs stay: function time-outs can only be
+ * shorter than the defaults, so a state still waits longer than its function.
  */
 export function applyTimeBounds(bounds: TimeBounds, functions: Functions, queues: readonly Queue[]): void {
   if (JSON.stringify(bounds) === JSON.stringify(parseTimeBounds({}))) {

@@ -17,11 +17,11 @@ const PARTITIONS = /@aws-sdk[\\/]core[\\/].*[\\/]util-endpoints[\\/]lib[\\/]aws[
 const S3_ENDPOINT = fileURLToPath(new URL("../lambdas/runtime/s3-endpoint.ts", import.meta.url));
 const SERVICE_ENDPOINTS = fileURLToPath(new URL("../lambdas/runtime/service-endpoints.ts", import.meta.url));
 
-/** A class in place of one that is never made where functions run: a use of it would be a mistake, and says so. */
+/** Replaces a class that is never constructed in a function: its use would be a mistake, and throws. */
 const leftOut = (name: string): string =>
   `export class ${name} { constructor() { throw new Error("${name} is left out of this bundle"); } }`;
 
-/** Modules of packages by the end of their paths, with what stands in for them. */
+/** Modules of packages by the end of their paths, with their replacements. */
 const REPLACEMENTS: readonly [RegExp, string][] = [
   [
     /@aws-sdk\/client-s3\/dist-es\/endpoint\/endpointResolver\.js$/,
@@ -35,7 +35,7 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     /@aws-sdk\/client-secrets-manager\/dist-es\/endpoint\/endpointResolver\.js$/,
     `export { secretsManagerEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
   ],
-  // Only access points of several regions are signed otherwise, and their addresses are refused by the module above.
+  // Only multi-region access points are signed differently, and the module above refuses their addresses.
   [
     /@aws-sdk\/signature-v4-multi-region\/dist-es\/SignatureV4MultiRegion\.js$/,
     `import { SignatureV4SignWithCredentials } from "./SignatureV4SignWithCredentials";
@@ -47,7 +47,7 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
   [/@smithy\/core\/dist-es\/submodules\/checksum\/sha256\/Sha256Js\.js$/, leftOut("Sha256Js")],
   [/@smithy\/core\/dist-es\/submodules\/checksum\/md5\/Md5Js\.js$/, leftOut("Md5Js")],
   [/@aws-sdk\/checksums\/dist-es\/submodules\/sha\/sha1\/Sha1Js\.js$/, leftOut("Sha1Js")],
-  // Clients retry in the standard mode: nothing asks for the other one.
+  // Clients retry in the standard mode: the other mode is not used.
   [
     /@smithy\/core\/dist-es\/submodules\/retry\/util-retry\/AdaptiveRetryStrategy\.js$/,
     leftOut("AdaptiveRetryStrategy"),
@@ -66,7 +66,7 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     /@aws-sdk\/core\/dist-es\/submodules\/client\/emitWarningIfUnsupportedVersion\.js$/,
     "export const state = { warningEmitted: true }; export const emitWarningIfUnsupportedVersion = () => {};",
   ],
-  // Functions read objects: they put none, and none of their requests has a body of XML.
+  // Functions only read objects, and their requests have no XML body.
   [
     /@aws-sdk\/core\/dist-es\/submodules\/protocols\/xml\/XmlShapeSerializer\.js$/,
     `export class XmlShapeSerializer {
@@ -97,26 +97,26 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     export const s3ExpressMiddlewareOptions = {};
     export const getS3ExpressPlugin = () => ({ applyToStack: () => {} });`,
   ],
-  // Nothing signs for several regions at once.
+  // No request is signed for several regions.
   [
     /@aws-sdk\/core\/dist-es\/submodules\/httpAuthSchemes\/aws_sdk\/AwsSdkSigV4ASigner\.js$/,
     "export class AwsSdkSigV4ASigner {}",
   ],
-  // Nothing reads when an object expires.
+  // No code reads the expiry of an object.
   [
     /@aws-sdk\/middleware-sdk-s3\/.*\/s3-expires-middleware\.js$/,
     `export const s3ExpiresMiddleware = () => (next) => next;
     export const s3ExpiresMiddlewareOptions = {};
     export const getS3ExpiresMiddlewarePlugin = () => ({ applyToStack: () => {} });`,
   ],
-  // The bucket is in the stack's own region, and clients follow no redirects to another unless they are told to.
+  // The bucket is in the stack's own region, and clients follow redirects to another region only if configured.
   [
     /@aws-sdk\/middleware-sdk-s3\/.*\/region-redirect-middleware\.js$/,
     `export const regionRedirectMiddleware = () => (next) => next;
     export const regionRedirectMiddlewareOptions = {};
     export const getRegionRedirectMiddlewarePlugin = () => ({ applyToStack: () => {} });`,
   ],
-  // No request has a key of one's own, and none has a body to wait for leave with.
+  // No request has its own encryption key, or a body that waits for `100 Continue`.
   [
     /@aws-sdk\/middleware-sdk-s3\/.*\/middleware-ssec\.js$/,
     `export const ssecMiddleware = () => (next) => next;
@@ -130,7 +130,7 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     export const addExpectContinueMiddlewareOptions = {};
     export const getAddExpectContinuePlugin = () => ({ applyToStack: () => {} });`,
   ],
-  // A function has no home directory with settings in it: all of its are in the environment.
+  // A function has no home directory with settings: all of its settings are in the environment.
   [
     /@smithy\/core\/dist-es\/submodules\/config\/shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
     `export { CONFIG_PREFIX_SEPARATOR } from "./constants";
@@ -138,12 +138,12 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
   ],
   // Endpoint discovery is switched off.
   [/@aws-sdk\/client-dynamodb\/dist-es\/commands\/DescribeEndpointsCommand\.js$/, leftOut("DescribeEndpointsCommand")],
-  // Lambda names the region in the environment; nowhere else do the bundles run.
+  // Lambda names the region in the environment, and the bundles run only in Lambda.
   [
     /@smithy\/core\/dist-es\/submodules\/config\/config-resolver\/regionConfig\/getInstanceMetadataRegion\.js$/,
     "export const getInstanceMetadataRegion = async () => undefined;",
   ],
-  // DynamoDB's client makes one, and asks it only where endpoint discovery is switched on: nothing is remembered.
+  // DynamoDB's client creates one, but uses it only with endpoint discovery, so it can be empty.
   [
     /@aws-sdk\/endpoint-cache\/dist-es\/EndpointCache\.js$/,
     `export class EndpointCache {
@@ -161,7 +161,7 @@ export type Partitions = {
 /** `export const partitionsInfo = { ... };`, which is JSON. */
 const PARTITIONS_LITERAL = /^export const partitionsInfo = (\{[\s\S]*\});\s*$/;
 
-/** Partitions without the regions that their pattern finds too, and without descriptions, which nothing reads. */
+/** Partitions without the regions that their pattern matches, and without the unused descriptions. */
 export function shortPartitions({ partitions, ...rest }: Partitions): Partitions {
   const found = (region: string) => partitions.find(({ regionRegex }) => new RegExp(regionRegex).test(region));
   const short = partitions.map((partition) => {
@@ -175,7 +175,7 @@ export function shortPartitions({ partitions, ...rest }: Partitions): Partitions
 
 const HASHES = /hash-wasm[\\/]dist[\\/]index\.esm\.js$/;
 
-/** A WebAssembly module of hash-wasm in base64. Those of SHA-2 are unrolled loops, which shrink to a fifth. */
+/** A WebAssembly module of hash-wasm in base64. Those of SHA-2 are unrolled loops, which compress to a fifth. */
 const WASM = /^var (data\$\w+) = "(AGFzb[\w+/=]+)";$/gm;
 
 const UNPACK = `import { zstdDecompressSync } from "node:zlib";
@@ -183,17 +183,17 @@ const unpack = (packed) => zstdDecompressSync(Buffer.from(packed, "base64")).toS
 `;
 
 /**
- * Leaves out of packages what no function uses but a bundler cannot know to be unused, most of it of the AWS SDK: up to 120 kB of
- * a bundle.
+ * Removes code from packages that no function uses, but that a bundler cannot recognize as unused. Most of it is in the AWS SDK: up to 120
+ * kB of a bundle.
  *
  * - Schemas are array literals with computed keys, which must be kept in case computing a key had an effect. A call that is marked
  *   pure may be dropped.
  * - Error classes are registered one by one. Without its class an error arrives as the service's base error, under the same name
  *   and with the same message, and only names are ever matched here.
- * - Of a client's package.json only the version is read.
- * - Of the partitions of regions, what their patterns say too is left out.
- * - The modules of {@link REPLACEMENTS} are for other places than a Lambda function, or for other things than what is done there.
- * - Code in WebAssembly is kept compressed, and unpacked when it is loaded.
+ * - Only the version of a client's package.json is read.
+ * - Regions that a partition's pattern matches are left out of the partitions.
+ * - The modules of {@link REPLACEMENTS} serve other runtimes than a Lambda function, or features that functions do not use.
+ * - WebAssembly code is stored compressed, and unpacked when it is loaded.
  */
 export const TRIM_SDK: Plugin = {
   name: "trim-sdk",

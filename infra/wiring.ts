@@ -12,7 +12,7 @@ import type { Records } from "./records.ts";
 import { grantTables } from "./table-access.ts";
 import { LIVE_ALIAS, type Workflow } from "./workflow.ts";
 
-/** What functions are wired to. */
+/** The resources that functions are wired to. */
 export type Parts = {
   functions: Functions;
   records: Records;
@@ -24,14 +24,14 @@ export type Parts = {
   exportedBackends: readonly Backend[];
 };
 
-/** What is stored under the customer's key is read and written through these services, in the name of the function. */
+/** These services read and write data under the customer's key in the name of the function. */
 const KEY_SERVICES = ["dynamodb", "s3", "sns", "sqs"];
 
 const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"];
 
 const READS_IMAGES: readonly FunctionName[] = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"];
 
-/** Functions that reach the volumes themselves: they are in the network of the file system, and need no service but DynamoDB and S3. */
+/** Functions that access the volumes directly: they are in the network of the file system, and need only DynamoDB and S3. */
 export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CreateRawVolume",
   "CreateVolumeFromSnapshot",
@@ -49,7 +49,7 @@ export const CALLS_DRIVERS: readonly FunctionName[] = [
   "CallDriver",
 ];
 
-/** Functions that clear backends or ask for connections, and call other services too: CallDriver has the drivers for them. */
+/** Functions that clear backends or request connections, and also call other services: CallDriver has the drivers for them. */
 const CALLS_REMOTE_DRIVERS: readonly FunctionName[] = [
   "RescheduleVolume",
   "ErrorOutVolume",
@@ -68,7 +68,7 @@ const NOTIFIES: readonly FunctionName[] = [
   "KeepDeadLetters",
 ];
 
-/** Gives each function the variables and the permissions of its work, and no others. */
+/** Gives each function only the variables and permissions of its work. */
 export function wireFunctions(parts: Parts): void {
   grantTables(parts);
   wireMessaging(parts);
@@ -76,7 +76,7 @@ export function wireFunctions(parts: Parts): void {
   wireDrivers(parts);
   if (parts.encryptionKey !== undefined) {
     for (const name of parts.functions.names) {
-      // Who starts an execution gives its input to Step Functions, which encrypts it.
+      // The caller of StartExecution passes the input to Step Functions, which encrypts it.
       const services = name === "ScheduleVolume" ? [...servicesOf(parts), "states"] : servicesOf(parts);
       parts.functions.allowIf(name, throughServices(parts, services), USE_KEY, parts.encryptionKey.keyArn);
     }
@@ -103,24 +103,24 @@ function servicesOf({ configuration }: Parts): readonly string[] {
   return configuration.imageServices.glance === undefined ? KEY_SERVICES : [...KEY_SERVICES, "secretsmanager"];
 }
 
-/** The key is used by the services that the function calls, and not by the function: China's have a further suffix. */
+/** The services that the function calls use the key, not the function itself. Services in China have another suffix. */
 function throughServices({ functions }: Parts, services: readonly string[]): Conditions {
   const { region } = Stack.of(functions);
   return { StringLike: { "kms:ViaService": services.map((service) => `${service}.${region}.amazonaws.com*`) } };
 }
 
-/** Images of the bucket, and of Glance where it is configured, with the secrets that its authentication reads and no others. */
+/** Images of the bucket, and of Glance if it is configured, with only the secrets that its authentication reads. */
 function wireImages({ configuration, functions, imagesBucket }: Parts): void {
   for (const name of READS_IMAGES) {
     functions.allow(name, ["s3:GetObject"], imagesBucket.arnForObjects("*"));
-    // Without it an object that is missing would read as forbidden.
+    // Without it S3 would answer "forbidden" for a missing object.
     functions.allow(name, ["s3:ListBucket"], imagesBucket.bucketArn);
     functions.setEnvironment(name, { imagesBucket: imagesBucket.bucketName });
   }
   const bucketId = Stack.of(imagesBucket).getLogicalId(imagesBucket.node.defaultChild as CfnElement);
   acknowledge(functions, {
     [`AwsSolutions-IAM5[Resource::<${bucketId}.Arn>/*]`]:
-      "Which image is asked for is known at the time of the call only; the bucket holds images and nothing else",
+      "Only the call itself names the image; the bucket contains only images",
   });
   const { imageServices } = configuration;
   if (imageServices.glance === undefined) {
@@ -152,14 +152,14 @@ function wireImages({ configuration, functions, imagesBucket }: Parts): void {
   if (prefix !== undefined) {
     acknowledge(functions, {
       [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${prefix}*]`]:
-        "Whose token is asked for is known at the time of the call only; the prefix holds tokens and nothing else",
+        "Only the call itself names the token; the prefix contains only tokens",
     });
   }
 }
 
 /**
- * Scheduling starts executions; wired apart, because the state machine is made of the other functions. A call that names an alias is
- * authorised for the state machine, and the alias is a condition.
+ * Scheduling starts executions. It is wired separately, because the state machine refers to the other functions. A call that names an alias
+ * is authorised for the state machine, and the alias is a condition.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
  */

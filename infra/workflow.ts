@@ -48,7 +48,7 @@ export type WorkflowProps = DataProps & Pick<Deployment, "workflowVersions">;
 /** The state machine `create volume`, its versions, and the alias by which executions are started. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
-  /** ARN of the alias `live`, which leads to the version deployed last; undefined in a stack without versions. */
+  /** ARN of the alias `live`, which points to the version deployed last; undefined in a stack without versions. */
   readonly aliasArn: string | undefined;
 
   constructor(scope: Construct, id: string, functions: Functions, props: WorkflowProps) {
@@ -64,7 +64,7 @@ export class Workflow extends Construct {
     );
     role.addToPolicy(new PolicyStatement({ actions: [...LOG_DELIVERY, ...TRACING], resources: ["*"] }));
     acknowledge(role, {
-      "AwsSolutions-IAM5[Resource::*]": "The delivery of execution logs and traces knows no resources",
+      "AwsSolutions-IAM5[Resource::*]": "The delivery of execution logs and traces has no resources",
     });
     if (encryptionKey !== undefined) {
       this.allowKey(role, encryptionKey);
@@ -74,7 +74,7 @@ export class Workflow extends Construct {
       definitionBody: DefinitionBody.fromChainable(createVolumeDefinition(this, (name) => functions.get(name))),
       timeout: Duration.seconds(EXECUTION_TIMEOUT_SECONDS),
       tracingEnabled: true,
-      // What CDK would add names every version of each function by a wildcard.
+      // CDK's own grant would name every version of each function by a wildcard.
       role: role.withoutPolicyUpdates(),
       logs: {
         destination: new LogGroup(this, "ExecutionLogs", {
@@ -96,8 +96,8 @@ export class Workflow extends Construct {
   }
 
   /**
-   * Below `/aws/vendedlogs/`, where the account's resource policy for log deliveries, which has at most 5,120 characters, needs one entry for
-   * all groups. A group that stays when its stack is deleted must not get in the way of the next stack of that name, hence the id.
+   * Below `/aws/vendedlogs/`, where the account's resource policy for log deliveries, which has at most 5,120 characters, needs one entry
+   * for all groups. A retained group must not conflict with the next stack of that name, hence the id.
    *
    * @see https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
    */
@@ -107,8 +107,8 @@ export class Workflow extends Construct {
   }
 
   /**
-   * Executions and their histories are encrypted by Step Functions, and their logs by the delivery of logs, in the name of this role. The
-   * name of the state machine is not known before the role.
+   * Step Functions encrypts executions and their histories, and the log delivery encrypts their logs, in the name of this role. The name of
+   * the state machine is not known before the role.
    *
    * @see https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
    */
@@ -129,8 +129,8 @@ export class Workflow extends Construct {
   }
 
   /**
-   * A version of each definition that was deployed, and the alias that leads to the newest. Executions that run keep the version
-   * by which they were started, and each says which one that was; an older one can be made live again in one call.
+   * A version of each deployed definition, and the alias that points to the newest. Running executions keep their version, and each names
+   * it; one call can make an older version live again.
    */
   private alias(): CfnStateMachineAlias {
     const machine = this.stateMachine.node.defaultChild as CfnStateMachine;
@@ -138,7 +138,7 @@ export class Workflow extends Construct {
       stateMachineArn: machine.ref,
       stateMachineRevisionId: machine.attrStateMachineRevisionId,
     });
-    // A new revision replaces this resource; the version that it stood for may still be running.
+    // A new revision replaces this resource; executions of its version may still be running.
     version.cfnOptions.updateReplacePolicy = CfnDeletionPolicy.RETAIN;
     version.cfnOptions.deletionPolicy = CfnDeletionPolicy.DELETE;
     return new CfnStateMachineAlias(this, "Live", {

@@ -40,10 +40,10 @@ export const handler = serviceHandler(async (event, context) => {
   return report;
 });
 
-/** Alarms keep their state until the next audit says otherwise, so it says zero too. */
+/** Alarms keep their state until the next audit, so zero is written too. */
 const ALARMING: ReadonlySet<string> = new Set(["orphans", "missingVolumes", "damagedVolumes", "unreadableRecords"]);
 
-/** Without what is zero and not `kept`: each metric is billed for every hour in which it is written. */
+/** Leaves out zeros that are not `kept`: each metric is billed for every hour in which it is written. */
 function notZero<Counts extends Readonly<Record<string, number>>>(
   counts: Counts,
   kept: ReadonlySet<string> = new Set(),
@@ -52,7 +52,7 @@ function notZero<Counts extends Readonly<Record<string, number>>>(
   return Object.fromEntries(entries) as Partial<Counts>;
 }
 
-/** What was found; how much of it was reaped is a metric of its own. */
+/** The findings; the number of reaped ones is a separate metric. */
 function metricsOf(counts: HostCounts) {
   const { orphan, missing, damaged, unreadable, suspect, leftover, reaped } = counts;
   return {

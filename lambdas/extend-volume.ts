@@ -3,7 +3,7 @@ import { extendVolume, ExtendVolumeInputSchema } from "../core/tasks/extend-volu
 import { backends, bounds, clock, drivers, settings, snapshots, volumes, volumeTypes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
-/** Called synchronously by clients, or with what a client has begun by `beginExtendVolume`. Returns the volume's record. */
+/** Called synchronously by clients, or with an extension that a client has begun by `beginExtendVolume`. Returns the volume's record. */
 export const handler = serviceHandler((event) => {
   const input = parseOrThrow(ExtendVolumeInputSchema, event, "request");
   const deps = {

@@ -20,8 +20,8 @@ import { writeMetrics } from "./runtime/metrics.ts";
 const processor = new BatchProcessor(EventType.SQS);
 
 /**
- * Consumes the scheduler's dead-letter queue. A letter that cannot be kept stays there and comes again, alone, until the queue
- * drops it: see {@link keepDeadLetter}.
+ * Consumes the scheduler's dead-letter queue. A letter that cannot be stored stays there and comes again, alone, until the queue drops it:
+ * see {@link keepDeadLetter}.
  */
 export const handler: SQSHandler = (event, context) => {
   const deps = {

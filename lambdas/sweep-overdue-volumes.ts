@@ -16,7 +16,7 @@ import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
-/** Runs on a schedule. What could not be dealt with fails the function at the end, so that somebody looks; the next sweep tries again. */
+/** Runs on a schedule. Failures make the function fail at its end, so that an alarm goes off; the next sweep tries again. */
 export const handler = serviceHandler(async (_event, context) => {
   const remainingTimeMs = (): number => context.getRemainingTimeInMillis();
   const deps = {

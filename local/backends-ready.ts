@@ -7,8 +7,8 @@ const PAUSE_MILLISECONDS = 25;
 /**
  * Waits until each backend has reported since `since`: before that, the scheduler places nothing on it.
  *
- * @param hosts `host@backend`, as they are configured
- * @returns the hosts that have not reported when the time is over
+ * @param hosts configured backends, as `host@backend`
+ * @returns the hosts that have not reported when the time is up
  */
 export async function waitForBackends(
   backends: Pick<BackendRepository, "list">,

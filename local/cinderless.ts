@@ -7,7 +7,7 @@ import { synthesize } from "../infra/synthesize.ts";
 import { holdDirectory } from "./cloud/data-directory.ts";
 import { type EmbeddedCloud, type EmbeddedCloudOptions, startEmbeddedCloud } from "./cloud/embedded-cloud.ts";
 
-/** How Cinderless runs on this machine. */
+/** Options of Cinderless on this machine. */
 export type LocalOptions = Pick<
   EmbeddedCloudOptions,
   | "ports"
@@ -19,15 +19,15 @@ export type LocalOptions = Pick<
   | "crashSink"
   | "maxHistory"
 > & {
-  /** Everything lives below it: the cloud's own data, the volumes of the backends, the synthesised template. */
+  /** Directory of all data: the cloud's own data, the volumes of the backends, the synthesised template. */
   directory: string;
   /** Whether records, queues and images are kept below the directory, or in memory. Volumes are files in either case. */
   persistent?: boolean;
   /** CDK context that differs from {@link localContext}. */
   context?: Record<string, unknown>;
-  /** For who verifies the functions over other adapters than their own. */
+  /** For verification of the functions with other adapters. */
   bundlerPlugins?: readonly Plugin[];
-  /** Gives the start up at the next opportunity; it rejects with the reason then. */
+  /** Aborts the start at the next opportunity; it then rejects with the reason. */
   signal?: AbortSignal;
 };
 
@@ -35,16 +35,16 @@ export type LocalOptions = Pick<
 export type LocalCinderless = {
   cloud: EmbeddedCloud;
   backendsDirectory: string;
-  /** Stops the cloud, see {@link EmbeddedCloud.stop}, and gives the directory back. May be called twice. */
+  /** Stops the cloud, see {@link EmbeddedCloud.stop}, and releases the directory. May be called twice. */
   stop: EmbeddedCloud["stop"];
 };
 
-/** Where the volumes of the local backends are. */
+/** Directory of the local backends' volumes. */
 export function backendsDirectoryOf(directory: string): string {
   return path.join(directory, "backends");
 }
 
-/** Two file backends below the directory: the stack's own defaults, where a machine has no file system to mount. */
+/** Two file backends below the directory: the stack's own defaults, on a machine without a file system to mount. */
 export function localContext(directory: string): {
   fileSystem: string;
   backends: Record<string, unknown>[];
@@ -60,11 +60,11 @@ export function localContext(directory: string): {
 }
 
 /**
- * Synthesises the CDK app and deploys its template to the embedded cloud. Nothing in the template is made for this but what is
- * context: no file system to mount, and the directories of the backends.
+ * Synthesises the CDK app and deploys its template to the embedded cloud. Only context adapts the template: no file system to mount, and
+ * the directories of the backends.
  *
- * @throws EmbeddedCloudError with one line for people: a port or the directory in use, or not writable. Nothing that another
- *   instance uses has been touched then.
+ * @throws EmbeddedCloudError with one line for people: a port or the directory in use, or not writable. It has then changed nothing that
+ * another instance uses.
  */
 export async function startCinderless(options: LocalOptions): Promise<LocalCinderless> {
   const held = holdDirectory(options.directory);
@@ -85,7 +85,7 @@ export async function startCinderless(options: LocalOptions): Promise<LocalCinde
 
 async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
   const { directory, persistent = false, context = {}, bundlerPlugins = [], signal, ...cloudOptions } = options;
-  // There is no Secrets Manager here: whoever starts this machine's functions gives them their secrets.
+  // There is no Secrets Manager here: the environment of the cloud provides the functions' secrets.
   const secrets = process.env[LOCAL_SECRETS];
   const functionEnvironment = {
     ...(secrets === undefined ? {} : { [LOCAL_SECRETS]: secrets }),
@@ -101,7 +101,7 @@ async function deploy(options: LocalOptions): Promise<EmbeddedCloud> {
     environmentsPerFunction: 8,
     ...cloudOptions,
     functionEnvironment,
-    // The cloud may have been stopped for longer than any deadline: who continues renews it with its first write.
+    // The cloud may have been stopped for longer than any deadline: a continued execution renews its deadline with its first write.
     isLateAfterResumption: (name) => name.includes("SweepOverdueVolumes"),
     template,
     assetDirectory: assembly,

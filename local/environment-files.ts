@@ -4,18 +4,18 @@ import { VARIABLES_IN_THE_WAY } from "../cli/embedded-environment.ts";
 import { STACK_NAME } from "../infra/stack-name.ts";
 import type { EmbeddedCloud } from "./cloud/embedded-cloud.ts";
 
-/** Where the files are that tell others how to reach the embedded cloud. */
+/** Paths of the files with the addresses of the embedded cloud. */
 export type EnvironmentFiles = {
   shell: string;
   json: string;
   outputs: string;
-  /** `clouds.yaml` for OpenStack's clients; absent where the stack has no Block Storage API. */
+  /** `clouds.yaml` for OpenStack's clients; absent if the stack has no Block Storage API. */
   clouds?: string;
 };
 
 /**
- * Writes the variables as shell code to source and as JSON, and the stack's outputs in the form of `cdk deploy --outputs-file`.
- * Each file is there whole or not at all.
+ * Writes the variables as shell code to source and as JSON, and the stack's outputs in the form of `cdk deploy --outputs-file`. Each file
+ * is written completely or not at all.
  */
 export function writeEnvironmentFiles(directory: string, cloud: EmbeddedCloud): EnvironmentFiles {
   const files = {
@@ -27,7 +27,7 @@ export function writeEnvironmentFiles(directory: string, cloud: EmbeddedCloud): 
   const clouds = path.join(directory, "clouds.yaml");
   const variables = {
     ...cloud.environment,
-    // The AWS CLI of version 1 knows the region by this name only.
+    // Version 1 of the AWS CLI knows the region only by this name.
     AWS_DEFAULT_REGION: cloud.environment["AWS_REGION"] ?? "",
     CINDERLESS_OUTPUTS: files.outputs,
     ...(apiUrl !== undefined && { OS_CLIENT_CONFIG_FILE: clouds, OS_CLOUD: "cinderless" }),
@@ -41,7 +41,7 @@ export function writeEnvironmentFiles(directory: string, cloud: EmbeddedCloud): 
   return apiUrl === undefined ? files : { ...files, clouds };
 }
 
-/** The cloud as openstacksdk and OpenStackClient are configured with it: no Keystone, and one service. */
+/** The configuration for openstacksdk and OpenStackClient: no Keystone, and one service. */
 function cloudsYaml(apiUrl: string): string {
   return [
     "clouds:",
@@ -57,13 +57,13 @@ function cloudsYaml(apiUrl: string): string {
 }
 
 /**
- * Code for a POSIX shell that sets the variables, and the function `cinderless_off` that gives back what the shell had before.
- * Repeated: sourced again, also for another cloud, it gives back first, so the shell's own values are never lost.
+ * Code for a POSIX shell that sets the variables, and the function `cinderless_off` that restores the shell's previous values.
+ * Repeated: sourced again, also for another cloud, it restores first, so the shell's own values are never lost.
  */
 export function shellCode(variables: Readonly<Record<string, string>>): string {
   const names = [...Object.keys(variables), ...VARIABLES_IN_THE_WAY];
   return [
-    "# Leads the AWS CLI, SDKs and cinderless in this shell to the embedded cloud. cinderless_off undoes it.",
+    "# Directs the AWS CLI, SDKs and cinderless in this shell to the embedded cloud. cinderless_off undoes it.",
     "if command -v cinderless_off >/dev/null 2>&1; then cinderless_off; fi",
     ...names.map((name) => `if [ "\${${name}+set}" = set ]; then _cinderless_${name}=$${name}; fi`),
     "cinderless_off() {",

@@ -1,13 +1,13 @@
-/** What a line of a function's log says, as far as it is read here. */
+/** A line of a function's log, as far as it is read here. */
 type LogEntry = Partial<Record<"level" | "message" | "host" | "reason" | "error" | "cause" | "volume_id", unknown>>;
 
 const FAILURES: ReadonlySet<unknown> = new Set(["WARN", "ERROR", "CRITICAL"]);
 
 /**
- * The failure that a line of a function's log tells, in one line for people, or `undefined` when it tells none. The same failure, again
- * or in another attempt, gives the same text.
+ * The failure in a line of a function's log, in one line for people; `undefined` without a failure. The same failure, repeated or in
+ * another attempt, gives the same text.
  *
- * @param line `function: {json}`, as the embedded cloud hands it over
+ * @param line `function: {json}`, as the embedded cloud passes it
  */
 export function failureIn(line: string): string | undefined {
   const start = line.indexOf(": {");

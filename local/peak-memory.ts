@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** The largest resident size of this process in KiB. On Linux the one of the resource usage begins with that of the parent process. */
+/** The largest resident size of this process in KiB. On Linux the value of the resource usage begins with that of the parent process. */
 export function peakKibibytes(): number {
   try {
     const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];

@@ -1,26 +1,26 @@
 import { styleText } from "node:util";
 
-/** A terminal, or whatever standard output is. */
+/** A terminal, or any other standard output. */
 export type Screen = {
   write(text: string): void;
   readonly isTty: boolean;
   /** At most {@link MAX_COLUMNS}. */
   readonly columns: number;
-  /** The text in a style, where the stream shows styles; NO_COLOR and FORCE_COLOR are respected. */
+  /** The text in a style, if the stream shows styles; NO_COLOR and FORCE_COLOR are respected. */
   paint(style: Style, text: string): string;
 };
 
-/** The styles that are used. */
+/** The used styles. */
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
-/** Lines are no longer, however wide the terminal is. */
+/** Greatest width of a line, on terminals of any width. */
 export const MAX_COLUMNS = 100;
 
-/** Made of a stream of the process. */
+/** Creates a screen for a stream of the process. */
 export function screenOf(stream: NodeJS.WriteStream): Screen {
   return {
     write: (text) => void stream.write(text),
-    // Undefined, whatever its type says, where the stream is no terminal.
+    // Undefined, despite its type, if the stream is not a terminal.
     isTty: stream.isTTY,
     get columns() {
       return Math.min(stream.columns ?? MAX_COLUMNS, MAX_COLUMNS);
@@ -29,7 +29,7 @@ export function screenOf(stream: NodeJS.WriteStream): Screen {
   };
 }
 
-/** Text from elsewhere in one line, without anything that a terminal would act on. */
+/** Foreign text in one line, without characters that a terminal would interpret. */
 export function oneLine(text: string): string {
   return text
     .replaceAll(/\s*[\r\n]+\s*/g, " ")
@@ -37,7 +37,7 @@ export function oneLine(text: string): string {
     .trim();
 }
 
-/** What went wrong in one line for people. */
+/** An error in one line for people. */
 export function explain(error: unknown): string {
   return oneLine(error instanceof Error ? error.message || error.name : String(error));
 }

@@ -14,19 +14,19 @@ import { failureIn } from "./function-logs.ts";
 import { explain, oneLine, type Screen, seconds } from "./screen.ts";
 import type { StartOptions } from "./start-options.ts";
 
-/** How long the first reports of the backends are waited for. */
+/** Longest wait for the first reports of the backends. */
 const BACKENDS_MILLISECONDS = 5000;
 
-/** How long function calls that run may take to reach a checkpoint when the cloud is asked to stop. */
+/** Time for running function calls to reach a checkpoint when the cloud has to stop. */
 const GRACE_MILLISECONDS = 20_000;
 
-/** Failures that have been shown and are not shown again, before they are forgotten. */
+/** Number of failures that are remembered in order not to show them again. */
 const MOST_REMEMBERED = 1000;
 
 /** More executions than these are only counted. */
 const MOST_LISTED = 20;
 
-/** What serving needs. */
+/** Dependencies of `serve`. */
 export type ServeContext = { options: StartOptions; screen: Screen; signal: AbortSignal };
 
 /**
@@ -42,7 +42,7 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
     options.imageServices === undefined ? undefined : readOptions(options.imageServices, parseImageServices);
   screen.write(`\n${screen.paint("bold", "Cinderless on this machine")}\n  starting in ${directory} ...\n`);
   const crash = Promise.withResolvers<never>();
-  // A crash while it stops for another reason is no news.
+  // A crash while it stops for another reason is not reported.
   crash.promise.catch(() => {});
   const logs = openLogs(directory, options, screen);
   const { cloud, stop } = await startCinderless({
@@ -55,7 +55,7 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
       ...(imageServices === undefined ? {} : { image_services: imageServices }),
     },
     ...logs,
-    crashSink: (line) => crash.reject(new Error(`${line}; what was stored before is kept: start it again`)),
+    crashSink: (line) => crash.reject(new Error(`${line}; data that was stored before is kept: start it again`)),
   }).catch((error: unknown) => {
     throw withHint(error);
   });
@@ -69,13 +69,13 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
     await Promise.race([aborted(signal), crash.promise]);
     screen.write(describeStop(cloud));
     await Promise.race([stop(GRACE_MILLISECONDS), crash.promise]);
-    screen.write("  stopped; everything is kept\n");
+    screen.write("  stopped; all data is kept\n");
   } finally {
     await stop();
   }
 }
 
-/** What runs when the cloud is asked to stop, and what becomes of it. */
+/** The running work when the cloud has to stop, and its continuation. */
 function describeStop({ executions, counters }: EmbeddedCloud): string {
   const running = executions.list({ status: "RUNNING" }).toReversed();
   const shown = running.slice(0, MOST_LISTED).map(({ name, state = "-" }) => `    ${name}  ${state}\n`);
@@ -119,7 +119,7 @@ function portsFrom(first: number): { dynamodb: number; messaging: number; comput
   return { dynamodb: port(0), messaging: port(1), compute: port(2), httpApi: port(3) };
 }
 
-/** @throws Error that names the file and what is wrong with it */
+/** @throws Error that names the file and the problem */
 function readOptions<Options>(file: string, parse: (value: unknown) => Options): Options {
   try {
     return parse(JSON.parse(readFileSync(file, "utf8")));
@@ -136,8 +136,8 @@ function readOptions<Options>(file: string, parse: (value: unknown) => Options):
 }
 
 /**
- * What the functions log goes to a file, opened with the first line: the directory is this process's own by then. Failures are shown as
- * well, each once.
+ * Writes the functions' logs to a file, opened with the first line, because the directory then belongs to this process. Failures are shown
+ * as well, each once.
  */
 function openLogs(directory: string, { verbose }: StartOptions, screen: Screen) {
   const file = path.join(directory, "functions.log");
@@ -156,10 +156,10 @@ function openLogs(directory: string, { verbose }: StartOptions, screen: Screen) 
   return { logSink: verbose ? (line: string) => screen.write(`${oneLine(line)}\n`) : write, problemSink: warn };
 }
 
-/** What hinders the start, with what to do about it. */
+/** The reason why the start fails, and the remedy. */
 function withHint(error: unknown): unknown {
   if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
-    return new Error("no space is left in the data directory; free some, or name another with --data-dir", {
+    return new Error("no space is left in the data directory; free some, or name another directory with --data-dir", {
       cause: error,
     });
   }
@@ -174,7 +174,7 @@ function withHint(error: unknown): unknown {
     : error;
 }
 
-/** The hosts of backends that take no volumes, because they do not report. */
+/** The hosts of backends that get no volumes, because they do not report. */
 async function silentBackends(
   cloud: EmbeddedCloud,
   hosts: readonly string[],
@@ -230,7 +230,7 @@ function describe(screen: Screen, { cloud, hosts, silent, files, directory, spen
     "aws stepfunctions list-state-machines",
   ].map((line) => `  ${line}\n`);
   return [
-    `  ${screen.paint("green", "ready")} after ${spent}; Ctrl-C stops it, and everything is kept\n\n`,
+    `  ${screen.paint("green", "ready")} after ${spent}; Ctrl-C stops it, and all data is kept\n\n`,
     ...lines,
     ...warnings,
     `\n${screen.paint("bold", "Try it in another shell")}\n`,
@@ -238,7 +238,7 @@ function describe(screen: Screen, { cloud, hosts, silent, files, directory, spen
   ].join("");
 }
 
-/** The path as it is shortest to write here. */
+/** The path in its shortest form. */
 function shortest(file: string): string {
   const relative = path.relative("", file);
   return relative.startsWith("..") ? file : relative;

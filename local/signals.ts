@@ -1,10 +1,10 @@
-/** Signals that ask a process to end, with the exit status that tells of each (128 and its number). */
+/** Signals that ask a process to end, with the exit status for each (128 and its number). */
 const EXIT_STATUSES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** A signal of {@link EXIT_STATUSES}. */
 export type EndingSignal = keyof typeof EXIT_STATUSES;
 
-/** Why something was given up: its user wants to leave. */
+/** The reason of an abort: the user ended the process. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
   readonly signal: EndingSignal;
@@ -20,9 +20,9 @@ export class Interrupted extends Error {
 const SAME_SIGNAL_MILLISECONDS = 500;
 
 /**
- * Aborts when the process is asked to end, and says so: what is under way may take a moment to stop. Asked again, it ends at once.
+ * Aborts when the process is asked to end, and says so, because running work may take a moment to stop. Asked again, it ends at once.
  *
- * @param atOnce the last that is done then, without waiting for anything
+ * @param atOnce the last action before an immediate end; it must not wait
  */
 export function interruption(atOnce: () => void = () => {}): AbortController {
   const controller = new AbortController();
@@ -44,10 +44,10 @@ export function interruption(atOnce: () => void = () => {}): AbortController {
   return controller;
 }
 
-/** How long what is left of the process may take to go away by itself. */
+/** Time for the rest of the process to end by itself. */
 const LEFTOVERS_MILLISECONDS = 500;
 
-/** Lets the process end by itself, with this status; a timer or socket that was left behind does not keep it for long. */
+/** Lets the process end by itself, with this status; a leftover timer or socket does not delay it for long. */
 export function endProcess(exitStatus: number): void {
   process.exitCode = exitStatus;
   setTimeout(() => process.exit(), LEFTOVERS_MILLISECONDS).unref();

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 
-/** What the command line asks for. */
+/** Options of the command line. */
 export type StartOptions = {
   dataDir: string;
   port: number;
@@ -31,14 +31,14 @@ backends.json is a list such as
 and images.json an object such as
   {"glance": {"api_servers": ["http://127.0.0.1:9292"], "auth": {"type": "fixed_token", "secret": "glance"}}}
 
-Ctrl-C stops it: function calls that run get 20 s to reach a checkpoint. A second Ctrl-C stops it at
+Ctrl-C stops it: running function calls get 20 s to reach a checkpoint. A second Ctrl-C stops it at
 once. Volumes, records, queues, images and executions stay in the data directory, and the next start
-continues what ran.`;
+continues running executions.`;
 
 /**
  * Reads the command line.
  *
- * @throws CommanderError, also after --help; what there is to say has been written by then.
+ * @throws CommanderError, also after --help; the message has been written by then.
  */
 export function parseStartOptions(argv: readonly string[]): StartOptions {
   const command = new Command("npm start --")
@@ -47,10 +47,10 @@ export function parseStartOptions(argv: readonly string[]): StartOptions {
         "any AWS SDK and the cinderless command work against it.",
     )
     .option("--data-dir <dir>", "where everything is kept", parseDirectory, ".cinderless")
-    .option("--port <number>", `first of ${PORT_COUNT} ports; 0 takes free ones`, parsePort, 4580)
-    .option("--backends <file>", "JSON file with other backends than two directories below the data directory")
+    .option("--port <number>", `first of ${PORT_COUNT} ports; 0 selects free ones`, parsePort, 4580)
+    .option("--backends <file>", "JSON file with backends; by default two directories below the data directory")
     .option("--image-services <file>", "JSON file with Glance services to use in addition to the image bucket")
-    .option("--verbose", "show what the functions log, which else goes to functions.log")
+    .option("--verbose", "show the functions' logs, which otherwise go to functions.log")
     .addHelpText("after", EXAMPLES)
     .configureOutput({ outputError: (text, write) => write(`${text.trim()} (see npm start -- --help)\n`) })
     .exitOverride();

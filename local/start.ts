@@ -5,8 +5,8 @@ import { parseStartOptions, type StartOptions } from "./start-options.ts";
 
 /** `npm start`: the embedded cloud with Cinderless deployed to it, until it is asked to end. */
 
-// Records, messages and function logs may hold tokens, and the parts of the cloud make files of their own accord: only the person who
-// starts it reads them.
+// Records, messages and function logs may hold tokens, and the parts of the cloud create files themselves: only the user who starts it may
+// read them.
 process.umask(0o077);
 
 async function main(options: StartOptions): Promise<number> {

@@ -11,11 +11,11 @@ Writes the workflow's definition in the Amazon States Language, as the CDK app s
 this machine (${localFunctionArn("ExtractVolumeRef").replace("ExtractVolumeRef", "NAME")}).
 
   --output FILE            where to write it (default: dist/create-volume.asl.json)
-  --step-functions-local   for AWS Step Functions Local, which does not accept it as it is: without MaxDelaySeconds, and with a
+  --step-functions-local   for AWS Step Functions Local, which does not accept the original: without MaxDelaySeconds, and with a
                            task in place of the Fail state whose error is a path. The task's function, ${FAIL_FUNCTION}, is
-                           written beside it, as ${FAIL_FUNCTION}/index.js`;
+                           written next to it, as ${FAIL_FUNCTION}/index.js`;
 
-/** Also of a function that is not the stack's. */
+/** Also for a function that does not belong to the stack. */
 const localArn = (name: string): string => localFunctionArn(name as FunctionName);
 
 try {

@@ -4,8 +4,8 @@ import { CHROMIUM, openBrowser } from "../test/console/browser.ts";
 import { startScene } from "../test/console/scene.ts";
 
 /**
- * Takes the picture of the console that README.md shows, in an installed Chromium: a volume whose first backend failed. It is no part
- * of `npm run docs`, which writes the same on every machine: a picture differs with the fonts.
+ * Takes the picture of the console that README.md shows, in an installed Chromium: a volume whose first backend failed. It is not part of
+ * `npm run docs`, which writes the same bytes on every machine: a picture depends on the fonts.
  */
 const PICTURE = fileURLToPath(new URL("../docs/console.png", import.meta.url));
 

@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const HELP = `Deploys the CDK app to an AWS emulator, and uses it: a raw volume, one of an image, a clone, a delete, a second deploy.
+const HELP = `Deploys the CDK app to an AWS emulator, and uses it: a raw volume, one from an image, a clone, a delete, a second deploy.
 
 Usage: AWS_ENDPOINT_URL=URL npm run deploy:emulator [-- --directory DIR] [-c KEY=VALUE]... [--keep]
 
@@ -30,10 +30,10 @@ const KEPT_OUTPUTS = path.join(ROOT, "dist", "emulator", "outputs.json");
 const REACHABLE_WITHIN_MS = 5000;
 const IMAGE_BYTES = 3_000_000;
 
-/** What few emulators have is left out; the rest is as it goes to AWS. */
+/** Leaves out features that few emulators have; everything else is deployed as to AWS. */
 const SETTINGS = { fileSystem: "none", removalPolicy: "destroy", observability: "none", workflowVersions: false };
 
-/** What emulators take for an account; whatever the caller has set stays. */
+/** Default credentials for emulators; variables that the caller has set stay. */
 const CREDENTIALS = {
   AWS_ACCESS_KEY_ID: "test",
   AWS_SECRET_ACCESS_KEY: "test",
@@ -76,7 +76,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** Any answer is an emulator's; what it is will show. */
+/** Any answer counts as an emulator's; the deployment shows whether it is one. */
 async function requireAnswer(endpoint: string): Promise<void> {
   if (!URL.canParse(endpoint)) {
     throw new Error(`AWS_ENDPOINT_URL is not a valid URL: ${endpoint}`);
@@ -103,7 +103,7 @@ async function deployAndUse(scratch: string, { directory, context, keep }: Optio
     await run("cdk", ["bootstrap", ...flags]);
     await deploy();
     await useVolumes(scratch, outputs);
-    // Another environment of a function and another definition of nothing: an update of a stack in use.
+    // Changes the environment of a function and no definition: an update of a stack in use.
     await deploy("-c", 'scheduler={"scheduler_max_attempts":2}');
     await cinderless(outputs, ["create", "--size", "1", "--name", "after-update", "--wait"]);
   } finally {
@@ -117,7 +117,7 @@ async function deployAndUse(scratch: string, { directory, context, keep }: Optio
   }
 }
 
-/** A raw volume, one of an image, a clone of that, and their deletion, which the bucket of a destroyed stack needs too. */
+/** Creates a raw volume, one from an image, and a clone of it, and deletes them, which the bucket of a destroyed stack needs too. */
 async function useVolumes(scratch: string, outputs: string): Promise<void> {
   const image = path.join(scratch, "disk.raw");
   writeFileSync(image, randomBytes(IMAGE_BYTES));

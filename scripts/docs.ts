@@ -25,7 +25,7 @@ async function keep(name: string, content: string): Promise<void> {
 }
 
 await keep("infra/table-access.json", await tableAccess());
-// The template that documents are made of reads that file, so it has to be there before the stack is loaded.
+// The template behind the documents reads that file, so it must exist before the stack is loaded.
 const { generateDocuments } = await import("./docs/generate.ts");
 for (const [name, content] of await generateDocuments()) {
   await keep(name, content);
@@ -34,7 +34,7 @@ for (const [name, content] of await generateDocuments()) {
 if (stale.length === 0) {
   console.log("The generated documents are up to date.");
 } else if (check) {
-  console.error(`Stale: ${stale.join(", ")}. \`npm run docs\` writes them anew.`);
+  console.error(`Stale: ${stale.join(", ")}. \`npm run docs\` writes them again.`);
   process.exitCode = 1;
 } else {
   console.log(`Written: ${stale.join(", ")}`);

@@ -5,7 +5,7 @@ import type { Construct } from "constructs";
 import type { TaskFunctionName } from "../core/functions.ts";
 import { catchByRoute, FAILURE_PATH, taskState, type TaskStateProps } from "./task-state.ts";
 
-/** Gives the function behind a task state. */
+/** Returns the function of a task state. */
 export type FunctionOf = (name: TaskFunctionName) => IFunction;
 
 /**
@@ -16,8 +16,8 @@ export type FunctionOf = (name: TaskFunctionName) => IFunction;
  *   -> BackendReady -> [CopyImageToVolume] -> [HandleBootableVolume] -> CreateVolumeOnFinish -> VolumeCreated
  * ```
  *
- * Ids, the volume's reference and its spec travel; what may change is read from the records. It keeps to the part of the Amazon
- * States Language that every engine runs alike.
+ * Ids, the volume's reference and its spec travel between states; values that may change are read from the records. The workflow uses only
+ * the part of the Amazon States Language that every engine runs identically.
  */
 export function createVolumeDefinition(scope: Construct, functionOf: FunctionOf): IChainable {
   const failures = failureStates(scope, functionOf);
@@ -39,7 +39,7 @@ export function createVolumeDefinition(scope: Construct, functionOf: FunctionOf)
     failures.errorOut,
     failures.canReschedule,
   );
-  // A notification never fails a create, whatever became of its function.
+  // A notification never fails a create, whatever its function's outcome.
   const notifyCreateStart = task("NotifyCreateStart", { input: ["volume_ref"] }).addCatch(create, {
     errors: ["States.ALL"],
     resultPath: "$.notification_failure",
@@ -50,7 +50,7 @@ export function createVolumeDefinition(scope: Construct, functionOf: FunctionOf)
 type FailureStates = { errorOut: IChainable; canReschedule: IChainable; volumeCreated: IChainable };
 type SuccessStates = { finish: IChainable; handleBootable: IChainable; copyImage: IChainable };
 
-/** Where failures lead: `final` to ErrorOutVolume, others back to the scheduler if the request allows it. */
+/** Routes of failures: `final` to ErrorOutVolume, others back to the scheduler if the request allows it. */
 function failureStates(scope: Construct, functionOf: FunctionOf): FailureStates {
   const errorOut = taskState(scope, "ErrorOutVolume", {
     function: functionOf("ErrorOutVolume"),
@@ -62,10 +62,10 @@ function failureStates(scope: Construct, functionOf: FunctionOf): FailureStates 
     errorPath: `${FAILURE_PATH}.Error`,
     causePath: `${FAILURE_PATH}.Cause`,
   });
-  // Whatever keeps it from being written or told: the execution ends with the failure that led here, which the rule on failed
-  // executions then writes, and the sweep tells.
+  // If the write or the notification fails, the execution ends with the original failure. The rule on failed executions then writes it, and
+  // the sweep sends the notification.
   errorOut.addCatch(failed, { errors: ["States.ALL"], resultPath: "$.error_out_failure" });
-  // A create that only could not be told has not failed.
+  // A create whose notification failed has not failed itself.
   errorOut.next(
     new Choice(scope, "CreatedAfterAll")
       .when(Condition.stringEquals("$.error_out.outcome", "created"), volumeCreated)
@@ -75,7 +75,7 @@ function failureStates(scope: Construct, functionOf: FunctionOf): FailureStates 
     function: functionOf("RescheduleVolume"),
     input: ["image_id", "snapshot_id", "source_volid", "request_spec", "filter_properties", "failure"],
   });
-  // The volume's fault is the failure that led here, so that one stays in its place.
+  // The volume's fault is the original failure, so that one is kept.
   reschedule.addCatch(errorOut, { errors: ["States.ALL"], resultPath: "$.reschedule_failure" });
   reschedule.next(new Succeed(scope, "VolumeRescheduled"));
   const canReschedule = new Choice(scope, "CanReschedule")
@@ -84,14 +84,14 @@ function failureStates(scope: Construct, functionOf: FunctionOf): FailureStates 
   return { errorOut, canReschedule, volumeCreated };
 }
 
-/** From the moment that the backend holds the volume: a failure here is never answered by creating another elsewhere. */
+/** Once the backend holds the volume, a failure never creates another one elsewhere. */
 function successStates(scope: Construct, functionOf: FunctionOf, failures: FailureStates): SuccessStates {
   const { volumeCreated } = failures;
   const finish = taskState(scope, "CreateVolumeOnFinish", {
     function: functionOf("CreateVolumeOnFinish"),
     input: ["volume_spec", "creation"],
   });
-  // The volume is available by then, and stays so. Its claim is open, by which the sweep knows what is still to be told.
+  // The volume is available by then, and stays so. Its open claim shows the sweep that a notification is missing.
   finish.addCatch(volumeCreated, { errors: ["NotificationNotSent"], resultPath: "$.notification_failure" });
   catchByRoute(finish, failures.errorOut, failures.errorOut).next(volumeCreated);
 

@@ -1,5 +1,5 @@
 /**
- * The workflow's definition for AWS Step Functions Local, which does not know the language of today: versions 1.4.0 to 1.7.9 refuse
+ * The workflow's definition for AWS Step Functions Local, which does not know the current language: versions 1.4.0 to 1.7.9 refuse
  * `MaxDelaySeconds` and `JitterStrategy` of a retrier, and `ErrorPath` and `CausePath` of a Fail state.
  */
 
@@ -7,15 +7,15 @@
 type Definition = { States: Record<string, State> };
 type State = { Type: string; Comment?: string; Retry?: Record<string, unknown>[] } & Record<string, unknown>;
 
-/** Fields of a retrier that Step Functions Local refuses. Without them, waits double without a bound and have no jitter. */
+/** Fields of a retrier that Step Functions Local refuses. Without them, waits double without limit and have no jitter. */
 const NEW_RETRIER_FIELDS = ["MaxDelaySeconds", "JitterStrategy"];
 
-/** The function that ends an execution with the error and cause that it is given, where a Fail state cannot. */
+/** The function that ends an execution with the given error and cause, because a Fail state cannot. */
 export const FAIL_FUNCTION = "FailExecution";
 
 /**
- * Source of {@link FAIL_FUNCTION}, a CommonJS module with the handler `index.handler`. Step Functions makes the execution's error of
- * the name of what is thrown, and its cause of the name and message; so the message of the failure that led here is thrown again.
+ * Source of {@link FAIL_FUNCTION}, a CommonJS module with the handler `index.handler`. Step Functions takes the execution's error from the
+ * thrown error's name, and its cause from name and message. So the function throws the original failure's message again.
  */
 export const FAIL_FUNCTION_SOURCE = `exports.handler = async ({ error, cause }) => {
   let message = cause;
@@ -57,7 +57,7 @@ function convert(state: State, arnOf: (name: string) => string): State {
   return { ...state, Retry: retriers };
 }
 
-/** A parameter for what the Fail state says of `Error` or `Cause`, by a path or as it is. */
+/** A parameter for the Fail state's `Error` or `Cause`, as a path or a literal. */
 function given(name: "error" | "cause", state: State): Record<string, unknown> {
   const field = name === "error" ? "Error" : "Cause";
   const path = state[`${field}Path`];

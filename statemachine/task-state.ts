@@ -7,12 +7,12 @@ import { errorNamesOf } from "../core/errors.ts";
 import { TASK_FUNCTIONS, type TaskFunctionName } from "../core/functions.ts";
 import { STATE_TIMEOUT_MARGIN_SECONDS } from "../core/time-bounds.ts";
 
-/** Where a Catch keeps the failure: `$.failure.Error` and `$.failure.Cause`. */
+/** Key under which a Catch stores the failure: `$.failure.Error` and `$.failure.Cause`. */
 export const FAILURE_PATH = "$.failure";
 
 /**
- * Errors of the Lambda service itself, before or beside the function's work. `Lambda.TooManyRequestsException` is missing from
- * CDK's default list. Waits 2, 4, 8, 16, 32, 60 s: about two minutes of throttling are survived.
+ * Errors of the Lambda service itself, before or outside the function's work. `Lambda.TooManyRequestsException` is missing from CDK's
+ * default list. Waits 2, 4, 8, 16, 32, 60 s: a task survives about two minutes of throttling.
  */
 const LAMBDA_TRANSIENT_ERRORS = [
   "Lambda.ClientExecutionTimeoutException",
@@ -22,27 +22,26 @@ const LAMBDA_TRANSIENT_ERRORS = [
   "Lambda.TooManyRequestsException",
 ];
 
-/** Names with a route of their own: the answer is known, so asking again cannot help. */
+/** Names with their own route: the outcome is known, so a retry cannot help. */
 const DECIDED_ERRORS = [...errorNamesOf("final"), ...errorNamesOf("reschedulable")];
 
 /** Keys of the state document that every task gets. */
 const OWNER_KEYS = ["volume_id", "fence", "attempt", "host", "context"];
 
-/** How a task state differs from the others. */
+/** Options of a task state. */
 export type TaskStateProps = {
   function: IFunction;
-  /** Keys of the state document that the task gets beside the owner's: `volume_spec` is passed as `$.volume_spec`. */
+  /** Keys of the state document that the task gets in addition to the owner's: `volume_spec` is passed as `$.volume_spec`. */
   input?: readonly string[];
-  /** Key under which the result is kept; without it the result is dropped. */
+  /** Key under which the result is stored; without it the result is dropped. */
   result?: string;
 };
 
 /**
- * A task of the workflow: calls its function's ARN directly, retries what may not have been decided, and leaves catching to
- * {@link catchByRoute}.
+ * A task of the workflow: calls its function's ARN directly, retries undecided outcomes, and leaves catching to {@link catchByRoute}.
  *
- * The retry of everything that is neither final nor reschedulable is what "uncertain" means: the same function on the same
- * backend, under the same fence, twice more, after 2 and 4 s.
+ * "Uncertain" means the retry of everything that is neither final nor reschedulable: the same function on the same backend, under the same
+ * fence, twice more, after 2 and 4 s.
  */
 export function taskState(scope: Construct, name: TaskFunctionName, props: TaskStateProps): LambdaInvoke {
   const keys = [...OWNER_KEYS, ...(props.input ?? [])];

@@ -3,17 +3,17 @@ import type { ClientRequest } from "node:http";
 import { peakKibibytes } from "../../local/peak-memory.ts";
 
 /**
- * One invocation of a function in a process of its own, as Lambda has it: the memory is that of the function alone. The order comes as
- * a message, the answer leaves as one.
+ * One invocation of a function in its own process, as in Lambda: the measured memory is that of the function alone. The order comes as a
+ * message, and the answer is sent as one.
  */
 
-/** What is to be done. */
+/** The order. */
 export type InvocationOrder = { bundle: string; event: unknown; remainingTimeMs: number };
 
-/** How it went. */
+/** The result. */
 export type InvocationAnswer = {
   output: unknown;
-  /** Null when there is an output. */
+  /** Null if there is an output. */
   error: { name: string; message: string } | null;
   seconds: number;
   cpu_seconds: number;

@@ -4,12 +4,12 @@ import { appendFileSync } from "node:fs";
 import type { Context } from "aws-lambda";
 import type { InvocationAnswer, InvocationOrder } from "./copy-process.ts";
 
-/** What {@link handler} reads of its environment. */
+/** The variables that {@link handler} reads. */
 export const FORWARDED = { bundle: "BENCH_BUNDLE", program: "BENCH_PROGRAM", report: "BENCH_REPORT" } as const;
 
 /**
- * Stands in the place of CopyImageToVolume: gives each invocation to a process of its own, which runs the function's real bundle, and
- * adds a line of JSON to the report.
+ * Replaces CopyImageToVolume: passes each invocation to a separate process, which runs the function's real bundle, and adds a line of JSON
+ * to the report.
  */
 export async function handler(event: unknown, context: Context): Promise<unknown> {
   const { BENCH_BUNDLE: bundle = "", BENCH_PROGRAM: program = "", BENCH_REPORT: report = "", ...env } = process.env;

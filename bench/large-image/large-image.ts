@@ -17,45 +17,45 @@ import { convertToQcow2, imageServed, withGlance } from "../served-images.ts";
 import type { InvocationAnswer } from "./copy-process.ts";
 import { FORWARDED } from "./forwarded-copy.ts";
 
-/** A volume of a large image that holds little. */
+/** A volume of a large, mostly empty image. */
 export type LargeImageRow = {
   format: "raw" | "qcow2";
-  /** Bytes of the image, which all pass. */
+  /** Bytes of the image, which are all read. */
   image_mebibytes: number;
   /** From the message to the end of the execution. */
   seconds: number;
   copy_seconds: number;
   copy_cpu_seconds: number;
-  /** Largest resident size of the function, of all its turns. */
+  /** Largest resident size of the function in all its turns. */
   peak_mebibytes: number;
   turns: number;
   checkpoints: number;
   state_transitions: number;
   /** By the rules and prices of `cinderless cost`. */
   cost_usd: number;
-  /** What the volume takes of the disk. */
+  /** Bytes of the volume on disk. */
   allocated_mebibytes: number;
 };
 
-/** What was measured. */
+/** The measured figures. */
 export type LargeImageResult = { virtual_gib: number; data_mebibytes: number; rows: LargeImageRow[] };
 
 const MEBIBYTE = 2 ** 20;
 
-/** Data lies in so many runs, evenly over the disk. */
+/** Number of data runs, evenly distributed over the disk. */
 const RUNS = 64;
 const RUN_BYTES = 4 * MEBIBYTE;
 
-/** Writes of the record that an invocation of the copy has anyway: when it begins and when it ends. */
+/** Writes of the record in every invocation of the copy: at its begin and its end. */
 const USUAL_UPDATES = 2;
 
-/** A function outside the workflow leaves no history; this is what it is billed for about. */
+/** A function outside the workflow leaves no history; this is its approximate billed time. */
 const SCHEDULING_MS = 60;
 
 /** A copy of a raw image takes minutes: all of its bytes are read and hashed, whether they are zeros or not. */
 const LONGEST_CREATE_MS = 3_600_000;
 
-/** In place of the function, what gives its invocations to processes of their own. */
+/** Replaces the function by one that passes its invocations to separate processes. */
 const FORWARDED_COPY: Plugin = {
   name: "forwarded-copy",
   setup(bundler) {
@@ -66,8 +66,8 @@ const FORWARDED_COPY: Plugin = {
 };
 
 /**
- * Creates a volume of a raw and of a qcow2 image from Glance, verified, with the function that copies in a process of its own. Sparse
- * files hold both images and volumes: the disk needs about 1 GiB. Without qemu-img there is no qcow2 image.
+ * Creates a volume of a raw and of a qcow2 image from Glance, verified, with the copying function in its own process. Sparse files hold
+ * both images and volumes: the disk needs about 1 GiB. Without qemu-img there is no qcow2 image.
  */
 export async function benchLargeImages(virtualGib = 100): Promise<LargeImageResult> {
   const directory = await mkdtemp(path.join(tmpdir(), "cinderless-large-"));
@@ -109,7 +109,7 @@ async function measureAll(
   }
 }
 
-/** The real bundle, and the program that runs it: without what Node needs to run TypeScript, which is no part of the function. */
+/** The real bundle and the program that runs it, without Node's TypeScript support, which is not part of the function. */
 async function programsIn(directory: string, report: string): Promise<Record<string, string>> {
   const program = path.join(directory, "copy-process.mjs");
   const entry = fileURLToPath(new URL("copy-process.ts", import.meta.url));
@@ -163,7 +163,7 @@ async function answersIn(report: string): Promise<InvocationAnswer[]> {
   return lines.map((line) => JSON.parse(line) as InvocationAnswer);
 }
 
-/** The receipt's steps, with what a history does not tell: progress that was kept in between, and the data. */
+/** The receipt's steps, with two facts that a history lacks: the progress writes in between, and the amount of data. */
 async function stepsOf(rig: Rig, execution: string, extraUpdates: number, writtenGib: number): Promise<Step[]> {
   const client = new SFNClient({});
   const executions = new SfnExecutions(client, rig.cloud.outputs["StateMachineArn"] ?? "");

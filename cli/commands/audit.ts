@@ -30,11 +30,11 @@ Examples:
   $ cinderless audit --reap
   $ cinderless audit --reap --yes --json | jq .totals
 
-Exit status: 0 when nothing is left to do; 1 when something was found and not reaped, when a backend could not be looked at,
-or when the audit failed; 2 for a command line that is none. What a volume in error holds counts as nothing to do.
+Exit status: 0 when nothing is left to do; 1 when something was found and not reaped, when a backend could not be examined,
+or when the audit failed; 2 for an invalid command line. The data of volumes in error needs no action.
 `;
 
-/** `audit`: what the backends hold against the records. */
+/** `audit`: compares the content of the backends with the records. */
 export function registerAudit(program: Command, context: CliContext): void {
   program
     .command("audit")
@@ -43,22 +43,22 @@ export function registerAudit(program: Command, context: CliContext): void {
       "Compare what each backend holds with the records: orphans, missing volumes, suspects, leftovers, capacity. " +
         "Without --reap nothing is changed.",
     )
-    .option("--reap", "delete orphans and leftovers that are old, that no record claims, and that cannot come back")
+    .option("--reap", "delete old orphans and leftovers that no record claims and that cannot come back")
     .option("--yes", "reap without asking")
     .option(
       "--older-than <hours>",
-      `how long something must have been left alone, at least ${LEAST_OLDER_THAN_HOURS}`,
+      `hours for which a finding must have been left alone, at least ${LEAST_OLDER_THAN_HOURS}`,
       parseHours,
       DEFAULT_OLDER_THAN_HOURS,
     )
     .option("--host <host>", "only this backend, as host@backend")
     .option(
       "--max-reap <count>",
-      "leave a backend alone that has more to reap than this",
+      "reap nothing on a backend with more findings than this",
       wholeNumber(MAX_MAX_REAP),
       DEFAULT_MAX_REAP,
     )
-    .option("--limit <count>", "findings to list of each kind", wholeNumber(MAX_LISTED), 50)
+    .option("--limit <count>", "number of findings of each kind to list", wholeNumber(MAX_LISTED), 50)
     .addHelpText("after", EXAMPLES)
     .action((options: AuditOptions, command: Command) =>
       withSession(context, command, (session) => audit(session, options)),

@@ -8,7 +8,7 @@ import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { styleOfStatus } from "../terminal.ts";
 
-/** `backend list`: where volumes can go, and what is free there. */
+/** `backend list`: the backends and their free capacity. */
 export function registerBackend(program: Command, context: CliContext): void {
   const backend = program
     .command("backend")
@@ -21,7 +21,7 @@ export function registerBackend(program: Command, context: CliContext): void {
     .description(
       "List the backends that have reported, with their capacity in GiB. " +
         "One whose last report is older than the deployment's service_down_time is down and gets no volume. " +
-        "Ratio is the over-subscription: provisioned capacity may be so many times the total.",
+        "Ratio is the over-subscription: the provisioned capacity may be this multiple of the total.",
     )
     .option("--wait", "wait until every configured backend is up, as after a deployment")
     .option("--timeout <seconds>", "with --wait, how long to wait", parseSeconds, DEFAULT_TIMEOUT_SECONDS);
@@ -44,7 +44,7 @@ Examples:
   $ cinderless backend list --json
 `;
 
-/** Backends report each minute, and the schedule of a new stack may take another one to begin. */
+/** Backends report each minute, and the schedule of a new stack may start one minute later. */
 const DEFAULT_TIMEOUT_SECONDS = 300;
 const PAUSE_MS = 2000;
 
@@ -60,9 +60,10 @@ async function reported(session: Session): Promise<BackendRecord[]> {
 }
 
 /**
- * Reads the backends until each configured one has a pool that is up; until any is, when the stack does not name them.
+ * Reads the backends until each configured one has a pool that is up. If the stack does not name its backends, one pool that is up
+ * suffices.
  *
- * Throws: CliError that names those that are not up when the time is over; Interrupted after Ctrl-C.
+ * Throws: CliError that names the missing backends when the time is up; Interrupted after Ctrl-C.
  */
 async function waitForReports(session: Session, timeoutSeconds: number): Promise<BackendRecord[]> {
   const hosts = await session.connection.backendHosts();
@@ -139,7 +140,7 @@ function backendColumns(now: Date, downSeconds: number): Column<BackendRecord>[]
   ];
 }
 
-/** The ratio that the backend reports; null where the scheduler's own is used. Of a thick backend it means nothing. */
+/** The ratio that the backend reports; null where the scheduler's own is used. It has no meaning for a thick backend. */
 function ratioOf(row: BackendRecord): number | string | null {
   return row.thin_provisioning_support ? row.max_over_subscription_ratio : 1;
 }

@@ -20,10 +20,10 @@ export function registerConsole(program: Command, context: CliContext): void {
     .summary("open a page to watch and repair the deployment")
     .description(
       "Serve a page on 127.0.0.1 that shows volumes, backends, dead letters and audits as they change, until Ctrl-C. " +
-        "It has the permissions of this shell. Only who has the printed address can use it.",
+        "It has the permissions of this shell. Only clients that know the printed address can use it.",
     )
-    .option("--port <port>", "port to listen on; 0 takes a free one", parsePort, 0)
-    .option("--no-open", "print the address, and open no browser")
+    .option("--port <port>", "port to listen on; 0 selects a free one", parsePort, 0)
+    .option("--no-open", "print the address without opening a browser")
     .addHelpText("after", EXAMPLES)
     .action((options: Options, command: Command) =>
       withSession(context, command, (session) => serveConsole(session, options)),
@@ -55,7 +55,7 @@ async function serveConsole(session: Session, { port, open }: Options): Promise<
   const server = await startConsoleServer({ port, token, files, routes }).catch((error: unknown) => {
     throw portError(error, port);
   });
-  // Browsers send what is behind the # to nobody.
+  // Browsers never send the part after the #.
   const url = `http://127.0.0.1:${server.port}/#token=${token}`;
   let forget = async (): Promise<void> => {};
   try {
@@ -76,7 +76,9 @@ function portError(error: unknown, port: number): unknown {
   const reason = code === "EADDRINUSE" ? "in use" : code === "EACCES" ? "reserved for others" : undefined;
   return reason === undefined
     ? error
-    : new CliError(`port ${port} is ${reason}`, { hint: "name another with --port, or none for any that is free" });
+    : new CliError(`port ${port} is ${reason}`, {
+        hint: "name another port with --port, or omit it to use a free one",
+      });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -20,12 +20,12 @@ Examples:
   $ cinderless cost --idle
   $ cinderless cost --idle --template cdk.out/Cinderless.template.json
 
-A volume's receipt is made of the history of its executions. Estimates make no request and work without a deployment; that of an idle stack
-is computed from the template that deployment.json leads to.
-Prices are those of ${prices.region} on ${prices.date}; logs, traces and stored data are not in the price of a volume.
+A volume's receipt is computed from the history of its executions. Estimates make no request and work without a deployment; that of an idle stack
+is computed from the template that deployment.json selects.
+Prices are those of ${prices.region} on ${prices.date}; the price of a volume excludes logs, traces and stored data.
 `;
 
-/** A function outside the workflow leaves no history; this is what it is billed for about. */
+/** A function outside the workflow leaves no history; this is its approximate billed time. */
 const SCHEDULING_MS = 60;
 
 type CostOptions = {
@@ -36,20 +36,18 @@ type CostOptions = {
   template?: string;
 };
 
-/** `cost`: what creating a volume cost, or what creating some would. */
+/** `cost`: the price of a create, measured or estimated. */
 export function registerCost(program: Command, context: CliContext): void {
   program
     .command("cost")
-    .summary("what creating a volume cost, or would cost")
-    .description("Show a receipt per step: counted work times prices of a date.")
+    .summary("show what a create cost, or estimate it")
+    .description("Show a receipt per step: the counted work times the prices at a date.")
     .argument("[volume]", "id or name of a volume that was created")
-    .option("--volumes <number>", "estimate for so many volumes", parseCount)
+    .option("--volumes <number>", "estimate for this number of volumes", parseCount)
     .option("--image-gib <gib>", "GiB of image data of each of them", parseAmount, 0)
     .option("--copy-mib-per-second <rate>", "speed of an image copy", parseAmount, 100)
-    .addOption(
-      new Option("--idle", "the monthly cost of the stack when it is not used").conflicts(["volumes", "imageGib"]),
-    )
-    .option("--template <file>", "with --idle, the template to price; by default the one that `cdk synth` makes")
+    .addOption(new Option("--idle", "the monthly cost of the idle stack").conflicts(["volumes", "imageGib"]))
+    .option("--template <file>", "with --idle, the template to price; by default the output of `cdk synth`")
     .addHelpText("after", EXAMPLES)
     .action((volumeId: string | undefined, options: CostOptions, command: Command) =>
       withSession(context, command, async (session) => {
@@ -107,7 +105,7 @@ async function receiptFor(session: Session, volumeId: string | undefined, option
   return receiptOf(session, await findVolume(session, volumeId));
 }
 
-/** What creating the volume cost, out of the histories of its executions. */
+/** The cost of creating the volume, from the histories of its executions. */
 export async function receiptOf({ connection }: Pick<Session, "connection">, volume: VolumeRecord): Promise<Receipt> {
   const executions = await connection.executions();
   const attempts = Object.entries(volume.attempts).toSorted(([one], [other]) => Number(one) - Number(other));

@@ -57,7 +57,7 @@ Examples:
   $ ID=$(cinderless create scratch --size 1 -f value -c ID --client-token job-17)
 `;
 
-/** `create`: puts the record, sends the cast and, with --wait, follows the volume to its end. */
+/** `create`: puts the record, sends the cast and, with --wait, follows the create to its end. */
 export function registerCreate(program: Command, context: CliContext): void {
   const command = program
     .command("create")
@@ -89,7 +89,7 @@ export function registerCreate(program: Command, context: CliContext): void {
     .option("--property <key=value>", "property of the volume; may be repeated", collectKeyValue)
     .option("--metadata <key=value>", "the same as --property", collectKeyValue)
     .option("--hint <key=value>", "hint for the scheduler; may be repeated", collectKeyValue)
-    .option("--bootable", "mark the volume as bootable when it is available; waits for that")
+    .option("--bootable", "mark the volume as bootable when it is available; waits until it is")
     .option(
       "--client-token <token>",
       "make the create idempotent: the same token names the same volume",
@@ -114,7 +114,7 @@ function sourceOption(flags: string, description: string, others: string[]): Opt
   return new Option(flags, description).conflicts(others);
 }
 
-/** The options with what the argument and the aliases say. */
+/** The options, with the values of the argument and the aliases. */
 function named(name: string | undefined, options: CreateOptions): CreateOptions {
   if (name !== undefined && options.name !== undefined) {
     throw new UsageError("the name is given twice: as an argument and by --name");
@@ -163,7 +163,7 @@ async function create(session: Session, options: CreateOptions): Promise<void> {
   );
 }
 
-/** What was asked for, with type and source looked up, so that what cannot work is told before anything is made. */
+/** The requested volume, with its type and source looked up, so that an impossible request fails before anything is created. */
 async function completeInput(session: Session, options: CreateOptions): Promise<CreateRequestInput> {
   const volumeType = options.type === undefined ? null : await findType(session, options.type);
   const source = await findSource(session, options);
@@ -193,7 +193,7 @@ async function completeInput(session: Session, options: CreateOptions): Promise<
   };
 }
 
-/** What the volume is made from, and the size that it needs in GiB, where that is known. */
+/** The source of the volume, and the size that it needs in GiB, if that is known. */
 type Source = { what?: string; size?: number; imageId?: string; snapshotId?: string; volumeId?: string };
 
 async function findSource(session: Session, options: CreateOptions): Promise<Source> {
@@ -208,7 +208,7 @@ async function findSource(session: Session, options: CreateOptions): Promise<Sou
   return options.image === undefined ? {} : findImage(session, options.image);
 }
 
-/** An image of the bucket is looked up; one of another image service is taken by its id or address. */
+/** An image of the bucket is looked up; an image of another service is used by its id or address. */
 async function findImage(session: Session, reference: string): Promise<Source> {
   if (isImageAddress(reference)) {
     return { imageId: parseImageAddress(reference) };
@@ -232,8 +232,8 @@ function smallestSizeOfImage(image: ImageMeta): number {
 }
 
 /**
- * With a token: what the first command with it made. Its message may have been lost, so it is sent again while no attempt has the
- * volume: the scheduler takes a message twice.
+ * With a token: the volume of the first command with it. Its message may be lost, so it is sent again while no attempt owns the volume: the
+ * scheduler accepts a repeated message.
  *
  * @throws CliError `IdempotentParameterMismatch` when the token was used for another request
  */
@@ -257,8 +257,8 @@ export async function submitOnce(session: Session, request: CreateRequest): Prom
 }
 
 /**
- * Record first, message second: a message that overtakes its record names a volume that does not exist. A message whose answer
- * was lost may have arrived all the same: a volume that an attempt owns by then is being created, and nothing has failed.
+ * The record is written before the message is sent: a message that overtakes its record names a volume that does not exist. A message whose
+ * answer was lost may still have arrived. If an attempt owns the volume by then, the create is in progress and nothing has failed.
  */
 async function submit(session: Session, { record, message }: CreateRequest): Promise<VolumeRecord> {
   const queue = await session.connection.schedulerQueue();
@@ -278,12 +278,15 @@ async function submit(session: Session, { record, message }: CreateRequest): Pro
       return record;
     }
     const outcome =
-      refusal === undefined ? "it is in error now" : `it ends in error by itself after ${record.deadline}`;
-    throw new CliError(`volume ${record.id} was recorded, but not asked for: ${name}: ${cause}; ${outcome}`, {
-      name,
-      hint: `cinderless delete ${record.id} removes it then`,
-      cause: error,
-    });
+      refusal === undefined ? "it is in error now" : `the sweep puts it in error after ${record.deadline}`;
+    throw new CliError(
+      `volume ${record.id} was recorded, but its message was not sent: ${name}: ${cause}; ${outcome}`,
+      {
+        name,
+        hint: `cinderless delete ${record.id} removes it then`,
+        cause: error,
+      },
+    );
   }
   return record;
 }

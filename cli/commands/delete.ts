@@ -29,7 +29,7 @@ export function registerDelete(program: Command, context: CliContext): void {
     .summary("delete volumes")
     .description(
       "Delete volumes and wait until they are gone. Deleting a volume that is being created cancels the create: " +
-        "it ends at its next step and removes what it made; --wait waits for that, too.",
+        "it ends at its next step and removes its data; --wait waits for that, too.",
     )
     .argument("<volumes...>", "ids or names of the volumes")
     .option("--purge", "delete their snapshots first")
@@ -99,14 +99,14 @@ async function deleteSnapshotsOf({ connection }: Session, volumeId: string): Pro
   }
 }
 
-/** What became of each thing that was to be deleted. */
+/** The result for each object of the command. */
 type Outcome = { deleted: string[]; requested: string[]; failed: { id: string; report: ErrorReport }[] };
 
 /**
- * Deletes one after the other, and continues after a failure: each failure is reported, and the command fails at its end. Of one thing
- * there is one line, of several one summary. The document names what is gone, what is going, and what is not.
+ * Deletes one after the other, and continues after a failure: each failure is reported, and the command fails at its end. One object gets
+ * one line, several get one summary. The document names the deleted, the requested and the failed objects.
  *
- * @param waitFor waits for what was `requested`, and returns those that are not gone, with the reason
+ * @param waitFor waits for the `requested` objects, and returns those that are not gone, with the reason
  */
 export async function deleteEach(
   session: Session,
@@ -143,11 +143,11 @@ function summaryOf({ deleted, requested, failed }: Outcome, what: string): strin
       ? ""
       : deleted.length === 1
         ? `${what} ${first} is deleted\n`
-        : `${what} ${first} is being created; the create is cancelled and removes what it made\n`;
+        : `${what} ${first} is being created; the create is cancelled and removes its data\n`;
   }
   const parts = [
     `${deleted.length} of ${counted(all, what)} deleted`,
-    ...(requested.length === 0 ? [] : [`${requested.length} will be when their creates have ended`]),
+    ...(requested.length === 0 ? [] : [`${requested.length} will be deleted when their creates have ended`]),
     ...(failed.length === 0 ? [] : [`${failed.length} failed`]),
   ];
   return `${parts.join(", ")}\n`;
@@ -157,7 +157,7 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
-/** Those that a backend does not let go are failures: they are tried again without anybody waiting. */
+/** Volumes that a backend does not delete are failures; the sweep tries them again. */
 async function waitUntilGone(session: Session, volumeIds: readonly string[]): Promise<Outcome["failed"]> {
   const { volumes, interrupted } = await follow(
     session,

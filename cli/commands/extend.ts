@@ -22,7 +22,7 @@ export function registerExtend(program: Command, context: CliContext): void {
         "when the backend fails, the volume is in error_extending and can be extended again.",
     )
     .argument("<volume>", "id or name of the volume")
-    .argument("<GiB>", "new size in GiB, larger than the size that the volume has", parseSize);
+    .argument("<GiB>", "new size in GiB, larger than the present size", parseSize);
   addRecordOptions(command)
     .addHelpText("after", EXAMPLES)
     .action((nameOrId: string, size: number, options: RecordOptions, self: Command) =>

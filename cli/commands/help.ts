@@ -9,7 +9,7 @@ export function registerHelp(program: Command, context: CliContext): void {
     .command("help")
     .summary("show help for a command or a topic")
     .description(`Show help for a command, or for a topic: ${TOPIC_NAMES.join(", ")}.`)
-    .argument("[words...]", "a topic, or the words of a command")
+    .argument("[words...]", "a topic, or the name of a command")
     .addHelpText("after", "\nExamples:\n  $ cinderless help formats\n  $ cinderless help snapshot create\n")
     .action((words: string[]) => {
       const topic = words.length === 1 ? topicText(words[0] ?? "") : undefined;

@@ -11,10 +11,10 @@ Examples:
   $ cinderless image cache evict 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55
   $ cinderless image cache evict --all --json
 
-The next sweep, within a minute, deletes what was evicted; what is being cloned from, the first sweep after that.
+The next sweep, within a minute, deletes evicted volumes. A volume that is being cloned is deleted by the first sweep after the clone.
 `;
 
-/** `image cache list|evict`: the images that backends keep a volume of. */
+/** `image cache list|evict`: the images of which backends keep a volume. */
 export function registerImageCache(image: Command, context: CliContext): void {
   const cache = image
     .command("cache")
@@ -34,8 +34,8 @@ export function registerImageCache(image: Command, context: CliContext): void {
     );
   cache
     .command("evict")
-    .summary("have the cached volumes of images deleted")
-    .description("Have the cached volumes of images deleted. The next volume of such an image downloads it again.")
+    .summary("evict the cached volumes of images")
+    .description("Evict the cached volumes of images. The next volume of such an image downloads it again.")
     .argument("[images...]", "ids of the images")
     .option("--all", "every cached image")
     .addHelpText("after", EVICT_EXAMPLES)
@@ -74,7 +74,7 @@ async function listCache(session: Session, options: ListOptions): Promise<void> 
   await answerList(session, listing, options);
 }
 
-/** What is being filled stays: its create has the entry. */
+/** An entry that is being filled stays, because its create owns it. */
 async function evictImages(session: Session, images: readonly string[], isAll: boolean): Promise<void> {
   if (isAll === images.length > 0) {
     throw new UsageError("name images, or --all", "`cinderless image cache list` shows them");

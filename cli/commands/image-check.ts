@@ -11,23 +11,23 @@ Examples:
   $ cinderless image check disk.qcow2
   $ cinderless image check disk.img --format raw --json
 
-The exit status is 1 when no volume could be made of it.
+The exit status is 1 when the file cannot become a volume.
 `;
 
 type CheckOptions = { format?: string; allowExtendedL2?: boolean };
 
-/** `image check`: what the checks of a copy say of a local file. It asks no deployment. */
+/** `image check`: checks a local file the way an image copy would. It needs no deployment. */
 export function registerImageCheck(image: Command, context: CliContext): void {
   image
     .command("check")
-    .summary("say what a local image file is, and whether it could become a volume")
-    .description("Make of a local file the checks that a copy to a volume makes, and say what they find.")
+    .summary("check whether a local image file could become a volume")
+    .description("Check a local file the way an image copy would, and print the findings.")
     .argument("<file>", "file of the image")
-    .option("--format <format>", "disk format to check it as; by default what its content says")
+    .option("--format <format>", "disk format to check; by default the format of its content")
     .option("--allow-extended-l2", "as a backend with image_allow_extended_l2")
     .addHelpText("after", EXAMPLES)
     .action(async (file: string, options: CheckOptions, command: Command) => {
-      // Only here, so that other commands start without it.
+      // Imported here, so that other commands start without it.
       const { checkImageFile } = await import("../../adapters/file/check-image.ts");
       const { json = false } = command.optsWithGlobals<{ json?: boolean }>();
       const report = await checkImageFile(file, options.format, {
@@ -41,7 +41,7 @@ export function registerImageCheck(image: Command, context: CliContext): void {
     });
 }
 
-/** One line for each thing that is known. */
+/** One line for each known property. */
 export function renderReport(report: ImageReport): string {
   const { qcow2 } = report;
   const size = (bytes: number | null | undefined): string | undefined =>

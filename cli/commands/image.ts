@@ -52,8 +52,8 @@ export function registerImage(program: Command, context: CliContext): void {
     .summary("put a raw or qcow2 disk image into the bucket")
     .description("Check a raw or qcow2 disk image, and put it into the bucket with its checksums and properties.")
     .argument("<path>", "file of the image")
-    .option("--name <name>", "name to show; by default that of the file", parseName)
-    .option("--min-disk <GiB>", "smallest volume that may be made of it", parseMinDisk, 0)
+    .option("--name <name>", "name to show; by default the file's name", parseName)
+    .option("--min-disk <GiB>", "size of the smallest volume for the image", parseMinDisk, 0)
     .option("--property <key=value>", "property of the image; may be repeated", collectKeyValue)
     .option("--public", "let every project use it")
     .option("--id <uuid>", "id of the image; by default a new one", parseUuidOption)
@@ -73,7 +73,7 @@ export function registerImage(program: Command, context: CliContext): void {
   image
     .command("delete")
     .summary("delete images")
-    .description("Delete images. Volumes that were made of them are not affected.")
+    .description("Delete images. Volumes that were created from them are not affected.")
     .argument("<images...>", "ids or names of the images")
     .addHelpText("after", "\nExamples:\n  $ cinderless image delete debian\n")
     .action((imageIds: string[], _options: unknown, command: Command) =>
@@ -128,7 +128,7 @@ async function addImage(session: Session, path: string, options: AddOptions): Pr
   }
 }
 
-/** What follows the last byte: the bucket makes an object of the parts, then the document with the checksums is written. */
+/** The work after the last byte: the bucket joins the parts to an object, then the document with the checksums is written. */
 const FINISHING = "finishing: joining the parts, writing checksums and properties";
 
 /** A bar on a terminal; elsewhere a line at every quarter. */

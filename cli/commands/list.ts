@@ -17,7 +17,7 @@ type Options = ListOptions & {
   bootable?: boolean;
 };
 
-/** Records that one request asks for. */
+/** Records that one request returns. */
 const PAGE_SIZE = 1000;
 
 const EXAMPLES = `
@@ -62,7 +62,7 @@ async function list(session: Session, options: Options): Promise<void> {
   const volumes = await session.connection.volumes();
   const found = await allPages(async (from) => {
     const page = await volumes.list(filter, PAGE_SIZE, from);
-    // They are on no list, and must not go unseen.
+    // They are on no list, and must not be overlooked.
     for (const { reason } of page.unreadable ?? []) {
       session.stderr.write(`warning: ${text(reason)}\n`);
     }
@@ -81,14 +81,14 @@ async function list(session: Session, options: Options): Promise<void> {
   );
 }
 
-/** By the time of their creation, then by id, so that the order is the same each time. */
+/** Sorted by the time of their creation, then by id, so that the order is always the same. */
 export function newestFirst<Row extends { id: string; created_at: string }>(rows: readonly Row[]): Row[] {
   return rows.toSorted((one, other) =>
     one.created_at === other.created_at ? (one.id < other.id ? -1 : 1) : one.created_at < other.created_at ? 1 : -1,
   );
 }
 
-/** Names of types by their ids. They are only asked for when something will show them. */
+/** Names of types by their ids. They are only requested when a column shows them. */
 async function typeNames(
   { connection, json }: Session,
   rows: readonly VolumeRecord[],

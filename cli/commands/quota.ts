@@ -14,7 +14,7 @@ import { findType } from "../names.ts";
 import { withSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
-/** One resource of a quota; a limit of -1 is none. */
+/** One resource of a quota; -1 means no limit. */
 type QuotaRow = { resource: string; limit: number; used: number };
 
 const COLUMNS: Column<QuotaRow>[] = [
@@ -44,17 +44,17 @@ Examples:
   $ cinderless quota set --default --snapshots -1
 `;
 
-/** `quota show|set`: how much of a project's quota is in use, and its limits. Requests of the Block Storage API count. */
+/** `quota show|set`: a project's usage and limits. Only requests of the Block Storage API count. */
 export function registerQuota(program: Command, context: CliContext): void {
   const quota = program
     .command("quota")
     .helpCommand(false)
     .summary("show and change quotas of projects")
-    .description("Quotas of projects, which requests of the Block Storage API count in.");
+    .description("Quotas of projects. Only requests of the Block Storage API count.");
   const show = quota
     .command("show")
-    .summary("show a project's limits, and what is in use")
-    .description("Show the limits that hold for a project, and how much of them is in use.")
+    .summary("show a project's limits and usage")
+    .description("Show a project's limits and its usage.")
     .argument("[project]", `id of the project (default: the profile's, else ${DEFAULT_PROJECT_ID})`)
     .option("--default", "the limits of projects that have none of their own");
   addListOptions(show, COLUMNS)
@@ -65,7 +65,7 @@ export function registerQuota(program: Command, context: CliContext): void {
   quota
     .command("set")
     .summary("change a project's limits")
-    .description("Change limits of a project; -1 is no limit. What is in use is not affected.")
+    .description("Change limits of a project; -1 means no limit. Present volumes are not affected.")
     .argument("[project]", `id of the project (default: the profile's, else ${DEFAULT_PROJECT_ID})`)
     .option("--default", "the limits of projects that have none of their own")
     .option("--type <name|id>", "limits for volumes of this type")
@@ -81,7 +81,7 @@ export function registerQuota(program: Command, context: CliContext): void {
 
 function projectOf(session: Session, project: string | undefined, options: { default?: boolean }): string {
   if (options.default === true && project !== undefined) {
-    throw new UsageError("name a project, or say --default");
+    throw new UsageError("name a project, or use --default");
   }
   return options.default === true ? DEFAULT_CLASS : (project ?? session.defaults.project ?? DEFAULT_PROJECT_ID);
 }
@@ -123,7 +123,7 @@ async function setQuota(session: Session, projectId: string, options: SetOptions
     }
   }
   if (Object.keys(limits).length === 0) {
-    throw new UsageError("nothing is to be changed", "see cinderless quota set --help");
+    throw new UsageError("there is nothing to change", "see cinderless quota set --help");
   }
   const projects = await session.connection.projects();
   const quota = await projects.setLimits(projectId, limits);

@@ -31,7 +31,7 @@ Examples:
   $ cinderless redrive ID --message cast.json
 `;
 
-/** `redrive`: dead letters, which are shown by its commands and sent again by itself. */
+/** `redrive` sends dead letters again; its subcommands list, show and discard them. */
 export function registerRedrive(program: Command, context: CliContext): void {
   const redrive = program
     .command("redrive")
@@ -39,11 +39,12 @@ export function registerRedrive(program: Command, context: CliContext): void {
     .usage("[options] [ids...] | list | show <id> | discard <ids...>")
     .summary("show dead letters and send them again")
     .description(
-      "Send messages that the scheduler could not take again, as new attempts of their volumes. A volume must be in error with nothing of it on a backend, or be creating without an attempt.",
+      "Send messages again that the scheduler could not process, as new attempts of their volumes. A volume must " +
+        "be in error without data on a backend, or be creating without an attempt.",
     )
     .argument("[ids...]", "ids of the dead letters")
-    .option("--all", "every dead letter that was not sent again yet")
-    .option("--message <file>", "send the message in this file in place of the one that was kept; of one dead letter")
+    .option("--all", "all dead letters that were not sent again yet")
+    .option("--message <file>", "send the message in this file instead of the stored one; for one dead letter")
     .addHelpText("after", EXAMPLES)
     .action((ids: string[], options: RedriveOptions, command: Command) =>
       withSession(context, command, (session) => redriveEach(session, ids, options)),
@@ -73,7 +74,7 @@ export function registerRedrive(program: Command, context: CliContext): void {
     redrive
       .command("show")
       .summary("show a dead letter with its message")
-      .description("Show a dead letter: why it is one, and the message. Secrets in it are masked.")
+      .description("Show a dead letter: the reason and the message. Secrets in it are masked.")
       .argument("<id>", "id of the dead letter"),
   )
     .addHelpText("after", SHOW_EXAMPLES)
@@ -101,7 +102,7 @@ const COLUMNS: Column<DeadLetterRecord>[] = [
   { title: "Reason", value: ({ reason }) => reason },
 ];
 
-/** What `show` tells, beside what the list does. */
+/** The fields of `show`: those of the list, and more. */
 const FIELDS: Column<DeadLetterRecord>[] = [
   ...COLUMNS,
   { title: "Received", value: ({ received_count }) => received_count },
@@ -182,7 +183,7 @@ function renderLetter(session: Session, letter: DeadLetterRecord): string {
 type Redriven = { id: string; volume_id: string; attempt: number };
 type Refused = { id: string; volumeId: string | null; report: ErrorReport };
 
-/** One after the other, and goes on after a refusal: each is reported, and the command fails at its end. */
+/** One after the other. Continues after a refusal: each is reported, and the command fails at its end. */
 async function redriveEach(session: Session, ids: readonly string[], options: RedriveOptions): Promise<void> {
   const letters = await lettersOf(session, ids.map(parseId), options);
   const body = options.message === undefined ? undefined : await readTextFile(options.message);
@@ -202,7 +203,7 @@ async function redriveEach(session: Session, ids: readonly string[], options: Re
   await report(session, redriven, refused);
 }
 
-/** Sends a dead letter again. @throws Error with why it was refused */
+/** Sends a dead letter again. @throws Error with the reason of a refusal */
 export async function redrive(
   { connection, clock }: Pick<Session, "connection" | "clock">,
   letter: DeadLetterRecord,
@@ -226,7 +227,7 @@ async function lettersOf(
 ): Promise<DeadLetterRecord[]> {
   const all = options.all === true;
   if (all === ids.length > 0) {
-    throw new UsageError("name the dead letters by their ids, or say --all", "see cinderless redrive --help");
+    throw new UsageError("name the dead letters by their ids, or use --all", "see cinderless redrive --help");
   }
   if (options.message !== undefined && ids.length !== 1) {
     throw new UsageError("--message is for one dead letter, named by its id");

@@ -24,20 +24,21 @@ Examples:
   $ cinderless retry root --replace
 `;
 
-/** `retry`: a failed create, as a new attempt of the same volume. */
+/** `retry`: repeats a failed create, as a new attempt of the same volume. */
 export function registerRetry(program: Command, context: CliContext): void {
   const command = program
     .command("retry")
-    .summary("ask for a failed volume again")
+    .summary("repeat a failed create")
     .description(
-      "Ask for a volume in error again, by the request that its record keeps. The volume keeps its id and its attempts. " +
-        "A volume that its backend may hold is refused, because its data could be left there: --replace makes another one of " +
-        "the same request, under another id, and then deletes the failed one with what its backend holds.",
+      "Repeat the create of a volume in error, with the request on its record. The volume keeps its id and its attempts. " +
+        "A volume that may exist on its backend is refused, because its data could remain there: --replace " +
+        "creates another one from the same request, under another id, and then deletes the failed one with its " +
+        "data on the backend.",
     )
     .argument("<volume>", "id or name of the volume")
     .option("--replace", "make another volume of the same request, then delete this one")
     .option("--wait", "show the progress, and end when the volume is available or in error")
-    .option("--timeout <time>", "wait so long at most, as in 90s or 10m", parseTimeout);
+    .option("--timeout <time>", "wait at most this long, for example 90s or 10m", parseTimeout);
   addRecordOptions(command)
     .addHelpText("after", EXAMPLES)
     .action((nameOrId: string, options: RetryOptions, self: Command) =>
@@ -68,12 +69,13 @@ async function retry(session: Session, nameOrId: string, options: RetryOptions):
   }
   await session.answer(
     { volume_id: volumeId, attempt },
-    () => `volume ${volumeId} is asked for again as attempt ${attempt}; \`cinderless watch ${volumeId}\` follows it\n`,
+    () =>
+      `volume ${volumeId} is being created again as attempt ${attempt}; \`cinderless watch ${volumeId}\` follows it\n`,
   );
 }
 
 /**
- * Makes a volume of the failed one's request, then deletes the failed one. In this order nothing of the request is lost, whatever ends half-way.
+ * Creates a volume from the failed one's request, then deletes the failed one. In this order an interruption never loses the request.
  *
  * Repeated: the id of the new volume follows from the failed one's and its last attempt, so a repeat finds it and deletes the rest.
  *
@@ -108,7 +110,7 @@ async function replace(session: Session, volume: VolumeRecord, options: RetryOpt
   );
 }
 
-/** What the volume was asked for by, with the type as it is now. */
+/** The volume's original request, with the present type. */
 async function inputOf(
   { connection }: Session,
   volume: VolumeRecord,
@@ -132,7 +134,7 @@ async function inputOf(
   };
 }
 
-/** Asks for a failed volume again. @throws Error with why it was refused */
+/** Requests a failed volume again. @throws Error with the reason of a refusal */
 export async function askAgain(
   { connection, clock }: Pick<Session, "connection" | "clock">,
   volumeId: string,

@@ -10,14 +10,14 @@ import type { CliContext, Session } from "../session.ts";
 import { styleOfStatus } from "../terminal.ts";
 import { stateOfBackend } from "./backend.ts";
 
-/** A backend with all of its pools, as `openstack volume service list` shows the service that runs it. */
+/** A backend with all of its pools, in the form in which `openstack volume service list` shows its service. */
 type Service = {
   host: string;
   zone: string;
   status: "enabled" | "disabled";
   state: "up" | "down";
   updated_at: string;
-  /** Null where nobody gave a reason. */
+  /** Null without a reason. */
   disabled_reason: string | null;
 };
 
@@ -74,7 +74,7 @@ export function registerService(program: Command, context: CliContext): void {
     .summary("disable or enable a service")
     .description("Disable a backend, so that no new volume goes there, or enable it. Its volumes are not affected.")
     .argument("<host>", "host@backend")
-    .option("--disable", "give it no new volume")
+    .option("--disable", "place no new volume on it")
     .option("--enable", "give it volumes again")
     .option("--disable-reason <text>", "why it is disabled, for people; with --disable", parseReason)
     .addOption(new Option("--disabled-reason <text>").argParser(parseReason).hideHelp())
@@ -111,7 +111,7 @@ function serviceOf(host: string, pools: readonly BackendRecord[], now: Date, dow
 async function setService(session: Session, host: string, options: SetOptions): Promise<void> {
   const { disable = false, enable = false, disabledReason, disableReason = disabledReason ?? null } = options;
   if (disable === enable) {
-    throw new UsageError("say either --disable or --enable");
+    throw new UsageError("use either --disable or --enable");
   }
   if (disableReason !== null && !disable) {
     throw new UsageError("--disable-reason is for --disable");

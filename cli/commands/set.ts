@@ -27,12 +27,14 @@ type SetOptions = {
   bootable?: boolean;
 };
 
-/** `set` and `unset`: what users say of a volume. */
+/** `set` and `unset`: a volume's fields that users may change. */
 export function registerSet(program: Command, context: CliContext): void {
   program
     .command("set")
     .summary("change a volume's name, description, properties or bootable flag")
-    .description("Change what a volume is called and said to be. Properties that are not named stay.")
+    .description(
+      "Change a volume's name, description, properties or bootable flag. Properties that are not named stay.",
+    )
     .argument("<volume>", "id or name of the volume")
     .option("--name <name>", "new name", parseName)
     .option("--description <text>", "new description", parseName)
@@ -81,7 +83,7 @@ function removalOf({ name, description, property }: UnsetOptions): VolumeDetails
 
 async function change(session: Session, nameOrId: string, details: VolumeDetails): Promise<void> {
   if (Object.keys(details).length === 0) {
-    throw new UsageError("nothing is to be changed", "see the options of this command with --help");
+    throw new UsageError("there is nothing to change", "see the options of this command with --help");
   }
   const found = await findVolume(session, nameOrId);
   const volume = await changeVolumeDetails(await session.connection.volumes(), found, details);

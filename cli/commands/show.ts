@@ -20,21 +20,21 @@ Examples:
   $ cinderless show root -f value -c Status
 `;
 
-/** What a volume's record names by ids only, and what names the volume. */
+/** Objects that a volume's record names by ids, and objects that name the volume. */
 export type Surroundings = {
   typeName: string | null;
   snapshots: readonly { id: string; name: string | null; status: string }[];
-  /** Volumes that are being made of it. */
+  /** Volumes that are being created from it. */
   volumes: readonly { id: string; name: string | null; status: string }[];
 };
 
-/** `show`: one volume's record, with what happened at every attempt. */
+/** `show`: one volume's record, with the outcome of every attempt. */
 export function registerShow(program: Command, context: CliContext): void {
   const command = program
     .command("show")
     .summary("show a volume, its attempts and its fault")
     .description(
-      "Show a volume's record: what it is, how far it is, what depends on it, what happened at every attempt, and why it is in error.",
+      "Show a volume's record: its fields, its progress, its dependents, every attempt, and the fault if it is in error.",
     )
     .argument("<volume>", "id or name of the volume");
   addRecordOptions(command)
@@ -69,8 +69,7 @@ async function show(session: Session, nameOrId: string, options: RecordOptions):
 }
 
 /**
- * A type that is gone has no name any more. A finished copy depends on nothing; one that is being made is named by its lock, which may
- * outlast it.
+ * A deleted type has no name any more. A finished copy depends on nothing; a copy in progress is named by its lock, which may outlast it.
  */
 export async function surroundingsOf(
   { connection }: Pick<Session, "connection">,
@@ -154,9 +153,9 @@ function dependentsText(dependents: Surroundings["volumes"]): string {
     : dependents.map(({ id, name, status }) => `${text(id)}  ${text(name)}  ${text(status)}`).join("\n");
 }
 
-/** What a record that was too full has given up so that its end could be written. */
+/** The columns that a full record dropped so that its end could be written. */
 function droppedColumnsText(columns: readonly string[]): string {
-  return text(`the record was too large for DynamoDB and has lost ${columns.join(", ")}`);
+  return text(`the record was too large for DynamoDB and has dropped ${columns.join(", ")}`);
 }
 
 function extensionText({ extension }: VolumeRecord): string {
@@ -188,7 +187,7 @@ function attemptsText(output: Output, volume: VolumeRecord, now: Date): string {
   return lines.length === 0 ? "-" : [...lines, ...(dropped === 0 ? [] : [`(${droppedText(dropped)})`])].join("\n");
 }
 
-/** What the last attempt of a volume in error has left on its backend: the record claims it, and its deletion removes it. */
+/** The data that the last attempt of a volume in error left on its backend: the record claims it, and the volume's deletion removes it. */
 function leftText(output: Output, volume: VolumeRecord, number: string): string {
   const { status, phase, host } = volume;
   const wasAsked = phase === "creating" || phase === "created" || phase === "copying";
@@ -196,7 +195,7 @@ function leftText(output: Output, volume: VolumeRecord, number: string): string 
     return "";
   }
   const holds = phase === "creating" ? "may hold" : "holds";
-  return `\n   ${paint(output, "yellow", `the backend ${holds} something of the volume, until the volume is deleted`)}`;
+  return `\n   ${paint(output, "yellow", `the backend ${holds} data of the volume until the volume is deleted`)}`;
 }
 
 function attemptText(output: Output, number: string, attempt: Attempt, now: Date): string {
@@ -211,7 +210,7 @@ function attemptText(output: Output, number: string, attempt: Attempt, now: Date
   const why = attempt.error === undefined ? "" : `\n   ${text(`${attempt.error}: ${attempt.cause ?? ""}`)}`;
   const orphan =
     attempt.suspected_orphan === true
-      ? `\n   ${paint(output, "yellow", "something of the volume may be left on this backend")}`
+      ? `\n   ${paint(output, "yellow", "data of the volume may remain on this backend")}`
       : "";
   return `${head}${why}${orphan}`;
 }

@@ -79,7 +79,7 @@ export function registerSnapshot(program: Command, context: CliContext): void {
   snapshot
     .command("delete")
     .summary("delete snapshots")
-    .description("Delete snapshots and wait until they are gone. One that a volume is made of is refused.")
+    .description("Delete snapshots and wait until they are gone. The source of a create in progress is refused.")
     .argument("<snapshots...>", "ids or names of the snapshots")
     .addHelpText("after", "\nExamples:\n  $ cinderless snapshot delete before-upgrade\n")
     .action((names: string[], _options: unknown, command: Command) =>
@@ -97,7 +97,7 @@ function registerCreate(snapshot: Command, context: CliContext): void {
   const command = snapshot
     .command("create")
     .summary("take a snapshot of a volume")
-    .description("Take a snapshot of a volume that is available, and wait until it is there.")
+    .description("Take a snapshot of an available volume, and wait until it exists.")
     .argument("<volume>", "id or name of the volume")
     .option("--name <name>", "name to show", parseName)
     .option("--project <id>", `project that owns the snapshot (default: the profile's, else ${DEFAULT_PROJECT_ID})`)

@@ -59,13 +59,13 @@ Examples:
   $ cinderless type set fast --name faster --private
 `;
 
-/** `type create|list|show|set|delete`: volume types, which are names for extra specs. */
+/** `type create|list|show|set|delete`: volume types, which name sets of extra specs. */
 export function registerType(program: Command, context: CliContext): void {
   const type = program
     .command("type")
     .helpCommand(false)
     .summary("create, list, show, change and delete volume types")
-    .description("Volume types: names for what a backend must be able to do.");
+    .description("Volume types: named requirements for a backend.");
   registerCreate(type, context);
   addListOptions(type.command("list").summary("list volume types").description("List the volume types."), COLUMNS)
     .addHelpText("after", "\nExamples:\n  $ cinderless type list\n  $ cinderless type list --json\n")
@@ -87,7 +87,7 @@ export function registerType(program: Command, context: CliContext): void {
   type
     .command("delete")
     .summary("delete volume types")
-    .description("Delete volume types. One that volumes have is refused.")
+    .description("Delete volume types. A type in use is refused.")
     .argument("<types...>", "ids or names of the types")
     .addHelpText("after", "\nExamples:\n  $ cinderless type delete fast\n")
     .action((names: string[], _options: unknown, command: Command) =>
@@ -122,7 +122,7 @@ function registerSet(type: Command, context: CliContext): void {
   type
     .command("set")
     .summary("change a volume type")
-    .description("Change a volume type. Extra specs that are not named stay; volumes that exist are not affected.")
+    .description("Change a volume type. Extra specs that are not named stay; existing volumes are not affected.")
     .argument("<type>", "id or name of the type")
     .option("--name <name>", "new name", parseTypeName)
     .option("--description <text>", "new description", parseName)
@@ -196,7 +196,7 @@ async function showType(session: Session, nameOrId: string, options: RecordOptio
 async function setType(session: Session, nameOrId: string, options: SetOptions): Promise<void> {
   const change = changeOf(options);
   if (Object.keys(change).length === 0) {
-    throw new UsageError("nothing is to be changed", "see cinderless type set --help");
+    throw new UsageError("there is nothing to change", "see cinderless type set --help");
   }
   const { id, name } = await findType(session, nameOrId);
   if (change.name !== undefined && change.name !== name) {
@@ -227,7 +227,7 @@ function changeOf(options: SetOptions): VolumeTypeChange {
   };
 }
 
-/** As Cinder (VolumeTypeInUse). A create of the last moments that names the type keeps the extra specs of its request. */
+/** As in Cinder (VolumeTypeInUse). A create that named the type just before keeps the extra specs of its request. */
 async function deleteType({ connection }: Session, id: string): Promise<"deleted"> {
   const volumes = await connection.volumes();
   const all = await allPages((from) => volumes.list({}, PAGE_SIZE, from));

@@ -66,7 +66,7 @@ async function watchNamed(session: Session, volumeIds: readonly string[]): Promi
   }
 }
 
-/** Until Ctrl-C: the volumes in the flow, and once more those that have just left it. */
+/** Shows the volumes in the flow until Ctrl-C, and those that have just left it once more. */
 async function watchFlow(session: Session): Promise<void> {
   if (session.json) {
     throw new UsageError(
@@ -88,7 +88,7 @@ async function watchFlow(session: Session): Promise<void> {
 
 const PAGE_SIZE = 100;
 const MOST_VOLUMES = 1000;
-/** Later than every deadline: the index of deadlines then names all that is in the flow, and costs nothing for all the rest. */
+/** Later than every deadline: the index of deadlines then returns all volumes in the flow, and costs nothing for all others. */
 const END_OF_TIME = new Date("9999-12-31T23:59:59.999Z");
 
 async function idsInFlow(volumes: Pick<VolumeRepository, "listOverdue">): Promise<string[]> {

@@ -2,22 +2,22 @@ import type { FunctionName } from "../../core/functions.ts";
 import { LONG_FUNCTION_TIMEOUT_SECONDS } from "../../core/time-bounds.ts";
 import { invocation, sourceSteps, type Step, workOf } from "./work.ts";
 
-/** What is to be created. */
+/** The creates to estimate. */
 export type Wish = {
   volumes: number;
   /** GiB of image data for each volume; 0 for raw volumes. */
   imageGib: number;
-  /** How fast a function copies and verifies, in MiB a second. */
+  /** Speed at which a function copies and verifies, in MiB a second. */
   copyMibPerSecond: number;
 };
 
-/** A function of a few calls is billed for about that long; a receipt of a volume has what was measured. */
+/** Approximate billed time of a function with a few calls; a volume's receipt has the measured time. */
 const SHORT_MS = 60;
 
 /** Seconds of copying between two checkpoints, each one write of the record and of its index. */
 const CHECKPOINT_SECONDS = 20;
 
-/** Seconds that a turn of the copy leaves of its time. */
+/** Seconds of its time that a turn of the copy reserves. */
 const RESERVED_SECONDS = 60;
 
 const START: readonly FunctionName[] = ["ExtractVolumeRef", "ExtractVolumeSpec", "NotifyCreateStart"];
@@ -25,11 +25,11 @@ const RAW: readonly FunctionName[] = [...START, "CreateRawVolume", "CreateVolume
 const IMAGE_BEFORE_THE_COPY: readonly FunctionName[] = [...START, "CloneImage", "CreateVolumeForImage"];
 const IMAGE_AFTER_THE_COPY: readonly FunctionName[] = ["HandleBootableVolume", "CreateVolumeOnFinish"];
 
-/** States that are no tasks: the choices on the way, and the end. */
+/** States that are not tasks: the choices, and the end. */
 const CHOICES_OF_A_RAW_CREATE = 3;
 const CHOICES_OF_AN_IMAGE_CREATE = 4;
 
-/** The steps of one create of that kind, and what was assumed about them. Everything but the durations is counted. */
+/** The steps of one create of that kind, and the assumptions about them. Everything except the durations is counted. */
 export function estimate(wish: Wish): { steps: Step[]; assumptions: string[] } {
   const short = (name: FunctionName, transitions: number): Step => ({
     step: name,
@@ -37,7 +37,7 @@ export function estimate(wish: Wish): { steps: Step[]; assumptions: string[] } {
     work: { ...invocation(name, SHORT_MS), state_transition: transitions },
   });
   const schedule = short("ScheduleVolume", 0);
-  // The message is sent by whoever asks for the volume.
+  // The client sends the message.
   const send: Step = { step: "request", times: wish.volumes, work: workOf({ sqs_request: 1 }) };
   const choices = (count: number): Step => ({
     step: "choices and end",
@@ -66,7 +66,7 @@ export function estimate(wish: Wish): { steps: Step[]; assumptions: string[] } {
   };
 }
 
-/** As many turns as the function's time asks for; each is a task and the choice whether the copy is done. */
+/** The number of turns that the function's time requires; each is a task and the choice whether the copy is done. */
 function copySteps({ volumes, imageGib, copyMibPerSecond }: Wish): Step[] {
   const seconds = (imageGib * 1024) / copyMibPerSecond;
   const turns = Math.ceil(seconds / (LONG_FUNCTION_TIMEOUT_SECONDS - RESERVED_SECONDS));

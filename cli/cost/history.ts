@@ -1,7 +1,7 @@
 import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
 import { addWork, invocation, sourceSteps, type Step, workOf } from "./work.ts";
 
-/** An event of GetExecutionHistory, as far as the commands use it; one that tells of a failure has its error. */
+/** An event of GetExecutionHistory, as far as the commands use it; the event of a failure has its error. */
 export type HistoryEvent = {
   type: string;
   timestamp: Date;
@@ -13,8 +13,8 @@ export type HistoryEvent = {
 };
 
 /**
- * The steps of one execution out of its history: a state's transition each time it was entered, an invocation with its duration
- * for each time its function ran. A retry is an invocation more, and a transition.
+ * The steps of one execution from its history: a transition for each entry of a state, and an invocation with its duration for each run of
+ * its function. A retry adds an invocation and a transition.
  */
 export function stepsOfExecution(events: readonly HistoryEvent[]): Step[] {
   const steps = new Map<string, Step["work"][]>();
@@ -44,7 +44,7 @@ export function stepsOfExecution(events: readonly HistoryEvent[]): Step[] {
   return [...ofStates, ...sourceSteps([...steps.keys()], 1)];
 }
 
-/** Whether a history names states of functions but none of their invocations: then a receipt made of it has transitions only. */
+/** Whether a history names states of functions but none of their invocations: then its receipt has transitions only. */
 export function lacksFunctionEvents(events: readonly HistoryEvent[]): boolean {
   const entersFunction = events.some(
     ({ type, stateName }) => type === "TaskStateEntered" && isFunction(stateName ?? ""),

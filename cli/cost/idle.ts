@@ -2,16 +2,16 @@ import { type FunctionName, FUNCTIONS, memoryMibOf } from "../../core/functions.
 import prices from "./prices.json" with { type: "json" };
 import { invocation, type Requests, timesWork, type Work, workOf } from "./work.ts";
 
-/** A CloudFormation template, as far as costs are in it. */
+/** The properties of a CloudFormation template that affect costs. */
 export type PricedTemplate = {
   Resources: Record<string, { Type: string; Properties?: Record<string, unknown> }>;
   Outputs?: Record<string, { Value: unknown }>;
 };
 
-/** One part of what a stack costs in a month in which nobody uses it. */
+/** One part of the monthly cost of an idle stack. */
 export type IdlePart = { part: string; quantity: number; unit: string; cost: number };
 
-/** What an idle stack costs in a month, its parts from the dearest on, and what the figures rest on. */
+/** The monthly cost of an idle stack: its parts, most expensive first, and the assumptions. */
 export type IdleCost = { parts: IdlePart[]; cost: number; assumptions: string[] };
 
 type Properties = Record<string, unknown>;
@@ -29,7 +29,7 @@ const IDLE_REQUESTS: Partial<Record<FunctionName, Requests>> = {
 const IDLE_RUN_MS = 150;
 const IDLE_LOG_BYTES = 1024;
 
-/** Metrics that scheduled functions write at each run, whether there is anything to count or not: alarms look at them. */
+/** Metrics that scheduled functions write at each run, even when there is nothing to count, because alarms read them. */
 export const IDLE_METRICS = [
   "sweptVolumes",
   "unreportedBackends",
@@ -89,10 +89,9 @@ const PRICED = new Set([
 ]);
 
 /**
- * What the stack of a template costs in a month without a single request, at list prices. Free tiers are left out, because they belong to the
- * account.
+ * The monthly cost of a template's stack without any request, at list prices. Free tiers are left out, because they belong to the account.
  *
- * Throws: Error for a type of resource whose price is not known here, so that no part of the bill is overlooked.
+ * Throws: Error for a resource type without a known price, so that no part of the bill is overlooked.
  */
 export function idleCost(template: PricedTemplate): IdleCost {
   const unknown = Object.values(template.Resources).find(({ Type }) => !FREE_WHEN_IDLE.has(Type) && !PRICED.has(Type));
@@ -144,7 +143,7 @@ export function idleCost(template: PricedTemplate): IdleCost {
   };
 }
 
-/** How often each function runs in a month, and what one run does. */
+/** The number of runs of each function in a month, and the work of one run. */
 function scheduledRuns(
   rules: readonly Properties[],
   backends: number,

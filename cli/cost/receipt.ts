@@ -9,13 +9,13 @@ export type PriceList = {
   prices: Record<PricedUnit, number>;
 };
 
-/** A receipt: what each step did and costs, and the sum. Costs are in the currency of the prices. */
+/** A receipt: the work and cost of each step, and the sum. Costs are in the currency of the prices. */
 export type Receipt = {
   prices: Pick<PriceList, "date" | "region" | "currency">;
   steps: (Step & { cost: number })[];
   total: Work;
   cost: number;
-  /** What the figures rest on where they were not counted. */
+  /** The assumptions behind figures that were not counted. */
   assumptions: string[];
 };
 

@@ -7,8 +7,8 @@ import type { PricedTemplate } from "./idle.ts";
 const LARGEST_TEMPLATE_BYTES = 16 * 2 ** 20;
 
 /**
- * The template of a file, or the one that the app synthesises with the settings of deployment.json. The app is a program of its own, which the
- * command line does not load.
+ * The template of a file, or the one that the app synthesises with the settings of deployment.json. The app is a separate program, which
+ * the command line does not load.
  *
  * Throws: CliError when the file is not a template, or the settings are wrong.
  */

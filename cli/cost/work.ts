@@ -1,6 +1,6 @@
 import { type FunctionName, memoryMibOf } from "../../core/functions.ts";
 
-/** What is paid for, in its own unit; the keys are those of the price file. */
+/** Billed quantities, each in its own unit; the keys are those of the price file. */
 export type Work = {
   state_transition: number;
   lambda_request: number;
@@ -14,7 +14,7 @@ export type Work = {
   efs_read_gib: number;
 };
 
-/** One thing that is paid for. */
+/** One billed quantity. */
 export type PricedUnit = keyof Work;
 
 /** One line of a receipt: the work of a step. */
@@ -26,9 +26,9 @@ export type Requests = Partial<
 >;
 
 /**
- * The requests that one invocation makes when all goes well, as the bench counts them (`npm run bench -- calls`); a test compares the
- * sum of a raw create with that count. A record fits one unit of writing. A write that changes the deadline also writes the sparse
- * index: one unit where it sets or removes an entry, two where it moves one.
+ * The requests of one successful invocation, as the bench counts them (`npm run bench -- calls`); a test compares the sum of a raw create
+ * with that count. A record fits one unit of writing. A write that changes the deadline also writes the sparse index: one unit where it
+ * sets or removes an entry, two where it moves one.
  */
 export const REQUESTS: Partial<Record<FunctionName, Requests>> = {
   // Claim and host with the ledger; the index's entry moves. The message is received and deleted in batches of at most ten.
@@ -51,7 +51,7 @@ export const REQUESTS: Partial<Record<FunctionName, Requests>> = {
 };
 
 /**
- * What the source of a volume adds to the functions' own requests, by the state that makes it: the image's metadata are read for the
+ * The requests that the source of a volume adds to the functions' own, by the state that makes them: the image's metadata are read for the
  * spec and for its location, a source is locked and unlocked.
  */
 export const SOURCE_REQUESTS: Readonly<Record<string, { step: string; requests: Requests }>> = {
@@ -76,12 +76,12 @@ const NO_WORK: Work = {
   efs_read_gib: 0,
 };
 
-/** Work with these parts and nothing else. */
+/** Work with only these quantities. */
 export function workOf(parts: Partial<Work>): Work {
   return { ...NO_WORK, ...parts };
 }
 
-/** The steps of {@link SOURCE_REQUESTS} that the states of a create call for. */
+/** The steps of {@link SOURCE_REQUESTS} for the states of a create. */
 export function sourceSteps(states: readonly string[], times: number): Step[] {
   return Object.entries(SOURCE_REQUESTS)
     .filter(([state]) => states.includes(state))
@@ -108,7 +108,7 @@ export function timesWork(work: Work, times: number): Work {
   return product;
 }
 
-/** One invocation: its request, what its memory costs for as long as it ran, and the requests that it makes. */
+/** One invocation: its request, its memory for the duration, and the requests that it makes. */
 export function invocation(name: FunctionName, milliseconds: number): Work {
   return workOf({
     ...REQUESTS[name],

@@ -45,8 +45,8 @@ import { parsePhaseBounds, type PhaseBounds, SHORT_FUNCTION_TIMEOUT_SECONDS } fr
 import { environmentVariable } from "./environment.ts";
 
 /**
- * The composition root: the only place that knows concrete adapters. Each function below makes its adapter once for the life of
- * the execution environment; what a Lambda does not call is left out of its bundle.
+ * The composition root: the only place that knows concrete adapters. Each function below creates its adapter once in the life of the
+ * execution environment. The bundler removes adapters that a Lambda does not use.
  */
 
 /** Calls a factory once. */
@@ -58,12 +58,12 @@ function once<Value>(make: () => Value): () => Value {
 /** See {@link StoreClock}. */
 export const clock = /* @__PURE__ */ new StoreClock({ now: () => new Date() });
 
-/** What all clients of the SDK have. */
+/** Common part of all SDK clients. */
 type Client = { middlewareStack: { remove(name: string): boolean } };
 
 /**
- * Takes the SDK's log out of a client: it copies each input and output for a logger that drops them, which costs more than the
- * signature of the call.
+ * Removes the SDK's log from a client: it copies each input and output for a logger that drops them, which costs more than signing the
+ * call.
  */
 function unlogged<Value extends Client>(client: Value): Value {
   client.middlewareStack.remove("loggerMiddleware");
@@ -71,7 +71,7 @@ function unlogged<Value extends Client>(client: Value): Value {
 }
 
 const dynamodb = /* @__PURE__ */ once(() => clock.follow(unlogged(new DynamoDBClient({}))));
-/** The endpoint decides where a call goes, as for every other service, and not the host of the queue's URL. */
+/** The endpoint decides the destination of a call, as for every other service, not the host of the queue's URL. */
 const sqs = /* @__PURE__ */ once(() => unlogged(new SQSClient({ useQueueUrlAsEndpoint: false })));
 
 export const volumes = /* @__PURE__ */ once(
@@ -94,14 +94,14 @@ export const projects = /* @__PURE__ */ once(
   () => new DynamoDbProjectRepository({ client: dynamodb(), tableName: environmentVariable("projectsTable"), clock }),
 );
 
-/** What the removal of a volume's record means for its project. */
+/** The effects of removing a volume's record on its project. */
 export const membership = /* @__PURE__ */ once(() => membershipOf({ projects: projects(), volumes: volumes(), clock }));
 
 export const deadLetters = /* @__PURE__ */ once(
   () => new DynamoDbDeadLetterRepository({ client: dynamodb(), tableName: environmentVariable("deadLettersTable") }),
 );
 
-/** What the scheduler chooses among. */
+/** The candidates of the scheduler. */
 export const candidates = /* @__PURE__ */ once(() => backendView(backends(), clock));
 
 export const queue = /* @__PURE__ */ once(
@@ -152,7 +152,7 @@ export const remoteDrivers = /* @__PURE__ */ once(() =>
   ),
 );
 
-/** Undefined where no backend has it switched on. */
+/** Undefined if no backend enables it. */
 export const imageCache = /* @__PURE__ */ once(() =>
   imageCacheOf(
     configuredBackends(),
@@ -196,7 +196,7 @@ export const settings = /* @__PURE__ */ once((): SchedulerSettings =>
   schedulerSettings(readJson("schedulerSettings") as Partial<SchedulerSettings>),
 );
 
-/** The deployment's own bounds, for whoever writes deadlines; empty where it has the published ones. */
+/** The deployment's own bounds, for writers of deadlines; empty if it has the published ones. */
 export const bounds = /* @__PURE__ */ once((): { phaseBounds?: PhaseBounds } => {
   const text = process.env[ENVIRONMENT.phaseBounds];
   return text === undefined || text === "" ? {} : { phaseBounds: parsePhaseBounds(text) };
@@ -207,7 +207,7 @@ export const newId = (): string => randomUUID();
 
 const apiEnvironment = /* @__PURE__ */ once(() => parseApiEnvironment(environmentVariable("blockStorageApi")));
 
-/** Who checks the tokens of the API's requests. */
+/** The authentication of the API's requests. */
 export const authenticator = /* @__PURE__ */ once((): Authenticator => {
   const { options } = apiEnvironment();
   return options.auth === "noauth"
@@ -215,7 +215,7 @@ export const authenticator = /* @__PURE__ */ once((): Authenticator => {
     : new KeystoneAuthenticator({ authUrl: options.auth_url, publicUrl: options.www_authenticate_uri, clock });
 });
 
-/** What the API works with. */
+/** The ports of the API. */
 export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   volumes: volumes(),
   snapshots: snapshots(),

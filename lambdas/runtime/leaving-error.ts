@@ -1,14 +1,14 @@
 import { describeError } from "../../core/errors.ts";
 import { foreignText } from "../../core/foreign-text.ts";
 
-/** Frames of the stack that leave with an error, and the longest of them in UTF-16 units. */
+/** Stack frames of an error that leaves the function, and their greatest length in UTF-16 units. */
 const MOST_FRAMES = 20;
 const LONGEST_FRAME = 300;
 
 /**
- * The error as it may leave a function: Lambda writes its name, message and stack to the function's log, and Step Functions keeps them
- * in the execution's history and the state document. A driver or service may have put anything there, so all of it passes through
- * {@link foreignText}, and its length is bounded (`core/byte-budget.ts`).
+ * The error in the form in which it may leave a function. Lambda writes its name, message and stack to the function's log, and Step
+ * Functions keeps them in the execution's history and the state document. They may contain any text of a driver or service, so all of it
+ * passes through {@link foreignText}, and its length is bounded (`core/byte-budget.ts`).
  */
 export function leavingError(error: unknown): Error {
   const { name, message } = describeError(error);

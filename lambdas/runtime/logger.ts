@@ -1,8 +1,8 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 
 /**
- * The one logger of a function. Each line is JSON and names the function; what belongs to an invocation is given with the line, so
- * that invocations which share an environment cannot mix their keys. No token can be among them: it is dropped at the boundary.
+ * The one logger of a function. Each line is JSON and names the function. Keys of an invocation are passed with each line, so that
+ * invocations which share an environment cannot mix them. A token cannot be among them, because the boundary drops it.
  */
 export const logger = new Logger({
   serviceName: "cinderless",

@@ -1,16 +1,16 @@
 import { type MetricName, METRICS, METRICS_NAMESPACE } from "../../core/metrics.ts";
 
-/** Metrics that are no counts. */
+/** Metrics that are not counts. */
 const UNIT_OF: Partial<Record<MetricName, "Milliseconds">> = { createDuration: "Milliseconds" };
 
 /** A dimension that all metrics have. */
 const SERVICE = { service: "cinderless" };
 
 /**
- * Writes metrics into the function's log in CloudWatch's embedded metric format, one line for each call: no request is made, and
- * nothing can fail. Beside the dimensions that are named here each metric has `service`.
+ * Writes metrics into the function's log in CloudWatch's embedded metric format, one line for each call: no request is made, and nothing
+ * can fail. In addition to the dimensions that are named here each metric has `service`.
  *
- * By hand, because the format is one JSON document, and Powertools' writer of it is 11 kB of each bundle.
+ * Written without Powertools, whose writer of this one JSON document would add 11 kB to each bundle.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
@@ -33,6 +33,6 @@ export function writeMetrics(
     ...targets,
     ...Object.fromEntries(entries.map(([name, value]) => [METRICS[name], value])),
   };
-  // Past the console, which puts time and request before a line, and then it is no document.
+  // Not through the console, which puts time and request before a line: then it is not a JSON document.
   process.stdout.write(`${JSON.stringify(document)}\n`);
 }

@@ -4,7 +4,7 @@ import { withTimeLimit } from "./time-limit.ts";
 /** The part of its function's time that one call of a net may take: a removal makes three, and must not outlive the function. */
 const SHARE = 1 / 4;
 
-/** Kept back for what the function does about a call that was not answered. */
+/** Reserved for the function's handling of an unanswered call. */
 const RESERVE_SHARE = 1 / 15;
 
 /** The longest that an audit waits for a network file system: a backend that has not answered by then is down. */
@@ -23,8 +23,8 @@ export function auditTimeLimit(remainingTimeMs: () => number, backends: number):
 }
 
 /**
- * The time limit of a net's calls to backends, 7.5 s of the usual 30. By it a net ends with an answer that names the backend, and not
- * by its function's own time-out, which takes everything else that it does with it.
+ * The time limit of a net's calls to backends, 7.5 s of the usual 30. With it a net ends with an answer that names the backend, instead of
+ * its function's own time-out, which would also end all its other work.
  */
 export function netTimeLimit(remainingTimeMs: () => number): TimeLimit {
   const whole = remainingTimeMs();

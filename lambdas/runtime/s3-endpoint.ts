@@ -1,6 +1,6 @@
 import { partition } from "@aws-sdk/core/client";
 
-/** What S3's endpoint depends on; the names are those of its endpoint rules. */
+/** Parameters of S3's endpoint; the names are those of its endpoint rules. */
 export type S3EndpointParameters = {
   Region?: string;
   Bucket?: string;
@@ -13,9 +13,9 @@ export type S3EndpointParameters = {
 };
 
 /**
- * Stands in for the endpoint rules of `@aws-sdk/client-s3` in the bundles: 18 kB of a decision diagram, most of it for access points,
- * Outposts, Object Lambda, directory buckets and acceleration, none of which the bucket of images is. What remains are buckets by
- * name in every partition, at AWS or at an endpoint of one's own, with or without path style, FIPS and dual stack.
+ * Replaces the endpoint rules of `@aws-sdk/client-s3` in the bundles: 18 kB of a decision diagram, most of it for access points, Outposts,
+ * Object Lambda, directory buckets and acceleration. The bucket of images uses none of them. Buckets by name in every partition remain, at
+ * AWS or at a custom endpoint, with or without path style, FIPS and dual stack.
  *
  * @throws Error for everything else
  */
@@ -57,7 +57,7 @@ function isAddress(hostname: string): boolean {
   return /^(\d+\.){3}\d+$|^\[/.test(hostname);
 }
 
-/** A name with dots has no certificate; the SDK asks for path style for it too. */
+/** A name with dots has no certificate; the SDK uses path style for it too. */
 function isHostLabel(bucket: string): boolean {
   return /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(bucket);
 }

@@ -1,6 +1,6 @@
 import { partition } from "@aws-sdk/core/client";
 
-/** What these services' endpoints depend on; the names are those of their endpoint rules. */
+/** Parameters of these services' endpoints; the names are those of their endpoint rules. */
 export type ServiceEndpointParameters = {
   Region?: string;
   Endpoint?: string;
@@ -9,12 +9,12 @@ export type ServiceEndpointParameters = {
   AccountIdEndpointMode?: string;
 };
 
-/** How a service's names differ from `SERVICE-fips.REGION.SUFFIX`, by partition. */
+/** Differences of a service's names from `SERVICE-fips.REGION.SUFFIX`, by partition. */
 type Rules = {
   service: string;
-  /** Where the plain name is that of FIPS, too. */
+  /** Partitions whose plain name is also the FIPS name. */
   plainIsFips: readonly string[];
-  /** Where the plain suffix is that of dual stack, too; and with FIPS. */
+  /** Partitions whose plain suffix is also the dual-stack suffix; and with FIPS. */
   plainIsDualStack: readonly string[];
   plainIsDualStackFips: readonly string[];
 };
@@ -34,10 +34,10 @@ const SECRETS_MANAGER: Rules = {
 };
 
 /**
- * Stands in for the endpoint rules of `@aws-sdk/client-dynamodb` in the bundles. Endpoints by account are left out: they need an
- * account id among the credentials, which Lambda does not give a function, and the SDK's default then takes the region's.
+ * Replaces the endpoint rules of `@aws-sdk/client-dynamodb` in the bundles. Account-based endpoints are left out: they need an account id
+ * among the credentials, which Lambda does not provide, and the SDK's default then uses the region's endpoint.
  *
- * @throws Error where a partition has no such endpoint, and where endpoints by account are required
+ * @throws Error if a partition has no such endpoint, and if account-based endpoints are required
  */
 export function dynamoDbEndpoint(parameters: ServiceEndpointParameters) {
   if (parameters.AccountIdEndpointMode === "required") {
@@ -54,7 +54,7 @@ export function secretsManagerEndpoint(parameters: ServiceEndpointParameters) {
 function endpointOf(rules: Rules, parameters: ServiceEndpointParameters) {
   const { Endpoint: custom, UseFIPS: fips = false, UseDualStack: dualStack = false } = parameters;
   if (custom !== undefined && (fips || dualStack)) {
-    throw new Error("An endpoint of one's own is neither FIPS nor dual stack");
+    throw new Error("A custom endpoint is neither FIPS nor dual stack");
   }
   return {
     url: new URL(custom ?? regionalEndpoint(rules, parameters.Region, fips, dualStack)),

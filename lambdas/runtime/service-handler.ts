@@ -2,7 +2,7 @@ import type { Context, Handler } from "aws-lambda";
 import { leavingError } from "./leaving-error.ts";
 import { logger } from "./logger.ts";
 
-/** The frame of a function beside the workflow: an error leaves with its own name and is logged first. */
+/** The frame of a function outside the workflow: an error leaves with its own name and is logged first. */
 export function serviceHandler<Output>(
   serve: (event: unknown, context: Context) => Promise<Output>,
 ): Handler<unknown, Output | null> {

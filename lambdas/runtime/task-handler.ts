@@ -7,10 +7,10 @@ import { logger } from "./logger.ts";
 type InputKey = Parameters<typeof parseTaskInput>[1][number];
 
 /**
- * The frame of a task state's function: parse, call the task, return. An error leaves with its own name, which is what the
- * workflow's Catch branches match; it is logged first, because Step Functions keeps a cut of it only.
+ * The frame of a task state's function: parse, call the task, return. An error leaves with its own name, which is what the workflow's Catch
+ * branches match; it is logged first, because Step Functions keeps only a part of it.
  *
- * @param keys the keys of the state document that the task gets beside the owner's
+ * @param keys the keys of the state document that the task gets in addition to the owner's
  */
 export function taskHandler<Key extends InputKey, Output>(
   keys: readonly Key[],
@@ -31,13 +31,13 @@ export function taskHandler<Key extends InputKey, Output>(
   };
 }
 
-/** What a line tells of its invocation, as far as the event, which may be wrong, has it. */
+/** Keys of a log line from its invocation, as far as the event, which may be malformed, has them. */
 function logKeys(event: unknown): Record<string, unknown> {
   const { volume_id, attempt, context } = (event ?? {}) as Partial<OwnerInput>;
   return { volume_id, attempt, request_id: context?.request_id };
 }
 
-/** A task that is called again finds the checkpoint of its last turn in `creation`. */
+/** A repeated task finds the checkpoint of its last turn in `creation`. */
 function turnOf(event: unknown, context: Context): Turn {
   const creation = (event as { creation?: { checkpoint?: Turn["checkpoint"] } }).creation;
   return { remainingTimeMs: () => context.getRemainingTimeInMillis(), checkpoint: creation?.checkpoint ?? null };

@@ -1,7 +1,7 @@
 /**
- * The answer of a call, or an error when it takes longer. The call itself goes on: what it does must be safe to happen late.
+ * The answer of a call, or an error when it takes longer. The call itself continues: its effects must be safe when they come late.
  *
- * @throws Error that says how long was waited
+ * @throws Error that names the waiting time
  */
 export async function withTimeLimit<Value>(call: Promise<Value>, milliseconds: number): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;

@@ -7,8 +7,8 @@ import { isJsonObject, objectOrEmpty } from "./json.ts";
 export type AssetDirectories = ReadonlyMap<string, string>;
 
 /**
- * Reads the `*.assets.json` manifests of a `cdk.out` directory. Assets that are single files (the template itself, a zip that was
- * made before synthesis) are left out: a function that names one is refused by name.
+ * Reads the `*.assets.json` manifests of a `cdk.out` directory. Assets that are single files (the template itself, a zip that was made
+ * before synthesis) are left out: the deployment refuses a function that names one.
  */
 export function readAssets(assetDirectory: string): AssetDirectories {
   const directories = new Map<string, string>();

@@ -6,7 +6,7 @@ import { listen, stopServer } from "./local-server.ts";
 import { startFailure } from "./parts/part-thread.ts";
 import { guardServer } from "./request-guard.ts";
 
-/** What an API answers; `body` is JSON text. */
+/** An API's answer; `body` is JSON text. */
 export interface ApiResponse {
   readonly status: number;
   readonly body: string;
@@ -21,7 +21,7 @@ export interface ApiRequest {
   readonly body: string;
 }
 
-/** Answers a request, or `undefined` when it is none of this API's. */
+/** Answers a request; `undefined` when it does not belong to this API. */
 export type Api = (request: ApiRequest) => Promise<ApiResponse> | ApiResponse | undefined;
 
 export interface ComputeServer {
@@ -31,10 +31,10 @@ export interface ComputeServer {
 
 const KEEP_ALIVE_MILLISECONDS = 65_000;
 
-/** Largest request taken; Lambda's synchronous payload is 6 MB. */
+/** Largest accepted request; Lambda's synchronous payload is 6 MB. */
 const MAXIMUM_BODY_BYTES = 7 * 1024 * 1024;
 
-/** The Step Functions and Lambda APIs on one port of 127.0.0.1, which says of every other service that it is not here. */
+/** The Step Functions and Lambda APIs on one port of 127.0.0.1. It answers requests for any other service with NotEmulated. */
 export async function startComputeServer(port: number, apis: readonly Api[]): Promise<ComputeServer> {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLISECONDS }, (request, response) => {
     void serve(request, response, apis);

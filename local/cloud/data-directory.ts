@@ -14,7 +14,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { EmbeddedCloudError } from "./errors.ts";
 
-/** A data directory that this instance holds alone until `release`. */
+/** A data directory that this instance holds exclusively until `release`. */
 export interface DataDirectory {
   readonly tables: string;
   readonly messaging: string;
@@ -26,7 +26,7 @@ export interface DataDirectory {
 /**
  * Takes a data directory for one instance: see {@link holdDirectory}.
  *
- * @throws {EmbeddedCloudError} when it cannot be written or another instance holds it; nothing in it has been changed then
+ * @throws {EmbeddedCloudError} when it cannot be written or another instance holds it; it is then unchanged
  */
 export function openDataDirectory(directory: string): DataDirectory {
   const held = holdDirectory(directory);
@@ -44,27 +44,27 @@ export function openDataDirectory(directory: string): DataDirectory {
   };
 }
 
-/** Only its owner reads what is below: tables and queues may hold tokens. */
+/** Only its owner may read the directory: tables and queues may hold tokens. */
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** Says that a directory is a data directory, and how what is in it is laid out. */
+/** File that marks a data directory and holds the version of its format. */
 const MARKER = "data-directory.json";
 
-/** Raise it when this program can no longer read what an earlier one stored. */
+/** Raise it when this program can no longer read an earlier version's data. */
 const FORMAT = 1;
 
-/** What a process that died before it had written the marker may have left. */
+/** Files of a process that died before it wrote the marker. */
 const BEFORE_THE_MARKER = new Set(["lock", "lock-journal", `${MARKER}.new`]);
 
 /**
- * Makes a directory and holds it alone until `release`. A directory that has something in it is taken only if this program made it, by
- * its marker; it is readable by its owner only from then on. The lock is an exclusive SQLite transaction: the operating system drops it
- * with the process, so a SIGKILL leaves nothing stale, and two instances inside one process exclude each other too.
+ * Makes a directory and holds it exclusively until `release`. A directory that is not empty is accepted only with this program's marker.
+ * From then on only its owner can read it. The lock is an exclusive SQLite transaction: the operating system drops it with the process, so
+ * a SIGKILL leaves nothing stale, and two instances inside one process exclude each other too.
  *
  * @returns its absolute path
  * @throws {EmbeddedCloudError} when it cannot be written, another instance holds it, it belongs to something else, or its format is
- *   another; nothing in it has been changed then
+ *   another; it is then unchanged
  */
 export function holdDirectory(directory: string): { readonly path: string; release(): void } {
   const root = path.resolve(directory);
@@ -79,7 +79,7 @@ export function holdDirectory(directory: string): { readonly path: string; relea
   }
   const lock = takeLock(root);
   try {
-    // Again, now that nobody else can be about to write it.
+    // Again, now that no other process can be about to write it.
     if (!checkMarker(root)) writeMarker(root);
     chmodSync(root, PRIVATE_DIRECTORY);
   } catch (error) {
@@ -103,7 +103,7 @@ function whyNotWritable(error: unknown): string {
 }
 
 /**
- * Whether a directory has the marker of this program's format; one without any may be taken if nothing is in it.
+ * Whether a directory has the marker of this program's format; a directory without a marker is accepted if it is empty.
  *
  * @throws {EmbeddedCloudError} when it is something else
  */
@@ -134,14 +134,14 @@ function formatOf(marker: string): number | undefined {
   }
 }
 
-/** Whole or not at all. */
+/** Writes the file completely or not at all. */
 function writeMarker(root: string): void {
   const unfinished = path.join(root, `${MARKER}.new`);
   writeFileSync(unfinished, `${JSON.stringify({ format: FORMAT })}\n`, { mode: PRIVATE_FILE });
   renameSync(unfinished, path.join(root, MARKER));
 }
 
-/** Step by step: Node's own way of making parents never ends where the file system takes no directory but says that its parent is missing. */
+/** Creates parents one by one: Node's recursive mkdir never ends if the file system refuses a directory by reporting a missing parent. */
 function makeDirectory(directory: string): void {
   if (existsSync(directory)) return;
   makeDirectory(path.dirname(directory));

@@ -39,44 +39,48 @@ export interface EmbeddedCloudOptions {
   readonly template: unknown;
   /** The `cdk.out` directory that holds the template's assets. */
   readonly assetDirectory: string;
-  /** Where tables, queues, topics and objects are kept; without it they live in memory. One instance at a time. */
+  /** Directory of tables, queues, topics and objects; without it they are kept in memory. One instance at a time. */
   readonly dataDirectory?: string;
-  /** Ports on 127.0.0.1; 0 or absent takes a free one. `messaging` serves SQS, SNS and S3, `compute` Step Functions and Lambda. */
+  /** Ports on 127.0.0.1; 0 or absent selects a free one. `messaging` serves SQS, SNS and S3, `compute` Step Functions and Lambda. */
   readonly ports?: {
     readonly dynamodb?: number;
     readonly messaging?: number;
     readonly compute?: number;
-    /** Of the stack's HTTP API, where it has one. */
+    /** Port of the stack's HTTP API, if it has one. */
     readonly httpApi?: number;
   };
   readonly region?: string;
   readonly stackName?: string;
   /** Values of the template's parameters. */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** Most environments of one function; default 2. A smaller reserved concurrency wins. */
+  /** Most environments of one function; default 2. A smaller reserved concurrency takes precedence. */
   readonly environmentsPerFunction?: number;
   /**
    * Lets all functions share that many threads; default 0, a thread for each environment. It starts faster and needs a third of the
-   * processor time, for two cores run a few warm programs instead of dozens of cold ones. Each function keeps its own variables; the
-   * environments of one function in one thread share its module, as those of Lambda's managed instances do. What is given up: after a time-out the code goes on until the other invocations of the thread have ended, and a crash takes them
-   * with it, as the crash of a host would.
+   * processor time, because two cores run a few warm programs instead of dozens of cold ones. Each function keeps its own variables; the
+   * environments of one function in one thread share its module, as those of Lambda's managed instances do. The disadvantage: after a
+   * time-out the code continues until the other invocations of the thread have ended, and a crash ends them too, as the crash of a host
+   * would.
    */
   readonly sharedThreads?: number;
-  /** Variables given to every function over those of the cloud and under those of the template. */
+  /** Variables of every function. They override those of the cloud; those of the template override them. */
   readonly functionEnvironment?: Readonly<Record<string, string>>;
   /** An environment without work for this long is ended; default 300. */
   readonly environmentIdleSeconds?: number;
-  /** Takes each line that a function writes, after its name; without it output is dropped. */
+  /** Receives each line that a function writes, after its name; without it output is dropped. */
   readonly logSink?: (line: string) => void;
-  /** Takes what goes wrong behind the APIs: a failed batch, an event that was given up. */
+  /** Receives problems behind the APIs: a failed batch, an abandoned event. */
   readonly problemSink?: (line: string) => void;
-  /** Takes why a store ended by itself, as on a full disk: nothing works from then on. Without it, that is one problem more. */
+  /**
+   * Receives the reason when a store ends by itself, as on a full disk: nothing works after that. Without it, that counts as another
+   * problem.
+   */
   readonly crashSink?: (line: string) => void;
   /** Ended executions that are kept with their history; default 1000. */
   readonly maxHistory?: number;
   /**
-   * For a function that looks for work which stands still, by its physical name: where executions of an earlier process continue, its
-   * schedule fires first after one period, so that they can move before it looks.
+   * For a function that looks for stalled work, by its physical name. If executions of an earlier process continue, its schedule fires
+   * first after one period, so that they can progress before it.
    */
   readonly isLateAfterResumption?: (functionName: string) => boolean;
 }
@@ -84,7 +88,7 @@ export interface EmbeddedCloudOptions {
 export interface EmbeddedCloudCounters {
   /** States entered and retries, as Step Functions counts them. */
   readonly stateTransitions: number;
-  /** Calls of functions that run or wait. */
+  /** Calls of functions that are running or waiting. */
   readonly runningInvocations: number;
   /** By physical function name. */
   readonly lambdaInvocations: Readonly<Record<string, number>>;
@@ -94,7 +98,7 @@ export interface EmbeddedCloud {
   /** The stack's outputs. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly endpoints: Readonly<Record<"dynamodb" | "sqs" | "sns" | "s3" | "sfn" | "lambda", string>>;
-  /** Physical names by logical id: what `Ref` gives. */
+  /** Physical names by logical id: the values of `Ref`. */
   readonly resources: Readonly<Record<string, string>>;
   /** Variables with which the AWS CLI and every AWS SDK work against this cloud. */
   readonly environment: Readonly<Record<string, string>>;
@@ -109,20 +113,20 @@ export interface EmbeddedCloud {
   };
   readonly counters: EmbeddedCloudCounters;
   /**
-   * Deploys the stack's next template over the running one, as `cdk deploy` does: functions, state machines, and whatever is new.
-   * Executions that run keep their definition; resources that are gone from the template stay.
+   * Deploys the stack's next template over the running one, as `cdk deploy` does: functions, state machines, and all new resources. Running
+   * executions keep their definition; resources that are gone from the template stay.
    *
    * @throws {EmbeddedCloudError} before anything is changed when the template is not supported, or changes an event source or a rule
    */
   update(next: Pick<EmbeddedCloudOptions, "template" | "assetDirectory">): Promise<void>;
-  /** Waits until nothing runs: no execution, invocation, batch or event on its way. Rejects after the time-out. */
+  /** Waits until no execution, invocation, batch or event is in progress. Rejects after the time-out. */
   quiesce(timeoutMilliseconds?: number): Promise<void>;
   /**
-   * Ends everything and gives ports and data directory back. Executions that run stop where they are; with a data directory, the next
-   * start continues them. May be called twice.
+   * Ends everything and releases ports and data directory. Running executions stop in their state; with a data directory, the next start
+   * continues them. May be called twice.
    *
-   * @param graceMilliseconds how long calls of functions that run may take to end, which are told that their time is almost over;
-   *   what has not ended by then is done again by the next start. Default 0
+   * @param graceMilliseconds time for running calls of functions to end; they see that their time is almost over. The next start repeats
+   * calls that have not ended by then. Default 0
    */
   stop(graceMilliseconds?: number): Promise<void>;
 }
@@ -134,8 +138,8 @@ const DEFAULT_STACK_NAME = "Stack";
  * Deploys a template on this machine: DynamoDB by dynalite, SQS, SNS and S3 by fauxqs, Step Functions by aws-local-stepfunctions, and
  * functions from their bundles in threads. Everything listens on 127.0.0.1.
  *
- * @throws {EmbeddedCloudError} before anything is started when the template uses something that is not supported; later when a port or
- *   the data directory cannot be had. Nothing keeps running then.
+ * @throws {EmbeddedCloudError} before anything is started when the template uses something that is not supported; later when a port or the
+ * data directory is not available. Nothing keeps running then.
  */
 export async function startEmbeddedCloud(options: EmbeddedCloudOptions): Promise<EmbeddedCloud> {
   const setup = prepare(options);
@@ -153,7 +157,7 @@ export async function startEmbeddedCloud(options: EmbeddedCloudOptions): Promise
   }
 }
 
-/** What ends each part, in the order of their starts. */
+/** Functions that end the parts, in the order of their starts. */
 type Stops = Array<(graceMilliseconds: number) => Promise<void> | void>;
 
 interface Setup {
@@ -164,7 +168,7 @@ interface Setup {
   plan(messagingEndpoint: string, httpApiEndpoint: string): Plan;
 }
 
-/** Reads and checks everything that needs no running part. */
+/** Reads and checks everything that does not need a running part. */
 function prepare(options: EmbeddedCloudOptions): Setup {
   const region = options.region ?? DEFAULT_REGION;
   const stackName = options.stackName ?? DEFAULT_STACK_NAME;
@@ -237,7 +241,7 @@ async function start(
     createCloudWatchApi(monitoring),
   ]);
   stops.push(() => compute.stop());
-  // Whatever has no endpoint of its own must not reach AWS.
+  // A service without its own endpoint must not reach AWS.
   environment["AWS_ENDPOINT_URL"] = compute.endpoint;
   environment["AWS_ENDPOINT_URL_SFN"] = compute.endpoint;
   environment["AWS_ENDPOINT_URL_LAMBDA"] = compute.endpoint;

@@ -1,6 +1,6 @@
 /**
- * What the embedded cloud throws when it cannot start: a template that it does not support, a data directory or a port that it
- * cannot have. `message` is one line unless a template has several problems; `problems` has one line each.
+ * Thrown when the embedded cloud cannot start: an unsupported template, or a data directory or port that is not available. `message` is one
+ * line unless a template has several problems; `problems` has one line each.
  */
 export class EmbeddedCloudError extends Error {
   override readonly name = "EmbeddedCloudError";

@@ -21,8 +21,8 @@ const KEEP_ALIVE_MILLISECONDS = 65_000;
 const MAXIMUM_BODY_BYTES = 6 * 1024 * 1024;
 
 /**
- * Serves one HTTP API with a `$default` route on 127.0.0.1: each request becomes an event of payload format 2.0, and what the function
- * returns the answer.
+ * Serves one HTTP API with a `$default` route on 127.0.0.1: each request becomes an event of payload format 2.0, and the function's result
+ * the answer.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
@@ -128,7 +128,7 @@ function isText(body: Buffer): boolean {
   return Buffer.from(body.toString("utf8"), "utf8").equals(body);
 }
 
-/** A result without a status code is the body itself, as API Gateway takes it. */
+/** A result without a status code is the body itself, as in API Gateway. */
 function answerOf(payload: string): HttpAnswer {
   const result: unknown = JSON.parse(payload);
   if (!isJsonObject(result) || typeof result["statusCode"] !== "number") {

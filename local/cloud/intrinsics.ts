@@ -1,13 +1,13 @@
 import { isJsonObject, scalarText } from "./json.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 
-/** What `Ref` and `Fn::GetAtt` of a resource give. */
+/** The values of `Ref` and `Fn::GetAtt` of a resource. */
 export interface ResourceIdentity {
   readonly ref: string;
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** Everything that an expression of a template may look at. */
+/** Everything that an expression of a template may refer to. */
 export interface ResolutionScope {
   /** Parameters and pseudo parameters, by name. */
   readonly parameters: Readonly<Record<string, JsonValue>>;
@@ -42,8 +42,8 @@ const EVALUATORS: Readonly<Record<string, Evaluate>> = {
 };
 
 /**
- * Resolves the intrinsic functions in a value. `undefined` is what `AWS::NoValue` gives: the caller leaves the property or the
- * list entry out, as CloudFormation does.
+ * Resolves the intrinsic functions in a value. `undefined` is the value of `AWS::NoValue`: the caller leaves the property or the list entry
+ * out, as CloudFormation does.
  *
  * @throws {IntrinsicError} on an unknown function, reference or a wrong argument
  */

@@ -1,4 +1,4 @@
-/** Any value that JSON can hold. */
+/** Any JSON value. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
 
 /** A JSON object. A key that is absent and a key that holds `undefined` mean the same. */
@@ -17,7 +17,7 @@ export function arrayOrEmpty(value: unknown): JsonValue[] {
   return Array.isArray(value) ? (value as JsonValue[]) : [];
 }
 
-/** Text of a scalar as CloudFormation coerces it: numbers and booleans may stand where a string is wanted. */
+/** Text of a scalar as CloudFormation coerces it: numbers and booleans may replace a string. */
 export function scalarText(value: JsonValue | undefined): string | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
@@ -39,7 +39,7 @@ export function booleanOf(value: JsonValue | undefined): boolean | undefined {
   return undefined;
 }
 
-/** Text of a value for a name or a message: a scalar as it is, anything else as JSON, nothing as the fallback. */
+/** Text of a value for a name or a message: a scalar unchanged, anything else as JSON, the fallback for a missing value. */
 export function textOf(value: JsonValue | undefined, fallback = ""): string {
   if (value === undefined || value === null) return fallback;
   return scalarText(value) ?? JSON.stringify(value);

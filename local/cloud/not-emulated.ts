@@ -1,8 +1,8 @@
 import type { ApiRequest, ApiResponse } from "./compute-server.ts";
 
 /**
- * The answer to a request for a service that the embedded cloud does not have. AWS_ENDPOINT_URL leads every such request here, where
- * it would go to AWS otherwise. It is an error in the request's own protocol, so that every SDK and the AWS CLI show its text.
+ * The answer to a request for a service that the embedded cloud does not have. AWS_ENDPOINT_URL sends every such request here instead of to
+ * AWS. The answer is an error in the request's own protocol, so that every SDK and the AWS CLI show its text.
  */
 export function notEmulated({ method, path, query, headers, body }: ApiRequest): ApiResponse {
   const service = serviceOf(headers.authorization, query);

@@ -18,7 +18,7 @@ export interface PlannedResource {
   readonly handler: ResourceHandler;
 }
 
-/** A template with everything in it resolved: what to create, in order, and what the stack puts out. */
+/** A template with all expressions resolved: the resources in order of creation, and the outputs. */
 export interface Plan {
   readonly resources: readonly PlannedResource[];
   readonly outputs: Readonly<Record<string, string>>;
@@ -32,8 +32,8 @@ export interface PlanRequest {
 }
 
 /**
- * Resolves a template without creating anything. Names and ARNs follow from the stack alone, so the whole template can be checked before
- * a part is started; the plan is made again once the ports are known, for queue URLs hold one.
+ * Resolves a template without creating anything. Names and ARNs follow from the stack alone, so the whole template can be checked before a
+ * part starts. The plan is made again once the ports are known, because queue URLs contain one.
  *
  * @throws {EmbeddedCloudError} naming every type, property and expression that is not supported, one line each
  */
@@ -63,7 +63,7 @@ interface Planning {
   readonly scope: ResolutionScope;
   readonly context: IdentityContext;
   readonly assets: AssetDirectories;
-  /** Resources without an identity: what refers to them is not reported once more. */
+  /** Resources without an identity: references to them are not reported again. */
   readonly failed: Set<string>;
 }
 
@@ -93,7 +93,7 @@ function planResource(
   return { resource, handler, identity: handler.identify(resource, planning.context) };
 }
 
-/** `undefined` when a property cannot be resolved; each such property has been reported, unless only a failed resource is to blame. */
+/** `undefined` when a property cannot be resolved; each such property has been reported, unless the cause is a failed resource. */
 function resolveProperties(
   properties: JsonObject,
   { scope, failed }: Planning,
@@ -142,7 +142,7 @@ function pseudoParameters({ region, stackName }: IdentityContext): Record<string
   };
 }
 
-/** Deploys the resources of a plan in their order; what is there already is brought to what the plan says. */
+/** Deploys the resources of a plan in their order; existing ones are updated to the plan. */
 export async function deployPlan({ resources }: Plan, parts: CloudParts): Promise<void> {
   for (const { resource, identity, handler } of resources) {
     try {
@@ -159,9 +159,9 @@ export async function deployPlan({ resources }: Plan, parts: CloudParts): Promis
 const STARTED_ONCE = /^AWS::(Events::Rule|Lambda::EventSourceMapping|Scheduler::Schedule)$/;
 
 /**
- * What an update has to deploy: everything but event sources and rules, which have to be as they were.
+ * The resources that an update deploys: everything except event sources and rules, which must not change.
  *
- * @throws {EmbeddedCloudError} that names one that is not
+ * @throws {EmbeddedCloudError} that names a changed one
  */
 export function changesOf(deployed: Plan, next: Plan): Plan {
   const before = new Map(deployed.resources.map(({ resource }) => [resource.logicalId, resource]));

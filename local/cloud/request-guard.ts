@@ -1,12 +1,12 @@
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 
-/** What the guard lets through beside the programs of this machine. */
+/** Clients that the guard lets through in addition to the programs of this machine. */
 export interface GuardOptions {
   /**
-   * Lets in a page that this very server served, which is otherwise refused like every page: its requests carry this token in the
-   * header `x-local-token`, and its first one, which cannot set a header, in the query parameter `token`. A page of another site is
-   * refused with the token, too. Use at least 128 random bits.
+   * Lets in a page of this server itself, which is otherwise refused like every page: its requests have this token in the header
+   * `x-local-token`, and its first one, which cannot set a header, in the query parameter `token`. A page of another site is refused with
+   * the token, too. Use at least 128 random bits.
    */
   readonly pageToken?: string;
 }
@@ -14,12 +14,12 @@ export interface GuardOptions {
 /** The names by which a program on this machine reaches a server on the loopback interface, with or without a port. */
 const LOCAL_HOST = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i;
 
-/** Where a browser says that its user or the server's own page caused a request; a foreign page has `cross-site` or `same-site`. */
+/** Values for requests that the user or the server's own page caused; a foreign page has `cross-site` or `same-site`. */
 const OWN_FETCH_SITES: ReadonlySet<string> = new Set(["none", "same-origin"]);
 
 /**
- * Why a server on the loopback interface must not answer a request, or `undefined` when it may. Every web page in a browser on this
- * machine can send requests to such a server (Vite, CVE-2025-24010), so three kinds are refused:
+ * The reason why a server on the loopback interface must refuse a request; `undefined` when it may answer. Every web page in a browser on
+ * this machine can send requests to such a server (Vite, CVE-2025-24010), so three kinds are refused:
  *
  * - a foreign `Host`: a name that an attacker's DNS points at 127.0.0.1 (DNS rebinding);
  * - `Origin` or `Sec-Fetch-Site`: browsers send them, SDKs and the AWS CLI do not (Fetch Metadata Request Headers, W3C);
@@ -51,8 +51,8 @@ function hasToken({ headers, url = "/" }: Pick<IncomingMessage, "headers" | "url
 }
 
 /**
- * Puts the guard in front of everything that a server has been made to answer, whatever software answers it. Call it before the
- * server listens. Refused requests get 403 and never reach the server's own handlers.
+ * Puts the guard in front of all of a server's handlers, whatever software they belong to. Call it before the server listens. Refused
+ * requests get 403 and never reach the server's own handlers.
  */
 export function guardServer(server: Server, options: GuardOptions = {}): void {
   for (const event of ["request", "checkContinue", "checkExpectation"] as const) {
@@ -72,7 +72,7 @@ function refuse(response: ServerResponse, refusal: string): void {
   response.writeHead(403, {
     "Content-Type": "application/json",
     "Content-Length": Buffer.byteLength(body),
-    // What the request still sends is not read.
+    // The rest of the request is not read.
     Connection: "close",
   });
   response.end(body);

@@ -11,7 +11,7 @@ import type { MessagingPart } from "./parts/messaging.ts";
 import type { Plan } from "./plan.ts";
 import type { StateMachines } from "./states/state-machines.ts";
 
-/** Everything that runs, once the template is deployed. */
+/** All running parts, after the template was deployed. */
 export interface RunningCloud {
   readonly update: EmbeddedCloud["update"];
   readonly plan: Plan;
@@ -70,7 +70,7 @@ async function quiesce(cloud: RunningCloud, timeoutMilliseconds: number): Promis
     stateMachines.running +
     sources.reduce((sum, source) => sum + source.busy, 0);
   const deadline = Date.now() + timeoutMilliseconds;
-  // Quiet twice in a row: a message may be on its way between two parts at the first look.
+  // Idle twice in a row: at the first check a message may be between two parts.
   for (let quietLooks = 0; quietLooks < 2;) {
     quietLooks = busy() === 0 ? quietLooks + 1 : 0;
     if (Date.now() > deadline)

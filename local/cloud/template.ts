@@ -4,7 +4,7 @@ import type { ResolutionScope } from "./intrinsics.ts";
 import { arrayOrEmpty, isJsonObject, objectOrEmpty } from "./json.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 
-/** One entry of a template's Resources section, its expressions not resolved. */
+/** One entry of a template's Resources section, with unresolved expressions. */
 export interface ResourceDeclaration {
   readonly logicalId: string;
   readonly type: string;
@@ -57,8 +57,8 @@ function readResource(logicalId: string, declaration: JsonValue | undefined): Re
 }
 
 /**
- * Values of the template's parameters: what the caller gave, or the default. An SSM parameter type resolves to its default text,
- * for there is no parameter store here (CDK's BootstrapVersion is the usual case).
+ * Values of the template's parameters: the caller's, or the default. An SSM parameter type resolves to its default text, because there is
+ * no parameter store here (CDK's BootstrapVersion is the usual case).
  */
 export function parameterValues(
   template: Template,

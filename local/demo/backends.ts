@@ -3,12 +3,12 @@ import path from "node:path";
 /** The backend that fails, and the name of its pool in a volume's record. */
 export const FLAKY_HOST = "demo@flaky";
 
-/** Zone of the two backends that work. A volume that names no zone may be placed on any backend. */
+/** Zone of the two working backends. A volume that names no zone may be placed on any backend. */
 export const SOUND_ZONE = "nova";
 
 /**
- * Three backends, each a directory. The one that fails offers the most room, so the scheduler prefers it for every volume that
- * may go there: those that name no availability zone.
+ * Three backends, each a directory. The failing one has the most room, so the scheduler prefers it for every volume without an availability
+ * zone.
  *
  * @param error the error of its first create
  */

@@ -3,25 +3,25 @@ import type { FileHandle } from "node:fs/promises";
 import { openToScan } from "../../adapters/file/files.ts";
 import { CHUNK_BYTES, pageAlignedBuffer } from "../../adapters/file/sparse.ts";
 
-/** How the bytes of a volume compare with those that it was made from. */
+/** Comparison of a volume's bytes with its source. */
 export type Comparison = {
-  /** Bytes of the source, all of which were compared. */
+  /** Bytes of the source; all were compared. */
   comparedBytes: number;
-  /** Bytes of the volume behind them, all of which were read. */
+  /** Bytes of the volume after them; all were read. */
   bytesBehind: number;
-  /** SHA-256 of the volume's first `comparedBytes`; null when these are nothing, or more than {@link HASHED_BYTES}. */
+  /** SHA-256 of the volume's first `comparedBytes`; null when there are none, or more than {@link HASHED_BYTES}. */
   sha256: string | null;
-  /** Offset of the first byte that differs from the source, or is not zero behind it; null when there is none. */
+  /** Offset of the first byte that differs from the source, or is not zero after it; null when there is none. */
   differsAt: number | null;
 };
 
-/** A hash takes longer than the comparison, which is what counts: it is made of images, not of whole volumes. */
+/** A hash takes longer than the comparison, which decides; so only images are hashed, not whole volumes. */
 const HASHED_BYTES = 64 * 1024 * 1024;
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 /**
- * Compares a volume with its source up to the source's length, and looks for zeros behind it. Every byte is read.
+ * Compares a volume with its source up to the source's length, and expects zeros after it. Every byte is read.
  *
  * @param sourcePath null for a volume that is to be empty
  */

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * A disk as a machine would boot from: a master boot record with one active partition, in it a FAT16 file system with two files.
- * Built here byte by byte, so that the demonstration needs no partitioning tool, and every run makes the same bytes.
+ * A bootable disk: a master boot record with one active partition, in it a FAT16 file system with two files. Built here byte by byte, so
+ * that the demonstration needs no partitioning tool and every run produces the same bytes.
  *
  * Layouts: the UEFI specification's "Legacy Master Boot Record", and Microsoft's "FAT: General Overview of On-Disk Format".
  */
@@ -32,7 +32,7 @@ const README = `This disk was made by the Cinderless demonstration.
 CONTENT.BIN holds bytes without a pattern; what lies behind it is empty, and stays a hole in a sparse file.
 `.replaceAll("\n", "\r\n");
 
-/** How many bytes the image has. */
+/** Size of the image in bytes. */
 export const DISK_IMAGE_BYTES = (PARTITION_START + PARTITION_SECTORS) * SECTOR_BYTES;
 
 /** The disk, {@link DISK_IMAGE_BYTES} of it. */
@@ -85,7 +85,7 @@ function writeBootSector(partition: Buffer): void {
 
 type DiskFile = { name: string; content: Buffer };
 
-/** Writes files one behind the other, with their directory and both allocation tables. */
+/** Writes files one after the other, with their directory and both allocation tables. */
 function writeFiles(partition: Buffer, files: readonly DiskFile[]): void {
   const table = Buffer.alloc(FAT_SECTORS * SECTOR_BYTES);
   table.writeUInt16LE(0xfff8, 0);
@@ -118,12 +118,12 @@ function contentWithoutPattern(bytes: number): Buffer {
   return createHash("shake256", { outputLength: bytes }).update("cinderless").digest();
 }
 
-/** How many bytes the impostor has. */
+/** Size of the false image in bytes. */
 export const IMPOSTOR_BYTES = 64 * 1024;
 
 /**
- * A qcow2 header that names a file of the host as its backing file. Whoever used it as a raw disk, and let a tool guess its format
- * later, would read that file (CVE-2015-1850 and its kin).
+ * A qcow2 header that names a file of the host as its backing file. If it became a raw disk and a tool later guessed its format, that file
+ * would be read (CVE-2015-1850 and similar).
  *
  * @see https://www.qemu.org/docs/master/interop/qcow2.html
  */

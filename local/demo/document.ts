@@ -2,7 +2,7 @@ import { faultOf } from "./ledger.ts";
 import type { Expectation } from "./expectations.ts";
 import type { Result } from "./result.ts";
 
-/** How long it took, in milliseconds, and where its files are when they were kept. */
+/** Its duration in milliseconds, and the directory of its files if they were kept. */
 export type Run = { milliseconds: number; bootMilliseconds: number; keptDirectory: string | null };
 
 /** The result as one JSON document. */

@@ -7,10 +7,10 @@ import { messageIdsOf } from "./notifications.ts";
 import type { Result } from "./result.ts";
 import type { Wish } from "./wishes.ts";
 
-/** One thing that had to come true, and what was found when it did not. */
+/** One expectation, and the finding if it does not hold. */
 export type Expectation = { what: string; holds: boolean; found: string };
 
-/** Notifications that the wishes should lead to: a start for each attempt, then an end or an error. */
+/** Expected notifications of the wishes: a start for each attempt, then an end or an error. */
 export function expectedNotifications(wishes: readonly Wish[]): Map<string, number> {
   const created = wishes.filter(({ expected }) => expected.status === "available").length;
   return new Map([
@@ -24,7 +24,7 @@ export function expectedNotifications(wishes: readonly Wish[]): Map<string, numb
 export function judge(result: Result): Expectation[] {
   const wishes = Object.values(result.wishes);
   return [
-    ...result.problems.map((problem) => holds("nothing goes wrong on the way", false, problem)),
+    ...result.problems.map((problem) => holds("no step fails unexpectedly", false, problem)),
     ...wishes.flatMap((wish) => judgeRecord(wish, result.records.get(wish.id))),
     ...judgePlaces(result),
     ...judgeNotifications(result, wishes),
@@ -65,9 +65,9 @@ function judgePlaces({ wishes, records }: Result): Expectation[] {
   const retried = records.get(wishes["second-try"].id);
   const first = retried?.attempts["1"];
   return [
-    equal("from-snapshot is where bootable is", hostOf(wishes["from-snapshot"]), hostOf(wishes.bootable)),
-    equal("clone is where bootable is", hostOf(wishes.clone), hostOf(wishes.bootable)),
-    equal("second-try began on the backend that fails", backendHost(first?.host ?? ""), FLAKY_HOST),
+    equal("from-snapshot is on the backend of bootable", hostOf(wishes["from-snapshot"]), hostOf(wishes.bootable)),
+    equal("clone is on the backend of bootable", hostOf(wishes.clone), hostOf(wishes.bootable)),
+    equal("second-try began on the failing backend", backendHost(first?.host ?? ""), FLAKY_HOST),
     equal("its first attempt was rescheduled", first?.outcome, "rescheduled"),
     holds("second-try ended elsewhere", retried?.host !== null && retried?.host !== first?.host, retried?.host),
   ];
@@ -89,13 +89,13 @@ function judgeNotifications({ received, records }: Result, wishes: readonly Wish
   const unstable = [...messageIdsOf(received)].filter((id) => versionOfUuid(id) !== 5);
   return [
     ...counts,
-    equal("each create.end came when its volume read available", early.length, 0),
+    equal("each create.end came after its volume read available", early.length, 0),
     equal("no notification is of another volume", foreign.length, 0),
-    equal("each message id is made of its event's name", unstable.length, 0),
+    equal("each message id is derived from its event's name", unstable.length, 0),
   ];
 }
 
-/** Nothing may be missing on the backends, and nothing may be left there. */
+/** The backends must have no missing and no extra files. */
 function judgeFiles({ files, records, snapshot }: Result, wishes: readonly Wish[]): Expectation[] {
   const wanted = wishes
     .filter(({ expected }) => expected.status === "available")
@@ -114,7 +114,7 @@ function judgeFiles({ files, records, snapshot }: Result, wishes: readonly Wish[
   ];
 }
 
-/** A second attempt's volume has a name of its own. */
+/** A second attempt's volume has its own name. */
 function fileNameOf(record: VolumeRecord | undefined, id: string): string {
   return path.basename(record?.provider_location ?? volumeName(id));
 }

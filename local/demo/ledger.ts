@@ -1,7 +1,7 @@
 import type { VolumeRecord } from "../../core/records.ts";
 import { oneLine } from "../screen.ts";
 
-/** Why a volume is where it is: its fault, or what ended the attempts before the last; `-` when all went well at once. */
+/** The reason for a volume's place: its fault, or the errors of the attempts before the last; `-` when the first attempt succeeded. */
 export function faultOf(record: VolumeRecord): string {
   if (record.fault !== null) {
     return oneLine(`${record.fault.error}: ${record.fault.cause}`);

@@ -2,10 +2,10 @@ import { attemptOf, type VolumeRecord } from "../../core/records.ts";
 import type { Screen, Style } from "../screen.ts";
 import type { Wish } from "./wishes.ts";
 
-/** Shows the volumes while they are created: a terminal keeps one line for each, anything else gets a line at each change. */
+/** Shows the volumes while they are created: a terminal shows one line for each; other outputs get a line at each change. */
 export type LiveLines = {
   show(records: ReadonlyMap<string, VolumeRecord>): void;
-  /** Leaves the lines where they are. */
+  /** Leaves the lines in place. */
   end(): void;
 };
 
@@ -48,7 +48,7 @@ function plainLines(
   };
 }
 
-/** Name, state, attempt, percent, host, and what the volume is if the terminal is wide enough. */
+/** Name, state, attempt, percent, host, and the volume's description if the terminal is wide enough. */
 function volumeLine(screen: Screen, wish: Wish, record: VolumeRecord | undefined): string {
   const look = lookOf(record);
   const attempt = record === undefined ? 0 : attemptOf(record);
@@ -79,7 +79,7 @@ function lookOf(record: VolumeRecord | undefined): { mark: string; style: Style;
   return { mark: "◐", style: "yellow", state: `${status}${detail}` };
 }
 
-/** How much of an image is copied; a volume that is made in one step has 0 and 100 only. */
+/** Share of the image that is copied; a volume that is created in one step has only 0 and 100. */
 function percentOf(record: VolumeRecord | undefined): string {
   if (record === undefined || record.status === "error") {
     return "";

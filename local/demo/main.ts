@@ -6,7 +6,7 @@ import { explain, screenOf } from "../screen.ts";
 import { endProcess, Interrupted, interruption } from "../signals.ts";
 import { type DemoOptions, parseOptions } from "./options.ts";
 
-/** The demonstration's command: `npm run demo`. Whatever happens, the cloud is stopped and the directory removed. */
+/** The demonstration's command: `npm run demo`. It always stops the cloud and removes the directory. */
 
 async function main(options: DemoOptions): Promise<number> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-demo-"));
@@ -16,7 +16,7 @@ async function main(options: DemoOptions): Promise<number> {
     }
   };
   const interrupted = interruption(remove);
-  // Whoever reads the output may go away, as `head` does.
+  // The reader of the output may end early, as `head` does.
   process.stdout.on("error", (error) => interrupted.abort(error));
   const screen = screenOf(process.stdout);
   const { signal } = interrupted;

@@ -3,13 +3,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Notification } from "../../core/notifications.ts";
 import type { Deployment } from "./deployment.ts";
 
-/** A notification, with what its volume's record read when it came. */
+/** A notification, with its volume's record at its arrival. */
 export type Received = { notification: Notification; volumeId: string; recordStatus: string };
 
-/** Everything that the subscribed queue delivers, in the order in which it comes. */
+/** Everything that the subscribed queue delivers, in order of arrival. */
 export type Inbox = {
   readonly received: readonly Received[];
-  /** Waits until at least so many different notifications are here, or the time is over. */
+  /** Waits until at least this many different notifications have arrived, or the time is up. */
   waitFor(count: number, timeoutMilliseconds: number): Promise<void>;
   stop(): Promise<void>;
 };
@@ -20,7 +20,7 @@ export async function openInbox(deployment: Deployment): Promise<Inbox> {
   const received: Received[] = [];
   const abort = new AbortController();
   const reading = read(deployment, queueUrl, received, abort.signal);
-  // Reported by whoever awaits `stop`.
+  // The caller of `stop` reports it.
   reading.catch(() => undefined);
   return {
     received,

@@ -7,7 +7,7 @@ import { messageIdsOf } from "./notifications.ts";
 import { nameOfFile, type Result } from "./result.ts";
 import { renderTable } from "./tables.ts";
 
-/** What was found, section by section, as people read it. */
+/** The result for people, section by section. */
 export function writeReport(screen: Screen, result: Result, backendsDirectory: string): void {
   section(screen, "Records", recordsTable(screen, result));
   section(screen, "State transitions", transitionsLine(result));
@@ -16,12 +16,12 @@ export function writeReport(screen: Screen, result: Result, backendsDirectory: s
   section(screen, "Bytes", bytesTable(screen, result));
 }
 
-/** A headline, and what stands below it. Lines may follow. */
+/** A headline and its body. Lines may follow. */
 export function section(screen: Screen, title: string, body = ""): void {
   screen.write(`\n${screen.paint("bold", title)}\n${body === "" ? "" : `${body}\n`}`);
 }
 
-/** One line for each expectation that did not come true, then the sum. */
+/** One line for each expectation that does not hold, then the sum. */
 export function writeVerdict(screen: Screen, expectations: readonly Expectation[], milliseconds: number): void {
   const failed = expectations.filter(({ holds }) => !holds);
   const failures = failed.map(({ what, found }) => `  ${screen.paint("red", "✘")} ${what}: found ${found}\n`).join("");
@@ -44,7 +44,7 @@ function recordsTable(screen: Screen, { wishes, records }: Result): string {
   return renderTable(screen, head, rows, { rightAligned: [3], wrapped: 4 });
 }
 
-/** The sum has the retries as well, should there be any. */
+/** The sum includes any retries. */
 function transitionsLine({ wishes, transitions }: Result): string {
   const counts = Object.values(wishes).map(({ id, name }) => `${name} ${transitions.byVolume.get(id) ?? 0}`);
   return `  ${transitions.total} in all: ${counts.join(", ")}`;

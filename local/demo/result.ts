@@ -11,15 +11,15 @@ import type { Wish, WishName } from "./wishes.ts";
 /** A file on a backend. */
 export type StoredFile = {
   path: string;
-  /** Bytes as `ls` shows them, and bytes that the disk gave. */
+  /** Bytes as `ls` shows them, and bytes on disk. */
   apparent_bytes: number;
   allocated_bytes: number;
 };
 
-/** A volume's bytes beside those of its source. */
+/** A volume's bytes compared with those of its source. */
 export type VolumeComparison = Comparison & { volume: WishName; source: string };
 
-/** Everything that the demonstration found, before it is judged. */
+/** All findings of the demonstration, before they are judged. */
 export type Result = {
   wishes: Record<WishName, Wish>;
   records: ReadonlyMap<string, VolumeRecord>;
@@ -28,11 +28,11 @@ export type Result = {
   transitions: { total: number; byVolume: ReadonlyMap<string, number> };
   files: readonly StoredFile[];
   comparisons: readonly VolumeComparison[];
-  /** What went wrong on the way, in one line each. */
+  /** Problems during the run, in one line each. */
   problems: readonly string[];
 };
 
-/** States that each volume's executions entered. The total has the retries as well, as Step Functions counts them. */
+/** States that each volume's executions entered. The total includes the retries, as Step Functions counts them. */
 export function countTransitions(cloud: EmbeddedCloud, wishes: readonly Wish[]): Result["transitions"] {
   const byVolume = new Map<string, number>();
   for (const { name, executionArn } of cloud.executions.list()) {
@@ -45,7 +45,7 @@ export function countTransitions(cloud: EmbeddedCloud, wishes: readonly Wish[]):
   return { total: cloud.counters.stateTransitions, byVolume };
 }
 
-/** What a file on a backend holds, by the demonstration's own names; `?` when it is nothing that was asked for. */
+/** The object in a file on a backend, by the demonstration's own names; `?` when it was not requested. */
 export function nameOfFile(
   file: string,
   wishes: Readonly<Record<string, Pick<Wish, "id" | "name">>>,
@@ -58,7 +58,7 @@ export function nameOfFile(
   return Object.values(wishes).find(({ id }) => id === entry?.id)?.name ?? "?";
 }
 
-/** Every file of volumes and snapshots, and of unfinished work, in the backends' directories; not what says that an attempt is over. */
+/** Every file of volumes and snapshots, and of unfinished work, in the backends' directories, without the marks of ended attempts. */
 export async function listFiles(backendsDirectory: string): Promise<StoredFile[]> {
   const files: StoredFile[] = [];
   const entries = await readdir(backendsDirectory, { recursive: true, withFileTypes: true });
@@ -72,7 +72,7 @@ export async function listFiles(backendsDirectory: string): Promise<StoredFile[]
   return files.toSorted((one, other) => (one.path < other.path ? -1 : 1));
 }
 
-/** Compares each volume that was created with what it was made from. */
+/** Compares each created volume with its source. */
 export async function compareVolumes(
   wishes: Record<WishName, Wish>,
   { records, snapshot, imagePath }: Outcome,

@@ -17,26 +17,26 @@ import { runScenario } from "./scenario.ts";
 import { watchVolumes } from "./watcher.ts";
 import { makeWishes } from "./wishes.ts";
 
-/** A demonstration that takes longer has come to a stop. */
+/** A demonstration that takes longer is stuck. */
 const LIMIT_MILLISECONDS = 120_000;
 
-/** How long the last notifications may take once nothing runs any more. */
+/** Time for the last notifications after everything has ended. */
 const NOTIFICATIONS_MILLISECONDS = 2000;
 
 const NO_LINES: LiveLines = { show: () => {}, end: () => {} };
 
-/** What a demonstration runs with. */
+/** Parameters of a demonstration. */
 export type DemoContext = {
   options: DemoOptions;
-  /** Empty, and whoever gave it removes it. */
+  /** An empty directory; the caller removes it. */
   directory: string;
   screen: Screen;
   stream: NodeJS.WriteStream;
-  /** Ends the demonstration early; it rejects with the reason then. */
+  /** Ends the demonstration early; it then rejects with the reason. */
   signal: AbortSignal;
 };
 
-/** Runs the demonstration and writes what it found. @returns whether every volume ended as it should */
+/** Runs the demonstration and writes its findings. @returns whether every volume ended as it should */
 export async function runDemo(context: DemoContext): Promise<boolean> {
   const { options, directory, screen, signal } = context;
   const startedAt = performance.now();
@@ -68,7 +68,7 @@ export async function runDemo(context: DemoContext): Promise<boolean> {
   }
 }
 
-/** The cloud takes an empty directory only, so nothing is written there before it runs. */
+/** The cloud accepts only an empty directory, so nothing is written there before it runs. */
 function boot({ directory, options, signal }: DemoContext): Promise<LocalCinderless> {
   let log: WriteStream | undefined;
   const keepLine = (line: string): void => {

@@ -11,29 +11,28 @@ import { makeDiskImage, makeImpostorImage } from "./disk-image.ts";
 import type { Watcher } from "./watcher.ts";
 import type { Wish, WishName } from "./wishes.ts";
 
-/** What came of the wishes. A volume that was never asked for, because its source failed, has no record. */
+/** The results of the wishes. A volume that was never requested, because its source failed, has no record. */
 export type Outcome = {
   records: ReadonlyMap<string, VolumeRecord>;
   snapshot: SnapshotRecord | undefined;
-  /** The disk image's file, which `bootable` was made from. */
+  /** The disk image's file, the source of `bootable`. */
   imagePath: string;
-  /** What could not be asked for, or did not end, with the reason. */
+  /** Wishes that could not be requested, or did not end, with the reason. */
   problems: readonly string[];
 };
 
-/** What a scenario works with. */
+/** Dependencies of a scenario. */
 export type ScenarioContext = {
   deployment: Deployment;
   watcher: Watcher;
   wishes: Record<WishName, Wish>;
-  /** Where the images' files are made. */
+  /** Directory of the images' files. */
   imageDirectory: string;
 };
 
 /**
- * Asks for all volumes, through the scheduler queue: each as soon as what it is made from is there, so those that do not depend on
- * each other run at the same time. Ends when all of them have left the flow; a step that fails takes only what follows from it
- * along.
+ * Requests all volumes through the scheduler queue, each as soon as its source exists. Independent ones run at the same time. Ends when all
+ * of them have left the flow; a failed step only affects the steps that depend on it.
  */
 export async function runScenario(context: ScenarioContext): Promise<Outcome> {
   const { deployment, watcher, wishes, imageDirectory } = context;
@@ -80,7 +79,7 @@ async function all(problems: string[], steps: readonly [WishName, () => Promise<
 
 type Source = { imageId?: string; snapshotId?: string; sourceVolumeId?: string };
 
-/** Record first, message second; then waits until the volume has left the flow. */
+/** Puts the record, then sends the message; then waits until the volume has left the flow. */
 async function createVolume(
   { deployment, watcher }: ScenarioContext,
   wish: Wish,
@@ -109,7 +108,7 @@ async function takeSnapshot(deployment: Deployment, volumeId: string): Promise<S
   return deployment.snapshots.get(snapshotId);
 }
 
-/** Writes the image's file and puts it into the bucket as raw, whatever it holds. */
+/** Writes the image's file and puts it into the bucket as raw, whatever its content. */
 async function addImage(
   { s3, imagesBucket }: Deployment,
   file: { id: string; path: string },

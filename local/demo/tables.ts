@@ -1,11 +1,11 @@
 import Table from "cli-table3";
 import type { Screen } from "../screen.ts";
 
-/** How a table's columns are set. */
+/** Layout of a table's columns. */
 export type TableOptions = {
-  /** Indexes of the columns whose cells end at the right. */
+  /** Indexes of the right-aligned columns. */
   rightAligned?: readonly number[];
-  /** Index of the column that takes the rest of the width, and breaks its text over several lines. */
+  /** Index of the column that gets the remaining width, and wraps its text over several lines. */
   wrapped?: number;
 };
 

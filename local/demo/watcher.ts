@@ -4,9 +4,9 @@ import { isInFlow, type VolumeRecord } from "../../core/records.ts";
 
 const PAUSE_MILLISECONDS = 60;
 
-/** Looks at the records of volumes again and again, as any client can. */
+/** Reads the records of volumes repeatedly, as any client can. */
 export type Watcher = {
-  /** The records as they were read last, by id. */
+  /** The records of the last read, by id. */
   readonly records: ReadonlyMap<string, VolumeRecord>;
   /** Waits until the volume has left the flow, and returns its record. Its message was sent before. */
   settled(volumeId: string): Promise<VolumeRecord>;
@@ -14,10 +14,10 @@ export type Watcher = {
 };
 
 /**
- * Starts looking.
+ * Starts reading.
  *
- * @param onLook is called after each look
- * @param signal ends it early: whoever waits then gets its reason
+ * @param onLook is called after each read
+ * @param signal ends it early: waiting callers then get its reason
  */
 export function watchVolumes(
   volumes: Pick<VolumeRepository, "getMany">,

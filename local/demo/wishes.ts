@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { SOUND_ZONE } from "./backends.ts";
 
-/** One volume of the demonstration: what is asked for, and how it should end. */
+/** One volume of the demonstration: its request and its expected end. */
 export type Wish = {
   name: WishName;
   id: string;
   sizeGib: number;
   availabilityZone: string | null;
-  /** In at most 21 characters, for the reader. */
+  /** Description in at most 21 characters. */
   about: string;
   expected: {
     status: "available" | "error";
@@ -43,7 +43,7 @@ export function makeWishes(): Record<WishName, Wish> {
       ...sound("second-try", 1, "first backend fails", { ...CREATED, attempts: 2 }),
       availabilityZone: null,
     },
-    refused: sound("refused", 1, "qcow2 said to be raw", {
+    refused: sound("refused", 1, "qcow2 declared raw", {
       status: "error",
       attempts: 1,
       bootable: false,

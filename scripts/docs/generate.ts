@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
 import { inlineTemplate } from "../../infra/inline-template.ts";
-import { architectureGraph, architectureLegend } from "./architecture-graph.ts";
+import { architecturePicture } from "./architecture-picture.ts";
 import { cinderDifferences } from "./cinder-differences.ts";
 import { readDefinition } from "./definition.ts";
 import { errorTable } from "./error-table.ts";
@@ -14,16 +14,15 @@ import { workflowGraph } from "./workflow-graph.ts";
 export async function generateDocuments(): Promise<Map<string, string>> {
   const graphviz = await Graphviz.load();
   const draw = (graph: string): string => graphviz.layout(graph, "svg", "dot");
-  const title = "The workflow create-volume: its states, and where failures lead";
+  const title = "The workflow create-volume: its states, and the routes of failures";
   const workflow = draw(workflowGraph(readDefinition()));
   const template = inlineTemplate();
-  const architecture = draw(architectureGraph(template));
   const errors = await readFile(new URL("../../core/errors.ts", import.meta.url), "utf8");
   return new Map([
     ["docs/create-volume.svg", picture(title, workflow, draw(legendGraph()))],
     [
       "docs/architecture.svg",
-      picture("The stack: what starts what, and what uses what", architecture, draw(architectureLegend())),
+      architecturePicture("The stack: the way of a create, and the start and data of each function", template),
     ],
     ["docs/permissions.md", permissionsTable(template)],
     ["docs/errors.md", errorTable(errors)],

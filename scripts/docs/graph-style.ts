@@ -1,4 +1,4 @@
-/** How the picture looks: one place for its shapes and colours, used by the graph and by its legend. */
+/** Shapes and colours of the pictures, for the graph and its legend. */
 
 /** Attributes of Graphviz, written out in the order given. */
 export type Attributes = Readonly<Record<string, string | number>>;
@@ -6,8 +6,8 @@ export type Attributes = Readonly<Record<string, string | number>>;
 export const INK = "#24292f";
 const FAINT = "#8c5a5a";
 
-/** Fonts that every viewer replaces alike; Graphviz knows the widths of Helvetica. */
-const FONT = "Helvetica,Arial,sans-serif";
+/** Fonts that every viewer replaces similarly; Graphviz knows the widths of Helvetica. */
+export const FONT = "Helvetica,Arial,sans-serif";
 
 export const GRAPH: Attributes = { bgcolor: "transparent", fontname: FONT, fontsize: 11, pad: 0, margin: 0 };
 export const NODE: Attributes = { fontname: FONT, fontsize: 12, fontcolor: INK, height: 0.36, margin: "0.2,0.05" };
@@ -19,7 +19,7 @@ export const EDGE: Attributes = {
   arrowsize: 0.65,
 };
 
-/** Nodes by what they are; `Start` is where an execution comes in. */
+/** Styles of nodes by kind; `Start` is the entry of an execution. */
 export const NODE_STYLES = {
   Start: { shape: "circle", style: "filled", fillcolor: INK, color: INK, label: "", width: 0.14, height: 0.14 },
   Task: { shape: "box", style: "rounded,filled", fillcolor: "#e7f0fb", color: "#4a78b0" },
@@ -30,13 +30,13 @@ export const NODE_STYLES = {
   Fail: { shape: "box", style: "rounded,filled", fillcolor: "#fbe3e1", color: "#c0392f", peripheries: 2 },
 } as const satisfies Record<string, Attributes>;
 
-/** Keeps a text off the line that it stands at; a plain space at the end of a text is not drawn. */
+/** Keeps a label away from its line; a plain space at the end of a text is not drawn. */
 export const SPACE = "\u00a0";
 
 /** A step that every success takes. */
 export const SPINE_EDGE: Attributes = { weight: 20, penwidth: 1.6 };
 
-/** What follows a failure. */
+/** A step after a failure. */
 export const FAILURE_EDGE: Attributes = { style: "dashed", color: "#c98a85", fontcolor: FAINT, arrowsize: 0.6 };
 
 /** A frame around states whose failures lead to the same places. */

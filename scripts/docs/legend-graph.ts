@@ -14,7 +14,7 @@ const EDGES = [
   ["failure (Catch)", FAILURE_EDGE],
 ] as const;
 
-/** What shapes and lines mean, in one row, as a graph in DOT. */
+/** The meaning of shapes and lines, in one row, as a graph in DOT. */
 export function legendGraph(): string {
   const small = { fontsize: 10, height: 0.26, margin: "0.1,0.03" };
   const nodes = NODES.map(([type, label]) => statement(quote(type), { ...NODE_STYLES[type], ...small, label }));

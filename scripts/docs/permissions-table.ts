@@ -22,7 +22,7 @@ const WORDS: Readonly<Record<string, string>> = {
   StorageFileSystem: "file system",
 };
 
-/** The page of permissions: each function, what it may do, and to what, out of the synthesised template. */
+/** The page of permissions from the synthesised template: each function, its actions, and their resources. */
 export function permissionsTable(template: Template): string {
   const permissions = permissionsOf(template).filter(({ actions }) => !actions.every((action) => COMMON.test(action)));
   const network = permissions.find(isNetwork)?.actions ?? [];
@@ -39,39 +39,39 @@ export function permissionsTable(template: Template): string {
 
 # Permissions
 
-What each function's role allows, and nothing beside it: generated from the synthesised template, and held by a
-test. Every function may also write its own log group and send traces to X-Ray, which knows no resources.
+This page lists everything that each function's role allows. It is generated from the synthesised template, and a test keeps it up
+to date. Every function may also write its own log group and send traces to X-Ray, which has no resources.
 
-\`*\` stands in three places, each acknowledged with its reason in the code: traces; the network interface of a function in a network,
-which Lambda makes in the function's name before any code runs; and the objects of the images bucket, because which image is asked
-for is known at the time of the call only.
+\`*\` occurs in three places, each acknowledged with its reason in the code. The first is traces. The second is the network
+interface of a function in a network, which Lambda creates in the function's name before any code runs. The third is the objects of
+the images bucket, because only the call itself names the image.
 
-_Volumes' network and file system_ is \`elasticfilesystem:ClientMount\` and \`ClientWrite\` through the stack's one access point, and what
-EC2 asks for a network interface: \`${network.join("`, `")}\`. Lambda makes that interface; a further statement denies these actions to
-the function's own code (\`lambda:SourceFunctionArn\`).
+_Volumes' network and file system_ is \`elasticfilesystem:ClientMount\` and \`ClientWrite\` through the stack's one access point,
+and the permissions that EC2 needs for a network interface: \`${network.join("`, `")}\`. Lambda creates that interface; a further
+statement denies these actions to the function's own code (\`lambda:SourceFunctionArn\`).
 
-Rights on tables are derived of the functions' code (\`infra/table-access.json\`): a right is there where a call of a repository is, and
-a write may name the attributes that its requests name.
+Rights on tables are derived from the functions' code (\`infra/table-access.json\`): each right corresponds to a call of a
+repository, and a write may name the attributes that its requests name.
 
 ${table(["function", "actions on resources"], rows)}
 
 ## Attributes
 
-What each function's writes of a table may name, be it to set it or to ask for it: \`dynamodb:Attributes\` of each statement. A request
-that names any other attribute is refused as a whole. _Returns nothing_: the function may not read the table, and has no item returned by a
-write either (\`dynamodb:ReturnValues\`). Deletions are bound to no attributes, because they take all of an item. Where several
-functions write the same, they stand together.
+This table lists the attributes that each function's writes may name, to set them or to test them: \`dynamodb:Attributes\` of each
+statement. A request that names any other attribute is refused as a whole. _Returns nothing_ means that the function may not read
+the table, and that its writes may not return an item either (\`dynamodb:ReturnValues\`). Deletions are not restricted to
+attributes, because they remove the whole item. Functions that write the same attributes share a row.
 
 ${table(["table", "by", "functions", "attributes"], attributeRows(writes))}
 
-Keys have a form in one place: \`ReportBackends\` writes items of its configured backends only (\`dynamodb:LeadingKeys\`:
-\`host@backend#*\`). Others close claims of backends that are configured no more; ids have no form.
+Keys are restricted in one place: \`ReportBackends\` writes items of its configured backends only (\`dynamodb:LeadingKeys\`:
+\`host@backend#*\`). Other functions also close claims of backends that are no longer configured, and ids have no pattern.
 
-How it is known that no function needs more: a test runs the functions' bundles in the embedded cloud, creating, copying, failing and
-deleting volumes, notes every call with the function that signed it, and evaluates the synthesised policies for it
-(\`test/integration/least-privilege.test.ts\`). It evaluates what the stack uses of the policy language, and is no IAM: the calls that
-Lambda makes for a function (its log, its network, what it receives of a queue) are not among those that it sees, and neither are messages
-to queues, whose address is in their URL.
+A test proves that no function needs more (\`test/integration/least-privilege.test.ts\`). It runs the functions' bundles in the
+embedded cloud, where they create, copy, fail and delete volumes. It records every call with the function that signed it, and
+evaluates the synthesised policies for the call. The test evaluates only the part of the policy language that the stack uses, so it
+does not replace IAM. It does not see the calls that Lambda makes for a function (its log, its network, its queue messages), nor
+messages to queues, whose address is in their URL.
 `;
 }
 
@@ -102,7 +102,7 @@ function verb(action: string): string {
   return action.slice(action.indexOf(":") + 1);
 }
 
-/** What every function that touches volumes has, said once above the table. */
+/** The permissions of every function that accesses volumes, named once above the table. */
 function isReach(permission: Permission): boolean {
   return isNetwork(permission) || shortId(permission.resource) === "StorageFileSystem";
 }

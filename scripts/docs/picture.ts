@@ -1,10 +1,10 @@
-/** What is drawn on: opaque, so that the picture reads the same on a light and on a dark page. */
+/** Background: opaque, so that the picture looks the same on a light and on a dark page. */
 const PAPER = "#ffffff";
 const RULE = "#d5dae0";
 const MARGIN = 18;
 const CORNER = 12;
 
-/** A drawing of Graphviz without its own sheet. */
+/** A drawing of Graphviz without its background. */
 type Drawing = { body: string; width: number; height: number };
 
 /**

@@ -1,7 +1,7 @@
 import { type FunctionName, TASK_FUNCTIONS } from "../../core/functions.ts";
 import { functionNameIn, type Template } from "../../infra/inline-template.ts";
 
-/** One statement of a function's role: what it may do to a resource, by the resource's logical id, or `*`, and on what condition. */
+/** One statement of a function's role: actions on a resource, by the resource's logical id or `*`, and their conditions. */
 export type Permission = {
   function: FunctionName;
   actions: string[];
@@ -13,15 +13,15 @@ export type Permission = {
 /** Values by condition key, by operator. */
 export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
-/** What brings a function to run: a queue or a rule, by its logical id. */
+/** A queue or a rule that starts a function, by its logical id. */
 export type Trigger = { from: string; function: FunctionName };
 
 type Statement = { Effect: string; Action: string | string[]; Resource: unknown; Condition?: Conditions };
 type Resources = Template["Resources"];
 
 /**
- * Every permission that a function's role gives it, as the synthesised template says. The CDK merges statements on the same resources, so
- * each is listed by service. Statements that deny are left out.
+ * Every permission of the functions' roles in the synthesised template. The CDK merges statements on the same resources, so each is listed
+ * by service. Statements that deny are left out.
  */
 export function permissionsOf({ Resources: resources }: Template): Permission[] {
   return ofType(resources, "AWS::IAM::Policy").flatMap(([id, properties]) => {
@@ -87,13 +87,13 @@ function functionIn(value: unknown): FunctionName {
   return name;
 }
 
-/** The logical id that a Ref, a GetAtt, or a Join that begins with either, names. */
+/** The logical id in a Ref, a GetAtt, or a Join that begins with either. */
 function logicalIdIn(value: unknown): string {
   const text = JSON.stringify(value);
   return /"(?:Ref|Fn::GetAtt)":\[?"(\w+)"/.exec(text)?.[1] ?? String(value);
 }
 
-/** What follows the resource's own ARN: `/index/by_deadline`, `/*`. */
+/** The part after the resource's own ARN: `/index/by_deadline`, `/*`. */
 function suffixIn(value: unknown): string {
   const { "Fn::Join": join } = (value ?? {}) as { "Fn::Join"?: [string, unknown[]] };
   const last = join?.[1].at(-1);

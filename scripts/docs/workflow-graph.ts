@@ -14,18 +14,18 @@ import {
   statement,
 } from "./graph-style.ts";
 
-/** An arrow of the picture. A failure's arrow may start at a frame, which stands for all states in it. */
+/** An arrow of the picture. A failure's arrow may start at a frame, which represents all its states. */
 type Edge = { from: string; to: string; label: string; failure: boolean; frame?: string };
 
 /** States in one frame: a failure of any of them leads to the same places. */
 type Frame = { name: string; states: string[]; failures: { label: string; to: string }[] };
 
-/** From so many rules on, the branches of a choice stand side by side. */
+/** From this number of rules on, the branches of a choice are drawn side by side. */
 const WIDE_CHOICE = 3;
 
 /**
- * The workflow as a graph in DOT. Success runs down the middle; the states whose failures take the same routes stand in one frame,
- * and the routes are drawn once, from the frame.
+ * The workflow as a graph in DOT. Success runs down the middle. The states whose failures take the same routes share a frame, and the
+ * routes are drawn once, from the frame.
  */
 export function workflowGraph(definition: Definition): string {
   const frames = framesOf(definition);
@@ -49,7 +49,7 @@ export function workflowGraph(definition: Definition): string {
       statement("graph", {
         ...FRAME,
         label: `${SPACE}${SPACE}${frameLabel(frame)}`,
-        // Where arrows come in from above, the label stands below.
+        // Where arrows come in from above, the label is below.
         labelloc: frame.states.includes(definition.StartAt) ? "t" : "b",
       }),
       ...frame.states.map(node),
@@ -73,7 +73,7 @@ function frameLabel({ failures }: Frame): string {
 function edgeStatement(definition: Definition, edge: Edge, spine: ReadonlySet<string>): string {
   const { from, to, label, failure, frame } = edge;
   const onSpine = spine.has(from) && spine.has(to);
-  // Drawn backwards, so that the loop of a wait stands to the left of where it began.
+  // Drawn backwards, so that the loop of a wait is to the left of its start.
   const backwards = definition.States[to]?.Type === "Wait";
   return statement(backwards ? `${quote(to)} -> ${quote(from)}` : `${quote(from)} -> ${quote(to)}`, {
     ...(backwards ? { dir: "back", tailport: "n", headport: "nw" } : {}),
@@ -88,7 +88,7 @@ function labelOf(text: string, position: "label" | "headlabel" | "taillabel"): A
   return text === "" ? {} : { [position]: `${SPACE}${text}${SPACE}` };
 }
 
-/** What stands side by side: the branches of a wide choice, and what follows a failure beside the states that it follows. */
+/** Nodes that are drawn side by side: the branches of a wide choice, and the states after a failure next to the states before it. */
 function sameRanks(definition: Definition, frames: readonly Frame[], spine: ReadonlySet<string>): string[] {
   const branches = Object.entries(definition.States)
     .filter(([name]) => isWide(definition, name, spine))
@@ -151,7 +151,7 @@ function ruleLabel({ Variable, Next: _next, ...comparison }: ChoiceRule): string
   return typeof value === "boolean" ? `${value ? "" : "not "}${key}` : String(value);
 }
 
-/** Where a state's failures lead: one entry a target, in the order of its Catch. */
+/** Routes of a state's failures: one entry a target, in the order of its Catch. */
 function failuresOf(state: State): { label: string; to: string }[] {
   const catchers = state.Catch ?? [];
   const targets = [...new Set(catchers.map(({ Next }) => Next))];
@@ -172,8 +172,8 @@ function failureLabel(names: readonly string[], hasOtherTargets: boolean): strin
 }
 
 /**
- * Groups the states by where their failures lead. A state that cannot fail, or goes on to its next state when it does, stands with
- * the states that lead to it, as long as they stand together.
+ * Groups the states by the routes of their failures. A state that cannot fail, or that continues with its next state when it fails, joins
+ * the states that lead to it, as long as these share a group.
  */
 function framesOf(definition: Definition): Frame[] {
   const frames = new Map<string, Frame>();

@@ -5,13 +5,13 @@ import { requestAttributes, type WriteInput } from "./request-attributes.ts";
 /** One request that a repository made: the action, and the attributes that a write names. */
 export type RecordedRequest = { action: string; attributes: string[] };
 
-/** How the table answers: it takes each write, refuses each, misses the path of the first, or has no room for the first. */
+/** Answers of the table: it accepts each write, refuses each, lacks the path of the first, or has no room for the first. */
 export type Temper = "takes" | "refuses" | "misses a path" | "is full";
 
-/** More than an item may have, so that everything goes that may go. */
+/** More than an item may have, so that everything optional is dropped. */
 const PADDING = { S: "x".repeat(1_000_000) };
 
-/** A repository that goes on after so many refusals would go on for ever. */
+/** A repository that continues after this many refusals would never end. */
 const MOST_REQUESTS = 12;
 
 /** Ends a repository's loop. */
@@ -19,7 +19,7 @@ export class EnoughRequests extends Error {
   override readonly name = "EnoughRequests";
 }
 
-/** A client that notes what it is asked for and answers with the same item always. */
+/** A client that records its requests and always answers with the same item. */
 export function recordingClient(
   temper: Temper,
   item: Record<string, AttributeValue> | undefined,

@@ -5,7 +5,7 @@ import type { Repositories } from "./repository-requests.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** By which names the tasks know the repositories. */
+/** Names of the repositories in the tasks. */
 const RECEIVERS: Readonly<Record<string, keyof Repositories>> = {
   volumes: "volumes",
   snapshots: "snapshots",
@@ -16,10 +16,10 @@ const RECEIVERS: Readonly<Record<string, keyof Repositories>> = {
   projects: "projects",
 };
 
-/** A call on one of them; a bundler numbers names that stand twice, and the frame's are functions. */
+/** A call on one of them; a bundler numbers duplicate names, and the frame's names are functions. */
 const CALL = new RegExp(`\\b(${Object.keys(RECEIVERS).join("|")})\\d*(?:\\(\\))?\\s*\\??\\.\\s*(\\w+)\\(`, "g");
 
-/** The adapters are not asked what they call, and neither is a package. */
+/** Calls of adapters and packages are not searched. */
 const WITHOUT_ADAPTERS: Plugin = {
   name: "without-adapters",
   setup(bundler) {
@@ -41,10 +41,9 @@ const WITHOUT_IMAGE_CACHE: Plugin = {
 export type RepositoryCalls = Record<FunctionName, string[]>;
 
 /**
- * Which methods of the repositories each function can reach: its bundle, from which what it cannot reach is shaken, is searched for
- * calls. A method that is called under some condition counts.
+ * The repository methods that each function can reach: its tree-shaken bundle is searched for calls. A conditional call counts.
  *
- * @param imageCache whether any backend has the image-volume cache; where none has, its tasks never run
+ * @param imageCache whether any backend has the image-volume cache; otherwise its tasks never run
  */
 export async function repositoryCalls(
   { imageCache }: { imageCache: boolean },

@@ -30,7 +30,7 @@ export type Repositories = {
   projects: ProjectRepository;
 };
 
-/** Every way in which each method can be called that changes what it asks of the table. A method without one does not compile. */
+/** Every kind of call of each method that changes its requests to the table. A method without one does not compile. */
 type Calls<Repository> = { [Method in keyof Repository]: readonly ((repository: Repository) => Promise<unknown>)[] };
 
 const {
@@ -287,7 +287,7 @@ const PROJECTS: Calls<ProjectRepository> = {
   ),
 };
 
-/** A quota's item with a reservation under way, and one of which everything was given back. */
+/** A quota's item with an open reservation, and one of which everything was given back. */
 const QUOTA_ITEM = toItem({
   project_id: "project",
   entry: "quota",
@@ -308,12 +308,12 @@ const RETURNED_ITEM = toItem({
 
 type Options = { client: DynamoDb; tableName: string; clock: { now(): Date } };
 
-/** Items that a table may answer with: those that lead a method to a further write are among them. */
+/** Items that a table may return, including those that make a method write again. */
 const VOLUME_ITEMS = [VOLUME, samples.VOLUME_IN_ERROR, samples.MIGRATION_TARGET].map(volumeItem);
 
 /**
- * What each method of each repository asks of its table, found by calling it: with every shape of its arguments, and a table that
- * takes its writes, refuses them, lacks the path of the first, or has no room for it.
+ * The requests of each repository method to its table, found by calling it: with every shape of its arguments, and with a table that
+ * accepts its writes, refuses them, lacks the path of the first, or has no room for it.
  *
  * @returns requests by table and method
  */
@@ -356,7 +356,7 @@ async function record<Repository extends object>(
   return requests;
 }
 
-/** A refusal is an answer here; a mistake of this file is not. */
+/** A refusal is an expected answer here; a mistake of this file is not. */
 async function tolerate(call: () => Promise<unknown>): Promise<void> {
   try {
     await call();

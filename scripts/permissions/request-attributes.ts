@@ -1,4 +1,4 @@
-/** What a write of DynamoDB says, as far as its attributes are read here. */
+/** A write request of DynamoDB, as far as its attributes are read here. */
 export type WriteInput = {
   Key?: Readonly<Record<string, unknown>>;
   Item?: Readonly<Record<string, unknown>>;
@@ -7,12 +7,12 @@ export type WriteInput = {
   ExpressionAttributeNames?: Readonly<Record<string, string>>;
 };
 
-/** Where a document path begins: a placeholder that no dot stands before. */
+/** The start of a document path: a placeholder without a dot before it. */
 const PATH_START = /(?<![\w.])#\w+/g;
 
 /**
- * The values of `dynamodb:Attributes` for a write: the top-level attributes that the request names, be it in its key, its item or
- * its expressions. Of a path only the first step counts, and what is returned does not.
+ * The values of `dynamodb:Attributes` for a write: the top-level attributes that the request names in its key, its item or its expressions.
+ * Only the first step of a path counts, and returned attributes do not.
  *
  * @throws Error for an attribute that an expression names without a placeholder, which would be overlooked
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
@@ -27,7 +27,7 @@ export function requestAttributes(input: WriteInput): string[] {
   const named = [...expressions.matchAll(PATH_START)].map(([placeholder]) => {
     const name = names[placeholder];
     if (name === undefined) {
-      throw new Error(`${placeholder} stands for nothing in ${expressions}`);
+      throw new Error(`${placeholder} has no attribute in ${expressions}`);
     }
     return name;
   });

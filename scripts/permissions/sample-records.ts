@@ -15,7 +15,7 @@ import type {
   VolumeTypeRecord,
 } from "../../core/records.ts";
 
-/** Records with a value in every column, so that whoever puts one names every attribute that it may ever have. */
+/** Records with a value in every column, so that putting one names every attribute that it may ever have. */
 
 export const AT = new Date("2026-01-01T00:00:00.000Z");
 const at = AT.toISOString();
@@ -30,7 +30,7 @@ export const LINE: Attempt = { host: "h@b#p", execution: OWNER.fence, started_at
 export const PROGRESS: CopyProgress = { bytes_done: 1, bytes_total: 2, updated_at: at };
 export const CLAIM: CapacityClaim = { attempt: 1, size: 1, claimed_at: at };
 
-/** Columns that a record does not have when it is put. */
+/** Columns that a new record does not have. */
 type WrittenLater =
   | "extension"
   | "in_flow"
@@ -42,7 +42,7 @@ type WrittenLater =
   | "attach_revision"
   | "readonly";
 
-/** A value in each column that a record may have when it is put. */
+/** A value in each column that a new record may have. */
 type PutVolume = { [Column in Exclude<keyof VolumeRecord, WrittenLater>]-?: NonNullable<VolumeRecord[Column]> };
 
 export const VOLUME: PutVolume = {
@@ -94,7 +94,7 @@ export const ATTACHMENT: VolumeAttachment = {
   connection_info: { driver_volume_type: "nfs", data: {} },
 };
 
-/** What another service put in `error` before any attempt owned it. */
+/** A record that another service put in `error` before any attempt owned it. */
 export const VOLUME_IN_ERROR: VolumeRecord = { ...VOLUME, status: "error", fence: null, fault: null, deadline: null };
 
 export const MIGRATION_TARGET: VolumeRecord = { ...VOLUME, status: "migration_target_creating" };

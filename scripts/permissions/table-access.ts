@@ -5,15 +5,15 @@ import { type Repositories, repositoryRequests } from "./repository-requests.ts"
 /** Actions of DynamoDB with the attributes that writes name; reads name none. */
 type Actions = Record<string, string[]>;
 
-/** What a function asks of each table that it uses. */
+/** The rights of a function on each table that it uses. */
 type Access = Partial<Record<keyof Repositories, Actions>>;
 
-/** Actions that can be bound to attributes to some purpose: a deletion takes all of an item. */
+/** Actions for which a restriction to attributes makes sense: a deletion removes the whole item. */
 const BOUND = new Set(["UpdateItem", "PutItem"]);
 
 /**
- * `infra/table-access.json`: which actions on which tables each function can reach, and which attributes its writes name. Derived of
- * the functions' code and the repositories' requests, so that a right is there exactly where a call is.
+ * `infra/table-access.json`: the actions on tables that each function can reach, and the attributes that its writes name. Derived from the
+ * functions' code and the repositories' requests, so that each right corresponds to a call.
  */
 export async function tableAccess(): Promise<string> {
   const requests = await repositoryRequests();

@@ -1,5 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import { SERVICE_FUNCTIONS } from "../../core/functions.ts";
+import { inlineTemplate } from "../../infra/inline-template.ts";
+import { groupsOf } from "../../scripts/docs/architecture-rows.ts";
 import { readDefinition, type Definition } from "../../scripts/docs/definition.ts";
 import { errorTable } from "../../scripts/docs/error-table.ts";
 import { generateDocuments } from "../../scripts/docs/generate.ts";
@@ -40,6 +43,26 @@ describe("the generated documents", () => {
 test("the functions have the rights on tables that their code has calls for", async () => {
   const stored = await readFile(new URL("../../infra/table-access.json", import.meta.url), "utf8");
   expect(stored === (await tableAccess()), "infra/table-access.json is stale: npm run docs").toBe(true);
+});
+
+describe("the picture of the stack", () => {
+  const template = inlineTemplate();
+  const rows = groupsOf(template).flatMap((group) => group.rows);
+
+  test("has a row for each function, with what starts it", () => {
+    expect(rows.map(({ name }) => name).toSorted()).toEqual(
+      ["create-volume, 14 tasks", ...Object.keys(SERVICE_FUNCTIONS)].toSorted(),
+    );
+    expect(rows.filter(({ starts }) => starts.length === 0)).toEqual([]);
+  });
+
+  test("shows permissions of the template as uses of stores and queues", () => {
+    const scheduling = rows.find(({ name }) => name === "ScheduleVolume");
+    expect(scheduling?.starts).toEqual([{ kind: "queue", label: "scheduler queue" }]);
+    expect(scheduling?.uses.get("RecordsVolumesTable")).toBe("writes");
+    expect(scheduling?.uses.get("RecordsVolumeTypesTable")).toBe("reads");
+    expect(scheduling?.uses.get("MessagingNotificationsTopic")).toBe("sends");
+  });
 });
 
 describe("the picture of the workflow", () => {

@@ -95,9 +95,9 @@ const SUPPORTED: [keyof typeof FIRST_VALUES, Context, Context, "both ways" | "on
 /** Changes that are refused because of what CloudFormation would do. */
 const REFUSED: [keyof typeof FIRST_VALUES, Context, Context, RegExp][] = [
   ["customerManagedKey", {}, { customerManagedKey: true }, /an empty one would replace it/],
-  ["customerManagedKey", { customerManagedKey: true }, {}, /give up the key of stored data/],
-  ["customerManagedKey", { fileSystem: "none", customerManagedKey: true }, { fileSystem: "none" }, /give up the key/],
-  ["fileSystem", {}, { fileSystem: "none" }, /give up the file system with all volumes/],
+  ["customerManagedKey", { customerManagedKey: true }, {}, /abandon the key of stored data/],
+  ["customerManagedKey", { fileSystem: "none", customerManagedKey: true }, { fileSystem: "none" }, /abandon the key/],
+  ["fileSystem", {}, { fileSystem: "none" }, /abandon the file system with all volumes/],
   [
     "vpcCidr",
     {},
@@ -215,7 +215,7 @@ describe("the settings of a deployed stack", () => {
     const deployed = make({ customerManagedKey: true }).settings;
     const wanted = make({}).settings;
     expect(() => checkSettingsChange(file, ADDRESS, wanted, deployed)).toThrow(
-      /give up the key[^]*of the deployed stack/,
+      /abandon the key[^]*of the deployed stack/,
     );
     expect(existsSync(file)).toBe(false);
     checkSettingsChange(file, ADDRESS, deployed, deployed);

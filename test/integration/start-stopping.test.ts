@@ -65,7 +65,7 @@ describe.concurrent("Ctrl-C while a volume is created", () => {
       `1 running execution, to be continued at the next start:\n    ${id}-a1  CreateRawVolume\n`,
     );
     expect(stdout).toContain("to reach a checkpoint, 20 s at most; Ctrl-C again stops at once\n");
-    expect(stdout.endsWith("  stopped; everything is kept\n")).toBe(true);
+    expect(stdout.endsWith("  stopped; all data is kept\n")).toBe(true);
 
     const next = await start(data, backends);
     await until(async () => (await show(data, id)).status === "available");
@@ -86,7 +86,7 @@ describe.concurrent("Ctrl-C while a volume is created", () => {
     first.kill("SIGINT");
     const { status, stdout } = await first.ended;
     expect(status).toBe(130);
-    expect(stdout).not.toContain("stopped; everything is kept");
+    expect(stdout).not.toContain("stopped; all data is kept");
 
     const next = await start(data, backends);
     await until(async () => (await show(data, id)).status === "available");

@@ -266,7 +266,7 @@ it("ends when a store can write no longer, and serves again what was stored befo
   await expect(fillTables(temporary.path)).rejects.toThrow(/ECONNRESET|ECONNREFUSED|socket hang up|aborted/);
   const { status, stderr } = await child.ended;
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^error: dynamodb crashed: [^\n]*; what was stored before is kept: start it again\n$/);
+  expect(stderr).toMatch(/^error: dynamodb crashed: [^\n]*; data that was stored before is kept: start it again\n$/);
 
   const again = await start(temporary.path);
   expect(await cinderless(temporary.path, "type", "list")).toMatchObject({ volume_types: [kept] });

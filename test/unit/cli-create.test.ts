@@ -279,7 +279,7 @@ describe("a message that cannot be sent", () => {
     const cloud = unsendable();
     cloud.parts.volumes.markUnschedulable.mockRejectedValue(new Error("gone"));
     const { stderr } = await create(["--size", "1"], cloud);
-    expect(stderr).toContain("it ends in error by itself after 2026-03-04T05:26:07.000Z");
+    expect(stderr).toContain("the sweep puts it in error after 2026-03-04T05:26:07.000Z");
   });
 });
 

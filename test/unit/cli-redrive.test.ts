@@ -157,8 +157,8 @@ describe("redrive", () => {
   });
 
   test.each([
-    [[], "name the dead letters by their ids, or say --all"],
-    [["--all", ID], "name the dead letters by their ids, or say --all"],
+    [[], "name the dead letters by their ids, or use --all"],
+    [["--all", ID], "name the dead letters by their ids, or use --all"],
     [["--all", "--message", "f"], "--message is for one dead letter"],
     [["not-an-id"], "the id of a dead letter must be a UUID, not 'not-an-id'"],
     [["show", "../x"], "the id of a dead letter must be a UUID"],

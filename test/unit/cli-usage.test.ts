@@ -130,7 +130,7 @@ describe("a command line that is none ends with 2 and one line", () => {
     [["create", "--size", "1", "--timeout", "10m"], "--timeout is for --wait"],
     [["create", "--size", "1", "--wait", "--timeout", "soon"], "It must be a span of time such as 90s, 10m or 2h."],
     [["extend", "data", "0"], "It must be a whole number of GiB, 1 or more."],
-    [["set", "data"], "nothing is to be changed"],
+    [["set", "data"], "there is nothing to change"],
     [["set", "data", "--bootable", "--non-bootable"], "--bootable and --non-bootable exclude each other"],
     [["type", "set", "fast", "--property", "a=1", "--unset-property", "a"], "cannot be set and removed at once"],
     [["help", "nothing"], "there is no command or topic 'nothing' (the topics are formats, exit-status,"],

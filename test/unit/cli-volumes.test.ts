@@ -59,7 +59,7 @@ describe("show", () => {
       "   DriverNotInitialized: asleep",
       "2  storage@file2#pool  rescheduled  after 4.2 s",
       "   VolumeDriverException: no room",
-      "   something of the volume may be left on this backend",
+      "   data of the volume may remain on this backend",
       "10  storage@file3#pool  running  for 7.0 s",
     ]);
   });
@@ -83,8 +83,8 @@ describe("show", () => {
   });
 
   test.each([
-    ["creating", "the backend may hold something of the volume, until the volume is deleted"],
-    ["copying", "the backend holds something of the volume, until the volume is deleted"],
+    ["creating", "the backend may hold data of the volume until the volume is deleted"],
+    ["copying", "the backend holds data of the volume until the volume is deleted"],
   ] as const)("of one in error says what its backend may hold: %s", async (phase, told) => {
     const record = volume({ status: "error", phase, deadline: null });
     const { stdout } = await show(record);
@@ -445,7 +445,7 @@ describe("delete", () => {
   test("says that a volume which is being created will go", async () => {
     const { status, stdout } = await runCli(["delete", VOLUME_ID], deployment([volumeAtWork()]));
     expect(status).toBe(0);
-    expect(stdout).toBe(`volume ${VOLUME_ID} is being created; the create is cancelled and removes what it made\n`);
+    expect(stdout).toBe(`volume ${VOLUME_ID} is being created; the create is cancelled and removes its data\n`);
   });
 
   test("with --wait waits until it is gone", async () => {

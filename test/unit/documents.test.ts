@@ -64,11 +64,11 @@ describe("the README's commands", () => {
   const ci = read(".ci/run");
 
   test.each(blocks.map(({ title }) => title))("under %s are run by CI, or need an account", (title) => {
-    expect(["# Cinderless", "## On this machine", "## On AWS", "## What it promises"]).toContain(title);
+    expect(["# Cinderless", "## On this machine", "## On AWS", "## Guarantees"]).toContain(title);
   });
 
   test("that stand alone are steps of CI", () => {
-    const alone = blocks.filter(({ title }) => title === "# Cinderless" || title === "## What it promises");
+    const alone = blocks.filter(({ title }) => title === "# Cinderless" || title === "## Guarantees");
     const commands = alone.flatMap(({ block }) =>
       block
         .split("\n")

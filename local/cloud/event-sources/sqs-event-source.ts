@@ -10,12 +10,12 @@ export interface SqsEventSourceDefinition {
   readonly batchSize: number;
   readonly maximumBatchingWindowSeconds: number;
   readonly reportBatchItemFailures: boolean;
-  /** `undefined`: as many batches at a time as the function has environments. */
+  /** `undefined`: one batch for each environment of the function. */
   readonly maximumConcurrency: number | undefined;
 }
 
 export interface SqsEventSource {
-  /** Batches that are with the function. */
+  /** Batches that the function is processing. */
   readonly busy: number;
   stop(): void;
 }
@@ -32,9 +32,9 @@ const MAXIMUM_RECEIVE = 10;
 const PROBLEM_PAUSE_MILLISECONDS = 1000;
 
 /**
- * Polls a queue and invokes the function with batches. What the function took is deleted; what it reported as failed, and the whole batch
- * when the invocation failed, stays in flight and comes back after the queue's visibility timeout, as with Lambda. The next batch is
- * received only when there is room for it, so nothing waits here while its visibility timeout runs.
+ * Polls a queue and invokes the function with batches. Processed messages are deleted. Messages that the function reported as failed, and
+ * the whole batch when the invocation failed, stay in flight and come back after the queue's visibility timeout, as with Lambda. The next
+ * batch is received only when there is room for it, so no message waits here while its visibility timeout runs.
  */
 export function startSqsEventSource(options: SqsEventSourceOptions): SqsEventSource {
   const { definition, functions, reportProblem } = options;
@@ -89,7 +89,7 @@ export function startSqsEventSource(options: SqsEventSourceOptions): SqsEventSou
   };
 }
 
-/** Waits for a first message, then takes what else is there, up to the batch size, until the batching window is over. */
+/** Waits for a first message, then receives more, up to the batch size, until the batching window ends. */
 async function gatherBatch({ definition, messaging }: SqsEventSourceOptions): Promise<SqsRecord[]> {
   const { queueArn, batchSize, maximumBatchingWindowSeconds } = definition;
   const records = await messaging.receive({

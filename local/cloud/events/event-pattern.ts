@@ -1,7 +1,7 @@
 import { isJsonObject } from "../json.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 
-/** Why a pattern cannot be used here: only lists of exact values, nested as the event is, are supported. */
+/** The reason why a pattern is not supported: only lists of exact values, nested like the event, are. */
 export function patternProblems(pattern: JsonValue | undefined, path = ""): string[] {
   if (!isJsonObject(pattern)) return ["EventPattern is not an object"];
   return Object.entries(pattern).flatMap(([key, expected]) => {

@@ -9,7 +9,7 @@ import type { ExecutionView } from "../states/executions.ts";
 import { matchesPattern } from "./event-pattern.ts";
 import type { Schedule } from "./schedule-expression.ts";
 
-/** A target of a rule or schedule: the ARN of a function or a queue, and what it is sent instead of the whole event. */
+/** A target of a rule or schedule: the ARN of a function or a queue, and the input that replaces the whole event. */
 export interface EventTarget {
   readonly arn: string;
   /** Constant JSON text. */
@@ -20,7 +20,7 @@ export interface EventTarget {
 
 export interface EventRule {
   readonly arn: string;
-  /** What a scheduled event says it comes from: `aws.events` for a rule, `aws.scheduler` for a schedule. */
+  /** The source of a scheduled event: `aws.events` for a rule, `aws.scheduler` for a schedule. */
   readonly source: "aws.events" | "aws.scheduler";
   readonly pattern: JsonObject | undefined;
   readonly schedule: Schedule | undefined;
@@ -30,16 +30,16 @@ export interface EventRule {
 export interface EventRules {
   add(rule: EventRule): void;
   /**
-   * Starts the schedules. A rate fires at once and then every period, so that what it does is seen without waiting for it. One whose
-   * targets are all late, by their ARNs, fires first after a period.
+   * Starts the schedules. A rate fires at once and then every period, so that its effects appear without a wait. A rate whose targets are
+   * all late, by their ARNs, fires first after a period.
    */
   start(isLate?: (targetArn: string) => boolean): void;
   /**
-   * Tells the rules of an execution's new status. Resolves when every target has taken the event, or has given it up where such events
-   * go; never once the cloud is being stopped, for then it must be told again.
+   * Sends an execution's new status to the rules. Resolves when every target has accepted the event, or has moved it to its dead letters.
+   * Never resolves once the cloud is being stopped, because the event must then be sent again.
    */
   executionStatusChanged(execution: ExecutionView): Promise<void>;
-  /** Deliveries to queues that are under way. */
+  /** Deliveries to queues in progress. */
   readonly pending: number;
   stop(): void;
 }
@@ -148,7 +148,7 @@ function firstTime(schedule: Schedule | undefined): number | undefined {
   return schedule?.next(Date.now());
 }
 
-/** A process that slept through several periods fires once and goes on from now. */
+/** A process that slept through several periods fires once and continues from now. */
 function nextTime(schedule: Schedule | undefined, last: number): number | undefined {
   if (schedule?.kind === "rate") return Math.max(last + schedule.periodSeconds * 1000, Date.now());
   if (schedule?.kind === "cron") return schedule.next(Math.max(last, Date.now()));

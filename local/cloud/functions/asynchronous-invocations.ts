@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { InvocationOutcome } from "./function-definition.ts";
 import type { FunctionEmulator } from "./function-emulator.ts";
 
-/** How asynchronous events of one function are retried and where those end that fail to the last. */
+/** Retries of a function's asynchronous events, and the destination of events that fail finally. */
 export interface AsynchronousPolicy {
   /** Attempts after the first; Lambda's default is 2. */
   readonly maximumRetryAttempts: number;
@@ -12,8 +12,8 @@ export interface AsynchronousPolicy {
 export interface AsynchronousInvocations {
   setPolicy(functionName: string, policy: AsynchronousPolicy): void;
   /**
-   * Takes an event for a function. Resolves when it was handled: the function took it, or it was given up after its last attempt and is
-   * where such events go. Never rejects, and never resolves once the cloud is being stopped.
+   * Accepts an event for a function. Resolves when it was handled: the function processed it, or it failed its last attempt and was sent to
+   * its destination. Never rejects, and never resolves once the cloud is being stopped.
    */
   invoke(functionName: string, payload: string): Promise<void>;
   /** Events that wait for an attempt or run. */
@@ -27,8 +27,8 @@ const RETRY_DELAYS_SECONDS = [60, 120] as const;
 const DEFAULT_MAXIMUM_RETRY_ATTEMPTS = 2;
 
 /**
- * The queue in front of asynchronous invocations. It is kept in memory: what waits for a retry when the process ends is lost, where
- * Lambda would keep it for six hours.
+ * The queue in front of asynchronous invocations. It is kept in memory: an event that waits for a retry is lost when the process ends,
+ * while Lambda would keep it for six hours.
  */
 export function createAsynchronousInvocations(
   functions: FunctionEmulator,
@@ -50,7 +50,7 @@ export function createAsynchronousInvocations(
     const destination = policies.get(functionName)?.failureQueueArn;
     const queueArn = destination ?? definition?.deadLetterQueueArn;
     if (queueArn === undefined) return;
-    // A destination is told about the invocation; a dead-letter queue takes the event itself.
+    // A destination receives a record of the invocation; a dead-letter queue receives the event itself.
     const body = destination ? invocationRecord(definition?.arn, payload, outcome, attempts) : payload;
     await sendToQueue(queueArn, body).catch((error: Error) => reportProblem(`${functionName}: ${error.message}`));
   };
@@ -98,7 +98,7 @@ export function createAsynchronousInvocations(
   };
 }
 
-/** What Lambda sends to a destination on failure. */
+/** The record that Lambda sends to a destination on failure. */
 function invocationRecord(
   functionArn: string | undefined,
   payload: string,

@@ -1,4 +1,4 @@
-/** What one environment of a thread is started with. */
+/** Start parameters of one environment of a thread. */
 export interface EnvironmentStart {
   readonly kind: "start";
   readonly environmentId: number;
@@ -25,7 +25,7 @@ export interface InvokeMessage {
   readonly invokedFunctionArn: string;
 }
 
-/** Tells the invocation of an environment that it has less time left than it was given. */
+/** Reduces the remaining time of an environment's invocation. */
 export interface HurryMessage {
   readonly kind: "hurry";
   readonly environmentId: number;

@@ -1,6 +1,6 @@
 /**
- * A thread of execution environments: loads the bundle of each, and runs one invocation at a time in each. It imports nothing but
- * built-in modules, because the main thread strips its types once and starts every thread from that text.
+ * A thread of execution environments: loads the bundle of each, and runs one invocation at a time in each. It imports only built-in
+ * modules, because the main thread strips its types once and starts every thread from that text.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { existsSync, readFileSync } from "node:fs";
@@ -78,7 +78,7 @@ async function prepare(environment: Hosted): Promise<void> {
   }
 }
 
-/** `process.env` is that of the environment whose code reads it. */
+/** Gives `process.env` the variables of the environment whose code reads it. */
 function giveEachItsVariables(): void {
   const none: NodeJS.ProcessEnv = {};
   const variables = (): NodeJS.ProcessEnv => current.getStore()?.variables ?? none;
@@ -168,7 +168,7 @@ function fail(environment: Hosted, error: unknown, errorType: string | undefined
   });
 }
 
-/** An error that nobody caught: told of the environment whose code threw it, or of all when that is not known. */
+/** An uncaught error: reported for the environment whose code threw it, or for all when that is unknown. */
 function failThread(error: unknown, errorType: string | undefined): void {
   const thrower = current.getStore();
   for (const environment of thrower ? [thrower] : hosted.values()) fail(environment, error, errorType, true);
@@ -206,7 +206,7 @@ async function loadHandler(start: EnvironmentStart): Promise<Handler> {
   return found as Handler;
 }
 
-/** Environments of one function in one thread share their module, and what it keeps. */
+/** Environments of one function in one thread share their module and its state. */
 function loadModule(start: EnvironmentStart, file: string): Promise<Record<string, unknown>> {
   const loading = modules.get(file) ?? importModule(start, file);
   modules.set(file, loading);
@@ -234,7 +234,7 @@ function loadCommonJs(file: string, source: string): Record<string, unknown> {
   return module.exports as Record<string, unknown>;
 }
 
-/** Output of the function goes to the log sink or nowhere; a worker's own streams would keep what nobody reads in memory. */
+/** Output of the function goes to the log sink, or is dropped; a worker's own streams would keep unread output in memory. */
 function redirectOutput(): void {
   const write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
     const environment = current.getStore();

@@ -7,16 +7,16 @@ export interface EnvironmentOptions {
   /** The whole process environment of the function. */
   readonly variables: Readonly<Record<string, string>>;
   readonly onLog: ((text: string) => void) | undefined;
-  /** Where it runs. */
+  /** The thread in which it runs. */
   readonly thread: FunctionThread;
 }
 
-/** The thread was ended because of another environment in it: the invocation is to be made again elsewhere. */
+/** The thread was ended because of another environment in it: the invocation must be repeated in another thread. */
 export type Evicted = { readonly kind: "evicted" };
 
-/** One execution environment: a module of its own that runs one invocation at a time. */
+/** One execution environment: its own module, which runs one invocation at a time. */
 export interface Environment {
-  /** False once it crashed, timed out or was ended; such an environment takes no invocation. */
+  /** False once it crashed, timed out or was ended; such an environment accepts no invocation. */
   readonly usable: boolean;
   /** Epoch milliseconds of the end of the last invocation. */
   readonly idleSince: number;
@@ -24,7 +24,7 @@ export interface Environment {
   invoke(
     message: Pick<InvokeMessage, "requestId" | "payload" | "invokedFunctionArn">,
   ): Promise<InvocationOutcome | Evicted>;
-  /** Tells the running invocation that this is all the time it has left. Its time-out stays as it is. */
+  /** Shows the running invocation its remaining time. Its time-out stays unchanged. */
   hurry(milliseconds: number): void;
   end(): Promise<void>;
 }
@@ -122,7 +122,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
       if (running) thread.post({ kind: "hurry", environmentId, deadline: Date.now() + milliseconds });
     },
     end: async () => {
-      // Whoever waits for an invocation is told now: an environment that was removed hears of its thread's end no more.
+      // Ends the waiting invocation now: a removed environment does not receive the end of its thread any more.
       die(crash(running?.requestId, "signal: killed"));
       await thread.remove(environmentId);
     },

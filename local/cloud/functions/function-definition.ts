@@ -1,4 +1,4 @@
-/** A deployed function, everything in it resolved. */
+/** A deployed function with all expressions resolved. */
 export interface FunctionDefinition {
   readonly name: string;
   readonly arn: string;
@@ -9,7 +9,7 @@ export interface FunctionDefinition {
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   readonly memorySizeMib: number;
-  /** `undefined` where the template reserves nothing; 0 throttles every invocation. */
+  /** `undefined` if the template reserves nothing; 0 throttles every invocation. */
   readonly reservedConcurrency: number | undefined;
   readonly logGroupName: string;
   readonly description: string;

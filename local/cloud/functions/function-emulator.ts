@@ -7,9 +7,9 @@ import { type FunctionThread, startFunctionThread } from "./function-thread.ts";
 
 export interface FunctionEmulatorOptions {
   readonly region: string;
-  /** Upper bound of a function's environments; a smaller reserved concurrency wins. */
+  /** Upper bound of a function's environments; a smaller reserved concurrency takes precedence. */
   readonly environmentsPerFunction: number;
-  /** How many threads all environments share; 0 gives each its own. */
+  /** Number of threads that all environments share; 0 gives each its own. */
   readonly sharedThreads: number;
   /** An environment without work for this long is ended. */
   readonly idleSeconds: number;
@@ -18,25 +18,23 @@ export interface FunctionEmulatorOptions {
   readonly onInvoked: (functionName: string, failed: boolean) => void;
   /** AWS_ENDPOINT_URL_* and credentials, given to every function under its own variables. */
   readonly cloudEnvironment: Readonly<Record<string, string>>;
-  /** Given to every function over those. */
+  /** Variables of every function that override those. */
   readonly functionEnvironment: Readonly<Record<string, string>>;
 }
 
 /** Runs functions from their bundles. */
 export interface FunctionEmulator {
   /**
-   * Makes a function known, or replaces one: invocations that run go on in the old code, those that wait and all later ones get the
-   * new.
+   * Adds a function, or replaces one: running invocations continue in the old code, waiting and later ones run the new code.
    */
   register(definition: FunctionDefinition): void;
   /** Finds a function by name, partial ARN or ARN, with or without a qualifier. */
   find(nameOrArn: string): FunctionDefinition | undefined;
   list(): FunctionDefinition[];
-  /** How many invocations of the function run at the same time at most. */
+  /** Upper bound of the function's concurrent invocations. */
   capacityOf(name: string): number;
   /**
-   * Invokes a function and waits for its end; work that finds every environment busy waits its turn instead of being throttled.
-   * Never rejects.
+   * Invokes a function and waits for its end; it waits while every environment is busy, instead of being throttled. Never rejects.
    *
    * @param payload JSON text
    */
@@ -45,7 +43,7 @@ export interface FunctionEmulator {
   readonly invocations: ReadonlyMap<string, number>;
   /** Invocations that run or wait. */
   readonly busy: number;
-  /** Tells all that run that their time is almost over, and waits until they have ended, or for so long. */
+  /** Shows all running invocations that their time is almost over, and waits until they have ended, at most for this time. */
   finish(milliseconds: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -63,7 +61,7 @@ interface FunctionState {
   readonly queue: Waiting[];
 }
 
-/** How often is looked whether everything has ended. */
+/** Interval at which it checks whether everything has ended. */
 const FINISH_LOOK_MILLISECONDS = 50;
 
 export function createFunctionEmulator(options: FunctionEmulatorOptions): FunctionEmulator {
@@ -74,8 +72,8 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
   let stopped = false;
 
   /**
-   * An invocation whose thread was ended because of a function beside it is made again: Lambda, too, may invoke a function more than
-   * once, and what a caller sees then is one answer.
+   * An invocation whose thread was ended because of another function in it is repeated. Lambda, too, may invoke a function more than once,
+   * and the caller sees one answer.
    */
   const run = async (state: FunctionState, environment: Environment, waiting: Waiting): Promise<void> => {
     const { payload, resolve } = waiting;
@@ -154,7 +152,7 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
       const deadline = Date.now() + milliseconds;
       for (;;) {
         if (busy === 0 || Date.now() > deadline) return;
-        // Again and again, for one may begin while another ends.
+        // Repeatedly, because one may begin while another ends.
         for (const { all } of states.values()) for (const environment of all) environment.hurry(deadline - Date.now());
         await delay(FINISH_LOOK_MILLISECONDS);
       }
@@ -171,10 +169,10 @@ export function createFunctionEmulator(options: FunctionEmulatorOptions): Functi
   };
 }
 
-/** Small, for a stack has dozens of environments and each would let its young generation grow to 16 MiB and more. */
+/** Small, because a stack has dozens of environments, and each would let its young generation grow to 16 MiB and more. */
 const OWN_YOUNG_GENERATION_MIB = 8;
 
-/** What a thread for all functions may use. */
+/** Memory limits of a thread for all functions. */
 const SHARED_HEAP = { youngGenerationMib: 24, oldGenerationMib: 1024 };
 
 /** Gives an environment of a function its thread: its own, or the next of those that are shared until they have to be replaced. */
@@ -240,7 +238,7 @@ function functionVariables(definition: FunctionDefinition, options: FunctionEmul
     LANG: "en_US.UTF-8",
     TZ: ":UTC",
     ...options.cloudEnvironment,
-    // Lambda gives each function credentials of its own role, so a call says which function made it.
+    // Lambda gives each function the credentials of its own role, so a call identifies its function.
     AWS_ACCESS_KEY_ID: definition.name,
     ...options.functionEnvironment,
     ...definition.environment,

@@ -3,7 +3,7 @@ import { stripTypeScriptTypes } from "node:module";
 import { Worker } from "node:worker_threads";
 import type { EnvironmentMessage, ThreadMessage } from "./environment-protocol.ts";
 
-/** What a thread tells one of its environments. */
+/** Callbacks of a thread for one of its environments. */
 export interface ThreadMember {
   onMessage(message: EnvironmentMessage): void;
   /** The thread ended while the environment was in it. */
@@ -21,11 +21,11 @@ export interface FunctionThread {
   post(message: ThreadMessage): void;
   /** Ends the thread of an environment that crashed or timed out, at once. The others in it are evicted. */
   retire(environmentId: number): void;
-  /** Takes an environment out; the last one takes the thread with it. */
+  /** Removes an environment; with the last one the thread ends. */
   remove(environmentId: number): Promise<void>;
 }
 
-/** How large a thread's heap may grow. */
+/** Limits of a thread's heap. */
 export interface HeapLimits {
   readonly youngGenerationMib: number;
   readonly oldGenerationMib: number;
@@ -37,7 +37,7 @@ export interface HeapLimits {
  */
 let program: URL | undefined;
 
-/** By which stacks name the program, as those of Lambda name its runtime. */
+/** Name of the program in stack traces, like the runtime's name in Lambda's. */
 const PROGRAM_NAME = "embedded-cloud/environment-thread.js";
 
 function environmentProgram(): URL {
@@ -45,13 +45,13 @@ function environmentProgram(): URL {
     const source = withoutWarnings(() =>
       stripTypeScriptTypes(readFileSync(new URL("./environment-thread.ts", import.meta.url), "utf8")),
     );
-    // Without a name of its own, a frame of a stack would be the whole address: all of the text.
+    // Without its own name, a stack frame would contain the whole data URL, which is all of the text.
     program = new URL(`data:text/javascript,${encodeURIComponent(`${source}\n//# sourceURL=${PROGRAM_NAME}\n`)}`);
   }
   return program;
 }
 
-/** Node announces on standard error that type stripping by call is experimental, which is nothing to tell a user of the cloud. */
+/** Hides Node's warning that type stripping by call is experimental, which does not concern a user of the cloud. */
 function withoutWarnings<Result>(action: () => Result): Result {
   const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;

@@ -1,11 +1,11 @@
 import type { FauxqsInternals, ObjectPersistence } from "./fauxqs-internals.ts";
 
-/** A name that leads out of the directory that it is joined to, or back into it by another way. */
+/** A name that leads out of its directory, or back into it by another path. */
 const ESCAPING = /(?:^|[/\\])\.\.?(?:[/\\]|$)/;
 
 /**
- * The same persistence, which refuses names of buckets and objects that would leave its directory. fauxqs joins a key to a path as it
- * is, wherever the key came from: the address, a form, the body of DeleteObjects, a header of RenameObject.
+ * The same persistence, which refuses names of buckets and objects that would leave its directory. fauxqs joins a key to a path unchanged,
+ * whatever its origin: the address, a form, the body of DeleteObjects, a header of RenameObject.
  */
 export function confineKeys(objects: ObjectPersistence, S3Error: FauxqsInternals["S3Error"]): ObjectPersistence {
   const check = (...names: readonly string[]): void => {
@@ -24,7 +24,7 @@ export function confineKeys(objects: ObjectPersistence, S3Error: FauxqsInternals
       try {
         objects.upsertObject(bucket, object);
       } catch (error) {
-        // A full disk leaves a part of the bytes, which no listing would show.
+        // A full disk leaves partial bytes, which no listing would show.
         objects.deleteObject(bucket, object.key);
         throw error;
       }

@@ -1,7 +1,7 @@
 declare module "dynalite" {
   import type { Server } from "node:http";
 
-  /** Options of dynalite 4 that are used here; `path` is a LevelDB directory, absent for memory. */
+  /** The used options of dynalite 4; `path` is a LevelDB directory, absent for memory. */
   export interface DynaliteOptions {
     path?: string;
     createTableMs?: number;

@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
 
 /**
- * dynalite writes the entries of secondary indexes and the item one after the other, so a process that is killed in between leaves
- * an item that no index finds, or an entry without its item. DynamoDB does neither. So the indexes are made anew from the items
- * before the store is opened. This file knows how dynalite 4 lays out its LevelDB; check it when the pinned version changes.
+ * dynalite writes the entries of secondary indexes and the item one after the other, so a process that is killed in between leaves an item
+ * that no index finds, or an entry without its item. DynamoDB does neither. So the indexes are rebuilt from the items before the store is
+ * opened. This file depends on dynalite 4's LevelDB layout; check it when the pinned version changes.
  */
 
 type StoredTable = {
@@ -14,7 +14,7 @@ type StoredTable = {
 type Operation = { type: "put"; key: string; value: unknown } | { type: "del"; key: string };
 type Range = { gte: string; lt: string };
 
-/** What is used of dynalite's LevelDB; keys are text, values JSON. */
+/** The used part of dynalite's LevelDB; keys are text, values JSON. */
 type Store = {
   open(): Promise<void>;
   keys(range: Range): AsyncIterable<string>;
@@ -24,7 +24,7 @@ type Store = {
 };
 type Level = new (directory: string, options: { valueEncoding: "json" }) => Store;
 
-/** dynalite's own functions: which entries an item has, by the rules of its indexes. */
+/** dynalite's own functions, which compute an item's entries by the rules of its indexes. */
 type DynaliteRules = {
   getIndexActions(
     indexes: readonly unknown[],
@@ -36,13 +36,13 @@ type DynaliteRules = {
 
 const dynaliteRequire = createRequire(import.meta.resolve("dynalite"));
 
-/** Most writes at once: a large table is not held in memory twice. */
+/** Largest batch of writes, so that a large table is not held in memory twice. */
 const BATCH = 1000;
 
-/** Everything whose key begins so. */
+/** Range of all keys with this prefix. */
 const under = (prefix: string): Range => ({ gte: prefix, lt: `${prefix}\u{ffff}` });
 
-/** Removes what no item stands for, and writes the entries of every item. An empty or new directory stays as it is. */
+/** Removes entries without an item, and writes the entries of every item. An empty or new directory stays unchanged. */
 export async function rebuildIndexes(directory: string): Promise<void> {
   const { Level } = dynaliteRequire("level") as { Level: Level };
   const rules = dynaliteRequire("./db") as DynaliteRules;

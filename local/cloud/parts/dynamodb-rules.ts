@@ -1,16 +1,16 @@
 import { createRequire } from "node:module";
 
 /**
- * What DynamoDB refuses and dynalite 4 stores: empty and overlong names, deep nesting, keys and items that are too large by their bytes,
- * empty keys of indexes. And malformed requests, of which some throw in dynalite where nobody can catch it. The rules are put into
- * dynalite's own functions, so everything else is checked in its own order. Check this file when the pinned version changes.
+ * Adds the rules of DynamoDB that dynalite 4 lacks: empty and overlong names, deep nesting, keys and items that are too large in bytes,
+ * empty keys of indexes. It also refuses malformed requests, some of which throw in dynalite where they cannot be caught. The rules are
+ * added to dynalite's own functions, so all other checks keep their order. Check this file when the pinned version changes.
  */
 
-/** An attribute value as the wire has it, such as `{ S: "text" }`, or whatever stands in its place. */
+/** An attribute value in wire form, such as `{ S: "text" }`, or any other JSON value in its place. */
 type Value = Readonly<Record<string, unknown>>;
 type Item = Readonly<Record<string, Value>>;
 
-/** An error that dynalite answers. */
+/** An error in dynalite's answer. */
 type ApiError = Error & { statusCode: number; body: object };
 
 type KeyElement = { AttributeName: string };
@@ -42,7 +42,7 @@ const LARGEST_RANGE_KEY = 1024;
 /** An attribute is at level 1: a value may be wrapped 31 times. */
 const DEEPEST_LEVEL = 32;
 
-/** Puts the rules into dynalite, which must not have been started yet. */
+/** Adds the rules to dynalite, which must not have been started yet. */
 export function enforceRules(): void {
   const require = createRequire(import.meta.url);
   const db = require("dynalite/db") as Database;
@@ -71,7 +71,7 @@ export function enforceRules(): void {
     validateKey(key, table, keySchema) ?? invalid(keySizeProblem(key, keySchema));
   db.validateItem = (item, table) =>
     validateItem(item, table) ?? invalid(keySizeProblem(item, table.KeySchema) ?? indexKeyProblem(item, table));
-  // The last step of every write that has the whole item: an update is applied by then.
+  // The last step of every write that has the whole item; an update has been applied by then.
   db.updateIndexes = (store, table, old, item, done) => {
     const error = item === null ? undefined : invalid(itemProblem(item) ?? indexKeyProblem(item, table));
     if (error) done(error);
@@ -79,7 +79,7 @@ export function enforceRules(): void {
   };
 }
 
-/** Runs a check; whatever it throws is an answer: a request that it cannot read is malformed. */
+/** Runs a check. Any error that it throws becomes an answer: a request that it cannot read is malformed. */
 function answerable<Result>(check: () => Result, otherwise: () => ApiError): Result {
   try {
     return check();
@@ -94,11 +94,11 @@ function serializationError(): ApiError {
   return Object.assign(new Error(message), { statusCode: 400, body });
 }
 
-/** Where a request has attribute values: by name of the member, how deep in lists and maps the maps of values lie. */
+/** Members of a request with attribute values, and the depth of lists and maps around the maps of values. */
 const VALUE_MAPS = ["Item", "Key", "ExclusiveStartKey", "ExpressionAttributeValues"] as const;
 const CONDITION_MAPS = ["Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter"] as const;
 
-/** The first thing that is wrong with the attribute values of a request. */
+/** The first problem of a request's attribute values. */
 function requestProblem(request: Record<string, unknown>): string | undefined {
   return first(valueMapsOf(request), itemProblem) ?? first(namesOf(request), nameProblem);
 }
@@ -129,7 +129,7 @@ function* namesOf(request: Record<string, unknown>): Generator {
   if (isObject(request["ExpressionAttributeNames"])) yield* Object.values(request["ExpressionAttributeNames"]);
 }
 
-/** The first thing that is wrong with the names and values of an item. */
+/** The first problem of an item's names and values. */
 export function itemProblem(item: Item): string | undefined {
   if (!isObject(item)) return "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
   for (const [name, value] of Object.entries(item)) {
@@ -179,7 +179,7 @@ function keySizeProblem(item: Item, keySchema: readonly KeyElement[]): string | 
   return undefined;
 }
 
-/** An item without the key of an index is not in it, but one whose key is empty or too large is refused. */
+/** An item without an index's key is not in the index, but an item whose key is empty or too large is refused. */
 function indexKeyProblem(item: Item, table: Table): string | undefined {
   const indexes = [...(table.GlobalSecondaryIndexes ?? []), ...(table.LocalSecondaryIndexes ?? [])];
   return first(indexes, ({ IndexName, KeySchema }) => {
@@ -190,7 +190,7 @@ function indexKeyProblem(item: Item, table: Table): string | undefined {
   });
 }
 
-/** Bytes of a key attribute; those of a number never matter. */
+/** Bytes of a key attribute; the size of a number never matters. */
 function keyBytes({ S: text, B: binary }: Value): number {
   if (typeof text === "string") return Buffer.byteLength(text);
   return typeof binary === "string" ? Buffer.byteLength(binary, "base64") : 0;
@@ -227,7 +227,7 @@ function valueBytes(value: Value): number {
   }
 }
 
-/** About one byte for two significant digits, and one more; a sign takes one too. */
+/** About one byte for two significant digits, plus one; a sign takes another. */
 function numberBytes(number: string): number {
   const digits = number.replace(/e.*$/i, "").replaceAll(/[-+.]/g, "").replace(/^0+/, "").replace(/0+$/, "");
   return 1 + Math.ceil(digits.length / 2) + (number.startsWith("-") ? 1 : 0);

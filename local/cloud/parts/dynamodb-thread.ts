@@ -8,13 +8,13 @@ import { enforceRules } from "./dynamodb-rules.ts";
 import { rememberExpressions } from "./expression-cache.ts";
 import { serveCalls } from "./serve-calls.ts";
 
-/** Values in memory are buffers: out of the pool, a long-lived key would keep 8 KiB of short-lived ones alive with it. */
+/** Values in memory are buffers. From the pool, a long-lived key would keep 8 KiB of short-lived buffers alive. */
 Buffer.poolSize = 0;
 
 rememberExpressions();
 enforceRules();
 
-/** The answer to the request that is being worked at. */
+/** The answer to the current request. */
 const answering = new AsyncLocalStorage<ServerResponse>();
 
 const KEEP_ALIVE_MILLISECONDS = 65_000;
@@ -50,7 +50,7 @@ serveCalls({
     }),
 });
 
-/** Each request's work knows its answer. */
+/** Connects each request's work to its answer. */
 function rememberAnswers(guarded: Server): void {
   const handlers = guarded.listeners("request") as ((request: IncomingMessage, response: ServerResponse) => void)[];
   guarded.removeAllListeners("request");
@@ -61,13 +61,13 @@ function rememberAnswers(guarded: Server): void {
   });
 }
 
-/** What a program does wrong, and not the disk. */
+/** Errors of a program, not of the disk. */
 const MISTAKES = [TypeError, RangeError, ReferenceError, SyntaxError];
 
 /**
- * dynalite throws the error of a request whose client went away, as happens whenever a function's environment is ended in the middle
- * of a call: nothing was lost then. It also throws where it makes a mistake with a request that it does not expect: that request alone
- * fails. Everything else ends the thread as usual: a store that cannot write must not go on.
+ * dynalite throws the error of a request whose client disconnected, which happens when a function's environment is ended during a call:
+ * nothing is lost then. It also throws on its own bugs with unexpected requests: only that request fails. Every other error ends the thread
+ * as usual: a store that cannot write must not continue.
  */
 process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
   if (error.code === "ECONNRESET" || error.code === "EPIPE" || error.message === "aborted") return;

@@ -9,9 +9,9 @@ import { startFailure, startPartThread } from "./part-thread.ts";
 export interface DynamodbPart {
   readonly endpoint: string;
   /**
-   * Creates a table, or finds it as it is asked for.
+   * Creates a table, or finds an equal one.
    *
-   * @throws {EmbeddedCloudError} when the table exists with other keys or indexes: its items cannot be kept under the new ones
+   * @throws {EmbeddedCloudError} when the table exists with other keys or indexes, under which its items cannot be kept
    */
   ensureTable(definition: TableDefinition): Promise<void>;
   stop(): Promise<void>;
@@ -104,7 +104,7 @@ const COMPARED_KEYS = new Set([
   "NonKeyAttributes",
 ]);
 
-/** A list of definitions as text, without order and without what DescribeTable adds. */
+/** A list of definitions as text, without order and without the additions of DescribeTable. */
 function fingerprint(section: JsonValue | undefined): string {
   return JSON.stringify(arrayOrEmpty(section).map(comparable).toSorted());
 }

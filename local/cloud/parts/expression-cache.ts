@@ -1,11 +1,11 @@
 import { createRequire } from "node:module";
 
 /**
- * dynalite parses each expression of each call anew with a generated parser that takes longer than the rest of the call. The same
- * few expressions come again and again with other values, so what was parsed is kept, and given out with the values of the call.
+ * dynalite parses each expression of each call with a generated parser that takes longer than the rest of the call. The same few
+ * expressions come repeatedly with other values, so parsed expressions are cached and filled with the values of the call.
  */
 
-/** What the parsers of dynalite 4 are handed; what an expression uses is taken out of the two lists of unused keys. */
+/** Arguments of dynalite 4's parsers; they remove the keys that an expression uses from the two lists of unused keys. */
 interface Context {
   readonly attrNames?: Record<string, string>;
   readonly attrVals?: Record<string, object>;
@@ -28,13 +28,13 @@ interface Parsed {
 
 const MODULES = ["dynalite/db/conditionParser", "dynalite/db/updateParser"];
 
-/** A program has a few dozen expressions; one that makes new ones all the time must not fill the memory. */
+/** A program has a few dozen expressions; one that creates new ones all the time must not fill the memory. */
 const LARGEST_CACHE = 1000;
 
-/** Compares its literal values when it is parsed, so it cannot be kept for other values. */
+/** Compares its literal values while parsing, so it cannot be cached for other values. */
 const DEPENDS_ON_VALUES = /\bbetween\b/i;
 
-/** Makes dynalite, which must not have parsed anything yet, remember the expressions that it parses. */
+/** Adds a cache of parsed expressions to dynalite, which must not have parsed anything yet. */
 export function rememberExpressions(): void {
   const require = createRequire(import.meta.url);
   for (const name of MODULES) {
@@ -43,7 +43,7 @@ export function rememberExpressions(): void {
   }
 }
 
-/** The same parser with a memory. What it refuses is parsed, and refused, each time. */
+/** The same parser with a cache. Refused expressions are parsed, and refused, each time. */
 export function remembering(parse: Parser["parse"]): Parser["parse"] {
   const known = new Map<string, Parsed>();
   return (expression, options) => {
@@ -62,7 +62,7 @@ export function remembering(parse: Parser["parse"]): Parser["parse"] {
     const kept = new Map(Object.entries(context.attrVals ?? {}).map(([name, value]) => [value as unknown, name]));
     if (known.size >= LARGEST_CACHE) known.clear();
     known.set(key, {
-      // A copy: what is given out is changed when it is applied.
+      // A copy, because applying an expression changes it.
       tree: withValues(tree, kept, context.attrVals ?? {}),
       keyOf: kept,
       names: names.filter((name) => !(name in context.unusedAttrNames)),
@@ -79,7 +79,7 @@ function keyOf(expression: string, { attrNames, attrVals = {}, isKeyCondition, .
   return JSON.stringify([expression, attrNames, types, left, isKeyCondition]);
 }
 
-/** A copy of a tree in which each value is that of this call. Values themselves are not copied. */
+/** A copy of a tree with the values of this call. Values themselves are not copied. */
 function withValues(node: unknown, keys: ReadonlyMap<unknown, string>, values: Record<string, object>): unknown {
   if (typeof node !== "object" || node === null) return node;
   const name = keys.get(node);

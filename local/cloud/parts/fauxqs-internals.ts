@@ -2,7 +2,7 @@ import type { Server } from "node:http";
 
 /**
  * The stores of fauxqs 2.4, which its package does not export. They are loaded by file so that the server can listen on 127.0.0.1 only
- * (`startFauxqs` always takes 0.0.0.0), give queue URLs of its real address, and hand messages to event sources without HTTP. Check
+ * (`startFauxqs` always takes 0.0.0.0), return queue URLs with its real address, and pass messages to event sources without HTTP. Check
  * this file when the pinned version changes.
  */
 
@@ -62,7 +62,7 @@ interface Persistence {
   close(): void;
 }
 
-/** Keeps objects as files; each of these methods makes paths of the names that it is given. */
+/** Stores objects as files; each of these methods builds paths from the given names. */
 export interface ObjectPersistence {
   insertBucket(name: string, ...rest: unknown[]): void;
   upsertObject(bucket: string, object: { key: string }): void;
@@ -74,7 +74,7 @@ export interface ObjectPersistence {
   close(): void;
 }
 
-/** A message as fauxqs's ReceiveMessage answers it. */
+/** A message in the form of fauxqs's ReceiveMessage. */
 export interface ReceivedMessage {
   MessageId: string;
   ReceiptHandle: string;
@@ -85,7 +85,7 @@ export interface ReceivedMessage {
   MessageAttributes?: Record<string, { DataType: string; StringValue?: string; BinaryValue?: string }>;
 }
 
-/** What a hook of fauxqs's server answers with. */
+/** The reply object of a hook of fauxqs's server. */
 export interface HookReply {
   code(status: number): HookReply;
   type(contentType: string): HookReply;

@@ -68,7 +68,7 @@ async function start(options: {
   app.server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
   const address = await app.listen({ port: options.port, host: "127.0.0.1" });
   for (const queue of Array.from(sqs.allQueues())) {
-    // A stored queue carries the URL of an earlier port.
+    // A stored queue has the URL of an earlier port.
     sqs.queues.delete(queue.url);
     queue.url = queueUrl(address, queue.name);
     sqs.queues.set(queue.url, queue);
@@ -81,7 +81,7 @@ async function start(options: {
   return address;
 }
 
-/** Loads what the directories hold, then has every change written through; in this order, as fauxqs itself does. */
+/** Loads the directories' content, then writes every change through; in this order, as fauxqs itself does. */
 function usePersistence(
   options: { directory?: string; objectDirectory?: string },
   sqs: SqsStore,
@@ -153,7 +153,7 @@ function ensureTopic({ name, attributes }: TopicDefinition): void {
   else sns.createTopic(name, attributes, undefined, region);
 }
 
-/** Keeps a subscription that is already as wanted, and replaces one whose attributes changed. */
+/** Keeps an equal subscription, and replaces one whose attributes changed. */
 function ensureSubscription({ topicArn, endpoint, attributes }: SubscriptionDefinition): void {
   const { sns } = current();
   if (attributes["FilterPolicy"] !== undefined) fauxqs.validateFilterPolicyLimits(attributes["FilterPolicy"]);

@@ -23,11 +23,11 @@ export interface ReceiveRequest {
   readonly queueArn: string;
   /** 1 to 10. */
   readonly maxMessages: number;
-  /** 0 to 20; the answer comes as soon as one message is there. */
+  /** 0 to 20; the answer comes as soon as one message is available. */
   readonly waitSeconds: number;
 }
 
-/** A message in the form in which Lambda hands it to a function. */
+/** A message in the form in which Lambda passes it to a function. */
 export interface SqsRecord {
   messageId: string;
   receiptHandle: string;
@@ -50,14 +50,14 @@ export interface SqsRecord {
   awsRegion: string;
 }
 
-/** SQS, SNS and S3 on 127.0.0.1, served by fauxqs in its own thread. The `ensure` methods create, or update what is there. */
+/** SQS, SNS and S3 on 127.0.0.1, served by fauxqs in its own thread. The `ensure` methods create or update. */
 export interface MessagingPart {
   readonly endpoint: string;
   ensureQueue(definition: QueueDefinition): Promise<void>;
   ensureTopic(definition: TopicDefinition): Promise<void>;
   ensureSubscription(definition: SubscriptionDefinition): Promise<void>;
   ensureBucket(definition: { readonly name: string }): Promise<void>;
-  /** Long poll; an empty list when the wait is over or another poller was faster. */
+  /** Long poll; an empty list when the wait has ended or another poller was faster. */
   receive(request: ReceiveRequest): Promise<SqsRecord[]>;
   deleteMessages(request: { readonly queueArn: string; readonly receiptHandles: readonly string[] }): Promise<void>;
   sendMessage(request: { readonly queueArn: string; readonly body: string }): Promise<void>;

@@ -14,7 +14,7 @@ export interface PartResponse {
   readonly error?: { readonly message: string; readonly code?: string };
 }
 
-/** A part of the cloud that runs in a thread of its own and answers method calls. */
+/** A part of the cloud that runs in its own thread and answers method calls. */
 export interface PartThread {
   call<Result>(method: string, parameters?: unknown): Promise<Result>;
   stop(): Promise<void>;
@@ -31,10 +31,10 @@ export class PartError extends Error {
   }
 }
 
-/** Small: a store's garbage dies young, and a larger one would only be filled before it is looked at. */
+/** Small: a store's garbage dies young, and a larger young generation would only be filled before it is collected. */
 const YOUNG_GENERATION_MIB = 24;
 
-/** Starts `module` as a thread. Calls that are open when the thread ends are rejected, and so is every later one; a crash is reported too. */
+/** Starts `module` as a thread. When the thread ends, its open calls and every later call are rejected; a crash is reported too. */
 export function startPartThread(
   module: URL,
   name: string,
@@ -84,7 +84,7 @@ export function startPartThread(
   };
 }
 
-/** Says in one line why a part did not start. */
+/** The reason in one line why a part did not start. */
 export function startFailure(part: string, port: number, error: unknown): EmbeddedCloudError {
   const reason = error as { message?: string; code?: string };
   const text =

@@ -10,7 +10,7 @@ export interface StoresOptions {
   /** Without it, both live in memory. */
   readonly data: DataDirectory | undefined;
   readonly reportCrash: (line: string) => void;
-  /** Told what stops each one that started, also when the other one does not start. */
+  /** Receives the function that stops each started store, even when the other one does not start. */
   readonly onStarted: (stop: () => Promise<void>) => void;
 }
 

@@ -4,7 +4,7 @@ import type { IdentityContext, ResolvedResource, ResourceHandler } from "./resou
 import type { AlarmProperties } from "../monitoring/alarms.ts";
 import type { ResourceIdentity } from "../intrinsics.ts";
 
-/** Types that are accepted and have nothing to run here: permissions are not enforced, nothing is encrypted, no metric is kept. */
+/** Types that are accepted without effect: permissions are not enforced, nothing is encrypted, no metric is stored. */
 
 type Identify = (resource: ResolvedResource, context: IdentityContext) => ResourceIdentity;
 

@@ -5,8 +5,8 @@ import type { ResolvedResource, ResourceHandler } from "./resource-handler.ts";
 import { unsupported } from "./resource-handler.ts";
 
 /**
- * API Gateway's HTTP APIs (AWS::ApiGatewayV2::*), as far as one API with a `$default` route to one function needs them. Its address is
- * the attribute ApiEndpoint; the host name that AWS makes of the API's id leads nowhere here.
+ * API Gateway's HTTP APIs (AWS::ApiGatewayV2::*), as far as one API with a `$default` route to one function needs them. Its address is the
+ * attribute ApiEndpoint; the host name that AWS derives from the API's id does not exist here.
  */
 
 const idOf = (logicalId: string, context: { stackName: string }): string =>
@@ -42,7 +42,7 @@ export const httpApiIntegration: ResourceHandler = {
     api?.route(functionNameOf(textOf(properties["IntegrationUri"]))),
 };
 
-/** AWS::ApiGatewayV2::Route, of which there is one, for everything. */
+/** AWS::ApiGatewayV2::Route: a single one, for everything. */
 export const httpApiRoute: ResourceHandler = {
   properties: ["ApiId", "RouteKey", "Target", "AuthorizationType"],
   identify: ({ logicalId }, context) => ({ ref: idOf(logicalId, context), attributes: {} }),

@@ -11,7 +11,7 @@ import {
   stepFunctionsStateMachineVersion,
 } from "./step-functions.ts";
 
-/** Every resource type that the embedded cloud knows. A new one is a handler and a line here. */
+/** Every resource type that the embedded cloud supports. A new one is a handler and a line here. */
 export const RESOURCE_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
   "AWS::ApiGatewayV2::Api": apiGateway.httpApi,
   "AWS::ApiGatewayV2::Integration": apiGateway.httpApiIntegration,

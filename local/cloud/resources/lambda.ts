@@ -82,7 +82,7 @@ function codeDirectory(
 ): string {
   const { S3Key: key, ZipFile: inline } = objectOrEmpty(properties["Code"]);
   if (typeof inline !== "string") return assets.get(textOf(key)) ?? "";
-  // A directory for each code: an update must not change what an earlier environment is about to load.
+  // A directory for each code: an update must not change files that an earlier environment is about to load.
   const directory = path.join(inlineRoot, logicalId, stableUuid(inline));
   mkdirSync(directory, { recursive: true });
   writeFileSync(path.join(directory, "index.js"), inline);
@@ -143,7 +143,7 @@ export const lambdaEventSourceMapping: ResourceHandler = {
   },
 };
 
-/** AWS::Lambda::EventInvokeConfig: retries of asynchronous events and the queue for those that failed. */
+/** AWS::Lambda::EventInvokeConfig: retries of asynchronous events and the queue for failed ones. */
 export const lambdaEventInvokeConfig: ResourceHandler = {
   properties: ["FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"],
   identify: ({ logicalId }, context) => ({

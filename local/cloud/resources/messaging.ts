@@ -108,7 +108,7 @@ export const s3Bucket: ResourceHandler = {
   },
 };
 
-/** The named properties as SQS and SNS take them: text, objects as JSON. */
+/** The named properties in the form of SQS and SNS: text, objects as JSON. */
 function textAttributes(properties: JsonObject, names: readonly string[]): Record<string, string> {
   const attributes: Record<string, string> = {};
   for (const name of names) {

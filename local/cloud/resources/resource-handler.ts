@@ -12,22 +12,22 @@ import type { MessagingPart } from "../parts/messaging.ts";
 import type { CloudLocation } from "../physical-names.ts";
 import type { StateMachines } from "../states/state-machines.ts";
 
-/** A resource whose expressions are resolved. */
+/** A resource with resolved expressions. */
 export interface ResolvedResource {
   readonly logicalId: string;
   readonly type: string;
   readonly properties: JsonObject;
 }
 
-/** What names, ARNs and URLs are made of. */
+/** Components of names, ARNs and URLs. */
 export interface IdentityContext extends CloudLocation {
   /** Address of SQS: a queue's Ref is its URL. */
   readonly messagingEndpoint: string;
-  /** Address of the stack's HTTP API; empty where it has none. */
+  /** Address of the stack's HTTP API; empty without one. */
   readonly httpApiEndpoint: string;
 }
 
-/** What can be looked up before anything runs. */
+/** Facts that are known before anything runs. */
 export interface CheckContext {
   readonly assets: AssetDirectories;
 }
@@ -41,27 +41,27 @@ export interface CloudParts extends CheckContext, IdentityContext {
   readonly stateMachines: StateMachines;
   readonly rules: EventRules;
   readonly monitoring: Monitoring;
-  /** The server of the stack's HTTP API, where it has one. */
+  /** The server of the stack's HTTP API, if it has one. */
   readonly httpApi: HttpApiPart | undefined;
   /** Directory for code that the template holds inline; made when the first such code is written. */
   readonly inlineCodeDirectory: string;
-  /** Event sources start when the whole stack is there. */
+  /** Event sources start when the whole stack is deployed. */
   readonly addEventSource: (definition: SqsEventSourceDefinition) => void;
 }
 
-/** One resource type. A type without `deploy` is accepted and has nothing to run here, such as a role. */
+/** One resource type. A type without `deploy` is accepted without effect, such as a role. */
 export interface ResourceHandler {
-  /** Properties that are understood, or may be given without an effect here; any other one fails the deployment. */
+  /** Properties that are supported, or accepted without effect; any other one fails the deployment. */
   readonly properties: readonly string[];
-  /** Ref and attributes. Depends on nothing but the resource and the location: the same after a restart. */
+  /** Ref and attributes. Depends only on the resource and the location: the same after a restart. */
   identify(resource: ResolvedResource, context: IdentityContext): ResourceIdentity;
   /** Problems with values, one line each, without the logical id; run before anything is started. */
   check?(resource: ResolvedResource, context: CheckContext): readonly string[];
-  /** Creates the resource, or finds it as wanted. */
+  /** Creates the resource, or finds an equal one. */
   deploy?(resource: ResolvedResource, identity: ResourceIdentity, parts: CloudParts): Promise<void> | void;
 }
 
-/** Says that a value inside a property has no counterpart here. */
+/** The problem of a value inside a property that is not supported. */
 export function unsupported(property: string): string {
   return `property ${property} is not supported by the embedded cloud`;
 }

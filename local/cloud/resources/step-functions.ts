@@ -69,8 +69,8 @@ export const stepFunctionsStateMachineVersion: ResourceHandler = {
 };
 
 /**
- * AWS::StepFunctions::StateMachineAlias: another name by which executions of the machine are started. There is one version here,
- * so an alias leads to it.
+ * AWS::StepFunctions::StateMachineAlias: another name under which executions of the machine are started. There is one version here, so an
+ * alias points to it.
  */
 export const stepFunctionsStateMachineAlias: ResourceHandler = {
   properties: ["Name", "Description", "DeploymentPreference"],

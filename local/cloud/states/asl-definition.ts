@@ -3,13 +3,13 @@ import { functionNameOf } from "../functions/function-emulator.ts";
 import { arrayOrEmpty, isJsonObject, objectOrEmpty, textOf } from "../json.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 
-/** A definition checked and made ready for the engine; the source text is what DescribeStateMachine answers. */
+/** A checked definition, prepared for the engine; DescribeStateMachine answers the source text. */
 export interface PreparedDefinition {
   readonly source: string;
   readonly definition: StateMachineDefinition;
-  /** Function to invoke, by name of the Task state; states of branches and iterators are among them. */
+  /** Function to invoke, by name of the Task state, including states of branches and iterators. */
   readonly taskFunctions: ReadonlyMap<string, string>;
-  /** TimeoutSeconds of Task states, by name; a state is missing that has none, or a path to it. */
+  /** TimeoutSeconds of Task states, by name; states without one, or with a path, are missing. */
   readonly timeouts: ReadonlyMap<string, number>;
   /** Retriers and catchers of a Task name the error explicitly: a task's input that is too large is handled by its name only. */
   readonly handlers: ReadonlyMap<
@@ -21,7 +21,7 @@ export interface PreparedDefinition {
 /** The engine's timers are 32 bit milliseconds. */
 const MAXIMUM_SECONDS = 2_147_483;
 
-/** How much later than a task its engine gives it up. */
+/** Delay after a task's time-out at which the engine's own time-out ends it. */
 const ENGINE_TIMEOUT_MARGIN_SECONDS = 60;
 
 const COMMON_FIELDS = ["Type", "Comment", "InputPath", "OutputPath", "QueryLanguage"];
@@ -62,8 +62,8 @@ const STATE_FIELDS: Readonly<Record<string, readonly string[]>> = {
 const TYPE_TESTS = ["IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp"];
 
 /**
- * Checks an Amazon States Language definition against what this cloud runs and rewrites what the engine would run differently from AWS:
- * a Task without TimeoutSeconds (60 s there, none on AWS), `ResultPath: "$"`, and type tests for `false`.
+ * Checks an Amazon States Language definition against the supported features, and rewrites features that the engine would run differently
+ * from AWS: a Task without TimeoutSeconds (60 s there, none on AWS), `ResultPath: "$"`, and type tests for `false`.
  *
  * @returns the problems, one line each, when there are any
  */
@@ -188,7 +188,7 @@ function prepareTask(
   if (state["TimeoutSecondsPath"] !== undefined) return;
   const seconds = Math.min(Number(state["TimeoutSeconds"] ?? MAXIMUM_SECONDS), MAXIMUM_SECONDS);
   if (state["TimeoutSeconds"] !== undefined) timeouts.set(name, seconds);
-  // The task itself ends when its time is over, with AWS's error: the engine's would have a cause.
+  // The task itself ends at its time-out, with AWS's error: the engine's error would have a cause.
   state["TimeoutSeconds"] = Math.min(seconds + ENGINE_TIMEOUT_MARGIN_SECONDS, MAXIMUM_SECONDS);
 }
 

@@ -5,26 +5,26 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { ExecutionStatus, ExecutionView } from "./executions.ts";
 import type { HistoryEvent } from "./history.ts";
 
-/** An execution as the journal has it, without its history. */
+/** An execution in the journal, without its history. */
 export interface JournalledExecution extends Omit<ExecutionView, "state"> {
-  /** False while a rule's target has not taken its end. */
+  /** False while a rule's target has not accepted the event of its end. */
   readonly told: boolean;
 }
 
-/** What an execution that ran when the process ended continues with. */
+/** The data with which an interrupted execution continues. */
 export interface Interruption {
-  /** The definition that it was started with; the machine may have another by now. */
+  /** Its original definition; the machine may have another by now. */
   readonly definition: string;
   readonly roleArn: string;
   /** All events that were recorded. */
   readonly events: HistoryEvent[];
-  /** Id of the event by which it entered the state that it was in; undefined where it had entered none. */
+  /** Id of the event by which it entered its last state; undefined if it had entered none. */
   readonly position: number | undefined;
 }
 
 /**
- * What Step Functions and EventBridge would know of executions after a crash: executions with their histories, the names that are
- * taken, and the ends that rules have not been told of.
+ * The facts about executions that Step Functions and EventBridge would keep over a crash: executions with their histories, the used names,
+ * and the ends whose events the rules have not received.
  *
  * Interrupted: starts and ends are written before their methods return. Events are written together at the end of a turn of the event
  * loop, so a kill may take the last few: the execution then continues from an earlier event, as if it had been killed there.
@@ -34,24 +34,24 @@ export interface ExecutionJournal {
     execution: Omit<ExecutionView, "state">,
     origin: { readonly definition: string; readonly roleArn: string },
   ): void;
-  /** Adds an event; `isPosition` says that the execution entered a state by it from which it can continue. */
+  /** Adds an event; `isPosition` means that with it the execution entered a state from which it can continue. */
   recorded(executionArn: string, event: HistoryEvent, isPosition: boolean): void;
   ended(execution: Omit<ExecutionView, "state">): void;
-  /** Every rule's targets took the end: it need not be told again. */
+  /** Every rule's targets accepted the end: its event need not be sent again. */
   told(executionArn: string): void;
   /** Names that an execution of the machine has or had. */
   namesOf(stateMachineArn: string): string[];
   /** State machines that have executions here. */
   machines(): string[];
-  /** Every execution whose data is kept, in the order of their starts. */
+  /** Every execution with data, in the order of their starts. */
   executions(): JournalledExecution[];
   interruptionOf(executionArn: string): Interruption;
   historyOf(executionArn: string): HistoryEvent[];
   /** Drops the events after the first `length` ones: the execution continues before them. */
   truncate(executionArn: string, length: number): void;
-  /** Drops everything of an ended execution but its name, unless its end is still to be told. */
+  /** Drops everything of an ended execution except its name, unless the event of its end must still be sent. */
   forgetData(executionArn: string): void;
-  /** Drops everything of a machine, the names of its executions too. */
+  /** Drops everything of a machine, including the names of its executions. */
   forget(stateMachineArn: string): void;
   /** Epoch milliseconds of the last thing that an earlier process wrote; undefined in a new journal. */
   readonly lastWritten: number | undefined;
@@ -75,13 +75,13 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS written (at REAL NOT NULL);
 `;
 
-/** All but the history, which is large. */
+/** All columns except the history, which is large. */
 const COLUMNS = "arn, machine, name, status, start_date, stop_date, input, output, error, cause, told";
 
 /**
- * Opens the journal in a directory, or makes it.
+ * Opens the journal in a directory, or creates it.
  *
- * @param reportCrash told in one line when it can write no longer, as on a full disk; what is written then is lost
+ * @param reportCrash receives one line when the journal cannot write any more, as on a full disk; later writes are lost
  */
 export function openExecutionJournal(directory: string, reportCrash: (line: string) => void): ExecutionJournal {
   const db = new DatabaseSync(path.join(directory, "executions.sqlite"));
@@ -129,7 +129,7 @@ export function openExecutionJournal(directory: string, reportCrash: (line: stri
       });
     },
     told: (executionArn) => {
-      // A target may take the event while the cloud is being stopped: it is told again then.
+      // A target may accept the event while the cloud is being stopped: it is then sent again.
       if (db.isOpen) orReport(reportCrash, () => tell.run(executionArn));
     },
     namesOf: (stateMachineArn) =>
@@ -183,7 +183,7 @@ export function openExecutionJournal(directory: string, reportCrash: (line: stri
   };
 }
 
-/** A write that nobody waits for: its failure is that of the store. */
+/** A write without a waiting caller: its failure is reported as the store's. */
 function orReport(reportCrash: (line: string) => void, write: () => void): void {
   try {
     write();
@@ -231,7 +231,7 @@ function createEventWriter(db: DatabaseSync, reportCrash: (line: string) => void
   };
 }
 
-/** The process may have been killed: its last event is then the last that is known of it. */
+/** The process may have been killed: its last event is then the last known one. */
 function lastWrittenIn(db: DatabaseSync): number | undefined {
   const stopped = db.prepare("SELECT max(at) AS at FROM written").get()?.["at"];
   const latest = db.prepare("SELECT max(max(start_date), max(coalesce(stop_date, 0))) AS at FROM executions").get()?.[

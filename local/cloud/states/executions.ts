@@ -5,13 +5,13 @@ import type { HistoryEvent } from "./history.ts";
 
 export type ExecutionStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
 
-/** An execution as it is told to callers; dates are epoch milliseconds, input and output JSON text. */
+/** An execution as callers see it; dates are epoch milliseconds, input and output JSON text. */
 export interface ExecutionView {
   readonly executionArn: string;
   readonly stateMachineArn: string;
   readonly name: string;
   readonly status: ExecutionStatus;
-  /** The state that it is in, or was in when it ended: not one of a branch. Unknown of one that ended in an earlier process. */
+  /** Its current or last state, not one of a branch. Unknown for an execution that ended in an earlier process. */
   readonly state: string | undefined;
   readonly startDate: number;
   readonly stopDate: number | undefined;
@@ -31,7 +31,7 @@ export interface Execution extends ExecutionView {
   cause: string | undefined;
   readonly history: HistoryEvent[];
   abort: () => void;
-  /** Stops it where it is, without an end: with a journal, the next process continues it. */
+  /** Stops it in its state, without an end: with a journal, the next process continues it. */
   suspend: () => void;
 }
 
@@ -49,25 +49,25 @@ export interface DeployedStateMachine {
   readonly prepared: PreparedDefinition;
   readonly loggingConfiguration: JsonObject;
   readonly engine: StateMachine;
-  /** An error of the engine for a task whose time is over. */
+  /** The engine's error for a task that timed out. */
   readonly engineTimeout: Error;
   /** Names of ended executions: a name cannot be taken again, though the execution may have been forgotten. */
   readonly endedNames: Set<string>;
 }
 
-/** What is told to whoever watches: the execution, and what has just been added to its history. */
+/** The argument of a listener: the execution, and the new event of its history. */
 export type TransitionListener = (execution: ExecutionView, event: HistoryEvent) => void;
 
 /** JSON texts of the values that pass through one execution. */
 export interface JsonTexts {
   of(value: JsonValue | undefined): string;
-  /** Says what the text of a value is, for one that was just parsed. */
+  /** Sets the text of a value that was just parsed. */
   remember(value: JsonValue, text: string): void;
 }
 
 /**
- * The engine hands the same object on as result, output and next input, so keeping the last text saves most of the work, and the events of
- * an execution share one string.
+ * The engine passes the same object as result, output and next input. Caching the last text therefore saves most of the work, and the
+ * events of an execution share one string.
  */
 export function createJsonTexts(): JsonTexts {
   let lastValue: JsonValue | undefined;

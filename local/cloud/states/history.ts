@@ -1,7 +1,7 @@
 import type { JsonObject } from "../json.ts";
 import type { Execution, ExecutionStatus } from "./executions.ts";
 
-/** One event of GetExecutionHistory, `timestamp` in epoch seconds as the wire has it. */
+/** One event of GetExecutionHistory in wire form, `timestamp` in epoch seconds. */
 export interface HistoryEvent extends JsonObject {
   id: number;
   previousEventId: number;
@@ -9,7 +9,7 @@ export interface HistoryEvent extends JsonObject {
   type: string;
 }
 
-/** Histories hold all data; one object for all events that say so. */
+/** Histories hold all data; all events share this object, which says so. */
 export const NOT_TRUNCATED = { truncated: false };
 
 /** A Standard execution fails when its history has this many events. */

@@ -8,13 +8,13 @@ import type { HistoryEvent } from "./history.ts";
 import { resumptionOf } from "./resumption.ts";
 import type { Resumption } from "./resumption.ts";
 
-/** An execution that ran when its process ended, as this process continues it. */
+/** An interrupted execution in the form in which this process continues it. */
 export interface Continuation {
   readonly execution: Execution;
   readonly roleArn: string;
-  /** What it was started with; `undefined` when it cannot be continued, and has been ended. */
+  /** Its original definition; `undefined` when it cannot be continued and was ended. */
   readonly prepared: PreparedDefinition | undefined;
-  /** `undefined` when it begins at its start: it had entered no state. */
+  /** `undefined` when it begins at its start, because it had entered no state. */
   readonly resumption: Resumption | undefined;
 }
 
@@ -52,7 +52,7 @@ function abandoned(
   return { execution, roleArn, prepared: undefined, resumption: undefined };
 }
 
-/** An execution that ended in an earlier process; its history is read when somebody asks for it. */
+/** An execution that ended in an earlier process; its history is read on demand. */
 export function storedExecution({ told: _told, ...known }: JournalledExecution, journal: ExecutionJournal): Execution {
   let history: HistoryEvent[] | undefined;
   return Object.defineProperty(executionOf(known, []), "history", {

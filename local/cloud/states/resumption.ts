@@ -5,21 +5,20 @@ import type { Interruption } from "./execution-journal.ts";
 import type { HistoryEvent } from "./history.ts";
 
 /**
- * How an execution that an earlier process began is continued: the engine runs a definition that first leads into the state that the
- * execution was in. That state begins again, with the input that it had: what it did before is done a second time, as after a lost
- * answer, and retries are counted from zero.
+ * Continues an execution of an earlier process: the engine runs a definition that first leads into the execution's last state. That state
+ * begins again with the same input. Its earlier work is repeated, as after a lost answer, and retries are counted from zero.
  */
 export interface Resumption {
   readonly definition: StateMachineDefinition;
   /** For the engine's context object. */
   readonly context: { readonly Resume: { readonly Input: JsonValue } };
-  /** What the execution's history holds already. */
+  /** The execution's history so far. */
   readonly history: HistoryEvent[];
   /** The state that it continues in; its beginning is in the history. */
   readonly state: string;
 }
 
-/** Names of the states that are put before the definition's own; no event of theirs is the execution's. */
+/** Names of the states that are put before the definition's own; their events do not belong to the execution. */
 export const RESUME_STATE = "(resume)";
 /** The rest of a wait; its end is the end of the state that waited. */
 export const REST_STATE = "(rest of the wait)";
@@ -64,7 +63,7 @@ export function resumptionOf(
   };
 }
 
-/** The same wait with what is left of it, where its length can be told; a point in time stays what it is. */
+/** The same wait with its remaining time, if its length is known; a point in time stays unchanged. */
 function restOfWait(state: JsonObject, input: JsonValue, waited: number): JsonObject | undefined {
   const { Seconds: seconds, SecondsPath: path, ...others } = state;
   const wanted =
@@ -72,7 +71,7 @@ function restOfWait(state: JsonObject, input: JsonValue, waited: number): JsonOb
   return wanted === undefined ? undefined : { ...others, Seconds: Math.max(0, wanted - waited) };
 }
 
-/** The number that a path of plain names leads to. */
+/** The number at a path of plain names. */
 function numberAt(path: JsonValue | undefined, value: JsonValue): number | undefined {
   if (typeof path !== "string" || !/^\$(\.\w+)+$/.test(path)) return undefined;
   let found: JsonValue | undefined = value;
@@ -80,7 +79,7 @@ function numberAt(path: JsonValue | undefined, value: JsonValue): number | undef
   return typeof found === "number" ? found : undefined;
 }
 
-/** A state whose end was recorded and the next one's beginning was not begins again: its end would stand there twice. */
+/** If a state's end was recorded but not the next one's beginning, the state begins again. Its end would otherwise appear twice. */
 function withoutUnfinishedStep(events: HistoryEvent[], entered: HistoryEvent, state: string): HistoryEvent[] {
   const exited = events.findIndex(
     (event) => event.id > entered.id && objectOrEmpty(event["stateExitedEventDetails"])["name"] === state,

@@ -28,15 +28,15 @@ export interface RunOptions {
   readonly functions: FunctionEmulator;
   readonly listeners: ReadonlySet<TransitionListener>;
   readonly counters: { stateTransitions: number };
-  /** While it is true, no further task begins: an execution stops before its next one. */
+  /** While it returns true, no further task begins: an execution stops before its next task. */
   readonly isDraining: () => boolean;
-  /** Called with each event, before the listeners; `isPosition` says that the execution can be continued from there. */
+  /** Called with each event, before the listeners; `isPosition` means that the execution can be continued from there. */
   readonly record: (event: HistoryEvent, isPosition: boolean) => void;
   /** Called once, when the execution has its final status and its last event. */
   readonly onEnd: () => void;
 }
 
-/** Events of the engine that are used here; see its README, "Execution event logs". */
+/** The used events of the engine; see its README, "Execution event logs". */
 interface EngineEvent {
   readonly type: string;
   readonly state?: {
@@ -49,8 +49,8 @@ interface EngineEvent {
 }
 
 /**
- * Runs an execution on the engine and keeps status and history. The engine's own events become AWS's; what it decides differently
- * is decided here: sizes of data, errors that `States.ALL` must not match, ends from outside.
+ * Runs an execution on the engine and keeps status and history. The engine's events become AWS's. This function decides where the engine
+ * differs from AWS: sizes of data, errors that `States.ALL` must not match, ends from outside.
  */
 export function runExecution(options: RunOptions): void {
   const run = new ExecutionRun(options);
@@ -60,15 +60,15 @@ export function runExecution(options: RunOptions): void {
 class ExecutionRun {
   readonly #options: RunOptions;
   readonly #texts = createJsonTexts();
-  /** Task attempts that have not ended; one that timed out is taken out, and what its function answers later is dropped. */
+  /** Task attempts that have not ended. One that timed out is removed, and its function's later answer is dropped. */
   readonly #liveAttempts = new Map<string, object>();
   /** Tasks that have not begun because the cloud is being stopped. */
   readonly #parked = new Set<(error: Error) => void>();
   #abortEngine: () => void = () => undefined;
   #suspended = false;
-  /** The state in which it continues: that it begins is in the history already. */
+  /** The state in which it continues; its beginning is already in the history. */
   #resumedIn: string | undefined;
-  /** The Parallel or Map state whose branches run: their states are no positions of the execution. */
+  /** The Parallel or Map state whose branches run: their states are not positions of the execution. */
   #branching: string | undefined;
 
   constructor(options: RunOptions) {
@@ -163,7 +163,7 @@ class ExecutionRun {
     }
   }
 
-  /** The engine's event as the execution has it, which knows nothing of the way on which it was led into its state again. */
+  /** The engine's event without the states that lead the execution into its state again. */
   #withoutDetour(event: EngineEvent): EngineEvent {
     const { type, state } = event;
     if (state?.name !== RESUME_STATE && state?.name !== REST_STATE) return event;
@@ -197,7 +197,7 @@ class ExecutionRun {
   }
 
   async #runTask(stateName: string, functionName: string, input: JsonValue): Promise<JsonValue> {
-    // One turn of the event loop lets the engine's events up to here be recorded, so that they stand before this task's own.
+    // One turn of the event loop lets the engine's earlier events be recorded before this task's own.
     await nextTurn();
     if (this.#options.isDraining() && this.#running) {
       await new Promise<never>((_resolve, reject) => void this.#parked.add(reject));
@@ -229,7 +229,7 @@ class ExecutionRun {
     return this.#taskEnded(stateName, definition, outcome);
   }
 
-  /** The outcome, or `undefined` when it takes longer: what the function answers later is dropped. */
+  /** The outcome, or `undefined` when it takes longer: the function's later answer is dropped. */
   async #within(seconds: number, invocation: Promise<InvocationOutcome>): Promise<InvocationOutcome | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise<undefined>((resolve) => {
@@ -300,7 +300,7 @@ class ExecutionRun {
     else this.#end("FAILED", { error: reason.name, cause: this.#causeOf(reason) });
   }
 
-  /** The engine words the errors of its own otherwise than AWS. */
+  /** The engine's own errors have other texts than AWS's. */
   #causeOf({ name, message }: Error): string | undefined {
     const { machine, execution } = this.#options;
     if (name === "States.Runtime") return runtimeCause(machine.prepared.definition, execution.history, message);
@@ -346,7 +346,7 @@ class ExecutionRun {
       try {
         listener(execution, event);
       } catch (error) {
-        // A listener's fault is not the execution's: it surfaces as an uncaught error instead of failing a task.
+        // A listener's error does not belong to the execution: it becomes an uncaught error instead of failing a task.
         queueMicrotask(() => {
           throw error;
         });

@@ -3,10 +3,10 @@ import { isJsonObject, objectOrEmpty, textOf } from "../json.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import type { HistoryEvent } from "./history.ts";
 
-/** The engine's message for a path that leads nowhere. */
+/** The engine's message for a path without a value. */
 const DEAD_PATH = /^Path expression '(.+)' does not point to a value$/;
 
-/** What Step Functions says of a `States.Runtime` that ended an execution, where the engine says it in words of its own. */
+/** The cause that Step Functions gives for a `States.Runtime` that ended an execution, in place of the engine's own text. */
 export function runtimeCause(
   definition: StateMachineDefinition,
   history: readonly HistoryEvent[],
@@ -42,7 +42,7 @@ function fieldWith(node: JsonValue | undefined, path: string): string | undefine
   return undefined;
 }
 
-/** The state of that name, also one of a branch. */
+/** The state of that name, including states of branches. */
 function stateOf(machine: JsonObject, name: string): JsonValue | undefined {
   const states = objectOrEmpty(machine["States"]);
   if (states[name] !== undefined) return states[name];

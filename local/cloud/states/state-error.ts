@@ -1,6 +1,6 @@
 import type { FunctionErrorPayload } from "../functions/environment-protocol.ts";
 
-/** An error with the name and cause that Step Functions gives it; the engine reads the other two. */
+/** An error with Step Functions' name and cause; the engine reads the other two. */
 export class StateError extends Error {
   override readonly name: string;
   readonly isRetryable: boolean;
@@ -20,7 +20,7 @@ export class StateError extends Error {
 
 /** Neither a retrier nor a catcher sees it. */
 export const NOT_HANDLED = { retryable: false, catchable: false };
-/** Of a task's result it is handled as any error; of a state's whole output it ends the execution. */
+/** For a task's result it is handled as any error; for a state's whole output it ends the execution. */
 export const DATA_LIMIT_ERROR = "States.DataLimitExceeded";
 
 /**
@@ -37,8 +37,8 @@ export function stepFunctionsError(payload: string): { error: string; cause: str
 }
 
 /**
- * What a task is ended by whose time is over. AWS gives it no cause. It is made from the engine's own error, which `States.TaskFailed`
- * does not match.
+ * The error of a task that timed out. AWS gives it no cause. It is made from the engine's own error, which `States.TaskFailed` does not
+ * match.
  */
 export function timeoutErrorFrom(engineError: Error): Error {
   return Object.create(engineError, { message: { value: "" } }) as Error;

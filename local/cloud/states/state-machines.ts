@@ -28,11 +28,11 @@ export class StatesApiError extends Error {
 
 export interface StateMachinesOptions {
   readonly functions: FunctionEmulator;
-  /** Ended executions that are kept with their history. */
+  /** Number of ended executions that are kept with their history. */
   readonly maximumHistory: number;
-  /** Resolves when the event is with everybody whom it concerns; it is told again after a restart until then. */
+  /** Resolves when every target has accepted the event; until then it is sent again after a restart. */
   readonly onStatusChange: (execution: ExecutionView) => Promise<void>;
-  /** Without it nothing of an execution outlives the process. */
+  /** Without it no data of an execution outlives the process. */
   readonly journal: ExecutionJournal | undefined;
 }
 
@@ -45,14 +45,14 @@ export interface StateMachineDeclaration {
 }
 
 /**
- * The state machines and executions of the cloud. With a journal, the next process continues the executions that run when this one
- * ends, however it ends, and knows those that have ended.
+ * The state machines and executions of the cloud. With a journal, the next process continues the executions that were running when this one
+ * ended, in any way, and knows the ended ones.
  */
 export interface StateMachines {
   deploy(declaration: StateMachineDeclaration): Promise<void>;
   /** Makes `aliasArn` another name by which executions of the machine are started and by which it is described. */
   addAlias(aliasArn: string, machineArn: string): void;
-  /** Aborts its executions, of which nothing is known afterwards. Nothing happens when there is no such machine. */
+  /** Aborts and forgets its executions. Does nothing when there is no such machine. */
   remove(arn: string): void;
   list(): DeployedStateMachine[];
   describe(arn: string): DeployedStateMachine;
@@ -66,15 +66,15 @@ export interface StateMachines {
   readonly stateTransitions: number;
   readonly running: number;
   /**
-   * Takes over what earlier processes left: continues the executions that ran, tells of the ends that were not told, and keeps the
-   * histories. Call it when all machines and rules are there.
+   * Takes over the executions of earlier processes: continues the running ones, sends missing events of ended ones, and keeps the
+   * histories. Call it when all machines and rules are deployed.
    *
    * @returns how many executions continue
    */
   takeOver(): Promise<number>;
-  /** From now on no execution begins another task; each stops before its next one, or ends. They can still be started. */
+  /** From now on no execution begins another task; each stops before its next task, or ends. Executions can still be started. */
   drain(): void;
-  /** Stops every execution where it is; none can be started any more. */
+  /** Stops every execution in its state; none can be started any more. */
   suspendAll(): void;
 }
 
@@ -267,7 +267,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
   };
 }
 
-/** The engine's error for a task whose time is over, which its package does not export: it is made to happen. */
+/** The engine's error for a task that timed out. Its package does not export it, so it is provoked. */
 async function timeoutOf(Engine: typeof StateMachine): Promise<Error> {
   const States = {
     Late: { Type: "Task", Resource: "arn:aws:lambda:x:0:function:late", TimeoutSeconds: 0.001, End: true },

@@ -13,7 +13,7 @@ const STATUSES: readonly string[] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OU
 
 type Action = (request: JsonObject) => JsonObject | Promise<JsonObject>;
 
-/** The Step Functions API, as far as clients of a deployed workflow need it; an action that is missing says so by name. */
+/** The Step Functions API, as far as clients of a deployed workflow need it; any other action is refused by name. */
 export function createStatesApi(stateMachines: StateMachines, region: string): Api {
   const actions = actionsOf(stateMachines, region);
   return ({ headers, body }): Promise<ApiResponse> | ApiResponse | undefined => {
@@ -90,7 +90,7 @@ function actionsOf(stateMachines: StateMachines, region: string): Record<string,
   };
 }
 
-/** A repeat with the same definition and role answers as the first did, as AWS does. */
+/** A repeat with the same definition and role gets the same answer as the first, as on AWS. */
 async function createStateMachine(
   stateMachines: StateMachines,
   region: string,
@@ -199,8 +199,8 @@ const DEFAULT_PAGE = 100;
 const MAXIMUM_PAGE = 1000;
 
 /**
- * One page of a list. The token is a position, or, where `anchor` names the key of an item, the last item given: a list whose head
- * grows between two calls shows nothing twice.
+ * One page of a list. The token is a position, or, where `anchor` names the key of an item, the last item given: a list whose head grows
+ * between two calls shows no item twice.
  */
 function pageOf<Item extends object>(all: readonly Item[], request: JsonObject, anchor?: keyof Item): Page<Item> {
   const wanted = numberOf(request["maxResults"]) ?? 0;
