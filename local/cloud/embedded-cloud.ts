@@ -311,7 +311,7 @@ async function start(
   });
 }
 
-/** Functions write their metrics into their logs, so alarms need the lines even where nobody else does. */
+/** Functions write their metrics into their logs, so alarms need the lines even without another reader. */
 function logSinkOf(
   { resources }: Template,
   logSink: EmbeddedCloudOptions["logSink"],

@@ -14,7 +14,7 @@ export interface FunctionEmulatorOptions {
   /** An environment without work for this long is ended. */
   readonly idleSeconds: number;
   readonly logSink: ((line: string) => void) | undefined;
-  /** Told of the end of each invocation. */
+  /** Called at the end of each invocation. */
   readonly onInvoked: (functionName: string, failed: boolean) => void;
   /** AWS_ENDPOINT_URL_* and credentials, given to every function under its own variables. */
   readonly cloudEnvironment: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { isJsonObject } from "../json.ts";
 
-/** What was recorded of a metric in one minute. */
+/** The values of a metric in one minute. */
 type Minute = { sum: number; count: number; maximum: number };
 
 /** Longer than every window of an alarm: two periods of an hour, and some more. */

@@ -2,7 +2,7 @@ import type { ExecutionStatus, ExecutionView } from "../states/executions.ts";
 import { alarmOf, type AlarmProperties, type AlarmSettings, type AlarmState, nextState, valuesOf } from "./alarms.ts";
 import { Metrics, STATISTICS } from "./metrics.ts";
 
-/** An alarm with its state, as DescribeAlarms tells it. */
+/** An alarm with its state, in the form of DescribeAlarms. */
 export type AlarmView = {
   name: string;
   arn: string;
@@ -13,10 +13,10 @@ export type AlarmView = {
   since: number;
 };
 
-/** What a queue holds; the age is 0 without a message. */
+/** The messages of a queue; the age is 0 without a message. */
 export type QueueState = { name: string; visible: number; oldestAgeSeconds: number };
 
-/** What the monitoring looks at beside what it is told. */
+/** Values that the monitoring reads itself, in addition to those that it receives. */
 export type MonitoringOptions = {
   now: () => number;
   queues: () => Promise<readonly QueueState[]>;
@@ -49,7 +49,7 @@ type Watched = AlarmView & { settings: AlarmSettings | undefined };
 
 /**
  * Starts without data: an alarm whose window reaches back before the start, and which counts missing data as a breach, waits. Metrics are
- * in memory only, so a restart begins anew.
+ * in memory only, so a restart begins again.
  */
 export function startMonitoring({ now, queues }: MonitoringOptions): Monitoring {
   const startedAt = now();

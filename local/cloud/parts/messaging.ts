@@ -61,7 +61,7 @@ export interface MessagingPart {
   receive(request: ReceiveRequest): Promise<SqsRecord[]>;
   deleteMessages(request: { readonly queueArn: string; readonly receiptHandles: readonly string[] }): Promise<void>;
   sendMessage(request: { readonly queueArn: string; readonly body: string }): Promise<void>;
-  /** What each queue holds that can be received. */
+  /** The receivable messages of each queue. */
   queueStates(): Promise<QueueState[]>;
   stop(): Promise<void>;
 }
