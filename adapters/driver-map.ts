@@ -3,8 +3,8 @@ import type { Driver, Drivers } from "../core/driver-ports.ts";
 import { describeError, DriverNotInitialized } from "../core/errors.ts";
 
 /**
- * The drivers by host, each made by `make`. What `make` throws is the reason why its backend has no driver: asking for it fails with that
- * reason, and the others work.
+ * The drivers by host, each created by `make`. If `make` throws, that backend has no driver: a request for it fails with the thrown reason,
+ * and the others work.
  */
 export function driversOf(
   backends: readonly Backend[],

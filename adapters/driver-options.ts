@@ -5,31 +5,32 @@ import { type FaultDriverOptions, parseFaultDriverOptions } from "./fault/option
 import { type FileDriverOptions, parseFileDriverOptions } from "./file/options.ts";
 
 /**
- * The drivers by name, with the options that each takes. Nothing here loads a driver, so the options can be checked where the app is
- * synthesised.
+ * The drivers by name, with the options of each. This file loads no driver, so synthesis can check the options.
  */
 
-/** The options of one backend, read by the driver that they are for. */
+/** The options of one backend, read by its driver. */
 export type DriverOptions =
   | { driver: "file"; options: FileDriverOptions }
   | { driver: "fault"; options: FaultDriverOptions; wrapped: DriverOptions }
   | { driver: typeof MODULE_DRIVER; options: Record<string, unknown> };
 
-/** Each driver checks its own options. @throws InvalidInput that names the backend, the option, and of an unknown one the known ones */
+/**
+ * Each driver checks its own options. @throws InvalidInput that names the backend and the option, and for an unknown option the known ones
+ */
 const DRIVERS: Readonly<Record<DriverOptions["driver"], (host: string, options: unknown) => DriverOptions>> = {
   file: (host, options) => ({ driver: "file", options: parseFileDriverOptions(host, options) }),
   fault: (host, given) => {
     const options = parseFaultDriverOptions(host, given);
     return { driver: "fault", options, wrapped: readDriverOptions(host, options.driver, options.options) };
   },
-  // The module checks its own when it makes the driver.
+  // The module checks its own options when it creates the driver.
   [MODULE_DRIVER]: (_host, options) => ({ driver: MODULE_DRIVER, options: options as Record<string, unknown> }),
 };
 
 /**
  * Reads the options of one backend.
  *
- * @throws InvalidInput that names the backend, and each option that is wrong or the driver that does not exist
+ * @throws InvalidInput that names the backend, and each wrong option or the missing driver
  */
 export function readDriverOptions(host: string, driver: string, options: unknown): DriverOptions {
   const names = Object.keys(DRIVERS);
@@ -42,7 +43,7 @@ export function readDriverOptions(host: string, driver: string, options: unknown
 /**
  * Checks the options of every backend before anything is deployed.
  *
- * @throws InvalidInput with what is wrong with each backend
+ * @throws InvalidInput with the problems of each backend
  */
 export function checkDriverOptions(backends: readonly Backend[]): void {
   const problems = backends.flatMap(({ host, driver, options }) => {

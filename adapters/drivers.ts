@@ -7,8 +7,8 @@ import { FileDriver } from "./file/driver.ts";
 import { makeModuleDriver } from "./module-driver.ts";
 
 /**
- * The drivers of the configured backends. Nothing is asked of a backend yet. One whose options are wrong is a backend without a
- * driver: asking for it fails with the reason, and the others work.
+ * The drivers of the configured backends. No backend is asked yet. A backend with wrong options has no driver: a request for it fails with
+ * the reason, and the others work.
  */
 export function createDrivers(backends: readonly Backend[], unusable: readonly UnusableBackend[] = []): Drivers {
   return driversOf(backends, unusable, ({ host, driver, options }) =>

@@ -18,13 +18,13 @@ const IMAGE_PATH = /^(?<prefix>.*?)(?:\/v2)?(?:\/images)?\/(?<id>[^/]+)$/;
 /** The bucket's images. */
 export type BucketImages = { bucket: string; service: ImageService };
 
-/** What Glance's images are reached through. */
+/** Dependencies of Glance's images. */
 export type GlanceImages = { options: GlanceOptions; secrets: Secrets; clock: Clock; patience?: Patience };
 
 /**
- * The image services that are configured: those of one bucket, and Glance. A reference is an image's id, in the default service; its
- * address in the bucket, `s3://BUCKET/ID`; or its address in Glance, on one of the hosts that are configured. No other is ever
- * asked: a reference comes from a message, and must not choose who is sent the caller's token.
+ * The configured image services: one bucket, and Glance. A reference is an image's id, in the default service; its address in the bucket,
+ * `s3://BUCKET/ID`; or its address in Glance, on one of the configured hosts. No other host is ever asked: a reference comes from a
+ * message, and must not choose the receiver of the caller's token.
  */
 export function createImageServices(
   { bucket, service }: BucketImages,
@@ -93,7 +93,7 @@ function createGlance(
       if (url === null || !origins.has(url.origin) || `${url.username}${url.password}${url.search}${url.hash}` !== "") {
         return undefined;
       }
-      // A parser resolves these, so that what is asked for would not be what is named.
+      // A parser resolves these, so the requested path would differ from the named one.
       const isResolved = /\/\.|%|\\/.test(imageHref);
       const { prefix = "", id = "" } = IMAGE_PATH.exec(url.pathname)?.groups ?? {};
       if (isResolved || !UUID.test(id)) {

@@ -3,7 +3,7 @@ import type { Driver } from "../core/driver-ports.ts";
 import { MODULE_DRIVERS } from "./module-drivers.ts";
 
 /**
- * Makes the driver of a module outside the tree. Nothing is asked of the backend yet.
+ * Creates the driver of a module outside the tree. The backend is not asked yet.
  *
  * Throws: InvalidInput when no module was bundled for the backend.
  */

@@ -1,6 +1,9 @@
 import type { Driver } from "../core/driver-ports.ts";
 
-/** The default export of a module that is a driver: makes the driver of a backend. What it throws is why the backend has none. */
+/**
+ * The default export of a module that is a driver: creates the driver of a backend. If it throws, the backend has no driver, for that
+ * reason.
+ */
 export type DriverFactory = (host: string, options: Record<string, unknown>) => Driver;
 
 /**

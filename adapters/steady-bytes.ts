@@ -9,13 +9,13 @@ export const WINDOW_BYTES = 2 ** 20;
 /** See {@link WINDOW_BYTES}. */
 export const WINDOW_MS = 30_000;
 
-/** Looks at the reader within one window: time counts as waiting when the reader waits at the look. */
+/** Checks of the reader within one window: time counts as waiting when the reader waits at the check. */
 const LOOKS = 30;
 
 /**
- * The bytes of a body, which breaks off when too few come for too long. Time that the reader takes does not count.
+ * The bytes of a body, which breaks off when too few come for too long. The reader's own time does not count.
  *
- * @param failed makes the error to throw of what broke the body off
+ * @param failed makes the error to throw from the cause of the interruption
  * @throws what `failed` makes; the signal's reason when that was aborted
  */
 export async function* steadyBytes(

@@ -17,7 +17,7 @@ export type Deployment = {
   customerManagedKey: boolean;
   /** IPv4 range of the network in which the file system is mounted. */
   vpcCidr: string;
-  /** Who may mount the file system beside the functions; nobody where it is undefined. */
+  /** Hosts that may mount the file system in addition to the functions; undefined means none. */
   volumeConsumers: VolumeConsumers | undefined;
   /** `full` creates alarms on metric math, saved queries and the dashboard; `none` leaves them out, for emulators and small accounts. */
   observability: "full" | "none";
@@ -103,7 +103,7 @@ function vpcCidr(node: Node): string {
 function volumeConsumers(node: Node, fileSystem: Deployment["fileSystem"]): VolumeConsumers | undefined {
   const consumers = parseVolumeConsumers(node.tryGetContext("volumeConsumers"));
   if (consumers !== undefined && fileSystem !== "efs") {
-    throw new InvalidInput("context volumeConsumers is about the stack's file system, and fileSystem is none");
+    throw new InvalidInput("context volumeConsumers needs the stack's file system: fileSystem must be efs, not none");
   }
   return consumers;
 }

@@ -9,12 +9,12 @@ import { InvalidInput } from "../core/errors.ts";
 import { parseOrThrow } from "../core/parsing.ts";
 import { MOUNT_POINT } from "./mount-point.ts";
 
-/** Who may mount the volumes, beside the functions: hosts by their security groups, or by their addresses. */
+/** Hosts that may mount the volumes in addition to the functions, by their security groups or their addresses. */
 export type VolumeConsumers = { securityGroups: readonly string[]; cidrs: readonly string[] };
 
 const MOST_PEERS = 20;
 
-/** IPv4 only, as the network is; a range of everything would let whoever reaches the network mount. */
+/** IPv4 only, like the network. A range of all addresses would let every host that reaches the network mount. */
 const cidr = v.pipe(
   v.string("cidrs must be strings"),
   v.check((text) => isRange(text), "cidrs must be IPv4 ranges with a mask from /8 to /32, such as 10.20.0.0/16"),
@@ -48,9 +48,9 @@ function isRange(text: string): boolean {
 }
 
 /**
- * Reads the setting `volumeConsumers`, an object or its JSON. Undefined: nobody may mount.
+ * Reads the setting `volumeConsumers`, an object or its JSON. Undefined: no host may mount.
  *
- * @throws InvalidInput that names what is wrong
+ * @throws InvalidInput that names the problem
  */
 export function parseVolumeConsumers(given: unknown): VolumeConsumers | undefined {
   let value = given;
@@ -64,7 +64,7 @@ export function parseVolumeConsumers(given: unknown): VolumeConsumers | undefine
   return value === undefined ? undefined : parseOrThrow(VolumeConsumersSchema, value, "volumeConsumers");
 }
 
-/** The network's side: hosts reach the file system, and nothing else of the network. */
+/** The network's side: hosts reach only the file system in the network. */
 export function admitConsumers({ securityGroups, cidrs }: VolumeConsumers, fileSystemGroup: SecurityGroup): void {
   const peers: IPeer[] = [
     ...securityGroups.map((id) => Peer.securityGroupId(id)),
@@ -76,8 +76,8 @@ export function admitConsumers({ securityGroups, cidrs }: VolumeConsumers, fileS
 }
 
 /**
- * The file system's side: whoever the network admits may read and write through an access point, which shows the volumes alone and makes
- * everybody their owner. Without TLS nobody may: see the other statement of the policy.
+ * The file system's side: hosts that the network admits may read and write through an access point, which shows only the volumes and makes
+ * every host their owner. TLS is required: see the other statement of the policy.
  *
  * The policy is a part of the file system, on which its access point depends, so it cannot name it. There is one: the functions', whose root
  * is the directory of the volumes; a test holds the stack to it.

@@ -14,7 +14,7 @@ const TEXT_SECTOR = 2_048;
 /** Size of the image: a few MiB, of which all but two sectors are zeros. */
 const IMAGE_BYTES = 4 * 1024 * 1024;
 
-/** What the machine prints. */
+/** The text that the machine prints. */
 export const BOOT_TEXT = "Hello from a volume of Cinderless.\r\n";
 
 /** Address to which a BIOS loads the boot sector, and at which it begins to run. */
@@ -64,7 +64,7 @@ const AFTER_PACKET = [
 /** `mov si, address` */
 const loadAddress = (address: number): number[] => [0xbe, address & 0xff, address >> 8];
 
-/** What the BIOS is asked to read: size of this packet, sectors, offset and segment, first sector. */
+/** The read request to the BIOS: size of this packet, sectors, offset and segment, first sector. */
 // oxfmt-ignore
 const PACKET = [
   0x10, 0, 1, 0, TEXT_AT & 0xff, TEXT_AT >> 8, 0, 0,

@@ -8,10 +8,10 @@ import type { ImageLocation } from "../../core/spec.ts";
 import type { Fault, FaultCall, FaultDriverOptions, RandomFaultKind, RandomFaults } from "./options.ts";
 import { drawFault, drawName, type RandomFault } from "./random-faults.ts";
 
-/** The longest that a timer waits; a caller has long given up. */
+/** Longest wait of a timer; the caller has timed out long before. */
 const FOREVER_MS = 2 ** 31 - 1;
 
-/** For demonstrations and tests: a driver whose calls fail as its configuration orders, and else do what the wrapped one does. */
+/** For demonstrations and tests: a driver whose calls fail as configured, and otherwise call the wrapped driver. */
 export class FaultDriver implements Driver {
   readonly #driver: Driver;
   readonly #faults: readonly Fault[];
@@ -186,7 +186,7 @@ export class FaultDriver implements Driver {
     return false;
   }
 
-  /** Makes a file that only one call can make, and that outlives the process: it stands for one time. */
+  /** Creates a file that only one call can create, and that outlives the process: it counts one fault. */
   async #take(name: string): Promise<boolean> {
     await mkdir(this.#stateDirectory, { recursive: true, mode: 0o700 });
     try {
@@ -201,7 +201,7 @@ export class FaultDriver implements Driver {
   }
 }
 
-/** What a random fault raises, and whether the work is done before. */
+/** The error of a random fault, and whether the work is done before it. */
 const RANDOM_STRIKES: Readonly<Record<Exclude<RandomFaultKind, "slow">, readonly [string, Fault["when"]]>> = {
   refused: ["VolumeBackendAPIException", "before"],
   lost_answer: ["ConnectionLost", "after"],
@@ -223,12 +223,12 @@ async function strike(fault: Fault): Promise<never> {
   throw errorNamed(fault.error, fault.message);
 }
 
-/** An error of that name, of its class where it has one, with the message as it was ordered. */
+/** An error of that name, of its class if it has one, with the configured message. */
 function errorNamed(name: string, message: string): Error {
   if (!Object.hasOwn(errors.ERROR_ROUTES, name)) {
     return Object.defineProperty(new Error(message), "name", { value: name });
   }
-  // The constructors differ in what they put into the message, and in nothing else.
+  // The constructors differ only in their messages.
   const error: Error = Reflect.construct(errors[name as errors.ErrorName], [message, message, message]);
   error.message = message;
   return error;

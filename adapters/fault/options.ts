@@ -27,7 +27,7 @@ const CALLS = [
 /**
  * One fault.
  *
- * - `error`: a name of the error table; any other name, to be raised as it is; `timeout` never answers; `crash` ends the process.
+ * - `error`: a name of the error table; any other name, thrown unchanged; `timeout` never answers; `crash` ends the process.
  * - `when`: `before` the call is made, or `after`, so that its work is done and its answer lost.
  * - `times`: for the first so many calls, over all processes that share the state directory.
  */
@@ -52,9 +52,9 @@ export type Fault = v.InferOutput<typeof FaultSchema>;
 export type FaultCall = Fault["call"];
 
 /**
- * What a random fault does.
+ * The kinds of random faults.
  *
- * - `refused`: VolumeBackendAPIException, and nothing was done.
+ * - `refused`: VolumeBackendAPIException, without an effect.
  * - `lost_answer`: all was done, and an error of no known name comes back.
  * - `slow`: the call takes longer, and succeeds.
  * - `hang`: nothing is done, and no answer ever comes: the caller times out.
@@ -113,11 +113,11 @@ const FaultDriverOptionsSchema = v.strictObject({
   driver: v.picklist(["file"], "driver must be file"),
   options: v.optional(v.record(v.string(), v.unknown()), {}),
   faults: v.optional(v.array(FaultSchema), []),
-  /** Strike where none of `faults` does. */
+  /** Apply when no entry of `faults` does. */
   random: v.optional(RandomFaultsSchema),
   /** While a file of this name exists, no call returns, as on a mount whose server does not answer. */
   hang_file: v.exactOptional(absolutePath("hang_file")),
-  /** Where the faults are counted; shared by all processes that serve the backend. */
+  /** Directory in which faults are counted, shared by all processes that serve the backend. */
   state_directory: absolutePath("state_directory"),
 });
 

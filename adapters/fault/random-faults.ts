@@ -8,8 +8,8 @@ export type RandomFault = { kind: RandomFaultKind; delayMs: number };
 const SPAN = 2 ** 32;
 
 /**
- * Draws the fault of one call, or none: the same for the same seed, call, subject and time, whichever process asks. A repeat of a
- * call is another time, so it draws anew.
+ * Draws the fault of one call, or none: the same for the same seed, call, subject and time in every process. A repeat of a call is another
+ * time, so it draws again.
  *
  * @param subject id of the volume or snapshot
  * @param time 1 for the subject's first such call

@@ -12,18 +12,18 @@ import { attemptsPath, isTrash, parseEntry, type Place, trashPath } from "./path
  *     a directory    while it works
  *     a file         when it is over: empty when it was closed, not empty when it has published its whole result
  *
- * `mkdir` succeeds on nothing, and on neither of the others. So an attempt that is over never works again, and the file system
- * decides every race between a late call and the one that ends the attempt.
+ * `mkdir` succeeds on nothing, and on neither of the others. So an ended attempt never works again, and the file system decides every race
+ * between a late call and the call that ends the attempt.
  *
- * Whoever ends an attempt renames its directory away, leaves the file, and then removes the directory with everything in it. A local
- * process that is late no longer finds its path. An NFS client may still hold handles of the renamed directory: they are stale once
- * the directory is removed, and the names in it are gone before. docs/adr/0021 lists each operation and what NFS makes of it.
+ * The call that ends an attempt renames its directory away, leaves the file, and then removes the directory with its content. A late local
+ * process no longer finds its path. An NFS client may still hold handles of the renamed directory: they are stale once the directory is
+ * removed, and the names in it are gone before. docs/adr/0021 lists each operation and its behavior on NFS.
  */
 
-/** More than the calls that can meet; each round ends the work of one of them. */
+/** More than the number of concurrent calls; each round ends the work of one of them. */
 const ROUNDS = 20;
 
-/** What the file says of an attempt that has published its result. */
+/** Content of the file of an attempt that has published its result. */
 const WHOLE = "whole\n";
 
 /** Whether an attempt may work: `whole` when it has published its result before. */
@@ -72,7 +72,7 @@ export async function closedOr(place: Place, error: unknown): Promise<unknown> {
   }
 }
 
-/** Leaves the directory of an attempt if nobody's work is in it; a call that works there keeps it. */
+/** Removes the directory of an attempt unless a call works in it. */
 export async function leaveAttempt({ work }: Place): Promise<void> {
   await rmdir(work).catch(ignoring("ENOENT", "ENOTDIR", "ENOTEMPTY", "EEXIST"));
 }
@@ -83,7 +83,7 @@ export async function leaveAttempt({ work }: Place): Promise<void> {
  *
  * Interrupted between the two: the next call makes the result again.
  *
- * @throws AttemptClosed when somebody closed the attempt; system errors
+ * @throws AttemptClosed when the attempt was closed; system errors
  */
 export async function publish(place: Place, from: string): Promise<void> {
   const { ino } = await lstat(from, { bigint: true });
@@ -98,7 +98,7 @@ export async function publish(place: Place, from: string): Promise<void> {
   try {
     await rename(from, place.path);
   } catch (error) {
-    // A client of NFS that repeats a rename whose answer was lost is told that there is no such file.
+    // An NFS client that repeats a rename after a lost answer gets ENOENT.
     if (!isAbsent(error) || (await inodeOf(place.path)) !== ino) {
       throw error;
     }
@@ -119,8 +119,8 @@ export async function closeAttempt(place: Place): Promise<void> {
 }
 
 /**
- * Closes the caller's own attempt, whose result is refused, and removes the volume's file. An attempt that has published its result
- * by another call stays as it is.
+ * Closes the caller's own attempt, whose result is refused, and removes the volume's file. An attempt whose other call has published its
+ * result stays unchanged.
  */
 export async function refuseAttempt(place: Place): Promise<void> {
   if ((await closeUnlessWhole(place)) === "closed") {
@@ -146,7 +146,7 @@ async function closeUnlessWhole(place: Place): Promise<"closed" | "whole"> {
   throw tooManyRounds(place);
 }
 
-/** Takes away what an attempt has not finished; it may begin again. A call that works there is stopped. */
+/** Removes the unfinished work of an attempt, which may begin again. A call that works there is stopped. */
 export async function takeWorkAway(place: Place): Promise<void> {
   const trash = trashPath(place, randomUUID());
   try {
@@ -179,8 +179,8 @@ export async function hasWork(place: Pick<Place, "work">): Promise<boolean> {
 }
 
 /**
- * Removes the files of attempts that were over before that moment, and what a process that died has left of work taken away. It
- * costs one look for each attempt that works or was over lately.
+ * Removes the files of attempts that ended before that moment, and renamed work that a dead process left. It costs one stat for each
+ * attempt that works or ended recently.
  */
 export async function forgetAttempts(directory: string, before: Date): Promise<void> {
   const attempts = attemptsPath(directory);
@@ -198,7 +198,7 @@ export async function forgetAttempts(directory: string, before: Date): Promise<v
   }
 }
 
-/** Ends an attempt whose result is published: the directory goes, and the seal takes its name unless somebody closed it. */
+/** Ends an attempt whose result is published: the directory is removed, and the seal takes its name unless the attempt was closed. */
 async function end(place: Place, seal: string): Promise<void> {
   const trash = trashPath(place, randomUUID());
   try {
@@ -255,12 +255,12 @@ async function stateOf({ work }: Place): Promise<State> {
   return stats.size === 0 ? "closed" : "whole";
 }
 
-/** True when this call made it. */
+/** True when this call created it. */
 async function makeDirectory(path: string): Promise<boolean> {
   return made(path, () => mkdir(path, { mode: 0o700 }));
 }
 
-/** Leaves an empty file. True when this call made it. */
+/** Leaves an empty file. True when this call created it. */
 async function leaveMark(path: string): Promise<boolean> {
   return made(path, async () => (await open(path, "wx", 0o600)).close());
 }
@@ -282,8 +282,8 @@ async function made(path: string, make: () => Promise<void>): Promise<boolean> {
 }
 
 /**
- * Removes a directory that was taken away. Only when it is gone are the handles stale that another client of NFS may hold of it. A
- * file that this client still has open stays there under a name of the client's own, which nobody publishes.
+ * Removes a directory that was renamed away. Handles of other NFS clients are stale only when it is gone. A file that this client still has
+ * open stays there under the client's own name, which is never published.
  */
 async function emptyTrash(path: string): Promise<void> {
   try {

@@ -11,22 +11,22 @@ const GIB = 2 ** 30;
 /** Unit of `blocks` of a file's status, whatever the file system's own (POSIX, `sys/stat.h`). */
 const BLOCK_BYTES = 512;
 
-/** Names that one call of the file system brings, where there may be many. */
+/** Names that one call of the file system returns. */
 const NAMES_AT_ONCE = 1024;
 
-/** How long a directory that could be used is taken to be usable. A create in one that is gone by then fails by its own error. */
+/** Time for which a usable directory counts as usable. A create in a directory that is gone by then fails with its own error. */
 const USABLE_FOR_MS = 5000;
 
-/** Something of the driver's own in its directory. */
+/** An entry of the driver in its directory. */
 export type DirectoryEntry = EntryName & {
   path: string;
-  /** Work of an attempt that is not finished. */
+  /** Unfinished work of an attempt. */
   partial: boolean;
   sizeBytes: number;
   modifiedAt: Date;
 };
 
-/** The directory of a backend as a whole: whether it can be used, what is in it, and how much fits. */
+/** The directory of a backend: its readiness, its content and its capacity. */
 export class BackendDirectory {
   readonly #options: FileDriverOptions;
   readonly #usage: UsageSurvey;
@@ -44,8 +44,8 @@ export class BackendDirectory {
   }
 
   /**
-   * Makes the directory where it is missing, and tells whether it can be written. A good answer about the directory is kept for a
-   * moment, for every create asks; whether the mount is there is looked up each time.
+   * Creates a missing directory, and returns whether it is writable. A positive answer is cached for a moment, because every create asks;
+   * the mount is checked each time.
    */
   async isReady(): Promise<boolean> {
     try {
@@ -74,7 +74,7 @@ export class BackendDirectory {
     }
   }
 
-  /** What the driver made, in no order. */
+  /** The driver's entries, unordered. */
   async *entries(): AsyncGenerator<DirectoryEntry> {
     await this.requireMount();
     const { directory } = this.#options;
@@ -84,7 +84,7 @@ export class BackendDirectory {
     }
   }
 
-  /** Beside the directories of attempts there are files, for those that are over. */
+  /** In addition to the directories of attempts there are files, for ended attempts. */
   async *#entriesOf(directory: string, partial: boolean): AsyncGenerator<DirectoryEntry> {
     for await (const { name } of await opendir(directory)) {
       const path = join(directory, name);
@@ -97,8 +97,8 @@ export class BackendDirectory {
   }
 
   /**
-   * When anything in a work area was last written to. The area's own time tells only of names that came and went: a long copy writes
-   * to a file in it and leaves the directory's time as it was.
+   * Time of the last write in a work area. The area's own time only changes with its names: a long copy writes to a file in it without
+   * changing the directory's time.
    */
   async lastWriteBelow(area: string, modifiedAt: Date): Promise<Date> {
     let latest = modifiedAt;
@@ -109,7 +109,7 @@ export class BackendDirectory {
     return latest;
   }
 
-  /** As the file system tells, or as `capacity_gb` does: then what the driver's files take is subtracted from it. */
+  /** From the file system, or from `capacity_gb`; then the size of the driver's files is subtracted. */
   async capacity(): Promise<{ totalBytes: number; freeBytes: number }> {
     const { directory, capacity_gb: capacityGib } = this.#options;
     const { blocks, bavail, bsize } = await statfs(directory);
@@ -143,7 +143,7 @@ export class BackendDirectory {
   }
 }
 
-/** Undefined when it was removed meanwhile. */
+/** Undefined when it was removed in between. */
 function lstatIfThere(path: string) {
   return lstat(path).catch(undefinedIfAbsent);
 }

@@ -25,33 +25,33 @@ import { decompressOrRefuse, tableChecksum } from "./qcow2-sink.ts";
 
 const GIB = 2 ** 30;
 
-/** Shorter files are looked at as if zeros followed. */
+/** Shorter files are read as if zeros followed. */
 const DESCRIBED_BYTES = 512;
 
-/** What the checks say of a file, in the keys in which it is printed. */
+/** Findings of the checks, with the printed keys. */
 export type ImageReport = {
   file: string;
   /** Bytes of the file. */
   size: number;
-  /** As declared, or as the content says. */
+  /** Declared, or found in the content. */
   disk_format: string;
   content: ContainerImageFormat | "raw";
-  /** What a raw disk begins with. */
+  /** The beginning of a raw disk. */
   begins_with: RawContent | null;
   acceptable: boolean;
   /** Why it is not. */
   error: { name: string; message: string } | null;
-  /** Bytes of the disk, and GiB of the smallest volume that disk and file are let into; null when it is not acceptable. */
+  /** Bytes of the disk, and GiB of the smallest volume for disk and file; null when the image is not acceptable. */
   virtual_size: number | null;
   min_volume_gb: number | null;
   qcow2: (Qcow2Description & Partial<Qcow2Survey>) | null;
 };
 
 /**
- * Makes of a local file the checks that a copy to a volume makes: its content's format, and for qcow2 its header, its tables, and
- * each compressed cluster. Only its hash is not checked, and the volume's size.
+ * Checks a local file the way an image copy would: its content's format, and for qcow2 its header, its tables, and each compressed cluster.
+ * Only its hash and the volume's size are not checked.
  *
- * @param declared the disk format to check it as; by default what its content says
+ * @param declared the disk format to check; by default the content's format
  * @throws system errors; InvalidInput when it is not a regular file
  */
 export async function checkImageFile(
@@ -93,7 +93,7 @@ export async function checkImageFile(
 
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    // Whoever names a file here may name it by a link; a backend never follows one.
+    // A user may name a file by a link here; a backend never follows one.
     return await openRegular(await realpath(path), "read");
   } catch (error) {
     throw error instanceof VolumeBackendAPIException ? new InvalidInput(`${path} is not a regular file`) : error;
@@ -123,7 +123,7 @@ function smallestVolumeGib(virtualBytes: number, fileBytes: number): number {
   return Math.max(1, Math.ceil(Math.max(virtualBytes, fileBytes) / GIB));
 }
 
-/** Reads the tables, and decompresses what is compressed: the only content that can be damaged by itself. */
+/** Reads the tables, and decompresses compressed clusters: only their content can be damaged by itself. */
 async function checkQcow2(
   imageId: string,
   file: FileHandle,
@@ -138,7 +138,7 @@ async function checkQcow2(
     volumeBytes: Number.MAX_SAFE_INTEGER,
     allowExtendedL2: policy.allowExtendedL2,
   };
-  // How much work an image may be depends on the volume: it is judged for the smallest one.
+  // The allowed work of an image depends on the volume: it is judged for the smallest one.
   const { virtualBytes } = parseQcow2Header(head, anyVolume);
   const rules = { ...anyVolume, volumeBytes: smallestVolumeGib(virtualBytes, fileBytes) * GIB };
   const layout = await Qcow2Layout.read(head, bytes, rules, tableChecksum);

@@ -18,7 +18,7 @@ import { WorkArea } from "./work-area.ts";
  * into the configured image directory, and only where the file system shares blocks. Everything else answers false, and the
  * image is downloaded.
  *
- * The bytes are not hashed: whoever can write the image directory is trusted as the image service is.
+ * The bytes are not hashed: writers of the image directory are trusted like the image service.
  *
  * @throws ImageUnacceptable when the file's content is of another format than declared.
  */
@@ -34,7 +34,7 @@ export async function cloneImageFile(
     return false;
   }
   if (await isWhole(place)) {
-    // An answer was lost. A file that createVolume made is not taken for a clone: the attempt is not over then.
+    // An answer was lost. A file of createVolume does not count as a clone: its attempt has not ended.
     return true;
   }
   const urls = [location.direct_url, ...location.locations.map(({ url }) => url)];
@@ -78,7 +78,7 @@ async function cloneFile(source: string, place: Place, volumeBytes: number, imag
     if (!(await reflink(source, copy))) {
       return false;
     }
-    // Looked at after the copy: what was looked at is what the volume gets.
+    // Checked after the copy, so that the checked bytes are those of the volume.
     const file = await openRegular(copy, "write");
     try {
       if ((await file.stat()).size !== size) {

@@ -10,10 +10,10 @@ import type { Place } from "./paths.ts";
 import { CHUNK_BYTES, copySparseRange, makeBuffers } from "./sparse.ts";
 import { WorkArea } from "./work-area.ts";
 
-/** A turn ends when less than this is left of its time, so that its answer arrives. */
+/** A turn ends when less than this time is left, so that its answer arrives. */
 export const RESERVED_MS = 60_000;
 
-/** Copied between two looks at the clock; at most this much is written after the work was taken over. */
+/** Bytes copied between two checks of the clock; at most this much is written after another call took the work over. */
 const SEGMENT_BYTES = 16 * CHUNK_BYTES;
 
 /** Pause before asking again for work that a later call has taken over. */
@@ -25,17 +25,17 @@ const DONE: WorkStatus = { done: true, wait_seconds: 0, checkpoint: null };
 export type CopySource = { path: string; what: string; recordedBytes: number };
 
 /**
- * Makes the file of the attempt's volume, of `sizeBytes`, out of the source's file: by reflink where the file system has it, else
- * by a sparse copy that may take several turns. The volume's name appears when all of it is durable, and the attempt is over then.
+ * Creates the file of the attempt's volume, of `sizeBytes`, from the source's file: by reflink if the file system supports it, otherwise by
+ * a sparse copy that may take several turns. The volume's name appears when all of it is durable, and the attempt then ends.
  *
- * Repeated after the end it finds that the attempt is over and is done; a file of the right size proves nothing, because an empty
- * volume has it too. Repeated after a turn that died it goes on from the checkpoint, or from zero when the checkpoint is older than
- * the copy that is there.
+ * Repeated: after the end it finds the ended attempt and is done; a file of the right size proves nothing, because an empty volume has it
+ * too. Interrupted: after a turn that died it continues from the checkpoint, or from zero when the checkpoint is older than the existing
+ * copy.
  *
- * @throws SourceDamaged when the source's file is shorter than its record says: what is missing would read as zeros. Of a longer one,
- * whose extension has not reached its record, only the recorded bytes are copied.
- * InvalidInput when the source is larger than the target; VolumeBackendAPIException when a file of another size has the name;
- * AttemptClosed. System errors come through, ENOENT for a missing source among them; nothing half-made is left then.
+ * @throws SourceDamaged when the source's file is shorter than its record says: the missing bytes would read as zeros. If it is longer,
+ * because an extension has not reached its record, only the recorded bytes are copied. InvalidInput when the source is larger than the
+ * target; VolumeBackendAPIException when a file of another size has the name; AttemptClosed. System errors come through, including ENOENT
+ * for a missing source; no unfinished file is left then.
  */
 export async function copyFileInTurns(
   { path: sourcePath, what, recordedBytes }: CopySource,
@@ -83,7 +83,7 @@ type Job = {
   work: Work;
 };
 
-/** A copy under way: its id, and how far it is. */
+/** A copy in progress: its id and its progress. */
 type Copy = { id: string; offset: number };
 
 async function turn(job: Job): Promise<WorkStatus> {
@@ -108,7 +108,7 @@ async function turn(job: Job): Promise<WorkStatus> {
   }
 }
 
-/** The answer of a turn that stopped; another call may have ended the attempt meanwhile. @throws AttemptClosed */
+/** The answer of a stopped turn; another call may have ended the attempt in between. @throws AttemptClosed */
 async function givenUp(place: Place, answer: WorkStatus): Promise<WorkStatus> {
   return (await isWhole(place)) ? DONE : answer;
 }
@@ -167,7 +167,7 @@ async function requireSize({ path }: Place, sizeBytes: number): Promise<number |
   return size;
 }
 
-/** The copy that the checkpoint speaks of, when its bytes are still there. */
+/** The copy of the checkpoint, when its bytes still exist. */
 async function resumable(
   area: WorkArea,
   checkpoint: WorkCheckpoint | null,
@@ -175,7 +175,7 @@ async function resumable(
 ): Promise<Copy | undefined> {
   const id = checkpoint?.["copy"];
   const offset = checkpoint?.["offset"];
-  // The id becomes a file's name: only what randomUUID makes is taken.
+  // The id becomes a file's name: only ids from randomUUID are accepted.
   if (typeof id !== "string" || !/^[0-9a-f-]{36}$/.test(id) || typeof offset !== "number") {
     return undefined;
   }
@@ -190,7 +190,7 @@ async function begin(area: WorkArea, { sourcePath, what, sourceSize }: Job): Pro
   const id = randomUUID();
   const path = area.path(dataName(id));
   if (await reflink(sourcePath, path)) {
-    // The name may lead to another file by now than the one that was measured.
+    // The name may point to another file by now than the measured one.
     requireWhole(what, (await sizeOfRegular(path)) ?? 0, sourceSize);
     await truncate(path, sourceSize);
     return { id, offset: sourceSize };
@@ -208,8 +208,8 @@ export async function reflink(sourcePath: string, path: string): Promise<boolean
     await copyFile(sourcePath, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
     return true;
   } catch (error) {
-    // Which code says "not on this file system" differs (ENOTSUP, EXDEV, EINVAL, ENOTTY, ENOSYS, EPERM). Whatever else it was,
-    // the copy meets it again.
+    // Which code says "not on this file system" differs (ENOTSUP, EXDEV, EINVAL, ENOTTY, ENOSYS, EPERM). Any other error will occur again
+    // in the copy.
     if (isOutOfSpace(error) || isAbsent(error) || errnoOf(error) === undefined) {
       throw error;
     }

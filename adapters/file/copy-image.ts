@@ -35,17 +35,18 @@ import { TurnEnded, TurnWatch } from "./turn-watch.ts";
 import { WorkArea } from "./work-area.ts";
 
 /**
- * Fills a volume with an image, in a file of the attempt's own that takes the volume's name when it is whole: one sequential pass over the image, hashed on the way, zero blocks left as holes. A qcow2
- * image's tables are read first, by ranged reads, and each cluster is written where it belongs as it passes. A qcow2 image of a
- * service without ranged reads is brought to a file beside that one first, and then passes from there.
+ * Fills a volume with an image, in a file of the attempt's own that takes the volume's name when it is whole: one sequential pass over the
+ * image, hashed on the way, zero blocks left as holes. A qcow2 image's tables are read first, by ranged reads, and each cluster is written
+ * where it belongs as it passes. If the service has no ranged reads, a qcow2 image is first staged in a file next to that one, and then
+ * read from there.
  *
- * A turn ends at a checkpoint when its time is short. Bytes are made durable before the progress that speaks of them is kept, and
- * each turn begins by keeping its progress, so a call that is not the owner's any more is refused before it writes a byte.
- * A volume that was not copied to by the progress at hand, or whose image is another one now, is begun again from zero.
+ * A turn ends at a checkpoint when its time is short. Bytes are made durable before the progress that speaks of them is kept, and each turn
+ * begins by keeping its progress, so a call that is not the owner's any more is refused before it writes a byte. The copy begins again from
+ * zero if the progress does not belong to this volume, or if its image has changed.
  *
- * @throws ImageUnacceptable, ImageConversionNotAllowed, ImageCopyFailure, ImageTooBig: the volume is removed then and the attempt is
- * closed. Everything else that the image service or the file system throws comes through and leaves what is there for the next turn;
- * FenceLost stops the copy at once. AttemptClosed
+ * @throws ImageUnacceptable, ImageConversionNotAllowed, ImageCopyFailure, ImageTooBig: the volume is then removed and the attempt closed.
+ * Other errors of the image service or the file system pass through and leave the progress for the next turn; FenceLost stops the copy at
+ * once. AttemptClosed
  */
 export async function copyImage(request: CopyImageRequest): Promise<{ done: boolean }> {
   const { place, image } = request;
@@ -56,11 +57,11 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
     const size = requireSizeWithin(image.meta, request.volumeBytes);
     job = { ...request, size, expected: expectedHash(image.meta) };
   } catch (error) {
-    // Whoever asks for this image is refused, so nobody uses a volume of it.
+    // Requests for this image are refused, so a volume of it is never used.
     await refuseAttempt(place);
     throw error;
   }
-  // Refused when the record is another attempt's by now, or finished: then nothing here is touched.
+  // Refused when another attempt owns the record, or it is finished: then nothing here is changed.
   await job.work.save(progressBefore(job));
   if ((await sizeOfRegular(place.path)) === undefined) {
     throw new ImageCopyFailure(`${place.path} is not there`);
@@ -111,7 +112,10 @@ async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
   }
 }
 
-/** TurnEnded, whatever the abort of a request was told as. A turn that ends on time without a step is the last: another would get no further. */
+/**
+ * TurnEnded, however the abort of a request was reported. A turn that ends on time without a step is the last one: another would make no
+ * progress either.
+ */
 function endedBy(error: unknown, { ended, hasStepped }: TurnWatch, imageId: string): unknown {
   const isEnd = error instanceof TurnEnded || (error instanceof Error && error.name === "AbortError");
   if (!isEnd || ended === undefined) {
@@ -150,12 +154,12 @@ async function copyQcow2(run: Run, resumed: Cursor | undefined): Promise<Cursor 
   return copyFromService(run, cursor, sink, sink.from);
 }
 
-/** Brings the image to a file beside the volume, as it is, and goes on from there. */
+/** Stages the unchanged image in a file next to the volume, and continues from there. */
 async function stage(run: Run, cursor: Cursor, isNew: boolean): Promise<Cursor | undefined> {
   const { job, area } = run;
   if (isNew) {
     await begin(run, cursor);
-    // Progress tells of the stage alone for a while; the volume's size must be there when it is converted after a power cut.
+    // At first the progress only describes the stage; the volume's size must exist when it is converted after a power cut.
     await run.file.sync();
     await (await createExclusive(area.path(stageName(cursor.copyId)))).close();
   }
@@ -163,7 +167,7 @@ async function stage(run: Run, cursor: Cursor, isNew: boolean): Promise<Cursor |
   try {
     // Zeros are left out when it is written, and read when it is hashed again.
     await file.truncate(job.size);
-    // What is staged is written in the same place again by whoever repeats it, so it needs no other fence than the volume.
+    // A repeated call writes staged bytes to the same place again, so they need no other fence than the volume.
     if ((await copyFromService({ ...run, file }, cursor, STAGING_SINK, cursor.offset)) === undefined) {
       return undefined;
     }
@@ -177,7 +181,7 @@ async function stage(run: Run, cursor: Cursor, isNew: boolean): Promise<Cursor |
   return convert(run, staged);
 }
 
-/** Places the clusters of the image in the file beside the volume. */
+/** Places the clusters of the image staged in the file next to the volume. */
 async function convert(run: Run, cursor: Cursor): Promise<Cursor | undefined> {
   const { job, area } = run;
   const staged = await openRegular(area.path(stageName(cursor.copyId)), "read");
@@ -248,7 +252,7 @@ function isRefusal(error: unknown): boolean {
   return error instanceof ImageUnacceptable || error instanceof ImageCopyFailure || error instanceof ImageTooBig;
 }
 
-/** What the record is told before anything is done: what it says already, or that nothing is copied yet. */
+/** The progress that is written before any work: the present one, or that nothing is copied yet. */
 function progressBefore(job: Job): Omit<CopyProgress, "updated_at"> {
   const { updated_at: _, ...progress } = job.work.progress ?? { bytes_done: 0, bytes_total: job.size, updated_at: "" };
   return progress;

@@ -31,7 +31,7 @@ export function decompressCluster(compression: Qcow2Compression, input: Uint8Arr
 /**
  * Length of the zstd frame at the start (RFC 8878, 3.1.1): the decoder takes what follows for another frame.
  *
- * @throws RangeError when the frame is none, or does not end in the input
+ * @throws RangeError when the frame is invalid, or does not end in the input
  */
 export function zstdFrameBytes(input: Uint8Array): number {
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);

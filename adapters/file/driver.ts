@@ -49,7 +49,7 @@ export class FileDriver implements Driver {
   readonly #options: FileDriverOptions;
   readonly #directory: BackendDirectory;
 
-  /** @param host `host@backend`, to tell a source that is missing from one that another backend holds. */
+  /** @param host `host@backend`, to distinguish a missing source from one on another backend. */
   constructor(host: string, options: FileDriverOptions) {
     this.#host = host;
     this.#options = options;
@@ -229,7 +229,7 @@ export class FileDriver implements Driver {
     }
   }
 
-  /** What the create calls have in common: readiness, the errors' names, the answer. */
+  /** Shared by the create calls: readiness, the errors' names, the answer. */
   async #creating(place: Place, make: () => Promise<WorkStatus>): Promise<CreateOutcome> {
     if (!(await this.initialized())) {
       throw new DriverNotInitialized(this.#host);

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { InvalidInput, VolumeBackendAPIException } from "../../core/errors.ts";
 import { BLOCK_BYTES, pageAlignedBuffer } from "./sparse.ts";
 
-/** What the driver asks of the file system, with its errors told apart. */
+/** The driver's calls of the file system, with distinct errors. */
 
 const GIB = 2 ** 30;
 
@@ -13,7 +13,7 @@ const NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0;
 
 const CREATE_EXCLUSIVE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | NOFOLLOW;
 
-/** Bytes of a size in GiB. @throws InvalidInput when it is no positive integer, or larger than a file can be. */
+/** Bytes of a size in GiB. @throws InvalidInput when it is not a positive integer, or larger than a file can be. */
 export function bytesOfGib(sizeGib: number): number {
   const bytes = sizeGib * GIB;
   if (!Number.isInteger(sizeGib) || sizeGib <= 0 || !Number.isSafeInteger(bytes)) {
@@ -27,15 +27,15 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Whether the file system has no room left, for anybody or for this user. */
+/** Whether the file system has no room left, for all users or for this one. */
 export function isOutOfSpace(error: unknown): boolean {
   const code = errnoOf(error);
   return code === "ENOSPC" || code === "EDQUOT";
 }
 
 /**
- * A system error becomes VolumeBackendAPIException, which names what was being done; every other error stays as it is.
- * To be used where the failure leaves no finished volume behind.
+ * Turns a system error into VolumeBackendAPIException, which names the action; every other error stays unchanged. Use it where the failure
+ * leaves no finished volume.
  */
 export function asBackendError(error: unknown, doing: string): unknown {
   const code = errnoOf(error);
@@ -93,10 +93,10 @@ async function readsDirectly(handle: FileHandle): Promise<boolean> {
 }
 
 /**
- * Opens a regular file, and no link to one. The size and times are those of the opened file, so they cannot be exchanged
- * between the look and the use.
+ * Opens a regular file, and no link to one. The size and times are those of the opened file, so the file cannot be exchanged between the
+ * check and the use.
  *
- * @throws ENOENT; VolumeBackendAPIException when something else than a file has that name.
+ * @throws ENOENT; VolumeBackendAPIException when the name does not belong to a regular file.
  */
 export async function openRegular(path: string, access: "read" | "write", flags = 0): Promise<FileHandle> {
   let handle: FileHandle;

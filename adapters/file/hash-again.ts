@@ -14,11 +14,11 @@ import { CHUNK_BYTES } from "./sparse.ts";
 import type { TurnWatch } from "./turn-watch.ts";
 
 /**
- * How an image's bytes that an interrupted turn has placed are hashed a second time, without the image service sending them again: what
- * is hashed is what the volume holds.
+ * Hashes the image bytes that an interrupted turn has placed again, without reading them from the image service again: it hashes the
+ * volume's content.
  */
 
-/** Hashes what an interrupted turn has left; undefined when it is not there. */
+/** Hashes the bytes of an interrupted turn; undefined when they do not exist. */
 export async function hashAgain(
   run: Run,
   { copyId, stage, offset, tag }: Resumption,
@@ -37,7 +37,7 @@ export async function hashAgain(
   return hashOfClusters(algorithm, layout, watch.reads(handleBytes(file)), image, offset);
 }
 
-/** The hash of the first `length` bytes of a file, to go on with behind them; undefined when the file is shorter. */
+/** The hash of the first `length` bytes of a file, to continue after them; undefined when the file is shorter. */
 export async function hashOfFile(
   algorithm: HashAlgorithm,
   file: FileHandle,
@@ -59,8 +59,8 @@ export async function hashOfFile(
 }
 
 /**
- * Clusters of the usual size and more: those are on the volume side by side, and tables few. Of smaller ones nearly each MiB of the
- * image would have a table in it, and be sent again. What was decompressed does not tell what it was decompressed from.
+ * Clusters of the usual size or larger are contiguous on the volume, with few tables. With smaller clusters nearly each MiB of the image
+ * would contain a table and be sent again. Decompressed bytes do not determine their compressed form.
  */
 const SMALLEST_CLUSTER_BYTES = 2 ** 16;
 
@@ -70,8 +70,8 @@ export function canHashClustersAgain({ header, survey }: Qcow2Layout): boolean {
 }
 
 /**
- * The hash of the first `length` bytes of a qcow2 image whose clusters are on the volume. A stretch of the image that is on the volume
- * whole is read there; what holds tables, or clusters of no use, is read from the image.
+ * The hash of the first `length` bytes of a qcow2 image whose clusters are on the volume. A range of the image that is completely on the
+ * volume is read there; a range with tables or unused clusters is read from the image.
  */
 export async function hashOfClusters(
   algorithm: HashAlgorithm,
@@ -97,7 +97,7 @@ export async function hashOfClusters(
   return hasher;
 }
 
-/** Where on the disk the file's bytes from `from` to `to` are, one behind the other; undefined when some are not there. */
+/** Places on the disk of the file's bytes from `from` to `to`, in order; undefined when some are missing. */
 function piecesOnDisk(pass: Qcow2Pass, from: number, to: number): { offset: number; bytes: number }[] | undefined {
   const pieces: { offset: number; bytes: number }[] = [];
   let reached = from;

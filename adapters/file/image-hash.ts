@@ -7,7 +7,7 @@ export type ImageHasher = {
   update(bytes: Uint8Array): void;
   /** In hexadecimal; ends the hash. */
   digest(): string;
-  /** To go on with after an interruption; undefined when the bytes have to be read again for that. */
+  /** State for continuing after an interruption; undefined when the bytes have to be read again. */
   state(): string | undefined;
 };
 

@@ -3,14 +3,14 @@ import type { ExpectedHash } from "../../core/images/acceptance.ts";
 import type { CopyProgress } from "../../core/records.ts";
 import { createFastHash, createHash, type ImageHasher } from "./image-hash.ts";
 
-/** How the place where an image copy stands is kept on the record, and found there again. */
+/** Stores the progress of an image copy on the record, and reads it back. */
 
 /**
- * Where a copy stands. `copyId` names the start from zero that it goes back to.
+ * The progress of a copy. `copyId` names its start from zero.
  *
  * - `copy`: `offset` bytes of the image are hashed and placed on the volume.
- * - `stage`: `offset` bytes are hashed and in a file beside the volume.
- * - `convert`: the file beside the volume is the image, checked, and `offset` of its bytes are placed on the volume.
+ * - `stage`: `offset` bytes are hashed and in a file next to the volume.
+ * - `convert`: the file next to the volume is the checked image, and `offset` of its bytes are placed on the volume.
  */
 export type Cursor = {
   copyId: string;
@@ -23,7 +23,7 @@ export type Cursor = {
 /** The content that a copy is of. */
 export type Content = { size: number; expected: ExpectedHash };
 
-/** Where a copy that an interruption ended is gone on with. */
+/** Position from which an interrupted copy continues. */
 export type Resumption = Omit<Cursor, "hasher">;
 
 /** In place of the state of a hash: it is checked. */
@@ -34,14 +34,14 @@ const READ_AGAIN = "=";
 
 /**
  * Images up to this size are hashed by Node's own hash, which is twice as fast; after an interruption the bytes that are there are read
- * again, from the backend and hardly from the image service. Of a larger image that would cost too much of each turn.
+ * again, from the backend and hardly from the image service. For a larger image that would take too much of each turn.
  */
 const LARGEST_READ_AGAIN_BYTES = 16 * 2 ** 30;
 
 /**
  * A copy from zero.
  *
- * @param canHashAgain whether what is written will tell the image's bytes, so that they can be hashed again
+ * @param canHashAgain whether the written bytes will determine the image's bytes, so that these can be hashed again
  */
 export async function newCursor(
   { size, expected }: Content,
@@ -55,10 +55,9 @@ export async function newCursor(
 }
 
 /**
- * The cursor that the progress tells; undefined when it tells of another image, of a copy whose bytes are not there any more, or
- * nothing that can be read.
+ * The cursor of the progress; undefined for another image, for a copy whose bytes do not exist any more, or for unreadable progress.
  *
- * @param hashAgain undefined when the bytes are not there; what it throws comes through, since a later turn may find them
+ * @param hashAgain undefined when the bytes are not there; its errors pass through, because a later turn may find them
  */
 export async function resumeCursor(
   progress: CopyProgress | null,
@@ -99,7 +98,7 @@ async function keptHash({ algorithm }: ExpectedHash, state: string): Promise<Ima
   }
 }
 
-/** The progress that {@link resumeCursor} reads. What is staged passes twice, and so counts twice. */
+/** The progress that {@link resumeCursor} reads. Staged bytes pass twice, and so count twice. */
 export function progressOf(cursor: Cursor, { size, expected }: Content): Omit<CopyProgress, "updated_at"> {
   const { copyId, stage, offset, hasher } = cursor;
   return {
@@ -110,7 +109,7 @@ export function progressOf(cursor: Cursor, { size, expected }: Content): Omit<Co
   };
 }
 
-/** The progress of a copy that is done. Without a hash state: what is finished is not gone on with. */
+/** The progress of a copy that is done. Without a hash state, because a finished copy is never continued. */
 export function finalProgress(cursor: Cursor, { size, expected }: Content): Omit<CopyProgress, "updated_at"> {
   const total = totalOf(cursor.stage, size);
   return { bytes_done: total, bytes_total: total, image_tag: imageTag(expected, cursor.tag) };
@@ -120,7 +119,7 @@ function totalOf(stage: Cursor["stage"], size: number): number {
   return stage === "copy" ? size : 2 * size;
 }
 
-/** Both what the metadata says of the content and what the image service says. */
+/** Identifies the content by both the metadata and the image service. */
 function imageTag(expected: ExpectedHash, serviceTag: string): string {
   return `${expected.algorithm}:${expected.value} ${serviceTag}`;
 }

@@ -10,22 +10,22 @@ import { TurnEnded, type TurnWatch } from "./turn-watch.ts";
 import { WriteLanes, chunksOf } from "./write-lanes.ts";
 
 /**
- * Progress is kept after so many bytes, or so much time, whichever comes first. With one step more (64 MiB at most) the bytes are what a
- * death makes to be copied twice: 256 MiB. The time is for people who watch: a fast copy keeps its progress by bytes as often.
+ * Progress is saved after this many bytes or this time, whichever comes first. Together with one more step (64 MiB at most) this bounds the
+ * bytes that are copied twice after a death: 256 MiB. The time is for people who watch: a fast copy keeps its progress by bytes as often.
  */
 const CHECKPOINT_BYTES = 192 * CHUNK_BYTES;
 const CHECKPOINT_MS = 1000;
 
-/** Read between two looks at who holds the work. */
+/** Bytes read between two checks of the holder. */
 const LOOK_BYTES = 16 * CHUNK_BYTES;
 
-/** What is done with an image's bytes as they pass, in their order and in steps without a gap. */
+/** Processes an image's bytes in order, in steps without a gap. */
 export type ImageSink = {
   /** Where a step from `from` should end, `to` at most. */
   stepEnd(from: number, to: number): Promise<number>;
   /**
-   * Hands to the volume what belongs there of `buffer` from `start` to `end`, the image's bytes from `position` on.
-   * Returns the bytes of the disk that it made.
+   * Writes the relevant bytes of `buffer` from `start` to `end` to the volume, the image's bytes from `position` on. Returns the bytes of
+   * the disk that it made.
    *
    * @param look to be called within long work. @throws TurnEnded: the step is then made again by the next turn
    */
@@ -39,10 +39,10 @@ export type ImageSink = {
   ): Promise<number>;
 };
 
-/** Where the pass stands: `offset` bytes are placed, and hashed if there is a hasher. */
+/** Position of the pass: `offset` bytes are placed, and hashed if there is a hasher. */
 export type PassCursor = { offset: number; hasher: ImageHasher | null };
 
-/** One pass, or what is left of it. */
+/** One pass, or the rest of it. */
 export type Pass = {
   file: FileHandle;
   watch: TurnWatch;
@@ -54,11 +54,11 @@ export type Pass = {
   body: AsyncIterable<Uint8Array>;
   from: number;
   remainingTimeMs(): number;
-  /** Keeps where the cursor stands; what is before it is durable. */
+  /** Saves the cursor; the bytes before it are durable. */
   keep(): Promise<void>;
 };
 
-/** Content that is the disk as it is. */
+/** Content that equals the disk. */
 export class RawSink implements ImageSink {
   readonly #meta: ImageMeta;
 
@@ -80,7 +80,7 @@ export class RawSink implements ImageSink {
   }
 }
 
-/** Writes the stream to a file as it is, whatever it is. */
+/** Writes the unchanged stream to a file, in any format. */
 export const STAGING_SINK: ImageSink = {
   stepEnd: async (_from, to) => to,
   place: async (buffer, start, end, position, writes) => {
@@ -140,7 +140,7 @@ async function* untilEnded(body: AsyncIterable<Uint8Array>, watch: TurnWatch): A
   }
 }
 
-/** Makes durable what is placed, then keeps where the cursor stands. */
+/** Makes the placed bytes durable, then saves the cursor. */
 async function keep(pass: Pass, writes: WriteLanes): Promise<void> {
   await writes.drain();
   await pass.file.datasync();
@@ -169,7 +169,7 @@ async function pumpChunk(
     pass.watch.hasStepped ||= cursor.offset > state.startedAt;
     state.unkept += Math.max(placed, end - at);
     at = end;
-    // Each turn gets on by a step, however little time it is given; what passes a second time is none.
+    // Each turn makes at least one step, however short its time; bytes that pass a second time are not a step.
     const late = pass.remainingTimeMs() < RESERVED_MS && cursor.offset > state.startedAt;
     if (late || state.unkept >= CHECKPOINT_BYTES || Date.now() - state.keptAt >= CHECKPOINT_MS) {
       await keep(pass, writes);

@@ -9,11 +9,11 @@ import type { TurnWatch } from "./turn-watch.ts";
 import type { Place } from "./paths.ts";
 import type { WorkArea } from "./work-area.ts";
 
-/** What one turn of an image copy works on, and what must hold of it. */
+/** Data and checks of one turn of an image copy. */
 
 /** One turn's order. */
 export type CopyImageRequest = {
-  /** The volume's file, which is there and holds nothing, and where the attempt works. */
+  /** The volume's file, which exists and is empty, and the attempt's directory. */
   place: Place;
   volumeBytes: number;
   image: ImageSource;
@@ -21,7 +21,7 @@ export type CopyImageRequest = {
   policy: ImagePolicy;
 };
 
-/** What one turn works on. */
+/** Data of one turn. */
 export type Job = CopyImageRequest & Content;
 
 /** A turn under way: `area` is the attempt's directory, `file` what is written, `watch` ends it on time. */

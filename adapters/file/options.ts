@@ -18,11 +18,11 @@ const NFS_EXPORT = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,4
  *
  * - `directory`: where the volumes are; made (mode 0700) when it is not there.
  * - `mount_point`: a directory that must be a mount point before anything is done. To be set wherever `directory` is on a network
- *   file system: without its mount, "no such volume" would be a lie and a new volume would land on the wrong disk.
+ *   file system: without its mount, "no such volume" would be wrong, and a new volume would go to the wrong disk.
  * - `image_directory`: images in files below it may be cloned where they are (see `clone-image.ts`).
  * - `image_conversion_disable`: only raw images become volumes (Cinder's option of that name).
  * - `image_allow_extended_l2`: qcow2 images with extended L2 entries are read. Cinder refuses them.
- * - `turn_reserve_seconds`: how much of its time a turn of a copy leaves for its answer, where the functions' time-outs are short.
+ * - `turn_reserve_seconds`: seconds that a turn of a copy reserves for its answer, if the functions' time-outs are short.
  * - `export`: `mount_point`, or `directory` without one, as hosts mount it: `SERVER:/PATH`; see `connection.ts`.
  * - `mount_options`: options of that mount, as `-o nfsvers=4.1`.
  * - `capacity_gb`: the total to report, for file systems without a size of their own (EFS), or to keep a backend smaller than its disk.
@@ -79,7 +79,7 @@ export function parseFileDriverOptions(host: string, options: unknown): FileDriv
   return parseOrThrow(FileDriverOptionsSchema, options, `options of backend ${host}`);
 }
 
-/** What the options say of images. */
+/** The options for images. */
 export function imagePolicyOf(options: FileDriverOptions): ImagePolicy {
   return {
     isConversionDisabled: options.image_conversion_disable ?? DEFAULT_IMAGE_POLICY.isConversionDisabled,

@@ -11,11 +11,11 @@ import { attemptOfFence, fenceOf, snapshotName, volumeName } from "../../core/re
  *       snapshot-<uuid>                      0600, sparse, exactly the volume's size when it was taken
  *       attempts/                            0700
  *         volume-<uuid>-a<n>/                0700, the attempt's unfinished work: see `work-area.ts`
- *         volume-<uuid>-a<n>                 a file: the attempt is over, see `attempt.ts`
+ *         volume-<uuid>-a<n>                 a file: the attempt has ended, see `attempt.ts`
  *         snapshot-<uuid>-a1                 the same for a snapshot, which has one attempt
- *         trash-<uuid>/                      work that was taken away from an attempt
+ *         trash-<uuid>/                      work that was removed from an attempt
  *
- * Each attempt has names of its own, so nothing that an earlier attempt still does or deletes can meet what a later one makes.
+ * Each attempt has its own names, so late actions of an earlier attempt cannot affect the files of a later one.
  *
  * Only lower-case UUIDs name files, so that no id can leave the directory, and no two ids share a file where case is ignored.
  */
@@ -29,29 +29,29 @@ const MAX_ATTEMPTS = 1000;
 const ATTEMPTS = "attempts";
 const TRASH = "trash-";
 
-/** What an entry of the directory is called by. */
+/** Identity of an entry of the directory. */
 export type EntryName = { kind: "volume" | "snapshot"; id: string; attempt: number };
 
-/** Where an attempt works, and where what it finishes is found. */
+/** Paths of an attempt's work and of its finished file. */
 export type Place = EntryName & {
   /** The finished file. */
   path: string;
-  /** The directory of the attempt; a file of that name says that the attempt is over. */
+  /** The directory of the attempt; a file of that name means that the attempt has ended. */
   work: string;
   fence: string;
 };
 
-/** Where unfinished work is. */
+/** Directory of unfinished work. */
 export function attemptsPath(directory: string): string {
   return join(directory, ATTEMPTS);
 }
 
-/** A new name beside an attempt's directory, for what is taken away from it. */
+/** A new name next to an attempt's directory, for removed work. */
 export function trashPath({ work }: Place, id: string): string {
   return join(work, "..", `${TRASH}${id}`);
 }
 
-/** Whether work that was taken away has that name. */
+/** Whether the name belongs to removed work. */
 export function isTrash(name: string): boolean {
   return name.startsWith(TRASH);
 }
@@ -83,7 +83,7 @@ export function snapshotPlace(directory: string, snapshotId: string): Place {
   return { ...own, path: join(directory, name), work: join(directory, ATTEMPTS, fenceOf(name, 1)) };
 }
 
-/** What an entry of the directory, or of its attempts, is; undefined for anything that the driver did not make. */
+/** Identity of an entry of the directory or of its attempts; undefined for an entry that the driver did not create. */
 export function parseEntry(name: string): EntryName | undefined {
   const [, kind, id, attempt = "1"] = ENTRY.exec(name) ?? [];
   return id === undefined

@@ -10,7 +10,7 @@ import type { WriteLanes } from "./write-lanes.ts";
 /** The checksum that tables are compared by when they pass. */
 export const tableChecksum = (bytes: Uint8Array, previous = 0): number => crc32(bytes, previous);
 
-/** Decompressed between two looks at clock and holder. */
+/** Bytes decompressed between two checks of clock and holder. */
 const LOOK_BYTES = 2 ** 26;
 
 /** A compressed cluster has at most twice its size in the file, by the width of the count of its sectors. */
@@ -51,7 +51,7 @@ export class Qcow2Sink implements ImageSink {
     return this.#pass.stepEnd(from, to);
   }
 
-  /** @throws ImageUnacceptable when a cluster cannot be decompressed; ImageCopyFailure when a table is not as it was. */
+  /** @throws ImageUnacceptable when a cluster cannot be decompressed; ImageCopyFailure when a table has changed. */
   async place(
     buffer: Buffer,
     start: number,
@@ -72,7 +72,7 @@ export class Qcow2Sink implements ImageSink {
         placed += length;
       },
       compressed: (host, length, disk, diskBytes) => {
-        // One that begins before the stream was done before: the stream begins with the first that was not.
+        // A cluster that begins before the stream is already done: the stream begins with the first unfinished one.
         if (host >= this.from) {
           compressed.push({ host, length, disk, diskBytes });
         }
@@ -199,7 +199,7 @@ class TableWatch {
   }
 }
 
-/** Goes on with a checksum of the range, as far as it is in the bytes. */
+/** Continues a checksum of the range, as far as it is in the bytes. */
 function follow(checksum: number, start: number, end: number, bytes: Uint8Array, position: number): number {
   const from = Math.max(start, position) - position;
   const to = Math.min(end, position + bytes.length) - position;

@@ -29,7 +29,7 @@ export function* dataRuns(buffer: Buffer): Generator<{ start: number; end: numbe
   }
 }
 
-/** Writes the parts of the buffer that are not zero at their place. What they are written over must read as zeros. */
+/** Writes the parts of the buffer that are not zero at their place. The target must read as zeros there. */
 export async function writeSparse(target: FileHandle, buffer: Buffer, position: number): Promise<void> {
   for (const { start, end } of dataRuns(buffer)) {
     for (let at = start; at < end;) {
@@ -70,7 +70,7 @@ export function pageAlignedBuffer(): Buffer {
   return Buffer.from(new ArrayBuffer(CHUNK_BYTES, { maxByteLength: CHUNK_BYTES }));
 }
 
-/** Waits for all, then throws what the first failed one threw: no write may go on once the caller closes the file. */
+/** Waits for all, then throws the first error: no write may continue after the caller closes the file. */
 export async function settleAll(promises: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(promises)) {
     if (result.status === "rejected") {

@@ -2,10 +2,10 @@ import type { FileBytes } from "../../core/images/qcow2/tables.ts";
 import { RESERVED_MS } from "./copy-file.ts";
 import type { WorkArea } from "./work-area.ts";
 
-/** How often a turn that waits for its image service looks at the clock and at the holder. */
+/** Interval at which a turn that waits for its image service checks the clock and the holder. */
 const LOOK_EVERY_MS = 1000;
 
-/** A turn that has made no step yet tries until no more than this is left: the next one would get no further. */
+/** A turn that has made no step yet tries until only this time is left: the next turn would get no further. */
 const LAST_MOMENT_MS = 800;
 
 /** Why a turn ends before its image does. */
@@ -43,13 +43,13 @@ export class TurnWatch {
     return this.#abort.signal;
   }
 
-  /** Why the turn has to end; undefined while it may go on. */
+  /** The reason why the turn has to end; undefined while it may continue. */
   get ended(): TurnEnded | undefined {
     const { reason } = this.#abort.signal as { reason: unknown };
     return reason instanceof TurnEnded ? reason : undefined;
   }
 
-  /** Looks at clock and holder from now on, until {@link stop}. */
+  /** Checks clock and holder from now on, until {@link stop}. */
   start(): void {
     this.#timer = setInterval(() => {
       this.look().catch((error: unknown) => {
@@ -82,7 +82,7 @@ export class TurnWatch {
     }
   }
 
-  /** The reads, each after a look. */
+  /** The reads, each after a check. */
   reads(bytes: FileBytes): FileBytes {
     return {
       readAt: async (offset, length) => {

@@ -1,7 +1,7 @@
-/** How long one survey may look at files, in milliseconds: a report has a time limit, and there is one each minute. */
+/** Longest duration of one survey in milliseconds: a report has a time limit, and runs each minute. */
 const BUDGET_MS = 3_000;
 
-/** Files that are looked at at once. Node does as many calls of the file system as its pool has threads. */
+/** Files examined concurrently. Node runs as many calls of the file system as its pool has threads. */
 const AT_ONCE = 32;
 
 /** Parts of the files, by the first two digits of their ids: of equal size, because ids are drawn at random. */
@@ -15,15 +15,14 @@ export type SurveyedFiles = {
   bytesOf(name: string): Promise<number | undefined>;
 };
 
-/** What is known of one part of the files. */
+/** Known usage of one part of the files. */
 type Shard = { files: number; bytes: number; survey: number };
 
 /**
- * How many bytes the files of a backend take. Each survey lists the names and looks at files for a bounded time, the parts first that
- * it has not looked at for the longest; for the others it knows what an earlier survey found, and before there was one it takes them
- * to be like those that it has seen. So a report costs the same however many files there are, and what is known is as old as it takes
- * to look at all of them. Few files are all looked at each time. Memory does not grow with the files beyond their names, during a
- * survey.
+ * The bytes of a backend's files. Each survey lists the names and examines files for a bounded time, the longest unseen parts first. For
+ * the other parts it uses the findings of earlier surveys; without any it assumes the average of the seen parts. So a report costs the same
+ * for any number of files, and the figures are as old as the time to examine all of them. A few files are all examined each time. Memory
+ * does not grow with the files beyond their names, during a survey.
  */
 export class UsageSurvey {
   readonly #files: SurveyedFiles;
@@ -37,7 +36,7 @@ export class UsageSurvey {
     this.#nowMs = nowMs;
   }
 
-  /** Bytes that all files take, as far as is known in time. */
+  /** Bytes of all files, as far as they are known in time. */
   async usedBytes(): Promise<number> {
     const startedMs = this.#nowMs();
     const deadlineMs = startedMs + BUDGET_MS;
@@ -64,7 +63,7 @@ export class UsageSurvey {
     return names;
   }
 
-  /** Looks at all files of a shard; false, and nothing noted, when the time is over before. */
+  /** Examines all files of a shard; false, without a result, when the time is up before. */
   async #look(index: number, names: readonly string[], deadlineMs: number): Promise<boolean> {
     let bytes = 0;
     for (let from = 0; from < names.length; from += AT_ONCE) {

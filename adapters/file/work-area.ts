@@ -5,27 +5,27 @@ import { enterAttempt, leaveAttempt, publish } from "./attempt.ts";
 import { isAbsent } from "./files.ts";
 import type { Place } from "./paths.ts";
 
-/** More than the calls that can meet: the caller repeats one call at a time. */
+/** More than the number of concurrent calls: the caller repeats one call at a time. */
 const TAKEOVER_ATTEMPTS = 5;
 
 /**
- * The directory of an attempt, which holds whatever is not finished of it:
+ * The directory of an attempt, which holds its unfinished work:
  *
  *     holder           id of the call that works on it
  *     <copy>.data      bytes of a copy that is not finished
  *     image.data       bytes of an image that is not finished
  *     <copy>.image     marks which start from zero these are of
- *     <copy>.stage     an image as it is, before it is converted
+ *     <copy>.stage     an unchanged image, before its conversion
  *     blank-<uuid>     a volume without bytes that is about to get its name
- *     seal-<uuid>      what says that the attempt has published its result, and is about to get its name
+ *     seal-<uuid>      the mark that the attempt has published its result, about to get its name
  *
- * A call that is repeated while the first one still runs takes the work over: it writes its own id into `holder`, and the older
- * call stops at its next look, which comes every 16 MiB and before the file gets its name. The newest is the right one to go on,
- * because a caller repeats only a call whose answer it has given up. What remains is what a call that was given up writes between
- * two looks: the same bytes as the newer one's, at most 16 MiB of them.
+ * A call that is repeated while the first one still runs takes the work over: it writes its own id into `holder`, and the older call stops
+ * at its next check, which comes every 16 MiB and before the file gets its name. The newest call is the right one to continue, because a
+ * caller repeats only an abandoned call. An abandoned call may still write between two checks: the same bytes as the newer one, at most 16
+ * MiB.
  *
- * `<copy>` is drawn anew by each start from zero. A checkpoint names it, so work is resumed only on the very bytes that it
- * speaks of, never on a file that was removed and begun again.
+ * Each start from zero draws a new `<copy>`. A checkpoint names it, so work is resumed only on exactly its bytes, never on a file that was
+ * removed and begun again.
  */
 export class WorkArea {
   readonly #place: Place;
@@ -37,7 +37,7 @@ export class WorkArea {
   }
 
   /**
-   * Takes over the work of an attempt, whichever call is at it. `whole` when the attempt has published its result.
+   * Takes over the work of an attempt from any other call. `whole` when the attempt has published its result.
    *
    * @throws AttemptClosed
    */
@@ -62,7 +62,7 @@ export class WorkArea {
     }
   }
 
-  /** Begins from zero: what earlier copies left is removed, but for the file of that name. */
+  /** Begins from zero: removes the files of earlier copies, except the file of that name. */
   async clear(kept?: string): Promise<void> {
     for (const name of await readdir(this.#place.work)) {
       if (name !== "holder" && name !== kept) {

@@ -1,14 +1,14 @@
 import type { FileHandle } from "node:fs/promises";
 import { CHUNK_BYTES, LANES, settleAll, writeSparse } from "./sparse.ts";
 
-/** A buffer, and what of it is to be written. */
+/** A buffer, and its range to write. */
 type Lane = {
   pieces: { start: number; end: number; position: number }[];
   writing: Promise<void> | undefined;
   released: boolean;
 };
 
-/** After so many bytes the disk begins to take them, while others are still to come: a checkpoint has little left to wait for. */
+/** After this many bytes the disk begins to write them while others still arrive, so that a checkpoint waits only briefly. */
 const SYNC_BEHIND_BYTES = 16 * CHUNK_BYTES;
 
 /** A few buffers, each free, being filled, or being written. */
@@ -20,14 +20,14 @@ export class WriteLanes {
   readonly #others = new Set<Promise<void>>();
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
-  /** The first of a write or a sync. Who syncs later is not told of it by the kernel again. */
+  /** The first error of a write or a sync. The kernel does not report it to a later sync again. */
   #failure: unknown;
 
   constructor(file: FileHandle) {
     this.#file = file;
   }
 
-  /** A buffer that nobody writes from; waits for one. To be given back with {@link release}. */
+  /** A free buffer; waits for one. Return it with {@link release}. */
   async take(): Promise<Buffer> {
     for (;;) {
       this.#throwFailure();
@@ -47,7 +47,7 @@ export class WriteLanes {
     lane.writing ??= this.#writePieces(buffer, lane);
   }
 
-  /** Nothing is added to the buffer's writes any more; when they are done it is free. */
+  /** Ends the buffer's writes; when they are done it is free. */
   release(buffer: Buffer): void {
     const lane = this.#laneOf(buffer);
     lane.released = true;
@@ -140,7 +140,7 @@ export class WriteLanes {
   }
 }
 
-/** Cuts the stream into buffers of the lanes, all full but the last. Whoever gets one gives it back. */
+/** Cuts the stream into buffers of the lanes, all full but the last. The receiver returns each buffer. */
 export async function* chunksOf(
   body: AsyncIterable<Uint8Array>,
   lanes: WriteLanes,

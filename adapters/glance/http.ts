@@ -21,7 +21,7 @@ const SILENCE_MS = WINDOW_MS;
 /** Pause between two tries, as Cinder's GlanceClientWrapper makes it. */
 const RETRY_PAUSE_MS = 1_000;
 
-/** Answers after which the next server is asked: nothing was wrong with the request. */
+/** Statuses after which the next server is asked: the request itself was correct. */
 const UNAVAILABLE: readonly number[] = [429, 500, 502, 503, 504];
 
 /** Longest cut of an error's text that is kept, and most of it that is read. */
@@ -44,18 +44,18 @@ export type ServerRequest = {
   imageId: string;
   /** Whether the image's bytes are asked for, which may take longer to begin. */
   data?: boolean;
-  /** Tells who asks; called again, with `renewed`, after a 401. */
+  /** Identifies the caller; called again, with `renewed`, after a 401. */
   headers(renewed: boolean): Promise<Record<string, string>>;
   signal?: AbortSignal | undefined;
 };
 
-/** Servers, which are asked in this order, over and over, `retries` times beside the first. */
+/** Servers, asked in this order, repeatedly, with `retries` retries. */
 export type Servers = { urls: readonly string[]; retries: number; patience: Patience };
 
 /**
- * Asks servers in turn until one answers; what it answers with a status below 300, or with one of `accepted`, is returned as it is.
- * Each request has a connection of its own: one that was kept may have gone while the function was frozen. Redirects are not
- * followed, for they would carry the token to wherever they lead.
+ * Asks servers in turn until one answers; an answer with a status below 300, or one of `accepted`, is returned unchanged. Each request has
+ * its own connection, because a kept one may have closed while the function was frozen. Redirects are not followed, because they would
+ * carry the token to another host.
  *
  * @throws GlanceConnectionFailed when no try got an answer; ImageNotFound, ImageNotAuthorized, InvalidInput and ImageCopyFailure by
  *   status, as `_translate_image_exception` of cinder/image/glance.py has it
@@ -96,7 +96,7 @@ export async function ask(
   throw new GlanceConnectionFailed(reason);
 }
 
-/** The answer, or why there is none. Notes in `tokens` which token was sent. */
+/** The answer, or the reason why there is none. Records the sent token in `tokens`. */
 async function get(
   server: string,
   request: ServerRequest,
@@ -180,7 +180,7 @@ function textOf(html: string): string {
 /**
  * The document that a server answers with.
  *
- * @throws GlanceConnectionFailed when it is not valid JSON, too large, or breaks off: something else than Glance answers there
+ * @throws GlanceConnectionFailed when it is not valid JSON, too large, or breaks off: the server is then not a Glance
  */
 export async function readJson(answer: IncomingMessage, imageId: string, { answerMs }: Patience): Promise<unknown> {
   let bytes: Buffer;
@@ -194,7 +194,7 @@ export async function readJson(answer: IncomingMessage, imageId: string, { answe
       return JSON.parse(bytes.toString("utf8"));
     }
   } catch {
-    // V8's message quotes what it could not read.
+    // V8's message quotes the unreadable text.
   }
   throw new GlanceConnectionFailed(`the answer for image ${imageId} is not valid JSON of at most 1 MiB`);
 }

@@ -4,16 +4,16 @@ import type { RequestContext } from "../../core/messages.ts";
 import type { Clock, Secrets } from "../../core/ports.ts";
 import type { GlanceAuth } from "../../core/image-services.ts";
 
-/** A token is not used when less than this is left of it: a request lasts a while. */
+/** A token with less remaining time than this is not used, because a request lasts a while. */
 const RENEW_BEFORE_MS = 120_000;
 
 /** Short, because a function that makes a few calls has 30 s for all of them. */
 const KEYSTONE_TIMEOUT_MS = 6_000;
 
-/** What an id or a role may be made of: a comma would be a second role, a line break a second header. */
+/** Allowed characters of an id or a role: a comma would start a second role, a line break a second header. */
 const HEADER_WORD = /^[\w.:@-]{1,255}$/;
 
-/** Tells Glance who asks. */
+/** Identifies the caller to Glance. */
 export interface Identity {
   /** Whether Glance knows the caller itself, and so decides what it may see. */
   readonly callerIsKnown: boolean;
@@ -26,7 +26,7 @@ export interface Identity {
 }
 
 const text = v.pipe(v.string(), v.nonEmpty());
-/** Printable ASCII only: what else goes into a header is refused by Node. */
+/** Printable ASCII only, because Node refuses everything else in a header. */
 const TokenSecret = v.object({ token: v.pipe(v.string(), v.trim(), v.regex(/^[\x21-\x7e]+$/)) });
 const PasswordSecret = v.object({ password: text });
 const CredentialSecret = v.object({ id: text, secret: text });
@@ -167,7 +167,7 @@ async function authenticate(
   return { token, expiresAt: Date.parse(parsed.output.token.expires_at) };
 }
 
-/** An application credential has its project; naming a scope beside it is an error. */
+/** An application credential has its project; naming a scope too is an error. */
 async function credentials(auth: KeystoneAuth, secrets: Secrets, renewed: boolean): Promise<unknown> {
   if (auth.type === "application_credential") {
     const { id, secret } = await read(secrets, auth.secret, CredentialSecret, renewed);

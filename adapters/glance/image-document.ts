@@ -9,7 +9,7 @@ const nullableText = v.optional(v.nullable(v.string()), null);
 const nullableSize = v.optional(v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0))), null);
 const count = v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0);
 
-/** The attributes that Glance's image schema calls base, as far as they are kept. Everything that is no base is a property. */
+/** The stored base attributes of Glance's image schema. All other attributes are properties. */
 const ImageSchema = v.looseObject({
   id: v.string(),
   name: nullableText,
@@ -44,10 +44,10 @@ const BASE: ReadonlySet<string> = new Set(
 const JSON_PROPERTIES: readonly string[] = ["block_device_mapping", "mappings"];
 
 /**
- * An image as Glance v2 answers it, in Cinder's shape: base attributes at the top, all others under `properties`. Of its locations
- * those remain that hold no credentials, because what is read here becomes part of a state document.
+ * An image as Glance v2 answers it, in Cinder's shape: base attributes at the top, all others under `properties`. Only its locations
+ * without credentials are kept, because the result becomes part of a state document.
  *
- * @throws GlanceConnectionFailed when the answer is no image; ImageUnacceptable when it is too large to travel
+ * @throws GlanceConnectionFailed when the answer is not an image; ImageUnacceptable when it is too large to travel
  */
 export function readImage(imageId: string, document: unknown): { meta: ImageMeta; location: ImageLocation } {
   const parsed = v.safeParse(ImageSchema, document);
@@ -58,7 +58,7 @@ export function readImage(imageId: string, document: unknown): { meta: ImageMeta
   const { checksum, os_hash_algo, os_hash_value, owner, visibility, min_disk, min_ram, size, virtual_size } = rest;
   const { id, name, status, disk_format, container_format } = rest;
   const hashes = { checksum, os_hash_algo, os_hash_value };
-  // Of the document itself: the schema leaves out names such as `constructor`.
+  // From the document itself: the schema leaves out names such as `constructor`.
   const properties = Object.entries(document as Record<string, unknown>).filter(([key]) => !BASE.has(key));
   const image = {
     meta: {
@@ -108,7 +108,7 @@ function propertyOf(key: string, value: unknown): unknown {
 }
 
 /**
- * What the bytes of an image are known by: they never change once it is active, so its hash and size tell that a copy may go on.
+ * Identifies the bytes of an image: they never change once it is active, so equal hash and size mean that a copy may continue.
  */
 export function contentTag({ os_hash_value, checksum, size }: ImageMeta): string {
   return `${os_hash_value ?? checksum ?? "unhashed"}:${size ?? "unsized"}`;

@@ -12,10 +12,10 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Visibilities that every project may see. */
 const VISIBLE_TO_ALL: readonly string[] = ["public", "community"];
 
-/** How long metadata that were read stand for those of an image: a copy reads many ranges in a row. */
+/** Lifetime of cached metadata: a copy reads many ranges in a row. */
 const METADATA_MS = 10_000;
 
-/** What one caller's view of Glance is made of. */
+/** Dependencies of one caller's view of Glance. */
 export type GlanceImageServiceOptions = {
   /** Asked in this order. */
   servers: readonly string[];
@@ -28,9 +28,9 @@ export type GlanceImageServiceOptions = {
 };
 
 /**
- * Glance v2 as one caller sees it, for one turn of work (`cinder/image/glance.py`, GlanceImageService). Bytes are read with Range
- * where the store has it; a store that has not answers with the whole image, and says so in `ranged`. Image data never changes once
- * it is active, so hash and size are the tag of a content.
+ * Glance v2 as one caller sees it, for one turn of work (`cinder/image/glance.py`, GlanceImageService). Bytes are read with Range if the
+ * store supports it; another store answers with the whole image, and `ranged` says so. Image data never changes once it is active, so hash
+ * and size are the tag of a content.
  *
  * All calls throw GlanceConnectionFailed, ImageNotFound, ImageNotAuthorized and InvalidInput as `ask` does.
  */
@@ -89,7 +89,7 @@ export class GlanceImageService implements ImageService {
     return image;
   }
 
-  /** `_is_image_available`: Glance knows the service only, so what the caller may see is decided here. */
+  /** `_is_image_available`: Glance knows only the service, so the caller's access is decided here. */
   async #isVisible(context: RequestContext, { id, visibility, owner, properties }: ImageMeta): Promise<boolean> {
     const { project_id: project, user_id: user, is_admin } = context;
     if (is_admin || VISIBLE_TO_ALL.includes(visibility)) {

@@ -7,10 +7,10 @@ import type { Authenticator } from "../../core/api/authentication.ts";
 import type { Caller } from "../../core/api/http.ts";
 import type { Clock } from "../../core/ports.ts";
 
-/** Longest that a token counts as valid without asking again: a revoked one lives that long. */
+/** Longest time for which a token counts as valid without asking again; a revoked one lives that long. */
 const KEPT_MS = 60_000;
 
-/** Tokens that are remembered at once; of more, the one that was asked for first goes. */
+/** Number of cached tokens; beyond it, the oldest one is dropped. */
 const KEPT_TOKENS = 1_000;
 
 /** How long Keystone may take, within a function of 30 s. */
@@ -19,7 +19,7 @@ const ANSWER_MS = 10_000;
 /** Larger than any token's document without its catalog. */
 const LARGEST_DOCUMENT_BYTES = 2 ** 20;
 
-/** What goes into a header: Node refuses everything else. */
+/** Characters allowed in a header: Node refuses everything else. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/;
 
 const AccessRules = v.array(v.object({ service: v.string(), method: v.string(), path: v.string() }));
@@ -36,7 +36,7 @@ const TokenDocument = v.object({
 
 type Known = { caller: Caller | undefined; rules: v.InferOutput<typeof AccessRules> | undefined; until: number };
 
-/** What the authenticator is made of. `answerMs` and `keptTokens` are for tests to lower. */
+/** Dependencies of the authenticator. Tests lower `answerMs` and `keptTokens`. */
 export type KeystoneOptions = {
   authUrl: string;
   publicUrl?: string | undefined;
@@ -46,9 +46,9 @@ export type KeystoneOptions = {
 };
 
 /**
- * Checks tokens with Keystone as keystonemiddleware does, but in the name of the token itself: a token may validate itself, so no
- * service user and no secret is needed. What Keystone says is kept for a minute, under the token's hash; the token itself is neither kept nor
- * told to anybody else.
+ * Checks tokens with Keystone as keystonemiddleware does, but in the name of the token itself: a token may validate itself, so no service
+ * user and no secret is needed. Keystone's answer is cached for a minute, under the token's hash; the token itself is neither stored nor
+ * passed on.
  *
  * @see https://docs.openstack.org/api-ref/identity/v3/#validate-and-show-information-for-token
  */
@@ -132,7 +132,7 @@ export class KeystoneAuthenticator implements Authenticator {
     };
   }
 
-  /** A connection of its own: one that was kept may have gone while the function was frozen. */
+  /** Its own connection, because a kept one may have closed while the function was frozen. */
   async #ask(token: string): Promise<{ status: number; body: unknown }> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const send = this.#url.protocol === "https:" ? httpsRequest : httpRequest;

@@ -1,19 +1,19 @@
 import { InvokeCommand, type LambdaClient } from "@aws-sdk/client-lambda";
 import type { CallDriver } from "./remote-driver.ts";
 
-/** What is needed of the client. */
+/** The required part of the client. */
 type Invoker = Pick<LambdaClient, "send">;
 
-/** How the function is reached. */
+/** Access to the function. */
 export type DriverCallerOptions = {
   client: Invoker;
   functionName: string;
-  /** Longest wait for an answer. What the function does goes on, as after any time-out of a driver. */
+  /** Longest wait for an answer. The function continues, as after any time-out of a driver. */
   timeoutMs: number;
 };
 
 /**
- * Calls a driver by a synchronous invocation of the function CallDriver. The SDK repeats what was throttled or not answered; each call may be
+ * Calls a driver by a synchronous invocation of the function CallDriver. The SDK repeats throttled and unanswered calls; each call may be
  * repeated.
  *
  * Throws: an error under the name that the driver has thrown, or under Lambda's, such as Sandbox.Timedout, when the function ended

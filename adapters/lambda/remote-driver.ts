@@ -4,7 +4,7 @@ import type { DriverCall } from "../../core/driver-call.ts";
 import { parseOrThrow } from "../../core/parsing.ts";
 import type { ConnectionInfo, VolumeRecord } from "../../core/records.ts";
 
-/** What a driver says of a connection. */
+/** A driver's connection document. */
 const ConnectionInfoSchema = v.object({
   driver_volume_type: v.string(),
   data: v.record(v.string(), v.unknown()),
@@ -43,7 +43,7 @@ export class RemoteDriver implements Driver {
     await this.#call({ call: "deleteVolume", host: this.#host, volume_id: volumeId, fence });
   }
 
-  /** Only the word "absent" says that nothing is there. */
+  /** Only the word "absent" means that nothing is there. */
   async findVolume(volumeId: string, fence: string | null): Promise<"present" | "absent"> {
     return presence(
       "findVolume",

@@ -5,7 +5,7 @@ import { driversOf } from "../driver-map.ts";
 import { makeModuleDriver } from "../module-driver.ts";
 import { type CallDriver, RemoteDriver } from "./remote-driver.ts";
 
-/** Drivers of the configured backends that another function calls. Nothing is asked of a backend yet. */
+/** Drivers of the configured backends, called through another function. No backend is asked yet. */
 export function createRemoteDrivers(
   backends: readonly Backend[],
   unusable: readonly UnusableBackend[],
@@ -19,7 +19,7 @@ export function createRemoteDrivers(
   );
 }
 
-/** What the driver itself says in `fencesAttempts`. A driver of this project is not loaded for it; a test compares both. */
+/** The driver's own value of `fencesAttempts`. A driver of this project is not loaded for it; a test compares both. */
 function fencesAttempts(host: string, read: DriverOptions): boolean {
   if (read.driver === "file") {
     return true;

@@ -2,12 +2,12 @@ import { InvokeCommand, type LambdaClient } from "@aws-sdk/client-lambda";
 import type { WorkStarter } from "../../core/api/dependencies.ts";
 import type { ApiEnvironment } from "../../core/api/options.ts";
 
-/** What the starter is made of. */
+/** Dependencies of the starter. */
 export type WorkStarterOptions = { client: Pick<LambdaClient, "send">; functions: ApiEnvironment["functions"] };
 
 /**
- * Starts functions by asynchronous invocations. Lambda delivers each at least once, and twice more when the function fails; what it
- * gives up is begun again by the sweep, because the record says what was asked for.
+ * Starts functions by asynchronous invocations. Lambda delivers each at least once, and twice more when the function fails; the sweep
+ * starts abandoned work again, because the record has the request.
  */
 export class LambdaWorkStarter implements WorkStarter {
   readonly #options: WorkStarterOptions;

@@ -4,7 +4,7 @@ import { ImageUnacceptable } from "../../core/errors.ts";
 import { parseOrThrow } from "../../core/parsing.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 
-/** How an image of the bucket is described: a JSON document beside the object, or the object's own metadata. */
+/** Description of an image in the bucket: a JSON document next to the object, or the object's own metadata. */
 
 const nullableString = v.optional(v.nullable(v.string()), null);
 const wholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -24,7 +24,7 @@ const ImageDocumentSchema = v.object({
   os_hash_value: nullableString,
   owner: nullableString,
   visibility: v.optional(v.string(), "private"),
-  // As it came: a record would leave out names such as `constructor`.
+  // Unchanged: a record would leave out names such as `constructor`.
   properties: v.optional(
     v.custom<Record<string, unknown>>(
       (value) => typeof value === "object" && value !== null && !Array.isArray(value),
@@ -40,9 +40,9 @@ export function documentKey(imageId: string): string {
 }
 
 /**
- * Reads `<image_id>.json`. What it leaves out is null, 0 or private; what it says beyond `ImageMeta` is dropped.
+ * Reads `<image_id>.json`. Missing fields are null, 0 or private; fields that `ImageMeta` does not have are dropped.
  *
- * @throws ImageUnacceptable when it is no such document, or one of another image.
+ * @throws ImageUnacceptable when it is not such a document, or belongs to another image.
  */
 export function parseImageDocument(imageId: string, text: string): ImageMeta {
   try {
@@ -62,8 +62,8 @@ export function parseImageDocument(imageId: string, text: string): ImageMeta {
 
 /**
  * Reads an object's `x-amz-meta-*` headers, given without that prefix: `disk-format`, `container-format`, `min-disk`, `min-ram`,
- * `os-hash-algo`, `os-hash-value`, `checksum`, `owner`, `visibility`, `name`, and `property-NAME` for each property. The size is
- * the object's. The ETag is not taken for a checksum: that of a multipart upload is no MD5.
+ * `os-hash-algo`, `os-hash-value`, `checksum`, `owner`, `visibility`, `name`, and `property-NAME` for each property. The size is the
+ * object's. The ETag is not used as a checksum: that of a multipart upload is not an MD5.
  *
  * @throws ImageUnacceptable
  */

@@ -20,11 +20,11 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const VISIBLE_TO_ALL: readonly string[] = ["public", "community"];
 
 /**
- * Images in a bucket: the object `<image_id>` with the bytes, and `<image_id>.json` beside it with the metadata in Cinder's shape
+ * Images in a bucket: the object `<image_id>` with the bytes, and `<image_id>.json` next to it with the metadata in Cinder's shape
  * (`ImageMeta`). An object that has no such document is described by its own metadata, `x-amz-meta-disk-format` and so on: see
  * `image-document.ts`.
  *
- * Whoever may not see an image is told what they are told of one that does not exist, as Glance does.
+ * A caller who may not see an image gets the same answer as for a missing one, as from Glance.
  */
 export class S3ImageService implements ImageService {
   readonly #client: Pick<S3Client, "send">;
@@ -54,7 +54,7 @@ export class S3ImageService implements ImageService {
     return { direct_url: url, locations: [{ url, metadata: {} }] };
   }
 
-  /** The tag is the object's ETag: with it, the answer is of that very content or none. */
+  /** The tag is the object's ETag: with it, S3 answers only with exactly that content. */
   async openRange(imageId: string, from: number, { to, tag, signal }: RangeOptions = {}): Promise<ImageRange> {
     requireImageId(imageId);
     const range = `bytes=${from}-${to === undefined ? "" : to - 1}`;
@@ -86,7 +86,7 @@ export class S3ImageService implements ImageService {
     return parseImageDocument(imageId, text ?? "");
   }
 
-  /** An object that says no disk format is no image: its upload stopped half-way, or it was never meant for one. */
+  /** An object without a disk format is not an image: its upload stopped half-way, or it was never meant to be one. */
   async #readObjectMetadata(imageId: string): Promise<ImageMeta> {
     let output: HeadObjectCommandOutput;
     try {

@@ -13,7 +13,7 @@ import type { ImageMeta } from "../../core/driver-ports.ts";
 import { BytesLeft } from "./bytes-left.ts";
 import { documentKey } from "./image-document.ts";
 
-/** What the uploader says of an image; the rest is found on the way. */
+/** The uploader's description of an image; everything else is found during the upload. */
 export type NewImage = Pick<
   ImageMeta,
   | "id"
@@ -29,16 +29,15 @@ export type NewImage = Pick<
 >;
 
 /**
- * Puts an image into the bucket: its bytes in parts, hashed on the way (SHA-512 and MD5), then the document that makes an image of
- * them.
+ * Puts an image into the bucket: its bytes in parts, hashed on the way (SHA-512 and MD5), then the document that makes them an image.
  *
  * Interrupted: an upload that fails deletes its bytes, which no listing would show. One whose process dies leaves an object without a
  * document, which is not an image; the upload may be repeated under the same id.
  *
  * @param body the bytes, in pieces of any size
- * @param onProgress is told the bytes that the bucket has
- * @returns the metadata as it stands in the bucket
- * @throws InvalidInput when there is an image of that id: the bytes of an image never change.
+ * @param onProgress receives the bytes that the bucket has
+ * @returns the metadata in the bucket
+ * @throws InvalidInput when an image of that id exists: the bytes of an image never change.
  * @throws BytesLeft when the upload failed and its bytes could not be deleted.
  */
 export async function putImage(
@@ -109,9 +108,9 @@ async function putDocument(store: ImageBytes, document: string): Promise<void> {
 }
 
 /**
- * Deletes the bytes of an image that was not added, unless somebody else has added one of that id since.
+ * Deletes the bytes of an image that was not added, unless another upload has added one of that id since.
  *
- * @returns what to throw: the failure, or one that says that bytes are left
+ * @returns the error to throw: the failure, or BytesLeft
  */
 async function cleanedUp(store: ImageBytes, failure: unknown): Promise<unknown> {
   const { client, bucket, id } = store;

@@ -1,13 +1,12 @@
 import type { Secrets } from "../../core/ports.ts";
 
 /**
- * Secrets in a JSON object of texts by name, as an environment variable holds it: for the embedded cloud, which has no Secrets
- * Manager.
+ * Secrets in a JSON object of texts by name, from an environment variable: for the embedded cloud, which has no Secrets Manager.
  */
 export class EnvironmentSecrets implements Secrets {
   readonly #values: ReadonlyMap<string, string>;
 
-  /** @param json the text is not told when it is wrong */
+  /** @param json errors never show the text */
   constructor(json: string) {
     this.#values = new Map(Object.entries(parse(json)));
   }
@@ -27,7 +26,7 @@ function parse(json: string): Record<string, string> {
   try {
     values = JSON.parse(json);
   } catch {
-    // What could not be read is not told.
+    // The error does not show the unreadable text.
   }
   if (!isObject(values) || !Object.values(values).every((value) => typeof value === "string" || isObject(value))) {
     throw new Error("the secrets in the environment are not a JSON object of strings or objects");

@@ -2,7 +2,7 @@ import { GetSecretValueCommand, type SecretsManagerClient } from "@aws-sdk/clien
 import { describeError } from "../../core/errors.ts";
 import type { Clock, Secrets } from "../../core/ports.ts";
 
-/** How long a value is kept: what is rotated is known everywhere after this, or at once where it was refused. */
+/** Lifetime of a cached value: a rotated secret is known everywhere after this time, or at once after a refusal. */
 const KEPT_MS = 60_000;
 
 /** Secrets in AWS Secrets Manager, each read once a minute at most; values are kept in memory only. */

@@ -3,12 +3,12 @@ import { bytesOf, LARGEST_STATE_BYTES, requireWithinBudget } from "../../core/by
 import type { WorkflowInput } from "../../core/messages.ts";
 import type { WorkflowStarter } from "../../core/ports.ts";
 
-/** What the starter is made of. */
+/** Dependencies of the starter. */
 export type WorkflowStarterOptions = { client: Pick<SFNClient, "send">; stateMachineArn: string };
 
 /**
- * Starts executions of the workflow in Step Functions. The name makes it happen once: a standard workflow refuses a second
- * execution of a name for 90 days, so a repeated start, or one whose answer was lost, is a success.
+ * Starts executions of the workflow in Step Functions. The name makes the start idempotent: a standard workflow refuses a second execution
+ * of a name for 90 days, so a repeated start, or one whose answer was lost, succeeds.
  */
 export class SfnWorkflowStarter implements WorkflowStarter {
   readonly #options: WorkflowStarterOptions;

@@ -8,7 +8,7 @@ import { withinTopic } from "../../core/truncate-notification.ts";
 import { messageText } from "../../core/byte-budget.ts";
 import { attributeText } from "../message-text.ts";
 
-/** What the notifier is made of; `era` says whose payloads the topic's subscribers read. */
+/** Dependencies of the notifier; `era` is the Cinder release whose payloads the topic's subscribers read. */
 export type NotifierOptions = { client: Pick<SNSClient, "send">; topicArn: string; era?: NotificationEra };
 
 /** Publishes to an SNS topic. One that is larger than a message may be is truncated, and says so: see {@link withinTopic}. The attributes are for the filter policies of its subscriptions. */

@@ -13,7 +13,7 @@ const NO_REASON = "no reason given";
 /** In UTF-8. */
 const MOST_BYTES_OF_A_UNIT = 3;
 
-/** What the queue is made of. */
+/** Dependencies of the queue. */
 export type SchedulerQueueOptions = { client: Pick<SQSClient, "send">; queueUrl: string; deadLetterQueueUrl: string };
 
 /**
@@ -33,7 +33,7 @@ export class SqsSchedulerQueue implements SchedulerQueue {
     );
   }
 
-  /** The reason is cut to what the body leaves of the message's bound; where nothing is left, the message goes without one. */
+  /** The reason is cut to the space that the body leaves of the message's bound; without any space, the message has no reason. */
   async sendToDeadLetters(body: string, reason: string): Promise<void> {
     const room = LARGEST_MESSAGE_BYTES - bytesOf(body) - ATTRIBUTE_OVERHEAD_BYTES;
     const limit = Math.floor(room / MOST_BYTES_OF_A_UNIT);
