@@ -120,16 +120,15 @@ const cellX = (index: number): number => CELLS.x + index * CELLS.width + CELLS.w
 
 /** The use of a store or queue, in a cell. */
 function mark(use: Use | undefined, x: number, y: number): string[] {
-  switch (use) {
-    case "reads":
-      return [`<circle cx="${x}" cy="${y}" r="5" fill="#ffffff" stroke="#4a78b0" stroke-width="1.6"/>`];
-    case "writes":
-      return [`<circle cx="${x}" cy="${y}" r="6" fill="#4a78b0"/>`];
-    case "sends":
-      return [`<path d="M${x - 5} ${y - 6}L${x + 7} ${y}L${x - 5} ${y + 6}z" fill="#7a4ab0"/>`];
-    case undefined:
-      return [];
+  if (use === undefined) {
+    return [];
   }
+  const marks = {
+    reads: `<circle cx="${x}" cy="${y}" r="5" fill="#ffffff" stroke="#4a78b0" stroke-width="1.6"/>`,
+    writes: `<circle cx="${x}" cy="${y}" r="6" fill="#4a78b0"/>`,
+    sends: `<path d="M${x - 5} ${y - 6}L${x + 7} ${y}L${x - 5} ${y + 6}z" fill="#7a4ab0"/>`,
+  };
+  return [marks[use]];
 }
 
 /** The meaning of shapes and marks, in one row. */

@@ -128,7 +128,8 @@ function ruleOf({ Resources }: Template, id: string): Start | undefined {
   if (Type !== "AWS::Events::Rule") {
     return undefined;
   }
-  const [, rate] = /^rate\((.+)\)$/.exec(String(Properties["ScheduleExpression"] ?? "")) ?? [];
+  const { ScheduleExpression: schedule } = Properties;
+  const [, rate] = (typeof schedule === "string" && /^rate\((.+)\)$/.exec(schedule)) || [];
   return {
     kind: "rule",
     label: rate === undefined ? "execution failed or aborted" : `every ${rate.replace(/^1 /, "")}`,
