@@ -65,7 +65,7 @@ describe("a file of vectors", () => {
   it.each([
     ["no JSON", "{", "no JSON"],
     ["a list", "[]", "no object of sections"],
-    ["a section that is not known", '{"volume_filters": []}', "section volume_filters is none of"],
+    ["a section that is not known", '{"volume_filters": []}', "unknown section volume_filters; the sections are"],
     ["a section that is not a list", '{"weighers": {}}', "section weighers is not a list"],
   ])("that is or has %s is refused", (_what, text, message) => {
     expect(() => parseVectors(text)).toThrow(message);

@@ -30,7 +30,7 @@ export const DELETED_BY = {
 
 const HOOKS = ["source_status", ...(Object.keys(DELETED_BY) as (keyof typeof DELETED_BY)[])] as const;
 
-/** What a call of the driver does: `hook` first, then `raise` or `return`. */
+/** The effect of a driver call: `hook` first, then `raise` or `return`. */
 function driverCall<Return extends v.GenericSchema>(answer: Return) {
   return v.optional(
     v.strictObject({
@@ -118,7 +118,7 @@ const GivenSchema = v.strictObject({
   /** A row that is deleted when the spec has been made. */
   gone_after_spec: v.optional(v.picklist(ROWS)),
   origin_lookup_fails: v.optional(v.boolean(), false),
-  /** What ExtractVolumeSpec says in place of the type. */
+  /** ExtractVolumeSpec's value in place of the type. */
   spec_type: v.optional(v.string()),
 
   image: v.optional(
@@ -141,7 +141,7 @@ const GivenSchema = v.strictObject({
   scheduler_raise: v.optional(raised),
 });
 
-/** What a case gives. See {@link GivenSchema}. */
+/** The input of a case. See {@link GivenSchema}. */
 export type Given = v.InferOutput<typeof GivenSchema>;
 
 /** A failing write. */

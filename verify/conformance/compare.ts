@@ -6,7 +6,7 @@ import type { Outcome } from "./outcome.ts";
 /** Whose recording. */
 export type Reference = "cinder" | "seed";
 
-/** What was recorded of a case, as far as it can be compared. */
+/** The comparable part of a case's recording. */
 export type References = Partial<Record<Reference, Outcome>>;
 
 /** How a case compares. `different`: no recording, and no row of the list, explains what was done here. */
@@ -34,7 +34,7 @@ export function compare(
   const { cinder, seed } = references;
   const sameAs = (reference: Outcome | undefined): boolean => reference !== undefined && isSame(reference, actual);
   if (sameAs(cinder) || sameAs(seed)) {
-    // What was not recorded cannot be the same.
+    // Fields without a recording cannot be equal.
     return { kind: !sameAs(seed) ? "same as Cinder" : sameAs(cinder) ? "same as both" : "same as seed" };
   }
   const concerning = differences.filter((row) => row.concerns(given));
@@ -81,7 +81,7 @@ function* subsets<Item>(items: readonly Item[], size: number): Generator<Item[]>
   }
 }
 
-/** Whether an outcome is as expected; what a recording does not tell is not compared. */
+/** Whether an outcome is as expected; fields that a recording lacks are not compared. */
 export function isSame(expected: Outcome, actual: Outcome): boolean {
   return isDeepStrictEqual(fieldsOf(expected, actual), fieldsOf(actual, actual));
 }
@@ -116,7 +116,7 @@ export function differingFields(from: Reference, expected: Outcome, actual: Outc
     .map((field) => ({ field, from, expected: wanted[field], actual: found[field] }));
 }
 
-/** An outcome by fields: each column of the row is one. What it does not tell is taken from the other. */
+/** An outcome by fields: each column of the row is one. Missing fields are taken from the other. */
 function fieldsOf({ volume, casts, ...others }: Outcome, told: Outcome): Record<string, unknown> {
   const columns = Object.entries(volume ?? { row: "gone" }).map(([column, value]) => [`volume.${column}`, value]);
   return {

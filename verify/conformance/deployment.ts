@@ -36,7 +36,7 @@ const MAX_HISTORY = 10_000;
 /** Starts it in a temporary directory. */
 export async function startDeployment(): Promise<Deployment> {
   const directory = mkdtempSync(path.join(tmpdir(), "cinderless-conformance-"));
-  // Beside the data, whose directory holds nothing else.
+  // Next to the data, whose directory holds nothing else.
   const planDirectory = path.join(directory, "plans");
   const dataDirectory = path.join(directory, "cloud");
   mkdirSync(planDirectory);
@@ -88,7 +88,7 @@ function endings({ executions }: EmbeddedCloud): (name: string) => Promise<strin
   const waiting = new Map<string, (arn: string) => void>();
   executions.onTransition(({ name, executionArn }, { type }) => {
     if (/^Execution(Succeeded|Failed|Aborted|TimedOut)$/.test(type)) {
-      // The event is told just before the view says that the execution has ended.
+      // The event is sent just before the view shows the end of the execution.
       setImmediate(() => waiting.get(name)?.(executionArn));
     }
   });

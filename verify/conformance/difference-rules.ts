@@ -6,9 +6,9 @@ import { created, createCalls, erroredOut, mayGoBack, providerLocation, reschedu
 import type { Outcome, VolumeOutcome } from "./outcome.ts";
 import { asRepeated, RETRIES, without } from "./repeats.ts";
 
-/** What the rows of the list have in common, and those of their rules that take more than a few lines. */
+/** Shared parts of the list's rows, and their rules that take more than a few lines. */
 
-/** What a row looks at: what was given, what is expected so far, and what was done. */
+/** Input of a row: the case, the expected end so far, and the actual end. */
 export type Looked = { given: Given; expected: Outcome; actual: Outcome };
 
 /** Whether an error says nothing of the volume: the same backend is asked again. */
@@ -54,7 +54,7 @@ export function withRow(outcome: Outcome, columns: Partial<VolumeOutcome>): Outc
   return { ...outcome, volume: outcome.volume === null ? null : { ...outcome.volume, ...columns } };
 }
 
-/** What is known to be wrong with the source before any backend is asked, as the name of the error. */
+/** Name of the error of an unusable source, which is known before any backend is asked. */
 export function refusalOf(given: Given): string | undefined {
   const { type, image, src, volume_row: row } = given;
   if (type === "source_vol" && given.gone === undefined && src !== undefined) {
@@ -87,7 +87,7 @@ export function expectLastingFault({ given, actual }: Looked): Outcome | undefin
     return undefined;
   }
   if (isLastWrite(given, fault)) {
-    // What the driver returned is kept by the last write where no other comes between, and lost with it.
+    // Without another write in between, the last write stores the driver's result, which is lost with it.
     const isKept = end.volume?.bootable === true;
     const columns = { status: "error", launched_at_set: false, ...(!isKept && { provider_location: null }) };
     return { ...withRow(end, columns), notifications: end.notifications.slice(0, 1), error };

@@ -189,7 +189,7 @@ async function wrongVolume(volume: string, image: CorpusImage): Promise<string |
   return found === image.may_accept_as_sha256 ? undefined : "accepted";
 }
 
-/** What differs between the verdict and the expected one. */
+/** Differences between the verdict and the expected one. */
 function differencesOf(image: CorpusImage, { error, message }: Verdict, wrong: string | undefined): string[] {
   if (error === null) {
     if (wrong !== undefined) {

@@ -6,8 +6,8 @@ import { raisedName } from "./inject/errors.ts";
 import type { CastOutcome, NotificationOutcome, Outcome, VolumeOutcome } from "./outcome.ts";
 
 /**
- * What becomes of a case whose faults are met: the three ends that the flow has, in full, so that a row of the list can say what it
- * expects to the last field. Of the causes only the driver's and those of the source are known here; rows know the others.
+ * The end of a case whose faults occur: the flow's three ends in full, so that a row of the list can state its expectation to the last
+ * field. Only the driver's and the source's causes are known here; rows know the others.
  */
 
 /** The driver's calls of an undisturbed create. */
@@ -75,7 +75,7 @@ function endsBootable(given: Given): boolean {
   );
 }
 
-/** What the driver returns to be kept. */
+/** The driver's result to store. */
 export function providerLocation(given: Given): string | null {
   const { driver } = given;
   const answers = {
@@ -207,8 +207,8 @@ export function mayGoBack(given: Given): boolean {
 }
 
 /**
- * What becomes of the case when its writes and notifications succeed: undefined where the end depends on something else than the
- * driver (a source that is gone, an image that is refused, a row that is not the flow's).
+ * The end of the case when its writes and notifications succeed. Undefined if the end does not depend only on the driver (a missing source,
+ * a refused image, a row that the flow does not own).
  */
 export function undisturbed(given: Given, isReschedulable: (error: string) => boolean): Outcome | undefined {
   const { gone, origin_lookup_fails: isOriginUnreadable, spec_type: specType, image, volume_row: volume } = given;

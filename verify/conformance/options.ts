@@ -1,6 +1,6 @@
 import { Command } from "commander";
 
-/** What the command line asks for. Without a file the project's own are taken; `only` picks cases and vectors by their names. */
+/** Options of the command line. Without a file the project's own are taken; `only` picks cases and vectors by their names. */
 export type ConformanceOptions = {
   cases?: string;
   vectors?: string;
@@ -23,13 +23,12 @@ Examples:
 
 Without --cases, --vectors and --images the project's own cases and vectors are run; with one of them, only that one.
 
-Exit status: 0 when nothing is unexplained and, for the project's own cases, no row of
-docs/cinder-differences.md is without use; 1 otherwise; 2 for a command line or a file that is none.`;
+Exit status: 0 when nothing is unexplained and, for the project's own cases, every row of\ndocs/cinder-differences.md is used; 1 otherwise; 2 for an invalid command line or file.`;
 
 /**
  * Reads the command line.
  *
- * @throws CommanderError, also after --help; what there is to say has been written by then.
+ * @throws CommanderError, also after --help; the message has been written by then.
  */
 export function parseOptions(argv: readonly string[]): ConformanceOptions {
   const command = new Command("npm run conformance --")

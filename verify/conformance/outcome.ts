@@ -38,7 +38,7 @@ export type NotificationOutcome = {
   raised?: string;
 };
 
-/** A cast to the scheduler; what a recording does not tell of it is undefined. */
+/** A cast to the scheduler; fields that a recording lacks are undefined. */
 export type CastOutcome = {
   volume: string | undefined;
   image_id: string | null | undefined;
@@ -51,7 +51,7 @@ export type CastOutcome = {
   raised?: string;
 };
 
-/** What the run of one case left. */
+/** The final state of one case's run. */
 export type Traces = {
   volume: VolumeRecord | undefined;
   source: VolumeRecord | undefined;
@@ -59,7 +59,7 @@ export type Traces = {
   execution: { status: string; error: string | undefined; output: string | undefined };
 };
 
-/** What became of a case here. */
+/** The end of a case here. */
 export function outcomeOf(plan: Plan, { volume, source, events, execution }: Traces): Outcome {
   const names: Record<string, string> = {
     [plan.volumeId]: "VOL",
@@ -127,7 +127,7 @@ function castOf({ message, row, raised }: CastEvent, names: Record<string, strin
 }
 
 /**
- * Reads a cast. Zed's names the image in its request_spec, the seed's beside it: either will do.
+ * Reads a cast. Zed's cast names the image in its request_spec, the seed's next to it: both are accepted.
  */
 export function readCast(cast: Record<string, unknown>, row: CastOutcome["row_at_cast"]): CastOutcome {
   const spec = cast["request_spec"] as Record<string, unknown> | undefined;

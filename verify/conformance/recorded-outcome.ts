@@ -42,8 +42,7 @@ const RecordedSchema = v.object({
 });
 
 /**
- * What was recorded of a case. Undefined when nothing was, or when the recording itself says that it did something else than the
- * case asks for.
+ * The recording of a case. Undefined when nothing was, or when the recording itself says that it did something else than the case asks for.
  *
  * The seed publishes `create.start` as the service's own host, which is an assignment in memory and no property of the flow
  * (`volume_ref['host'] = self.host`); its publisher is read as the row's host, as it is in Zed.

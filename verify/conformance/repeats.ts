@@ -4,8 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 export const RETRIES = 2;
 
 /**
- * What was done, if it is what is expected with some of it repeated at once, as often as a state is tried at most; otherwise what is
- * expected.
+ * The actual end, if it equals the expected one with immediate repeats, at most as many as a state's tries; otherwise the expected end.
  */
 export function asRepeated<Item>(expected: readonly Item[], actual: readonly Item[]): Item[] {
   const runs = runsOf(actual);

@@ -37,9 +37,9 @@ const POLL_MS = 100;
 type Ran = { name: string; plan: Plan; execution: Traces["execution"] };
 
 /**
- * Runs the cases, each from the moment that the scheduler has placed its volume, and returns how each ended. A volume that nobody
- * has decided by the end of its execution, and that did not go back to the scheduler, is read after the sweep has come by. A case
- * that cannot be run, or whose execution does not end, is an error.
+ * Runs the cases, each from the moment that the scheduler has placed its volume, and returns how each ended. A volume that is undecided at
+ * the end of its execution, and did not go back to the scheduler, is read after the next sweep. A case that cannot be run, or whose
+ * execution does not end, is an error.
  */
 export async function replay(
   deployment: Deployment,
@@ -64,7 +64,7 @@ export async function replay(
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
-  // What waits for the scheduler is overdue by then, too, and one sweep takes so many only.
+  // Volumes that wait for the scheduler are overdue by then, too, and one sweep processes only a limited number.
   for (let swept = 0; undecided.length > 0 && swept <= cases.length; swept += LARGEST_SWEEP) {
     await deployment.sweepLate();
   }

@@ -99,7 +99,7 @@ const unknown = argv.find((argument) => !OPTIONS.includes(argument));
 if (argv.includes("--help") || argv.includes("-h")) {
   process.stdout.write(HELP);
 } else if (unknown !== undefined) {
-  process.stderr.write(`error: unknown argument ${unknown}; --help tells more\n`);
+  process.stderr.write(`error: unknown argument ${unknown}; --help prints more\n`);
   process.exitCode = 2;
 } else {
   const status = await main(argv.includes("--keep"), !argv.includes("--without-keystone")).catch((error: unknown) => {

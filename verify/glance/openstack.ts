@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** What of OpenStack a machine has, from Debian's packages `glance-api` and `keystone`. */
+/** The installed parts of OpenStack, from Debian's packages `glance-api` and `keystone`. */
 export type Installed = { glance: boolean; keystone: boolean };
 
 /** Looks for the programs that are started here. */
@@ -36,7 +36,7 @@ export const GLANCE_USER = { user: "glance", password: "glancepw", project: "ser
 
 const START_MS = 60_000;
 
-/** A port that nobody listens on; somebody else may take it before it is used, and then the start fails. */
+/** A free port; another process may take it before it is used, and then the start fails. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -124,8 +124,8 @@ function uwsgiConfiguration(directory: string, port: number, configuration: stri
 }
 
 /**
- * Glance with a file store. Who asks is told by a Keystone, or, without one, by the headers that keystonemiddleware would set. Tokens
- * are not kept, so that a revoked one is refused at once.
+ * Glance with a file store. Keystone identifies the caller, or, without it, the headers that keystonemiddleware would set. Tokens are not
+ * kept, so that a revoked one is refused at once.
  */
 export async function startGlance(directory: string, keystone: Running | undefined): Promise<Running> {
   const port = await freePort();

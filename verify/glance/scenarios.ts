@@ -18,7 +18,7 @@ type KeepRunning = (part: { stop: () => Promise<void> }) => unknown;
 const QCOW2 = new URL("../../test/data/images/q2-v3-64k.qcow2.gz", import.meta.url);
 const QCOW2_DISK = { bytes: 10_485_760, sha256: "ceb0fa24a85181df2bde00aebd4a344ebcba7b8a47dd16781530a480ccc41f8d" };
 
-/** Who asks for images, and how the request says so. */
+/** The caller, and its identification in the request. */
 type Caller = { who: Who; request: { projectId: string; userId: string; authSecret?: string } };
 
 function requireOutcome(volume: VolumeRecord, outcome: string): void {
@@ -26,7 +26,7 @@ function requireOutcome(volume: VolumeRecord, outcome: string): void {
   assert.equal(found, outcome, `volume ${volume.id}: ${found}, not ${outcome}: ${volume.fault?.cause ?? ""}`);
 }
 
-/** What holds however the service is told who asks. */
+/** Scenarios that hold for every kind of identification. */
 function commonChecks(deployment: Deployment, glance: GlanceClient, mine: Caller, other: Caller, admin: Who): Check[] {
   const raw = makeDiskImage();
   const uploadRaw = () => glance.upload(mine.who, { name: "raw", disk_format: "raw", os_distro: "none" }, raw);

@@ -44,7 +44,7 @@ const ATTRIBUTES_OF_A_RESOURCE = [
 let loaded: Database | undefined;
 
 /**
- * What CloudFormation's own resource schemas find in a template, one line each: unknown types and properties, values of another type,
+ * Findings of CloudFormation's own resource schemas in a template, one line each: unknown types and properties, values of another type,
  * required properties that are missing, and references to resources and attributes that do not exist.
  */
 export function schemaFindings(template: Template): string[] {

@@ -3,8 +3,8 @@ import languageService from "amazon-states-language-service";
 import validate from "asl-validator";
 
 /**
- * What three public linters of the Amazon States Language find in a definition, one line each. They share no code: AWS's own language service
- * of its editor extensions, asl-validator, and statelint, a port of the linter of the language's authors.
+ * Findings of three public linters of the Amazon States Language in a definition, one line each. They share no code: AWS's own language
+ * service of its editor extensions, asl-validator, and statelint, a port of the linter of the language's authors.
  */
 export async function statesLanguageFindings(definition: string): Promise<string[]> {
   return [

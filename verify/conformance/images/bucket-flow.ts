@@ -20,7 +20,7 @@ const ROOM_FOR_ALL = { scheduler: { max_over_subscription_ratio: 100_000 } };
 export type BucketFlow = {
   directory: string;
   bucket: string;
-  /** What a process needs to reach the cloud. */
+  /** Variables with which a process reaches the cloud. */
   environment: Record<string, string>;
   /** Puts an image as it is, without a look at it; returns its id. */
   put(bytes: Buffer, diskFormat: string): Promise<string>;

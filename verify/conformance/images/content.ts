@@ -6,13 +6,13 @@ import type { CorpusImage } from "./corpus.ts";
 
 const BLOCK_BYTES = 65_536;
 
-/** Hashed at a time: little enough that copies of other images, which wait for the disk many times, go on in between. */
+/** Bytes hashed at a time: little enough that copies of other images, which wait for the disk often, continue in between. */
 const READ_BYTES = 2 ** 20;
 
 /** Blocks of a file system are smaller than those of the corpus; its own tables may count too. */
 const ALLOCATION_SLACK_BYTES = 2 ** 20;
 
-/** What is wrong with the content; undefined when nothing is. */
+/** The problem of the content; undefined without one. */
 export async function wrongContent(volume: string, image: CorpusImage): Promise<string | undefined> {
   const file = await open(volume, "r");
   try {

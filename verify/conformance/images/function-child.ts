@@ -11,7 +11,7 @@ import { peakKibibytes } from "../../../local/peak-memory.ts";
  * The order comes as an argument, in JSON; the answer leaves in JSON too.
  */
 
-/** What is to be done. */
+/** The order. */
 export type ChildOrder = {
   what: "file" | "volume";
   /** The image's file, for `file`. */
@@ -60,7 +60,7 @@ async function fillVolume(work: ChildOrder): Promise<{ error: string | null; mes
     directory: work.directory,
     image_allow_extended_l2: work.allowExtendedL2,
   });
-  // Of the record, the driver reads these only; no fence is the first attempt.
+  // The only fields of the record that the driver reads; without a fence it is the first attempt.
   const volume = { id: work.volumeId, size: work.volumeGib, fence: null } as VolumeRecord;
   const administrator = { request_id: "", user_id: null, project_id: null, is_admin: true, roles: [] };
   const remainingTimeMs = () => 900_000;

@@ -13,8 +13,8 @@ import { faultyRecords } from "./record-writes.ts";
 import { SCRIPTED_DRIVER } from "./scripted-driver.ts";
 
 /**
- * Stands in for `lambdas/runtime/composition.ts` in the functions under test: the real ports, of which those that a case can make
- * fail are wrapped, told apart by the ids that go through them. What is named here takes the place of the real one.
+ * Replaces `lambdas/runtime/composition.ts` in the functions under test: the real ports, with wrappers around those that a case can make
+ * fail. The ids in their calls identify the case. Exports here replace the real ones.
  */
 export * from "../../../lambdas/runtime/composition.ts";
 

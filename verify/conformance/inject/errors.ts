@@ -3,7 +3,7 @@ import * as errors from "../../../core/errors.ts";
 /** Names of the recording that stand for a class of another name. */
 const ALIASES: Readonly<Record<string, string>> = { BackendError: "VolumeBackendAPIException" };
 
-/** The name under which an error of a case is raised: `BackendError-caused-by-ImageCopyFailure` is no ImageCopyFailure. */
+/** The name under which an error of a case is raised: `BackendError-caused-by-ImageCopyFailure` is not an ImageCopyFailure. */
 export function raisedName(raise: string): string {
   const [name = raise] = raise.split("-caused-by-");
   return ALIASES[name] ?? name;

@@ -3,8 +3,8 @@ import path from "node:path";
 import type { Given } from "../cases.ts";
 
 /**
- * What the functions under test know of the case that they work for, and what they tell of it: files in one directory, because
- * functions share nothing else. One volume's work is sequential, so its log is in order.
+ * The functions' knowledge of their case, and their reports: files in one directory, because functions share nothing else. One volume's
+ * work is sequential, so its log is in order.
  */
 
 /** Variable of the functions' environment that names the directory. */
@@ -52,7 +52,7 @@ export function log(plan: Plan, event: PlanEvent): void {
   appendFileSync(fileIn(directoryHere(), plan.volumeId, "log"), `${JSON.stringify(event)}\n`);
 }
 
-/** What has been logged of a volume so far. */
+/** The log of a volume so far. */
 export function eventsOf(volumeId: string, directory: string = directoryHere()): PlanEvent[] {
   const file = fileIn(directory, volumeId, "log");
   const lines = existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];

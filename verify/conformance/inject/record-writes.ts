@@ -98,7 +98,7 @@ function isUsedUp(plan: Plan, fault: WriteFault, index: number): boolean {
   return fault.times !== undefined && struck.length >= fault.times;
 }
 
-/** What an update sets and removes, of the item's own attributes (not of what lies below them). */
+/** Top-level attributes of the item that an update sets and removes. */
 export function writtenBy(input: UpdateItemCommandInput): Written {
   const { UpdateExpression: expression = "", ExpressionAttributeNames: names = {} } = input;
   const values = unmarshall(input.ExpressionAttributeValues ?? {});

@@ -3,7 +3,7 @@ import { environmentVariable } from "../../../lambdas/runtime/environment.ts";
 import type { Row } from "../cases.ts";
 import type { Plan } from "./plan.ts";
 
-/** What somebody else does to the rows of a case while its flow runs. */
+/** Changes of a case's rows by others while its flow runs. */
 
 /** Deletes a row; nothing happens when it is gone. */
 export async function deleteRow(plan: Plan, row: Row): Promise<void> {

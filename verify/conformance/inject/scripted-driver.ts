@@ -9,7 +9,7 @@ import { backUpSource, deleteRow } from "./rows.ts";
 /** A call of the driver that a case can script. */
 type Call = Exclude<keyof Given["driver"], "initialized">;
 
-/** What a call leaves on the backend: the volume, nothing, or what was there before. */
+/** State of the backend after a call: the volume, nothing, or unchanged. */
 type Leaves = "volume" | "nothing" | "as it was";
 
 /**
@@ -59,7 +59,7 @@ async function create(
   return outcomeOf((await perform(volumeId, call, "volume"))?.return ?? null);
 }
 
-/** What a case's driver returns, as this project's drivers return it. */
+/** The result of a case's driver, in the form of this project's drivers. */
 function outcomeOf(update: { provider_location?: string | undefined } | null): CreateOutcome {
   const { provider_location } = update ?? {};
   const kept: ModelUpdate = provider_location === undefined ? {} : { provider_location };

@@ -12,7 +12,7 @@ import type { CreateLoop } from "./recorded.ts";
 
 /** One placement: where to, and what travelled with it. */
 type Placement = { cast_to_volume: string; retry: unknown; keys_in_filter_properties: string[] };
-/** What came of a loop. */
+/** The result of a loop. */
 export type Run = {
   placements: Placement[];
   reason: string | null;

@@ -3,7 +3,7 @@
 import type { PoolState } from "../../../core/scheduling/pool-state.ts";
 import type { FilterProperties, RequestSpec, Retry } from "../../../core/scheduling/request.ts";
 
-/** What Cinder answered, or the error it raised. */
+/** Cinder's answer, or the error that it raised. */
 export type Recorded<Answer> = { result: Answer } | { raises: string; message: string };
 
 export type CapacityVector = {

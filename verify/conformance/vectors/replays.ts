@@ -27,7 +27,7 @@ export type Replayed = {
   expected: unknown;
   actual: unknown;
   crash?: { place: string; error: string };
-  /** The recording goes on where this project, as Zed's manager, ends the request. */
+  /** The recording continues where this project, like Zed's manager, ends the request. */
   isEnded?: boolean;
 };
 
@@ -134,7 +134,7 @@ function replayConsumption({
   return { expected, actual, ...(raises !== null && { crash: { place: "consumption", error: raises } }) };
 }
 
-/** What the scheduler says of a setting with which it does not start: Cinder by InvalidParameterValue, this one by InvalidInput. */
+/** The error for a setting with which the scheduler does not start: Cinder raises InvalidParameterValue, this one InvalidInput. */
 const REFUSED = "scheduler_max_attempts is refused";
 
 function isRefused(maxAttempts: number): boolean {

@@ -5,8 +5,8 @@ import type { SchedulerVectors } from "./recorded.ts";
 import { REPLAYS, type Replayed } from "./replays.ts";
 
 /**
- * How one vector compares. `defined answer`: Cinder's scheduler crashes there, and the answer that takes the crash's place is the one
- * that is listed in core/scheduling/defined-answers.ts. `ended as in Zed`: the seed's manager goes on without a retry, for ever or into a
+ * How one vector compares. `defined answer`: Cinder's scheduler crashes there, and the answer that takes the crash's place is the one that
+ * is listed in core/scheduling/defined-answers.ts. `ended as in Zed`: the seed's manager continues without a retry, for ever or into a
  * crash; without one the request ends.
  */
 export type VectorResult = {
@@ -36,7 +36,7 @@ export function parseVectors(text: string): Vectors {
   }
   for (const [section, vectors] of Object.entries(read)) {
     if (!Object.hasOwn(REPLAYS, section)) {
-      throw new Error(`section ${section} is none of ${Object.keys(REPLAYS).join(", ")}`);
+      throw new Error(`unknown section ${section}; the sections are ${Object.keys(REPLAYS).join(", ")}`);
     }
     if (!Array.isArray(vectors)) {
       throw new Error(`section ${section} is not a list`);
@@ -74,7 +74,7 @@ function resultOf(name: string, replay: () => Replayed): VectorResult {
   }
 }
 
-/** As JSON has it: -0 and undefined are no differences. */
+/** As in JSON: -0 and undefined are not differences. */
 function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value ?? null));
 }
