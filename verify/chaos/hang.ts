@@ -50,12 +50,27 @@ type Beside = Unrest & {
   audits: number;
 };
 
+/** What was there when the backend began to hang: when each other backend had reported, and how many audits had answered. */
+export type Before = { reports: ReadonlyMap<string, string>; audits: number };
+
+/** Looks at what is there when the backend begins to hang. */
+export async function whenHanging(
+  { begun }: Pick<Hang, "begun">,
+  services: Services,
+  operators: Pick<Operators, "counts">,
+  signal: AbortSignal,
+): Promise<Before> {
+  await begun;
+  return { reports: await persist(signal, () => reportsOfOthers(services)), audits: operators.counts.audits };
+}
+
 type Gathering = {
   services: Services;
   directory: string;
   submission: Submission;
   operators: Pick<Operators, "counts">;
   planted: readonly PlantedOrphan[];
+  before: Before;
   signal: AbortSignal;
   onLook: (unrest: Unrest) => void;
 };
@@ -65,17 +80,15 @@ type Gathering = {
  * another backend has ended, the others have reported again, an audit has answered, and audits have removed the planted files from them.
  */
 export async function restBesideHanging(of: Gathering): Promise<BesideHanging> {
-  const { services, directory, submission, operators, signal, onLook } = of;
+  const { services, directory, submission, operators, before, signal, onLook } = of;
   const others = of.planted.filter(({ backend }) => backend !== HANGING_BACKEND.host);
-  const begun = await persist(signal, () => reportsOfOthers(services));
-  const { audits } = operators.counts;
   const look = async (): Promise<Beside> => {
     const reports = await reportsOfOthers(services);
     return {
       ...(await unrestOf(services, await removalsThatHang(services, submission))),
-      silent: [...reports].filter(([host, reportedAt]) => begun.get(host) === reportedAt).length,
+      silent: [...reports].filter(([host, reportedAt]) => before.reports.get(host) === reportedAt).length,
       planted: (await stillThere(directory, others)).length,
-      audits: operators.counts.audits > audits ? 0 : 1,
+      audits: operators.counts.audits > before.audits ? 0 : 1,
     };
   };
   const unrest = await untilRest(look, signal, onLook);

@@ -15,7 +15,7 @@ import {
   messagesIn,
 } from "./gather.ts";
 import { keepBusy } from "./busy.ts";
-import { planHang, restBesideHanging } from "./hang.ts";
+import { planHang, restBesideHanging, whenHanging } from "./hang.ts";
 import { type Listener, listen } from "./listener.ts";
 import { type Operators, plantOrphans, plantUnreadable, startOperators } from "./operators.ts";
 import type { ChaosOptions } from "./options.ts";
@@ -119,11 +119,13 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
     };
     const submission = submit({ services, sources, work, hang, signal, onAccepted });
     operators = startOperators(services, submission);
+    const before = whenHanging(hang, services, operators, signal);
+    // Whoever waits for it hears of it.
+    before.catch(() => undefined);
     await submission.done;
     await killer.done();
     const asked = performance.now();
     watch.set({ phase: "a backend hangs" });
-    await hang.begun;
     const onLook = (unrest: Unrest): void => watch.set({ unrest });
     const besideHanging = await restBesideHanging({
       services,
@@ -131,6 +133,7 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
       submission,
       operators,
       planted,
+      before: await before,
       signal,
       onLook,
     });
