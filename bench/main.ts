@@ -8,6 +8,7 @@ import { type CallCounts, benchCalls } from "./calls.ts";
 import { benchClones } from "./clones.ts";
 import { benchCreates } from "./creates.ts";
 import { benchImages } from "./images.ts";
+import { benchOperator, type OperatorResult } from "./operator.ts";
 import { benchLargeImages } from "./large-image/large-image.ts";
 
 const HELP = `Measures Cinderless on this machine, in the embedded cloud.
@@ -23,10 +24,12 @@ Parts (all of these without a name):
   clones    clones of volumes of 1 and 4 GiB (40 % data): by reflink, if the file system of
             TMPDIR supports it, the size does not matter
 
-Part that runs only by name, because it takes about ten minutes:
+Parts that run only by name:
+  operator  the command line and the console with 10,000 volumes: --help, list compared with a bare scan by the SDK, the
+            first row of the console, and creates a second with the console closed and open, in turns
   large-image
             a raw and a qcow2 image of 100 GiB that are mostly empty, from Glance: time, memory of the copying
-            function in its own process, transitions and cost
+            function in its own process, transitions and cost; it takes about ten minutes
 
 Options:
   --volumes N,N   sizes of the runs with 32 in flight (default 1000,10000)
@@ -41,9 +44,11 @@ Examples:
   npm run bench -- large-image --gib 20
 `;
 
-const PARTS = ["creates", "calls", "bundles", "images", "large-image", "clones"] as const;
-const ONLY_BY_NAME: readonly Part[] = ["large-image"];
+const PARTS = ["creates", "calls", "bundles", "images", "large-image", "clones", "operator"] as const;
+const ONLY_BY_NAME: readonly Part[] = ["large-image", "operator"];
 type Part = (typeof PARTS)[number];
+
+const OPERATOR_VOLUMES = 10_000;
 
 const ONE_RAW_VOLUME = { volumes: 1, imageGib: 0, copyMibPerSecond: 100 };
 
@@ -55,6 +60,7 @@ type Results = {
   bundles?: Awaited<ReturnType<typeof benchBundles>>;
   images?: Awaited<ReturnType<typeof benchImages>>;
   clones?: Awaited<ReturnType<typeof benchClones>>;
+  operator?: OperatorResult;
   "large-image"?: Awaited<ReturnType<typeof benchLargeImages>>;
 };
 
@@ -142,6 +148,10 @@ async function measure(parts: readonly Part[], volumes: readonly number[], large
           ...results.clones.rows.map(({ gibibytes, seconds }) => [String(gibibytes), fixed(seconds, 3)]),
         ]);
         break;
+      case "operator":
+        results.operator = await benchOperator(OPERATOR_VOLUMES);
+        show(`Command line and console with ${OPERATOR_VOLUMES} volumes`, operatorRows(results.operator));
+        break;
       case "large-image":
         results["large-image"] = await benchLargeImages(largeGib);
         show(`Image of ${largeGib} GiB, nearly empty, from Glance`, largeImageRows(results["large-image"]));
@@ -179,6 +189,20 @@ function createRows({ latency, throughput }: NonNullable<Results["creates"]>): s
       fixed(each.p99_ms),
       fixed(each.rss_mb_after),
     ]),
+  ];
+}
+
+function operatorRows(result: OperatorResult): string[][] {
+  const { console_closed: closed, console_open: open } = result.creates_per_second;
+  return [
+    ["", "", ""],
+    ["--help, ms", fixed(result.help_ms), ""],
+    ["list, ms", fixed(result.list_ms), `${fixed(result.list_ms / result.bare_scan_ms, 2)} x a bare scan`],
+    ["bare scan by the SDK, ms", fixed(result.bare_scan_ms), ""],
+    ["console: first row, ms", result.first_row_ms === null ? "no Chromium" : fixed(result.first_row_ms), ""],
+    ["console: requests until then", String(result.requests ?? ""), ""],
+    ["creates/s, console closed", fixed(closed), ""],
+    ["creates/s, console open", fixed(open), `${fixed(open / closed, 2)} x`],
   ];
 }
 

@@ -9,6 +9,15 @@ import { startScene } from "../test/console/scene.ts";
  */
 const PICTURE = fileURLToPath(new URL("../docs/console.png", import.meta.url));
 
+/** Runs in the page: a path below the directory is shown below the mount point of a deployment. */
+const showMountInPlaceOf = `(directory) => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const { currentNode } = texts;
+    currentNode.data = currentNode.data.replaceAll(directory + "/backends", "/mnt/volumes");
+  }
+}`;
+
 if (CHROMIUM === undefined) {
   throw new Error("there is no Chromium here; Debian: apt-get install chromium");
 }
@@ -20,6 +29,8 @@ try {
   await page.getByRole("button", { name: /^Attempt 1/ }).click();
   await page.locator('g.node[data-mark="caught"]').first().waitFor();
   await page.getByRole("heading", { level: 1 }).click();
+  // The directory of this run is in a temporary place of this machine; elsewhere a backend's is a mount.
+  await page.evaluate(`(${showMountInPlaceOf})(${JSON.stringify(scene.directory)})`);
   await writeFile(PICTURE, await page.screenshot());
 } finally {
   await browser.close();

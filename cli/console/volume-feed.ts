@@ -46,7 +46,7 @@ const FRESH_MILLISECONDS = 900;
 
 /** All volumes are read again after so long, and no sooner than after so many times what it took. */
 const RESCAN_MILLISECONDS = 1800;
-const RESCAN_FACTOR = 10;
+const RESCAN_FACTOR = 20;
 
 /** The far end of the index of volumes that have a deadline. */
 const END_OF_TIME = new Date("9999-01-01T00:00:00.000Z");
@@ -54,7 +54,8 @@ const END_OF_TIME = new Date("9999-01-01T00:00:00.000Z");
 /**
  * All volumes in memory, kept up to date as long as somebody asks. Volumes with a deadline, which are those that something is happening
  * to, are found by their index and read each second. All others are read by a scan, again and again, with pauses that are long
- * compared to it: one request each two seconds where a thousand volumes fit into one, and a tenth of the time where there are many. A failure keeps what was read before.
+ * compared to it: one request each two seconds where a thousand volumes fit into one, and a
+ * twentieth of the time where there are many. A failure keeps what was read before.
  */
 export class VolumeFeed {
   readonly #open: () => Promise<Volumes>;

@@ -22,6 +22,8 @@ export type Scene = {
   /** Ids by the name of the volume. */
   ids: Record<"database" | "second-try" | "too-large" | "web-root" | "hostile", string>;
   url: string;
+  /** Below it is everything that the scene stores. */
+  directory: string;
   /** Ends the command as Ctrl-C does; its exit status. */
   interrupt(): Promise<number | null>;
   stop(): Promise<void>;
@@ -68,7 +70,7 @@ export async function startScene(): Promise<Scene> {
   const { url, child } = await startCommand(directory);
   started.defer(async () => void (await ended(child, "SIGKILL")));
   const all = started.move();
-  return { cinderless, ids, url, interrupt: () => ended(child, "SIGINT"), stop: () => all.disposeAsync() };
+  return { cinderless, ids, url, directory, interrupt: () => ended(child, "SIGINT"), stop: () => all.disposeAsync() };
 }
 
 /** Volumes of every kind, and a dead letter. */
