@@ -49,5 +49,9 @@ const DRIVER: Driver = {
 
 const DRIVERS: Drivers = { hosts: [], forHost: () => DRIVER };
 
+export * from "../../adapters/drivers.ts";
+export * from "../../adapters/lambda/remote-drivers.ts";
+
+/** Overrides the exports of the same names. */
 export const createDrivers = (): Drivers => DRIVERS;
 export const createRemoteDrivers = (): Drivers => DRIVERS;

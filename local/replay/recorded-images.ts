@@ -14,6 +14,9 @@ function specOf(): Record<string, unknown> {
   return replayed.call?.state === "ExtractVolumeSpec" ? recordedAnswer() : replayed.imageSpec;
 }
 
+export * from "../../adapters/images.ts";
+
+/** Overrides the export of the same name. */
 export const createImageServices = (): ImageServices => ({
   forHref: (_context, imageHref) => ({
     service: SERVICE as ImageService,

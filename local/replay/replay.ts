@@ -53,7 +53,10 @@ function replaceModules(): void {
     resolve(specifier, context, nextResolve) {
       const resolved = nextResolve(specifier, context);
       const replacement = REPLACED.find(([end]) => resolved.url.endsWith(end));
-      return replacement === undefined ? resolved : { ...resolved, url: replacement[1].href };
+      // A replacement keeps what else the module exports, so it imports the module itself.
+      return replacement === undefined || context.parentURL === replacement[1].href
+        ? resolved
+        : { ...resolved, url: replacement[1].href };
     },
   });
 }
