@@ -82,7 +82,7 @@ function contextOf(directory: string, keystoneUrl: string): Record<string, unkno
     backends: ["a", "b"].map((letter) => ({
       host: `hostone@nfs${letter}`,
       driver: "file",
-      options: { directory: path.join(directory, `mnt-${letter}`), export: `hostone:/export/${letter}` },
+      options: { directory: path.join(directory, `mnt-${letter}`), export: "hostone:/export/a" },
       capabilities: { volume_backend_name: `nfs${letter}` },
     })),
   };
