@@ -2,7 +2,7 @@ import { describeError } from "../errors.ts";
 import type { Authenticator } from "./authentication.ts";
 import { ApiError, asApiError, badRequest, faultBody, notFound } from "./errors.ts";
 import type { Answer, ApiRequest, ApiResponse, Call, Caller } from "./http.ts";
-import { type Microversion, microversionText, negotiate } from "./microversions.ts";
+import { MAXIMUM_MICROVERSION, type Microversion, microversionText, negotiate } from "./microversions.ts";
 import { authorize } from "./policies.ts";
 import { type Match, matchRoute, type Route } from "./router.ts";
 import { isObject, validateBody } from "./validation.ts";
@@ -44,7 +44,7 @@ async function respond(deps: ServeDependencies, request: ApiRequest, requestId: 
   let version: Microversion | undefined;
   try {
     if (request.path === "/" || request.path === "") {
-      version = negotiate(request.headers["openstack-api-version"]);
+      version = versionForRoot(request.headers["openstack-api-version"]);
       return answered({ status: 300, body: versionDocument(endpointOf(request)) }, version, requestId);
     }
     if (!/^\/v3(?:\/|$)/.test(request.path)) {
@@ -62,6 +62,18 @@ async function respond(deps: ServeDependencies, request: ApiRequest, requestId: 
     return answered(await handle(match, request, { caller, requestId, version }), version, requestId);
   } catch (error) {
     return failed(deps, error, version, requestId);
+  }
+}
+
+/**
+ * The version document is answered whatever version is asked for: by it a client finds out which one it may ask for. cinderclient asks
+ * for its own newest one in this request too.
+ */
+function versionForRoot(header: string | undefined): Microversion {
+  try {
+    return negotiate(header);
+  } catch {
+    return MAXIMUM_MICROVERSION;
   }
 }
 

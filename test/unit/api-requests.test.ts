@@ -173,3 +173,9 @@ test("a throttled table is a 503, so that the client tries again", async () => {
   world.faults.fail("projects.list", Object.assign(new Error("slow down"), { name: "ThrottlingException" }));
   expect((await busy.ask("GET /volumes")).status).toBe(503);
 });
+
+it("answers the version document whatever microversion is asked for, so that a newer client finds out what it may ask for", async () => {
+  const api = new Api(new World());
+  const response = await api.ask("GET //", { token: "", version: "3.70" });
+  expect(response).toMatchObject({ status: 300, headers: { "OpenStack-API-Version": "volume 3.44" } });
+});

@@ -1,4 +1,5 @@
 import { badRequest } from "../errors.ts";
+import { pythonRepr } from "../../python-str.ts";
 import type { Schema } from "../validation.ts";
 import * as types from "./types.ts";
 import { STRICT } from "./volumes.ts";
@@ -47,6 +48,15 @@ export const extraSpecsSchema = (): Schema => object({ extra_specs: extraSpecs }
 /** Body of `PUT /types/{id}/extra_specs/{key}`. */
 export const extraSpecSchema = (): Schema => ({ ...extraSpecs, minProperties: 1, maxProperties: 1 });
 
+/** A boolean, or null, which cinderclient sends for what it does not set; the message is that of a boolean alone. */
+const nullableBoolean: Schema = {
+  type: ["boolean", "string", "null"],
+  format: (value) =>
+    value === null || types.boolean.enum?.includes(value) === true
+      ? undefined
+      : `${pythonRepr(value)} is not one of ${pythonRepr(types.boolean.enum)}`,
+};
+
 /** Body of `POST /snapshots`. */
 export const createSnapshotSchema = (): Schema =>
   object(
@@ -57,7 +67,7 @@ export const createSnapshotSchema = (): Schema =>
           display_name: types.optionalText,
           description: { type: ["string", "null"], minLength: 0, maxLength: 255, pattern: PRINTABLE },
           volume_id: types.optionalUuid,
-          force: types.boolean,
+          force: nullableBoolean,
           metadata: types.optionalMetadata,
         },
         ["volume_id"],

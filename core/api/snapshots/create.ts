@@ -16,7 +16,7 @@ type CreateSnapshotBody = {
     name?: string | null;
     display_name?: string | null;
     description?: string | null;
-    force?: boolean | string;
+    force?: boolean | string | null;
     metadata?: Record<string, string> | null;
   };
 };
@@ -55,8 +55,8 @@ export async function createSnapshot(deps: ApiDependencies, call: Call): Promise
   return { status: 202, body: { snapshot: snapshotSummary(call, snapshot) } };
 }
 
-function isForced({ version }: Call, force: boolean | string | undefined): boolean {
-  const asked = force === undefined ? undefined : booleanOf(String(force));
+function isForced({ version }: Call, force: boolean | string | null | undefined): boolean {
+  const asked = force === undefined || force === null ? undefined : booleanOf(String(force));
   if (version >= FORCE_IGNORED && asked === false) {
     throw badRequest(FORCE_INVALID);
   }
