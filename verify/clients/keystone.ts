@@ -104,7 +104,7 @@ function token(): Record<string, unknown> {
 function catalog(storage: string, keystone: string): unknown[] {
   const url = `${storage}/${PROJECT_ID}`;
   const endpoint = { id: "storage", interface: "public", region: "local", region_id: "local", url };
-  // Clients look for servers and images too, and go on without them.
+  // Clients also look for servers and images, and work without them.
   const others = ["identity", "image", "compute"].map((type) => ({
     id: type,
     type,

@@ -43,7 +43,7 @@ async function isThere(file: string): Promise<boolean> {
   );
 }
 
-/** What a session runs in. */
+/** The directory, the address and the variables of a session. */
 type Place = { directory: string; apiUrl: string; environment: Record<string, string> };
 
 /** Returns why it cannot be run here, or undefined when all went well. @throws Error that says what went wrong */
@@ -218,7 +218,7 @@ const argv = process.argv.slice(2);
 if (argv.includes("--help") || argv.includes("-h")) {
   process.stdout.write(HELP);
 } else if (argv.length > 0) {
-  process.stderr.write(`error: unknown argument ${argv[0]}; --help tells more\n`);
+  process.stderr.write(`error: unknown argument ${argv[0]}; see --help\n`);
   process.exitCode = 2;
 } else {
   process.exitCode = await main();

@@ -1,7 +1,7 @@
 /** Commands of a client's session. Each is one command line after the client's own name. */
 export type Step = {
   run: string;
-  /** What the command prints, on either output. */
+  /** Expected text on either output. */
   prints?: RegExp;
   /** The command is refused: it exits with another status than 0. */
   fails?: true;
