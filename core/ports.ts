@@ -232,7 +232,13 @@ export type SnapshotDetails = {
 /** How an extension ended, and the status that follows. */
 export type ExtensionEnd = { status: VolumeStatus; at: Date } & (
   | { outcome: "extended"; size: number }
-  | { outcome: "failed"; error: string; cause: string }
+  | {
+      outcome: "failed";
+      error: string;
+      cause: string;
+      /** What the volume counts for in its quota from then on; absent where it stays. */
+      quotaSize?: number;
+    }
 );
 
 /** An entry of `locks`: the id of the volume or snapshot that is being made, and its fence or SNAPSHOT_LOCK. */

@@ -110,6 +110,20 @@ export function holderOfQuota(kind: ListedKind, id: string): string {
   return `${kind}:${id}`;
 }
 
+/** The holder of what a volume is to grow by, until the record has the extension. */
+export function holderOfExtension(volumeId: string, extensionId: string): string {
+  return `extension:${volumeId}:${extensionId}`;
+}
+
+/** What an extension takes of its project's quota beside what the volume counts for. */
+export function usageOfExtension(
+  { size, quota_size: counted = size, volume_type_id: typeId }: VolumeRecord,
+  newSize: number,
+): Usage {
+  const gigabytes = Math.max(0, newSize - counted);
+  return { gigabytes, ...(typeId !== null && { [`gigabytes_${typeId}`]: gigabytes }) };
+}
+
 /** What a volume takes of its project's quota. */
 export function usageOfVolume({ size, volume_type_id: typeId }: Pick<VolumeRecord, "size" | "volume_type_id">): Usage {
   return {

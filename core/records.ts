@@ -169,6 +169,8 @@ export type VolumeExtension = {
   number: number;
   /** GiB that the volume is to have. */
   size: number;
+  /** Whether the project's quota was asked for the growth: `quota_size` follows the extension then. */
+  counted?: true;
   /** Status that the volume returns to when the backend was not asked. */
   previous_status: VolumeStatus;
   started_at: string;
@@ -264,7 +266,10 @@ export type VolumeRecord = {
   extension?: VolumeExtension;
   /** Whether the volume counts in its project's quota (`use_quota` of Cinder); absent where it does not. */
   use_quota?: true;
-  /** GiB that the volume counts for in its quota: the size at its create, because an extension by `ExtendVolume` takes no quota. */
+  /**
+   * GiB that the volume counts for in its quota: the size at its create, or of the last extension through the API, from its beginning on. An
+   * extension by `ExtendVolume` alone takes no quota.
+   */
   quota_size?: number;
   /** Time of the fault whose user message was deleted; that of a later fault is shown. */
   message_deleted?: string;

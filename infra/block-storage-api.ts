@@ -20,7 +20,7 @@ export type BlockStorageApiProps = DataProps & {
 };
 
 /** Functions that the API starts asynchronously. */
-const STARTED = ["DeleteVolume", "CreateSnapshot", "DeleteSnapshot"] as const;
+const STARTED = ["DeleteVolume", "ExtendVolume", "CreateSnapshot", "DeleteSnapshot"] as const;
 
 /**
  * Cinder's API v3 as an HTTP API with one route: the function has its own routes, because every answer has to be Cinder's, including those

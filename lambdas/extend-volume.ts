@@ -1,6 +1,6 @@
 import { parseOrThrow } from "../core/parsing.ts";
 import { extendVolume, ExtendVolumeInputSchema } from "../core/tasks/extend-volume.ts";
-import { backends, bounds, clock, drivers, settings, snapshots, volumes, volumeTypes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, projects, settings, snapshots, volumes, volumeTypes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 /** Called synchronously by clients, or with an extension that a client has begun by `beginExtendVolume`. Returns the volume's record. */
@@ -11,6 +11,7 @@ export const handler = serviceHandler((event) => {
     snapshots: snapshots(),
     volumeTypes: volumeTypes(),
     backends: backends(),
+    projects: projects(),
     drivers: drivers(),
     settings: settings(),
     clock,

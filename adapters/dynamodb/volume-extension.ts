@@ -13,12 +13,13 @@ export async function beginExtend(
   deadline: Date,
 ): Promise<VolumeRecord> {
   const last = volume.extension?.number;
-  const record = await writer.writeAndRead(volume.id, statements.beginExtend(last !== undefined), {
+  const record = await writer.writeAndRead(volume.id, statements.beginExtend(last !== undefined, extension.counted === true), {
     ":extension": extension,
     ":status": volume.status,
     ":size": volume.size,
     ":deadline": deadline.toISOString(),
     ...(last !== undefined && { ":last": last }),
+    ...(extension.counted === true && { ":quota_size": extension.size }),
   });
   if (record !== undefined) {
     return record;
@@ -47,11 +48,13 @@ export async function endExtend(
   number: number,
   end: ExtensionEnd,
 ): Promise<VolumeRecord> {
-  const record = await writer.writeAndRead(volumeId, statements.endExtend(end.outcome), {
+  const quotaSize = end.outcome === "failed" ? end.quotaSize : undefined;
+  const record = await writer.writeAndRead(volumeId, statements.endExtend(end.outcome, quotaSize !== undefined), {
     ":number": number,
     ":status": end.status,
     ":ended_at": end.at.toISOString(),
     ...(end.outcome === "extended" ? { ":size": end.size } : { ":error": end.error, ":cause": end.cause }),
+    ...(quotaSize !== undefined && { ":quota_size": quotaSize }),
   });
   if (record !== undefined) {
     return record;

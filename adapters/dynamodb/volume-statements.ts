@@ -249,9 +249,10 @@ export const RESET_STATUS = ending(
 );
 
 /** @param again whether the volume was extended before: then its last extension must be the one that was read. */
-export function beginExtend(again: boolean): Statement {
+export function beginExtend(again: boolean, counted: boolean): Statement {
   return statement(
-    "SET #status = :extending, #extension = :extension, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now",
+    "SET #status = :extending, #extension = :extension, #in_flow = :in_flow, #deadline = :deadline, " +
+      `#updated_at = :now${counted ? ", #quota_size = :quota_size" : ""}`,
     `#status = :status AND #size = :size AND attribute_not_exists(#in_flow) AND ` +
       (again ? "#extension.#number = :last" : "attribute_not_exists(#extension)"),
     { ":extending": "extending", ":in_flow": IN_FLOW },
@@ -267,9 +268,10 @@ export const KEEP_EXTENSION_CLAIM = statement(
   { ":extending": "extending" },
 );
 
-/** Closes an extension; a failed one leaves the size. */
-export function endExtend(outcome: "extended" | "failed"): Statement {
-  const result = outcome === "extended" ? "#size = :size" : "#extension.#error = :error, #extension.#cause = :cause";
+/** Closes an extension; a failed one leaves the size. @param counted whether a failed one writes what counts in the quota */
+export function endExtend(outcome: "extended" | "failed", counted: boolean): Statement {
+  const failure = `#extension.#error = :error, #extension.#cause = :cause${counted ? ", #quota_size = :quota_size" : ""}`;
+  const result = outcome === "extended" ? "#size = :size" : failure;
   return ending(
     statement(
       `SET #status = :status, ${result}, #extension.#outcome = :outcome, #extension.#ended_at = :ended_at, ` +

@@ -45,7 +45,12 @@ const ApiEnvironmentSchema = v.object({
   /** The scheduler's `service_down_time`. */
   service_down_seconds: v.number(),
   /** Physical names of the functions that the API starts. */
-  functions: v.object({ DeleteVolume: v.string(), CreateSnapshot: v.string(), DeleteSnapshot: v.string() }),
+  functions: v.object({
+    DeleteVolume: v.string(),
+    ExtendVolume: v.string(),
+    CreateSnapshot: v.string(),
+    DeleteSnapshot: v.string(),
+  }),
 });
 
 /** What the function needs to know of its deployment. */

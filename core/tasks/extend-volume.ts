@@ -7,6 +7,7 @@ import { causeText } from "../fault.ts";
 import { Uuid } from "../identifiers.ts";
 import { isCachedVolume } from "../image-cache.ts";
 import type { BackendRepository, SnapshotRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
+import { holderOfExtension, type ProjectRepository, usageOfExtension } from "../projects.ts";
 import {
   type CapacityClaim,
   STATUSES_EXTENDABLE,
@@ -35,6 +36,7 @@ export type BeginExtendDependencies = DeadlineDependencies & {
 export type EndExtendDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "endExtend">;
   backends: Pick<BackendRepository, "settle" | "release">;
+  projects: Pick<ProjectRepository, "giveBack">;
   drivers: Drivers;
 };
 
@@ -98,6 +100,7 @@ export async function extendVolume(deps: ExtendVolumeDependencies, input: Extend
 export async function beginExtendVolume(
   deps: BeginExtendDependencies,
   { volume_id: volumeId, extension_id: id, new_size: size }: ExtendVolumeInput,
+  { isCounted = false } = {},
 ): Promise<VolumeRecord> {
   const volume = await deps.volumes.get(volumeId);
   if (volume.extension?.id === id) {
@@ -110,6 +113,7 @@ export async function beginExtendVolume(
     id,
     number: (volume.extension?.number ?? 0) + 1,
     size,
+    ...(isCounted && { counted: true }),
     previous_status: volume.status,
     started_at: deps.clock.now().toISOString(),
   };
@@ -244,15 +248,34 @@ async function extendOnBackend(deps: EndExtendDependencies, volume: VolumeRecord
   return endAndClose(deps, volume, end);
 }
 
-function failExtension(
-  deps: Pick<EndExtendDependencies, "volumes" | "backends" | "clock">,
+async function failExtension(
+  deps: Pick<EndExtendDependencies, "volumes" | "backends" | "projects" | "clock">,
   volume: VolumeRecord,
   error: unknown,
   status: VolumeStatus,
 ): Promise<VolumeRecord> {
   const { name, message } = describeError(error);
-  const end = { outcome: "failed", error: name, cause: causeText(message), status, at: deps.clock.now() } as const;
-  return endAndClose(deps, volume, end);
+  const { counted } = underWay(volume).extension;
+  const end = {
+    ...({ outcome: "failed", error: name, cause: causeText(message), status, at: deps.clock.now() } as const),
+    ...(counted === true && { quotaSize: volume.size }),
+  };
+  const ended = await endAndClose(deps, volume, end);
+  if (counted === true) {
+    await returnQuota(deps.projects, volume);
+  }
+  return ended;
+}
+
+/**
+ * Gives back what an extension took of the quota that has failed. The record, which was written before, counts for the old size. Its entry is
+ * forgotten with the left-overs, so a late repeat gives nothing back again. Interrupted before it: the audit's recount corrects the sum.
+ */
+async function returnQuota(projects: Pick<ProjectRepository, "giveBack">, volume: VolumeRecord): Promise<void> {
+  const { extension } = underWay(volume);
+  const usage = usageOfExtension({ ...volume, quota_size: volume.size }, extension.size);
+  const holder = holderOfExtension(volume.id, extension.id);
+  await projects.giveBack(volume.project_id, holder, usage, async () => true);
 }
 
 async function endAndClose(

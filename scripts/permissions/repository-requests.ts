@@ -119,13 +119,20 @@ const VOLUMES: Calls<VolumeRepository> = {
   ],
   beginExtend: [undefined, EXTENSION].map(
     (last) => (volumes: VolumeRepository) =>
-      volumes.beginExtend({ ...VOLUME, ...(last && { extension: last }) }, EXTENSION, AT),
+      volumes.beginExtend({ ...VOLUME, ...(last && { extension: last }) }, { ...EXTENSION, counted: true }, AT),
   ),
   keepExtensionClaim: [(volumes) => volumes.keepExtensionClaim(VOLUME.id, 1, AT.toISOString())],
   endExtend: [
     (volumes) => volumes.endExtend(VOLUME.id, 1, { outcome: "extended", size: 2, status: "available", at: AT }),
     (volumes) =>
-      volumes.endExtend(VOLUME.id, 1, { outcome: "failed", error: "E", cause: "c", status: "error_extending", at: AT }),
+      volumes.endExtend(VOLUME.id, 1, {
+        outcome: "failed",
+        error: "E",
+        cause: "c",
+        status: "error_extending",
+        at: AT,
+        quotaSize: 1,
+      }),
   ],
   changeAttachments: [undefined, 1].flatMap((revision) => {
     const volume = { ...VOLUME, ...(revision !== undefined && { attach_revision: revision }) };

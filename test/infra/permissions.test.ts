@@ -134,6 +134,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     ],
     Queue: SEND,
     DeleteVolume: ["lambda:InvokeFunction"],
+    ExtendVolume: ["lambda:InvokeFunction"],
     CreateSnapshot: ["lambda:InvokeFunction"],
     DeleteSnapshot: ["lambda:InvokeFunction"],
   },
@@ -142,6 +143,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: READ,
     VolumeTypes: READ,
     Backends: UPDATE,
+    Projects: UPDATE,
   },
   AuditBackends: {
     EventsDeadLetterQueue: SEND,
@@ -162,6 +164,7 @@ const RESOURCES: [string, string][] = [
   ["RecordsImageCacheTable", "ImageCache"],
   ["RecordsProjectsTable", "Projects"],
   ["FunctionsDeleteVolume", "DeleteVolume"],
+  ["FunctionsExtendVolume", "ExtendVolume"],
   ["FunctionsCreateSnapshot", "CreateSnapshot"],
   ["FunctionsDeleteSnapshot", "DeleteSnapshot"],
   ["ImagesBucket", "Images"],

@@ -1,5 +1,5 @@
 import { describeError } from "../../errors.ts";
-import type { ProjectQuota } from "../../projects.ts";
+import type { Movement, ProjectQuota } from "../../projects.ts";
 import { deadlineAfter } from "../../time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 
@@ -27,6 +27,11 @@ export async function settleLeftOvers(
     if (deadlineAfter(new Date(at), LEFT_OVER_SECONDS) > now) {
       continue;
     }
+    if (holder.startsWith("extension:")) {
+      await settleExtension(deps, projectId, holder, kind);
+      settled = true;
+      continue;
+    }
     const createdAt = await createdAtOf(deps, holder);
     if (kind === "given_back" && createdAt !== undefined) {
       // Its removal goes on, and gives back nothing more.
@@ -41,6 +46,19 @@ export async function settleLeftOvers(
     settled = true;
   }
   return settled;
+}
+
+/** What an extension took stays if the record has the extension; what it gave back is forgotten, because the record was written before. */
+async function settleExtension(
+  { projects, volumes }: SettleDependencies,
+  projectId: string,
+  holder: string,
+  kind: Movement["kind"],
+): Promise<void> {
+  const [, volumeId = "", extensionId] = holder.split(":");
+  const found = (await volumes.getMany([volumeId])).get(volumeId);
+  const isRecorded = kind === "given_back" || found?.extension?.id === extensionId;
+  await (isRecorded ? projects.confirm(projectId, holder) : projects.cancel(projectId, holder));
 }
 
 /** When the holder's record was made; undefined when there is none. */

@@ -7,6 +7,7 @@ import * as types from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
 import { ATTACH_ACTIONS } from "./attach-actions.ts";
 import { forceDelete } from "./delete.ts";
+import { extendSchema, extendVolume } from "./extend.ts";
 import {
   setImageMetadata,
   setImageMetadataSchema,
@@ -58,6 +59,7 @@ const ACTIONS = {
     schema: readonlyFlagSchema,
     run: updateReadonlyFlag,
   },
+  "os-extend": { policy: "volume:extend", schema: extendSchema, run: extendVolume },
   "os-reset_status": {
     policy: "volume_extension:volume_admin_actions:reset_status",
     schema: resetStatusSchema,

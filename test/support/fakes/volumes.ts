@@ -390,7 +390,8 @@ export class VolumesFake implements VolumeRepository {
     if (!isAsRead || found.deadline !== null) {
       throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
     }
-    return this.#put(found, { status: "extending", extension, deadline: deadline.toISOString() });
+    const counted = extension.counted === true ? { quota_size: extension.size } : {};
+    return this.#put(found, { status: "extending", extension, deadline: deadline.toISOString(), ...counted });
   }
 
   async keepExtensionClaim(volumeId: string, number: number, claimedAt: string): Promise<VolumeRecord> {
@@ -413,6 +414,7 @@ export class VolumesFake implements VolumeRepository {
         status: end.status,
         size: end.outcome === "extended" ? end.size : found.size,
         extension: { ...extension, outcome, ended_at: end.at.toISOString(), ...failure },
+        ...(end.outcome === "failed" && end.quotaSize !== undefined && { quota_size: end.quotaSize }),
         deadline: null,
       }));
     }
