@@ -42,6 +42,9 @@ export type ProjectQuota = {
   moving: Readonly<Record<string, Movement>>;
 };
 
+/** A quota with the counter of what was given back, by which a change in between is seen. */
+export type CountedQuota = ProjectQuota & { returns: number };
+
 /** Where a page of a list begins: after this entry. */
 export type ListPosition = Pick<ListEntry, "kind" | "id" | "projectId" | "createdAt">;
 
@@ -63,6 +66,13 @@ export interface ProjectRepository {
 
   /** A project's quota; empty for one that has nothing. */
   quota(projectId: string): Promise<ProjectQuota>;
+  /** The quotas of all projects, in no order. For the audit: it reads the whole table. */
+  listQuotas(): Promise<{ projectId: string; quota: CountedQuota }[]>;
+  /**
+   * Writes what a project uses, if nothing of its quota has changed since it was read and nothing is moving. False, and nothing changed, when
+   * that is not so.
+   */
+  correctUsage(projectId: string, read: CountedQuota, used: Usage): Promise<boolean>;
   /** Takes of the quota, all of it or nothing, within every limit. Repeated by the same holder it changes nothing. */
   reserve(reservation: Reservation): Promise<ReserveResult>;
   /** The holder's record is there: what it took stays taken. */

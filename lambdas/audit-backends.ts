@@ -1,8 +1,9 @@
 import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
 import { longestPhaseSeconds } from "../core/audit/run.ts";
 import { auditBackends } from "../core/tasks/audit-backends.ts";
+import { auditProjects } from "../core/tasks/audit-projects.ts";
 import { limitDrivers } from "../core/tasks/limited-drivers.ts";
-import { backends, bounds, clock, drivers, givenUpCalls, snapshots, volumes } from "./runtime/composition.ts";
+import { backends, bounds, clock, drivers, givenUpCalls, projects, snapshots, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { auditTimeLimit } from "./runtime/net-time-limit.ts";
@@ -33,6 +34,10 @@ export const handler = serviceHandler(async (event, context) => {
   }
   const { findings, ...summary } = report;
   logger.info("audited", summary);
+  if (request.host === null) {
+    const deps = { volumes: volumes(), snapshots: snapshots(), projects: projects(), clock };
+    logger.info("audited projects", await auditProjects(deps));
+  }
   for (const finding of findings.filter(({ kind }) => kind !== "held")) {
     const isLoss = ["missing", "damaged", "unreadable"].includes(finding.kind);
     logger[isLoss ? "error" : "warn"]("found", { ...finding });

@@ -1,6 +1,16 @@
 import { parseOrThrow } from "../core/parsing.ts";
 import { extendVolume, ExtendVolumeInputSchema } from "../core/tasks/extend-volume.ts";
-import { backends, bounds, clock, drivers, projects, settings, snapshots, volumes, volumeTypes } from "./runtime/composition.ts";
+import {
+  backends,
+  bounds,
+  clock,
+  drivers,
+  projects,
+  settings,
+  snapshots,
+  volumes,
+  volumeTypes,
+} from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 /** Called synchronously by clients, or with an extension that a client has begun by `beginExtendVolume`. Returns the volume's record. */

@@ -3,6 +3,7 @@ import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { INDEXES } from "../../core/environment.ts";
 import type { Clock } from "../../core/ports.ts";
 import {
+  type CountedQuota,
   type ListedKind,
   type ListEntry,
   type ListOptions,
@@ -106,6 +107,46 @@ export class DynamoDbProjectRepository implements ProjectRepository {
 
   async quota(projectId: string): Promise<ProjectQuota> {
     return readQuota(await find(this.#table, quotaKey(projectId)));
+  }
+
+  async listQuotas(): Promise<{ projectId: string; quota: CountedQuota }[]> {
+    const quotas: { projectId: string; quota: CountedQuota }[] = [];
+    let start: Item | undefined;
+    do {
+      const command = new ScanCommand({
+        TableName: this.#table.tableName,
+        ConsistentRead: true,
+        FilterExpression: "#entry = :quota",
+        ExpressionAttributeNames: { "#entry": "entry" },
+        ExpressionAttributeValues: { ":quota": { S: QUOTA } },
+        ...(start !== undefined && { ExclusiveStartKey: start }),
+      });
+      const { Items = [], LastEvaluatedKey } = await this.#table.client.send(command);
+      for (const item of Items) {
+        const returns = Number(item["returns"]?.N ?? 0);
+        quotas.push({ projectId: item["project_id"]?.S ?? "", quota: { ...readQuota(item), returns } });
+      }
+      start = LastEvaluatedKey;
+    } while (start !== undefined);
+    return quotas;
+  }
+
+  async correctUsage(projectId: string, { used: read, returns }: CountedQuota, used: Usage): Promise<boolean> {
+    const resources = Object.entries(read);
+    const unchanged = resources.map((_each, index) => `#used.#resource${index} = :read${index}`);
+    const prepared = statement(
+      "SET #used = :used",
+      ["#returns = :returns", "size(#moving) = :none", "size(#used) = :count", ...unchanged].join(" AND "),
+      { ":none": 0 },
+    );
+    const values = {
+      ":used": used,
+      ":returns": returns,
+      ":count": resources.length,
+      ...Object.fromEntries(resources.map(([, amount], index) => [`:read${index}`, amount])),
+    };
+    const names = Object.fromEntries(resources.map(([resource], index) => [`#resource${index}`, resource]));
+    return (await tryUpdate(this.#table, quotaKey(projectId), prepared, { values, names })) !== undefined;
   }
 
   async reserve(reservation: Reservation): Promise<ReserveResult> {

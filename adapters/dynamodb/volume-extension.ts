@@ -13,14 +13,18 @@ export async function beginExtend(
   deadline: Date,
 ): Promise<VolumeRecord> {
   const last = volume.extension?.number;
-  const record = await writer.writeAndRead(volume.id, statements.beginExtend(last !== undefined, extension.counted === true), {
-    ":extension": extension,
-    ":status": volume.status,
-    ":size": volume.size,
-    ":deadline": deadline.toISOString(),
-    ...(last !== undefined && { ":last": last }),
-    ...(extension.counted === true && { ":quota_size": extension.size }),
-  });
+  const record = await writer.writeAndRead(
+    volume.id,
+    statements.beginExtend(last !== undefined, extension.counted === true),
+    {
+      ":extension": extension,
+      ":status": volume.status,
+      ":size": volume.size,
+      ":deadline": deadline.toISOString(),
+      ...(last !== undefined && { ":last": last }),
+      ...(extension.counted === true && { ":quota_size": extension.size }),
+    },
+  );
   if (record !== undefined) {
     return record;
   }

@@ -278,6 +278,11 @@ const PROJECTS: Calls<ProjectRepository> = {
   ),
   listAll: [(projects) => projects.listAll("volume")],
   quota: [(projects) => projects.quota("project")],
+  listQuotas: [(projects) => projects.listQuotas()],
+  correctUsage: [
+    (projects) =>
+      projects.correctUsage("project", { used: { volumes: 1 }, limits: {}, moving: {}, returns: 0 }, { volumes: 2 }),
+  ],
   reserve: [
     (projects) => projects.reserve({ projectId: "project", holder: HOLDER, usage: USAGE, limits: { volumes: 10 } }),
   ],

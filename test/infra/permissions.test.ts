@@ -147,9 +147,10 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   },
   AuditBackends: {
     EventsDeadLetterQueue: SEND,
-    Volumes: ["dynamodb:BatchGetItem", "dynamodb:Scan"],
-    Snapshots: ["dynamodb:BatchGetItem", "dynamodb:Scan"],
+    Volumes: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan"],
+    Snapshots: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan"],
     Backends: ["dynamodb:Scan"],
+    Projects: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
   },
   CallDriver: {},
 };

@@ -1,12 +1,18 @@
 import { describeError } from "../../errors.ts";
-import type { Movement, ProjectQuota } from "../../projects.ts";
+import type { Clock, SnapshotRepository, VolumeRepository } from "../../ports.ts";
+import type { Movement, ProjectQuota, ProjectRepository } from "../../projects.ts";
 import { deadlineAfter } from "../../time-bounds.ts";
-import type { ApiDependencies } from "../dependencies.ts";
 
 /** A movement that is older was left behind: the function that made it has ended long ago. */
 const LEFT_OVER_SECONDS = 900;
 
-type SettleDependencies = Pick<ApiDependencies, "projects" | "volumes" | "snapshots" | "clock">;
+/** What settling uses. */
+export type SettleDependencies = {
+  projects: Pick<ProjectRepository, "confirm" | "cancel">;
+  volumes: Pick<VolumeRepository, "get" | "getMany">;
+  snapshots: Pick<SnapshotRepository, "get">;
+  clock: Clock;
+};
 
 /**
  * Settles what interrupted requests left in a project's quota, by the records: what was taken stays if the record exists, and what was

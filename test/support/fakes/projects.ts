@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../../core/ports.ts";
 import {
+  type CountedQuota,
   type ListedKind,
   type ListEntry,
   type ListOptions,
@@ -65,6 +67,20 @@ export class ProjectsFake implements ProjectRepository {
   async quota(projectId: string): Promise<ProjectQuota> {
     const { used, limits, moving } = this.#quota(projectId);
     return structuredClone({ used, limits, moving });
+  }
+
+  async listQuotas(): Promise<{ projectId: string; quota: CountedQuota }[]> {
+    return structuredClone([...this.quotas].map(([projectId, quota]) => ({ projectId, quota })));
+  }
+
+  async correctUsage(projectId: string, read: CountedQuota, used: Usage): Promise<boolean> {
+    const quota = this.#quota(projectId);
+    const isAsRead = isDeepStrictEqual(quota.used, read.used) && quota.returns === read.returns;
+    if (isAsRead && Object.keys(quota.moving).length === 0) {
+      quota.used = { ...used };
+      return true;
+    }
+    return false;
   }
 
   async reserve({ projectId, holder, usage, limits }: Reservation): Promise<ReserveResult> {

@@ -1,0 +1,102 @@
+import { settleLeftOvers, type SettleDependencies } from "../api/quotas/settle.ts";
+import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { type ListEntry, type ProjectRepository, type Usage, usageOfSnapshot, usageOfVolume } from "../projects.ts";
+import { deadlineAfter } from "../time-bounds.ts";
+
+/** What the audit of projects uses. */
+export type AuditProjectsDependencies = SettleDependencies & {
+  volumes: Pick<VolumeRepository, "getMany">;
+  snapshots: Pick<SnapshotRepository, "getMany">;
+  projects: Pick<ProjectRepository, "listQuotas" | "listAll" | "leave" | "correctUsage">;
+};
+
+/** What it did. */
+export type ProjectsAudit = {
+  /** Projects whose left-over reservations were settled. */
+  settled: number;
+  /** Projects whose usage was another one than their records take. */
+  corrected: number;
+  /** Entries of lists that were removed, because they have no record. */
+  removed: number;
+};
+
+/** An entry whose record is not there after this time is left from a request that died. */
+const ENTRY_SECONDS = 900;
+
+/**
+ * Compares the quotas and lists of projects with the records, and corrects them: settles reservations that were left over, removes list entries
+ * without a record, and counts again what each project uses. A sum is written only if nothing of it has changed since it was read, so
+ * requests may go on meanwhile.
+ *
+ * Repeated, or twice at once: the second finds nothing to do.
+ */
+export async function auditProjects(deps: AuditProjectsDependencies): Promise<ProjectsAudit> {
+  const result: ProjectsAudit = { settled: 0, corrected: 0, removed: 0 };
+  const quotas = await deps.projects.listQuotas();
+  const entries = [...(await deps.projects.listAll("volume")), ...(await deps.projects.listAll("snapshot"))];
+  const { usages, without, isWhole } = await countedBy(deps, entries);
+  for (const { projectId, quota } of quotas) {
+    if (Object.keys(quota.moving).length > 0) {
+      result.settled += (await settleLeftOvers(deps, projectId, quota)) ? 1 : 0;
+    } else if (isWhole && !isSame(quota.used, usages.get(projectId) ?? {})) {
+      result.corrected += (await deps.projects.correctUsage(projectId, quota, usages.get(projectId) ?? {})) ? 1 : 0;
+    }
+  }
+  for (const entry of without) {
+    if (deadlineAfter(new Date(entry.createdAt), ENTRY_SECONDS) <= deps.clock.now()) {
+      await deps.projects.leave(entry);
+      result.removed += 1;
+    }
+  }
+  return result;
+}
+
+/** What the records of the entries take of each project's quota, and the entries without a record. */
+async function countedBy(
+  { volumes, snapshots }: AuditProjectsDependencies,
+  entries: readonly ListEntry[],
+): Promise<{ usages: Map<string, Usage>; without: ListEntry[]; isWhole: boolean }> {
+  const idsOf = (kind: ListEntry["kind"]): string[] => entries.filter((each) => each.kind === kind).map(({ id }) => id);
+  const [foundVolumes, foundSnapshots] = await Promise.all([
+    volumes.getMany(idsOf("volume")),
+    snapshots.getMany(idsOf("snapshot")),
+  ]);
+  const usages = new Map<string, Usage>();
+  const count = (projectId: string, usage: Usage): void => {
+    usages.set(projectId, sum(usages.get(projectId) ?? {}, usage));
+  };
+  for (const volume of foundVolumes.values()) {
+    if (volume.use_quota === true) {
+      count(volume.project_id, usageOfVolume({ ...volume, size: volume.quota_size ?? volume.size }));
+    }
+  }
+  for (const {
+    project_id: projectId,
+    volume_size: size,
+    volume_type_id: typeId = null,
+    use_quota,
+  } of foundSnapshots.values()) {
+    if (use_quota === true) {
+      count(projectId, usageOfSnapshot(size, typeId));
+    }
+  }
+  const unreadable = new Set(
+    [...(foundVolumes.unreadable ?? []), ...(foundSnapshots.unreadable ?? [])].map(({ id }) => id),
+  );
+  const without = entries.filter(({ id }) => !foundVolumes.has(id) && !foundSnapshots.has(id) && !unreadable.has(id));
+  // What an unreadable record takes nobody knows.
+  return { usages, without, isWhole: unreadable.size === 0 };
+}
+
+function sum(one: Usage, other: Usage): Usage {
+  const resources = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries(
+    [...resources].map((resource) => [resource, (one[resource] ?? 0) + (other[resource] ?? 0)]),
+  );
+}
+
+/** A resource that is absent is one of which nothing is used. */
+function isSame(one: Usage, other: Usage): boolean {
+  const resources = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...resources].every((resource) => (one[resource] ?? 0) === (other[resource] ?? 0));
+}
