@@ -39,11 +39,13 @@ async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
 }
 
 const EXTENDED = { outcome: "extended", size: 9, status: "available", at: NOW } as const;
-const NOT_EXTENDED = { outcome: "failed", error: "E", cause: "c", status: "error_extending", at: NOW } as const;
+const FAILED = { outcome: "failed", error: "E", cause: "c", status: "error_extending", at: NOW } as const;
+const NOT_EXTENDED = [FAILED, { ...FAILED, quotaSize: 1 }] as const;
 
 function extensionOf({ extension, status }: VolumeRecord, id: number): VolumeExtension {
   const number = (extension?.number ?? 0) + 1;
-  return { id: String(id), number, size: 9, previous_status: status, started_at: NOW.toISOString() };
+  const counted = id % 2 === 1 ? ({ counted: true } as const) : {};
+  return { id: String(id), number, size: 9, ...counted, previous_status: status, started_at: NOW.toISOString() };
 }
 
 /** Statuses that an operator sets: among them those of the flow, of an extension and of a removal. */
@@ -116,7 +118,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
           async (to, id) => to.beginExtend(await to.get(id), extensionOf(await to.get(id), bytes), LATER),
         ],
         ["keepExtensionClaim", (to, id) => to.keepExtensionClaim(id, attempt, `claimed ${bytes % 2}`)],
-        ["endExtend", (to, id) => to.endExtend(id, attempt, bytes > 1 ? EXTENDED : NOT_EXTENDED)],
+        ["endExtend", (to, id) => to.endExtend(id, attempt, bytes > 1 ? EXTENDED : (NOT_EXTENDED[bytes] ?? FAILED))],
       ];
       const [method, call] = calls[name] ?? ["", async () => null];
       return { name: method, attempt, bytes, call, toString: () => `${method}(${attempt}, ${bytes})` };

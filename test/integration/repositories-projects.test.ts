@@ -43,6 +43,77 @@ describe.each(IMPLEMENTATIONS)("projects %s", (_name, make) => {
     ...columns,
   });
 
+  describe("a name", () => {
+    it("is the first one's who claims it, however many claim it at once", async () => {
+      const name = randomUUID();
+      const claims = await Promise.all(
+        ["one", "two", "three"].map((who) => projects.claimName("volume_type", name, who)),
+      );
+      const found = await projects.findName("volume_type", name);
+      expect(new Set(claims.map(({ holder }) => holder))).toEqual(new Set([found?.holder]));
+      expect(await projects.findName("deleted_volume", name)).toBeUndefined();
+    });
+
+    it("is free again when its holder gives it up, and not when another one does", async () => {
+      const name = randomUUID();
+      await projects.claimName("volume_type", name, "one");
+      await projects.releaseName("volume_type", name, "two");
+      expect(await projects.claimName("volume_type", name, "two")).toMatchObject({ holder: "one" });
+      await projects.releaseName("volume_type", name, "one");
+      expect(await projects.claimName("volume_type", name, "two")).toMatchObject({ holder: "two" });
+    });
+
+    it("passes to one who names the claim that it replaces", async () => {
+      const name = randomUUID();
+      const replaces = await projects.claimName("volume_type", name, "one");
+      const other = { ...replaces, holder: "nobody" };
+      expect(await projects.claimName("volume_type", name, "two", { replaces: other })).toMatchObject({
+        holder: "one",
+      });
+      expect(await projects.claimName("volume_type", name, "two", { replaces })).toMatchObject({ holder: "two" });
+    });
+
+    it("is free when it has expired", async () => {
+      const name = randomUUID();
+      await projects.claimName("deleted_volume", name, "one", { expiresAt: NOW });
+      expect(await projects.findName("deleted_volume", name)).toBeUndefined();
+      expect(await projects.claimName("deleted_volume", name, "two")).toMatchObject({ holder: "two" });
+    });
+  });
+
+  describe("a correction of the usage", () => {
+    const usage = { volumes: 1, gigabytes: 3 };
+
+    async function quotaOf() {
+      const all = await projects.listQuotas();
+      const found = all.find(({ projectId }) => projectId === project);
+      if (found === undefined) {
+        throw new Error("the project has no quota");
+      }
+      return found.quota;
+    }
+
+    it("is written when nothing has changed since the quota was read", async () => {
+      await projects.reserve({ projectId: project, holder: "volume:one", usage, limits: {} });
+      await projects.confirm(project, "volume:one");
+      expect(await projects.correctUsage(project, await quotaOf(), { volumes: 4 })).toBe(true);
+      expect((await projects.quota(project)).used).toEqual({ volumes: 4 });
+    });
+
+    it("is not written while something moves, nor after a change", async () => {
+      await projects.reserve({ projectId: project, holder: "volume:one", usage, limits: {} });
+      expect(await projects.correctUsage(project, await quotaOf(), {})).toBe(false);
+      await projects.confirm(project, "volume:one");
+      const read = await quotaOf();
+      await projects.giveBack(project, "volume:one", usage, async () => true);
+      await projects.reserve({ projectId: project, holder: "volume:two", usage, limits: {} });
+      await projects.confirm(project, "volume:one");
+      await projects.confirm(project, "volume:two");
+      expect(await projects.correctUsage(project, read, {})).toBe(false);
+      expect((await projects.quota(project)).used).toEqual(usage);
+    });
+  });
+
   describe("the list", () => {
     it("has the newest first, in pages, and of each kind its own", async () => {
       const entries = [1, 2, 3, 4, 5].map((second) => entry(second));
