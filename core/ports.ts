@@ -151,6 +151,9 @@ export interface VolumeRepository {
    */
   changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord>;
 
+  /** Gives an available volume another type. Undefined, and nothing changed, when status or type is not as it was read. */
+  changeType(volume: VolumeRecord, volumeTypeId: string | null): Promise<VolumeRecord | undefined>;
+
   /**
    * Takes a volume at rest into `extending`, if status, size and last extension are still as they were read.
    *

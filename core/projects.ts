@@ -125,6 +125,11 @@ export function holderOfExtension(volumeId: string, extensionId: string): string
   return `extension:${volumeId}:${extensionId}`;
 }
 
+/** The holder of what a volume takes of its new type's quota, until the record has the type. */
+export function holderOfRetype(volumeId: string, typeId: string | null): string {
+  return `retype:${volumeId}:${typeId ?? ""}`;
+}
+
 /** What an extension takes of its project's quota beside what the volume counts for. */
 export function usageOfExtension(
   { size, quota_size: counted = size, volume_type_id: typeId }: VolumeRecord,

@@ -317,6 +317,14 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return item === undefined ? this.get(volumeId) : readVolume(item);
   }
 
+  changeType(volume: VolumeRecord, volumeTypeId: string | null): Promise<VolumeRecord | undefined> {
+    const { volume_type_id: was } = volume;
+    return this.#writer.writeAndRead(volume.id, statements.changeType(was !== null, volumeTypeId !== null), {
+      ...(was !== null && { ":was": was }),
+      ...(volumeTypeId !== null && { ":volume_type_id": volumeTypeId }),
+    });
+  }
+
   beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {
     return extending.beginExtend(this.#writer, volume, extension, deadline);
   }

@@ -248,6 +248,15 @@ export const RESET_STATUS = ending(
   ),
 );
 
+/** @param from whether the volume has a type now; `to`: whether it gets one */
+export function changeType(from: boolean, to: boolean): Statement {
+  return statement(
+    to ? "SET #volume_type_id = :volume_type_id, #updated_at = :now" : "SET #updated_at = :now REMOVE #volume_type_id",
+    `#status = :available AND ${from ? "#volume_type_id = :was" : "attribute_not_exists(#volume_type_id)"}`,
+    { ":available": "available" },
+  );
+}
+
 /** @param again whether the volume was extended before: then its last extension must be the one that was read. */
 export function beginExtend(again: boolean, counted: boolean): Statement {
   return statement(

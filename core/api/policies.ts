@@ -27,6 +27,7 @@ export const POLICIES = {
   "volume_extension:volume_image_metadata:remove": "member",
   "volume:update_readonly_flag": "member",
   "volume:extend": "member",
+  "volume:retype": "member",
   "volume_extension:volume_actions:reserve": "member",
   "volume_extension:volume_actions:unreserve": "member",
   "volume_extension:volume_actions:begin_detaching": "member",

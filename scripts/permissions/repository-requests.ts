@@ -117,6 +117,10 @@ const VOLUMES: Calls<VolumeRepository> = {
       }),
     (volumes) => volumes.changeDetails(VOLUME.id, { glanceMetadata: { set: { a: "b" }, unset: ["c"] } }),
   ],
+  changeType: [null, "type"].map(
+    (type) => (volumes: VolumeRepository) =>
+      volumes.changeType({ ...VOLUME, volume_type_id: type }, type === null ? "type" : null),
+  ),
   beginExtend: [undefined, EXTENSION].map(
     (last) => (volumes: VolumeRepository) =>
       volumes.beginExtend({ ...VOLUME, ...(last && { extension: last }) }, { ...EXTENSION, counted: true }, AT),

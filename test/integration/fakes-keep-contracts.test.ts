@@ -62,7 +62,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
   const at = NOW.toISOString();
   return fc
     .record({
-      name: fc.integer({ min: 0, max: 20 }),
+      name: fc.integer({ min: 0, max: 21 }),
       attempt: fc.integer({ min: 1, max: 2 }),
       bytes: fc.integer({ min: 0, max: 3 }),
     })
@@ -111,6 +111,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
             ),
         ],
         ["unlock", (to, id) => to.unlock(id, "one", ["e", "f"])],
+        ["changeType", async (to, id) => to.changeType(await to.get(id), ["one", "two", null][bytes] ?? null)],
         ["resetStatus", (to, id) => to.resetStatus(id, RESETS[bytes] ?? "error")],
         ["beginForcedDelete", (to, id) => to.beginDelete(id, LATER, { force: true })],
         [

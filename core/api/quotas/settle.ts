@@ -33,8 +33,8 @@ export async function settleLeftOvers(
     if (deadlineAfter(new Date(at), LEFT_OVER_SECONDS) > now) {
       continue;
     }
-    if (holder.startsWith("extension:")) {
-      await settleExtension(deps, projectId, holder, kind);
+    if (/^(extension|retype):/.test(holder)) {
+      await settleChange(deps, projectId, holder, kind);
       settled = true;
       continue;
     }
@@ -54,16 +54,20 @@ export async function settleLeftOvers(
   return settled;
 }
 
-/** What an extension took stays if the record has the extension; what it gave back is forgotten, because the record was written before. */
-async function settleExtension(
+/**
+ * What an extension or a retype took stays if the record has the extension or the type; what it gave back is forgotten, because the record was
+ * written before.
+ */
+async function settleChange(
   { projects, volumes }: SettleDependencies,
   projectId: string,
   holder: string,
   kind: Movement["kind"],
 ): Promise<void> {
-  const [, volumeId = "", extensionId] = holder.split(":");
+  const [what, volumeId = "", changeId = ""] = holder.split(":");
   const found = (await volumes.getMany([volumeId])).get(volumeId);
-  const isRecorded = kind === "given_back" || found?.extension?.id === extensionId;
+  const recorded = what === "retype" ? (found?.volume_type_id ?? "") : found?.extension?.id;
+  const isRecorded = kind === "given_back" || (found !== undefined && recorded === changeId);
   await (isRecorded ? projects.confirm(projectId, holder) : projects.cancel(projectId, holder));
 }
 

@@ -17,6 +17,7 @@ import {
 } from "./image-metadata.ts";
 import { readonlyFlagSchema, updateReadonlyFlag } from "./readonly.ts";
 import { resetStatus, resetStatusSchema } from "./reset-status.ts";
+import { retypeSchema, retypeVolume } from "./retype.ts";
 import { visibleVolume } from "./show.ts";
 import { setBootable } from "./update.ts";
 
@@ -25,7 +26,7 @@ type VolumeAction = {
   policy: PolicyRule;
   /** What the key holds. */
   schema: Schema;
-  run: (deps: ApiDependencies, volume: VolumeRecord, body: unknown) => Promise<Answer>;
+  run: (deps: ApiDependencies, volume: VolumeRecord, body: unknown, call: Call) => Promise<Answer>;
 };
 
 const ACTIONS = {
@@ -60,6 +61,7 @@ const ACTIONS = {
     run: updateReadonlyFlag,
   },
   "os-extend": { policy: "volume:extend", schema: extendSchema, run: extendVolume },
+  "os-retype": { policy: "volume:retype", schema: retypeSchema, run: retypeVolume },
   "os-reset_status": {
     policy: "volume_extension:volume_admin_actions:reset_status",
     schema: resetStatusSchema,
@@ -83,5 +85,5 @@ export async function actOnVolume(deps: ApiDependencies, call: Call): Promise<An
   const action: VolumeAction = ACTIONS[name];
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
   authorize(call.caller, action.policy);
-  return action.run(deps, volume, value);
+  return action.run(deps, volume, value, call);
 }

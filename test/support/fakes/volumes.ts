@@ -378,6 +378,12 @@ export class VolumesFake implements VolumeRepository {
     });
   }
 
+  async changeType(volume: VolumeRecord, volumeTypeId: string | null): Promise<VolumeRecord | undefined> {
+    const found = this.records.get(volume.id);
+    const isAsRead = found?.status === "available" && found.volume_type_id === volume.volume_type_id;
+    return found !== undefined && isAsRead ? this.#put(found, { volume_type_id: volumeTypeId }) : undefined;
+  }
+
   async beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {
     const found = await this.get(volume.id);
     if (found.extension?.id === extension.id) {

@@ -1,0 +1,96 @@
+import { holderOfRetype, type Usage, usageOfVolume } from "../../projects.ts";
+import type { VolumeRecord, VolumeTypeRecord } from "../../records.ts";
+import { capabilitiesFilter } from "../../scheduling/filters/capabilities.ts";
+import { poolOfRecord } from "../../tasks/claim-backend.ts";
+import type { ApiDependencies } from "../dependencies.ts";
+import { badRequest } from "../errors.ts";
+import type { Answer, Call } from "../http.ts";
+import { quotaOf } from "../quotas/limits.ts";
+import { reserve } from "../quotas/reserve.ts";
+import type { Schema } from "../validation.ts";
+import { findVisibleType } from "../types/visible.ts";
+
+/** Body of `os-retype`. */
+export const retypeSchema: Schema = {
+  type: "object",
+  properties: {
+    new_type: { type: "string", minLength: 1, maxLength: 255 },
+    migration_policy: { type: ["string", "null"], enum: ["on-demand", "never", null] },
+  },
+  required: ["new_type"],
+  additionalProperties: false,
+};
+
+const NOT_RETYPABLE =
+  "Invalid volume: Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency group, " +
+  "requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs cannot change.";
+
+/**
+ * `os-retype`, without a migration: gives a volume another type, if its backend has what the type asks for. The driver has nothing to do.
+ *
+ * Interrupted after the quota is reserved: the reservation is settled by the record. Interrupted after the record: the audit corrects the quota
+ * of the old type. Repeated: 400, because the volume has the type.
+ *
+ * @throws ApiError 400, 413
+ */
+export async function retypeVolume(
+  deps: ApiDependencies,
+  volume: VolumeRecord,
+  body: unknown,
+  { caller }: Call,
+): Promise<Answer> {
+  const { new_type: named } = body as { new_type: string };
+  const type = await findVisibleType(deps.volumeTypes, caller, named);
+  const typeId = type?.id ?? null;
+  if (volume.status !== "available" || typeId === volume.volume_type_id) {
+    throw badRequest(NOT_RETYPABLE);
+  }
+  await requireFittingBackend(deps, volume, type);
+  const holder = holderOfRetype(volume.id, typeId);
+  const { project_id: projectId } = volume;
+  const isCounted = volume.use_quota === true;
+  if (isCounted && type !== null) {
+    const { limits } = await quotaOf(deps.projects, projectId);
+    await reserve(deps, { holder, projectId, usage: usageOfType(volume, typeId), limits }, type);
+  }
+  if ((await deps.volumes.changeType(volume, typeId)) === undefined) {
+    await deps.projects.cancel(projectId, holder);
+    throw badRequest(NOT_RETYPABLE);
+  }
+  if (isCounted) {
+    await deps.projects.confirm(projectId, holder);
+    await deps.projects.giveBack(projectId, holder, usageOfType(volume, volume.volume_type_id), async () => true);
+  }
+  return { status: 202 };
+}
+
+/** What the volume takes of the quota of a type alone. */
+function usageOfType({ size, quota_size: counted = size }: VolumeRecord, typeId: string | null): Usage {
+  const {
+    volumes: _volumes,
+    gigabytes: _gigabytes,
+    ...ofType
+  } = usageOfVolume({ size: counted, volume_type_id: typeId });
+  return ofType;
+}
+
+/** @throws ApiError 400 that says what the backend lacks */
+async function requireFittingBackend(
+  { backends }: ApiDependencies,
+  { id, host }: VolumeRecord,
+  type: VolumeTypeRecord | null,
+): Promise<void> {
+  if (type?.encryption !== undefined) {
+    throw badRequest(`Volume type ${type.name} asks for encryption, which no backend here offers.`);
+  }
+  const backend = host === null ? undefined : await backends.get(host);
+  if (type === null || backend === undefined) {
+    return;
+  }
+  const verdict = capabilitiesFilter.passes(poolOfRecord(backend, "1"), { resource_type: type });
+  if (!verdict.passes) {
+    throw badRequest(
+      `Invalid volume: volume ${id} would have to be migrated to be of type ${type.name}: ${host} ${verdict.reason}.`,
+    );
+  }
+}

@@ -1,0 +1,60 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { Api } from "../support/api.ts";
+import { FIRST_HOST } from "../support/builders.ts";
+import { World } from "../support/fakes/world.ts";
+
+const PROJECT = "a1b2";
+const asAdmin = { token: "admin" };
+
+let world: World;
+let api: Api;
+let id: string;
+
+async function aType(name: string, specs: Record<string, string> = {}): Promise<string> {
+  const { body } = await api.ask("POST /types", { ...asAdmin, body: { volume_type: { name, extra_specs: specs } } });
+  return (body as { volume_type: { id: string } }).volume_type.id;
+}
+
+beforeEach(async () => {
+  world = new World();
+  world.addBackend(FIRST_HOST);
+  Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, { capabilities: { vendor_name: "ours" } });
+  api = new Api(world);
+  await aType("one");
+  const { body } = await api.ask("POST /volumes", { body: { volume: { size: 2, volume_type: "one" } } });
+  ({ id } = (body as { volume: { id: string } }).volume);
+  Object.assign(world.fakes.volumes.records.get(id) ?? {}, { status: "available", host: FIRST_HOST, deadline: null });
+});
+
+const messageOf = ({ body }: { body: unknown }): string =>
+  Object.values(body as Record<string, { message: string }>)[0]?.message ?? "";
+const retype = (type: string) =>
+  api.ask(`POST /volumes/${id}/action`, { body: { "os-retype": { new_type: type, migration_policy: "never" } } });
+
+describe("os-retype", () => {
+  it("gives the volume another type, and moves what it takes of the quotas of types", async () => {
+    const two = await aType("two", { vendor_name: "ours" });
+    expect((await retype("two")).status).toBe(202);
+    expect((await api.ask(`GET /volumes/${id}`)).body).toMatchObject({ volume: { volume_type: "two" } });
+    const { used } = await world.fakes.projects.quota(PROJECT);
+    expect(Object.fromEntries(Object.entries(used).filter(([, amount]) => amount > 0))).toEqual({
+      volumes: 1,
+      gigabytes: 2,
+      [`volumes_${two}`]: 1,
+      [`gigabytes_${two}`]: 2,
+    });
+  });
+
+  it("is refused when the backend lacks what the type asks for", async () => {
+    await aType("other", { vendor_name: "theirs" });
+    const response = await retype("other");
+    expect(response.status).toBe(400);
+    expect(messageOf(response)).toContain("would have to be migrated to be of type other");
+    expect((await api.ask(`GET /volumes/${id}`)).body).toMatchObject({ volume: { volume_type: "one" } });
+  });
+
+  it("is refused for the type that the volume has, and for one that does not exist", async () => {
+    expect((await retype("one")).status).toBe(400);
+    expect((await retype("none")).status).toBe(404);
+  });
+});
