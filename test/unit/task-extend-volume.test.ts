@@ -10,7 +10,8 @@ import {
 import { parseOrThrow } from "../../core/parsing.ts";
 import { fenceOf, SNAPSHOT_LOCK, type VolumeStatus } from "../../core/records.ts";
 import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { beginExtendVolume, extendVolume, ExtendVolumeInputSchema } from "../../core/tasks/extend-volume.ts";
+import { beginExtendVolume } from "../../core/tasks/begin-extend-volume.ts";
+import { extendVolume, ExtendVolumeInputSchema } from "../../core/tasks/extend-volume.ts";
 import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
 import { aSource, aVolumeInFlow, aWorld, driverOf, FIRST_HOST, SOURCE_ID, VOLUME_ID } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";

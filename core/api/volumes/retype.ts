@@ -1,7 +1,6 @@
 import { holderOfRetype, type Usage, usageOfVolume } from "../../projects.ts";
 import type { VolumeRecord, VolumeTypeRecord } from "../../records.ts";
-import { capabilitiesFilter } from "../../scheduling/filters/capabilities.ts";
-import { poolOfRecord } from "../../tasks/claim-backend.ts";
+import { whyUnfit } from "../../scheduling/filters/capabilities.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
@@ -87,10 +86,10 @@ async function requireFittingBackend(
   if (type === null || backend === undefined) {
     return;
   }
-  const verdict = capabilitiesFilter.passes(poolOfRecord(backend, "1"), { resource_type: type });
-  if (!verdict.passes) {
+  const reason = whyUnfit(backend.capabilities, type.extra_specs);
+  if (reason !== undefined) {
     throw badRequest(
-      `Invalid volume: volume ${id} would have to be migrated to be of type ${type.name}: ${host} ${verdict.reason}.`,
+      `Invalid volume: volume ${id} would have to be migrated to be of type ${type.name}: ${host} ${reason}.`,
     );
   }
 }

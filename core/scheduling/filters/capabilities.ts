@@ -9,23 +9,26 @@ import { fails, PASSES, type Filter } from "./filter.ts";
 export const capabilitiesFilter: Filter = {
   name: "CapabilitiesFilter",
   passes(pool, { resource_type: resourceType }) {
-    for (const [key, requirement] of Object.entries(resourceType?.extra_specs ?? {})) {
-      const path = capabilityPath(key);
-      if (path === null) {
-        continue;
-      }
-      const found = lookUp(pool.capabilities, path);
-      if (found === undefined) {
-        return fails(`does not report the capability ${key}`);
-      }
-      const values: unknown[] = Array.isArray(found) ? found : [found];
-      if (!values.some((value) => matchExtraSpec(value, requirement))) {
-        return fails(`reports ${key} as ${describeValue(found)}, the type wants ${describeValue(requirement)}`);
-      }
-    }
-    return PASSES;
+    const reason = whyUnfit(pool.capabilities, resourceType?.extra_specs ?? {});
+    return reason === undefined ? PASSES : fails(reason);
   },
 };
+
+/** Why capabilities do not meet extra specs; undefined when they do. */
+export function whyUnfit(capabilities: unknown, extraSpecs: Readonly<Record<string, unknown>>): string | undefined {
+  for (const [key, requirement] of Object.entries(extraSpecs)) {
+    const path = capabilityPath(key);
+    const found = path === null ? undefined : lookUp(capabilities, path);
+    if (path !== null && found === undefined) {
+      return `does not report the capability ${key}`;
+    }
+    const values: unknown[] = Array.isArray(found) ? found : [found];
+    if (path !== null && !values.some((value) => matchExtraSpec(value, requirement))) {
+      return `reports ${key} as ${describeValue(found)}, the type wants ${describeValue(requirement)}`;
+    }
+  }
+  return undefined;
+}
 
 /** The steps down into the capabilities; null for a key of a foreign scope. The bare key `capabilities` is all of them. */
 function capabilityPath(key: string): string[] | null {
