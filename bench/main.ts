@@ -10,6 +10,7 @@ import { benchCreates } from "./creates.ts";
 import { benchImages } from "./images.ts";
 import { benchOperator, type OperatorResult } from "./operator.ts";
 import { benchLargeImages } from "./large-image/large-image.ts";
+import { benchScale, createsPerSecond, type ScaleResult } from "./scale/scale.ts";
 
 const HELP = `Measures Cinderless on this machine, in the embedded cloud.
 
@@ -27,6 +28,8 @@ Parts (all of these without a name):
 Parts that run only by name:
   operator  the command line and the console with 10,000 volumes: --help, list compared with a bare scan by the SDK, the
             first row of the console, and creates a second with the console closed and open, in turns
+  scale     what grows with what is open: write units of claims and locks and the size of a backend's item at 1 to 10,000
+            open creates; calls of listings, of the sweep and of the scheduler's view. Exits 1 when a bound is broken
   large-image
             a raw and a qcow2 image of 100 GiB that are mostly empty, from Glance: time, memory of the copying
             function in its own process, transitions and cost; it takes about ten minutes
@@ -44,8 +47,8 @@ Examples:
   npm run bench -- large-image --gib 20
 `;
 
-const PARTS = ["creates", "calls", "bundles", "images", "large-image", "clones", "operator"] as const;
-const ONLY_BY_NAME: readonly Part[] = ["large-image", "operator"];
+const PARTS = ["creates", "calls", "bundles", "images", "large-image", "clones", "operator", "scale"] as const;
+const ONLY_BY_NAME: readonly Part[] = ["large-image", "operator", "scale"];
 type Part = (typeof PARTS)[number];
 
 const OPERATOR_VOLUMES = 10_000;
@@ -62,9 +65,11 @@ type Results = {
   clones?: Awaited<ReturnType<typeof benchClones>>;
   operator?: OperatorResult;
   "large-image"?: Awaited<ReturnType<typeof benchLargeImages>>;
+  scale?: ScaleResult;
 };
 
 const { values, positionals } = readArguments();
+let exitCode = 0;
 if (values.help) {
   process.stdout.write(HELP);
 } else {
@@ -74,9 +79,13 @@ if (values.help) {
     wholeNumber("--gib", values.gib),
   );
   process.stdout.write(values.json ? `${JSON.stringify(results, null, 2)}\n` : "");
+  for (const broken of results.scale?.broken ?? []) {
+    process.stderr.write(`bench: ${broken}\n`);
+    exitCode = 1;
+  }
 }
 // The SDK's clients keep their connections open.
-process.exit();
+process.exit(exitCode);
 
 function readArguments() {
   try {
@@ -152,6 +161,12 @@ async function measure(parts: readonly Part[], volumes: readonly number[], large
         results.operator = await benchOperator(OPERATOR_VOLUMES);
         show(`Command line and console with ${OPERATOR_VOLUMES} volumes`, operatorRows(results.operator));
         break;
+      case "scale":
+        results.scale = await benchScale();
+        show("Claims on one backend, write units", claimScaleRows(results.scale));
+        show("Locks on one volume, write units", lockScaleRows(results.scale));
+        show("Reads", readScaleRows(results.scale));
+        break;
       case "large-image":
         results["large-image"] = await benchLargeImages(largeGib);
         show(`Image of ${largeGib} GiB, nearly empty, from Glance`, largeImageRows(results["large-image"]));
@@ -217,6 +232,41 @@ function callRows(counts: CallCounts): string[][] {
     ["cost, USD (cinderless cost --volumes 1)", priced(estimate(ONE_RAW_VOLUME).steps, prices).cost.toFixed(7)],
     ["bytes of state, input", String(counts.input_bytes)],
     ["bytes of state, largest", String(counts.largest_state_bytes)],
+  ];
+}
+
+function claimScaleRows({ claims }: ScaleResult): string[][] {
+  return [
+    ["open claims", "claim", "settle", "release", "return", "item, bytes", "creates/s"],
+    ...claims.map((each) => [
+      String(each.open),
+      fixed(each.claim),
+      fixed(each.settle),
+      fixed(each.release),
+      fixed(each.return_capacity),
+      String(each.backend_item_bytes),
+      fixed(createsPerSecond(each), 0),
+    ]),
+  ];
+}
+
+function lockScaleRows({ locks }: ScaleResult): string[][] {
+  return [
+    ["locks", "lock", "unlock"],
+    ...locks.map(({ held, lock, unlock }) => [String(held), fixed(lock), fixed(unlock)]),
+  ];
+}
+
+function readScaleRows({ reads }: ScaleResult): string[][] {
+  return [
+    ["what", "of", "calls", "read units", "most calls"],
+    ...reads.map(({ what, of, calls, read_units: units, most_calls: most }) => [
+      what,
+      of,
+      String(calls),
+      fixed(units),
+      String(most),
+    ]),
   ];
 }
 
