@@ -7,7 +7,10 @@ import { taskHandler } from "./runtime/task-handler.ts";
 /** The state ExtractVolumeSpec. */
 export const handler = taskHandler(["volume_ref", "snapshot_id", "source_volid", "image_id"], async (input) => {
   const deps = { volumes: volumes(), snapshots: snapshots(), images: images() };
-  const spec = await extractVolumeSpec(deps, input);
-  await keepLockOfOurs(deps, ownerOf(input), input);
-  return spec;
+  try {
+    return await extractVolumeSpec(deps, input);
+  } finally {
+    // Also of a source that is locked, and then refused for its size: a late run of that would leave its lock.
+    await keepLockOfOurs(deps, ownerOf(input), input);
+  }
 });

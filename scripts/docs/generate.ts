@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
 import { inlineTemplate } from "../../infra/inline-template.ts";
+import type { KeptResults } from "../../verify/mutation/command.ts";
 import { architecturePicture } from "./architecture-picture.ts";
 import { cinderDifferences } from "./cinder-differences.ts";
 import { readDefinition } from "./definition.ts";
@@ -8,6 +9,7 @@ import { errorTable } from "./error-table.ts";
 import { legendGraph } from "./legend-graph.ts";
 import { permissionsTable } from "./permissions-table.ts";
 import { picture } from "./picture.ts";
+import { testingPage, type TestResults } from "./testing.ts";
 import { workflowGraph } from "./workflow-graph.ts";
 
 /** Every generated document by its path in the repository. The same sources give the same bytes. */
@@ -27,5 +29,11 @@ export async function generateDocuments(): Promise<Map<string, string>> {
     ["docs/permissions.md", permissionsTable(template)],
     ["docs/errors.md", errorTable(errors)],
     ["docs/cinder-differences.md", cinderDifferences()],
+    ["docs/testing.md", testingPage(await kept<TestResults>("test-results"), await kept<KeptResults>("mutation"))],
   ]);
+}
+
+/** The numbers of earlier measurements. */
+async function kept<Results>(name: string): Promise<Results> {
+  return JSON.parse(await readFile(new URL(`../../docs/${name}.json`, import.meta.url), "utf8")) as Results;
 }

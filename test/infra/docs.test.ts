@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { SERVICE_FUNCTIONS } from "../../core/functions.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
 import { groupsOf } from "../../scripts/docs/architecture-rows.ts";
@@ -9,15 +9,13 @@ import { generateDocuments } from "../../scripts/docs/generate.ts";
 import { workflowGraph } from "../../scripts/docs/workflow-graph.ts";
 import { tableAccess } from "../../scripts/permissions/table-access.ts";
 
-// The stack is synthesised, which takes seconds on a busy machine.
-vi.setConfig({ hookTimeout: 60_000, testTimeout: 60_000 });
-
 const GENERATED = [
   "docs/architecture.svg",
   "docs/cinder-differences.md",
   "docs/create-volume.svg",
   "docs/errors.md",
   "docs/permissions.md",
+  "docs/testing.md",
 ];
 
 describe("the generated documents", () => {

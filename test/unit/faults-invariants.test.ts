@@ -8,7 +8,7 @@ import {
   UNDECIDED_BOUND_SECONDS,
 } from "../../verify/faults/invariants.ts";
 import { FIRST_HOST, SECOND_HOST, uuidOf } from "../../verify/faults/identifiers.ts";
-import { type Scenario } from "../../verify/faults/scenario.ts";
+import { CONTEXT, type Scenario } from "../../verify/faults/scenario.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
 import type { Execution } from "../../verify/faults/executions.ts";
 import { METADATA } from "../../verify/faults/expected.ts";
@@ -121,6 +121,22 @@ describe("found broken", () => {
     await account.watch.around("volumes.markError", write, [], execution(1));
     expect(account.violations).toMatchObject([{ invariant: 2, text: expect.stringContaining("is not its volume") }]);
   });
+
+  it.each(["volumes.lock", "snapshots.lock"])(
+    "%s of a source of another project, for who is no administrator",
+    async (call) => {
+      const writer = (isAdmin: boolean) => {
+        const { input, ...others } = execution(1);
+        return { ...others, input: { ...input, context: { ...CONTEXT, is_admin: isAdmin } } };
+      };
+      const lock = (projectId: string) => async () => ({ id: uuidOf(9), project_id: projectId });
+      await account.watch.around(call, lock("project"), [], writer(false));
+      await account.watch.around(call, lock("another"), [], writer(true));
+      expect(account.violations).toEqual([]);
+      await account.watch.around(call, lock("another"), [], writer(false));
+      expect(account.violations).toMatchObject([{ invariant: 10, text: expect.stringContaining("of another") }]);
+    },
+  );
 
   it("a record that comes back into the flow", async () => {
     await account.watch.around("volumes.requeue", async () => change({ status: "creating" }), []);

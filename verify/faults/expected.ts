@@ -8,7 +8,8 @@ import { IMAGE, SNAPSHOT, SOURCE } from "./identifiers.ts";
  */
 export type Expected = {
   content: MadeFrom;
-  columns: Pick<VolumeRecord, "bootable" | "glance_metadata" | "metadata">;
+  columns: Pick<VolumeRecord, "bootable" | "glance_metadata" | "metadata"> &
+    Partial<Pick<VolumeRecord, "provider_location">>;
 };
 
 /** The user's metadata of every volume of a scenario. */
@@ -38,6 +39,10 @@ const likeItsSource = { bootable: true, glance_metadata: { image_name: "cirros" 
 /** By what a scenario says that it makes. */
 export const EXPECTED = {
   "an empty volume": { content: { from: "nothing" }, columns: notBootable },
+  "an empty volume that its driver placed": {
+    content: { from: "nothing" },
+    columns: { ...notBootable, provider_location: "there" },
+  },
   "an empty volume with much metadata": {
     content: { from: "nothing" },
     columns: { bootable: false, glance_metadata: {}, metadata: EMOJI_METADATA },

@@ -1,5 +1,6 @@
 import { LEDGER_ATTEMPTS } from "../../core/byte-budget.ts";
 import { FAULT_ATTEMPTS } from "../../core/fault.ts";
+import { routeOf } from "../../core/errors.ts";
 import { attemptOfFence, type Fault, fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
 import type { Account } from "./account.ts";
 import type { Execution } from "./executions.ts";
@@ -61,6 +62,32 @@ function checkLine(account: Account, record: VolumeRecord, number: number, lates
     account.breach(5, `${where} ended as ${line.outcome}, and another one followed`);
   } else if (line.outcome !== "created") {
     checkReason(account, where, line, account.executions.byName.get(fenceOf(record.id, number)));
+  }
+  if (line?.suspected_orphan === true) {
+    checkSuspicion(account, where, record, number, line);
+  }
+}
+
+/**
+ * A host that has not confirmed that it holds nothing is left only where its driver itself has said that nothing was made. Who comes back
+ * to it closes the suspected attempt before it creates anything.
+ */
+function checkSuspicion(account: Account, where: string, record: VolumeRecord, number: number, line: Line): void {
+  const { host, error = "" } = line;
+  const driver = account.stores.drivers.get(host ?? "");
+  // Of a backend that cannot close attempts something may come late, whatever it has confirmed.
+  if (driver?.fencesAttempts !== true) {
+    return;
+  }
+  if (routeOf(error) !== "reschedulable" || error === "DriverNotInitialized") {
+    account.breach(3, `${where} was left for another backend after ${error}, and ${host ?? ""} had not confirmed it`);
+  }
+  const isBack = record.host === host && (STATUSES_CREATED as readonly string[]).includes(record.status);
+  if (isBack && (driver.closed.get(record.id) ?? 0) < number) {
+    account.breach(
+      3,
+      `${where} is suspected on ${host ?? ""}, which made the volume of a later one and did not close it`,
+    );
   }
 }
 

@@ -75,6 +75,10 @@ export function checkInvariants(
     if (isOurs && scenario.never?.some((end) => end === endOf(account, id)) === true) {
       account.breach(10, `volume ${id} is ${endOf(account, id)}, which the project must not get`);
     }
+    const error = record?.fault?.error ?? "";
+    if (isOurs && scenario.never !== undefined && TELLS_OF_OTHERS.has(error)) {
+      account.breach(10, `the fault of ${id}, ${error}, tells that another project's source is there`);
+    }
   }
   checkBackends(account);
   checkLocks(account);
@@ -86,6 +90,9 @@ export function checkInvariants(
     checkRaised(account);
   }
 }
+
+/** What another project has is as if it did not exist: these say that it does. */
+const TELLS_OF_OTHERS: ReadonlySet<string> = new Set(["InvalidVolume", "InvalidSnapshot", "ImageUnacceptable"]);
 
 /** From `available` to `create.end`: the bound of an open claim and two sweeps, and a sweep takes at most its time-out. */
 const END_BOUND_MS = (OPEN_CLAIM_BOUND_SECONDS + 2 * SWEEP_INTERVAL_SECONDS + FUNCTIONS.SweepOverdueVolumes) * 1000;

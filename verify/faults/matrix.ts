@@ -73,6 +73,9 @@ export async function discover(
 
 /** Cells at equal distances, beginning with one that the seed chooses. */
 function sampled(cells: readonly Cell[], most: number = cells.length, seed: number): Cell[] {
+  if (most === 0) {
+    return [];
+  }
   const step = Math.ceil(cells.length / Math.max(1, most));
   return cells.filter((_cell, index) => index % step === seed % step);
 }
@@ -87,7 +90,10 @@ type Visit = {
 
 function cellsOf(scenario: Scenario, run: RunResult): Cell[] {
   const visits = new Map<string, Visit>();
-  for (const { functionName, visit, calls, isOfExecution, hasAnswered, isAsked } of run.invocations) {
+  // A repeated delivery is no place for a fault: nobody waits for its answer.
+  for (const { functionName, visit, calls, isOfExecution, hasAnswered, isAsked } of run.invocations.filter(
+    (invocation) => !invocation.visit.endsWith(" again"),
+  )) {
     const known = visits.get(visit) ?? { functionName, calls: new Set(), isOfExecution, hasAnswered, isAsked };
     known.hasAnswered ||= hasAnswered;
     calls.forEach((call) => known.calls.add(call));

@@ -1,9 +1,12 @@
+import { fenceOf } from "../../core/records.ts";
 import { CINDER_SETTINGS } from "../../core/scheduling/settings.ts";
 import { redriveDeadLetter } from "../../core/tasks/redrive-dead-letter.ts";
+import { anImage } from "../../test/support/builders.ts";
+import { queuedVolume } from "../../test/support/records.ts";
 import type { Account } from "./account.ts";
 import type { Fault } from "./faults.ts";
-import { FIRST_HOST, IMAGE, SOURCE } from "./identifiers.ts";
-import { addImage, addSource, arrange, driverOf, failing, type Scenario, send } from "./scenario.ts";
+import { FIRST_HOST, IMAGE, SOURCE, VOLUME } from "./identifiers.ts";
+import { addImage, addSource, arrange, driverOf, drivers, failing, type Scenario, send } from "./scenario.ts";
 
 /** With Cinder's own filters the backend that failed and still weighs best is chosen again. */
 function arrangeAgain(account: Account, columns: Parameters<typeof arrange>[1] = {}): void {
@@ -124,7 +127,53 @@ export const AGAIN: readonly Scenario[] = [
       return send(account);
     },
   },
+  {
+    name: "redriven, and every step of the first attempt comes late",
+    makes: "an empty volume",
+    end: "available",
+    // What it shows it shows by itself, and each of its runs is long.
+    mostCells: 0,
+    faults: [failing("answer lost, each time"), UNSCHEDULABLE],
+    begin: (account) => {
+      arrangeAgain(account);
+      for (const driver of drivers(account)) {
+        driver.turns = 4;
+        driver.waitSeconds = 300;
+      }
+      account.time.after(REDRIVE_AFTER_MS, () => void redriveAll(account));
+      // While the redriven attempt creates, between its turns, and when the volume is somebody's.
+      for (const lateMs of [5_000, 450_000, 1_500_000]) {
+        account.time.after(REDRIVE_AFTER_MS + lateMs, () => deliverLate(account, fenceOf(VOLUME, 1)));
+      }
+      return send(account);
+    },
+  },
 ];
+
+/** Delivers to every function of the workflow once more what an execution that has ended had for it, or might have had. */
+function deliverLate({ executions, stores }: Account, fence: string): void {
+  const execution = executions.byName.get(fence);
+  // One that still owns the record was not overtaken: it has these steps before it.
+  if (execution === undefined || stores.volumes.records.get(VOLUME)?.fence === fence) {
+    return;
+  }
+  const status = { status: "creating" };
+  const volume = { volume_id: VOLUME, volume_size: 2, volume_name: VOLUME };
+  executions.deliverLate(execution, {
+    ...execution.input,
+    volume_ref: { ...queuedVolume({ id: VOLUME, size: 2 }), ...status },
+    volume_spec: {
+      ...volume,
+      ...status,
+      type: "image",
+      image_id: IMAGE,
+      image_href: IMAGE,
+      image_meta: anImage({ id: IMAGE }),
+    },
+    creation: { done: true, wait_seconds: 0, checkpoint: null, next: "finish", model_update: null },
+    failure: { Error: "VolumeBackendAPIException", Cause: "refused" },
+  });
+}
 
 /** As `cinderless redrive` does: from outside any function, so no fault strikes it. A letter that cannot be sent again stays. */
 async function redriveAll(account: Account): Promise<void> {

@@ -80,6 +80,29 @@ export const OTHERS: readonly Scenario[] = [
     },
   },
   {
+    name: "image that is larger than the volume by a byte",
+    end: "error",
+    never: ["available"],
+    mostCells: 0,
+    begin: (account) => {
+      arrange(account);
+      addImage(account, { size: 2 * 1024 ** 3 + 1 });
+      return send(account, { image_id: IMAGE });
+    },
+  },
+  {
+    name: "snapshot of a larger volume",
+    end: "error",
+    never: ["available"],
+    mostCells: 0,
+    begin: (account) => {
+      arrange(account, { snapshot_id: SNAPSHOT });
+      addSource(account);
+      addSnapshot(account, { volume_size: 3 });
+      return send(account, { snapshot_id: SNAPSHOT });
+    },
+  },
+  {
     name: "clone of a volume that lost bytes",
     end: "error",
     never: ["available"],

@@ -46,7 +46,7 @@ export const CREATES: readonly Scenario[] = [
   },
   {
     name: "raw, of a type",
-    makes: "an empty volume",
+    makes: "an empty volume that its driver placed",
     end: "available",
     begin: (account) => {
       arrange(account, { volume_type_id: TYPE });

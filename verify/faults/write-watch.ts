@@ -32,6 +32,9 @@ export class WriteWatch {
     parameters: readonly unknown[],
     writer?: Execution,
   ): Promise<unknown> {
+    if (writer !== undefined && /^(volumes|snapshots)\.lock$/.test(call)) {
+      return this.#judgeLock(call, await effect(), writer);
+    }
     if (!call.startsWith("volumes.")) {
       return effect();
     }
@@ -101,6 +104,19 @@ export class WriteWatch {
     if (!isItsVolume && !mayBeAnother) {
       this.#account.breach(2, `${call} by ${writer.name} on ${before.id}, which is not its volume`);
     }
+  }
+
+  /** A source that was locked is used: it must be of the request's project. */
+  #judgeLock(call: string, locked: unknown, { name, input }: Execution): unknown {
+    const source = locked as { id: string; project_id: string } | undefined;
+    if (source === undefined || source.project_id === IMAGE_CACHE_PROJECT_ID) {
+      return locked;
+    }
+    const { is_admin: isAdmin, project_id: asker } = input.context;
+    if (!isAdmin && source.project_id !== asker) {
+      this.#account.breach(10, `${call} by ${name} of ${asker ?? "nobody"} locks ${source.id} of ${source.project_id}`);
+    }
+    return locked;
   }
 
   #follow(before: VolumeRecord | undefined, after: VolumeRecord | undefined): void {

@@ -27,7 +27,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/create-on-backend.ts",
     find: 'phaseDeadline(deps, "creating")',
     replace: 'new Date("9999-12-31T00:00:00.000Z")',
-    cell: "",
+    cell: "aborted, and the rule does not hear of it",
   },
   {
     id: "sweep-takes-only-removals",
@@ -37,7 +37,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  const host = backendToAsk(volume);\n",
     replace:
       '  if (isInFlow(volume) && volume.phase === "creating") {\n    return true;\n  }\n  const host = backendToAsk(volume);\n',
-    cell: "",
+    cell: "aborted, and the rule does not hear of it",
   },
   {
     id: "aborted-executions-ignored",
@@ -46,7 +46,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/error-out-failed-execution.ts",
     find: "if (volumeId === undefined || attemptNumber === undefined)",
     replace: 'if (volumeId === undefined || attemptNumber === undefined || execution.status === "ABORTED")',
-    cell: "",
+    cell: "aborted while the backend creates",
   },
   {
     id: "error-without-a-look-at-deletes",
@@ -55,12 +55,12 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/error-out-volume.ts",
     find: "    await removeRequestedVolume(deps, owner);\n",
     replace: "",
-    cell: "",
+    cell: "deleted while its backend creates",
   },
   {
     id: "copy-given-up-too-early",
     promise: 1,
-    title: "a copy that goes on is put in error, because a checkpoint gives it minutes in place of an hour",
+    title: "a running copy is put in error, because a checkpoint gives it minutes in place of an hour",
     file: "core/tasks/copy-image-to-volume.ts",
     find: 'phaseDeadline(deps, "copying")',
     replace: 'phaseDeadline(deps, "removal")',
@@ -83,7 +83,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  const owner = ownerOf(input);",
     replace:
       "  const owner = { ...ownerOf(input), fence: (await (deps.volumes as never as { get(id: string): Promise<{ fence: string }> }).get(input.volume_id)).fence };",
-    cell: "",
+    cell: "redriven, and every step of the first attempt comes late",
   },
   {
     id: "error-out-in-the-owners-name",
@@ -93,7 +93,7 @@ export const CATALOG: readonly Bug[] = [
     find: "await endAttempt(deps, ownerOf(input), why, input.context)",
     replace:
       "await endAttempt(deps, { ...ownerOf(input), fence: (await deps.volumes.get(input.volume_id)).fence ?? input.fence }, why, input.context)",
-    cell: "",
+    cell: "refused, and the same backend chosen again/RescheduleVolume#1/backends.release#1/effect late, each time",
   },
   {
     id: "bootable-in-the-owners-name",
@@ -103,7 +103,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  await deps.volumes.markBootable(ownerOf(input), metadata);",
     replace:
       '  const { fence } = await deps.volumes.get(input.volume_id);\n  await deps.volumes.markBootable({ ...ownerOf(input), fence: fence ?? "" }, metadata);',
-    cell: "",
+    cell: "redriven, and every step of the first attempt comes late",
   },
   {
     id: "failed-execution-in-the-owners-name",
@@ -113,7 +113,7 @@ export const CATALOG: readonly Bug[] = [
     find: "const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };",
     replace:
       "const owner = { volumeId, fence: volume.fence ?? execution.name, attempt: attemptOfFence(volume.fence) };",
-    cell: "",
+    cell: "refused, and the same backend chosen again/RescheduleVolume#1/backends.release#1/effect late, each time",
   },
   {
     id: "clear-without-closing",
@@ -122,7 +122,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/clear-backend.ts",
     find: "  if (driver.fencesAttempts) {\n    await driver.closeAttempt(volumeId, fence);\n  }\n",
     replace: "",
-    cell: "",
+    cell: "late at every try, then on another backend",
   },
   {
     id: "clear-without-deleting",
@@ -131,7 +131,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/clear-backend.ts",
     find: "  await driver.deleteVolume(volumeId, fence);\n",
     replace: "",
-    cell: "",
+    cell: "rescheduled after an uncertain failure",
   },
   {
     id: "reschedule-without-clearing",
@@ -140,16 +140,25 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: "  if (isBeforeTheBackend(volume.phase)) {\n    return true;\n  }",
     replace: '  if (isBeforeTheBackend(volume.phase) || volume.phase === "creating") {\n    return true;\n  }',
-    cell: "",
+    cell: "rescheduled after an uncertain failure",
   },
   {
-    id: "reschedule-what-is-held",
+    id: "doubt-taken-for-absence",
     promise: 3,
-    title: "RescheduleVolume hands on a volume that its backend holds already",
+    title: "RescheduleVolume tries another backend though the failed one could not say that nothing is there",
     file: "core/tasks/reschedule-volume.ts",
-    find: 'if (volume.phase !== "creating") {',
-    replace: "if (volume.phase === null) {",
-    cell: "",
+    find: "  throw new BackendNotCleared(volume.id, host, doubt);",
+    replace: "  return false;",
+    cell: "rescheduled after an uncertain failure/RescheduleVolume/driver.findVolume",
+  },
+  {
+    id: "suspect-not-cleared",
+    promise: 3,
+    title: "an attempt that comes back to a backend does not close what an earlier one is suspected to have left there",
+    file: "core/tasks/create-on-backend.ts",
+    find: "    await clearVolume(driver, volume.id, suspect);\n",
+    replace: "",
+    cell: "suspected on a backend that is chosen again",
   },
   {
     id: "no-release-on-reschedule",
@@ -158,7 +167,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: "  await deps.backends.release(input.host, owner);\n",
     replace: "",
-    cell: "",
+    cell: "rescheduled",
   },
   {
     id: "suspicion-forgotten",
@@ -167,7 +176,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: "const suspectedOrphan = !isClear || mayComeLate;",
     replace: "const suspectedOrphan = false;",
-    cell: "",
+    cell: "suspected on a backend that is chosen again/ScheduleVolume#2/volumes.assignHost#1/final error",
   },
   {
     id: "capacity-kept-after-a-delete",
@@ -176,7 +185,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/remove-requested-volume.ts",
     find: "    await backends.returnCapacity(host, volumeId, size, phase !== null && !isBeforeTheBackend(phase));\n",
     replace: "",
-    cell: "",
+    cell: "image, downloaded and cached in another one's place",
   },
   {
     id: "removal-without-the-backend",
@@ -185,7 +194,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/remove-requested-volume.ts",
     find: "  const host = backendToClear(volume);\n  if (host !== null) {",
     replace: '  const host = backendToClear(volume);\n  if (host === "") {',
-    cell: "",
+    cell: "image, downloaded and cached in another one's place",
   },
   {
     id: "why-not-rescheduled-dropped",
@@ -194,7 +203,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/error-out-volume.ts",
     find: "cause: causeOf(cause, input.reschedule_failure ?? null)",
     replace: "cause: causeOf(cause, null)",
-    cell: "",
+    cell: "image, late at every try, and the same backend chosen again/CallDriver#1/driver.closeAttempt#1/effect late",
   },
   {
     id: "fault-forgets-attempts",
@@ -203,7 +212,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/fault.ts",
     find: ".filter(([number]) => Number(number) < attempt)",
     replace: ".filter(([number]) => Number(number) > attempt)",
-    cell: "",
+    cell: "refused by every backend",
   },
   {
     id: "ledger-with-another-reason",
@@ -212,7 +221,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: '{ outcome: "rescheduled", error, cause, at: now,',
     replace: '{ outcome: "rescheduled", error: "VolumeDriverException", cause: "", at: now,',
-    cell: "",
+    cell: "rescheduled",
   },
   {
     id: "end-before-available",
@@ -222,7 +231,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  const volume = await deps.volumes.markAvailable(",
     replace:
       '  const early = await (deps.volumes as never as { get(id: string): Promise<VolumeRecord> }).get(input.volume_id);\n  await deps.notifier.publish(endNotification(deps, "volume.create.end", early, owner.attempt, input.context));\n  const volume = await deps.volumes.markAvailable(',
-    cell: "",
+    cell: "raw",
   },
   {
     id: "settled-before-told",
@@ -232,7 +241,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  const { host, id } = volume;\n  try {",
     replace:
       "  const { host, id } = volume;\n  if (host !== null) {\n    await deps.backends.settle(host, id, claimedAt);\n  }\n  try {",
-    cell: "",
+    cell: "a backend hangs while volumes are removed from it, and another one's end is not told",
   },
   {
     id: "message-id-of-the-moment",
@@ -241,7 +250,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/notifications.ts",
     find: "message_id: messageIdOf(volume.id, attempt, eventType),",
     replace: "message_id: messageIdOf(volume.id, attempt + now.getTime(), eventType),",
-    cell: "",
+    cell: "clone, late at every try, and the same backend chosen again/CreateVolumeOnFinish#1/backends.settle#1/unknown error, each time",
   },
   {
     id: "unreadable-message-dropped",
@@ -250,7 +259,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/receive-message.ts",
     find: "    await deps.queue.sendToDeadLetters(read.body, read.reason);\n",
     replace: "",
-    cell: "",
+    cell: "the message cannot be read",
   },
   {
     id: "dead-letter-not-kept",
@@ -260,7 +269,7 @@ export const CATALOG: readonly Bug[] = [
     find: "await deps.deadLetters.keep(deadLetterRecord({ ...letter, reason }, volumeId, deps.clock.now()))",
     replace:
       "volumeId === undefined ? await deps.deadLetters.keep(deadLetterRecord({ ...letter, reason }, volumeId, deps.clock.now())) : deadLetterRecord({ ...letter, reason }, volumeId, deps.clock.now())",
-    cell: "",
+    cell: "the message cannot be read",
   },
   {
     id: "no-letter-for-an-unknown-volume",
@@ -269,7 +278,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/receive-message.ts",
     find: "    await deps.queue.sendToDeadLetters(read.body, reason);\n",
     replace: "",
-    cell: "",
+    cell: "the message names no volume",
   },
   {
     id: "image-metadata-lost",
@@ -278,7 +287,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/handle-bootable-volume.ts",
     find: "    if (value !== null && value !== undefined && !isReserved(key) && isStorableKey(key)) {",
     replace: "    if (value === undefined) {",
-    cell: "",
+    cell: "image, downloaded",
   },
   {
     id: "copy-done-too-early",
@@ -287,7 +296,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/copy-image-to-volume.ts",
     find: "return { ...(await copyOrFail(deps, input, turn)), wait_seconds: 0, checkpoint: null };",
     replace: "await copyOrFail(deps, input, turn);\n    return { done: true, wait_seconds: 0, checkpoint: null };",
-    cell: "",
+    cell: "image, downloaded",
   },
   {
     id: "bootable-flag-lost",
@@ -296,7 +305,25 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/create-volume-from-snapshot.ts",
     find: '"bootable"',
     replace: '"finish"',
-    cell: "",
+    cell: "snapshot of a bootable volume, slow backend",
+  },
+  {
+    id: "model-update-lost",
+    promise: 8,
+    title: "what the driver says of where the volume is, is not kept",
+    file: "core/tasks/create-volume-on-finish.ts",
+    find: "input.creation.model_update ?? {}",
+    replace: "{}",
+    cell: "raw, of a type",
+  },
+  {
+    id: "image-larger-than-its-volume",
+    promise: 8,
+    title: "an image that is larger than the volume by less than a GiB is taken",
+    file: "core/tasks/extract-volume-spec.ts",
+    find: "meta.size !== null && Math.ceil(meta.size / BYTES_PER_GIB) > volume.size",
+    replace: "meta.size !== null && Math.floor(meta.size / BYTES_PER_GIB) > volume.size",
+    cell: "image that is larger than the volume by a byte",
   },
   {
     id: "token-in-the-state-document",
@@ -305,7 +332,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/messages.ts",
     find: "const RequestContextSchema = v.object({",
     replace: "const RequestContextSchema = v.looseObject({",
-    cell: "",
+    cell: "raw",
   },
   {
     id: "dead-letter-unmasked",
@@ -314,7 +341,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/dead-letters.ts",
     find: "    body: keptBody(letter),",
     replace: "    body: letter.body,",
-    cell: "",
+    cell: "the message names no volume",
   },
   {
     id: "secrets-not-masked",
@@ -323,7 +350,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/secrets.ts",
     find: "isSecret(key, entry) ? MASK : maskSecrets(entry, depth + 1)",
     replace: "maskSecrets(entry, depth + 1)",
-    cell: "",
+    cell: "the message names no volume",
   },
   {
     id: "source-of-any-project",
@@ -332,7 +359,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/sources.ts",
     find: "return context.is_admin || context.project_id === projectId;",
     replace: 'return context.is_admin || projectId !== "";',
-    cell: "",
+    cell: "clone of another project's volume",
   },
   {
     id: "lock-of-any-project",
@@ -341,7 +368,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/source-locks.ts",
     find: "return context.is_admin ? null : context.project_id;",
     replace: "return null;",
-    cell: "",
+    cell: "clone of a volume that another project has by the time of the spec",
   },
   {
     id: "image-of-any-project",
@@ -350,7 +377,7 @@ export const CATALOG: readonly Bug[] = [
     file: "adapters/s3/image-service.ts",
     find: "      context.is_admin ||\n",
     replace: '      meta.visibility !== "" ||\n',
-    cell: "",
+    cell: "another project's private image",
   },
   {
     id: "swept-volumes-not-counted",
@@ -377,7 +404,7 @@ export const CATALOG: readonly Bug[] = [
     file: "lambdas/report-backends.ts",
     find: "unreportedBackends: unreported.length",
     replace: "unreportedBackends: 0",
-    cell: "",
+    cell: "no driver is initialized",
   },
   {
     id: "alarm-tells-nobody",

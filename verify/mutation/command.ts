@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type Bug, CATALOG } from "./catalog.ts";
 import { type Options, UsageError } from "./options.ts";
 import { type AreaScore, runArea } from "./run-area.ts";
-import { type Caught, runBug } from "./run-bug.ts";
+import { type Caught, requireSound, runBug } from "./run-bug.ts";
 import { Sandbox } from "./sandbox.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -64,6 +64,12 @@ async function runCatalog(options: Options): Promise<number> {
   const bugs = bugsOf(options.bugs);
   const left = bugs.values();
   const caught: Caught[] = [];
+  const first = await Sandbox.of(ROOT);
+  try {
+    await requireSound(first);
+  } finally {
+    await first.remove();
+  }
   const worker = async (): Promise<void> => {
     const sandbox = await Sandbox.of(ROOT);
     try {

@@ -43,13 +43,26 @@ function projectOf(file: string): string {
   return /^(?:infra|statemachine)\//.exec(file)?.[0].slice(0, -1) ?? "unit";
 }
 
-async function failedUnitTest(sandbox: Sandbox, { file }: Bug): Promise<string | null> {
+/**
+ * Makes sure that a test which fails under a bug fails for the bug.
+ *
+ * @throws Error when a unit test fails before anything is broken
+ */
+export async function requireSound(sandbox: Sandbox): Promise<void> {
+  const failed = await firstFailure(sandbox, ["run", "--project=unit"]);
+  if (failed !== null) {
+    throw new Error(`a unit test fails before anything is broken: ${failed}`);
+  }
+}
+
+function failedUnitTest(sandbox: Sandbox, { file }: Bug): Promise<string | null> {
+  return firstFailure(sandbox, ["related", file, "--run", `--project=${projectOf(file)}`]);
+}
+
+async function firstFailure(sandbox: Sandbox, command: readonly string[]): Promise<string | null> {
   const { stderr } = await sandbox.run([
     "node_modules/vitest/vitest.mjs",
-    "related",
-    file,
-    "--run",
-    `--project=${projectOf(file)}`,
+    ...command,
     "--bail=1",
     "--reporter=json",
     `--outputFile=${REPORT}`,
