@@ -97,7 +97,7 @@ export type ExtendVolumeRequest = { volume_id: string; extension_id: string; new
 /** An alarm of the stack. */
 export type Alarm = {
   name: string;
-  /** What has happened when it is on; its last word is the section of the runbook, as in `docs/runbook.md#deadletters`. */
+  /** The event that turns it on; its last word is the section of the runbook, as in `docs/runbook.md#deadletters`. */
   description: string;
   state: "ALARM" | "OK" | "INSUFFICIENT_DATA";
   reason: string;

@@ -9,7 +9,7 @@ import type { HistoryEvent } from "./cost/history.ts";
 import { CliError } from "./errors.ts";
 import type { Session } from "./session.ts";
 
-/** What calls the functions of this tree: a process of its own, which a debugger can be attached to. */
+/** The caller of this tree's functions: a separate process, to which a debugger can be attached. */
 const PROGRAM = fileURLToPath(new URL("../local/replay/main.ts", import.meta.url));
 
 /** One call of a function as its history has it; input, output and cause are JSON text. */
@@ -21,7 +21,7 @@ export type RecordedCall = {
   cause: string | null;
 };
 
-/** What a call answered. */
+/** The answer of a call. */
 export type CallOutcome = { output: unknown } | { error: string; message: string };
 
 /** One call, as it was recorded and as the function of this tree answers now. */
@@ -55,7 +55,7 @@ export function callsOf(events: readonly HistoryEvent[]): RecordedCall[] {
 export type ReplayOptions = {
   /** Whether the functions wait until a debugger is attached. */
   debug: boolean;
-  /** Told of each call as soon as it is compared. */
+  /** Called for each call as soon as it is compared. */
   onCall: (call: ReplayedCall) => void;
 };
 

@@ -41,7 +41,7 @@ export function requireSameSize({ image, size }: Job, found: number): void {
   }
 }
 
-/** What the bytes of an image are held against when all of them have passed. */
+/** The values with which the bytes of an image are compared when all have passed. */
 type Documented = Pick<Job, "size" | "expected"> & { image: Pick<Job["image"], "imageId"> };
 
 /** How far a pass has come, and the hash of what has passed; null where it was checked before. */

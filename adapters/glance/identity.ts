@@ -32,7 +32,7 @@ const PasswordSecret = v.object({ password: text });
 const CredentialSecret = v.object({ id: text, secret: text });
 const KeystoneAnswer = v.object({ token: v.object({ expires_at: v.pipe(v.string(), v.isoTimestamp()) }) });
 
-/** Who asks with a token of their own, which is kept nowhere. */
+/** A caller with their own token, which is not stored. */
 export function identityOfToken(token: string): Identity {
   return { callerIsKnown: true, headers: async () => tokenHeader({ token }) };
 }

@@ -15,7 +15,7 @@ Examples:
 
 type ConnectionOptions = RecordOptions & { mount: string };
 
-/** What `connection` answers. */
+/** The answer of `connection`. */
 export type ConnectionRow = {
   volume_id: string;
   export: string;
@@ -82,7 +82,7 @@ export async function connectionOf(
 }
 
 /**
- * What a host has to do with a driver's connection.
+ * The commands of a host for a driver's connection.
  *
  * @param accessPoint of the stack's file system, which is mounted through it and with TLS
  * @throws CliError for a connection of another kind than NFS

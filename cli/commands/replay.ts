@@ -16,7 +16,7 @@ Examples:
 
 Functions run in one process on stores in memory, from their TypeScript sources, so breakpoints in lambdas/ and core/ work. With --debug
 it waits for a debugger at the printed address (chrome://inspect, or your editor). A JavaScript debug terminal needs no option.
-What backends and image services answered is taken from the history. Failures of AWS itself, such as a time-out, show as differences.
+The answers of backends and image services come from the history. Failures of AWS itself, such as a time-out, show as differences.
 `;
 
 /** `replay`: a recorded execution once more, by the functions of this tree. */
@@ -86,7 +86,7 @@ function renderCall({ stdout }: Session, { state, recorded, replayed, difference
 }
 
 const MARK_WIDTH = 7;
-/** Of the longest name, CreateVolumeFromSnapshot. */
+/** Width of the longest name, CreateVolumeFromSnapshot. */
 const STATE_WIDTH = 24;
 
 function outcomeText(outcome: CallOutcome): string {

@@ -1,4 +1,4 @@
-/** What a history tells of one call of a function. Inputs, outputs and causes are JSON text, as Step Functions keeps them. */
+/** A history's record of one call of a function. Inputs, outputs and causes are JSON text, as Step Functions keeps them. */
 export type RecordedCall = {
   state: string;
   input: string;
@@ -21,7 +21,7 @@ export const replayed: { call: RecordedCall | undefined; imageSpec: Record<strin
   imageSpec: {},
 };
 
-/** What the recorded call answered. @throws Error by the name and with the message of the recorded failure */
+/** The answer of the recorded call. @throws Error by the name and with the message of the recorded failure */
 export function recordedAnswer(): Record<string, unknown> {
   const { call } = replayed;
   if (call === undefined) {

@@ -5,7 +5,7 @@ import { differencesOf } from "./compare.ts";
 import { messageOf, type RecordedCall, type Recording, replayed } from "./recording.ts";
 import { startStores, takeImageSpec } from "./stores.ts";
 
-/** What a call answered: its output, or its error. */
+/** The answer of a call: its output, or its error. */
 export type CallOutcome = { output: unknown } | { error: string; message: string };
 
 /** One call, as it was recorded and as the function of this tree answers now. */
@@ -29,7 +29,7 @@ const REPLACED: readonly [end: string, by: URL][] = [
  * Calls the functions of this tree in this process with the recorded inputs, one after the other, on stores in memory. Backends and image
  * services answer what they answered then. It stops after the first call whose answer differs.
  *
- * @param onCall told of each call as soon as it is compared
+ * @param onCall called for each call as soon as it is compared
  */
 export async function replay(recording: Recording, onCall: (call: ReplayedCall) => void): Promise<boolean> {
   replaceModules();

@@ -9,7 +9,7 @@ import { inlineTemplate } from "../../infra/inline-template.ts";
 import { type EmbeddedCloud, startEmbeddedCloud } from "../cloud/embedded-cloud.ts";
 import { type RecordedCall, type Recording, replayed } from "./recording.ts";
 
-/** What the functions store in. Nothing else of the stack is needed, because this process calls the functions itself. */
+/** The stores of the functions. Nothing else of the stack is needed, because this process calls the functions itself. */
 const STORE_TYPES = ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::S3::Bucket"];
 
 const HOUR_MILLISECONDS = 3_600_000;
@@ -101,7 +101,7 @@ function hostOf(calls: readonly RecordedCall[]): string {
   return (host ?? "recorded@backend").split("#")[0] ?? "";
 }
 
-/** What later states have of the image is what ExtractVolumeSpec answered. */
+/** Later states get the image from ExtractVolumeSpec's answer. */
 export function takeImageSpec(call: RecordedCall): void {
   if (call.state === "ExtractVolumeSpec" && call.output !== null) {
     replayed.imageSpec = JSON.parse(call.output) as Record<string, unknown>;

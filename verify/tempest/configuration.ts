@@ -1,6 +1,6 @@
 import { KEYSTONE_ADMIN } from "../glance/openstack.ts";
 
-/** What Tempest must know of what it tests. */
+/** Tempest's configuration of the tested service. */
 export type Configuration = { keystoneUrl: string; images: readonly [string, string] };
 
 /** The text of `tempest.conf`. Everything about volumes is what the product says of itself: the backends of the embedded cloud. */

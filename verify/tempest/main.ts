@@ -68,7 +68,7 @@ const options = readOptions(process.argv.slice(2));
 if (options === "help") {
   process.stdout.write(USAGE);
 } else if ("problem" in options) {
-  process.stderr.write(`error: ${options.problem}; --help tells more\n`);
+  process.stderr.write(`error: ${options.problem}; --help prints more\n`);
   process.exitCode = 2;
 } else {
   const status = await main(options).catch((error: unknown) => {

@@ -24,7 +24,7 @@ Examples:
   npm run test:tempest -- --tier t2 --only extend --keep
 `;
 
-/** What a run is asked for. */
+/** Options of a run. */
 export type Options = { tier: Tier; only: string | undefined; jobs: number; keep: boolean };
 
 /** Reads the command line. */

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { type Configuration, STESTR_CONFIGURATION, tempestConfiguration } from "./configuration.ts";
 import type { Options } from "./options.ts";
 
-/** What came of the tests. `reason` is the end of the traceback. */
+/** The results of the tests. `reason` is the end of the traceback. */
 export type Outcome = { passed: string[]; skipped: string[]; failed: { test: string; reason: string }[] };
 
 /** A line of stestr: worker, test with its attributes, time, outcome. */

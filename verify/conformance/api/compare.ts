@@ -11,7 +11,7 @@ const VALUES = new Set(["messages", "attachments", "volume.attachments"]);
 /** Lists in which each part counts. */
 const WHOLE = new Set(["links"]);
 
-/** What differs, one line each: the path, and both values. */
+/** Differences, one line each: the path, and both values. */
 export function differencesOf(recorded: unknown, actual: unknown, names: Names): string[] {
   return compare(recorded, actual, "", { names, onlyShape: false });
 }

@@ -6,7 +6,7 @@ export type Row = {
   pattern: RegExp;
   reason: string;
   isSkipped?: true;
-  /** What may differ; everything without it. */
+  /** The part that may differ; without it everything may. */
   lines?: RegExp;
 };
 
@@ -23,7 +23,7 @@ export const ROWS: readonly Row[] = [
     reason: "The replay has no Glance; test:tempest and test:glance have one",
     isSkipped: true,
   },
-  // What is not there.
+  // A missing value.
   { pattern: /^13-volumes-actions: os-(?:volume_upload_image|retype)/, reason: "Upload and retype are not there" },
   { pattern: /^30-types: encryption|^31-qos-specs/, reason: "Encryption and QoS of types are not there" },
   {
@@ -141,7 +141,7 @@ export function reasonOf(exchange: Exchange): Row | undefined {
   return ROWS.find(({ pattern }) => pattern.test(name)) ?? newest(exchange);
 }
 
-/** What was recorded of the version document and of `latest` names Cinder's own maximum. */
+/** The recordings of the version document and of `latest` name Cinder's own maximum. */
 function newest({ case: name, file }: Exchange): Row | undefined {
   return file === "01-versions" && name.startsWith("root") ? NEWER : undefined;
 }

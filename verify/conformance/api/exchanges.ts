@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 export type Exchange = {
   file: string;
   case: string;
-  /** Who asked: `member`, `reader`, `member of another project`, `admin`, or nobody. */
+  /** The caller: `member`, `reader`, `member of another project`, `admin`, or none. */
   as: string | null;
   request: { method: string; path: string; headers: Record<string, string>; body: unknown };
   response: { status: number; headers: Record<string, string>; body: unknown };

@@ -1,4 +1,4 @@
-/** What the names of the recording stand for in this run: the first text in the place of a name is what it stands for from then on. */
+/** Values of the recording's names in this run: the first text in place of a name is its value from then on. */
 export class Names {
   readonly #values = new Map<string, string>();
 
@@ -10,7 +10,7 @@ export class Names {
     return this.#values.get(name);
   }
 
-  /** The text with values in the place of names. Names that stand for nothing yet are returned beside it. */
+  /** The text with values in the place of names. Names without a value are returned too. */
   fill(text: string): { text: string; unknown: string[] } {
     const unknown: string[] = [];
     const filled = text.replaceAll(NAME, (name) => {
