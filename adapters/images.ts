@@ -12,7 +12,7 @@ import { GlanceImageService } from "./glance/image-service.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The path of an image's address, as Glance's API and Cinder's `generate_image_url` write it: what is before it is the server's. */
+/** The path of an image's address, as Glance's API and Cinder's `generate_image_url` write it: the part before it belongs to the server. */
 const IMAGE_PATH = /^(?<prefix>.*?)(?:\/v2)?(?:\/images)?\/(?<id>[^/]+)$/;
 
 /** The bucket's images. */

@@ -22,8 +22,8 @@ Parts (all of these without a name):
   bundles   size of each function's bundle, and the time to import it
   images    an image of 1 GiB (40 % data) into a volume, from the bucket and from Glance, raw and qcow2, compared
             with cp, sha512sum, and Cinder's way: curl, sha512sum and qemu-img convert one after the other
-  clones    clones of volumes of 1 and 4 GiB (40 % data): by reflink, if the file system of
-            TMPDIR supports it, the size does not matter
+  clones    clones of volumes of 1 and 4 GiB (40 % data): by reflink, if the file system of TMPDIR supports it, the
+            size does not matter
 
 Parts that run only by name:
   operator  the command line and the console with 10,000 volumes: --help, list compared with a bare scan by the SDK, the

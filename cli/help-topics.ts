@@ -10,7 +10,7 @@ Cells that do not fit are cut; ids are cut last.
   -c TITLE                       only this column; may be repeated, in upper or lower case
   --sort TITLE[:asc|desc],...    order of a list; volumes and snapshots come newest first
   --long                         all columns of a table
-  --limit COUNT at most this many; the last line still shows the total
+  --limit COUNT                  at most this many; the last line still shows the total
   --json                         one document with the whole records: {"volumes": [...], "total": 2}
 
 -f value writes None for an empty value, and one field a line for a record. --json excludes -f and -c.
@@ -22,7 +22,7 @@ Cells that do not fit are cut; ids are cut last.
 
   0    done
   1    failed: the error is one line on the error stream, or with --json one document {"error": {"name", "message", "hint"}}
-  2 an invalid command line: no request was sent to the deployment
+  2    an invalid command line: no request was sent to the deployment
   130  Ctrl-C; the message says what continues without the command
 
 A command for several things continues after a failure, and ends with 1 when one failed. \`audit\` ends with 1 when something is left
@@ -43,7 +43,7 @@ A profile names a deployment. Profiles are in a YAML file: the one that CINDERLE
   profiles:
     staging:
       stack: Cinderless            # or outputs: FILE, relative to this file
-      aws_profile: staging # replaces the shell's credentials
+      aws_profile: staging         # replaces the shell's credentials
       region: eu-west-1
       project: 6f70656e737461636b20342065766572
       user: 5bd1b5d5b9a04ad0a24cb6d8e3b5b5c5
@@ -61,7 +61,7 @@ A profile names a deployment. Profiles are in a YAML file: the one that CINDERLE
   CINDERLESS_DEBUG      1 shows the stack of an error
   AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL_...   as for every AWS SDK
   NO_COLOR, FORCE_COLOR  no colors, or colors without a terminal too; --no-color overrides both
-  COLUMNS width of tables without a terminal (80)`,
+  COLUMNS               width of tables without a terminal (80)`,
 
   retries: `Repeated creates
 

@@ -3,15 +3,16 @@ import type { AttachmentChange, VolumeRepository } from "./ports.ts";
 import type { AttachStatus, ConnectionInfo, VolumeAttachment, VolumeRecord, VolumeStatus } from "./records.ts";
 
 /**
- * The attach state machine (`cinder/volume/api.py` and `manager.py`): who may use a volume, and what its status says of it. Attachments are
- * a map on the volume's record, so a change of one and of the volume's status are one conditional write.
+ * The attach state machine (`cinder/volume/api.py` and `manager.py`): the users of a volume, and its status. Attachments are a map on the
+ * volume's record, so a change of one and of the volume's status are one conditional write.
  *
  *   available ──reserve──> attaching ──attach──> in-use ──begin detaching──> detaching ──detach──> available
  *       │                                         ^  ^                           │
  *       └──attachment──> reserved ──connector──> attaching                       └──roll detaching──> in-use
  *
- * A step that dies half-way leaves what the step before it left: each is one write. A volume in `attaching`, `reserved` or `detaching`
- * stays so until the caller takes it on or back, as in Cinder; no deadline ends it, because only the caller knows whether the volume is used.
+ * A step that dies half-way leaves the state of the step before it: each is one write. A volume in `attaching`, `reserved` or `detaching`
+ * stays so until the caller continues or reverts it, as in Cinder; no deadline ends it, because only the caller knows whether the volume is
+ * used.
  */
 
 /** Decides by the record what becomes of it. Undefined: nothing is to be done. */
@@ -26,7 +27,8 @@ const MOST_ATTACHMENTS = 8;
 /**
  * Makes a change of a volume's attachments by one conditional write. Decided again on the record as it is when another change was faster.
  *
- * Repeated, also after a lost answer: `decide` sees what the first call did. Late: `decide` sees the record as it is then.
+ * Repeated, also after a lost answer: `decide` sees what the first call did.
+ * Late: `decide` sees the record as it is then.
  *
  * @throws InvalidVolume, VolumeNotFound, what `decide` throws
  */
@@ -55,10 +57,10 @@ export function attachmentsOf({ attachments }: VolumeRecord): Readonly<Record<st
   return attachments ?? {};
 }
 
-/** Statuses that follow from attachments. In every other status somebody else decides what the volume is. */
+/** Statuses that follow from attachments. Other writers set every other status. */
 const STATUSES_OF_ATTACHMENTS: readonly VolumeStatus[] = ["available", "reserved", "attaching", "in-use", "detaching"];
 
-/** What a volume with these attachments is, once a detachment is over (`attachment_delete` of cinder/volume/api.py). */
+/** Status of a volume with these attachments, after a detachment (`attachment_delete` of cinder/volume/api.py). */
 function restOf(attachments: Readonly<Record<string, VolumeAttachment>>): [VolumeStatus, AttachStatus] {
   const statuses = Object.values(attachments).map(({ attach_status: status }) => status);
   if (statuses.includes("attached")) {
@@ -99,7 +101,7 @@ export const beginDetaching: Decide = ({ status, attach_status: attached }) => {
 /** `roll_detaching`; nothing happens to a volume that is not being detached. */
 export const rollDetaching: Decide = ({ status }) => (status === "detaching" ? { status: "in-use" } : undefined);
 
-/** Who attaches a volume, and as what. */
+/** The host that attaches a volume, and its mode. */
 export type AttachRequest = {
   attachmentId: string;
   instanceUuid: string | null;
@@ -160,8 +162,8 @@ function requireMode({ id, readonly }: VolumeRecord, mode: string): void {
 }
 
 /**
- * `detach_volume`: takes one attachment off, by its id, or the only one. Repeated: the attachment is gone, and the volume is left as
- * its other attachments say.
+ * `detach_volume`: takes one attachment off, by its id, or the only one.
+ * Repeated: the attachment is gone, and the volume is left as its other attachments say.
  */
 export function detach(attachmentId: string | null): Decide {
   return (volume) => {
@@ -192,7 +194,7 @@ function settled(
   return { status: ownStatus, attachStatus, attachedMode: null, ...(!isSame && { attachments }) };
 }
 
-/** What a new attachment is for. A connection is what the driver has answered to the caller's connector. */
+/** The target of a new attachment. A connection is the driver's answer to the caller's connector. */
 export type CreateAttachmentRequest = {
   attachmentId: string;
   instanceUuid: string | null;

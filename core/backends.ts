@@ -11,8 +11,8 @@ const cacheBound = (name: string) => {
 /**
  * The configured backends, as CDK context gives them and as the functions read them from their environment.
  *
- * `host` is Cinder's `host@backend`; the pool is added from what the driver reports. A backend that reports no pools gets one,
- * named by `volume_backend_name`, else `_pool0` (`cinder/scheduler/host_manager.py`).
+ * `host` is Cinder's `host@backend`; the pool is added from the driver's report. A backend that reports no pools gets one, named by
+ * `volume_backend_name`, else `_pool0` (`cinder/scheduler/host_manager.py`).
  */
 const BackendSchema = v.strictObject({
   host: v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+$/, "host must be host@backend")),
@@ -23,11 +23,11 @@ const BackendSchema = v.strictObject({
   availability_zone: v.optional(v.pipe(v.string(), v.nonEmpty()), "nova"),
   /** Options of the driver, which owns their schema. */
   options: v.optional(v.record(v.string(), v.unknown()), {}),
-  /** Reported beside the driver's own capabilities. */
+  /** Reported together with the driver's own capabilities. */
   capabilities: v.optional(v.record(v.string(), v.unknown()), {}),
   reserved_percentage: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100)), 0),
   max_over_subscription_ratio: v.optional(v.nullable(v.union([v.number(), v.literal("auto")])), null),
-  /** The image-volume cache (docs/adr/0018), off unless it is switched on; a bound of 0 is none. */
+  /** The image-volume cache (docs/adr/0018), off unless it is switched on; a bound of 0 means no limit. */
   image_volume_cache_enabled: v.exactOptional(v.boolean("image_volume_cache_enabled must be true or false")),
   image_volume_cache_max_count: v.exactOptional(cacheBound("image_volume_cache_max_count")),
   image_volume_cache_max_size_gb: v.exactOptional(cacheBound("image_volume_cache_max_size_gb")),
@@ -61,7 +61,7 @@ export function parseBackends(value: unknown): Backend[] {
 /** Name of the driver of an entry that names a module. */
 export const MODULE_DRIVER = "module";
 
-/** A module is all that an entry needs to say of its driver. */
+/** An entry with a module needs no other driver. */
 function withDriver(entry: unknown): unknown {
   const isOfModule = typeof entry === "object" && entry !== null && "module" in entry && !("driver" in entry);
   return isOfModule ? { ...entry, driver: MODULE_DRIVER } : entry;
@@ -71,8 +71,8 @@ function withDriver(entry: unknown): unknown {
 export type UnusableBackend = { host: string; reason: string };
 
 /**
- * Reads a list that was checked when it was deployed. An entry that is wrong all the same (another release wrote it, or somebody
- * edited the environment) costs its own backend only.
+ * Reads a list that was checked when it was deployed. An entry that is nevertheless wrong (another release wrote it, or the environment was
+ * edited) only affects its own backend.
  *
  * @throws InvalidInput when it is not a list
  */

@@ -1,8 +1,8 @@
 import type { ImageMeta } from "./driver-ports.ts";
 
 /**
- * Metadata that say nothing of an image but its id and its status, with what Glance itself takes for what is left out. It is private,
- * so that what nobody has said opens nothing to anybody.
+ * Metadata with only an image's id and status, and Glance's own defaults for everything else. It is private, so that a missing visibility
+ * opens nothing.
  */
 export function blankImageMeta(id: string, status: string): ImageMeta {
   return {

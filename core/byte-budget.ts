@@ -37,14 +37,14 @@ export const REQUEST_BYTES = 155_648;
 export const IMAGE_BYTES = 65_536;
 
 /**
- * What a driver wants to be handed back (`checkpoint`), what it wants kept with the volume (`model_update`), and its progress of a copy: each.
+ * Bound of each: the driver's `checkpoint`, its `model_update`, and its progress of a copy.
  */
 export const CHECKPOINT_BYTES = 4_096;
 
 /** Attempts that a volume's ledger keeps; each line takes 2,560 bytes at most. Also the upper bound of `scheduler_max_attempts`. */
 export const LEDGER_ATTEMPTS = 32;
 
-/** What the fault of a volume and the end of its attempt's line take at most. */
+/** Greatest size of a volume's fault and of the end of its attempt's line. */
 export const FAILURE_BYTES = 16_384;
 
 /** Bytes of a text in UTF-8. */
@@ -97,7 +97,7 @@ export function messageText(message: unknown): string {
 }
 
 /**
- * Refuses a request that leaves no room for what the flow adds to it.
+ * Refuses a request that leaves no room for the flow's additions.
  *
  * @param what the request in the words of the error
  * @throws InvalidInput

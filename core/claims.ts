@@ -13,24 +13,24 @@ import {
 import { DEFAULT_PHASE_BOUNDS, type PhaseBounds } from "./time-bounds.ts";
 
 /**
- * What an open claim says. A claim is closed last, when the volume's record and everybody who is told of it know how the attempt
- * ended. So a claim whose volume has left the flow means "not all told yet": it is the outbox of `volume.create.end` and
- * `volume.create.error` (docs/adr/0011).
+ * The meaning of an open claim. A claim is closed last, when the volume's record has the end of the attempt and the notification was sent.
+ * So a claim whose volume has left the flow means "notification missing": it is the outbox of `volume.create.end` and `volume.create.error`
+ * (docs/adr/0011).
  */
 
-/** What the end of an attempt is told by. */
+/** The notification of an attempt's end. */
 export type EndEvent = "volume.create.end" | "volume.create.error";
 
 /**
- * What is to be done about an open claim.
+ * The action for an open claim.
  *
- * - `leave`: whoever made it still needs it.
+ * - `leave`: its owner still needs it.
  * - `forget`: it is the mark of a deletion that has ended.
- * - `settle`, `release`: as the methods of the repository, after the event is told, if there is one.
+ * - `settle`, `release`: as the methods of the repository, after the event was sent, if there is one.
  */
 export type ClaimFate = { action: "leave" | "forget" | "settle" | "release"; tell?: EndEvent };
 
-/** A claim as it stands on a backend's item. `isExtension`: it holds what an existing volume is to grow by. */
+/** A claim on a backend's item. `isExtension`: it holds the growth of an existing volume. */
 export type OpenClaim = { host: string; volumeId: string; claim: CapacityClaim; isExtension?: true };
 
 const EXTENSION_SUFFIX = "+extend";
@@ -59,9 +59,9 @@ export function openClaims(backends: readonly BackendRecord[]): OpenClaim[] {
 }
 
 /**
- * Whether a claim is the one whose capacity the volume has on that host. An attempt starts with its claim: its `started_at` is the
- * claim's `claimed_at`. A volume can be claimed again on the same host only when the claim before is closed, so the time tells
- * one from the other, where a late delivery of the same attempt has claimed anew.
+ * Whether a claim is the one whose capacity the volume has on that host. An attempt starts with its claim: its `started_at` is the claim's
+ * `claimed_at`. A volume can be claimed again on the same host only when the claim before is closed, so the time distinguishes them when a
+ * late delivery of the same attempt has claimed again.
  */
 export function isClaimOf(volume: VolumeRecord, host: string, claim: CapacityClaim): boolean {
   const line = volume.attempts[claim.attempt];
@@ -72,7 +72,7 @@ export function isClaimOf(volume: VolumeRecord, host: string, claim: CapacityCla
   );
 }
 
-/** What the volume's record, as it is now, says of a claim. Any answer may be acted upon twice, and late. */
+/** The fate of a claim according to the volume's present record. Any answer may be acted upon twice, and late. */
 export function claimFate(open: OpenClaim, volume: VolumeRecord | undefined): ClaimFate {
   const { host, claim } = open;
   if (open.isExtension === true) {
@@ -101,8 +101,8 @@ export function claimFate(open: OpenClaim, volume: VolumeRecord | undefined): Cl
 }
 
 /**
- * What is to be done about the claim of an extension, by the volume's record: the record is written first, and the claim closed after
- * it. A claim that the record does not name was made late, by a run of an extension that is over: it is given back.
+ * The action for the claim of an extension, by the volume's record: the record is written first, and the claim closed after it. A claim
+ * that the record does not name was made late, by a run of an extension that is over: it is given back.
  */
 export function extensionClaimFate(
   claim: Pick<CapacityClaim, "attempt" | "claimed_at">,
@@ -126,7 +126,7 @@ function isNeededInFlow({ host, claim }: OpenClaim, volume: VolumeRecord): boole
   return claim.attempt === attemptOfFence(volume.fence) && (volume.host === null || volume.host === host);
 }
 
-/** Undefined for a volume that left the flow by another hand (an operator's, mostly), and for those that nobody asked for. */
+/** Undefined for a volume that left the flow by another writer (mostly an operator), and for volumes without a request. */
 function endEventOf(volume: VolumeRecord): EndEvent | undefined {
   if (isCachedVolume(volume)) {
     return undefined;
@@ -138,9 +138,9 @@ function endEventOf(volume: VolumeRecord): EndEvent | undefined {
 }
 
 /**
- * Whether a claim has been open for so long that its own workflow cannot be about to close it: counted from the end of the
- * attempt when the volume has left the flow with it, otherwise from the claim. The mark of a deleted volume on which somebody may
- * still be at work waits until every function that worked on it has ended.
+ * Whether a claim has been open for so long that its own workflow cannot be about to close it: counted from the end of the attempt when the
+ * volume has left the flow with it, otherwise from the claim. The mark of a deleted volume on which a function may still be at work waits
+ * until every function that worked on it has ended.
  */
 export function isClaimOverdue(
   { claim }: OpenClaim,
@@ -158,7 +158,7 @@ export function isClaimOverdue(
 }
 
 /**
- * The volume as its attempt left it, for an event that is told late: users may have attached or be deleting it by now. Name and
+ * The volume at the end of its attempt, for an event that is sent late: users may have attached it or be deleting it by now. Name and
  * metadata are as they are now.
  */
 export function asItEnded(volume: VolumeRecord, event: EndEvent): VolumeRecord {

@@ -2,11 +2,12 @@ import { VolumeBackendAPIException } from "./errors.ts";
 import type { Driver } from "./driver-ports.ts";
 
 /**
- * The one way to clear a backend: close, delete, look. Closing comes first, so that "absent" stays true: nothing of the closed
- * attempts can come afterwards. What a later attempt made is left, so a late run of it is harmless.
+ * The one way to clear a backend: close, delete, look. Closing comes first, so that "absent" stays true: nothing of the closed attempts can
+ * come afterwards. It ignores the data of later attempts, so a late run is harmless.
  *
- * Repeated: finds nothing. Interrupted: the attempt stays closed, and the next run does the rest.
- * Throws: VolumeBackendAPIException when something is still there; what the driver throws.
+ * Repeated: finds nothing.
+ * Interrupted: the attempt stays closed, and the next run does the rest.
+ * Throws: VolumeBackendAPIException when data is still there; the driver's errors.
  */
 export async function clearVolume(driver: Driver, volumeId: string, fence: string | null): Promise<void> {
   if (driver.fencesAttempts) {

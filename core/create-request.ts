@@ -9,19 +9,19 @@ import type { CreateRequestMemo, VolumeRecord, VolumeTypeRecord } from "./record
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
 
 /**
- * What Cinder's API does between a caller's wish and the cast to the scheduler (`cinder/volume/flows/api/create_volume.py`,
- * EntryCreateTask and VolumeCastTask): the record and the message of one new volume. Whoever asks for volumes builds both here.
+ * The work of Cinder's API between a caller's request and the cast to the scheduler (`cinder/volume/flows/api/create_volume.py`,
+ * EntryCreateTask and VolumeCastTask): the record and the message of one new volume. Every client that requests volumes builds both here.
  */
 
 /** Largest size that Cinder's API takes, in GiB (`cinder.db.constants.MAX_INT`). */
 export const MAX_VOLUME_SIZE_GIB = 0x7f_ff_ff_ff;
 
-/** Owner of what nobody else is named for. Real projects have UUIDs; a word cannot be one of them. */
+/** Default project when none is given. Real projects have UUIDs; a word cannot be one of them. */
 export const DEFAULT_PROJECT_ID = "admin";
-/** User of what nobody else is named for. */
+/** Default user when none is given. */
 export const DEFAULT_USER_ID = "admin";
 
-/** What is asked for. At most one of image, snapshot and source volume. */
+/** The request. At most one of image, snapshot and source volume. */
 export type CreateRequestInput = {
   sizeGib: number;
   displayName?: string | null;
@@ -50,7 +50,7 @@ export type CreateRequestInput = {
 /** Ids of the new volume and of the request; the request's is `req-` and a UUID in OpenStack. */
 export type CreateRequestIds = { volumeId: string; requestId: string };
 
-/** The record to put first, and the message to send when it stands. */
+/** The record to put first, and the message to send after it. */
 export type CreateRequest = { record: VolumeRecord; message: CreateVolumeMessage };
 
 /**
@@ -90,8 +90,8 @@ function requireRequestRoom(record: VolumeRecord, message: CreateVolumeMessage):
 }
 
 /**
- * Refuses a change of what users say of a volume when its record would take more than its share of the byte budget, or a key or value is
- * not allowed. Two changes at once are each measured against the record that they have read.
+ * Refuses a change of a volume's user-editable fields when its record would take more than its share of the byte budget, or a key or value
+ * is not allowed. Two changes at once are each measured against the record that they have read.
  *
  * @throws InvalidInput
  */
@@ -107,13 +107,13 @@ export function requireRoomForDetails(volume: VolumeRecord, change: VolumeDetail
     metadata: changedMap(volume.metadata, metadata),
     glance_metadata: changedMap(volume.glance_metadata, glanceMetadata),
   };
-  // A change that makes a record smaller is allowed, whatever is left of it.
+  // A change that makes a record smaller is always allowed.
   if (recordBytes(changed) > recordBytes(volume)) {
     requireRequestRoom(changed, createMessage(changed, null));
   }
 }
 
-/** Changes what users say of a volume. @throws as {@link requireRoomForDetails}; VolumeNotFound */
+/** Changes a volume's user-editable fields. @throws as {@link requireRoomForDetails}; VolumeNotFound */
 export async function changeVolumeDetails(
   volumes: Pick<VolumeRepository, "changeDetails">,
   volume: VolumeRecord,

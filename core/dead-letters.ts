@@ -4,8 +4,8 @@ import { isMapping } from "./scheduling/python-values.ts";
 import { maskSecrets, maskUnparsable } from "./secrets.ts";
 
 /**
- * Dead letters: scheduler messages that could not be read, name no volume, or failed too often. The queue that collects them is a
- * way station; here is what is kept of each, to be listed, shown and sent again (docs/adr/0013).
+ * Dead letters: scheduler messages that could not be read, name no volume, or failed too often. The queue that collects them is an
+ * intermediate step; this is the stored form, which can be listed, shown and sent again (docs/adr/0013).
  */
 
 /** A dead letter as it is kept. Times are ISO 8601 in UTC. */
@@ -29,7 +29,7 @@ export type DeadLetterRecord = {
   redriven_at: string | null;
 };
 
-/** What is kept of a message that was received from the dead-letter queue. */
+/** The stored form of a message from the dead-letter queue. */
 export type ReceivedDeadLetter = {
   id: string;
   body: string;
@@ -77,9 +77,9 @@ const LARGEST_BODY_BYTES = 300_000;
 const LONGEST_PREFIX = 500;
 
 /**
- * The body without secrets; the very text when it has none. A body whose secrets cannot be told from the rest, because it is not a
- * JSON object, nests too deep to be walked, or is too large once masked, is kept as its length, hash and a masked prefix. Never
- * throws: whatever the queue delivered can be kept.
+ * The body without secrets; the unchanged text when it has none. A body whose secrets cannot be identified is stored as its length, hash
+ * and a masked prefix: it is not a JSON object, nests too deep, or is too large after masking. Never throws: every body from the queue can
+ * be stored.
  */
 function keptBody({ body, bodySha256 }: ReceivedDeadLetter): string {
   try {

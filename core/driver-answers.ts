@@ -2,8 +2,8 @@ import { bytesOf, CHECKPOINT_BYTES } from "./byte-budget.ts";
 import { VolumeDriverException } from "./errors.ts";
 
 /**
- * Refuses what a driver wants kept when it takes more than its share of the byte budget. It would fill the state document or the record,
- * and fail there without a word of the driver.
+ * Refuses a driver's data that takes more than its share of the byte budget. It would otherwise fill the state document or the record, and
+ * fail there without naming the driver.
  *
  * @param what the part of the answer in the words of the error
  * @throws VolumeDriverException

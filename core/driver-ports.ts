@@ -26,9 +26,9 @@ export type CopyWork = {
 export type ImageSource = { service: ImageService; imageId: string; meta: ImageMeta };
 
 /**
- * A volume driver (`cinder/volume/driver.py`). Creates are idempotent by attempt: a repeated call finds what the first made.
- * Errors: VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain. What a
- * backend holds less of than its record says is cloned, snapshotted and extended by nobody: SourceDamaged.
+ * A volume driver (`cinder/volume/driver.py`). Creates are idempotent by attempt: a repeated call finds the result of the first. Errors:
+ * VolumeBackendAPIException and VolumeDriverException say "not created"; anything else is uncertain. A source that is shorter on its
+ * backend than its record says must not be cloned, snapshotted or extended: SourceDamaged.
  *
  * The record that a create, clone or copy gets carries its attempt in `fence`. Attempts of a volume are ordered by their number. A
  * driver with {@link Driver.fencesAttempts} keeps them apart: see docs/adr/0021.
@@ -44,7 +44,8 @@ export interface Driver {
    * or modifies a volume there, however late the call or its effect comes: the call throws AttemptClosed. Later attempts are not
    * affected.
    *
-   * Repeated: changes nothing. Late: closes attempts that are closed. It removes unfinished work, and no finished volume.
+   * Repeated: changes nothing.
+   * Late: closes attempts that are closed. It removes unfinished work, and no finished volume.
    *
    * @param fence null means the first attempt
    */
@@ -74,8 +75,8 @@ export interface Driver {
    */
   copyImageToVolume(volume: VolumeRecord, image: ImageSource, work: CopyWork): Promise<{ done: boolean }>;
   /**
-   * Removes everything, finished or not, that this attempt and earlier ones made of the volume; succeeds when there is nothing.
-   * A driver that fences attempts leaves what a later attempt made, so a late deletion is harmless.
+   * Removes all data of this attempt and earlier ones for the volume, finished or not; succeeds when there is none. A driver that fences
+   * attempts ignores the data of later attempts, so a late deletion is harmless.
    *
    * @param fence null means the first attempt
    */
@@ -91,9 +92,10 @@ export interface Driver {
    * How a host reaches a volume (`initialize_connection`). It changes nothing on the backend. A driver without it has volumes that no host
    * can attach.
    *
-   * Repeated: the same answer. Throws: InvalidInput when the backend is not configured for hosts.
+   * Repeated: the same answer.
+   * Throws: InvalidInput when the backend is not configured for hosts.
    *
-   * @param connector what the host says of itself, in os-brick's words
+   * @param connector the host's description of itself, in os-brick's form
    */
   initializeConnection?(volume: VolumeRecord, connector: Readonly<Record<string, unknown>>): Promise<ConnectionInfo>;
   createSnapshot(snapshot: SnapshotRecord, volume: VolumeRecord): Promise<ModelUpdate | null>;
@@ -103,11 +105,12 @@ export interface Driver {
   /** The same of a snapshot. */
   findSnapshot(snapshotId: string): Promise<"present" | "absent">;
   /**
-   * Everything of volumes and snapshots that the backend holds, half-made ones included, in no order and with bounded memory. What
-   * stands there from before the first item is asked for until the last was given is among them; what comes or goes meanwhile may be.
+   * Everything of volumes and snapshots that the backend holds, half-made ones included, in no order and with bounded memory. It includes
+   * everything that exists from before the first item is requested until the last was returned; entries that appear or disappear in between
+   * may be included.
    */
   listContents(): AsyncIterable<StoredContent>;
-  /** One report for each pool, without what the backend's configuration adds. */
+  /** One report for each pool, without the additions of the backend's configuration. */
   getVolumeStats(): Promise<DriverStats>;
 }
 
@@ -118,13 +121,13 @@ export type StoredContent = {
   /** The attempt that made it; 1 for a snapshot and on a backend that does not keep attempts apart. */
   attempt: number;
   partial: boolean;
-  /** Of a whole volume or snapshot its provisioned size: the audit reports one that differs from its record as damaged. */
+  /** Provisioned size of a complete volume or snapshot: the audit reports a difference to its record as damaged. */
   size_bytes: number;
   /** When it was last written to, by the backend's clock; of partial work the latest write to any part of it. */
   modified_at: Date;
 };
 
-/** What a driver reports of its capacity (`get_volume_stats`). */
+/** A driver's report of its capacity (`get_volume_stats`). */
 export type DriverStats = {
   total_capacity_gb: number | string;
   free_capacity_gb: number | string;
@@ -168,8 +171,8 @@ export type RangeOptions = {
 };
 
 /**
- * A ranged read: the bytes, the tag of the content they belong to, and the size of the whole image. `ranged` is false when the
- * service sends whole images only: then the bytes begin at 0 and go to the end, whatever was asked for.
+ * A ranged read: the bytes, the tag of the content they belong to, and the size of the whole image. `ranged` is false when the service
+ * sends whole images only: then the bytes are those of the whole image, whatever range was requested.
  */
 export type ImageRange = { body: AsyncIterable<Uint8Array>; tag: string; totalSize: number; ranged: boolean };
 

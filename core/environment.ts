@@ -1,6 +1,6 @@
 /**
- * What the stack and the functions agree on by name: environment variables, indexes and message attributes. Declared once, used
- * by the construct that sets them and by the code that reads them.
+ * Names shared by the stack and the functions: environment variables, indexes and message attributes. Declared once, used by the construct
+ * that sets them and by the code that reads them.
  */
 
 /** Names of the environment variables that the functions read. */
@@ -29,7 +29,7 @@ export const ENVIRONMENT = {
   schedulerSettings: "SCHEDULER_SETTINGS",
   /** JSON object of the phases' bounds in seconds: see `core/time-bounds.ts`. */
   phaseBounds: "PHASE_BOUNDS",
-  /** JSON object of what the Block Storage API is configured with: see `core/api/options.ts`. */
+  /** JSON object with the configuration of the Block Storage API: see `core/api/options.ts`. */
   blockStorageApi: "BLOCK_STORAGE_API",
 } as const;
 

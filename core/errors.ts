@@ -354,12 +354,12 @@ export function mayStillRun(errorName: string): boolean {
 /** A name that has a row in {@link ERROR_ROUTES}. */
 export type ErrorName = keyof typeof ERROR_ROUTES;
 
-/** The route of an error by its name; a name without a row may stand for work that was done, so it is `uncertain`. */
+/** The route of an error by its name; work may have been done under a name without a row, so it is `uncertain`. */
 export function routeOf(errorName: string): ErrorRoute {
   return Object.hasOwn(ERROR_ROUTES, errorName) ? ERROR_ROUTES[errorName as ErrorName] : "uncertain";
 }
 
-/** The names that take a route, in the order of the table: what the workflow's Catch lists are made of. */
+/** The names with a route, in the order of the table, for the workflow's Catch lists. */
 export function errorNamesOf(route: ErrorRoute): ErrorName[] {
   return (Object.keys(ERROR_ROUTES) as ErrorName[]).filter((name) => ERROR_ROUTES[name] === route);
 }

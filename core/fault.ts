@@ -38,7 +38,7 @@ export function readFailure(failure: Failure): { error: string; cause: string; t
   return { error, cause: causeText(text), trace: [] };
 }
 
-/** Why the failure was not answered by another backend, beside what failed: the one must not hide the other. */
+/** The reason why no other backend was tried, in addition to the failure: one must not hide the other. */
 export function causeOf(cause: string, rescheduleFailure: Failure | null): string {
   if (rescheduleFailure === null) {
     return cause;

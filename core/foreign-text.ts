@@ -19,7 +19,8 @@ const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]+/u;
 
 /**
  * The text as one line without secrets, control, bidirectional or invisible characters, cut to a length in UTF-16 units. Invisible
- * characters go first, because they could hide a key from the mask. Repeated: the result stays as it is.
+ * characters go first, because they could hide a key from the mask.
+ * Repeated: the result stays as it is.
  */
 export function foreignText(text: string, limit: number = LONGEST_KEPT): string {
   const lines = text.slice(0, LONGEST_READ).replaceAll(INVISIBLE, "").split(BREAKS);

@@ -1,7 +1,7 @@
 import { LONG_FUNCTION_TIMEOUT_SECONDS, SHORT_FUNCTION_TIMEOUT_SECONDS } from "./time-bounds.ts";
 
 /**
- * The functions by name. A name is, in three spellings, a state (or a role beside the workflow), a construct id, and the file
+ * The functions by name. A name is, in three spellings, a state (or a role outside the workflow), a construct id, and the file
  * `lambdas/<kebab-case>.ts`.
  */
 
@@ -29,7 +29,7 @@ export const TASK_FUNCTIONS = {
 /** A task state's name. */
 export type TaskFunctionName = keyof typeof TASK_FUNCTIONS;
 
-/** Functions beside the workflow, with their time-outs in seconds. */
+/** Functions outside the workflow, with their time-outs in seconds. */
 export const SERVICE_FUNCTIONS = {
   ScheduleVolume: short,
   KeepDeadLetters: short,

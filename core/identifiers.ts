@@ -25,13 +25,13 @@ export function isImageReference(text: string): boolean {
   return v.is(Uuid, text) || isPlainAddress(text);
 }
 
-/** What {@link isImageReference} holds for, in words. The value is not shown: it may be secret. */
+/** Description of valid values of {@link isImageReference}. The value is not shown: it may be secret. */
 export const IMAGE_REFERENCE_RULE =
   "must be a UUID, or an address such as s3://BUCKET/UUID or https://GLANCE/v2/images/UUID without user, query and fragment";
 
 /**
- * A reference to an image, in its canonical form. Cinder takes an empty one for none. A plain word is no secret and no image: the
- * image service says so (InvalidImageRef).
+ * A reference to an image, in its canonical form. Cinder takes an empty one for none. A plain word is neither a secret nor an image: the
+ * image service refuses it (InvalidImageRef).
  */
 export const ImageReference = v.pipe(
   v.string("must be a string"),
@@ -39,7 +39,7 @@ export const ImageReference = v.pipe(
   v.transform(canonicalImageReference),
 );
 
-/** Name of the secret that holds the caller's token. The value is not told when it is wrong: it may be a token. */
+/** Name of the secret that holds the caller's token. The error does not show a wrong value, because it may be a token. */
 export const AuthSecret = v.optional(
   v.nullable(
     v.pipe(v.string(), v.check(isPathOfSecret, "must be the name of a secret, such as cinderless/tokens/NAME")),

@@ -19,10 +19,10 @@ export const IMAGE_CACHE_ATTEMPT = 1;
 /** Names the ids of entries and cached volumes. Another one would forget them all. */
 const IMAGE_CACHE_NAMESPACE = "6f4a1f0c-8d0b-5c0e-9d3c-0c8a2d1b7e55";
 
-/** What a backend's configuration says of the cache, by Cinder's option names; a bound of 0 is none. */
+/** A backend's configuration of the cache, by Cinder's option names; a bound of 0 means no limit. */
 export type ImageCacheSettings = { maxCount: number; maxSizeGib: number };
 
-/** Where an entry stands: see docs/adr/0018. */
+/** State of an entry: see docs/adr/0018. */
 export type ImageCacheState = "filling" | "copying" | "available" | "evicting";
 
 /** A cached image on a backend (`image_volume_cache_entries` in Cinder). */
@@ -39,7 +39,7 @@ export type ImageCacheEntry = {
   state: ImageCacheState;
   /** The attempt that fills it. */
   fence: string;
-  /** Until when only that attempt may go on; null when nobody is at work. */
+  /** Time until which only that attempt may continue; null when no attempt is at work. */
   lease_until: string | null;
   /** Where the copy of the volume stopped. */
   checkpoint: WorkCheckpoint | null;
@@ -47,10 +47,10 @@ export type ImageCacheEntry = {
   last_used_at: string;
 };
 
-/** What an entry begins with. */
+/** Initial fields of an entry. */
 export type NewEntry = Pick<ImageCacheEntry, "id" | "volume_id" | "host" | "image_id" | "size">;
 
-/** Who fills an entry, and until when nobody else does. */
+/** The attempt that fills an entry, and the end of its lease. */
 export type FillLease = { fence: string; now: Date; until: Date };
 
 /**
@@ -70,7 +70,7 @@ export interface ImageCacheRepository {
   beginCopy(id: string, lease: FillLease): Promise<boolean>;
   /** `copying` to `available`. */
   complete(id: string, fence: string, now: Date): Promise<boolean>;
-  /** Removes an entry that is `filling`, by its owner, or whoever finds its lease over. */
+  /** Removes an entry that is `filling`, called by its owner, or after its lease has expired. */
   abandon(id: string, by: { fence: string } | { now: Date }): Promise<boolean>;
   /** Keeps that the cached volume was used. */
   touch(id: string, now: Date): Promise<boolean>;
@@ -116,8 +116,8 @@ export function imageCacheOf(
 }
 
 /**
- * The id of an image's entry: a UUID of where it is, which image it is, and what the image holds and is read as. Undefined for an
- * image that says nothing of its content by which nobody can forge it: only sha256 and sha512 do.
+ * The id of an image's entry: a UUID of its host, the image's id, its content and its formats. Undefined for an image without a hash that
+ * cannot be forged: only sha256 and sha512 count.
  *
  * @param host `host@backend#pool`
  */
@@ -131,8 +131,8 @@ export function imageCacheId(host: string, imageId: string, meta: ImageMeta): st
 }
 
 /**
- * The id of the volume that a fill makes: the same however often the attempt repeats a step, and never that of another fill, so that
- * nothing late can touch what came after.
+ * The id of a fill's volume: the same for every repeat of the attempt, and never that of another fill, so that a late call cannot affect a
+ * later fill.
  */
 export function cachedVolumeId(entryId: string, fence: string): string {
   return uuidv5(`${entryId}/${fence}`, IMAGE_CACHE_NAMESPACE);

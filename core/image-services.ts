@@ -4,7 +4,7 @@ import { parseOrThrow } from "./parsing.ts";
 
 /** Which image services a deployment has, as CDK context gives them and as the functions read them from their environment. */
 
-/** An address without user, query or fragment: what goes there has headers of its own, and the path is added to. */
+/** An address without user, query or fragment, because requests have their own headers, and the path is extended. */
 const httpUrl = (what: string) =>
   v.pipe(
     v.string(`${what} must be a URL`),
@@ -23,16 +23,16 @@ const text = v.pipe(v.string(), v.nonEmpty());
 /** Name of a secret in Secrets Manager. */
 const SecretName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9/_+=.@-]{1,128}$/, "must be the name of a secret"));
 
-/** How Glance is told who asks; the secrets themselves are never here. */
+/** How Glance identifies the caller; the secrets themselves are never here. */
 const AuthSchema = v.variant("type", [
-  /** Everybody may do everything: a Glance without authentication. */
+  /** Every caller may do everything: a Glance without authentication. */
   v.strictObject({ type: v.literal("none") }),
   /** Headers as keystonemiddleware would set them, for a Glance behind a proxy that trusts the functions. */
   v.strictObject({ type: v.literal("trusted_headers") }),
   /** The caller's own token: the request's context names the secret that holds it as `token`. */
   v.strictObject({
     type: v.literal("passed_token"),
-    /** What the names of such secrets begin with; no other secret is read on a message's word. */
+    /** Prefix of the names of such secrets; no other secret is read at a message's request. */
     secret_prefix: v.optional(
       v.pipe(v.string(), v.regex(/^[A-Za-z0-9/_+=.@-]{1,100}\/$/, "must end with a slash")),
       "cinderless/tokens/",
@@ -57,7 +57,7 @@ const AuthSchema = v.variant("type", [
 const GlanceSchema = v.strictObject({
   /** `glance_api_servers`: asked in a random order; each may have a path. */
   api_servers: v.pipe(v.array(httpUrl("api_servers")), v.minLength(1, "at least one API server")),
-  /** Hosts beside the API servers that an image's address may name: `host`, `host:port` for https, `http://host:port`. */
+  /** Hosts, in addition to the API servers, that an image's address may name: `host`, `host:port` for https, `http://host:port`. */
   allowed_hosts: v.optional(
     v.array(
       v.pipe(
@@ -68,7 +68,7 @@ const GlanceSchema = v.strictObject({
     ),
     [],
   ),
-  /** `glance_num_retries`: tries beside the first one, a second apart. */
+  /** `glance_num_retries`: retries, a second apart. */
   num_retries: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10)), 3),
   /** `allowed_direct_url_schemes`: locations of these schemes, on one of the hosts above, are read without Glance. */
   allowed_direct_url_schemes: v.optional(v.array(v.picklist(["http", "https"])), []),
@@ -78,7 +78,7 @@ const GlanceSchema = v.strictObject({
 /** How to reach Glance, by Cinder's option names where it has one. */
 export type GlanceOptions = v.InferOutput<typeof GlanceSchema>;
 
-/** How Glance is told who asks. */
+/** How Glance identifies the caller. */
 export type GlanceAuth = GlanceOptions["auth"];
 
 const ImageServicesSchema = v.strictObject({

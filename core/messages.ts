@@ -8,9 +8,8 @@ import { ATTEMPTS_BEFORE, MOST_ATTEMPTS, MOST_ATTEMPTS_BEFORE } from "./scheduli
 import { MAX_DEPTH } from "./secrets.ts";
 
 /**
- * Cinder's cast `create_volume` to the scheduler, as it stands in the scheduler queue, and the workflow's input that scheduling
- * makes of it. Both are checked at the boundary; unknown keys of `request_spec` and `filter_properties` travel along untouched,
- * because other services read them.
+ * Cinder's cast `create_volume` to the scheduler, in the scheduler queue, and the workflow's input that scheduling makes from it. Both are
+ * checked at the boundary; unknown keys of `request_spec` and `filter_properties` travel along untouched, because other services read them.
  */
 
 /**
@@ -54,7 +53,7 @@ function mappingOf(entries: v.ObjectEntries) {
   );
 }
 
-/** What a value is, without the value, which may be a token. */
+/** The kind of a value, without the value, which may be a token. */
 function kindOf(value: unknown): string {
   if (value === null) {
     return "null";
@@ -69,7 +68,7 @@ const Properties = mappingOf({
   metadata: v.nullish(mappingOf({})),
 });
 
-/** What the code reads of a request spec; see `RequestSpec` in `core/scheduling/request.ts`. */
+/** The used fields of a request spec; see `RequestSpec` in `core/scheduling/request.ts`. */
 const RequestSpecSchema = mappingOf({
   image_id: v.nullish(ImageReference),
   volume_type: v.nullish(
@@ -91,7 +90,7 @@ const RequestSpecSchema = mappingOf({
   resource_backend: v.nullish(Name),
 });
 
-/** What the code reads of filter properties. Sizes, zones and types among them are overwritten by those of the record and the spec. */
+/** The used fields of filter properties. Sizes, zones and types among them are overwritten by those of the record and the spec. */
 const FilterPropertiesSchema = mappingOf({
   retry: v.nullish(
     mappingOf({
@@ -116,7 +115,7 @@ const CreateVolumeMessageSchema = v.object({
 /** The body of a message in the scheduler queue. */
 export type CreateVolumeMessage = v.InferOutput<typeof CreateVolumeMessageSchema>;
 
-/** What the workflow starts with. Everything a task needs and no data: records stay in their tables. */
+/** Input of the workflow. Everything a task needs and no data: records stay in their tables. */
 export type WorkflowInput = {
   context: RequestContext;
   volume_id: string;
@@ -178,14 +177,14 @@ function fieldOf(key: string): string {
   return Object.hasOwn(CreateVolumeMessageSchema.entries, key) ? key : "an unknown field";
 }
 
-/** V8 quotes what stands around the fault, which may be a token. */
+/** V8 quotes the text around the fault, which may be a token. */
 function withoutExcerpt(message: string): string {
   return message.replace(/,? (?:\.\.\.)?".*$/s, "");
 }
 
 /**
- * The volume that an unreadable message names, if it names one. A lost message is a stuck volume, so whoever drops the message
- * must be able to say so on the volume.
+ * The volume that an unreadable message names, if it names one. A lost message is a stuck volume, so code that drops a message must be able
+ * to mark the volume.
  */
 export function volumeIdNamedBy(body: string): string | undefined {
   try {

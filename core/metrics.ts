@@ -22,7 +22,7 @@ export const METRICS = {
   unreportedBackends: "UnreportedBackends",
   /** Creates that ended in `error` at scheduling: no backend was found, or the request cannot be scheduled. */
   unscheduledCreates: "UnscheduledCreates",
-  /** What the audit found, by dimension `backend`. */
+  /** Findings of the audit, by dimension `backend`. */
   orphans: "Orphans",
   missingVolumes: "MissingVolumes",
   damagedVolumes: "DamagedVolumes",
@@ -31,7 +31,7 @@ export const METRICS = {
   reaped: "Reaped",
   /** Records that the audit could not read. */
   unreadableRecords: "UnreadableRecords",
-  /** Creates on a backend with an image-volume cache: cloned from it, or told to download. A turn that is repeated counts again. */
+  /** Creates on a backend with an image-volume cache: cloned from it, or downloaded. A turn that is repeated counts again. */
   imageCacheHits: "ImageCacheHits",
   imageCacheMisses: "ImageCacheMisses",
   /** Cached images that were taken away, for another one or by the sweep. */

@@ -5,7 +5,7 @@ import type { Fault, VolumeRecord } from "./records.ts";
 import { givenRequestSpec, type RequestSpec } from "./scheduling/request.ts";
 import { maskSecrets, maskSecretText } from "./secrets.ts";
 
-/** What a notification tells of a volume. */
+/** The volume's fields in a notification. */
 type Notified = Omit<
   VolumeRecord,
   "attempts" | "deadline" | "fault" | "phase" | "progress" | "delete_requested_at" | "locks" | "dropped"

@@ -2,12 +2,12 @@ import * as v from "valibot";
 import { InvalidInput } from "./errors.ts";
 import { unknownName } from "./suggestion.ts";
 
-/** Checks of what comes from outside against a schema, and what is told of it when it is wrong. */
+/** Checks foreign values against a schema, and describes their errors. */
 
 /**
  * Checks a value against a schema.
  *
- * @param placeOf how a path is told, where it begins with something that has a better name, such as an index
+ * @param placeOf the text of a path, if its beginning has a better name, such as an index
  * @throws InvalidInput with one line that names each issue and its path; of an unknown key also the known ones.
  */
 export function parseOrThrow<Schema extends v.GenericSchema>(
@@ -37,7 +37,7 @@ export function parseOrThrow<Schema extends v.GenericSchema>(
   throw new InvalidInput(`${what}: ${issues.join("; ")}`);
 }
 
-/** What is wrong with a key that a strict object does not have; undefined for any other issue, and where a variant has no one list. */
+/** The error of a key that a strict object does not have; undefined for any other issue, and for a variant without a single list. */
 function unknownKey(schema: v.GenericSchema, { type, expected, path }: v.BaseIssue<unknown>): string | undefined {
   const key = path?.at(-1)?.key;
   if (type !== "strict_object" || expected !== "never" || path === undefined || typeof key !== "string") {
@@ -68,7 +68,7 @@ function objectOf(schema: SchemaParts | undefined): SchemaParts | undefined {
   return wrapped === undefined ? schema : objectOf(wrapped);
 }
 
-/** What is wrong, to follow the field's name. */
+/** The error text after the field's name. */
 export function wordsOf(issue: v.BaseIssue<unknown>): string {
   return plainWords(issue) ?? withoutText(issue);
 }
@@ -81,7 +81,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   boolean: "true or false",
 };
 
-/** What is wrong where the schema has no words of its own: something is missing, or is of another kind. */
+/** The error text for schemas without their own: a value is missing, or has another type. */
 function plainWords({ message, expected, received }: v.BaseIssue<unknown>): string | undefined {
   if (!message.startsWith("Invalid key: ") && !message.startsWith("Invalid type: ")) {
     return undefined;
@@ -93,7 +93,7 @@ function plainWords({ message, expected, received }: v.BaseIssue<unknown>): stri
   return `must be ${kind}, not ${received.startsWith('"') ? "a string" : received}`;
 }
 
-/** Valibot quotes a text that stands where something else is expected, which may be a token, or as long as a message. */
+/** Valibot quotes a text in place of another type, which may be a token, or as long as a message. */
 function withoutText({ message, received }: v.BaseIssue<unknown>): string {
   return received.startsWith('"') ? message.replace(received, () => "a string") : message;
 }

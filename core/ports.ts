@@ -36,16 +36,16 @@ export type Unreadable = { id: string; host: string | null; reason: string };
 /** A page of a listing; `next` is absent on the last one, `unreadable` where every record could be read. */
 export type Page<Item> = { items: Item[]; next?: string; unreadable?: Unreadable[] };
 
-/** A whole listing, with those beside it that cannot be read; `unreadable` is absent where every record could be. */
+/** A whole listing, with the unreadable records; `unreadable` is absent when every record could be read. */
 export type Listed<Item> = Item[] & { unreadable?: readonly Unreadable[] };
 
 /**
- * What was found of the records that were asked for, by id. One that is `unreadable` is there, and must not be taken for one that is not;
- * absent where every record could be read.
+ * The found records, by id. One that is `unreadable` is there, and must not be taken for one that is not; absent where every record could
+ * be read.
  */
 export type Found<Item> = Map<string, Item> & { unreadable?: readonly Unreadable[] };
 
-/** What the listing of volumes may be narrowed by. A host without its pool, `host@backend`, stands for all of its pools. */
+/** Filters of a listing of volumes. A host without its pool, `host@backend`, stands for all of its pools. */
 export type VolumeFilter = { status?: string; host?: string; name?: string; projectId?: string };
 
 /**
@@ -61,7 +61,7 @@ export interface VolumeRepository {
 
   /** Puts a new record. @throws InvalidInput when the id is taken. */
   create(record: VolumeRecord): Promise<void>;
-  /** Scheduling's write: the attempt takes the record and its host. Allowed while nobody, or this attempt, owns it. */
+  /** Scheduling's write: the attempt takes the record and its host. Allowed while no attempt, or this attempt, owns it. */
   assignHost(
     owner: Owner,
     host: string,
@@ -71,13 +71,13 @@ export interface VolumeRepository {
   ): Promise<VolumeRecord>;
   /** The backend is about to be asked: from here on it may hold the volume. */
   beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord>;
-  /** The backend holds the volume: keeps what the driver returned, with the status and phase that follow. */
+  /** The backend holds the volume: stores the driver's result, with the following status and phase. */
   persistModelUpdate(owner: Owner, update: ModelUpdate, phase: VolumePhase, status?: VolumeStatus): Promise<void>;
   /** Progress of long work, and the deadline that follows from it. */
   saveProgress(owner: Owner, progress: CopyProgress, deadline: Date): Promise<void>;
   /** Sets the bootable flag and, in the same write, all of the image's metadata. */
   markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void>;
-  /** The last write of a create, with what the driver wants kept. Repeated it changes nothing and returns the record. */
+  /** The last write of a create, with the driver's `model_update`. Repeated it changes nothing and returns the record. */
   markAvailable(owner: Owner, status: VolumeStatus, launchedAt: Date, update: ModelUpdate): Promise<VolumeRecord>;
   /** Ends the flow in `error`. Repeated by the same attempt it returns the record as it is. */
   markError(owner: Owner, fault: Fault): Promise<VolumeRecord>;
@@ -91,7 +91,7 @@ export interface VolumeRepository {
    * Takes into the flow again, for the next attempt, a volume that came to rest in `error`, or waits for a scheduling without an
    * attempt. Its ledger stays. Repeated it changes nothing and returns the record.
    *
-   * @param volume the record as it was read, and found to lie on no backend
+   * @param volume the record as it was read, known to have no data on a backend
    * @throws InvalidVolume when it has changed since.
    */
   requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord>;
@@ -101,9 +101,9 @@ export interface VolumeRepository {
   /** Volumes whose deadline has passed, oldest first. Costs nothing when there are none. */
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>>;
   /**
-   * Takes the deadline off a volume whose status is none of the flow's, though the flow has not ended it: somebody else set it.
-   * Nothing happens when it has another deadline by now, is back in the flow, or is being deleted. A deletion that was asked for
-   * is void when the status says otherwise.
+   * Removes the deadline of a volume whose status does not belong to the flow, although the flow has not ended it: another writer set it.
+   * Nothing happens when it has another deadline by now, is back in the flow, or is being deleted. A deletion that was asked for is void
+   * when the status says otherwise.
    */
   forgetDeadline(volumeId: string, deadline: string): Promise<void>;
 
@@ -111,9 +111,9 @@ export interface VolumeRepository {
    * Begins the removal of a volume at rest, or begins it again.
    *
    * @param deadline when the sweep begins it again
-   * @param options `force`: whatever its status is; without it only one that is not used, or that has failed. `snapshots`: exactly those
+   * @param options `force`: any status; without it only an unused or failed volume. `snapshots`: exactly those
    *   may have it locked, because they go with it
-   * @throws InvalidVolume when the flow owns the volume, or it is locked; whoever deletes takes stale locks off first.
+   * @throws InvalidVolume when the flow owns the volume, or it is locked; the caller removes stale locks first.
    */
   beginDelete(volumeId: string, deadline: Date, options?: RemovalOptions): Promise<VolumeRecord>;
   /**
@@ -146,8 +146,8 @@ export interface VolumeRepository {
   markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void>;
 
   /**
-   * Changes what users may say of a volume, whatever the volume is doing: no step of the flow reads it. Keys of `metadata` that are not
-   * named stay. Repeated it changes nothing.
+   * Changes a volume's user-editable fields, in any state: no step of the flow reads them. Keys of `metadata` that are not named stay.
+   * Repeated it changes nothing.
    */
   changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord>;
 
@@ -183,8 +183,8 @@ export interface VolumeRepository {
   changeAttachments(volume: VolumeRecord, change: AttachmentChange): Promise<VolumeRecord | undefined>;
 
   /**
-   * Keeps a volume from being deleted while `holder` reads it. Undefined, and nothing changed, when its status is none of
-   * `statuses`, it belongs to another project than `projectId` (null: any will do), or it does not exist.
+   * Keeps a volume from being deleted while `holder` reads it. Undefined, and nothing changed, when its status is not one of `statuses`, it
+   * belongs to another project than `projectId` (null: any), or it does not exist.
    */
   lock(
     volumeId: string,
@@ -196,7 +196,7 @@ export interface VolumeRepository {
   unlock(volumeId: string, holder: string, values: readonly string[]): Promise<void>;
 }
 
-/** What becomes of a volume by a change of its attachments; what is absent stays, and null removes a column. */
+/** Columns of a volume that a change of its attachments sets; absent ones stay, and null removes a column. */
 export type AttachmentChange = {
   status?: VolumeStatus;
   attachStatus?: AttachStatus;
@@ -208,13 +208,13 @@ export type AttachmentChange = {
 /** How a removal begins. */
 export type RemovalOptions = { force?: boolean; snapshots?: readonly string[] };
 
-/** What is to be changed of a volume; what is absent stays. */
+/** Changes of a volume; absent fields stay. */
 export type VolumeDetails = {
   displayName?: string | null;
   displayDescription?: string | null;
   bootable?: boolean;
   metadata?: MapChange;
-  /** What is said of the image; never with `metadata`. */
+  /** Changes of the image's metadata; never together with `metadata`. */
   glanceMetadata?: MapChange;
   /** Time of the fault whose message is to be hidden. */
   messageDeleted?: string;
@@ -223,7 +223,7 @@ export type VolumeDetails = {
 /** Entries of a map to set, and keys to remove; a key is not in both. */
 export type MapChange = { set?: Readonly<Record<string, string>>; unset?: readonly string[] };
 
-/** What is to be changed of a snapshot; what is absent stays. */
+/** Changes of a snapshot; absent fields stay. */
 export type SnapshotDetails = {
   displayName?: string | null;
   displayDescription?: string | null;
@@ -254,7 +254,7 @@ export type AttemptClose = {
   cause: string;
   at: Date;
   suspectedOrphan: boolean;
-  /** The phase by which the backend was cleared: one that moved on meanwhile has to be cleared again. Absent: any. */
+  /** The phase by which the backend was cleared: a volume that has progressed in between has to be cleared again. Absent: any. */
   clearedPhase?: VolumePhase | null;
 };
 
@@ -265,7 +265,7 @@ export interface SnapshotRepository {
   getMany(snapshotIds: readonly string[]): Promise<Found<SnapshotRecord>>;
   list(limit: number, from?: string): Promise<Page<SnapshotRecord>>;
   listOfVolume(volumeId: string): Promise<SnapshotRecord[]>;
-  /** Returns what stands there: the record, or the one that was put before under its id. */
+  /** Returns the stored record: this one, or the one that was put before under its id. */
   create(record: SnapshotRecord): Promise<SnapshotRecord>;
   markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord>;
   markError(snapshotId: string): Promise<void>;
@@ -279,9 +279,9 @@ export interface SnapshotRepository {
    * @throws InvalidSnapshot when it has another status by now
    */
   resetStatus(snapshotId: string, status: SnapshotRecord["status"], from?: SnapshotRecord["status"]): Promise<void>;
-  /** Changes what users may say of a snapshot, whatever it is doing. Repeated it changes nothing. */
+  /** Changes a snapshot's user-editable fields, in any state. Repeated it changes nothing. */
   changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord>;
-  /** Gives a snapshot another name, whatever it is doing. */
+  /** Renames a snapshot, in any state. */
   rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord>;
   /** Sets `deleting` in place of `status`. @throws InvalidSnapshot when it has another status, or is locked. */
   beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void>;
@@ -302,7 +302,7 @@ export interface VolumeTypeRepository {
   delete(volumeTypeId: string): Promise<void>;
 }
 
-/** What is to be changed of a volume type; what is absent stays. */
+/** Changes of a volume type; absent fields stay. */
 export type VolumeTypeChange = {
   name?: string;
   description?: string | null;
@@ -314,13 +314,13 @@ export type VolumeTypeChange = {
   encryption?: TypeEncryption | null;
 };
 
-/** What a backend reports of itself, once for each of its pools. */
+/** A backend's report, once for each of its pools. */
 export type BackendReport = Omit<
   BackendRecord,
   "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "disabled" | "disabled_reason"
 >;
 
-/** The bounds within which a claim still fits the backend; null is no bound. See `claimLimits` of the scheduler's rules. */
+/** The bounds within which a claim still fits the backend; null means no bound. See `claimLimits` of the scheduler's rules. */
 export type ClaimLimits = { maxProvisionedCapacityGb: number | null; minFreeCapacityGb: number | null };
 
 /**
@@ -333,39 +333,39 @@ export interface BackendRepository {
   /** One pool as it is now; undefined when it has never reported. */
   get(host: string): Promise<BackendRecord | undefined>;
   /**
-   * Holds `size` GiB for the attempt on a backend as {@link list} gave it. Returns the backend as it is now, or undefined when it
-   * no longer fits `limits`, was disabled, or was reported anew since it was read. Repeated by the same attempt it changes
-   * nothing and returns the backend.
+   * Holds `size` GiB for the attempt on a backend as {@link list} gave it. Returns the backend as it is now, or undefined when it no longer
+   * fits `limits`, was disabled, or has reported since it was read. Repeated by the same attempt it changes nothing and returns the
+   * backend.
    */
   claim(backend: BackendRecord, owner: Owner, size: number, limits: ClaimLimits): Promise<BackendRecord | undefined>;
   /**
-   * The volume stays on this backend, and everybody has been told: the claim is closed, its capacity stays counted. With
-   * `claimedAt` only the claim that was made then, so that no late call closes another one.
+   * The volume stays on this backend, and the notification was sent: the claim is closed, its capacity stays counted. With `claimedAt` only
+   * the claim that was made then, so that no late call closes another one.
    */
   settle(host: string, volumeId: string, claimedAt?: string): Promise<void>;
   /**
-   * The volume stays on this backend, but its end could not be told yet: the capacity is counted as {@link settle} leaves it, and
-   * the claim stays open, with a size of 0, for the sweep to tell. Repeated it changes nothing.
+   * The volume stays on this backend, but its notification could not be sent yet: the capacity is counted as after {@link settle}, and the
+   * claim stays open, with a size of 0, for the sweep. Repeated it changes nothing.
    */
-  settleUntold(host: string, volumeId: string, claimedAt: string): Promise<void>;
+  settleUnsent(host: string, volumeId: string, claimedAt: string): Promise<void>;
   /**
-   * The volume is not on this backend: the attempt's claim is closed and what it held is given back. With `claimedAt` only the
-   * claim that was made then.
+   * The volume is not on this backend: the attempt's claim is closed and its capacity is given back. With `claimedAt` only the claim that
+   * was made then.
    */
   release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void>;
   /**
    * Gives back a deleted volume's allocated and provisioned capacity, once; {@link forgetReturned} removes the mark that makes it
    * once. The free capacity follows with the backend's next report, which alone knows when the space is free.
    *
-   * @param suspectedOrphan whether work on it that was given up may still go on, see `suspected_orphan` of the mark
+   * @param suspectedOrphan whether abandoned work on it may continue, see `suspected_orphan` of the mark
    */
   returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan?: boolean): Promise<void>;
   /**
-   * The same for a volume that no backend was asked for and that is to be placed anew. It may be called by several at once and
-   * however late: nothing is given back while the volume has a claim there, or once it has left.
+   * The same for a volume that no backend was asked for and that will be placed again. It may be called by several at once and however
+   * late: nothing is given back while the volume has a claim there, or once it has left.
    *
-   * @param isStillThere reads whether the volume's record names the host for the same attempt as before; it is asked after the backend
-   *   was read, and what anybody gives back by this method in between has it asked again
+   * @param isStillThere reads whether the volume's record names the host for the same attempt as before; it is called after the backend was
+   * read, and again when another caller gives capacity back by this method in between
    */
   returnUnasked(host: string, volumeId: string, size: number, isStillThere: () => Promise<boolean>): Promise<void>;
   /**
@@ -388,7 +388,7 @@ export interface SchedulerQueue {
   sendToDeadLetters(body: string, reason: string): Promise<void>;
 }
 
-/** What could not be delivered to the scheduler. */
+/** Messages that could not be delivered to the scheduler. */
 export interface DeadLetterRepository {
   /** Keeps a dead letter. One that was kept before under its id stays as it is; returned is what stands there. */
   keep(letter: DeadLetterRecord): Promise<DeadLetterRecord>;

@@ -1,14 +1,14 @@
 import type { SnapshotRecord, VolumeRecord } from "./records.ts";
 
 /**
- * What a project has: the list of its volumes and snapshots in their order, and how much of its quota is in use. Everything of one
- * project lies under one key, and no item of it grows with what the project has.
+ * A project's data: the ordered list of its volumes and snapshots, and the usage of its quota. Everything of one project lies under one
+ * key, and no item of it grows with what the project has.
  */
 
-/** What a project's list has entries of. */
+/** Kinds of entries in a project's list. */
 export type ListedKind = "volume" | "snapshot" | "attachment";
 
-/** One line of a project's list. The record may be gone, or not there yet: whoever lists skips such an entry. */
+/** One line of a project's list. The record may be gone, or not exist yet: listings skip such an entry. */
 export type ListEntry = { kind: ListedKind; id: string; projectId: string; createdAt: string; name: string | null };
 
 /** A quota's resource: `volumes`, `gigabytes`, `snapshots`, or one of these for a type, as `volumes_` and the type's id. */
@@ -17,7 +17,7 @@ export type Usage = Readonly<Record<string, number>>;
 /** Limit of a resource that has none. */
 export const UNLIMITED = -1;
 
-/** What is taken of a project's quota, by whom. */
+/** An amount of a project's quota, and its holder. */
 export type Reservation = {
   /** `volume:` or `snapshot:` and the id of what is created: the same one is counted once. */
   holder: string;
@@ -98,7 +98,7 @@ export interface ProjectRepository {
     holder: string,
     options?: { replaces?: NameClaim; expiresAt?: Date },
   ): Promise<NameClaim>;
-  /** Who has the name; undefined when it is free. */
+  /** The claim of the name; undefined when it is free. */
   findName(scope: NameScope, name: string): Promise<NameClaim | undefined>;
   /** Gives the name up, if it is the holder's. */
   releaseName(scope: NameScope, name: string, holder: string): Promise<void>;
@@ -106,10 +106,10 @@ export interface ProjectRepository {
   setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota>;
 }
 
-/** What names are unique among: names of volume types, and ids of volumes that were made with an Idempotency-Key and deleted. */
+/** Scopes in which names are unique: names of volume types, and ids of deleted volumes that were created with an Idempotency-Key. */
 export type NameScope = "volume_type" | "deleted_volume";
 
-/** Who has a name. */
+/** A claim of a name. */
 export type NameClaim = { scope: NameScope; name: string; holder: string; claimedAt: string };
 
 /** How a list is read. */
@@ -139,7 +139,7 @@ export function usageOfExtension(
   return { gigabytes, ...(typeId !== null && { [`gigabytes_${typeId}`]: gigabytes }) };
 }
 
-/** What a volume takes of its project's quota. */
+/** A volume's usage of its project's quota. */
 export function usageOfVolume({ size, volume_type_id: typeId }: Pick<VolumeRecord, "size" | "volume_type_id">): Usage {
   return {
     volumes: 1,
@@ -153,7 +153,7 @@ export function positionOfVolume({ id, project_id, created_at }: VolumeRecord): 
   return { kind: "volume", id, projectId: project_id, createdAt: created_at };
 }
 
-/** What a snapshot takes of its project's quota: its volume's size counts once more. */
+/** A snapshot's usage of its project's quota: its volume's size counts once more. */
 export function usageOfSnapshot(size: number, typeId: string | null): Usage {
   return {
     snapshots: 1,

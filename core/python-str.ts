@@ -2,7 +2,7 @@
  * Python's `str()` of a value that came from JSON. Cinder stores glance metadata so (`volume_glance_metadata.value` is text), and
  * its readers compare with these very spellings: `True`, `None`, `{'a': 1}`.
  *
- * A number that JSON writes as `1.0` cannot be told from `1` here, and is written as the integer.
+ * A number that JSON writes as `1.0` cannot be distinguished from `1` here, and is written as the integer.
  */
 export function pythonStr(value: unknown): string {
   return typeof value === "string" ? value : pythonRepr(value);
@@ -41,7 +41,10 @@ function pythonNumber(value: number): string {
 
 const ESCAPES: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** What `str.isprintable` denies, and the backslash: controls, formats, surrogates, private and unassigned ones, all spaces but one. */
+/**
+ * Characters that are not `str.isprintable`, and the backslash: controls, formats, surrogates, private and unassigned ones, all spaces but
+ * one.
+ */
 const NOT_PRINTABLE = /[\\\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 
 /** Single quotes, unless the text has one and no double quote, as Python chooses. */

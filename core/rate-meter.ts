@@ -1,8 +1,7 @@
-/** Measures the rate of work whose progress is told now and then. */
+/** Measures the rate of work that reports its progress from time to time. */
 export type RateMeter = {
   /**
-   * Takes how far the work is at a time, in milliseconds; bytes a second over the last of what was told, or undefined while there
-   * is nothing to tell it by.
+   * Takes the progress at a time in milliseconds. Returns bytes a second over the last reports, or undefined without enough reports.
    */
   read(bytesDone: number, at: number): number | undefined;
 };
@@ -10,8 +9,8 @@ export type RateMeter = {
 const WINDOW_MILLISECONDS = 10_000;
 
 /**
- * A meter over the last seconds, or over the last two figures where they are further apart. The same figure told again at the same
- * time changes nothing; fewer bytes than before say that the work began anew, as a copy does of another image.
+ * A meter over the last seconds, or over the last two figures where they are further apart. A repeated figure at the same time changes
+ * nothing; fewer bytes than before mean that the work began again, like a copy of another image.
  */
 export function createRateMeter(windowMilliseconds = WINDOW_MILLISECONDS): RateMeter {
   let samples: { at: number; bytes: number }[] = [];

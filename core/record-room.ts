@@ -2,13 +2,13 @@ import { FAILURE_BYTES, LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, storedBytes } fro
 import type { Attempt, Dropped, VolumeRecord } from "./records.ts";
 
 /**
- * What a volume's record gives up to stay within its bounds. The ledger keeps a bounded number of attempts. A record that is so full that
+ * Data that a volume's record drops to stay within its bounds. The ledger keeps a bounded number of attempts. A record that is so full that
  * the end of its volume cannot be written gives up what the end does not need. `dropped` on the record says so.
  */
 
 /**
- * What a record may give up for a write: `history`, the older attempts, for a write by which the flow goes on; `anything` that
- * the end does not need, for one by which the volume ends, which must always fit.
+ * Data that a record may drop for a write: `history`, the older attempts, for a write with which the flow continues; `anything` that the
+ * end does not need, for a write that ends the volume, which must always fit.
  */
 export type Expendable = "history" | "anything";
 
@@ -30,7 +30,7 @@ function linesInOrder(attempts: Readonly<Record<string, Attempt>>, latest: numbe
 }
 
 /**
- * What goes when the attempt gets a line of its own, so that the ledger keeps `LEDGER_ATTEMPTS`. Undefined when there is room, or the
+ * The line that is dropped for the attempt's own line, so that the ledger keeps `LEDGER_ATTEMPTS`. Undefined when there is room, or the
  * attempt has its line.
  */
 export function cutForAttempt(
@@ -52,8 +52,8 @@ export function cutForAttempt(
 type Part = { path: readonly [string] | readonly [string, string]; bytes: number };
 
 /**
- * What goes so that {@link FAILURE_BYTES} more fit: first what only serves the flow and its history, then what users said, the heaviest
- * first. Undefined when nothing can go. It may not be enough.
+ * Data that is dropped so that {@link FAILURE_BYTES} more fit: first data of the flow and its history, then users' data, the largest first.
+ * Undefined when nothing can go. It may not be enough.
  *
  * @param bytes of the whole item, which may have columns that the record does not know
  */

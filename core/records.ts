@@ -42,12 +42,12 @@ export const STATUSES_IN_FLOW = [
   "migration_target_creating",
 ] as const satisfies readonly VolumeStatus[];
 
-/** Whether the status is one of the flow's, whoever has set it. */
+/** Whether the status belongs to the flow, whichever writer set it. */
 export function isFlowStatus(status: string): boolean {
   return (STATUSES_IN_FLOW as readonly string[]).includes(status);
 }
 
-/** What tells whether the flow owns a volume. */
+/** The fields that show whether the flow owns a volume. */
 export type Ownership = Pick<VolumeRecord, "status" | "deadline" | "in_flow" | "fence" | "fault" | "reset_at">;
 
 /**
@@ -70,7 +70,7 @@ export function isUntouched({
   return fence === null && fault === null && resetAt === undefined;
 }
 
-/** Whether the volume's deletion was asked for and has begun. Any other status was set by somebody who has decided otherwise. */
+/** Whether the volume's deletion was requested and has begun. Another writer has revoked it by setting any other status. */
 export function isBeingRemoved({ delete_requested_at: asked, status }: VolumeRecord): boolean {
   return asked !== null && (status === "deleting" || status === "error_deleting");
 }
@@ -82,7 +82,7 @@ export const STATUSES_CREATED = ["available", "migration_target"] as const satis
 export const STATUSES_EXTENDABLE = ["available", "error_extending"] as const satisfies readonly VolumeStatus[];
 
 /**
- * What is going on, finer than `status` (which shows only Cinder's own words).
+ * The current step, finer than `status` (which shows only Cinder's own words).
  *
  * - `queued`: its message waits for the scheduler, or is on its way back to it.
  * - `scheduled`: a host is chosen and the workflow owns the record; the backend was not asked yet.
@@ -120,7 +120,7 @@ export type Attempt = {
 export type CopyProgress = {
   bytes_done: number;
   bytes_total: number;
-  /** Over the last seconds of the turn that copies; absent while it cannot be told. */
+  /** Over the last seconds of the copying turn; absent while it is unknown. */
   bytes_per_second?: number;
   updated_at: string;
   /** Identity of the image that the bytes came from; another identity restarts the copy. */
@@ -138,7 +138,7 @@ export type Fault = {
   attempts: string[];
 };
 
-/** What a record has lost so that it stays within its bounds: see `core/record-room.ts`. */
+/** Data that a record has dropped to stay within its bounds: see `core/record-room.ts`. */
 export type Dropped = {
   /** Lines of the ledger. */
   attempts?: number;
@@ -146,7 +146,7 @@ export type Dropped = {
   columns?: string[];
 };
 
-/** What a create asked for that no other column keeps, so that a failed one can be asked for again, and shown. */
+/** The part of a create's request that no other column stores, so that a failed create can be repeated and shown. */
 export type CreateRequestMemo = {
   request_id: string;
   /** The image's id, or its address in an image service. */
@@ -159,8 +159,8 @@ export type CreateRequestMemo = {
 };
 
 /**
- * The last extension of a volume, under way or over. It stays on the record, because it proves what the capacity that was claimed
- * for it stands for: see `core/extensions.ts`.
+ * The last extension of a volume, in progress or ended. It stays on the record, because it proves the purpose of its claimed capacity: see
+ * `core/extensions.ts`.
  */
 export type VolumeExtension = {
   /** Chosen by the caller, so that a repeated request finds the extension that the first one began. */
@@ -196,10 +196,10 @@ export type VolumeAttachment = {
   attached_host: string | null;
   /** Device name in the instance. */
   mountpoint: string | null;
-  /** `rw` or `ro`; null while nobody has said. */
+  /** `rw` or `ro`; null while it is not set. */
   attach_mode: string | null;
   attached_at: string | null;
-  /** What the driver has answered to the connector; null before there is one. */
+  /** The driver's answer to the connector; null before there is one. */
   connection_info: ConnectionInfo | null;
 };
 
@@ -248,17 +248,17 @@ export type VolumeRecord = {
    */
   deadline: string | null;
   fault: Fault | null;
-  /** When the volume's deletion was asked for while the flow had it: the flow ends by removing what it made. */
+  /** Time at which the volume's deletion was requested during the flow: the flow ends by removing its data. */
   delete_requested_at: string | null;
   /**
-   * Who reads the volume, which is not deleted meanwhile: the creates that copy it, by volume id with their fence, and its
-   * snapshots, by id with {@link SNAPSHOT_LOCK}. An entry may outlast its create, so only a volume that is in the flow counts,
-   * and only a snapshot that exists.
+   * Readers of the volume, which cannot be deleted in the meantime: the creates that copy it, by volume id with their fence, and its
+   * snapshots, by id with {@link SNAPSHOT_LOCK}. An entry may outlast its create, so only a volume that is in the flow counts, and only a
+   * snapshot that exists.
    */
   locks: Record<string, string>;
-  /** What the create with an Idempotency-Key asked for, so that the key cannot stand for another request. */
+  /** The request of the create with an Idempotency-Key, so that the key cannot be used for another request. */
   request_digest?: string;
-  /** What was asked for beside what the columns say; absent on volumes that another service has recorded. */
+  /** The part of the request that the columns lack; absent on volumes that another service has recorded. */
   request?: CreateRequestMemo;
   /** Absent while the record is whole. */
   dropped?: Dropped;
@@ -292,7 +292,7 @@ export type VolumeRecord = {
 /** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */
 export const SNAPSHOT_LOCK = "snapshot";
 
-/** What a driver may hand back to be kept with the volume (`model_update` in Cinder). */
+/** Data that a driver may return to store with the volume (`model_update` in Cinder). */
 export type ModelUpdate = {
   provider_location?: string;
 };
@@ -336,7 +336,7 @@ export type SnapshotRecord = {
   metadata?: Record<string, string>;
   /** Type of the volume when the snapshot was taken. */
   volume_type_id?: string;
-  /** How far it is, as `80%`, where a driver's helper has told so. */
+  /** Progress such as `80%`, if a driver's helper has reported it. */
   progress?: string;
   /** When its details were changed last. */
   updated_at?: string;
@@ -378,13 +378,13 @@ export type CapacityClaim = {
   attempt: number;
   size: number;
   claimed_at: string;
-  /** Of a deleted volume's mark: work that was given up may have gone on after the deletion; the backend is asked once more. */
+  /** On a deleted volume's mark: abandoned work may have continued after the deletion; the backend is asked once more. */
   suspected_orphan?: boolean;
 };
 
 /**
- * One pool of a backend: what it reported last, and what was placed on it since. The figures follow
- * `cinder/scheduler/host_manager.py` (PoolState); `claims` takes the place of its consumption in memory.
+ * One pool of a backend: its last report, and the volumes placed on it since. The figures follow `cinder/scheduler/host_manager.py`
+ * (PoolState); `claims` takes the place of its consumption in memory.
  */
 export type BackendRecord = {
   /** `host@backend#pool`. */

@@ -30,7 +30,7 @@ function isSecret(key: string, value: unknown): boolean {
 /** Deepest nesting of a message, as Cinder's casts never reach it. Deeper data is refused at the boundary and cut when masked. */
 export const MAX_DEPTH = 100;
 
-/** A copy of JSON-like data with the value of every secret's key masked. What nests deeper than {@link MAX_DEPTH} is cut. */
+/** A copy of JSON-like data with the value of every secret's key masked. Values that nest deeper than {@link MAX_DEPTH} are cut. */
 export function maskSecrets(value: unknown, depth = 0): unknown {
   if (depth > MAX_DEPTH) {
     return MASK;
@@ -50,8 +50,8 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
 }
 
 /**
- * What may stand between a key and its value: the rest of the key, a quote, `:` or `=`, also as a URL has them; the end of an element's
- * name; a comma between quotes, as in a list of pairs.
+ * Text between a key and its value: the rest of the key, a quote, `:` or `=`, also as a URL has them; the end of an element's name; a comma
+ * between quotes, as in a list of pairs.
  */
 const SEPARATOR =
   /[\w-]{0,32}(?:(?:\\*["']|%22|%27)?(?:\s|%20|\+){0,8}(?:[:=]|%3[ad])(?:\s|%20|\+){0,8}(?:%22|%27)?|>|\\*["']\s{0,8},\s{0,8}(?=\\*["']))/iy;
@@ -115,7 +115,7 @@ export function maskSecretText(text: string): string {
     .replaceAll(ADDRESS, (run) => (/[:@]/.test(run) ? maskAddress(run) : run));
 }
 
-/** Keys whose names tell nothing secret and help to recognize a message. */
+/** Keys that are not secret and help to recognize a message. */
 const KNOWN_KEYS: ReadonlySet<string> = new Set(
   (
     "context request_id user_id project_id is_admin roles auth_secret auth_token volume_id image_id snapshot_id source_volid request_spec " +
@@ -129,7 +129,7 @@ const KEYED_ID =
   /\b(volume_id|snapshot_id|source_volid)(\\*["']?\s{0,8}:\s{0,8}\\*["']?)([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})(?![\w-])/gi;
 
 /**
- * The structure of a text that cannot be parsed. In such a text no pattern can tell where a secret ends, so everything is masked but
+ * The structure of a text that cannot be parsed. In such a text no pattern can find the end of a secret, so everything is masked except
  * punctuation, known keys in front of a separator, and the ids behind the keys of ids.
  */
 export function maskUnparsable(text: string): string {
@@ -150,8 +150,8 @@ function maskWords(text: string): string {
 }
 
 /**
- * An address without what may be secret in it: user and password, query and fragment. A parser decides what these are, because
- * `https:user:password@host` is an address as well. Text that is not an address loses what stands before its last `@`.
+ * An address without its possibly secret parts: user and password, query and fragment. A parser decides what these are, because
+ * `https:user:password@host` is an address as well. Text that is not an address loses the part before its last `@`.
  */
 export function maskAddress(text: string): string {
   const url = URL.parse(text);
@@ -159,7 +159,7 @@ export function maskAddress(text: string): string {
     const user = `${url.username}${url.password}` === "" ? "" : `${MASK}@`;
     const query = url.search === "" ? "" : `?${MASK}`;
     const fragment = url.hash === "" ? "" : `#${MASK}`;
-    // What has nothing to hide stays as it was written.
+    // Text without secrets stays unchanged.
     return `${user}${query}${fragment}` === ""
       ? text
       : `${url.protocol}//${user}${url.host}${url.pathname}${query}${fragment}`;

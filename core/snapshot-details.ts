@@ -3,7 +3,7 @@ import type { SnapshotDetails, SnapshotRepository } from "./ports.ts";
 import type { SnapshotRecord } from "./records.ts";
 import { requireMetadata } from "./storable.ts";
 
-/** What users say of a snapshot. */
+/** A snapshot's fields that users may change. */
 type Said = Readonly<{
   display_name: string | null;
   display_description: string | null;
@@ -21,8 +21,8 @@ export function requireRoomForSnapshot(snapshot: SnapshotRecord): void {
 }
 
 /**
- * Refuses a change of what users say of a snapshot, unless it makes the record smaller. Two changes at once are each measured against the
- * record that they have read.
+ * Refuses a change of a snapshot's user-editable fields, unless it makes the record smaller. Two changes at once are each measured against
+ * the record that they have read.
  *
  * @throws InvalidInput as {@link requireRoomForSnapshot}
  */
@@ -44,7 +44,7 @@ export function requireRoomForSnapshotChange(
   }
 }
 
-/** Changes what users say of a snapshot. @throws as {@link requireRoomForSnapshotChange}; SnapshotNotFound */
+/** Changes a snapshot's user-editable fields. @throws as {@link requireRoomForSnapshotChange}; SnapshotNotFound */
 export async function changeSnapshotDetails(
   snapshots: Pick<SnapshotRepository, "changeDetails">,
   snapshot: SnapshotRecord,

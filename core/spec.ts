@@ -5,7 +5,7 @@ import type { ImageMeta } from "./driver-ports.ts";
 export type CreateType = "raw" | "snap" | "source_vol" | "image";
 
 /**
- * What is to be created: the output of ExtractVolumeSpec (`volume_spec` in Cinder). `type` decides the state that follows.
+ * The volume to create: the output of ExtractVolumeSpec (`volume_spec` in Cinder). `type` decides the state that follows.
  */
 export type VolumeSpec = {
   type: CreateType;
@@ -25,7 +25,7 @@ export type VolumeSpec = {
   image_meta?: ImageMeta;
 };
 
-/** Where an image's bytes are, as its service tells: `[direct_url, locations]` in Cinder. */
+/** Locations of an image's bytes, from its service: `[direct_url, locations]` in Cinder. */
 export type ImageLocation = {
   direct_url: string | null;
   locations: { url: string; metadata: Record<string, unknown> }[];
@@ -45,17 +45,17 @@ export type WorkStatus = {
   checkpoint: WorkCheckpoint | null;
 };
 
-/** What a driver wants to be handed back on its next turn. */
+/** The driver's data for its next turn. */
 export type WorkCheckpoint = Record<string, string | number | boolean | null>;
 
 /**
- * Result of the states that create on the backend (`$.creation`). What the driver wants kept with the volume travels here only when
- * nothing but the last write of the create follows, which then keeps it.
+ * Result of the states that create on the backend (`$.creation`). The driver's `model_update` travels here only when only the last write of
+ * the create follows, which then stores it.
  */
 export type Creation = WorkStatus & { next: NextStep; model_update: ModelUpdate | null };
 
 /** Result of CloneImage: `cloned` false sends the workflow to CreateVolumeForImage. */
 export type ImageCloning = Creation & { cloned: boolean };
 
-/** What a Catch adds to the state (`$.failure`). */
+/** The data that a Catch adds to the state (`$.failure`). */
 export type Failure = { Error: string; Cause: string };

@@ -1,8 +1,8 @@
 import { InvalidInput } from "./errors.ts";
 
 /**
- * What DynamoDB can keep in a map. It refuses an empty attribute name, and its SDK loses the key `__proto__`, so whatever comes from
- * outside is checked or cleaned here before it is stored.
+ * Values that DynamoDB can store in a map. It refuses an empty attribute name, and its SDK loses the key `__proto__`, so foreign values are
+ * checked or cleaned here before they are stored.
  */
 
 /** Longest key and value of a volume's metadata, in characters as Python counts them: code points (Cinder's columns). */
@@ -41,7 +41,7 @@ export function requireMetadata(metadata: Readonly<Record<string, unknown>>): vo
   }
 }
 
-/** A value without what cannot be stored, and the paths of what was left out. */
+/** A value without its unstorable parts, and their paths. */
 export type Storable<Value> = { value: Value; dropped: string[] };
 
 /**

@@ -1,6 +1,6 @@
 /** Names that a person may have meant by one that is not known. */
 
-/** Edits that a slip of the hand makes at most, for a name of this many characters. */
+/** Most edits of a typing error, for a name of this length. */
 const CHARACTERS_PER_EDIT = 3;
 
 /**

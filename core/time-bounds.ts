@@ -23,15 +23,14 @@ export const PHASE_BOUND_SECONDS = {
 export type BoundedPhase = keyof typeof PHASE_BOUND_SECONDS & VolumePhase;
 
 /**
- * Bounds in seconds: of the phases, of a claim that stays open, of a removal that was asked for, and of work on a backend that nobody
- * waits for any more.
+ * Bounds in seconds: of the phases, of a claim that stays open, of a requested removal, and of abandoned work on a backend.
  */
 export type PhaseBounds = Readonly<Record<BoundedPhase | "open_claim" | "removal" | "late_work", number>>;
 
 /**
- * How long a claim may stay open after its attempt has ended before the sweep tells of the end and closes it: longer than the
- * state CreateVolumeOnFinish takes at most, 3 tries x 60 s + 6 s of waits = 186 s, so that the sweep does not tell what the
- * workflow is about to tell.
+ * Time for which a claim may stay open after its attempt has ended before the sweep sends the notification and closes it: longer than the
+ * state CreateVolumeOnFinish takes at most, 3 tries x 60 s + 6 s of waits = 186 s, so that the sweep does not send what the workflow is
+ * about to send.
  */
 export const OPEN_CLAIM_BOUND_SECONDS = 300;
 
@@ -75,7 +74,7 @@ export const LONG_FUNCTION_TIMEOUT_SECONDS = 900;
  */
 export const EXECUTION_TIMEOUT_SECONDS = 86_400;
 
-/** What a state waits beyond its function's time-out, so that the function's own time-out comes first. */
+/** Time that a state waits beyond its function's time-out, so that the function's own time-out comes first. */
 export const STATE_TIMEOUT_MARGIN_SECONDS = 30;
 
 /**
@@ -101,7 +100,7 @@ export function deadlineAfter(from: Date, seconds: number): Date {
   return new Date(from.getTime() + seconds * 1000);
 }
 
-/** Who writes deadlines has a clock, and the deployment's bounds where they differ from {@link PHASE_BOUND_SECONDS}. */
+/** Writers of deadlines have a clock, and the deployment's bounds if they differ from {@link PHASE_BOUND_SECONDS}. */
 export type DeadlineDependencies = { clock: Clock; phaseBounds?: PhaseBounds };
 
 /** The published bounds. */
@@ -153,8 +152,8 @@ export type TimeBounds = v.InferOutput<typeof TimeBoundsSchema>;
 /**
  * Reads the bounds that a deployment names; the others keep their defaults.
  *
- * @throws InvalidInput that names the bound and what it must be; also when a phase's bound is no longer than its longest honest run,
- *   for the sweep would put healthy volumes in `error` then.
+ * @throws InvalidInput that names the bound and its valid range; also when a phase's bound is not longer than its longest regular run,
+ * because the sweep would then put healthy volumes in `error` then.
  */
 export function parseTimeBounds(value: unknown): TimeBounds {
   const result = v.safeParse(TimeBoundsSchema, Array.isArray(value) ? null : value);

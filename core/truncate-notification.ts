@@ -1,7 +1,7 @@
 import { bytesOf, LARGEST_MESSAGE_BYTES, messageText } from "./byte-budget.ts";
 import type { Notification } from "./notifications.ts";
 
-/** What the attributes of a notification, which share its bound, take at most. */
+/** Greatest size of a notification's attributes, which share its bound. */
 const ATTRIBUTES_BYTES = 2_048;
 
 /** Length of a string that had to be cut, in UTF-16 units. */

@@ -85,14 +85,14 @@ export class DynamoDbBackendRepository implements BackendRepository {
     });
   }
 
-  async settleUntold(host: string, volumeId: string, claimedAt: string): Promise<void> {
-    await tryUpdate(this.#table, host, statements.SETTLE_UNTOLD, {
+  async settleUnsent(host: string, volumeId: string, claimedAt: string): Promise<void> {
+    await tryUpdate(this.#table, host, statements.SETTLE_UNSENT, {
       values: { ":claimed_at": claimedAt },
       names: { "#volume": volumeId },
     });
   }
 
-  /** Reads first, because only the backend's own figures tell what the claim was taken from; a report in between starts over. */
+  /** Reads first, because only the backend's own figures show what the claim was taken from; after a report in between it starts over. */
   async release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void> {
     for (;;) {
       const backend = await this.get(host);
@@ -118,7 +118,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
     }
   }
 
-  /** A claim that is still open is settled first: what it holds is what is given back. */
+  /** A claim that is still open is settled first; exactly its capacity is given back. */
   async returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan = false): Promise<void> {
     const mark = this.#mark(suspectedOrphan);
     const names = { "#volume": volumeId };
@@ -196,7 +196,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
   }
 }
 
-/** A stored backend: what a report left null is absent. */
+/** A stored backend: null values of a report are absent. */
 type StoredBackend = Pick<BackendRecord, "host" | "availability_zone" | "driver" | "reported_at"> &
   Partial<BackendRecord>;
 

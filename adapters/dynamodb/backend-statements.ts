@@ -2,10 +2,10 @@ import { statement, type Statement } from "./table.ts";
 
 /** The updates of a backend. `#volume` is the volume's id, given at the call. */
 
-/** What a claim's update depends on: what the backend's figures are, and which bounds there are. */
+/** Parameters of a claim's update: the backend's figures and the bounds. */
 export type ClaimShape = { countsFree: boolean; boundsProvisioned: boolean; boundsFree: boolean };
 
-/** Counts the claim, unless the volume has one there, or the backend was reported anew, disabled, or filled since it was read. */
+/** Counts the claim, unless the volume has one there, or the backend has reported, was disabled, or was filled since it was read. */
 export function claim({ countsFree, boundsProvisioned, boundsFree }: ClaimShape): Statement {
   const free = countsFree ? ", #free_capacity_gb = #free_capacity_gb - :size" : "";
   const conditions = [
@@ -27,7 +27,7 @@ export function claim({ countsFree, boundsProvisioned, boundsFree }: ClaimShape)
 /** Only the claim that was made at that time. */
 const MADE_THEN = "#claims.#volume.#claimed_at = :claimed_at";
 
-/** Closes a claim; the mark of a returned capacity is none. */
+/** Closes a claim; the mark of a returned capacity does not count as one. */
 export const SETTLE = statement(
   "SET #open_claims_gb = #open_claims_gb - #claims.#volume.#size REMOVE #claims.#volume",
   "#claims.#volume.#attempt > :returned",
@@ -36,14 +36,14 @@ export const SETTLE = statement(
 
 export const SETTLE_MADE_THEN = statement(SETTLE.update, `${SETTLE.condition} AND ${MADE_THEN}`, { ":returned": 0 });
 
-/** Closes what a claim holds and keeps the claim. */
-export const SETTLE_UNTOLD = statement(
+/** Settles the capacity of a claim and keeps the claim. */
+export const SETTLE_UNSENT = statement(
   "SET #open_claims_gb = #open_claims_gb - #claims.#volume.#size, #claims.#volume.#size = :zero",
   `#claims.#volume.#attempt > :zero AND ${MADE_THEN}`,
   { ":zero": 0 },
 );
 
-/** Undoes a claim: what it took is on the claim itself. */
+/** Undoes a claim: the claim itself has the taken capacity. */
 export function release(countsFree: boolean, madeThen: boolean): Statement {
   const taken = "#claims.#volume.#size";
   const free = countsFree ? `, #free_capacity_gb = #free_capacity_gb + ${taken}` : "";
@@ -61,7 +61,7 @@ export const RETURN_CAPACITY = statement(
   "attribute_exists(#host) AND attribute_not_exists(#claims.#volume)",
 );
 
-/** The count of such returns tells a late one: who has seen fewer has read a record that may be another by now. */
+/** The count of such returns identifies a late one: a caller with a smaller count has read a record that may have changed. */
 export function returnUnasked(isFirst: boolean): Statement {
   return statement(
     `${RETURN_CAPACITY.update}, #returns = :next_returns`,
@@ -81,8 +81,8 @@ export const FORGET_RETURNED = statement("REMOVE #claims.#volume", "#claims.#vol
 });
 
 /**
- * Replaces what was reported, whatever time is on it: the report that is received later is the one that holds, or one from a fast
- * clock would keep out those that follow. Begins the counts of a backend that is new.
+ * Replaces the last report, whatever its time: the report that is received later counts, because one from a fast clock would otherwise
+ * suppress the following ones. Begins the counts of a new backend.
  */
 export function report(columns: readonly string[], removed: readonly string[], countsFree: boolean): Statement {
   const assignments = columns.map((column) =>

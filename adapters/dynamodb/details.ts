@@ -2,14 +2,14 @@ import type { MapChange } from "../../core/ports.ts";
 import { isMissingPath, statement, tryUpdate, type Item, type Table } from "./table.ts";
 
 /**
- * Updates of what users say of a thing: columns that are set or removed by name, and entries of one map. Nobody's state depends on
- * them, so the only condition is that the thing exists.
+ * Updates of user-editable fields: columns that are set or removed by name, and entries of one map. No state depends on them, so the only
+ * condition is that the item exists.
  */
 
 /** Columns by name; null removes one. */
 export type ColumnChange = Readonly<Record<string, string | boolean | object | null>>;
 
-/** A map of the item with what is to be changed in it. */
+/** A map of the item, with its changes. */
 export type NamedMapChange = { column: string; change: MapChange };
 
 /** Runs the update. Undefined when the thing does not exist. */

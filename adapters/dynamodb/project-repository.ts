@@ -34,11 +34,11 @@ import {
 const QUOTA = "quota";
 
 /**
- * What projects have, in one table: partition key `project_id`, sort key `entry`, which is `quota` or `KIND#CREATED_AT#ID`. A local
- * index has the entries by name. Both are read consistently: a volume is in the list when the answer to its create arrives.
+ * The projects' lists and usage, in one table: partition key `project_id`, sort key `entry`, which is `quota` or `KIND#CREATED_AT#ID`. A
+ * local index has the entries by name. Both are read consistently: a volume is in the list when the answer to its create arrives.
  *
- * The quota's item holds sums. A change of them stands there as a `moving` entry until the record of the volume or snapshot is written
- * or removed, which is milliseconds; after that the record itself is the proof. So the item does not grow with what a project has.
+ * The quota's item holds sums. A change of them is a `moving` entry until the record of the volume or snapshot is written or removed, which
+ * is milliseconds; after that the record itself is the proof. So the item does not grow with the project's objects.
  */
 export class DynamoDbProjectRepository implements ProjectRepository {
   readonly #table: Table;
@@ -299,7 +299,7 @@ export class DynamoDbProjectRepository implements ProjectRepository {
         throw error;
       }
     }
-    // Another request may make the item in between, so the second write decides, whoever made it.
+    // Another request may create the item in between, so the second write decides.
     await tryUpdate(this.#table, quotaKey(projectId), ENSURE_QUOTA, { values: {} });
     return write();
   }
@@ -318,7 +318,7 @@ const ENSURE_QUOTA = statement(
 
 type Change = { assignments: string; values: Record<string, number>; names: Record<string, string> };
 
-/** Adds each of a usage's amounts, or takes it off. */
+/** Adds or subtracts each of a usage's amounts. */
 function changeOf(usage: Usage, sign: 1 | -1): Change {
   const resources = Object.entries(usage);
   return {

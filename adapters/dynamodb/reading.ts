@@ -5,14 +5,14 @@ import type { Found, Listed, Unreadable } from "../../core/ports.ts";
 import type { Item } from "./table.ts";
 
 /**
- * How items become records. Other services and people write into the tables, too: an item whose numbers JavaScript does not have, or
- * whose columns are of another kind, is an unreadable record. It is told by its id, and costs nobody but itself.
+ * How items become records. Other services and people write into the tables, too: an item whose numbers JavaScript does not have, or whose
+ * columns are of another kind, is an unreadable record. It is reported by its id, and does not affect others.
  */
 
-/** Longest reason that is told, in UTF-16 units. */
+/** Longest reported reason, in UTF-16 units. */
 const LONGEST_REASON = 500;
 
-/** What a column must be where it is there; `!` where it must be there. `maps` is a map whose values are maps. */
+/** Type of a column; `!` if it is required. `maps` is a map whose values are maps. */
 export type ColumnKind = "text" | "text!" | "number" | "number!" | "map" | "maps";
 
 /** A reader of one kind of record. */
@@ -28,7 +28,7 @@ export type Reader<Value> = {
  *
  * @param what the kind of record, for messages
  * @param columns those that anything would go wrong with
- * @param shape makes the record of what was stored
+ * @param shape makes the record from the stored item
  */
 export function readerOf<Value>(
   what: string,
@@ -63,12 +63,12 @@ export function readerOf<Value>(
   return { read, readEach };
 }
 
-/** The records of a whole listing, with those beside them that cannot be read. */
+/** The records of a whole listing, with the unreadable ones. */
 export function listedOf<Value>(records: Value[], unreadable: readonly Unreadable[]): Listed<Value> {
   return unreadable.length === 0 ? records : Object.assign(records, { unreadable });
 }
 
-/** The records by id, with those beside them that cannot be read. */
+/** The records by id, with the unreadable ones. */
 export function foundOf<Value extends { id: string }>(read: ReturnType<Reader<Value>["readEach"]>): Found<Value> {
   const found: Found<Value> = new Map(read.records.map((record) => [record.id, record]));
   return read.unreadable.length === 0 ? found : Object.assign(found, { unreadable: read.unreadable });

@@ -9,7 +9,7 @@ function asRead(column: string, value: string | null): string {
   return value === null ? `attribute_not_exists(#${column})` : `#${column} = :expected_${column}`;
 }
 
-/** The host goes with what the attempt before left on the record; its line of the ledger keeps it. */
+/** Removes the host and the previous attempt's data from the record; the attempt's line of the ledger keeps them. */
 function requeue({ fence, host, phase }: VolumeRecord): Statement {
   return statement(
     "SET #status = :creating, #fence = :fence, #phase = :queued, #bootable = :false, #glance_metadata = :empty, " +

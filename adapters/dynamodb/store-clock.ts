@@ -2,8 +2,8 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../../core/ports.ts";
 
 /**
- * A difference of less than this is not told from the header's own rounding, to whole seconds, and from the time that an answer takes.
- * Functions whose clocks are right keep them.
+ * A smaller difference cannot be distinguished from the header's rounding to whole seconds and the duration of an answer. Functions whose
+ * clocks are right keep them.
  */
 const LEAST_SKEW_MS = 3_000;
 

@@ -10,18 +10,18 @@ import type { Clock } from "../../core/ports.ts";
 import type { Expendable } from "../../core/record-room.ts";
 
 /**
- * What the repositories share: one table with a string key, and writes that are one conditional UpdateItem each. Errors of the
- * SDK (throttling, time-outs, a missing table) pass through under their own names, which the error table routes as uncertain;
- * only a failed condition is an answer.
+ * Shared by the repositories: one table with a string key, and writes that are one conditional UpdateItem each. Errors of the SDK
+ * (throttling, time-outs, a missing table) pass through under their own names, which the error table routes as uncertain; only a failed
+ * condition is an answer.
  */
 
 /** The SDK takes a map with the key `constructor` for an instance of a class, which it refuses unless it may make a map of it. */
 const MARSHALLING = { removeUndefinedValues: true, convertClassInstanceToMap: true } as const;
 
-/** What a repository needs of the client. */
+/** The required part of the client. */
 export type DynamoDb = Pick<DynamoDBClient, "send">;
 
-/** What a repository is made of. The clock stamps `updated_at`. */
+/** Dependencies of a repository. The clock stamps `updated_at`. */
 export type TableOptions = { client: DynamoDb; tableName: string; clock: Clock };
 
 /** An item as DynamoDB has it. */
@@ -36,7 +36,7 @@ export type Statement = {
   readonly condition: string;
   readonly names: Readonly<Record<string, string>>;
   readonly constants: Item;
-  /** What a record that is too full for the update gives up for it: see `core/record-room.ts`. */
+  /** Data that a full record drops for the update: see `core/record-room.ts`. */
   readonly makesRoom?: Expendable;
 };
 
@@ -54,7 +54,7 @@ export function statement(update: string, condition: string, constants: Record<s
   return { update, condition, names, constants: marshall(constants, MARSHALLING) };
 }
 
-/** What a call adds to its statement. */
+/** A call's additions to its statement. */
 export type UpdateArguments = {
   values: Record<string, unknown>;
   names?: Record<string, string>;
@@ -131,7 +131,7 @@ export async function find(table: Table, key: ItemKey): Promise<Item | undefined
   return (await table.client.send(command)).Item;
 }
 
-/** Marshals a record, leaving out what is null: an absent attribute reads back as null, and an index holds no nulls. */
+/** Marshals a record without null values: an absent attribute reads back as null, and an index holds no nulls. */
 export function toItem(record: Record<string, unknown>): Item {
   return marshall(Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)), MARSHALLING);
 }

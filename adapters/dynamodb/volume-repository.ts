@@ -37,8 +37,8 @@ import * as statements from "./volume-statements.ts";
 import { refuse, VolumeWriter } from "./volume-writer.ts";
 
 /**
- * Volumes in DynamoDB. A transition that succeeds costs one UpdateItem. One whose condition fails reads the record back, because
- * only the record tells a repeat by its owner, which succeeds, from a write that comes too late, which is refused.
+ * Volumes in DynamoDB. A transition that succeeds costs one UpdateItem. One whose condition fails reads the record back, because only the
+ * record distinguishes a repeat by its owner, which succeeds, from a late write, which is refused.
  */
 export class DynamoDbVolumeRepository implements VolumeRepository {
   readonly #writer: VolumeWriter;
@@ -59,7 +59,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return listVolumes(this.#writer.table, filter, limit, from);
   }
 
-  /** Succeeds as well when the record stands there as it is, so a put whose answer was lost may be repeated. */
+  /** Also succeeds when an equal record exists, so a put whose answer was lost may be repeated. */
   async create(record: VolumeRecord): Promise<void> {
     if (await tryCreate(this.#writer.table, volumeItem(record))) {
       return;

@@ -22,14 +22,14 @@ const FLOW_STATUSES = {
 /** The flow owns the record: see `isInFlow` of core, which these two conditions are. */
 const IS_IN_FLOW = `attribute_exists(#in_flow) AND ${HAS_FLOW_STATUS}`;
 
-/** Another service has put the record, and nobody has written it since. */
+/** Another service has put the record, and it was not written since. */
 const IS_UNTOUCHED =
   "attribute_not_exists(#fence) AND attribute_not_exists(#fault) AND attribute_not_exists(#reset_at)";
 
 /** The attempt owns the record. */
 const IS_MINE = "#fence = :fence";
 
-/** Nobody has asked for the volume's deletion. */
+/** The volume's deletion was not requested. */
 const IS_WANTED = "attribute_not_exists(#delete_requested_at)";
 
 const IS_MINE_IN_FLOW = `${IS_MINE} AND ${IS_WANTED} AND ${IS_IN_FLOW}`;
@@ -63,8 +63,8 @@ export const ASSIGN_HOST = goingOn(
 );
 
 /**
- * Takes a volume back into the flow that another service put in `error` before any attempt owned it, as Cinder does. One with a
- * fault was put there by the flow, which told its users: it stays.
+ * Takes a volume back into the flow that another service put in `error` before any attempt owned it, as Cinder does. The flow put a volume
+ * with a fault there, and published it: it stays.
  */
 export const ASSIGN_HOST_IN_ERROR = goingOn(
   statement(`${TAKE}, #status = :creating`, `#status = :error_status AND ${IS_UNTOUCHED}`, {
@@ -75,12 +75,12 @@ export const ASSIGN_HOST_IN_ERROR = goingOn(
   }),
 );
 
-/** An update by which a volume ends, goes or is told to go: it always fits. */
+/** An update that ends a volume, removes it or requests its removal: it always fits. */
 function ending(prepared: Statement): Statement {
   return { ...prepared, makesRoom: "anything" };
 }
 
-/** An update by which the flow goes on: it is refused rather than that its volume loses what its user said. */
+/** An update with which the flow continues: it is refused before the volume loses data of its user. */
 function goingOn(prepared: Statement): Statement {
   return { ...prepared, makesRoom: "history" };
 }
@@ -175,7 +175,7 @@ export function markAvailable(columns: readonly string[]) {
   );
 }
 
-/** The phase stays: it tells whether the backend may hold the volume. */
+/** The phase stays: it shows whether the backend may hold the volume. */
 export const MARK_ERROR = ending(
   statement(
     `SET #status = :status, #fault = :fault, ${CLOSE_FAILED_ATTEMPT}, #updated_at = :now REMOVE ${LEAVE_INDEX}, #progress`,
@@ -229,7 +229,7 @@ export const MARK_UNSCHEDULABLE_HANDED_OVER = ending(
 const IS_OVERDUE_OUT_OF_FLOW =
   "#deadline = :deadline AND #status <> :creating AND #status <> :downloading AND #status <> :migration_target_creating";
 
-/** Whoever has set such a status has decided otherwise about a deletion, too. */
+/** The writer of such a status has also revoked a deletion. */
 export const FORGET_DEADLINE = statement(
   `SET #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at`,
   `${IS_OVERDUE_OUT_OF_FLOW} AND ${IS_WANTED}` +
@@ -237,7 +237,7 @@ export const FORGET_DEADLINE = statement(
   { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting" },
 );
 
-/** Whatever owned the volume until now is refused at its next write, and a deletion that was asked for is void. */
+/** The previous owner's next write is refused, and a requested deletion is void. */
 export const RESET_STATUS = ending(
   statement(
     `SET #status = :status, #reset_at = :now, #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at, #progress`,
@@ -328,7 +328,7 @@ const TAKE_FOR_REMOVAL =
 const IS_REMOVAL_BEGUN = `${IS_REMOVAL_ASKED} AND #status IN (:error_deleting, :deleting)`;
 
 /**
- * The volume comes into the index, so that the sweep takes up a removal that died. Nobody locks one that is being removed.
+ * The volume comes into the index, so that the sweep takes up a removal that died. A volume that is being removed cannot be locked.
  *
  * @param force whether any status at rest will do
  * @param snapshots how many snapshots go with the volume: `#snapshot0` and so on, which are all of its locks
@@ -346,7 +346,7 @@ export function beginDelete(force: boolean, snapshots: number): Statement {
   );
 }
 
-/** A volume that has no deadline gets one: what was asked for is never lost. */
+/** A volume without a deadline gets one, so that a request is never lost. */
 export const REQUEST_DELETE = ending(
   statement(
     "SET #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
@@ -356,7 +356,7 @@ export const REQUEST_DELETE = ending(
   ),
 );
 
-/** Of a volume in the flow; see {@link BEGIN_DELETE}. */
+/** For a volume in the flow; see {@link BEGIN_DELETE}. */
 export function beginRequestedDelete(owned: boolean): Statement {
   return ending(
     statement(

@@ -49,7 +49,7 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
   }
 
   /**
-   * Succeeds as well when the type stands there as it is, so a put whose answer was lost may be repeated.
+   * Also succeeds when an equal type exists, so a put whose answer was lost may be repeated.
    *
    * @throws InvalidInput when the id is taken.
    */

@@ -64,7 +64,7 @@ export class VolumeWriter {
   /**
    * Runs an update, which may make room in a record that is too full for it.
    *
-   * @throws InvalidInput when the record is too full all the same, and the update is not one that must fit
+   * @throws InvalidInput when the record is still too full, and the update is not one that must fit
    */
   async #update(volumeId: string, prepared: Statement, parts: UpdateArguments): Promise<Item | undefined> {
     const { makesRoom } = prepared;
@@ -83,7 +83,7 @@ export class VolumeWriter {
   }
 
   /**
-   * Removes what may go, in one conditional update that leaves the volume's state as it is. False when nothing can be removed.
+   * Removes optional data, in one conditional update that does not change the volume's state. False when nothing can be removed.
    * Interrupted after it: the transition comes again, and fits.
    */
   async #makeRoom(volumeId: string, expendable: Expendable): Promise<boolean> {
@@ -156,7 +156,7 @@ function refuseAsFull(volumeId: string, { makesRoom }: Statement, error: unknown
   );
 }
 
-/** @throws VolumeDeleteRequested when the record is the caller's still, or nobody's, and its deletion was asked for; FenceLost */
+/** @throws VolumeDeleteRequested when the caller still owns the record, or it has no owner, and its deletion was requested; FenceLost */
 export function refuse(fence: string, found: VolumeRecord): never {
   if (found.delete_requested_at !== null && (found.fence === null || found.fence === fence)) {
     throw new VolumeDeleteRequested(found.id);

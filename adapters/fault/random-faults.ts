@@ -35,7 +35,7 @@ export function drawName(call: FaultCall, subject: string, time: number, kind: R
   return `random-${call}-${subject}-${time}-${kind}`;
 }
 
-/** Counts what has struck, by kind, from the names in the state directory. */
+/** Counts the injected faults, by kind, from the names in the state directory. */
 export function countRandomFaults(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names) {

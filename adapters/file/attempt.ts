@@ -110,7 +110,8 @@ export async function publish(place: Place, from: string): Promise<void> {
 /**
  * Closes an attempt, whether it has begun, works, is over, or never existed.
  *
- * Repeated: changes nothing. Interrupted: the next call does the rest.
+ * Repeated: changes nothing.
+ * Interrupted: the next call does the rest.
  */
 export async function closeAttempt(place: Place): Promise<void> {
   while ((await closeUnlessWhole(place)) === "whole") {

@@ -7,8 +7,8 @@ import type { FileDriverOptions } from "./options.ts";
  * How a host reaches a volume: it mounts the export, and finds the volume's file in it (`initialize_connection` of
  * cinder/volume/drivers/nfs.py). The manager adds the other fields (`_parse_connection_options`).
  *
- * The export is what lies at the mount point, or the directory where there is none. A directory of this machine that is not on a mount is
- * an export of `localhost`, for hosts on this machine.
+ * The export is the file system at the mount point, or the directory without one. A directory of this machine that is not on a mount is an
+ * export of `localhost`, for hosts on this machine.
  *
  * @param path the volume's file
  * @throws InvalidInput when the directory is on a mount whose export the options do not name

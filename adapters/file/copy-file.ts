@@ -29,8 +29,8 @@ export type CopySource = { path: string; what: string; recordedBytes: number };
  * a sparse copy that may take several turns. The volume's name appears when all of it is durable, and the attempt then ends.
  *
  * Repeated: after the end it finds the ended attempt and is done; a file of the right size proves nothing, because an empty volume has it
- * too. Interrupted: after a turn that died it continues from the checkpoint, or from zero when the checkpoint is older than the existing
- * copy.
+ * too.
+ * Interrupted: after a turn that died it continues from the checkpoint, or from zero when the checkpoint is older than the existing copy.
  *
  * @throws SourceDamaged when the source's file is shorter than its record says: the missing bytes would read as zeros. If it is longer,
  * because an extension has not reached its record, only the recorded bytes are copied. InvalidInput when the source is larger than the

@@ -1,7 +1,7 @@
 import { constants, inflateRawSync, zstdDecompressSync } from "node:zlib";
 import type { Qcow2Compression } from "../../core/images/qcow2/header.ts";
 
-/** Frames that want a larger window are refused: 8 MiB is what the zstd format asks every decoder to have. */
+/** Frames with a larger window are refused: the zstd format requires 8 MiB of every decoder. */
 const ZSTD_WINDOW_LOG_MAX = 23;
 
 const ZSTD_MAGIC = 0xfd2fb528;

@@ -185,7 +185,7 @@ export class FileDriver implements Driver {
     return this.#find([snapshotPlace(this.#options.directory, snapshotId)]);
   }
 
-  /** With `capacity_gb`, what the driver's own files take is subtracted from it, as far as the file system has that much. */
+  /** With `capacity_gb`, the size of the driver's own files is subtracted from it, as far as the file system has that much. */
   async getVolumeStats(): Promise<DriverStats> {
     if (!(await this.initialized())) {
       throw new DriverNotInitialized(this.#host);

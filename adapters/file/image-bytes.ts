@@ -6,7 +6,7 @@ import { CHUNK_BYTES } from "./sparse.ts";
 
 /** Random access to an image's bytes, wherever they are. */
 
-/** The first bytes of an image, and what its service says of the whole of it. */
+/** The first bytes of an image, and its service's data about the whole image. */
 export type ImageHead = { bytes: Uint8Array; tag: string; totalSize: number; ranged: boolean };
 
 /** Reads the first `length` bytes, or all there are. A service that sends whole images is cut off there. */

@@ -44,7 +44,7 @@ export function requireSameSize({ image, size }: Job, found: number): void {
 /** The values with which the bytes of an image are compared when all have passed. */
 type Documented = Pick<Job, "size" | "expected"> & { image: Pick<Job["image"], "imageId"> };
 
-/** How far a pass has come, and the hash of what has passed; null where it was checked before. */
+/** Progress of a pass, and the hash of its bytes; null if they were checked before. */
 type Passed = Pick<Cursor, "offset"> & { hasher: Pick<NonNullable<Cursor["hasher"]>, "digest"> | null };
 
 /** @throws ImageCopyFailure when the bytes that have passed are not those of the image's document */

@@ -57,7 +57,7 @@ export class KeystoneAuthenticator implements Authenticator {
   readonly #options: KeystoneOptions;
   readonly #url: URL;
   readonly #known = new Map<string, Known>();
-  /** Questions to Keystone that are under way, so that many requests with one token ask once. */
+  /** Open requests to Keystone, so that many requests with one token ask once. */
   readonly #asking = new Map<string, Promise<Known>>();
 
   constructor(options: KeystoneOptions) {

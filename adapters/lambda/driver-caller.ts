@@ -17,7 +17,7 @@ export type DriverCallerOptions = {
  * repeated.
  *
  * Throws: an error under the name that the driver has thrown, or under Lambda's, such as Sandbox.Timedout, when the function ended
- * otherwise. Errors of the invocation itself are thrown as the SDK names them. None of these says what the backend holds.
+ * otherwise. Errors of the invocation itself are thrown as the SDK names them. None of these shows the backend's state.
  */
 export function lambdaDriverCaller({ client, functionName, timeoutMs }: DriverCallerOptions): CallDriver {
   return async (request) => {

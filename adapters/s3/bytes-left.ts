@@ -1,7 +1,7 @@
 import { describeError } from "../../core/errors.ts";
 
 /**
- * An upload failed, and what it had sent is still in the bucket, where no listing of images shows it.
+ * An upload failed, and its bytes are still in the bucket, where no listing of images shows them.
  *
  * Apart from the upload: the command line knows the error without loading the SDK, which would slow down its help.
  */

@@ -9,7 +9,7 @@ import type { Session } from "../session.ts";
 import { dataOfStep, notificationsOf, stepsOf } from "./steps.ts";
 import type { AuditAnswer, CostAnswer, DeadLettersAnswer, ExecutionAnswer, ReplayAnswer, StateData } from "./wire.ts";
 
-/** What the console reads and does beside the volumes' list: each as the command of the same purpose does it. */
+/** Reads and actions of the console in addition to the volumes' list, each like the command with the same purpose. */
 
 type Deployment = Pick<Session, "connection" | "clock">;
 
@@ -77,7 +77,7 @@ export async function executionAnswer(
   return { execution, steps, notifications: notificationsOf(steps ?? []) };
 }
 
-/** What a state was entered and left with. @throws CliError when there is no such state, or the name is of another volume */
+/** Input and output of a state. @throws CliError when there is no such state, or the name is of another volume */
 export async function stateAnswer(
   { connection }: Deployment,
   volumeId: string,
@@ -121,7 +121,7 @@ function outcomeText(outcome: CallOutcome): string {
   return "error" in outcome ? `${outcome.error}: ${outcome.message}` : JSON.stringify(outcome.output);
 }
 
-/** What creating the volume cost. */
+/** The cost of creating the volume. */
 export async function costAnswer(deployment: Deployment, volumeId: string): Promise<CostAnswer> {
   const volume = await (await deployment.connection.volumes()).get(volumeId);
   const { cost, prices, steps, assumptions } = await receiptOf(deployment, volume);

@@ -10,10 +10,10 @@ import type { Session } from "../session.ts";
 import type { VolumeFeed } from "./volume-feed.ts";
 import type { BackendsAnswer, Skip } from "./wire.ts";
 
-/** Requests of which is told where they would not be placed. */
+/** Requests for which the answer lists the backends that would refuse them. */
 const RECENT_REQUESTS = 10;
 
-/** How long what was computed of the requests is told again: the page asks every second. */
+/** Lifetime of the computed answer for the requests: the page asks every second. */
 const FRESH_MILLISECONDS = 5_000;
 
 /** The pools with what they hold, and why the scheduler does not choose them. */

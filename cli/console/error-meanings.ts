@@ -4,10 +4,10 @@ import type { ErrorMeaning, ErrorsAnswer } from "./wire.ts";
 
 const PAGE = new URL("../../docs/errors.md", import.meta.url);
 
-/** What follows from an error, by its route; the text is that of the heading's first paragraph in the page. */
+/** The consequence of an error, by its route: the first paragraph after the heading in the page. */
 const HEADINGS = { Final: "final", Reschedulable: "reschedulable", Uncertain: "uncertain" } as const;
 
-/** What `docs/errors.md`, which is generated from the errors of the flow, says of each name. */
+/** The texts of `docs/errors.md`, which is generated from the errors of the flow, for each name. */
 export type ErrorPage = { meanings: Map<string, string>; consequences: Map<string, string> };
 
 /** Reads the page. */
@@ -33,7 +33,7 @@ export function parseErrorPage(markdown: string): ErrorPage {
   return page;
 }
 
-/** What an error's name means, and what follows from it. */
+/** The meaning of an error's name, and its consequence. */
 export function meaningOf(page: ErrorPage, name: string): ErrorMeaning {
   const route = routeOf(name);
   return {

@@ -2,9 +2,9 @@ import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TOKEN_HEADER } from "./wire.ts";
 
-/** Who may use the console's server: programs of this machine find it too, and every web page in a browser can send requests to it. */
+/** Access to the console's server: programs of this machine find it too, and every web page in a browser can send requests to it. */
 
-/** Why a request is refused: the HTTP status, and a line for people. */
+/** The refusal of a request: the HTTP status, and a line for people. */
 export type Refusal = { status: 401 | 403; message: string };
 
 type GuardedRequest = Pick<IncomingMessage, "headers" | "url">;

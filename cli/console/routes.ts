@@ -20,7 +20,7 @@ import { connectionAnswer, volumeAnswer } from "./volume-detail.ts";
 import { VolumeFeed, type VolumesQuery } from "./volume-feed.ts";
 import { SORT_KEYS, type SortKey } from "./wire.ts";
 
-/** An answer, with what it may be known again by: a caller that has it already is told so. */
+/** An answer with its ETag: a caller that already has it gets 304. */
 export type Answer = { body: unknown; version?: string };
 
 /** Answers a request of the interface; undefined when there is no such thing. */
@@ -103,12 +103,12 @@ export function makeRoutes(
 
 async function volumesAnswer(feed: VolumeFeed, now: Date, url: URL): Promise<Answer> {
   await feed.refresh();
-  // What is told of the last minutes changes with the clock, and a copy's speed is forgotten by it.
+  // Figures of the last minutes change with the clock, and a copy's speed expires.
   const version = `${feed.version}-${Math.floor(now.getTime() / 10_000)}`;
   return { body: feed.answer(queryOf(url.searchParams)), version };
 }
 
-/** What is not understood is taken as not said: the page asks as it was made, and addresses may be edited by hand. */
+/** Unknown values are ignored: the page sends only valid ones, and addresses may be edited by hand. */
 function queryOf(parameters: URLSearchParams): VolumesQuery {
   const [key = "", direction] = (parameters.get("sort") ?? "").split(":");
   const isKnown = (SORT_KEYS as readonly string[]).includes(key);

@@ -7,11 +7,11 @@ import type { Answer, Routes } from "./routes.ts";
 /** A file of the page, with its media type. */
 export type PageFile = { type: string; content: string | Uint8Array };
 
-/** What the server is made of. */
+/** Dependencies of the server. */
 export type ConsoleServerOptions = {
   /** 0: any that is free. */
   port: number;
-  /** Whoever has it may use the console: at least 128 random bits. */
+  /** The token that gives access to the console: at least 128 random bits. */
   token: string;
   /** By their paths; `/` is the page. */
   files: ReadonlyMap<string, PageFile>;
@@ -76,7 +76,7 @@ function portOf(server: Server): number {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-/** Undefined for what is no path, such as `//`, which would name a host. */
+/** Undefined for a value that is not a path, such as `//`, which would name a host. */
 function urlOf({ url = "/" }: IncomingMessage): URL | undefined {
   return URL.parse(`http://console${url.startsWith("/") ? url : "/"}`) ?? undefined;
 }

@@ -28,7 +28,7 @@ export function stepsOf(events: readonly HistoryEvent[]): WorkflowStep[] {
 }
 
 /**
- * What the state of a step was entered and left with, out of a history with data; undefined when there is no such step.
+ * Input and output of a step's state, from a history with data; undefined when there is no such step.
  *
  * @param index of the step in {@link stepsOf}
  */
@@ -52,8 +52,8 @@ const EVENTS: Readonly<Record<string, NotificationSent["event"]>> = {
 };
 
 /**
- * The notifications of an execution, by the states that publish them: such a state ends when the topic has the message. What a failed one
- * could not publish, the sweep publishes later, but for `volume.create.start`.
+ * The notifications of an execution, by the states that publish them: such a state ends when the topic has the message. The sweep later
+ * publishes what a failed one could not, except `volume.create.start`.
  */
 export function notificationsOf(steps: readonly WorkflowStep[]): NotificationSent[] {
   return steps.flatMap(({ state, outcome, left_at, error }) => {

@@ -14,9 +14,9 @@ import {
   type VolumesAnswer,
 } from "./wire.ts";
 
-/** What is asked of the list. */
+/** Query of the list. */
 export type VolumesQuery = {
-  /** In name, id, project, status or host, whatever the case. */
+  /** In name, id, project, status or host, ignoring case. */
   search: string;
   status: string | null;
   sort: SortKey;
@@ -27,7 +27,7 @@ export type VolumesQuery = {
 
 type Volumes = Pick<VolumeRepository, "list" | "listOverdue" | "getMany">;
 
-/** What is kept of a volume. */
+/** The stored row of a volume. */
 type Entry = {
   row: VolumeRow;
   launchedAt: string | null;
@@ -41,7 +41,7 @@ type Entry = {
 /** Records that one request of a scan asks for. */
 const PAGE_SIZE = 1000;
 
-/** How old what is told may be. */
+/** Greatest age of the data. */
 const FRESH_MILLISECONDS = 900;
 
 /** All volumes are read again after so long, and no sooner than after so many times what it took. */
@@ -52,10 +52,9 @@ const RESCAN_FACTOR = 20;
 const END_OF_TIME = new Date("9999-01-01T00:00:00.000Z");
 
 /**
- * All volumes in memory, kept up to date as long as somebody asks. Volumes with a deadline, which are those that something is happening
- * to, are found by their index and read each second. All others are read by a scan, again and again, with pauses that are long
- * compared to it: one request each two seconds where a thousand volumes fit into one, and a
- * twentieth of the time where there are many. A failure keeps what was read before.
+ * All volumes in memory, kept up to date while they are requested. Volumes with a deadline are in progress: the index finds them, and they
+ * are read each second. All others are read by a scan, again and again, with pauses that are long compared to it: one request each two
+ * seconds where a thousand volumes fit into one, and a twentieth of the time where there are many. A failure keeps what was read before.
  */
 export class VolumeFeed {
   readonly #open: () => Promise<Volumes>;
@@ -79,7 +78,7 @@ export class VolumeFeed {
     this.#clock = clock;
   }
 
-  /** Changes with everything that {@link answer} tells. */
+  /** Changes with every change of {@link answer}. */
   get version(): number {
     return this.#version;
   }
@@ -98,7 +97,7 @@ export class VolumeFeed {
     this.#scanned.nextAt = 0;
   }
 
-  /** What is known now. */
+  /** The present state. */
   answer(query: VolumesQuery): VolumesAnswer {
     const now = this.#clock.now();
     const entries = [...this.#entries.values()];

@@ -3,7 +3,7 @@ import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { ErrorRoute } from "../../core/errors.ts";
 import type { BackendRecord, VolumeRecord, VolumeStatus } from "../../core/records.ts";
 
-/** What the console's server and its page tell each other; everything travels as JSON. */
+/** Messages between the console's server and its page; everything travels as JSON. */
 
 /** Header that carries the token of the session. */
 export const TOKEN_HEADER = "x-console-token";
@@ -39,7 +39,7 @@ export type VolumeRow = {
 /** A create that is under way. */
 export type Create = VolumeRow & { copy: CopyReading | null };
 
-/** What the list may be sorted by. */
+/** Sort keys of the list. */
 export const SORT_KEYS = ["name", "status", "size", "host", "project_id", "created_at"] as const;
 
 /** One of {@link SORT_KEYS}. */
@@ -48,7 +48,7 @@ export type SortKey = (typeof SORT_KEYS)[number];
 /** Rows on one page of the list. */
 export const ROWS_ON_PAGE = 50;
 
-/** A page of the list, and what is told of all volumes beside it. */
+/** A page of the list, and figures of all volumes. */
 export type VolumesAnswer = {
   rows: VolumeRow[];
   /** Volumes that match search and status. */
@@ -74,16 +74,16 @@ export type VolumesAnswer = {
   read_at: string | null;
 };
 
-/** Creates under way that are told in full. */
+/** Creates in progress that are shown in full. */
 export const MOST_CREATES = 8;
 
 /** Minutes of `created_per_minute`. */
 export const MINUTES_SHOWN = 30;
 
-/** What an error's name means. */
+/** The meaning of an error's name. */
 export type ErrorMeaning = { name: string; route: ErrorRoute; meaning: string | null; consequence: string };
 
-/** What names a volume, or is named by it. */
+/** Objects that name a volume, or are named by it. */
 export type Brief = { id: string; name: string | null; status: string };
 
 /** One volume with what belongs to it. */
@@ -98,10 +98,10 @@ export type VolumeAnswer = {
   error: ErrorMeaning | null;
   /** Commands to copy, with what each is for. */
   commands: { title: string; command: string }[];
-  /** What may be done with it now. */
+  /** Actions that are allowed now. */
   may_retry: boolean;
   may_delete: boolean;
-  /** What `Reset` sets the status to; null when it may not be set. */
+  /** The status that `Reset` sets; null when it may not be set. */
   reset_to: "available" | "error" | null;
   /** Whether the volume is on a backend, so that a host may reach it. */
   may_connect: boolean;
@@ -110,7 +110,7 @@ export type VolumeAnswer = {
   now: string;
 };
 
-/** What became of a state of the workflow in one execution: `caught` failed, and the workflow has taken another way. */
+/** The result of a workflow state in one execution: `caught` means that it failed, and the workflow continued on another route. */
 export type StepOutcome = "running" | "done" | "caught" | "failed";
 
 /** One visit to a state. */
@@ -141,10 +141,10 @@ export type ExecutionAnswer = {
   notifications: NotificationSent[];
 };
 
-/** What a state was entered and left with: JSON text, or null where the history has none. */
+/** Input and output of a state: JSON text, or null if the history has none. */
 export type StateData = { input: string | null; output: string | null };
 
-/** What creating the volume cost, as `cinderless cost` computes it. */
+/** The cost of creating the volume, as `cinderless cost` computes it. */
 export type CostAnswer = {
   cost: number;
   currency: string;
@@ -176,7 +176,7 @@ export type Backend = Omit<BackendRecord, "claims"> & {
   claimed_gb: number;
   /** Volumes whose record names this pool, as far as this console has read them. */
   volumes: number;
-  /** Of the newest requests, those that the scheduler would not place here now. */
+  /** The newest requests that the scheduler would not place here now. */
   skips: Skip[];
 };
 

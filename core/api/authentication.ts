@@ -1,6 +1,6 @@
 import type { Caller } from "./http.ts";
 
-/** Tells who asks by the request's token. */
+/** Identifies the caller by the request's token. */
 export interface Authenticator {
   /**
    * @param token the header X-Auth-Token
@@ -13,11 +13,11 @@ export interface Authenticator {
   readonly challenge: string;
 }
 
-/** Project and user of a request without a token, where nobody checks tokens. */
+/** Project and user of a request without a token, with `noauth`. */
 const ANYBODY = "admin";
 
 /**
- * `auth_strategy = noauth` of Cinder: a token is `user:project`, nobody checks it, and everybody is an administrator. A request without
+ * `auth_strategy = noauth` of Cinder: a token is `user:project`, is not checked, and makes every caller an administrator. A request without
  * such a token is of the project and the user `admin`, so that clients without credentials work. For one machine only.
  */
 export const NO_AUTHENTICATION: Authenticator = {

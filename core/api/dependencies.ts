@@ -17,7 +17,7 @@ export interface WorkStarter {
   start(functionName: keyof ApiEnvironment["functions"], event: Record<string, unknown>): Promise<void>;
 }
 
-/** What the API works with. */
+/** Dependencies of the API. */
 export type ApiDependencies = {
   volumes: VolumeRepository;
   snapshots: SnapshotRepository;

@@ -31,7 +31,7 @@ export class ApiError extends Error {
   }
 }
 
-/** 400, with what is wrong. */
+/** 400, with the problem. */
 export function badRequest(message: string): ApiError {
   return new ApiError(400, message);
 }

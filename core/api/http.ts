@@ -15,7 +15,7 @@ export type ApiRequest = {
 /** One answer. A body is sent as JSON; null is an empty body. */
 export type ApiResponse = { status: number; headers: Readonly<Record<string, string>>; body: unknown };
 
-/** Who asks, as Keystone knows the token (`context.RequestContext` of Cinder). */
+/** The caller, according to Keystone's data of the token (`context.RequestContext` of Cinder). */
 export type Caller = {
   userId: string;
   projectId: string;
@@ -23,7 +23,7 @@ export type Caller = {
   isAdmin: boolean;
 };
 
-/** What a handler knows of its request. */
+/** The request, in the form for a handler. */
 export type Call<Body = unknown> = {
   caller: Caller;
   /** `req-` and a UUID; also in the header x-openstack-request-id of the answer. */
@@ -43,5 +43,5 @@ export type Call<Body = unknown> = {
 /** Type of an answer without a body where Cinder's handler leaves the type to webob. */
 export const HTML = { "Content-Type": "text/html; charset=UTF-8" } as const;
 
-/** What a handler answers: a status, and a body where there is one. */
+/** A handler's answer: a status, and an optional body. */
 export type Answer = { status: number; body?: unknown; headers?: Record<string, string> };

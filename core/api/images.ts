@@ -18,8 +18,8 @@ const GIB = 2 ** 30;
 const UNAVAILABLE: readonly string[] = ["ImageNotFound", "ImageNotAuthorized", "InvalidImageRef"];
 
 /**
- * The image that a create names, asked for with the caller's own token: Glance decides what the caller may see. The token goes no further
- * than this request.
+ * The image of a create, requested with the caller's own token: Glance decides about the caller's access. The token is used only for this
+ * request.
  *
  * @param named an id, or an address whose last part is one, as Nova sends it
  * @throws ApiError 400 when the caller cannot have the image, 503 when the image service does not answer

@@ -9,7 +9,7 @@ export type Microversion = number;
  */
 export const MAXIMUM_MICROVERSION: Microversion = 44;
 
-/** When the newest microversion was defined, as the version document tells (`_UPDATED` of cinder/api/versions.py). */
+/** Date of the newest microversion, for the version document (`_UPDATED` of cinder/api/versions.py). */
 export const MICROVERSION_UPDATED = "2022-08-31T00:00:00Z";
 
 /** `3.27` of 27. */

@@ -15,7 +15,7 @@ const plainUrl = v.pipe(
 );
 
 const ApiOptionsSchema = v.variant("auth", [
-  /** Nobody checks who asks. For one machine only. */
+  /** The caller is not checked. For one machine only. */
   v.strictObject({ auth: v.literal("noauth") }),
   v.strictObject({
     auth: v.literal("keystone"),
@@ -26,13 +26,13 @@ const ApiOptionsSchema = v.variant("auth", [
   }),
 ]);
 
-/** What a deployment chooses for its API. */
+/** A deployment's settings of its API. */
 export type ApiOptions = v.InferOutput<typeof ApiOptionsSchema>;
 
 /**
- * Reads the options; `none` is no API.
+ * Reads the options; `none` means no API.
  *
- * @throws InvalidInput that names what is wrong
+ * @throws InvalidInput that names the problem
  */
 export function parseApiOptions(value: unknown): ApiOptions | null {
   return value === "none" ? null : parseOrThrow(ApiOptionsSchema, value, "blockStorageApi");
@@ -53,7 +53,7 @@ const ApiEnvironmentSchema = v.object({
   }),
 });
 
-/** What the function needs to know of its deployment. */
+/** Facts of the deployment that the function needs. */
 export type ApiEnvironment = v.InferOutput<typeof ApiEnvironmentSchema>;
 
 /** Reads {@link ApiEnvironment} from the function's environment. @throws InvalidInput */

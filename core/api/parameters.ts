@@ -74,7 +74,7 @@ export type SortKey = { key: string; descending: boolean };
 /**
  * `sort`, or `sort_key` and `sort_dir` (`common.get_sort_params`); newest first without either.
  *
- * @param keys the keys that the resource has, by what a request may call them
+ * @param keys the resource's keys, by their names in requests
  * @throws ApiError 400 for an unknown key or direction
  */
 export function sortOf(query: URLSearchParams, keys: Readonly<Record<string, string>>): SortKey[] {

@@ -2,8 +2,8 @@ import type { Caller } from "./http.ts";
 import { forbidden } from "./errors.ts";
 
 /**
- * Who may do what, by the names of Cinder's rules (cinder/policies). The roles are those of Cinder's new defaults: a reader reads, a
- * member writes, an administrator administers. Zed itself still lets a reader create, which is one of the named differences.
+ * Permissions of the roles, by the names of Cinder's rules (cinder/policies). The roles are those of Cinder's new defaults: a reader reads,
+ * a member writes, an administrator administers. Zed itself still lets a reader create, which is one of the named differences.
  */
 
 /** Role that a rule asks for; each includes the ones before it. */
@@ -91,7 +91,7 @@ export const POLICIES = {
 /** Name of a rule. */
 export type PolicyRule = keyof typeof POLICIES;
 
-/** Whether the caller may do what the rule is about. Things of other projects are another matter: see the handlers. */
+/** Whether the rule allows the caller's action. The handlers check access to objects of other projects. */
 export function isAllowed({ isAdmin, roles }: Caller, rule: PolicyRule): boolean {
   const role: Role = POLICIES[rule];
   if (isAdmin) {

@@ -1,6 +1,6 @@
 import type { Answer, Call } from "./http.ts";
 
-/** What lists may be narrowed by, as members may (etc/cinder/resource_filters.json), as Cinder has them by default. */
+/** Filters of lists that members may use, with Cinder's defaults (etc/cinder/resource_filters.json). */
 const RESOURCE_FILTERS: Readonly<Record<string, readonly string[]>> = {
   volume: [
     "name",

@@ -3,7 +3,7 @@ import type { Microversion } from "./microversions.ts";
 import type { PolicyRule } from "./policies.ts";
 import type { Schema } from "./validation.ts";
 
-/** One row of the API: what is asked for, since when, by whom, and what answers. */
+/** One row of the API: the request, its first microversion, its policy, and its handler. */
 export type Route = {
   method: "GET" | "POST" | "PUT" | "DELETE";
   /** Below `/v3` or `/v3/{project_id}`, with `{name}` for each part that varies. */
@@ -25,13 +25,13 @@ export type Route = {
 /** A route that a request has found. */
 export type Match = { route: Route; params: Record<string, string>; projectId: string | undefined };
 
-/** What a project's id may be where it is not the caller's own (`project_id_regex`). */
+/** Pattern of a project id that is not the caller's own (`project_id_regex`). */
 const PROJECT_ID = /^[0-9a-f-]+$/i;
 
 /**
  * The route of a request. A part of the path that varies is never empty.
  *
- * @param ownProject the caller's project, whatever its id is made of: without Keystone it may be a word
+ * @param ownProject the caller's project, with any form of id: without Keystone it may be a word
  */
 export function matchRoute(
   routes: readonly Route[],

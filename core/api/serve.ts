@@ -11,7 +11,7 @@ import { versionDocument } from "./versions.ts";
 /** Longest body (`osapi_max_request_body_size`, whose default is that of oslo.middleware). */
 export const MAX_BODY_BYTES = 114_688;
 
-/** What serving needs beside the routes. */
+/** Dependencies of serving, in addition to the routes. */
 export type ServeDependencies = {
   routes: readonly Route[];
   authenticator: Authenticator;
@@ -107,7 +107,7 @@ async function handle(match: Match, request: ApiRequest, known: Known): Promise<
   return route.handler(call);
 }
 
-/** @throws ApiError 415 for another type than JSON, 400 for what is not JSON */
+/** @throws ApiError 415 for another type than JSON, 400 for invalid JSON */
 function parseBody({ headers, body }: ApiRequest): unknown {
   const type = (headers["content-type"] ?? "application/json").split(";")[0]?.trim().toLowerCase() ?? "";
   if (type !== "application/json" && !/^application\/vnd\.openstack\.volume\+json$/.test(type)) {
@@ -139,7 +139,7 @@ function byteLength(text: string): number {
   return text.length > MAX_BODY_BYTES ? text.length : new TextEncoder().encode(text).length;
 }
 
-/** Address under which the caller reached the API, as its proxies tell it. */
+/** Address under which the caller reached the API, from its proxies' headers. */
 function endpointOf({ headers }: ApiRequest): string {
   const host = headers["x-forwarded-host"]?.split(",").at(-1)?.trim() || headers["host"] || "localhost";
   const scheme = headers["x-forwarded-proto"]?.split(",").at(0)?.trim() || "http";
@@ -213,5 +213,5 @@ function json(status: number, body: unknown): ApiResponse {
   return { status, headers: { "Content-Type": "application/json" }, body };
 }
 
-/** Where there is no resource, whoever asks. */
+/** Answer for a missing resource, for every caller. */
 const NO_RESOURCE = plainError(404, "Not Found", "The resource could not be found.");

@@ -30,7 +30,7 @@ export type Schema = {
   readonly format?: Format;
 };
 
-/** Says what is wrong with a value; the message replaces the usual one when it is an error. */
+/** Describes the problem of a value; the message replaces the usual one when it is an error. */
 export type Format = (value: unknown) => ApiError | string | undefined;
 
 type Issue = { path: readonly string[]; value: unknown; message: string; error?: ApiError };
@@ -38,7 +38,7 @@ type Issue = { path: readonly string[]; value: unknown; message: string; error?:
 /**
  * Checks the body of a request.
  *
- * @throws ApiError 400 that names the field, its value, and what is wrong with it
+ * @throws ApiError 400 that names the field, its value, and the problem
  */
 export function validateBody(schema: Schema, body: unknown): void {
   const issue = firstIssue(schema, body, []);
@@ -56,7 +56,7 @@ export function validateBody(schema: Schema, body: unknown): void {
   );
 }
 
-/** Longest part of a message: what a client sent may be as long as a request. */
+/** Longest part of a message: a client's value may be as long as a request. */
 const LONGEST_PART = 1_000;
 
 function cut(text: string): string {
@@ -209,7 +209,7 @@ export function lengthOf(text: string): number {
   return Array.from(text).length;
 }
 
-/** Cinder compares the integer that a text stands for. */
+/** Cinder compares the integer value of a text. */
 function numberOf(value: unknown): number | undefined {
   if (typeof value === "number") {
     return value;

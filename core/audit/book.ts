@@ -13,10 +13,10 @@ import {
 /** Reasons for incompleteness that are named; a deployment has no more backends than fit its environment. */
 const MAX_UNAUDITED = 100;
 
-/** Stands for the host of a record that does not tell it. */
+/** Placeholder for the host of a record without one. */
 const UNKNOWN_HOST = "unknown";
 
-/** Where an audit writes down what it finds: every finding is counted, the first of each kind are kept. */
+/** Collects the findings of an audit: every finding is counted, the first of each kind are kept. */
 export type AuditBook = {
   counts(host: string): HostCounts;
   add(finding: Finding): void;

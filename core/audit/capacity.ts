@@ -5,13 +5,13 @@ import type { Finding } from "./report.ts";
 import type { SizesByHost } from "./records.ts";
 import type { AuditRun } from "./run.ts";
 
-/** What the backends' items count, held against the volumes that it is counted for. Nothing is repaired. */
+/** Compares the backends' counted capacity with their volumes. Nothing is repaired. */
 
 /** Differences below this are rounding: capacity is counted in whole GiB. */
 const TOLERANCE_GIB = 0.01;
 
 /**
- * Claims that stay open though nobody needs them.
+ * Claims that stay open although they are not needed.
  *
  * A claim is closed some moments after its record's last write, and the sweep closes one that was left, so a claim counts only when
  * both it and its record have stood still for longer than any phase lasts.
@@ -34,8 +34,8 @@ export async function auditClaims(run: AuditRun, backends: readonly BackendRecor
 }
 
 /**
- * Allocated capacity against the sizes of the volumes that name the host. The records are not read in one moment, so what moved
- * meanwhile is allowed for: a difference is told only when no order of the reads explains it.
+ * Allocated capacity against the sizes of the volumes that name the host. The records are not read at one moment, so movements in between
+ * are taken into account: a difference is reported only when no order of the reads explains it.
  */
 export function auditAllocated(
   run: AuditRun,

@@ -8,23 +8,23 @@ import type { Finding } from "./report.ts";
 import { type AuditRun, hasTime } from "./run.ts";
 import { deadlineAfter } from "../time-bounds.ts";
 
-/** The one direction of an audit: what a backend holds, held against the records. And the reaping, which follows from it. */
+/** One direction of an audit: compares a backend's content with the records. The reaping follows from it. */
 
 /** Things that are looked up at once; DynamoDB reads as many in one request. */
 const BATCH_SIZE = 100;
 
-/** What a backend was seen to hold, by {@link keyOf}: only ids are kept, some 100 bytes each. */
+/** The found content of a backend, by {@link keyOf}: only ids are kept, about 100 bytes each. */
 export type Seen = { whole: Set<string>; partial: Set<string> };
 
 /** Something to be reaped once the whole listing is known. */
 type Candidate = { stored: StoredContent; finding: Finding };
 
-/** What the listing of one backend has brought so far. */
+/** The result of one backend's listing so far. */
 type Listing = {
   host: string;
   seen: Seen;
   candidates: Candidate[];
-  /** Keys of which some part is unclaimed but may be somebody's work; nothing of them is reaped. */
+  /** Keys with a part that is unclaimed but may be work in progress; nothing of them is reaped. */
   young: Set<string>;
   held: Set<string>;
 };
@@ -35,8 +35,8 @@ export function keyOf({ kind, id }: Pick<StoredContent, "kind" | "id">): string 
 }
 
 /**
- * Audits what one backend holds, and reaps what may be reaped if that was asked for. Undefined when it could not be listed to the
- * end; the book then says why, and nothing was reaped.
+ * Audits the content of one backend, and reaps if that was requested. Undefined when it could not be listed to the end; the book then says
+ * why, and nothing was reaped.
  */
 export async function auditContents(run: AuditRun, host: string, driver: Driver): Promise<Seen | undefined> {
   const seen = { whole: new Set<string>(), partial: new Set<string>() };
@@ -159,12 +159,12 @@ function noteUnclaimed(run: AuditRun, listing: Listing, candidate: Candidate, no
 }
 
 /**
- * Deletes one orphan or leftover, and makes sure that it is gone. What a later attempt of the volume makes meanwhile stays.
+ * Deletes one orphan or leftover, and makes sure that it is gone. Data that a later attempt of the volume creates in the meantime stays.
  *
- * Its record is read once more, consistently, immediately before. What remains is a record of the same id that is put between that
- * read and the deletion, scheduled to this backend, and created there, all while one call of the driver runs: ids are drawn at
- * random, and a deleted record's id comes back only by a restored table or a client that repeats a request a day later. Two audits
- * at once are harmless: a driver deletes what is gone without an error.
+ * Its record is read once more, consistently, immediately before. One case remains: a record of the same id is put between that read and
+ * the deletion, scheduled to this backend, and created there, all during one call of the driver. Ids are random, and a deleted record's id
+ * comes back only by a restored table or a client that repeats a request a day later. Two audits at once are harmless: a driver deletes a
+ * missing object without an error.
  */
 async function reap(
   run: AuditRun,
@@ -231,13 +231,13 @@ function findingOf(host: string, stored: StoredContent, kind: Finding["kind"], d
   };
 }
 
-/** Name and message of whatever was thrown, cut to a causeText length. */
+/** Name and message of any thrown value, cut to a causeText length. */
 export function oneLineOf(error: unknown): string {
   const { name, message } = describeError(error);
   return causeText(`${name}: ${message}`);
 }
 
-/** Reads a listing in batches. A listing that is left early is told to end, and not waited for: its backend may be dead. */
+/** Reads a listing in batches. An abandoned listing is asked to end, without a wait: its backend may be dead. */
 async function* batchesOf(items: AsyncIterable<StoredContent>, run: AuditRun): AsyncGenerator<StoredContent[]> {
   const iterator = items[Symbol.asyncIterator]();
   let batch: StoredContent[] = [];

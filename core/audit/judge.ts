@@ -3,10 +3,10 @@ import type { StoredContent } from "../driver-ports.ts";
 import { type Attempt, isInFlow, type SnapshotRecord, type VolumeRecord } from "../records.ts";
 
 /**
- * What something on a backend is, judged by its record.
+ * The verdict on an entry of a backend, by its record.
  *
  * - `claimed`: its record is on this backend, or cannot be read.
- * - `young`: nobody claims it, but somebody may still be at work on it.
+ * - `young`: no record claims it, but an attempt may still be at work on it.
  * - `reapable`: for an orphan or leftover, null when it may be deleted, otherwise why not.
  */
 export type Judgement =
@@ -18,7 +18,7 @@ const CLAIMED: Judgement = { verdict: "claimed" };
 const YOUNG: Judgement = { verdict: "young" };
 
 /**
- * Judges what a backend holds of a volume.
+ * Judges a backend's data of a volume.
  *
  * Nothing is called an orphan until two clocks have run out: `oldBefore` is past the file's last write, and past the end of the
  * last attempt that was on this backend. A function that was given up may still be writing; it ends with its own time-out, which
@@ -54,7 +54,7 @@ export function judgeVolume(
     : { verdict: "suspect", detail: `something is there${suspicion(suspected)}, but not for long enough` };
 }
 
-/** Judges what a backend holds of a snapshot, whose record names one host for good. */
+/** Judges a backend's data of a snapshot, whose record always names the same host. */
 export function judgeSnapshot(
   stored: StoredContent,
   host: string,
@@ -89,7 +89,7 @@ export function mustBeThere({ status, host }: VolumeRecord): boolean {
  * it does not, and while the thing is being made or extended, whose size is not final.
  *
  * @param record of this backend
- * @param startedAt of the audit; what was written later may have been listed as it was before
+ * @param startedAt of the audit; data that was written later may have been listed in its earlier state
  */
 export function damageOf(
   stored: StoredContent,
@@ -109,7 +109,7 @@ function isExtending({ status }: VolumeRecord): boolean {
   return status === "extending" || status === "error_extending";
 }
 
-/** Whether the flow has the volume, or may go on with it. */
+/** Whether the flow owns the volume, or may continue with it. */
 export function isBeingCreated(record: VolumeRecord): boolean {
   return isInFlow(record) || record.deadline !== null;
 }
@@ -134,7 +134,7 @@ function judgeClaimed(stored: StoredContent, record: VolumeRecord, isLeftAlone: 
   return CLAIMED;
 }
 
-/** A line without an end counts as ended when nobody can be working on it any more. */
+/** A line without an end counts as ended when no function can be working on it any more. */
 function hasEndedBefore(attempt: Attempt, oldBefore: Date, mayStillRun: boolean): boolean {
   return attempt.ended_at === undefined ? !mayStillRun : new Date(attempt.ended_at) < oldBefore;
 }

@@ -104,8 +104,8 @@ async function findMissingSnapshots(
 type Lost = Map<string, { host: string; detail: string }>;
 
 /**
- * Looks once more for what the listing of its backend did not show. The look comes before the consistent read of the record: a
- * deletion that ends in between has marked the record first. What was finished after the audit began is left to the next one.
+ * Looks again for data that the listing of its backend did not show. The check comes before the consistent read of the record: a deletion
+ * that ends in between has marked the record first. Data that was finished after the audit began is left to the next one.
  */
 async function lookForUnseen(
   run: AuditRun,
@@ -150,7 +150,7 @@ function missing(what: "volume" | "snapshot", id: string, host: string, detail: 
   };
 }
 
-/** What the ledger suspects: cleared when the backend's listing did not show it, or the volume has come to be there by right. */
+/** The ledger's suspicions: cleared when the backend's listing did not show the data, or the volume is there legitimately. */
 function noteSuspects(run: AuditRun, seen: Map<string, Seen>, volume: VolumeRecord): void {
   for (const [number, attempt] of Object.entries(volume.attempts)) {
     if (attempt.suspected_orphan !== true || attempt.host === null) {
@@ -194,7 +194,7 @@ function noteStranger(run: AuditRun, strangers: Set<string>, host: string | null
   }
 }
 
-/** Nobody knows what such a volume takes: no difference of its host's capacity is told. */
+/** The size of such a volume is unknown, so no difference of its host's capacity is reported. */
 function addUnknownSize(sizes: SizesByHost, host: string | null): void {
   if (host !== null) {
     sizes.set(host, { placed: sizes.get(host)?.placed ?? 0, moving: Number.POSITIVE_INFINITY });

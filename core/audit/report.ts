@@ -3,7 +3,7 @@ import { InvalidInput } from "../errors.ts";
 import { parseOrThrow } from "../parsing.ts";
 import { PHASE_BOUND_SECONDS } from "../time-bounds.ts";
 
-/** What an audit is asked, and what it answers; both travel as JSON. */
+/** Request and answer of an audit; both travel as JSON. */
 
 /** How old something without a record must be before it is called an orphan, unless the caller says otherwise. */
 export const DEFAULT_OLDER_THAN_HOURS = 24;
@@ -42,7 +42,7 @@ const AuditRequestSchema = v.object({
 });
 
 /**
- * What is asked of an audit.
+ * Request of an audit.
  *
  * - `reap`: delete the orphans and leftovers that may be; otherwise nothing is changed anywhere.
  * - `older_than_hours`: how long they must have been left alone.
@@ -53,9 +53,9 @@ const AuditRequestSchema = v.object({
 export type AuditRequest = v.InferOutput<typeof AuditRequestSchema>;
 
 /**
- * Reads a request; what is left out has its default.
+ * Reads a request; omitted fields have their defaults.
  *
- * @param longestPhaseSeconds of this deployment; a younger thing may still be somebody's work
+ * @param longestPhaseSeconds of this deployment; a younger object may still be work in progress
  * @throws InvalidInput that names each field that is wrong
  */
 export function parseAuditRequest(value: unknown, longestPhaseSeconds = LEAST_OLDER_THAN_HOURS * 3600): AuditRequest {
@@ -71,12 +71,12 @@ export function parseAuditRequest(value: unknown, longestPhaseSeconds = LEAST_OL
 /**
  * - `missing`: a record says that the volume or snapshot is usable, and its backend does not have it. Nothing repairs that.
  * - `damaged`: a record says that the volume or snapshot is usable, and its backend holds another size of it. Nothing repairs that.
- * - `unreadable`: a record that cannot be read. Nothing works on it, and nothing of its volume is reaped.
+ * - `unreadable`: a record that cannot be read. No function works on it, and nothing of its volume is reaped.
  * - `orphan`: a whole volume or snapshot that no record claims.
- * - `leftover`: unfinished work that nobody works on any more.
- * - `suspect`: the ledger says that an attempt may have left something, and the look did not clear it.
+ * - `leftover`: abandoned unfinished work.
+ * - `suspect`: the ledger says that an attempt may have left data, and the check did not clear it.
  * - `claim`: capacity held for a volume that is not being created.
- * - `capacity`: what a backend counts as allocated is not the sum of its volumes.
+ * - `capacity`: a backend's allocated capacity is not the sum of its volumes.
  * - `held`: kept by a volume or snapshot in error: its own `delete` removes it. Nothing is wrong with it.
  */
 export const FINDING_KINDS = [
@@ -95,8 +95,8 @@ export const FINDING_KINDS = [
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /**
- * What became of it: `reported` only; `reaped`, and confirmed gone; `kept`, because it may not be reaped; `failed`, because the
- * backend did not delete it.
+ * The result: `reported` only; `reaped`, and confirmed gone; `kept`, because it may not be reaped; `failed`, because the backend did not
+ * delete it.
  */
 export type FindingOutcome = "reported" | "reaped" | "kept" | "failed";
 
@@ -119,7 +119,7 @@ export type Finding = {
 
 /** Counts of one backend. */
 export type HostCounts = Record<FindingKind, number> & {
-  /** What the backend holds. */
+  /** The backend's content. */
   volumes: number;
   snapshots: number;
   /** Found without a claim, but not left alone for long enough to be called anything. */
@@ -136,7 +136,7 @@ export type Unaudited = { host: string | null; reason: string };
 /** The answer. */
 export type AuditReport = {
   audited_at: string;
-  /** False when anything could not be looked at: what is not found then says nothing. */
+  /** False when anything could not be examined: missing data then proves nothing. */
   complete: boolean;
   unaudited: Unaudited[];
   older_than_hours: number;
@@ -150,7 +150,7 @@ export type AuditReport = {
   not_listed: number;
 };
 
-/** What is left to be done: findings but for those that were reaped, or need nothing. */
+/** Open findings: without those that were reaped or need no action. */
 export function openFindings(counts: HostCounts): number {
   const found = FINDING_KINDS.filter((kind) => kind !== "held").reduce((sum, kind) => sum + counts[kind], 0);
   return found - counts.reaped;

@@ -4,7 +4,7 @@ import { PHASE_BOUND_SECONDS, type PhaseBounds } from "../time-bounds.ts";
 import { type AuditBook, openBook } from "./book.ts";
 import type { AuditRequest } from "./report.ts";
 
-/** What an audit uses. */
+/** Dependencies of an audit. */
 export type AuditDependencies = {
   volumes: Pick<VolumeRepository, "getMany" | "list">;
   snapshots: Pick<SnapshotRepository, "getMany" | "list">;
@@ -23,7 +23,7 @@ export type AuditRun = AuditDependencies & {
   request: AuditRequest;
   book: AuditBook;
   startedAt: Date;
-  /** What was last written to before this is old. */
+  /** Data whose last write was before this time is old. */
   oldBefore: Date;
   longestPhaseSeconds: number;
   /** Kept back for the report itself. */
@@ -45,7 +45,7 @@ export function beginRun(deps: AuditDependencies, request: AuditRequest): AuditR
   return { ...deps, request, book, startedAt, oldBefore, reserveMs, longestPhaseSeconds: longestPhaseSeconds(deps) };
 }
 
-/** Whether there is time to go on; notes it when there is none. */
+/** Whether there is time to continue; records it when there is none. */
 export function hasTime(run: AuditRun, host: string | null): boolean {
   if (run.remainingTimeMs() > run.reserveMs) {
     return true;
@@ -54,7 +54,7 @@ export function hasTime(run: AuditRun, host: string | null): boolean {
   return false;
 }
 
-/** The longest that a create of the deployment stands still before it is decided. */
+/** Longest time without progress before a create of the deployment is decided. */
 export function longestPhaseSeconds({ phaseBounds }: Pick<AuditDependencies, "phaseBounds">): number {
   return Math.max(...Object.values(phaseBounds ?? PHASE_BOUND_SECONDS));
 }

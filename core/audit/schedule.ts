@@ -14,7 +14,7 @@ const AuditScheduleSchema = v.strictObject({
   max_reap: v.optional(v.unknown()),
 });
 
-/** How often a deployment is audited by itself, and what is asked then. */
+/** Interval and options of a deployment's automatic audit. */
 export type AuditSchedule = {
   intervalMinutes: number;
   request: Pick<AuditRequest, "reap" | "older_than_hours" | "max_reap">;
@@ -25,7 +25,7 @@ export type AuditSchedule = {
  * `older_than_hours` and `max_reap`.
  *
  * @param longestPhaseSeconds as for a request
- * @throws InvalidInput that names what is wrong
+ * @throws InvalidInput that names the problem
  */
 export function parseAuditSchedule(value: unknown, longestPhaseSeconds?: number): AuditSchedule {
   const { interval_minutes: intervalMinutes, ...asked } = parseOrThrow(AuditScheduleSchema, value, "audit");

@@ -4,7 +4,7 @@ import { sniffImageFormat } from "./sniff.ts";
 
 /** The rules by which an image may become a volume, without its bytes or with its first ones. */
 
-/** Hash algorithms by which a copy can be checked and, after an interruption, gone on with. */
+/** Hash algorithms by which a copy can be checked and, after an interruption, continued. */
 export const HASH_ALGORITHMS = ["sha512", "sha256", "md5"] as const;
 
 /** See {@link HASH_ALGORITHMS}. */
@@ -21,7 +21,7 @@ const RAW_FORMATS: readonly string[] = ["raw", "iso", "ami", "aki", "ari"];
 /** Disk formats that can be read. */
 const READABLE_FORMATS: readonly string[] = [...RAW_FORMATS, "qcow2"];
 
-/** What an operator may choose of how images are taken; off is Cinder's default for both. */
+/** An operator's settings for images; Cinder's default for both is off. */
 export type ImagePolicy = {
   /** `image_conversion_disable`: only raw images are taken. */
   isConversionDisabled: boolean;
@@ -70,8 +70,8 @@ export function requireConversionAllowed(image: ImageMeta, policy: ImagePolicy):
 }
 
 /**
- * Refuses content that declares another format than the metadata does: whoever used such a volume could be made to follow the
- * paths that it names (CVE-2015-1850 and its kin).
+ * Refuses content that declares another format than the metadata does: such a volume could make its user follow the paths that it names
+ * (CVE-2015-1850 and similar).
  *
  * @param head the first `SNIFF_BYTES` of the image
  * @throws ImageUnacceptable
@@ -87,8 +87,8 @@ export function requireDeclaredContent(image: ImageMeta, head: Uint8Array): void
 }
 
 /**
- * The number of bytes of the image. A volume must be able to hold those of a raw one; how large the disk of another one is, its
- * content tells.
+ * The number of bytes of the image. A volume must be able to hold those of a raw image; the content of another image has the size of its
+ * disk.
  *
  * @throws ImageUnacceptable when the size is unknown, nothing, or more than the volume's.
  */

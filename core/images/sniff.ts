@@ -1,6 +1,6 @@
 /**
- * Tells disk image formats by the first bytes of the content (rules as in `oslo_utils.imageutils.format_inspector`). Partition
- * tables, file systems, ISO 9660 and LUKS are raw content: a disk may carry them.
+ * Identifies disk image formats by the first bytes of the content (rules as in `oslo_utils.imageutils.format_inspector`). Partition tables,
+ * file systems, ISO 9660 and LUKS are raw content: a disk may carry them.
  */
 
 /** A format that carries more than the disk's own bytes: a header, maybe the names of other files. */
@@ -46,7 +46,7 @@ function ascii(text: string): number[] {
   return Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** What a raw disk begins with. It is for people only: all of it is raw content. */
+/** The beginning of a raw disk. It is for people only: all of it is raw content. */
 export type RawContent = "LUKS" | "ISO 9660" | "GPT" | "MBR or boot sector";
 
 /** How many bytes from the start {@link describeRawContent} looks at. */

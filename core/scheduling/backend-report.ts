@@ -3,7 +3,7 @@
 import { applyReport, poolStateFromReport, type PoolReport, type PoolState } from "./pool-state.ts";
 import { isMapping } from "./python-values.ts";
 
-/** What a volume service reports of a backend: its capabilities, with a list `pools` unless the driver knows no pools. */
+/** A volume service's report of a backend: its capabilities, with a list `pools` unless the driver has no pools. */
 export type BackendReport = {
   /** `host@backend`. */
   host: string;

@@ -34,8 +34,8 @@ export function isThin(pool: PoolCapacity, volumeType: VolumeType | null | undef
 }
 
 /**
- * Total less the reserve, which is rounded down to whole GiB and taken after the division, so 29 % of 100 reserves 28.
- * Null if total or reserve is no finite number.
+ * Total less the reserve, which is rounded down to whole GiB and taken after the division, so 29 % of 100 reserves 28. Null if total or
+ * reserve is not a finite number.
  */
 function usableCapacity(pool: PoolCapacity): number | null {
   const total = pythonFloat(pool.total_capacity_gb);
@@ -48,8 +48,8 @@ function usableCapacity(pool: PoolCapacity): number | null {
 }
 
 /**
- * The virtual free capacity, rounded to two decimals. For thin: usable x ratio - provisioned, whatever is reported free. For
- * thick: the lesser of reported free and usable - provisioned, so the reserve comes off the total only. May be negative.
+ * The virtual free capacity, rounded to two decimals. For thin: usable x ratio - provisioned, independent of the reported free capacity.
+ * For thick: the lesser of reported free and usable - provisioned, so the reserve comes off the total only. May be negative.
  *
  * Null if a figure that is needed is not a number, `"infinite"` and `"unknown"` among them: callers decide on these before.
  */
@@ -74,8 +74,8 @@ function thickFree(usable: number, provisioned: number, reportedFree: number | n
 }
 
 /**
- * The capacity filter's decision for a new request of `requestedGib` (0 stands for a volume that is only being managed and
- * always passes). The places where Cinder's filter raises fail here: see `DEFINED_ANSWERS`.
+ * The capacity filter's decision for a new request of `requestedGib` (0 is a volume that is only being managed, which always passes). The
+ * places where Cinder's filter raises fail here: see `DEFINED_ANSWERS`.
  */
 export function capacityVerdict(
   pool: PoolCapacity,

@@ -3,7 +3,7 @@
  * a defined answer. These are all the places. Anything else agrees with Cinder.
  */
 
-/** One such place: what Cinder does there, what is done here, and why that is the sensible reading. */
+/** One such place: Cinder's behavior, the answer here, and the reason for it. */
 export type DefinedAnswer = { where: string; cinder: string; answer: string; reason: string };
 
 /** All places in which an error of Cinder's was replaced. */
@@ -25,7 +25,7 @@ export const DEFINED_ANSWERS: readonly DefinedAnswer[] = [
     where: "CapacityFilter, weighers and consumption, free, provisioned or allocated capacity as numeric text",
     cinder: "TypeError ends the request (total and reserve as text are read)",
     answer: "read as the number",
-    reason: "the same text is read where it stands for the total",
+    reason: "the same text is accepted as the total",
   },
   {
     where: "CapacityFilter, request without a size",

@@ -4,7 +4,7 @@ import { compareText, isMapping, pythonFloat, splitWords, strip } from "./python
 
 type Operator = (capability: unknown, word: string) => boolean;
 
-/** What oslo.utils' `bool_from_string` takes for true; everything else is false. */
+/** Values that oslo.utils' `bool_from_string` reads as true; everything else is false. */
 const TRUE_TEXTS: ReadonlySet<string> = new Set(["1", "t", "true", "on", "y", "yes"]);
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([

@@ -1,4 +1,4 @@
-/** What the scheduler knows of one pool (`cinder/scheduler/host_manager.py`, PoolState). Pure: every change gives a new state. */
+/** The scheduler's view of one pool (`cinder/scheduler/host_manager.py`, PoolState). Pure: every change gives a new state. */
 
 import { isInfiniteOrUnknown } from "./capacity.ts";
 import { pythonFloat } from "./python-values.ts";
@@ -26,7 +26,7 @@ export type PoolState = {
   max_over_subscription_ratio: CapacityFigure;
   thin_provisioning_support: boolean;
   thick_provisioning_support: boolean;
-  /** Everything that was reported, the figures above among it, unchanged by what was consumed since. */
+  /** The whole report, including the figures above, unchanged by later consumption. */
   capabilities: Record<string, unknown>;
   /** Time of the newest report, ISO 8601. A report that is older is late and changes nothing. */
   reported_at: string;
@@ -48,7 +48,7 @@ const INITIAL_AUTO_RATIO = 20;
 const NO_OVER_SUBSCRIPTION = 1;
 
 /**
- * A pool's state out of its report, with Cinder's defaults for what the driver left out.
+ * A pool's state from its report, with Cinder's defaults for missing values.
  *
  * @param globalRatio setting `max_over_subscription_ratio`: a number, its text, or "auto"
  */
@@ -94,9 +94,8 @@ function figure(capability: Record<string, unknown>, key: string, absent: Capaci
 }
 
 /**
- * The pool's over-subscription ratio: 1 where it plays no part (no thin support, or capacity that is infinite or unknown), else
- * the pool's own unless that is absent or zero, else the global one. "auto" grows with what the pool has shown to be usual:
- * 1 + provisioned / (used + 1).
+ * The pool's over-subscription ratio: 1 where it plays no part (no thin support, or capacity that is infinite or unknown), else the pool's
+ * own unless that is absent or zero, else the global one. "auto" grows with the pool's observed use: 1 + provisioned / (used + 1).
  */
 export function maxOverSubscriptionRatio(capability: Record<string, unknown>, globalRatio: string | number): number {
   const total = figure(capability, "total_capacity_gb", 0);

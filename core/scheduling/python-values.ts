@@ -3,10 +3,10 @@
  * an operator's extra specs and a driver's figures are read as Python reads them.
  */
 
-/** What `float` skips at the edges of a text. */
+/** Characters that `float` skips at the ends of a text. */
 const FLOAT_SPACE = String.raw`\t-\r\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`;
 const FLOAT_SPACE_CHARACTER = new RegExp(`[${FLOAT_SPACE}]`, "u");
-/** What `str.isspace` holds for: four control characters more. JavaScript's `\s` has neither these nor U+0085, but U+FEFF. */
+/** Characters that are `str.isspace`: four more control characters. JavaScript's `\s` has neither these nor U+0085, but U+FEFF. */
 const TEXT_SPACE_CHARACTER = new RegExp(`[\\x1c-\\x1f${FLOAT_SPACE}]`, "u");
 
 // No two parts of this can match the same characters, so it takes linear time on any text.
@@ -41,8 +41,8 @@ function withoutEdges(text: string, space: RegExp): string {
 /**
  * `float(value)`: numbers, booleans (1 and 0) and decimal texts such as `" 1e3 "`, `"1_000"`, `"inf"` and `"nan"`.
  *
- * Null stands for both of Python's refusals, the ValueError for a text that is not a number and the TypeError for anything else.
- * Digits of other scripts than the Latin one are refused here and read by Python.
+ * Null represents both of Python's refusals, the ValueError for a text that is not a number and the TypeError for anything else. Digits of
+ * other scripts than the Latin one are refused here and read by Python.
  */
 export function pythonFloat(value: unknown): number | null {
   if (typeof value === "number") {

@@ -1,5 +1,5 @@
 /**
- * What a create_volume cast carries, in Cinder's own shape (`cinder/objects/request_spec.py` and the `filter_properties` of
+ * The content of a create_volume cast, in Cinder's own shape (`cinder/objects/request_spec.py` and the `filter_properties` of
  * `cinder/scheduler/filter_scheduler.py`). Absent and null mean the same unless a field says otherwise.
  */
 
@@ -34,17 +34,17 @@ export type RequestSpec = {
   [key: string]: unknown;
 };
 
-/** What was tried so far. `backends` and `hosts` are twins that Cinder keeps for compatibility. */
+/** The attempts so far. `backends` and `hosts` are twins that Cinder keeps for compatibility. */
 export type Retry = {
   num_attempts?: number;
   backends?: readonly string[] | null;
   hosts?: readonly string[] | null;
-  /** Traceback of the failed attempt, put there by whoever reschedules. */
+  /** Traceback of the failed attempt, set by the rescheduling. */
   exc?: unknown;
   [key: string]: unknown;
 };
 
-/** What filters and weighers read, and what travels on to the volume service and back. Sizes in GiB. */
+/** Data that filters and weighers read, and that travels to the volume service and back. Sizes in GiB. */
 export type FilterProperties = {
   size?: number | null;
   /** Set when a volume is to be extended: the space asked for is `new_size - size`. */
@@ -58,7 +58,7 @@ export type FilterProperties = {
   [key: string]: unknown;
 };
 
-/** What {@link givenRequestSpec} takes of a message and of its volume's record. */
+/** Fields that {@link givenRequestSpec} reads from a message and its volume's record. */
 export type SpecSource = {
   message: { request_spec: Record<string, unknown> | null; image_id: string | null; snapshot_id: string | null };
   volume: { id: string; size: number; availability_zone: string | null; volume_type_id: string | null };

@@ -7,7 +7,7 @@ import type { FilterProperties, Retry } from "./request.ts";
 export type PopulatedRetry = {
   /** With the retry counted up, also when it was once too often; without any retry when rescheduling is off. */
   filterProperties: FilterProperties;
-  /** What the failed attempt left as `retry.exc`, for the log; it is no longer in the properties. Null if there was none. */
+  /** The failed attempt's `retry.exc`, for the log; it is no longer in the properties. Null if there was none. */
   exc: unknown;
   /** The backend that `exc` came from, as far as the retry says. */
   lastBackend: string | null;
@@ -18,8 +18,8 @@ export type PopulatedRetry = {
 /**
  * Counts the attempt that is about to be scheduled. Not to be repeated on its own result: each call is one more attempt.
  *
- * With `maxAttempts` 1 the retry is taken out, and whoever finds none does not reschedule. A retry without a usable
- * `num_attempts`, on which Cinder fails, counts as many attempts as it lists backends.
+ * With `maxAttempts` 1 the retry is removed, and without a retry the request is not rescheduled. A retry without a usable `num_attempts`,
+ * on which Cinder fails, counts as many attempts as it lists backends.
  */
 export function populateRetry(
   filterProperties: FilterProperties,
@@ -82,13 +82,13 @@ export function attemptOfRequest(filterProperties: FilterProperties): number {
 /** More attempts than any setting allows; a message that claims more is not Cinder's. */
 export const MOST_ATTEMPTS = 1_000;
 
-/** More than anybody sends again by hand, and few enough that every number after it is exact. */
+/** More than any number of manual redrives, and small enough that every number after it is exact. */
 export const MOST_ATTEMPTS_BEFORE = 1_000_000;
 
 /** Key in the retry of a request that was sent again by hand: how many attempts its volume had before. */
 export const ATTEMPTS_BEFORE = "attempts_before_redrive";
 
-/** The retry of a request that is sent again by hand as that attempt: no backend is tried yet, and the count begins anew. */
+/** The retry of a request that is sent again by hand as that attempt: no backend is tried yet, and the count begins again. */
 export function redrivenRetry(attempt: number): Retry {
   return { num_attempts: 0, backends: [], hosts: [], [ATTEMPTS_BEFORE]: attempt - 1 };
 }

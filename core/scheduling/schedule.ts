@@ -16,8 +16,8 @@ export type Selection =
   | { selected: null; weighed: []; dropped: DroppedPool[]; noValidBackend: NoValidBackend };
 
 /**
- * Filters and weighs the pools for a request and takes the best. Changes nothing: the caller consumes or claims the space, and
- * may go on down `weighed` if another scheduler was faster there.
+ * Filters and weighs the pools for a request and takes the best. Changes nothing: the caller consumes or claims the space, and may continue
+ * down `weighed` if another scheduler was faster there.
  *
  * @param filterProperties as `populateFilterProperties` made them
  * @param pools candidates in the order in which they became known, which decides between equals: pools of backends that are
@@ -93,7 +93,7 @@ const DISTANCES: readonly { filter: string; counted: (count: number) => string }
   { filter: "CapacityFilter", counted: (count) => `${count} full` },
 ];
 
-/** What binds a request to one backend: the backend, and in words why. */
+/** The binding of a request to one backend: the backend and the reason. */
 export type Pin = { backend: string; because: string };
 
 /**

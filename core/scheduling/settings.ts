@@ -44,8 +44,8 @@ export const DEFAULT_SETTINGS: SchedulerSettings = {
 };
 
 /**
- * Complete settings, or InvalidInput that names the setting and what is wrong with it. Meant for the start of a process: a
- * scheduler with settings it cannot honour must not take messages.
+ * Complete settings, or InvalidInput that names the setting and the problem. For the start of a process: a scheduler with invalid settings
+ * must not accept messages.
  *
  * @param changes settings that differ from the defaults
  */

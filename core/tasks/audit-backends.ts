@@ -9,12 +9,12 @@ import { InvalidInput } from "../errors.ts";
 export type { AuditDependencies } from "../audit/run.ts";
 
 /**
- * Compares what each backend holds with the records, in both directions, and the capacity that is counted with the volumes that it
- * is counted for. With `reap` it deletes what nobody claims; without, it changes nothing.
+ * Compares what each backend holds with the records, in both directions, and the capacity that is counted with the volumes that it is
+ * counted for. With `reap` it deletes unclaimed data; without, it changes nothing.
  *
- * Reads listings and records in batches: beside one batch it keeps the ids that the backends hold, and the first findings of each
- * kind. A backend that is down, does not answer or cannot be listed to the end is named, and the others are audited; so is what
- * the time does not suffice for. It may be repeated, and run beside itself and beside everything else.
+ * Reads listings and records in batches: in addition to one batch it keeps the ids on the backends, and the first findings of each kind. A
+ * backend that is down, does not answer or cannot be listed to the end is named, and the others are audited. Backends for which the time
+ * does not suffice are named too. It may be repeated, and run concurrently with itself and with everything else.
  *
  * @throws InvalidInput when the request names a backend that is not configured; what listing the records throws
  */

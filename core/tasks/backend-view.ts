@@ -1,16 +1,15 @@
 import type { BackendRepository, Clock } from "../ports.ts";
 import type { BackendRecord } from "../records.ts";
 
-/** A view older than this is read anew. Cinder's scheduler goes by reports that are up to a minute old. */
+/** A view older than this is read again. Cinder's scheduler goes by reports that are up to a minute old. */
 const LONGEST_AGE_MS = 1000;
 
 /**
- * The backends as one scheduling environment sees them: read at most once a second, with its own claims worked in, as Cinder's
- * scheduler consumes from its states in memory. A claim that is refused shows that others were faster, so the next look reads
- * anew.
+ * The backends as one scheduling environment sees them: read at most once a second, with its own claims worked in, as Cinder's scheduler
+ * consumes from its states in memory. A refused claim shows that others were faster, so the next use reads again.
  *
- * The view decides nothing: every claim is conditional on what the backend's item holds by then. Nor can it hide for long the
- * claim of a scheduling that died, because a message comes again after its visibility time-out at the earliest.
+ * The view decides nothing: every claim is conditional on the backend's item at that time. Nor can it hide for long the claim of a
+ * scheduling that died, because a message comes again after its visibility time-out at the earliest.
  */
 export function backendView(
   backends: Pick<BackendRepository, "list" | "claim">,

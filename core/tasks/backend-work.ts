@@ -15,7 +15,7 @@ type Work = { volumeId: string; run: () => Promise<void> };
 export type SilentBackend = { host: string; left: number };
 
 /**
- * What of a sweep asks a backend. It waits until all work that asks none is done, and then each backend has a lane of its own, so
+ * The part of a sweep that asks backends. It waits until all work that asks none is done, and then each backend has a lane of its own, so
  * that a backend that is slow or hangs delays nothing but its own work.
  */
 export class BackendWork {
@@ -32,8 +32,8 @@ export class BackendWork {
   }
 
   /**
-   * Does what was put off, all backends at once. The first call to a backend goes alone: one that hangs costs one call. A backend
-   * that does not answer is left alone from then on.
+   * Does the deferred work, all backends concurrently. The first call to a backend runs alone, so a hanging backend costs one call. A
+   * backend that does not answer is left alone from then on.
    *
    * @returns the backends that gave no answer
    */
@@ -46,7 +46,7 @@ export class BackendWork {
   }
 }
 
-/** Takes the work off the lane as it begins. */
+/** Removes the work from the lane as it begins. */
 async function runLane(lane: Work[], turn: SweepTurn): Promise<void> {
   const idOf = ({ volumeId }: Work): string => volumeId;
   const take = function* (): Generator<Work> {

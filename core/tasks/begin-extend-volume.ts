@@ -14,8 +14,9 @@ export type BeginExtendDependencies = DeadlineDependencies & {
 };
 
 /**
- * The first write alone: takes the volume into `extending`, for callers that answer before the work is done and have
- * `extendVolume` do it with the same input. Repeated: returns the record as it is.
+ * The first write alone: takes the volume into `extending`, for callers that answer before the work is done and have `extendVolume` do it
+ * with the same input.
+ * Repeated: returns the record as it is.
  *
  * @throws InvalidInput, InvalidVolume as `extendVolume`
  */

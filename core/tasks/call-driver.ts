@@ -4,10 +4,11 @@ import type { Driver, Drivers } from "../driver-ports.ts";
 import type { VolumeRecord } from "../records.ts";
 
 /**
- * Calls a method of a backend's driver for another function. It adds nothing to the call, so the caller decides what a failure means.
+ * Calls a method of a backend's driver for another function. It adds nothing to the call, so the caller interprets a failure.
  *
- * Repeated: as the driver's method. Late: as the driver's method.
- * Throws: DriverNotInitialized when no backend of that host is configured; what the driver throws, by its name.
+ * Repeated: as the driver's method.
+ * Late: as the driver's method.
+ * Throws: DriverNotInitialized when no backend of that host is configured; the driver's errors, by their names.
  */
 export async function callDriver({ drivers }: { drivers: Drivers }, request: DriverCall): Promise<unknown> {
   const driver = drivers.forHost(request.host);

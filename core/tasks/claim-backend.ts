@@ -8,7 +8,7 @@ import type { FilterProperties } from "../scheduling/request.ts";
 import { type DroppedPool, explainDropped, type Pin, selectPool } from "../scheduling/schedule.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
 
-/** What choosing and claiming a backend uses. */
+/** Dependencies of choosing and claiming a backend. */
 export type ClaimDependencies = {
   /** The backends among which one is chosen; may be a view of them that is a little old. */
   candidates: Pick<BackendRepository, "list" | "claim">;
@@ -21,7 +21,7 @@ export type ClaimDependencies = {
 /** A backend that holds a claim for the attempt, and when that was made: the start of the attempt. */
 export type Candidate = { host: string; availabilityZone: string; claimedAt: string };
 
-/** How often the backends are read anew because others were faster; each round takes the best that is left. */
+/** Number of rounds that read the backends again because others were faster; each round takes the best remaining one. */
 const CLAIM_ROUNDS = 10;
 
 /**

@@ -20,7 +20,7 @@ export type CloneImageDependencies = CreateDependencies &
  *
  * See {@link createOnBackend} for repeats, crashes and errors.
  *
- * @throws VolumeTypeNotFound for a spec of no known type: the workflow's choice leads here what it does not know.
+ * @throws VolumeTypeNotFound for a spec of no known type: the workflow's choice sends unknown types here.
  */
 export async function cloneImage(
   deps: CloneImageDependencies,
@@ -48,7 +48,7 @@ export async function cloneImage(
   return { ...creation, cloned };
 }
 
-/** The driver first, as in Cinder. A turn that goes on in the cache does not ask it again. */
+/** The driver first, as in Cinder. A turn that continues in the cache does not ask it again. */
 async function cloneOrUseCache(
   deps: CloneImageDependencies,
   input: OwnerInput,

@@ -7,9 +7,9 @@ import { isInFlow, type VolumeRecord } from "../records.ts";
 import { ownContext } from "./own-context.ts";
 import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
-/** What closing a claim uses. */
+/** Dependencies of closing a claim. */
 export type CloseClaimDependencies = SourceUnlocker & {
-  backends: Pick<BackendRepository, "settle" | "settleUntold" | "release" | "forgetReturned">;
+  backends: Pick<BackendRepository, "settle" | "settleUnsent" | "release" | "forgetReturned">;
   notifier: Notifier;
   clock: Clock;
 };
@@ -28,13 +28,13 @@ export function endNotification(
 }
 
 /**
- * Tells how a volume's attempt ended, then closes its claim: in this order, so that whatever dies in between leaves the claim open,
- * and the sweep tells again under the same `message_id`. The volume's record has been written before. What the volume was made from
- * may be deleted again from then on. A lock that could not be taken off is no failure: the claim stays open as well.
+ * Publishes the end of a volume's attempt, then closes its claim. In this order a death in between leaves the claim open, and the sweep
+ * publishes again under the same `message_id`. The volume's record has been written before. From then on the volume's source may be deleted
+ * again. A lock that could not be removed is not a failure: the claim stays open as well.
  *
- * @throws NotificationNotSent when it could not be told: the claim stays open, its capacity is settled.
+ * @throws NotificationNotSent when the event could not be sent: the claim stays open, its capacity is settled.
  */
-export async function tellAndSettle(
+export async function notifyAndSettle(
   deps: CloseClaimDependencies,
   volume: VolumeRecord,
   attempt: number,
@@ -46,7 +46,7 @@ export async function tellAndSettle(
     await deps.notifier.publish(notification);
   } catch (error) {
     if (host !== null && claimedAt !== undefined && describeError(error).name === "NotificationNotSent") {
-      await deps.backends.settleUntold(host, id, claimedAt);
+      await deps.backends.settleUnsent(host, id, claimedAt);
     }
     throw error;
   }
@@ -57,15 +57,16 @@ export async function tellAndSettle(
   if (host !== null && isUnlocked) {
     await deps.backends.settle(host, id, claimedAt);
   } else if (host !== null && claimedAt !== undefined) {
-    await deps.backends.settleUntold(host, id, claimedAt);
+    await deps.backends.settleUnsent(host, id, claimedAt);
   }
 }
 
 /**
- * Does what the volume's record says of an open claim. The request's context is not at hand: the volume's own user and project
- * stand for it. Twice, at once or late: consumers drop the second event by its id, and a claim is closed once.
+ * Handles an open claim according to the volume's record. The request's context is not available: the volume's own user and project replace
+ * it.
+ * Repeated, at once or late: consumers drop the second event by its id, and a claim is closed once.
  *
- * @throws NotificationNotSent when the event could not be told; the claim stays open.
+ * @throws NotificationNotSent when the event could not be sent; the claim stays open.
  */
 export async function closeClaim(
   deps: CloseClaimDependencies,
@@ -85,7 +86,7 @@ export async function closeClaim(
   if (fate.tell !== undefined && volume !== undefined) {
     const notification = endNotification(deps, fate.tell, volume, claim.attempt, ownContext(volume));
     if (fate.action === "settle") {
-      await tellAndSettle(deps, volume, claim.attempt, notification);
+      await notifyAndSettle(deps, volume, claim.attempt, notification);
       return;
     }
     await deps.notifier.publish(notification);

@@ -18,7 +18,7 @@ import {
 import { type OwnerInput, ownerOf } from "./input.ts";
 import { requireInFlow } from "./require-in-flow.ts";
 
-/** What CopyImageToVolume uses. */
+/** Dependencies of CopyImageToVolume. */
 export type CopyImageDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "saveProgress">;
   drivers: Drivers;
@@ -27,18 +27,17 @@ export type CopyImageDependencies = DeadlineDependencies & {
   fill?: FillDependencies | undefined;
 };
 
-/** How often one turn goes on from the last checkpoint after an error that may pass (a dropped connection, mostly). */
+/** Number of times that one turn continues from the last checkpoint after a transient error (mostly a dropped connection). */
 const TRIES_IN_ONE_TURN = 3;
 
 /**
- * CreateVolumeFromSpecTask._copy_image_to_volume, one turn of it. The record's progress, not the state document, says where to go
- * on, so a turn that died resumes at its last checkpoint.
+ * CreateVolumeFromSpecTask._copy_image_to_volume, one turn of it. The record's progress, not the state document, has the position to
+ * continue from, so a turn that died resumes at its last checkpoint.
  *
  * A copy that has ended is copied once more on its backend if the attempt fills the image-volume cache: before the volume becomes
- * available, for nobody writes to it until then.
+ * available, because it is not written to until then.
  *
- * As in the seed, an error that is no image error of its own becomes ImageCopyFailure: the volume exists by now, so another
- * backend is no answer.
+ * As in the seed, other errors than image errors become ImageCopyFailure: the volume already exists, so another backend cannot help.
  *
  * @throws ImageCopyFailure, ImageUnacceptable, ImageTooBig and the other final image errors; FenceLost.
  */
@@ -59,7 +58,7 @@ export async function copyImageToVolume(
   return { done, wait_seconds: 0, checkpoint: null };
 }
 
-/** As {@link copyOrFail}. Others that wait for this copy are told as soon as it has failed. */
+/** As {@link copyOrFail}. Creates that wait for this copy are released as soon as it has failed. */
 async function copyForCache(
   deps: CopyImageDependencies,
   fill: FillDependencies,
@@ -81,7 +80,7 @@ async function copyOrFail(
   turn: Turn,
   onProgress?: () => Promise<void>,
 ): Promise<{ done: boolean }> {
-  // What was copied before this turn tells nothing of how fast it goes: nobody knows how long nothing was done in between.
+  // Bytes copied before this turn say nothing about its speed: the length of the pause in between is unknown.
   const meter = createRateMeter();
   for (let tries = 1; ; tries += 1) {
     const volume = await ownedVolume(deps.volumes, input);
@@ -133,8 +132,8 @@ async function ownedVolume(volumes: Pick<VolumeRepository, "get">, input: OwnerI
 }
 
 /**
- * The spec's image with the service that holds it. The service is found anew by the image's reference, because a live client
- * cannot travel between states.
+ * The spec's image with the service that holds it. The image's reference finds the service again, because a live client cannot travel
+ * between states.
  */
 export function imageOf(
   images: ImageServices,

@@ -9,7 +9,7 @@ import type { Creation, NextStep, WorkCheckpoint } from "../spec.ts";
 import { DEFAULT_PHASE_BOUNDS, type DeadlineDependencies, type PhaseBounds, phaseDeadline } from "../time-bounds.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
-/** What every state that creates on a backend uses. */
+/** Dependencies of every state that creates on a backend. */
 export type CreateDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "beginCreate" | "persistModelUpdate">;
   drivers: Drivers;
@@ -18,20 +18,20 @@ export type CreateDependencies = DeadlineDependencies & {
 /** The time that a function has left, and the checkpoint of the turn before. */
 export type Turn = { remainingTimeMs(): number; checkpoint: WorkCheckpoint | null };
 
-/** What follows when the backend holds the volume. */
+/** The step after the backend holds the volume. */
 type Follow = { next: NextStep; phase: VolumePhase; status?: VolumeStatus };
 
 /**
- * The common course of CreateVolumeFromSpec's states: check the driver, take the record past the point from which the backend may
- * hold the volume, clear what an earlier attempt is suspected to have left there, ask the backend, keep what it returned. When only the last write of the create follows, that one keeps it:
- * nothing needs it before, since drivers find a volume by its id.
+ * The common course of CreateVolumeFromSpec's states: check the driver, take the record past the point from which the backend may hold the
+ * volume, clear the suspected remains of an earlier attempt there, ask the backend, store its result. When only the last write of the
+ * create follows, that one stores it: it is not needed before, because drivers find a volume by its id.
  *
- * Twice: drivers create by attempt, so the second call finds what the first made. Dead half-way: a retry repeats it; until the
- * model update is written the phase says `creating`, so rescheduling clears the backend first. Late: the fence refuses the first
- * write, before the backend is asked.
+ * Repeated: drivers create by attempt, so the second call finds the result of the first.
+ * Interrupted: a retry repeats it; until the model update is written the phase says `creating`, so rescheduling clears the backend first.
+ * Late: the fence refuses the first write, before the backend is asked.
  *
- * @throws DriverNotInitialized before anything was asked; FenceLost; what the driver throws; VolumeDriverException when it wants more kept
- *   than its share of the byte budget.
+ * @throws DriverNotInitialized before the backend was asked; FenceLost; the driver's errors; VolumeDriverException when its data exceeds
+ * its share of the byte budget.
  */
 export async function createOnBackend(
   deps: CreateDependencies,

@@ -9,7 +9,7 @@ import { requireRoomForSnapshot } from "../snapshot-details.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import { deleteSnapshotFromBackend } from "./delete-snapshot.ts";
 
-/** What taking a snapshot uses. */
+/** Dependencies of taking a snapshot. */
 export type CreateSnapshotDependencies = {
   volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
   snapshots: SnapshotRepository;
@@ -35,12 +35,13 @@ const SNAPSHOT_STATUSES: readonly VolumeStatus[] = ["available", "in-use"];
 /**
  * Takes a snapshot of a volume (`cinder/volume/manager.py`, create_snapshot). Its image metadata is copied then, as in Cinder.
  *
- * The record comes first, then the lock that keeps the volume from being deleted, which stays until the snapshot is deleted: so
- * whoever deletes the volume finds the snapshot by the lock, or has set `deleting` before the lock was asked for.
+ * The record comes first, then the lock that keeps the volume from being deleted, which stays until the snapshot is deleted: so a delete of
+ * the volume finds the snapshot by the lock, or has set `deleting` before the lock was requested.
  *
- * Repeated: a snapshot that is available is returned as it is; drivers create snapshots by id. Interrupted: the record says `creating`,
- * and the next call with the same id finishes it. Late, while the snapshot is deleted or after: what this call made is deleted again,
- * under a record, so that a backend never holds content without one.
+ * Repeated: a snapshot that is available is returned as it is; drivers create snapshots by id.
+ * Interrupted: the record says `creating`, and the next call with the same id finishes it.
+ * Late, while the snapshot is deleted or after: what this call made is deleted again, under a record, so that a backend never holds content
+ * without one.
  *
  * @throws InvalidInput when its name is too long for the byte budget; VolumeNotFound also for another project's volume; InvalidVolume, VolumeBackendAPIException, DriverNotInitialized.
  */
@@ -106,8 +107,8 @@ async function refuseRecord(
 }
 
 /**
- * Marks the snapshot that could not be taken. One that was deleted meanwhile is deleted once more, with what this call may have made
- * since. Its record is there first, as one that is being deleted, so that a death leaves content with a record.
+ * Marks the snapshot that could not be taken. A snapshot that was deleted in the meantime is deleted once more, with the data that this
+ * call may have created since. Its record is there first, as one that is being deleted, so that a death leaves content with a record.
  */
 async function abandon(deps: CreateSnapshotDependencies, snapshot: SnapshotRecord): Promise<void> {
   const isGone = await deps.snapshots.markError(snapshot.id).then(
@@ -125,13 +126,13 @@ async function abandon(deps: CreateSnapshotDependencies, snapshot: SnapshotRecor
   }
   await deleteSnapshotFromBackend(deps, known);
   await deps.volumes.unlock(known.volume_id, known.id, [SNAPSHOT_LOCK]);
-  // Whoever deletes the snapshot removes its own record, with what its project has to know.
+  // The deletion removes the record itself, and updates the project.
   if (isGone) {
     await deps.snapshots.delete(known.id);
   }
 }
 
-/** @throws InvalidVolume when the volume has left its status meanwhile, to be deleted mostly */
+/** @throws InvalidVolume when the volume has left its status in the meantime, mostly for a deletion */
 async function lockVolume(
   volumes: Pick<VolumeRepository, "lock">,
   { id }: VolumeRecord,

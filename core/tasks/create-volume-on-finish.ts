@@ -1,19 +1,19 @@
 import type { VolumeRepository } from "../ports.ts";
 import type { VolumeRecord, VolumeStatus } from "../records.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
-import { type CloseClaimDependencies, endNotification, tellAndSettle } from "./close-claim.ts";
+import { type CloseClaimDependencies, endNotification, notifyAndSettle } from "./close-claim.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
-/** What CreateVolumeOnFinish uses. */
+/** Dependencies of CreateVolumeOnFinish. */
 export type FinishDependencies = CloseClaimDependencies & { volumes: Pick<VolumeRepository, "markAvailable"> };
 
 /**
  * CreateVolumeOnFinishTask: the volume becomes available, `volume.create.end` is sent, and last its claim on the backend is
  * settled.
  *
- * Unlike the seed it does not swallow a failed update: the volume would stay `creating` for ever. Every part may be repeated;
- * a turn that died after the first write goes on with the others. One that is never repeated leaves the claim open, by which the
- * sweep knows that the volume's end was not told.
+ * Unlike the seed it does not swallow a failed update: the volume would stay `creating` for ever. Every part may be repeated; the repeat of
+ * a turn that died after the first write continues with the others. Without a repeat the claim stays open, which shows the sweep that the
+ * notification is missing.
  *
  * @throws NotificationNotSent when everything but the notification is done; FenceLost.
  */
@@ -25,7 +25,7 @@ export async function createVolumeOnFinish(
   const owner = ownerOf(input);
   const volume = await deps.volumes.markAvailable(owner, status, deps.clock.now(), input.creation.model_update ?? {});
   const notification = endNotification(deps, "volume.create.end", { ...volume, status }, owner.attempt, input.context);
-  await tellAndSettle(deps, volume, owner.attempt, notification);
+  await notifyAndSettle(deps, volume, owner.attempt, notification);
   return volume;
 }
 

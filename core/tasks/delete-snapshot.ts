@@ -8,7 +8,7 @@ import { deadlineAfter, LONG_FUNCTION_TIMEOUT_SECONDS } from "../time-bounds.ts"
 import { readyDriver } from "./create-on-backend.ts";
 import { holderOf } from "./source-locks.ts";
 
-/** What deleting a snapshot uses. */
+/** Dependencies of deleting a snapshot. */
 export type DeleteSnapshotDependencies = {
   volumes: Pick<VolumeRepository, "getMany" | "unlock">;
   snapshots: Pick<SnapshotRepository, "get" | "unlock" | "beginDelete" | "markErrorDeleting" | "delete">;
@@ -23,7 +23,7 @@ export type DeleteSnapshotDependencies = {
  * `error_deleting`, as in Cinder; dead half-way, the record reads `deleting`: either is deleted by the next request.
  *
  * @param options `goesWithVolume`: the lock stays on the volume, so that a removal of the volume which died finds the snapshot again
- * @throws InvalidSnapshot while it is taken, or a volume is made of it; VolumeBackendAPIException, DriverNotInitialized
+ * @throws InvalidSnapshot while it is taken, or a volume is created from it; VolumeBackendAPIException, DriverNotInitialized
  */
 export async function deleteSnapshot(
   deps: DeleteSnapshotDependencies,
@@ -72,7 +72,7 @@ async function leaveProject(
   await projects.leave(positionOfSnapshot(snapshot));
 }
 
-/** Deletes from its backend what is there of a snapshot whose record reads that it is being deleted. */
+/** Deletes the data of a snapshot from its backend, after its record reads that it is being deleted. */
 export async function deleteSnapshotFromBackend(
   deps: Pick<DeleteSnapshotDependencies, "snapshots" | "drivers">,
   { id, host }: SnapshotRecord,
@@ -87,7 +87,7 @@ export async function deleteSnapshotFromBackend(
   }
 }
 
-/** Takes stale locks off. @throws InvalidSnapshot while the snapshot is taken, or a volume is made of it */
+/** Removes stale locks. @throws InvalidSnapshot while the snapshot is taken, or a volume is created from it */
 export async function requireUnused(
   deps: Pick<DeleteSnapshotDependencies, "clock"> & {
     volumes: Pick<VolumeRepository, "getMany">;

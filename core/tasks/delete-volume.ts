@@ -7,7 +7,7 @@ import { phaseDeadline } from "../time-bounds.ts";
 import { releaseClaims, type RestRemovalDependencies, removeVolumeAtRest } from "./remove-requested-volume.ts";
 import { holderOf, unlockSource } from "./source-locks.ts";
 
-/** What deleting a volume uses. */
+/** Dependencies of deleting a volume. */
 export type DeleteVolumeDependencies = RestRemovalDependencies & {
   volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete">;
   snapshots: Pick<SnapshotRepository, "get" | "listOfVolume" | "unlock">;
@@ -17,13 +17,14 @@ export type DeleteVolumeDependencies = RestRemovalDependencies & {
 export type DeleteVolumeResult = { outcome: "deleted" | "requested" };
 
 /**
- * Deletes a volume: from its backend, then its capacity, then its record. Of one that is being created the wish is recorded: its
- * flow ends at its next write and removes what it made. Each part may be repeated; a volume that is gone is deleted. Dead half-way, or
- * refused by the backend: it is begun again by the sweep, or by the next request, whichever comes first.
+ * Deletes a volume: from its backend, then its capacity, then its record. Deleting a volume that is still being created cancels the create:
+ * its flow ends at its next write and removes its data.
+ * Repeated: each part may be repeated; a missing volume counts as deleted.
+ * Interrupted: the sweep or the next request begins again, also after the backend refused.
  *
  * A create that ends between the look and the request wins, and its volume is deleted like any other.
  *
- * @throws InvalidVolume while snapshots of it exist, or another volume is made of it; VolumeBackendAPIException,
+ * @throws InvalidVolume while snapshots of it exist, or another volume is created from it; VolumeBackendAPIException,
  *   DriverNotInitialized.
  */
 export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: string): Promise<DeleteVolumeResult> {
@@ -52,14 +53,15 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
   return { outcome: "deleted" };
 }
 
-/** What removing the snapshots of a volume uses. */
+/** Dependencies of removing the snapshots of a volume. */
 export type SnapshotsRemovalDependencies = DeleteSnapshotDependencies;
 
 /**
  * Deletes the snapshots that go with a volume which is being removed: those that have it locked. A snapshot of which a volume is being made
  * holds the removal up until that has ended.
  *
- * Repeated: what is gone is passed over. Interrupted: the sweep, or the next request, continues.
+ * Repeated: missing objects are skipped.
+ * Interrupted: the sweep, or the next request, continues.
  * Throws: InvalidSnapshot; VolumeBackendAPIException, DriverNotInitialized.
  */
 export async function removeSnapshots(deps: SnapshotsRemovalDependencies, { locks }: VolumeRecord): Promise<void> {
@@ -70,7 +72,7 @@ export async function removeSnapshots(deps: SnapshotsRemovalDependencies, { lock
   }
 }
 
-/** Records the wish. False when the volume has come to rest meanwhile. */
+/** Records the wish. False when the volume has come to rest in the meantime. */
 async function isRequested(deps: DeleteVolumeDependencies, volumeId: string): Promise<boolean> {
   try {
     await deps.volumes.requestDelete(volumeId, phaseDeadline(deps, "queued"));

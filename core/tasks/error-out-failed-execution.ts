@@ -7,10 +7,10 @@ import { closeClaim } from "./close-claim.ts";
 import { endAttempt, type EndAttemptDependencies, type ErrorOutResult } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 
-/** What the rule on failed executions uses. */
+/** Dependencies of the rule on failed executions. */
 export type FailedExecutionDependencies = EndAttemptDependencies & { backends: Pick<BackendRepository, "get"> };
 
-/** What EventBridge tells of an execution that failed, timed out or was aborted (detail of its status-change event). */
+/** EventBridge's data of an execution that failed, timed out or was aborted (detail of its status-change event). */
 export type FailedExecution = {
   name: string;
   status: string;
@@ -23,10 +23,10 @@ const EXECUTION_NAME = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-a([1-9]\d
 
 /**
  * The net below the workflow's own Catch branches: no Catch sees an execution that was aborted, that timed out, or that failed by
- * States.Runtime or States.DataLimitExceeded. An execution that ended by its own VolumeCreateFailed comes here too, and finds
- * its volume in `error` already. So does a second event after a first that died once the volume was marked. A volume that has left
- * the flow by this very execution, but whose claim is still open, is told of at once: the execution ended between its last write
- * and the notification.
+ * States.Runtime or States.DataLimitExceeded. An execution that ended by its own VolumeCreateFailed comes here too, and finds its volume in
+ * `error` already. So does a second event after a first that died once the volume was marked. If the volume has left the flow by exactly
+ * this execution, but its claim is still open, the notification is sent at once: the execution ended between its last write and the
+ * notification.
  *
  * @throws NotificationNotSent when everything but the notification is done
  */

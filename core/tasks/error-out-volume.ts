@@ -4,7 +4,7 @@ import type { RequestContext } from "../messages.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
 import { isInFlow, type VolumeRecord } from "../records.ts";
 import type { Failure } from "../spec.ts";
-import { type CloseClaimDependencies, endNotification, tellAndSettle } from "./close-claim.ts";
+import { type CloseClaimDependencies, endNotification, notifyAndSettle } from "./close-claim.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 import {
   type QueuedRemovalDependencies,
@@ -14,7 +14,7 @@ import {
 } from "./remove-requested-volume.ts";
 import { unlockSource } from "./source-locks.ts";
 
-/** What putting a volume in `error` uses. */
+/** Dependencies of putting a volume in `error`. */
 export type ErrorOutDependencies = CloseClaimDependencies &
   QueuedRemovalDependencies & {
     volumes: Pick<VolumeRepository, "get" | "markError" | "markUnschedulable">;
@@ -22,18 +22,18 @@ export type ErrorOutDependencies = CloseClaimDependencies &
   };
 
 /**
- * What became of the volume; `created` when this attempt had made it available before, `left alone` when it was no longer this
- * attempt's to write.
+ * The result for the volume; `created` when this attempt had made it available before, `left alone` when this attempt did not own it any
+ * more.
  */
 export type ErrorOutResult = { outcome: "error" | "deleted" | "created" | "left alone" };
 
 /**
- * `common.error_out_volume`: the workflow's last resort. Fenced like every write, so a late or foreign call changes nothing, and
- * ends well, because there is nothing left for it to do. A volume that its attempt has made available stays so: all that failed is
- * telling of it, which the sweep does, by the claim that is still open.
+ * `common.error_out_volume`: the workflow's last resort. Fenced like every write, so a late or foreign call changes nothing, and ends well,
+ * because there is nothing left for it to do. A volume that its attempt has made available stays so: only the notification failed, which
+ * the sweep sends because the claim is still open.
  *
- * The volume keeps its host, and its capacity stays counted there, until it is deleted. One whose deletion was asked for meanwhile
- * is deleted here. What it was made from may be deleted again.
+ * The volume keeps its host, and its capacity stays counted there, until it is deleted. A volume whose deletion was requested in the
+ * meantime is deleted here. Its source may be deleted again.
  */
 export async function errorOutVolume(
   deps: EndAttemptDependencies,
@@ -54,12 +54,11 @@ export async function errorOutVolume(
   }
 }
 
-/** What ending an attempt that cannot go on uses. */
+/** Dependencies of ending an attempt that cannot continue. */
 export type EndAttemptDependencies = ErrorOutDependencies & RemovalDependencies;
 
 /**
- * Ends an attempt that cannot go on: its volume goes to `error`, or away, when its deletion was asked for. Returns what became of
- * it.
+ * Ends an attempt that cannot continue: its volume goes to `error`, or is removed if its deletion was requested. Returns what became of it.
  *
  * @throws FenceLost, VolumeNotFound; otherwise as {@link errorOutAttempt} and {@link removeRequestedVolume}
  */
@@ -87,8 +86,8 @@ async function isCreatedBy({ volumes }: ErrorOutDependencies, { volumeId, fence 
 }
 
 /**
- * Puts an attempt's volume in `error`, tells of it, and settles its claim last. May be repeated: the fault that was written first
- * stays, and the notification carries the same id.
+ * Puts an attempt's volume in `error`, sends the notification, and settles its claim last. May be repeated: the fault that was written
+ * first stays, and the notification carries the same id.
  *
  * @throws FenceLost, VolumeNotFound; VolumeDeleteRequested: see {@link endAttempt}; NotificationNotSent when everything
  *   but the notification is done
@@ -103,16 +102,16 @@ export async function errorOutAttempt(
   const fault = buildFault(before, owner.attempt, why.error, why.cause, deps.clock.now());
   const volume = await deps.volumes.markError(owner, fault);
   const notification = endNotification(deps, "volume.create.error", volume, owner.attempt, context);
-  await tellAndSettle(deps, volume, owner.attempt, notification);
+  await notifyAndSettle(deps, volume, owner.attempt, notification);
 }
 
 /**
- * Puts in `error` a volume that waits for the scheduler and is owned by no running attempt, or removes it when its deletion was
- * asked for. A claim that a scheduling may have
- * left behind when it died is released. Dead after the mark: the message comes again, and {@link finishQueuedError} does the rest.
+ * Puts in `error` a volume that waits for the scheduler and is owned by no running attempt, or removes it when its deletion was asked for.
+ * A claim that a scheduling may have left behind when it died is released.
+ * Interrupted after the mark: the message comes again, and {@link finishQueuedError} does the rest.
  *
- * @throws FenceLost when an attempt has taken the volume meanwhile; VolumeNotFound; NotificationNotSent, see
- * {@link finishQueuedError}
+ * @throws FenceLost when an attempt has taken the volume in the meantime; VolumeNotFound; NotificationNotSent, see {@link
+ * finishQueuedError}
  */
 export async function errorOutQueued(
   deps: ErrorOutDependencies,
@@ -122,7 +121,7 @@ export async function errorOutQueued(
   context: RequestContext,
 ): Promise<void> {
   const fault = buildFault(volume, attempt, why.error, why.cause, deps.clock.now());
-  // Nothing comes again once the volume is marked. An attempt that takes it all the same locks its source anew.
+  // Nothing comes again once the volume is marked. An attempt that takes it nevertheless locks its source again.
   await unlockSource(deps, volume);
   let marked: VolumeRecord;
   try {
@@ -143,8 +142,8 @@ export function isQueuedError({ status, fault, host }: VolumeRecord): boolean {
 }
 
 /**
- * What follows the mark of {@link errorOutQueued}: tells of the error, then releases what a dead scheduling holds. Late, when the
- * volume has been sent again since it was read: the claim of that attempt stays.
+ * The steps after the mark of {@link errorOutQueued}: sends the error's notification, then releases the claim of a dead scheduling. Late,
+ * when the volume has been sent again since it was read: the claim of that attempt stays.
  *
  * @throws NotificationNotSent, so that the message comes again and with it the notification
  */

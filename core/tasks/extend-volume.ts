@@ -18,7 +18,7 @@ import { readyDriver } from "./create-on-backend.ts";
 import { beginExtendVolume, type BeginExtendDependencies } from "./begin-extend-volume.ts";
 import { closeExtensionClaim } from "./extension-claim.ts";
 
-/** What ends an extension that has its capacity. */
+/** Dependencies of ending an extension that has its capacity. */
 export type EndExtendDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "endExtend">;
   backends: Pick<BackendRepository, "settle" | "release">;
@@ -26,7 +26,7 @@ export type EndExtendDependencies = DeadlineDependencies & {
   drivers: Drivers;
 };
 
-/** What extending a volume uses. */
+/** Dependencies of extending a volume. */
 export type ExtendVolumeDependencies = BeginExtendDependencies &
   EndExtendDependencies & {
     volumes: Pick<VolumeRepository, "get" | "keepExtensionClaim">;
@@ -57,16 +57,16 @@ const CLAIM_ROUNDS = 10;
 
 /**
  * Makes a volume larger (`cinder/volume/manager.py`, extend_volume, with the scheduler's capacity check before it): the record goes to
- * `extending`, the difference is claimed on the volume's backend, the driver extends the volume, the record gets the new size, the
- * claim is closed. The record is always written before the claim is closed, so that the record says what an open claim stands for.
+ * `extending`, the difference is claimed on the volume's backend, the driver extends the volume, the record gets the new size, the claim is
+ * closed. The record is always written before the claim is closed, so that the record shows the purpose of an open claim.
  *
  * Repeated with the same `extension_id`: continues the extension, or answers as the first run did.
  * Interrupted: the volume stays `extending` until its deadline; then the sweep asks the driver again, or, when no capacity was
  * claimed, returns the volume to its status. A claim that the record does not name is given back by the sweep.
- * Late: a run that continues after the extension is over changes nothing, and gives back what it claimed.
+ * Late: a run that continues after the end of the extension changes nothing, and gives back its claim.
  *
- * @throws InvalidInput when the size is no larger; InvalidVolume when the volume is not available, or is being copied; NoValidBackend
- *   when the backend has no room, and the volume is as before; what the driver throws, and the volume is in `error_extending`.
+ * @throws InvalidInput when the size is not larger; InvalidVolume when the volume is not available, or is being copied; NoValidBackend
+ *   when the backend has no room, with the volume unchanged; the driver's error, with the volume in `error_extending`.
  */
 export async function extendVolume(deps: ExtendVolumeDependencies, input: ExtendVolumeInput): Promise<VolumeRecord> {
   const begun = await beginExtendVolume(deps, input);
@@ -100,7 +100,7 @@ async function continueExtension(deps: ExtendVolumeDependencies, begun: VolumeRe
   return answer(await extendOnBackend(deps, volume));
 }
 
-/** Claims what the volume is to grow by; says why when its backend cannot take it. */
+/** Claims the volume's growth; returns the reason when its backend has no room. */
 async function claimDifference(
   deps: ExtendVolumeDependencies,
   volume: VolumeRecord,
@@ -206,8 +206,9 @@ async function failExtension(
 }
 
 /**
- * Gives back what an extension took of the quota that has failed. The record, which was written before, counts for the old size. Its entry is
- * forgotten with the left-overs, so a late repeat gives nothing back again. Interrupted before it: the audit's recount corrects the sum.
+ * Gives back what an extension took of the quota that has failed. The record, which was written before, counts for the old size. Its entry
+ * is forgotten with the left-overs, so a late repeat gives nothing back again.
+ * Interrupted before it: the audit's recount corrects the sum.
  */
 async function returnQuota(projects: Pick<ProjectRepository, "giveBack">, volume: VolumeRecord): Promise<void> {
   const { extension } = underWay(volume);
@@ -227,7 +228,7 @@ async function endAndClose(
 }
 
 /**
- * Ends an extension whose function died, for the sweep. With a claim the driver is asked again, which finds what the first call did;
+ * Ends an extension whose function died, for the sweep. With a claim the driver is asked again, and finds the result of the first call;
  * without one the backend was not asked, and the volume returns to its status.
  */
 export async function endOverdueExtension(deps: EndExtendDependencies, volume: VolumeRecord): Promise<void> {
@@ -242,7 +243,7 @@ export async function endOverdueExtension(deps: EndExtendDependencies, volume: V
   }
 }
 
-/** The record of an extension that is over. @throws what it failed by */
+/** The record of an ended extension. @throws its error */
 function answer(volume: VolumeRecord): VolumeRecord {
   const { extension } = volume;
   if (extension?.outcome === "failed") {

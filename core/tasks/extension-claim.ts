@@ -3,8 +3,8 @@ import type { BackendRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 
 /**
- * Closes the claim of a volume's last extension as its record says: what the volume has grown by stays counted, what it has not is
- * given back. Nothing happens while the extension is under way, or when the claim is closed.
+ * Closes the claim of a volume's last extension according to its record: actual growth stays counted, the rest is given back. Does nothing
+ * while the extension is in progress, or when the claim is closed.
  *
  * Repeated or late: only the claim that the record names is closed.
  */

@@ -4,8 +4,8 @@ import type { VolumeRecord } from "../records.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
 /**
- * The volume as it stands when its workflow starts; it travels with the workflow, as Cinder's `volume_ref` does between tasks.
- * Later tasks take from it what does not change (sizes, names, owners) and read the record for everything else.
+ * The volume at the start of its workflow; it travels with the workflow, as Cinder's `volume_ref` does between tasks. Later tasks use its
+ * unchanging fields (sizes, names, owners) and read the record for everything else.
  */
 export type VolumeRef = Omit<
   VolumeRecord,
@@ -35,7 +35,7 @@ export async function extractVolumeRef(
   return volumeRefOf(volume);
 }
 
-/** What of a record travels with its workflow. */
+/** The part of a record that travels with its workflow. */
 export function volumeRefOf(volume: VolumeRecord): VolumeRef {
   const {
     attempts: _attempts,

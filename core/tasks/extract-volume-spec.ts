@@ -7,7 +7,7 @@ import type { VolumeSpec } from "../spec.ts";
 import type { VolumeRef } from "./extract-volume-ref.ts";
 import { lockSnapshot, lockSourceVolume } from "./source-locks.ts";
 
-/** What the request may be created from; a snapshot beats a source volume beats an image, as in Cinder. */
+/** Possible sources of the request; a snapshot takes precedence over a source volume, and that over an image, as in Cinder. */
 export type SpecInput = {
   context: RequestContext;
   fence: string;
@@ -17,7 +17,7 @@ export type SpecInput = {
   image_id: string | null;
 };
 
-/** What ExtractVolumeSpec reads. */
+/** Dependencies of ExtractVolumeSpec. */
 export type SpecDependencies = {
   volumes: Pick<VolumeRepository, "get" | "lock">;
   snapshots: Pick<SnapshotRepository, "get" | "lock">;
@@ -27,11 +27,12 @@ export type SpecDependencies = {
 const BYTES_PER_GIB = 1024 ** 3;
 
 /**
- * ExtractVolumeSpecTask: says what is to be created, as one structure that the following states need no record for. Everything
- * that can be known to be wrong is refused here, before any backend is asked, so that nothing is left on one.
+ * ExtractVolumeSpecTask: describes the volume to create, as one structure with which the following states need no record. All errors that
+ * can be known are refused here, before any backend is asked, so that nothing is left on one.
  *
- * Its one write is the lock on a source, which cannot be deleted from then on until the create has ended; the write takes the
- * place of a read, and may be repeated. Late: see `keepLockOfOurs`, which is called next.
+ * Its one write is the lock on a source, which cannot be deleted from then on until the create has ended; the write takes the place of a
+ * read, and may be repeated.
+ * Late: see `keepLockOfOurs`, which is called next.
  *
  * @throws InvalidInput for a size that does not fit; VolumeNotFound, SnapshotNotFound or ImageNotFound that name the source,
  *   also when it belongs to another project; InvalidSnapshot, InvalidVolume, ImageUnacceptable.
@@ -75,7 +76,7 @@ export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput
   return { ...base, type: "raw" };
 }
 
-/** @throws InvalidInput when the volume's size is no positive integer of GiB */
+/** @throws InvalidInput when the volume's size is not a positive integer of GiB */
 export function requireWholeSize(volume: Pick<VolumeRef, "id" | "size">): void {
   if (!Number.isSafeInteger(volume.size) || volume.size < 1) {
     throw new InvalidInput(`volume ${volume.id} has size ${volume.size}, which is not a positive whole number of GiB`);
@@ -83,8 +84,8 @@ export function requireWholeSize(volume: Pick<VolumeRef, "id" | "size">): void {
 }
 
 /**
- * The record is how whoever ends the create knows which source it has locked. Cinder's API puts the source on the record before it sends
- * the request, so a request that names another one is not of this volume.
+ * The record shows the end of the create which source is locked. Cinder's API puts the source on the record before it sends the request, so
+ * a request that names another one is not of this volume.
  *
  * @throws InvalidInput
  */

@@ -6,7 +6,7 @@ import type { VolumeSpec } from "../spec.ts";
 import { isStorableKey } from "../storable.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
-/** What HandleBootableVolume uses. */
+/** Dependencies of HandleBootableVolume. */
 export type BootableDependencies = {
   volumes: Pick<VolumeRepository, "get" | "markBootable">;
   snapshots: Pick<SnapshotRepository, "get">;
@@ -55,7 +55,7 @@ function isReserved(key: string): boolean {
   return key === "signature_verified" || key.startsWith("os_glance_");
 }
 
-/** Names of the image's properties that no record can hold, for the log: nothing is left out silently. */
+/** Names of the image's unstorable properties, for the log: no property is dropped silently. */
 export function unstorableProperties(meta: Pick<ImageMeta, "properties"> | undefined): string[] {
   return Object.keys(meta?.properties ?? {}).filter((key) => !isStorableKey(key));
 }

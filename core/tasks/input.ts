@@ -33,8 +33,8 @@ export function ownerOf(input: OwnerInput): Owner {
 const FailureSchema = v.object({ Error: v.string(), Cause: v.optional(v.string(), "") });
 
 /**
- * Keys of the workflow's own making that tasks get beside the owner's. They are checked for what the tasks rely on before they
- * act; the rest of their shape is as the state before made it.
+ * The workflow's own keys that tasks get in addition to the owner's. They are checked for what the tasks rely on before they act; the rest
+ * of their shape comes from the state before.
  */
 const shapes = {
   volume_spec: v.looseObject({

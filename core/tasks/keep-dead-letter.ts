@@ -14,10 +14,10 @@ import {
 import { ownContext } from "./own-context.ts";
 import { readMessage } from "./receive-message.ts";
 
-/** What keeping dead letters uses. */
+/** Dependencies of keeping dead letters. */
 export type KeepDependencies = ErrorOutDependencies & { deadLetters: Pick<DeadLetterRepository, "keep"> };
 
-/** What became of the volume that a dead letter names. */
+/** The result for the volume of a dead letter. */
 export type KeepResult = { volumeId: string | undefined; outcome: "error" | "left alone" | "no volume" };
 
 /**
@@ -32,7 +32,7 @@ export type KeepResult = { volumeId: string | undefined; outcome: "error" | "lef
 export async function keepDeadLetter(deps: KeepDependencies, letter: ReceivedDeadLetter): Promise<KeepResult> {
   const read = readMessage(letter.body);
   const { volumeId } = read;
-  // SQS moves a message that is too large to carry its reason beside it, and so without one.
+  // SQS moves a message that is too large to have a reason, and so without one.
   const reason = letter.reason ?? ("reason" in read ? read.reason : undefined);
   const kept = await deps.deadLetters.keep(deadLetterRecord({ ...letter, reason }, volumeId, deps.clock.now()));
   if (volumeId === undefined) {

@@ -10,9 +10,9 @@ import {
 import { deadlineAfter } from "../time-bounds.ts";
 import type { VolumeRecord } from "../records.ts";
 
-/** What removing a volume's record means for its project. */
+/** The effects of removing a volume's record on its project. */
 export type ProjectMembership = {
-  /** Removes the record by `remove`, with what has to come before and after it. May be repeated, like the removal itself. */
+  /** Removes the record by `remove`, with the required steps before and after it. May be repeated, like the removal itself. */
   end(volume: VolumeRecord, remove: () => Promise<void>): Promise<void>;
 };
 
@@ -26,8 +26,8 @@ const KEY_SECONDS = 91 * 86_400;
 export const UNLISTED: ProjectMembership = { end: (_volume, remove) => remove() };
 
 /**
- * Of a project's volumes: the quota is given back before the record goes, and the list's entry goes after it. An entry without a record is
- * passed over by lists.
+ * For a project's volumes: the quota is given back before the record is removed, and the list's entry is removed after it. An entry without
+ * a record is passed over by lists.
  */
 export function membershipOf(deps: {
   projects: Pick<ProjectRepository, "giveBack" | "leave" | "claimName">;

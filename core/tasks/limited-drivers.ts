@@ -25,7 +25,7 @@ export type GivenUpCalls = Map<string, number>;
  * for one invocation, so the next one asks again. A hanging mount keeps a thread of the process for each call, so one more call to it
  * may block calls to everything else.
  *
- * Late: the call itself goes on. It must be safe for its effect to come late, as for a function that timed out.
+ * Late: the call itself continues. It must be safe for its effect to come late, as for a function that timed out.
  *
  * @param givenUp of the process, where that outlives the net
  * @throws BackendNotAnswering, from each call

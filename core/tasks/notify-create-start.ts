@@ -6,7 +6,7 @@ import type { OwnerInput } from "./input.ts";
 /**
  * NotifyVolumeActionTask("create.start"). A repeat carries the same `message_id`.
  *
- * @throws NotificationNotSent; the workflow goes on without it, because a notification never fails a create.
+ * @throws NotificationNotSent; the workflow continues without it, because a notification never fails a create.
  */
 export async function notifyCreateStart(
   deps: { notifier: Notifier; clock: Clock },

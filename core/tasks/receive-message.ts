@@ -6,7 +6,7 @@ import { errorOutQueued, finishQueuedError, isQueuedError } from "./error-out-vo
 import { ownContext } from "./own-context.ts";
 import { type ScheduleDependencies, type ScheduleResult, scheduleVolume } from "./schedule-volume.ts";
 
-/** What receiving a scheduler message uses. */
+/** Dependencies of receiving a scheduler message. */
 export type ReceiveDependencies = ScheduleDependencies & { queue: Pick<SchedulerQueue, "sendToDeadLetters"> };
 
 /** A message as it was read, or why it cannot be. */

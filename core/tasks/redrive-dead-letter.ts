@@ -6,7 +6,7 @@ import { attemptOfFence, fenceOf, isInFlow, type VolumeRecord } from "../records
 import { attemptOfRequest, redrivenRetry } from "../scheduling/retry.ts";
 import { forgetReturned, latestAttempt, requeueIdle, type RequeueDependencies, requireIdle } from "./requeue-volume.ts";
 
-/** What sending a dead letter again uses. */
+/** Dependencies of sending a dead letter again. */
 export type RedriveDependencies = RequeueDependencies & {
   deadLetters: Pick<DeadLetterRepository, "beginRedrive" | "markRedriven">;
   queue: Pick<SchedulerQueue, "send">;
@@ -16,16 +16,16 @@ export type RedriveDependencies = RequeueDependencies & {
 export type RedriveResult = { volumeId: string; attempt: number };
 
 /**
- * Sends a dead letter's message to the scheduler again, as a new attempt of its volume. The volume is taken back into the flow
- * first, with one conditional write; its ledger stays, and the attempts are numbered on from it, so that no late message and no
- * late write of an earlier one is taken for the new one's. The scheduler counts its retries anew.
+ * Sends a dead letter's message to the scheduler again, as a new attempt of its volume. The volume is taken back into the flow first, with
+ * one conditional write; its ledger stays, and the attempts are numbered on from it, so that no late message and no late write of an
+ * earlier one is taken for the new one's. The scheduler starts its count of retries again.
  *
- * Two at once: both find the volume idle, one of them takes it, and the other goes on with the same attempt or is refused; the
- * capacity of a host that was chosen before is given back once.
+ * Repeated, two at once: both find the volume idle, one of them takes it, and the other continues with the same attempt or is refused; the capacity
+ * of a host that was chosen before is given back once.
  *
- * Dead before the message was sent: the letter names the attempt that was begun, and a repeat goes on with it; never repeated,
- * the volume is overdue in time, and the sweep takes it. Dead after: a repeat sends the message of the same attempt, which the
- * scheduler drops.
+ * Interrupted before the message was sent: the letter names the attempt that has begun, and a repeat continues with it; without a repeat
+ * the volume becomes overdue, and the sweep takes it.
+ * Interrupted after: a repeat sends the message of the same attempt, which the scheduler drops.
  *
  * @param correctedBody a message to send in place of the kept one, where that cannot be read
  * @throws InvalidInput when there is no readable message; VolumeNotFound; InvalidVolume when the record does not allow it
@@ -68,7 +68,7 @@ function isBegun(letter: DeadLetterRecord, volume: VolumeRecord): boolean {
   return fence !== null && fence === letter.redrive_fence && host === null && phase === "queued" && isInFlow(volume);
 }
 
-/** Later than every attempt that anybody has heard of. */
+/** Later than every known attempt. */
 function nextAttempt(volume: VolumeRecord, message: CreateVolumeMessage): number {
   const asked = attemptOfRequest(message.filter_properties ?? {});
   return Math.max(latestAttempt(volume), Number.isSafeInteger(asked) ? asked : 0) + 1;

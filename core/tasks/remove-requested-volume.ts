@@ -10,7 +10,7 @@ import { closeExtensionClaim } from "./extension-claim.ts";
 import type { ProjectMembership } from "./leave-project.ts";
 import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
-/** What removing a volume uses of which no backend was asked. */
+/** Dependencies of removing a volume for which no backend was asked. */
 export type QueuedRemovalDependencies = DeadlineDependencies &
   SourceUnlocker & {
     volumes: Pick<VolumeRepository, "get" | "beginRequestedDelete" | "finishDelete">;
@@ -25,10 +25,10 @@ type BegunRemovalDependencies = DeadlineDependencies & {
   drivers: Drivers;
 };
 
-/** What removing a volume uses that may be on a backend. */
+/** Dependencies of removing a volume that may be on a backend. */
 export type RemovalDependencies = QueuedRemovalDependencies & BegunRemovalDependencies;
 
-/** What removing a volume at rest uses. */
+/** Dependencies of removing a volume at rest. */
 export type RestRemovalDependencies = BegunRemovalDependencies & { volumes: Pick<VolumeRepository, "beginDelete"> };
 
 /**
@@ -36,13 +36,14 @@ export type RestRemovalDependencies = BegunRemovalDependencies & { volumes: Pick
  * backend first, which has to confirm it, then its capacity, then the record. The caller is the end of the attempt, or a net that has
  * found it ended.
  *
- * Each part may be repeated. Dead half-way: the record reads `deleting` and keeps a deadline, at which the sweep begins again. A
- * backend that refuses leaves `error_deleting` with its error as the fault, and the same deadline. Twice at once: capacity is given
- * back once, and whoever comes second finds the rest gone.
+ * Each part may be repeated.
+ * Interrupted: the record reads `deleting` and keeps a deadline, at which the sweep begins again. A backend that refuses leaves
+ * `error_deleting` with its error as the fault, and the same deadline.
+ * Repeated, twice at once: capacity is given back once, and the second call finds the rest gone.
  *
  * Returns the record as it was.
  *
- * @throws FenceLost when the record belongs to another attempt; VolumeNotFound; what the backend answered
+ * @throws FenceLost when the record belongs to another attempt; VolumeNotFound; the backend's error
  */
 export async function removeRequestedVolume(
   deps: RemovalDependencies,
@@ -55,7 +56,7 @@ export async function removeRequestedVolume(
   return volume;
 }
 
-/** The same for a volume at rest that nobody has locked. @throws InvalidVolume when that is not so; what the backend answered */
+/** The same for a volume at rest without locks. @throws InvalidVolume when it has locks or is not at rest; the backend's error */
 export async function removeVolumeAtRest(deps: RestRemovalDependencies, volumeId: string): Promise<void> {
   await removeBegun(deps, await deps.volumes.beginDelete(volumeId, phaseDeadline(deps, "removal")));
 }
@@ -74,8 +75,8 @@ async function removeBegun(deps: BegunRemovalDependencies, volume: VolumeRecord)
 }
 
 /**
- * The same for a volume that no attempt has: it waits for the scheduler, so that no backend was asked. Nobody can take it once its
- * deletion was asked for.
+ * The same for a volume that no attempt has: it waits for the scheduler, so that no backend was asked. No attempt can take it once its
+ * deletion was requested.
  *
  * @throws FenceLost when an attempt has it; VolumeNotFound
  */
@@ -119,13 +120,13 @@ async function finishRemoval(
     await releaseClaims(backends, volumeId);
   } else {
     await closeExtensionClaim(backends, volume);
-    // One that was finished has no phase: nobody works on it any more.
+    // A finished volume has no phase: no function works on it any more.
     await backends.returnCapacity(host, volumeId, size, phase !== null && !isBeforeTheBackend(phase));
   }
   await membership.end(volume, () => volumes.finishDelete(volumeId));
 }
 
-/** Gives back what a scheduling that died holds for the volume on any backend's item. */
+/** Gives back the capacity that a dead scheduling holds for the volume on any backend's item. */
 export async function releaseClaims(
   backends: Pick<BackendRepository, "list" | "release">,
   volumeId: string,

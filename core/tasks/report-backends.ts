@@ -5,7 +5,7 @@ import type { BackendReport, BackendRepository, Clock } from "../ports.ts";
 import { storable } from "../storable.ts";
 import { type GivenUpCalls, limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 
-/** What reporting uses. */
+/** Dependencies of reporting. */
 export type ReportDependencies = {
   drivers: Drivers;
   /** Fails a call of a driver that gives no answer. */
@@ -14,7 +14,7 @@ export type ReportDependencies = {
   givenUp?: GivenUpCalls;
   backends: Pick<BackendRepository, "report">;
   clock: Clock;
-  /** Told the names of capabilities that cannot be stored, which are left out of the report. */
+  /** Receives the names of capabilities that cannot be stored, which the report omits. */
   onDropped?: (host: string, names: readonly string[]) => void;
 };
 

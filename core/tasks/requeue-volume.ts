@@ -5,7 +5,7 @@ import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 
 /** Taking a volume that came to rest without a backend into the flow again: what redriving a dead letter and a retry have in common. */
 
-/** What taking a volume into the flow again uses. */
+/** Dependencies of taking a volume into the flow again. */
 export type RequeueDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "requeue">;
   backends: Pick<BackendRepository, "list" | "returnUnasked" | "forgetReturned">;
@@ -18,7 +18,7 @@ export function latestAttempt({ attempts, fault, fence }: VolumeRecord): number 
 }
 
 /**
- * Takes a volume that {@link requireIdle} has passed for its next attempt; what it was counted with on a backend that was never asked is
+ * Takes a volume that {@link requireIdle} has passed for its next attempt; capacity that is counted on a backend that was never asked is
  * given back first, once.
  *
  * @throws InvalidVolume when it has changed since it was read
@@ -32,8 +32,8 @@ export async function requeueIdle(deps: RequeueDependencies, volume: VolumeRecor
 }
 
 /**
- * Tests that a volume may go to the scheduler again: that nobody works on it, that no backend may hold it, and that everybody was told
- * how its last attempt ended.
+ * Checks that a volume may go to the scheduler again: no function works on it, no backend may hold it, and the notification of its last
+ * attempt was sent.
  *
  * @throws InvalidVolume that says why not
  */
@@ -58,7 +58,7 @@ export async function requireIdle(backends: Pick<BackendRepository, "list">, vol
   await requireTold(backends, volume);
 }
 
-/** A claim outlasts its attempt until everybody was told of the end. */
+/** A claim outlasts its attempt until the notification was sent. */
 async function requireTold(backends: Pick<BackendRepository, "list">, { host, id }: VolumeRecord): Promise<void> {
   const claim = (await backends.list()).find((backend) => backend.host === host)?.claims[id];
   if (claim !== undefined && claim.attempt !== RETURNED_CAPACITY) {
@@ -68,7 +68,7 @@ async function requireTold(backends: Pick<BackendRepository, "list">, { host, id
   }
 }
 
-/** Whether nobody has taken the volume since it was found idle. */
+/** Whether the volume is still free since it was found idle. */
 async function isAsRead(
   { volumes }: RequeueDependencies,
   { id, fence, host, phase, status }: VolumeRecord,
@@ -77,7 +77,7 @@ async function isAsRead(
   return now.fence === fence && now.host === host && now.phase === phase && now.status === status;
 }
 
-/** The mark that capacity was given back stands where the new attempt's claim may have to. */
+/** The mark of returned capacity is in the place of the new attempt's claim. */
 export async function forgetReturned(backends: RequeueDependencies["backends"], volumeId: string): Promise<void> {
   for (const { host, claims } of await backends.list()) {
     if (claims[volumeId]?.attempt === RETURNED_CAPACITY) {

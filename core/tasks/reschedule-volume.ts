@@ -9,7 +9,7 @@ import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 import { requireInFlow } from "./require-in-flow.ts";
 
-/** What RescheduleVolume uses. */
+/** Dependencies of RescheduleVolume. */
 export type RescheduleDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "releaseForReschedule">;
   backends: Pick<BackendRepository, "release">;
@@ -34,10 +34,12 @@ const TRACE_LINES = 10;
  * OnFailureRescheduleTask: clears the failed backend, hands the record to the next attempt, gives the capacity back, and only then
  * casts the request to the scheduler.
  *
- * Each step may be repeated. Dead before the record is handed over: a retry does everything again. Dead after: the record names
- * the next attempt, and a retry goes on from there; the scheduler drops a second cast. Never retried: the queued record is overdue
- * in time, and the sweep takes it, and the claim, which belongs to an attempt that is over. Capacity is given back after the record
- * names the host no more, never before: a volume that ends in `error` meanwhile keeps its host and what is counted there.
+ * Each step may be repeated.
+ * Interrupted before the record is handed over: a retry does everything again.
+ * Interrupted after: the record names the next attempt, and a retry continues from there; the scheduler drops a second cast. Never retried:
+ * the queued record is overdue in time, and the sweep takes it, and the claim, which belongs to an attempt that is over. Capacity is given
+ * back only after the record does not name the host any more: a volume that ends in `error` in between keeps its host and its counted
+ * capacity.
  *
  * @throws BackendNotCleared when the failure is uncertain and the backend cannot confirm that it holds nothing.
  */
@@ -74,7 +76,7 @@ async function handOver(
   owner: Owner,
   next: Owner,
 ): Promise<void> {
-  // Before the backend is touched: what a volume that left the flow has there is not ours to delete.
+  // Before the backend is called: this attempt must not delete the data of a volume that has left the flow.
   requireInFlow(volume, owner);
   const { error, cause } = readFailure(input.failure);
   const isClear = await clearBackend(deps.drivers, input.host, volume, error);
@@ -122,7 +124,7 @@ async function clearAndTell(drivers: Drivers, host: string, { id, fence }: Volum
   }
 }
 
-/** False for a host that no backend has: nobody says that attempts are closed there. */
+/** False for a host without a backend: closing attempts is not confirmed there. */
 function fencesAttempts(drivers: Drivers, host: string): boolean {
   try {
     return drivers.forHost(host).fencesAttempts;

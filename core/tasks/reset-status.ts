@@ -4,20 +4,21 @@ import type { BackendRepository, VolumeRepository } from "../ports.ts";
 import { isBeingRemoved, RETURNED_CAPACITY, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
-/** What setting a volume's status uses. */
+/** Dependencies of setting a volume's status. */
 export type ResetStatusDependencies = SourceUnlocker & {
   volumes: Pick<VolumeRepository, "resetStatus">;
   backends: Pick<BackendRepository, "get">;
 };
 
 /**
- * Sets a volume's status by an operator's word (`os-reset_status` of Cinder), whatever the volume is doing. A create or an extension that
- * is under way loses the record: its next write is refused, its claim is closed by the sweep, and nothing is notified. A deletion that was
- * asked for is void. Nothing sets another status until somebody acts on the volume.
+ * Sets a volume's status at an operator's request (`os-reset_status` of Cinder), in any state. A create or an extension in progress loses
+ * the record: its next write is refused, its claim is closed by the sweep, and nothing is notified. A requested deletion is void. The
+ * status stays until the next action on the volume.
  *
  * A removal that is under way is not interrupted: it ends within its bound, with the volume gone or in `error_deleting`.
  *
- * Repeated: nothing changes. Interrupted after the write: a lock may be left on the source, which counts for nothing.
+ * Repeated: nothing changes.
+ * Interrupted after the write: a lock may be left on the source, which counts for nothing.
  *
  * @param volume the record as it was read
  * @throws InvalidVolume while the volume is being removed, or when its backend does not hold it any more; VolumeNotFound

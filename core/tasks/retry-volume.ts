@@ -5,7 +5,7 @@ import { fenceOf } from "../records.ts";
 import { redrivenRetry } from "../scheduling/retry.ts";
 import { forgetReturned, latestAttempt, requeueIdle, type RequeueDependencies, requireIdle } from "./requeue-volume.ts";
 
-/** What a retry uses. */
+/** Dependencies of a retry. */
 export type RetryDependencies = RequeueDependencies & {
   volumes: Pick<VolumeRepository, "get" | "requeue">;
   volumeTypes: Pick<VolumeTypeRepository, "get">;

@@ -19,9 +19,9 @@ import {
 import { volumeRefOf } from "./extract-volume-ref.ts";
 import { removeQueuedVolume } from "./remove-requested-volume.ts";
 import { scheduledSpec } from "./scheduled-spec.ts";
-import { tellUnscheduled, tellUnscheduledAgain } from "./tell-unscheduled.ts";
+import { notifyUnscheduled, notifyUnscheduledAgain } from "./notify-unscheduled.ts";
 
-/** What ScheduleVolume uses. */
+/** Dependencies of ScheduleVolume. */
 export type ScheduleDependencies = ErrorOutDependencies &
   ClaimDependencies &
   DeadlineDependencies & {
@@ -33,7 +33,7 @@ export type ScheduleDependencies = ErrorOutDependencies &
   };
 
 /**
- * What became of a message. `left alone`: a repeated or late delivery that another one has overtaken. `unscheduled`: the volume is in
+ * The result of a message. `left alone`: a repeated or late delivery that another one has overtaken. `unscheduled`: the volume is in
  * `error` because it could not be scheduled; a repeated delivery says so too, because the first one may have died before it was heard.
  */
 export type ScheduleResult = {
@@ -45,9 +45,10 @@ export type ScheduleResult = {
 /**
  * Schedules one volume: `create_volume` of Cinder's scheduler, with the decision made durable as one claim.
  *
- * Delivered twice or late: a volume that has left the flow, or belongs to a later attempt, is left alone; an attempt that was
- * scheduled before is started again, which starts nothing. Dead after the claim: the next delivery finds the claim on its
- * backend and goes on with it. Dead after the record was written: the next delivery starts the execution.
+ * Delivered twice or late: a volume that has left the flow, or belongs to a later attempt, is left alone; an attempt that was scheduled
+ * before is started again, which starts nothing.
+ * Interrupted after the claim: the next delivery finds the claim on its backend and continues with it.
+ * Interrupted after the record was written: the next delivery starts the execution.
  *
  * A volume whose deletion was asked for while it waited is removed here, so that its message is consumed and no dead letter.
  *
@@ -66,7 +67,7 @@ export async function scheduleVolume(
   if (overtaken !== undefined) {
     if (isQueuedError(volume)) {
       await finishQueuedError(deps, volume, message.context);
-      await tellUnscheduledAgain(deps, message, volume, attempt);
+      await notifyUnscheduledAgain(deps, message, volume, attempt);
       return { outcome: "left alone", detail: overtaken, unscheduled: true };
     }
     return { outcome: "left alone", detail: overtaken };
@@ -105,8 +106,8 @@ function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
 }
 
 /**
- * Claims a backend and writes it on the record. A claim that the record then refuses is released, and no other: this delivery may
- * have found the claim of another one, which the record names, and which is not closed before everybody has been told.
+ * Claims a backend and writes it on the record. Only a claim that the record then refuses is released: this delivery may have found the
+ * claim of another one, which the record names, and which stays open until the notification was sent.
  */
 async function placeVolume(
   deps: ScheduleDependencies,
@@ -189,7 +190,7 @@ function isTwin(twin: RequestSpec["resource_properties"], properties: RequestSpe
   return JSON.stringify(own) === JSON.stringify(others);
 }
 
-/** What the filters get twice, or have with the request spec, travels once. */
+/** Data that the filters get twice, or have with the request spec, travels once. */
 function travellingProperties(properties: FilterProperties): FilterProperties {
   const { request_spec: _spec, resource_type: _twin, metadata: _metadata, ...others } = properties;
   return others;
@@ -248,6 +249,6 @@ async function failScheduling(
     }
     throw thrown;
   }
-  await tellUnscheduled(deps, message, volume, owner.attempt, cause);
+  await notifyUnscheduled(deps, message, volume, owner.attempt, cause);
   return { outcome: "error", detail: cause, unscheduled: true };
 }

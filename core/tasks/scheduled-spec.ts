@@ -12,7 +12,7 @@ import type { Pin } from "../scheduling/schedule.ts";
 import { requireWholeSize } from "./extract-volume-spec.ts";
 import { readSnapshot, readSourceVolume } from "./sources.ts";
 
-/** What completing a request reads. */
+/** Dependencies of completing a request. */
 export type SpecReaders = {
   volumes: Pick<VolumeRepository, "get">;
   snapshots: Pick<SnapshotRepository, "get">;
@@ -70,7 +70,7 @@ async function volumeTypeOf(deps: SpecReaders, spec: RequestSpec, volume: Volume
   return { id, name, extra_specs: extraSpecs };
 }
 
-/** The backend of what the volume is made from. A source without a host is in no flow's reach. */
+/** The backend of the volume's source. A source without a host cannot be used. */
 async function sourceOf(
   deps: SpecReaders,
   message: CreateVolumeMessage,

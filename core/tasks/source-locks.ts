@@ -6,10 +6,9 @@ import { requireInFlow } from "./require-in-flow.ts";
 import { readSnapshot, readSourceVolume, SOURCE_STATUSES } from "./sources.ts";
 
 /**
- * Locks on what a volume is made from ("proper locks on the source volume while actions that use the source volume are
- * underway", as Cinder's flow puts it). A lock is an entry on the source's own record, made by the create before its backend is
- * asked, and looked at by whoever deletes the source. It cannot block for ever: it counts only while its holder is in the flow,
- * which the holder's deadline ends.
+ * Locks on the source of a volume ("proper locks on the source volume while actions that use the source volume are underway", as Cinder's
+ * flow puts it). A lock is an entry on the source's own record, written by the create before its backend is asked, and checked by a delete
+ * of the source. It cannot block for ever: it counts only while its holder is in the flow, which the holder's deadline ends.
  */
 
 /** The snapshot, locked for the create. One update, which tests status and project as well. @throws as {@link readSnapshot} */
@@ -44,17 +43,17 @@ export async function lockSourceVolume(
   throw new InvalidVolume(`source volume ${volumeId} was ${status} only after it could not be locked`);
 }
 
-/** What taking a lock off uses. */
+/** Dependencies of removing a lock. */
 export type SourceUnlocker = {
   volumes: Pick<VolumeRepository, "unlock">;
   snapshots: Pick<SnapshotRepository, "unlock">;
 };
 
 /**
- * Takes the create's lock off its source, if it has one: by the fences of all its attempts, because an attempt that ended before it
- * came to its source leaves the lock of the one before. Called by whoever ends the create before the last thing that makes it come
- * again: before the claim is settled, the waiting volume marked, or the record removed. So a lock that could not be taken off is taken
- * off by the repeat. Repeated: nothing happens.
+ * Removes the create's lock from its source, if it has one, by the fences of all its attempts: an attempt that ended before it locked
+ * leaves the lock of the one before. The end of the create calls it before its last repeatable step: before the claim is settled, the
+ * waiting volume is marked, or the record is removed. So the repeat removes a lock that could not be removed.
+ * Repeated: does nothing.
  */
 export async function unlockSource(
   deps: SourceUnlocker,
@@ -78,8 +77,8 @@ export async function unlockSource(
 }
 
 /**
- * Takes a lock off again that came too late. Whoever ends the create takes its lock off, and may have done so before a late call made
- * it: the record, read after the lock, tells.
+ * Takes a lock off again that came too late. The end of the create removes its lock, and may have done so before a late call locked: the
+ * record, read after the lock, shows it.
  *
  * @throws FenceLost, VolumeDeleteRequested, VolumeNotFound: the lock is off again
  */
@@ -107,7 +106,7 @@ export async function keepLockOfOurs(
 }
 
 /**
- * Who holds one of a source's locks, if anybody does; reads consistently. When nobody does, all of the locks are stale.
+ * A holder of one of a source's locks, if there is one; reads consistently. Without a holder all locks are stale.
  *
  * A volume that waits for its next attempt holds its source as well. A snapshot's record is made before its lock, so a lock without
  * one is stale.
@@ -126,7 +125,7 @@ export async function holderOf(
   const volumeIds = ids.filter((id) => !isSnapshot(id));
   const found = volumeIds.length === 0 ? undefined : await deps.volumes.getMany(volumeIds);
   const inFlow = [...(found?.values() ?? [])].find((volume) => isInFlow(volume));
-  // Of a holder that cannot be read nobody knows that it is at rest.
+  // An unreadable holder is not known to be at rest.
   const holder = inFlow ?? found?.unreadable?.[0];
   return holder === undefined ? undefined : { what: "volume", id: holder.id };
 }
@@ -148,7 +147,7 @@ function projectOf(context: RequestContext): string | null {
   return context.is_admin ? null : context.project_id;
 }
 
-/** A caller of no project may use nobody's. */
+/** A caller without a project may use no source. */
 function isNobody(context: RequestContext): boolean {
   return !context.is_admin && context.project_id === null;
 }

@@ -3,7 +3,7 @@ import type { RequestContext } from "../messages.ts";
 import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import type { SnapshotRecord, VolumeRecord, VolumeStatus } from "../records.ts";
 
-/** What volumes are made from, and who may use it. */
+/** Sources of volumes, and access to them. */
 
 /** Statuses of a volume whose bytes are whole (SRC_VOL_PROCEED_STATUS of Cinder's API, and a backup that only reads). */
 export const SOURCE_STATUSES: readonly VolumeStatus[] = ["available", "in-use", "backing-up"];

@@ -10,7 +10,7 @@ import { readyDriver } from "./create-on-backend.ts";
 import type { BackendWork } from "./backend-work.ts";
 import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
 
-/** What looking after open claims uses. */
+/** Dependencies of closing open claims. */
 export type SweepClaimsDependencies = CloseClaimDependencies &
   DeadlineDependencies & {
     volumes: Pick<VolumeRepository, "get">;
@@ -19,13 +19,13 @@ export type SweepClaimsDependencies = CloseClaimDependencies &
   };
 
 /**
- * Closes the claims that nobody closes any more, by what their volumes' records say: tells of ends that were not told, gives back
- * what attempts that are over still hold. One read of the backends when no claim is old; one more for each claim that is.
+ * Closes abandoned claims according to their volumes' records: sends any missing create.end or create.error, and gives back the capacity of
+ * ended attempts. One read of the backends when no claim is old; one more for each claim that is.
  *
- * The mark of a volume that was deleted while somebody may have been at work on it is forgotten when its backend says once more that
- * nothing is there: what came late is deleted. As long as the mark stands nothing of that id can be placed there.
+ * The mark of a volume that was deleted while a function may have been at work on it is removed when its backend confirms again that
+ * nothing is there; late data is deleted. As long as the mark exists, that id cannot be placed there.
  *
- * @param later takes what has to ask a backend
+ * @param later receives work that has to ask a backend
  * @param closed is called for each claim that is closed, which may be when `later` runs
  */
 export async function sweepOpenClaims(
@@ -59,7 +59,7 @@ export async function sweepOpenClaims(
 }
 
 /**
- * Removes what a backend that cannot close attempts was made to hold after the deletion. On any other one nothing can come late.
+ * Removes late data from a backend that cannot close attempts. On any other backend late data is impossible.
  *
  * @throws as {@link clearVolume}
  */

@@ -14,7 +14,7 @@ import { unlockSource } from "./source-locks.ts";
 import { sweepOpenClaims } from "./sweep-open-claims.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
-/** What the sweep uses. */
+/** Dependencies of the sweep. */
 export type SweepDependencies = EndAttemptDependencies &
   SnapshotsRemovalDependencies &
   EndExtendDependencies &
@@ -26,7 +26,7 @@ export type SweepDependencies = EndAttemptDependencies &
     imageCache?: ImageCache | undefined;
   };
 
-/** What a sweep found and did. */
+/** Findings and actions of a sweep. */
 export type SweepResult = {
   /** Volumes past their deadline that it looked at. */
   overdue: number;
@@ -46,17 +46,17 @@ const SWEEP_LIMIT = 2_000;
 const PAGE_SIZE = 100;
 
 /**
- * Shares of a sweep's time at which its parts begin nothing new: deciding volumes, closing claims, and all that asks a backend. What
- * is begun still has to end.
+ * Shares of a sweep's time at which its parts begin nothing new: deciding volumes, closing claims, and all that asks a backend. Work that
+ * has begun still has to end.
  */
 const TIME_LEFT_FOR_OTHERS = { volumes: 1 / 2, claims: 1 / 3, backends: 1 / 6 };
 
 /**
- * The last net: takes every volume whose deadline has passed, whatever happened to its message, its execution and the rule on
- * failed executions, then every claim that nobody closes any more, then what the image-volume cache has to remove. Two sweeps at
- * once, or one beside a workflow that still moves, are safe: the writes are fenced and the loser leaves the volume alone.
+ * The last net: takes every volume whose deadline has passed, whatever happened to its message, its execution and the rule on failed
+ * executions; then every abandoned claim; then the removals of the image-volume cache. Two concurrent sweeps, or one concurrent with an
+ * active workflow, are safe: the writes are fenced and the loser leaves the volume alone.
  *
- * All work that asks no backend is done first. What does ask one comes after it, in a lane for each backend, so that a backend that
+ * All work that asks no backend is done first. Work that asks a backend comes after it, in a lane for each backend, so that a backend that
  * hangs delays neither the decision about volumes nor the work on other backends.
  *
  * Overdue volumes are read through the sparse index, so they cost one empty query when there are none; claims cost one read of
@@ -101,7 +101,7 @@ export async function sweepOverdueVolumes(
   return { ...result, ...(silent.length > 0 && { silent_backends: silent }), failures };
 }
 
-/** What deciding volumes uses. */
+/** Dependencies of deciding volumes. */
 type DecideDependencies = Omit<SweepDependencies, "timeLimit" | "imageCache">;
 
 type Decided = Pick<SweepResult, "overdue" | "errored_out">;
@@ -143,7 +143,7 @@ async function takeOverdue(
     return true;
   }
   if (!isBeingRemoved(volume) && !isExtending(volume) && !isInFlow(volume)) {
-    // Somebody else has set its status, by hand mostly: it is theirs to decide, and its claim is closed as that of one at rest.
+    // Another writer, mostly an operator, has set its status: the flow gives it up, and closes its claim like that of a volume at rest.
     await unlockSource(deps, volume);
     await deps.volumes.forgetDeadline(volumeId, volume.deadline);
     return true;
@@ -165,7 +165,7 @@ function backendToAsk(volume: VolumeRecord): string | null {
   return volume.delete_requested_at === null ? null : backendToClear(volume);
 }
 
-/** Counts a volume that is in `error` also when that could not be told: its claim stays open for a later sweep. */
+/** Counts a volume in `error` even when its notification could not be sent: its claim stays open for a later sweep. */
 async function endOverdue(deps: DecideDependencies, volume: VolumeRecord, result: Decided): Promise<void> {
   try {
     await takeOn(deps, volume);

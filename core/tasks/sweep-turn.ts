@@ -4,7 +4,7 @@ import { causeText } from "../fault.ts";
 /** One volume that a sweep could not deal with, and why. */
 export type SweepFailure = { volume_id: string; error: string; cause: string };
 
-/** What one part of a sweep works with. */
+/** Dependencies of one part of a sweep. */
 export type SweepTurn = {
   failures: SweepFailure[];
   /** Whether there is time for another volume. */

@@ -221,7 +221,7 @@ const BACKENDS: Calls<BackendRepository> = {
   settle: [undefined, CLAIM.claimed_at].map(
     (at) => (backends: BackendRepository) => backends.settle(BACKEND.host, VOLUME.id, at),
   ),
-  settleUntold: [(backends) => backends.settleUntold(BACKEND.host, VOLUME.id, CLAIM.claimed_at)],
+  settleUnsent: [(backends) => backends.settleUnsent(BACKEND.host, VOLUME.id, CLAIM.claimed_at)],
   release: [undefined, CLAIM.claimed_at].map(
     (at) => (backends: BackendRepository) => backends.release(BACKEND.host, OWNER, at),
   ),

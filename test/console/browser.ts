@@ -19,7 +19,7 @@ const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js"
 
 type Violation = { id: string; nodes: { html: string }[] };
 
-/** What is wrong with a page for people who cannot see it, or not well: the rule, and where. */
+/** Accessibility violations of a page: the rule and the element. */
 export async function violationsOn(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const { violations } = await page.evaluate<{ violations: Violation[] }>("axe.run()");

@@ -17,7 +17,7 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
   let scene: Scene;
   let browser: Browser;
   let page: Page;
-  /** What all tests together have asked for, and what went wrong in the page; looked at by the last one. */
+  /** All requests and page errors of all tests; the last test checks them. */
   const requested: string[] = [];
   const problems: string[] = [];
 
@@ -146,7 +146,7 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
 
   test("leads from a fault to the page of its error", async () => {
     await open(`/volumes/${scene.ids["too-large"]}`);
-    await page.getByText("What this means").click();
+    await page.getByText("Meaning").click();
     await page.getByRole("link", { name: "All about NoValidBackend" }).click();
     await page.getByRole("heading", { name: "Errors", level: 1 }).waitFor();
     const chosen = page.getByRole("region", { name: "NoValidBackend" });
@@ -157,7 +157,7 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
   test("says why a volume failed and what that means, and asks before it retries it", async () => {
     await open(`/volumes/${scene.ids["too-large"]}`);
     await page.getByRole("heading", { name: "NoValidBackend" }).waitFor();
-    await page.getByText("What this means").click();
+    await page.getByText("Meaning").click();
     await page.getByText("The scheduler has no candidate left, or no attempt.", { exact: false }).waitFor();
     await button("Retry").click();
     const dialog = page.getByRole("dialog", { name: "Ask for too-large again?" });
@@ -296,7 +296,7 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
     ).toBe(true);
   });
 
-  test("goes on showing what it knows when the store is down, and says so; Ctrl-C ends the command", async () => {
+  test("keeps showing the known data when the store is down, and says so; Ctrl-C ends the command", async () => {
     await open("/volumes");
     await row("database").waitFor();
     await scene.cinderless.cloud.stop();
@@ -307,7 +307,7 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
     expect(await row("database").count()).toBe(1);
   });
 
-  test("asks nobody but its own server, keeps the token out of every address, and breaks nowhere", () => {
+  test("sends requests only to its own server, keeps the token out of every address, and has no page error", () => {
     expect(problems).toEqual([]);
     const { origin, hash } = new URL(scene.url);
     const token = hash.replace("#token=", "");

@@ -8,7 +8,7 @@ import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 import { ownerOf, queuedVolume } from "../support/records.ts";
 
-/** What the console is tried on: Cinderless in the embedded cloud with volumes of every kind, and the command itself beside it. */
+/** The scene of the console's tests: Cinderless in the embedded cloud with volumes of every kind, and the console command. */
 
 const COMMAND = fileURLToPath(new URL("../../cli/cinderless.js", import.meta.url));
 const REQUEST = { projectId: "shop", userId: "ada", metadata: { tier: "gold" } };
@@ -94,7 +94,7 @@ async function createVolumes(cinderless: CinderlessUnderTest): Promise<Scene["id
 
 const GIB = 1024 ** 3;
 
-/** A volume whose image is being copied, as its record tells. No execution moves it: the test does. */
+/** A volume whose image is being copied, according to its record. No execution moves it: the test does. */
 async function putCopy({ volumes }: CinderlessUnderTest): Promise<string> {
   const id = randomUUID();
   const now = new Date().toISOString();
@@ -119,7 +119,7 @@ async function putCopy({ volumes }: CinderlessUnderTest): Promise<string> {
   return id;
 }
 
-/** The copy goes on to so many GiB of eight. */
+/** Advances the copy to this many GiB of eight. */
 export async function moveCopy({ cinderless, ids }: Scene, gib: number): Promise<void> {
   const progress = {
     bytes_done: gib * GIB,

@@ -37,7 +37,7 @@ describe("the alarms", () => {
     expect(alarms.map((alarm) => String(sectionOf(alarm))).toSorted()).toEqual(sections.toSorted());
   });
 
-  it("all tell somebody", () => {
+  it("all notify a topic", () => {
     expect(alarms.filter(({ AlarmActions }) => AlarmActions.length === 0)).toEqual([]);
   });
 
@@ -68,7 +68,7 @@ it("may be published by CloudWatch to their topic, whose own policy has replaced
   );
 });
 
-it("watches missing volumes beside orphans", () => {
+it("watches missing volumes in addition to orphans", () => {
   const orphans = alarms.find((alarm) => sectionOf(alarm) === "orphans");
   const watched = orphans?.Metrics?.flatMap(({ MetricStat }) => MetricStat?.Metric.MetricName ?? []) ?? [];
   expect(watched.toSorted()).toEqual([METRICS.damagedVolumes, METRICS.missingVolumes, METRICS.orphans]);
@@ -96,7 +96,7 @@ it("has a dashboard of metrics that the functions write", () => {
 });
 
 describe("the saved queries", () => {
-  /** Keys of the lines that the functions log, beside those of CloudWatch, which begin with an @. */
+  /** Keys of the functions' log lines, and those of CloudWatch, which begin with an @. */
   const LOGGED = ["state", "level", "message", "volume_id", "attempt", "request_id", "error", "cause"];
   const asked = Object.entries(SAVED_QUERIES).map(([name, { fields, filterStatements = [] }]) => {
     const words = filterStatements.flatMap((filter) => /^(?:ispresent\()?([@\w.]+)/.exec(filter)?.[1] ?? []);

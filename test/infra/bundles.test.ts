@@ -28,12 +28,12 @@ describe.each(NAMES)("the bundle of %s", (name) => {
     );
   });
 
-  it("has its source map beside it", async () => {
+  it("has its source map next to it", async () => {
     expect((await stat(`${bundleOf(name)}.map`)).size).toBeGreaterThan(0);
   });
 });
 
-/** What Lambda's runtime reports of an error is its `name`, which must be the one that the workflow knows. */
+/** Lambda's runtime reports an error's `name`, which must be the one that the workflow knows. */
 describe("minified, an error keeps its name", () => {
   const CONTEXT = { functionName: "f", getRemainingTimeInMillis: () => 1000 };
 

@@ -32,7 +32,7 @@ describe("the backends", () => {
     expect(backends({ backends: value })).toMatchObject([{ ...CUSTOM, availability_zone: "nova" }]);
   });
 
-  it("never use the driver for tests unless they are told to", () => {
+  it("never use the driver for tests unless they are configured to", () => {
     const template = JSON.stringify(inlineTemplate());
     expect(template).toContain('\\"driver\\":\\"file\\"');
     expect(template).not.toContain('\\"driver\\":\\"fault\\"');

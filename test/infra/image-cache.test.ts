@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
-/** What the image-volume cache adds to a stack that switches it on. */
+/** The additions of the image-volume cache to a stack that enables it. */
 
 const BACKENDS = [
   { host: "node@first", driver: "file", options: { directory: "/mnt/first" }, image_volume_cache_enabled: true },
@@ -69,7 +69,7 @@ describe("a stack with an image-volume cache", () => {
 });
 
 describe("a stack without one", () => {
-  it("names its table to nobody", () => {
+  it("names its table to no function", () => {
     expect(
       NAMES.flatMap((name) => holdingsOf(withoutCache, name)).filter((each) => /ImageCache|IMAGE_CACHE/.test(each)),
     ).toEqual([]);

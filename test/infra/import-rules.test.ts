@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, expect, it } from "vitest";
 
-/** Who may not import whom: a file that breaks the rule, by its path, and what it imports. */
+/** Forbidden imports: a file that breaks the rule, by its path, and its import. */
 const FORBIDDEN: [string, string][] = [
   ["core/breaks-aws.ts", "@aws-sdk/client-dynamodb"],
   ["core/breaks-node.ts", "node:fs"],
@@ -30,7 +30,7 @@ const FORBIDDEN: [string, string][] = [
   ["local/breaks-verify.ts", "../verify/conformance/bundler-plugin.ts"],
 ];
 
-/** What each may import, as far as the same rules could forbid it. */
+/** Allowed imports that the same rules could forbid by mistake. */
 const ALLOWED: [string, string][] = [
   ["core/tasks/keeps.ts", "../errors.ts"],
   ["adapters/keeps.ts", "../core/ports.ts"],

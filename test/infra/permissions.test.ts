@@ -3,7 +3,7 @@ import { fileNameOf, type FunctionName, FUNCTIONS, TASK_FUNCTIONS } from "../../
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 import { type Statement, statementsOf } from "../support/iam.ts";
 
-/** What each function may do, by what it is done to. Nothing else is granted to any of them. */
+/** Allowed actions of each function, by resource. Nothing else is granted to any of them. */
 
 const READ = ["dynamodb:GetItem"];
 const UPDATE = ["dynamodb:GetItem", "dynamodb:UpdateItem"];
@@ -196,7 +196,7 @@ const template = inlineTemplate({ fileSystem: "none" });
 const resources = Object.entries(template.Resources);
 const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 
-/** What every function may do: write its own log, and send its traces, for which X-Ray knows no resource. */
+/** Every function may write its own log and send its traces, for which X-Ray has no resource. */
 function isCommon(name: FunctionName, { Action, Resource }: Statement): boolean {
   const text = JSON.stringify({ Action, Resource });
   return (
@@ -259,7 +259,7 @@ describe("writes of tables", () => {
 
   it.each(NAMES)("of %s may name certain attributes only", (name) => {
     for (const { Action, Condition } of writes(name)) {
-      // Nothing that is not bound stands beside it.
+      // No unrestricted statement is next to it.
       expect([Action].flat()).toHaveLength(1);
       const attributes = [Condition?.["ForAllValues:StringEquals"]?.["dynamodb:Attributes"]].flat();
       expect(attributes.some((attribute) => ["id", "host", "project_id"].includes(String(attribute)))).toBe(true);
@@ -294,7 +294,7 @@ describe("writes of tables", () => {
     ).toEqual(["fence", "status"]);
   });
 
-  it("return nothing to whoever may not read the table", () => {
+  it("return nothing to a function that may not read the table", () => {
     const silent = NAMES.flatMap((name) =>
       writes(name)
         .filter(({ Condition }) => Condition?.["StringEqualsIfExists"]?.["dynamodb:ReturnValues"] === "NONE")
@@ -337,7 +337,7 @@ describe("under the customer's key", () => {
 describe("the policies of a role", () => {
   /** Characters of all inline policies of a role together, without white space. */
   const QUOTA = 10_240;
-  /** What stands for an ARN or a name that is known at the deployment only. */
+  /** Placeholders for ARNs and names that only the deployment knows. */
   const LONG_VALUE = "a".repeat(120);
   /** Values of which the length is known. */
   const PSEUDO_PARAMETERS: Record<string, string> = {
@@ -451,7 +451,7 @@ describe("a stack with Glance", () => {
   it.each<[string, Record<string, unknown>, string]>([
     ["one secret by its name", { type: "fixed_token", secret: "cinderless/glance" }, "cinderless/glance-??????"],
     ["what is below the prefix of the callers' tokens", { type: "passed_token" }, "cinderless/tokens/*"],
-  ])("lets those that read images read %s, and nobody else any", (_what, auth, resource) => {
+  ])("lets only the functions that read images read %s", (_what, auth, resource) => {
     const stack = withAuth(auth);
     for (const name of NAMES) {
       const expected = { Action: "secretsmanager:GetSecretValue", Effect: "Allow", Resource: secretArn(resource) };
@@ -463,7 +463,7 @@ describe("a stack with Glance", () => {
     expect(JSON.stringify(withAuth({ type }))).not.toContain("secretsmanager:GetSecretValue");
   });
 
-  it("tells those that read or check images where it is, and nobody else", () => {
+  it("gives its address only to the functions that read or check images", () => {
     const told = withAuth({ type: "none" }).flatMap(([id, { Type, Properties }]) =>
       Type === "AWS::Lambda::Function" && JSON.stringify(Properties?.["Environment"]).includes("IMAGE_SERVICES")
         ? [functionNameIn(id)]

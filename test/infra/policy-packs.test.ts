@@ -35,7 +35,7 @@ afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
 const PACKS = [AwsSolutionsChecks, ServerlessChecks];
 
-/** Findings that nobody acknowledged, one line each: rule and construct. */
+/** Findings without an acknowledgement, one line each: rule and construct. */
 function findings(context: Record<string, unknown>): string[] {
   const { app } = createCinderlessApp({ codeOf: INLINE_CODE, outdir, context });
   return PACKS.flatMap((Pack) =>

@@ -7,7 +7,7 @@ import { createCinderlessApp } from "../../infra/cinderless-app.ts";
 import { functionNameIn, INLINE_CODE, inlineTemplate } from "../../infra/inline-template.ts";
 import { isAllowed, statementsOf } from "../support/iam.ts";
 
-/** What a deployment meets that no run on one machine shows. */
+/** Properties of a deployment that no run on one machine shows. */
 
 // An app makes its directory even when it is never synthesised.
 const outdir = mkdtempSync(path.join(tmpdir(), "cinderless-production-"));
@@ -59,7 +59,7 @@ describe("what stays", () => {
   });
 });
 
-describe("events that nobody waits for", () => {
+describe("asynchronous events", () => {
   const configured = propertiesOf({}, "AWS::Lambda::EventInvokeConfig").map((properties) => {
     const { Ref } = properties["FunctionName"] as { Ref: string };
     return [functionNameIn(Ref), properties["MaximumRetryAttempts"], properties["MaximumEventAgeInSeconds"]];

@@ -57,7 +57,7 @@ function make(context: Context): { template: Template; settings: MadeWith } {
   return result;
 }
 
-/** What `cdk diff` says of the resources with data: those that it replaces or removes, one line each. */
+/** Resources with data that `cdk diff` replaces or removes, one line each. */
 function lossesOf(from: Context, to: Context): string[] {
   const { resources } = fullDiff({ ...make(from).template }, { ...make(to).template });
   return resources.logicalIds.flatMap((id) => {
@@ -181,7 +181,7 @@ describe("the settings of a deployed stack", () => {
     expect(reports).toEqual([]);
   });
 
-  it("are none when CloudFormation has no such stack, and nothing is said of it", async () => {
+  it("are undefined when CloudFormation has no such stack, without a message", async () => {
     cloudFormation.on(DescribeStacksCommand).rejects(new Error("Stack with id Cinderless does not exist"));
     expect([await read(), reports]).toEqual([undefined, []]);
   });
@@ -210,7 +210,7 @@ describe("the settings of a deployed stack", () => {
     expect([await read(), reports]).toEqual([undefined, [expect.stringMatching(reason)]]);
   });
 
-  it("decide also where nobody committed the record, and nothing is recorded of a refused change", () => {
+  it("decide even without a committed record, and a refused change is not recorded", () => {
     const file = path.join(scratch, "uncommitted.lock.json");
     const deployed = make({ customerManagedKey: true }).settings;
     const wanted = make({}).settings;

@@ -219,7 +219,7 @@ describe("the functions", () => {
     expect(logGroups).toHaveLength(Object.keys(FUNCTIONS).length + 2);
   });
 
-  it("that call drivers are told the backends", () => {
+  it("that call drivers get the backends in their environment", () => {
     const told = Object.entries(template.findResources("AWS::Lambda::Function")).flatMap(([id, { Properties }]) =>
       JSON.stringify(Properties).includes('"BACKENDS"') ? [functionNameIn(id)] : [],
     );
@@ -271,7 +271,7 @@ describe("the nets", () => {
     expect(targetOf("NetsSweepSchedule")).toEqual(["SweepOverdueVolumes"]);
   });
 
-  it("audit the backends every hour, and reap nothing unless told to", () => {
+  it("audit the backends every hour, and reap nothing unless configured to", () => {
     const rule = propertiesOf("AWS::Events::Rule", "NetsAuditSchedule") as { Targets: { Input: string }[] };
     expect(rule).toMatchObject({ ScheduleExpression: "rate(1 hour)" });
     expect(targetOf("NetsAuditSchedule")).toEqual(["AuditBackends"]);

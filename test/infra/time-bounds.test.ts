@@ -38,7 +38,7 @@ describe("a deployment with bounds of its own", () => {
     expect(properties(template, "CopyImageToVolume")["Timeout"]).toBe(8);
   });
 
-  it.each(WRITES_DEADLINES)("tells %s the bounds", (name) => {
+  it.each(WRITES_DEADLINES)("passes the bounds to %s", (name) => {
     const { Variables } = properties(template, name)["Environment"] as { Variables: Record<string, string> };
     expect(JSON.parse(Variables["PHASE_BOUNDS"] ?? "null")).toEqual({
       queued: 91,
@@ -51,7 +51,7 @@ describe("a deployment with bounds of its own", () => {
     });
   });
 
-  it("tells them to every function that goes by them, and to no other", () => {
+  it("passes them to every function that uses them, and to no other", () => {
     const names = (Object.keys(FUNCTIONS) as FunctionName[]).filter((name) => {
       const file = new URL(`../../lambdas/${fileNameOf(name)}.ts`, import.meta.url);
       return readFileSync(file, "utf8").includes("bounds()");

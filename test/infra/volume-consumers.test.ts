@@ -31,7 +31,7 @@ function policyOf(template: Template): unknown {
 describe("without volumeConsumers", () => {
   const template = inlineTemplate();
 
-  it("nobody but the functions may mount: one access point, one rule, and no statement that allows", () => {
+  it("only the functions may mount: one access point, one rule, and no statement that allows", () => {
     expect(resources(template, "AWS::EFS::AccessPoint")).toHaveLength(1);
     expect(ingress(template)).toMatchObject([
       { FromPort: 2049, ToPort: 2049, IpProtocol: "tcp", SourceSecurityGroupId: expect.anything() as unknown },

@@ -104,7 +104,7 @@ describe("an orphan", () => {
     expect(foundOf(await audit({ reap: true }), id)).toBeUndefined();
   });
 
-  it("is none while it is young", async () => {
+  it("is not an orphan while it is young", async () => {
     const id = randomUUID();
     makeFile(pathOf(FIRST, id), 23);
     expect(foundOf(await audit({ reap: true }), id)).toBeUndefined();
@@ -135,7 +135,7 @@ describe("the unfinished work of an attempt", () => {
 });
 
 describe("a volume whose file is missing", () => {
-  it("is told, and not repaired", async () => {
+  it("is reported, and not repaired", async () => {
     const volume = await finished();
     rmSync(pathOf(FIRST, volume.id));
     const report = await audit({ reap: true });
@@ -147,7 +147,7 @@ describe("a volume whose file is missing", () => {
 });
 
 describe("a volume or snapshot that was truncated on its backend", () => {
-  it("is told, and refused as a source by name", async () => {
+  it("is reported, and refused as a source by name", async () => {
     const volume = await finished();
     const snapshot = await clients.functions.createSnapshot({
       snapshot_id: randomUUID(),
@@ -178,7 +178,7 @@ describe("a volume or snapshot that was truncated on its backend", () => {
 });
 
 describe("a suspect of the ledger", () => {
-  it("is cleared by looking, and is told when there is something", async () => {
+  it("is cleared by a check, and reported when there is data", async () => {
     const volume = await finished();
     const id = randomUUID();
     const line = {
@@ -232,7 +232,7 @@ it("writes its metrics in all, and by backend those that are not zero", async ()
   await audit({ reap: true });
 });
 
-it("a request that is none is refused by name", async () => {
+it("an invalid request is refused by name", async () => {
   await expect(audit({ older_than_hours: 0 })).rejects.toThrow(/older_than_hours must be at least 1/);
   await expect(audit({ host: "node@nowhere" })).rejects.toThrow(/no backend node@nowhere is configured/);
 });

@@ -23,7 +23,7 @@ async function expectNothingLeft(volumeId: string): Promise<void> {
     .toEqual([]);
 }
 
-/** What is kept of a text that is not a message: no word of it, for any may be a secret. */
+/** The stored form of a text that is not a message: none of its words, because any may be a secret. */
 function keptOf(sent: string, structure: string): string {
   const hash = createHash("sha256").update(sent).digest("hex");
   return `${Buffer.byteLength(sent)} bytes that are not a message, SHA-256 ${hash}, beginning with: ${structure}`;
@@ -47,7 +47,7 @@ describe("a message that cannot be read", () => {
     expect((await under.deadLetters(1))[0]?.reason).toContain("snapshot_id must be a UUID");
   });
 
-  it("loses none of the messages beside it", async () => {
+  it("loses none of the other messages", async () => {
     const sends = [
       under.create({ sizeGib: 1 }),
       under.send("[]"),

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 
-/** The Block Storage API in the whole: the real bundle behind the template's HTTP API, and the workflow behind it. */
+/** The complete Block Storage API: the real bundle behind the template's HTTP API, and the workflow behind it. */
 
 /** A body as it comes; each test says what it expects of it. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -69,7 +69,7 @@ describe("a volume through the API", () => {
   it("is another project's secret", async () => {
     const { id } = await create({ size: 1, name: "secret" });
     await whenSettled(id);
-    // Everybody administers without authentication, so only the lists tell projects apart here.
+    // Without authentication every caller is an administrator, so only the lists separate projects here.
     expect(await namesOf("/volumes?name=secret", "other:def")).toEqual([]);
     expect(await namesOf("/volumes?name=secret&all_tenants=1", "other:def")).toEqual(["secret"]);
     await ask(`DELETE /volumes/${id}`);

@@ -18,7 +18,7 @@ import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinde
 
 const COMMAND = fileURLToPath(new URL("../../cli/cinderless.js", import.meta.url));
 
-/** Who may do what; each may also do what those before may. */
+/** Commands by policy; each policy also allows the commands of those before it. */
 const ROLES = ["read-only", "creator", "operator"] as const;
 type Role = (typeof ROLES)[number];
 
@@ -81,7 +81,7 @@ const ARN_OF: Readonly<Record<string, string>> = {
   s3: "arn:aws:s3:::",
 };
 
-/** What IAM is asked about the last commands, in whole ARNs. */
+/** The IAM requests of the last commands, with full ARNs. */
 function asked(): IamRequest[] {
   return calls.flatMap((call) =>
     iamRequests(call, {}).map((request) => ({
@@ -121,7 +121,7 @@ async function roleOf(...argv: string[]): Promise<Role | undefined> {
 
 const idOf = (answer: Record<string, unknown>): string => String(answer["id"]);
 
-/** What is needed to make all that the others look at, change and delete. Runs in this order. */
+/** Commands that create the objects which the others read, change and delete. Runs in this order. */
 async function usesOfACreator(): Promise<{ roles: Record<string, Role | undefined>; volume: string; image: string }> {
   const roles: Record<string, Role | undefined> = {};
   const make = async (...argv: string[]): Promise<string> => {

@@ -171,7 +171,7 @@ test("backend list shows what the backends have reported", async () => {
   ]);
 });
 
-/** A volume that stays in the flow, because nobody sends its message. */
+/** A volume that stays in the flow, because its message is never sent. */
 async function putWithoutMessage(): Promise<void> {
   const client = new DynamoDBClient({
     endpoint: local.cloud.endpoints.dynamodb,
@@ -206,7 +206,7 @@ describe("the deployment", () => {
     expect(stderr).toContain("has no output BackendsTableName");
   });
 
-  test("the process's own endpoints win over those beside the outputs", async () => {
+  test("the process's own endpoints override those next to the outputs", async () => {
     const { status, stderr } = await run(["list"], { AWS_ENDPOINT_URL_DYNAMODB: "http://127.0.0.1:9" });
     expect(status).toBe(1);
     expect(stderr).toBe(

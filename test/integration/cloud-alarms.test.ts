@@ -64,7 +64,7 @@ describe("DescribeAlarms", () => {
     return Object.fromEntries(MetricAlarms.map(({ AlarmName = "", StateValue }) => [AlarmName, StateValue]));
   };
 
-  it("tells what the metrics of functions make of each alarm", async () => {
+  it("derives the state of each alarm from the functions' metrics", async () => {
     await invoke({ lost: 1 });
     expect(await states()).toEqual({ lost: "OK", errors: "OK" });
     await invoke({ lost: 1, fails: true });

@@ -16,7 +16,7 @@ import { deploy, resource, temporaryDirectory } from "../support/cloud-fixtures.
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
 import { RESOURCES, store, table } from "../support/cloud-stored-data.ts";
 
-/** What a cloud gives back of what `store` put into it, and of a message that is published now. */
+/** The data that a cloud returns of the data from `store`, and of a message that is published now. */
 async function storedIn({ cloud, dynamodb, sqs, sns, s3 }: CloudUnderTest): Promise<object> {
   const TableName = resource(cloud, "Volumes");
   const { Item } = await dynamodb.send(new GetItemCommand({ TableName, Key: { id: { S: "v1" } } }));
@@ -182,7 +182,7 @@ describe("a data directory", () => {
     const file = path.join(directory.path, "file");
     writeFileSync(file, "precious");
     await expect(deploy(RESOURCES, { dataDirectory: file })).rejects.toThrow(`data directory ${file} is a file`);
-    // Where nobody can make a directory, whoever asks.
+    // A path at which no user can create a directory.
     await expect(deploy(RESOURCES, { dataDirectory: "/proc/nowhere" })).rejects.toThrow("cannot be made");
     expect(readFileSync(file, "utf8")).toBe("precious");
   });

@@ -14,7 +14,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type CloudUnderTest, deploy, resource } from "../support/cloud-fixtures.ts";
 
-/** What DynamoDB refuses, the embedded store refuses as well; and no request ends more than itself. */
+/** The embedded store refuses everything that DynamoDB refuses, and a request never ends more than itself. */
 
 const key = (name: string, type = "S") => ({ AttributeName: name, AttributeType: type });
 const Records = {
@@ -161,7 +161,7 @@ describe("an item is stored with", () => {
     ["a name of 65,535 bytes", { ["n".repeat(65_535)]: text32("x") }],
     ["a map of 32 levels", { a: nested(31, inMap) }],
     ["a list of 32 levels", { a: nested(31, inList) }],
-    ["an empty text that is no key", { a: text32("") }],
+    ["an empty text that is not a key", { a: text32("") }],
     ["no key of an index", {}],
     ["a key of an index of 2,048 bytes", { state: text32("ü".repeat(1024)) }],
     ["almost 400 KiB in characters of two bytes", { a: text32("ü".repeat(204_700)) }],

@@ -299,7 +299,7 @@ describe("paths", () => {
   it.each([
     [{}, "absent"],
     [{ x: null }, "there"],
-  ])("tell presence in %j", async (input, expected) => {
+  ])("distinguish presence in %j", async (input, expected) => {
     expect((await under.run("PresenceMachine", input)).output).toBe(JSON.stringify(expected));
   });
 

@@ -83,7 +83,7 @@ describe("StartExecution", () => {
 });
 
 describe("GetExecutionHistory", () => {
-  it("tells the events of a task by their AWS names", async () => {
+  it("reports the events of a task by their AWS names", async () => {
     const before = Date.now();
     const { executionArn } = await under.run("EchoMachine", { id: null });
     const { events = [] } = await under.sfn.send(new GetExecutionHistoryCommand({ executionArn }));
@@ -179,7 +179,7 @@ it("describes and lists the deployed state machines", async () => {
   expect(stateMachines.map(({ name }) => name)).toContain("Stack-EchoMachine");
 });
 
-it("counts transitions and invocations and tells listeners each event", async () => {
+it("counts transitions and invocations and sends each event to listeners", async () => {
   const before = under.cloud.counters;
   const seen: string[] = [];
   const off = under.cloud.executions.onTransition(({ name }, { type }) => void (name === "counted" && seen.push(type)));

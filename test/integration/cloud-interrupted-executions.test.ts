@@ -12,7 +12,7 @@ import { INTERRUPTIBLE, UNHEARD } from "../support/cloud-running-executions.ts";
 
 type Detail = { name: string; status: string; input: string; error: string | null; cause: string | null };
 
-/** What the rule's queue has been told: at least so much, and until nothing comes for a moment; taken out of the queue. */
+/** The events in the rule's queue: at least this many, until none comes for a moment. They are removed from the queue. */
 async function toldEnds({ cloud, sqs }: CloudUnderTest, atLeast: number): Promise<Detail[]> {
   const QueueUrl = resource(cloud, "Ended");
   const details: Detail[] = [];
@@ -62,7 +62,7 @@ beforeAll(async () => {
 
 afterAll(() => killed[Symbol.dispose]());
 
-/** What the process left that was killed while it executed. */
+/** The data of a process that was killed during its executions. */
 function leftByTheKilled(dataDirectory: string): void {
   cpSync(path.join(killed.path, "data"), dataDirectory, { recursive: true });
 }
@@ -70,7 +70,7 @@ function leftByTheKilled(dataDirectory: string): void {
 // Each has a cloud of its own, and most of the time they listen whether something more comes.
 describe.concurrent("executions that a process leaves", () => {
   describe("an execution that ran when the process was killed", () => {
-    it("continues in the state that it was in, and nobody is told of an end", async () => {
+    it("continues in its state, and no event of an end is sent", async () => {
       using directory = temporaryDirectory();
       leftByTheKilled(directory.path);
       {
@@ -113,7 +113,7 @@ describe.concurrent("executions that a process leaves", () => {
     await start(next, "another", false);
   });
 
-  it("an end that a target did not take is told again by the next process", async () => {
+  it("the next process sends the event of an end again that a target did not accept", async () => {
     using directory = temporaryDirectory();
     {
       await using first = await deploy(UNHEARD, { dataDirectory: directory.path });

@@ -11,7 +11,7 @@ import {
   until,
 } from "../support/cloud-fixtures.ts";
 
-/** Executions that run when the cloud is stopped, and go on at the next start. */
+/** Executions that run when the cloud is stopped, and continue at the next start. */
 
 const First = inlineFunction("return { first: event.n ?? null };");
 const Last = inlineFunction("return { last: event };");

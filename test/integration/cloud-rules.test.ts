@@ -9,7 +9,7 @@ const lines: string[] = [];
 let under: CloudUnderTest;
 
 beforeAll(async () => {
-  // The cloud is told another time while it is deployed, however long that takes: half a second before the schedule's.
+  // The cloud's clock is set to half a second before the schedule during the deployment, however long that takes.
   const scheduledAt = new Date("2035-01-01T00:00:00Z");
   const clock = vi.spyOn(Date, "now").mockReturnValue(scheduledAt.getTime() - 500);
   under = await deploy(
@@ -109,7 +109,7 @@ it("fires an at() schedule at its time with its constant input", async () => {
   expect(lines.find((line) => line.includes("later"))).toContain('later {"constant":1}');
 });
 
-it("tells a failed and an aborted execution of the named machine, and nothing else", async () => {
+it("sends events only for a failed and an aborted execution of the named machine", async () => {
   await under.run("Other");
   const failed = await under.run("Machine", { fail: true }, "fails");
   const { executionArn } = await under.sfn.send(

@@ -16,7 +16,7 @@ let under: CloudUnderTest;
 
 beforeAll(async () => {
   const sleep = "await new Promise((resolve) => setTimeout(resolve, event.ms));";
-  // Those that run beside one that times out after a second must not do so themselves.
+  // Invocations in the same thread as one that times out after a second must not time out themselves.
   const Timeout = 120;
   under = await deploy(
     {
@@ -85,7 +85,7 @@ describe("functions that share a thread", () => {
     expect(await invoke("Counts")).toBe(Number(first) + 1);
   });
 
-  it("time out alone: what runs beside goes on, and the next invocation has a new thread", async () => {
+  it("time out alone: other invocations of the thread continue, and the next invocation has a new thread", async () => {
     const before = await invoke("Counts");
     const [timedOut, beside] = await Promise.all([invoke("Slow"), invoke("Second", { ms: 1500 })]);
     expect(timedOut).toMatchObject({ errorType: "Sandbox.Timedout" });
@@ -93,7 +93,7 @@ describe("functions that share a thread", () => {
     expect(Number(await invoke("Counts"))).toBeLessThan(Number(before));
   });
 
-  it("do nothing after their time-out, whatever runs beside them", async () => {
+  it("do nothing after their time-out, whatever else runs in their thread", async () => {
     using directory = temporaryDirectory();
     const file = path.join(directory.path, "beats");
     const [timedOut, beside] = await Promise.all([invoke("Beats", { file }), invoke("Second", { ms: 1500 })]);

@@ -16,7 +16,7 @@ import {
 } from "../support/cloud-fixtures.ts";
 import { RESOURCES } from "../support/cloud-stored-data.ts";
 
-/** What a web page in a browser on this machine can send to the servers of a running cloud, and what it must not reach. */
+/** Requests that a web page in a browser on this machine can send to the servers of a running cloud, and that must be refused. */
 
 const directory = temporaryDirectory();
 const data = path.join(directory.path, "data");

@@ -84,7 +84,7 @@ describe("the command", () => {
     expect(stdout.trimEnd().split("\n").at(-1)).toBe("0 cases; 1 vectors: 1 different; 1 unexplained");
   });
 
-  it("tells everything as one JSON document", async () => {
+  it("prints everything as one JSON document", async () => {
     const vector = { value: 10, req: "= 10", out: { result: true } };
     const { code, stdout } = await run("--json", "--vectors", fileWith({ extra_specs_match: [vector] }));
     expect(code).toBe(0);
@@ -119,7 +119,7 @@ describe("the command", () => {
       ["--only", "nothing-of-that-name"],
       "no case and no vector has nothing-of-that-name",
     ],
-    ["an option that is none", ["--case", "x"], "unknown option '--case'"],
+    ["an unknown option", ["--case", "x"], "unknown option '--case'"],
   ] as [string, (string | (() => string))[], string][])("refuses %s in one line", async (_what, argv, message) => {
     const { code, stdout, stderr } = await run(...argv.map((word) => (typeof word === "string" ? word : word())));
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -127,7 +127,7 @@ describe("the command", () => {
     expect(stderr).not.toContain("    at ");
   });
 
-  it("tells how it is used", async () => {
+  it("prints its usage", async () => {
     const { code, stdout } = await run("--help");
     expect(code).toBe(0);
     expect(stdout).toContain("npm run conformance -- --cases other-cases.json");

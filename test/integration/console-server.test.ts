@@ -110,7 +110,7 @@ describe("the server", () => {
     expect([again.status, again.body]).toEqual([304, ""]);
   });
 
-  test("says what is wrong in one line when a store is down, and goes on", async () => {
+  test("reports the problem in one line when a store is down, and continues", async () => {
     let isDown = true;
     await start(async () => {
       if (isDown) {
@@ -180,7 +180,7 @@ describe("the interface", () => {
     expect(set).toEqual([[VOLUME_ID, "available"]]);
   });
 
-  test("says 404 of a volume that is not there, and of what is no id", async () => {
+  test("answers 404 for a missing volume, and for an invalid id", async () => {
     await startOn({ volumes: { get: () => Promise.reject(new VolumeNotFound(VOLUME_ID)) } });
     expect((await ask(`/api/volumes/${VOLUME_ID}`)).status).toBe(404);
     expect((await ask("/api/volumes/no-id")).status).toBe(404);

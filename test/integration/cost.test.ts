@@ -45,7 +45,7 @@ it("the receipt of a clone has the lock that is counted", async () => {
   const counted = await benchCalls(2, source);
   const writes =
     (counted.by_function["ExtractVolumeSpec dynamodb UpdateItem"] ?? 0) +
-    // Beside the volume's last write and its claim.
+    // In addition to the volume's last write and its claim.
     (counted.by_function["CreateVolumeOnFinish dynamodb UpdateItem"] ?? 0) -
     2;
   expect(writes).toBe(SOURCE_REQUESTS["CreateClonedVolume"]?.requests.dynamodb_write_unit);

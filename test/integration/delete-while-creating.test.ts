@@ -12,8 +12,8 @@ import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinde
 import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
 /**
- * Deletes that meet creates, in the whole: real bundles, the synthesised workflow, the records. A backend that does not answer
- * holds each create where the delete has to find it; the function's time-out ends the wait.
+ * Deletes during creates, with real bundles, the synthesised workflow and the records. A backend that does not answer holds each create
+ * where the delete has to find it; the function's time-out ends the wait.
  */
 
 /** Makes the volume, and never answers. */

@@ -23,7 +23,7 @@ describe("deploy:emulator", () => {
     expect(status).toBe(1);
   });
 
-  it("tells how it is used", () => {
+  it("prints its usage", () => {
     expect(deploy(undefined, "--help").stdout).toMatch(/Usage:[\s\S]*Examples:/);
   });
 });

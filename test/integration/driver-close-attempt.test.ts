@@ -57,7 +57,7 @@ vi.mock("node:fs/promises", async (importOriginal) => {
 
 const CONTENT = sparseContent(3 * MIB, 4);
 
-/** Runs a call until its operation number `stopAt`, does something else, and lets it go on. */
+/** Runs a call until its operation number `stopAt`, runs something else, and lets the call continue. */
 async function interrupted(stopAt: number, call: () => Promise<unknown>, meanwhile: () => Promise<void>) {
   let operations = 0;
   let wasStopped = false;
@@ -100,7 +100,7 @@ async function scene() {
   return { directory, driver, kept, image: imageSource(CONTENT), location };
 }
 
-/** What is finished on the backend, to the last write. */
+/** The finished objects on the backend, to the last write. */
 async function finished({ directory }: Scene): Promise<string[]> {
   const names = await finishedIn(directory);
   const described = names.map(async (name) => {
@@ -321,8 +321,8 @@ describe("closing", () => {
   });
 });
 
-describe("a leftover is no result", () => {
-  test("an empty volume of the attempt is no clone of an image, which replaces it", async () => {
+describe("a leftover does not count as a result", () => {
+  test("an empty volume of the attempt does not count as a clone of an image, which replaces it", async () => {
     const { directory, driver, image, location } = await scene();
     await driver.createVolume(ofAttempt(1), unhurried());
     const none = { direct_url: null, locations: [] };
@@ -333,7 +333,7 @@ describe("a leftover is no result", () => {
     expect(buffer.equals(CONTENT)).toBe(true);
   });
 
-  test("an empty volume of the attempt is no clone of a volume, which replaces it", async () => {
+  test("an empty volume of the attempt does not count as a clone of a volume, which replaces it", async () => {
     const { directory, driver, image, kept } = await scene();
     const source = aVolume({ id: uuid(5) });
     await driver.createVolume(source, unhurried());
@@ -348,7 +348,7 @@ describe("a leftover is no result", () => {
     await driver.createSnapshot(aSnapshot(), ofAttempt(1));
   });
 
-  test("a finished volume of an earlier attempt is no result of a later one", async () => {
+  test("a finished volume of an earlier attempt is not the result of a later one", async () => {
     const { directory, driver, image } = await scene();
     await driver.createVolume(ofAttempt(1), unhurried());
     const none = { direct_url: null, locations: [] };

@@ -21,7 +21,7 @@ import {
   workingIn,
 } from "../support/drivers.ts";
 
-/** What every driver promises. A driver enters it with a maker, and a way to put bytes into a volume and to read them. */
+/** The contract of every driver. A driver enters it with a maker, and a way to put bytes into a volume and to read them. */
 const makers = {
   file: (directory: string) => ({
     driver: "file",
@@ -328,7 +328,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
   test.each([
     ["missing here", "node@file#pool", "SnapshotNotFound"],
     ["on another backend", "node@other#pool", "VolumeBackendAPIException"],
-  ])("a snapshot that is %s is told by name", async (_where, host, name) => {
+  ])("a snapshot that is %s is reported by name", async (_where, host, name) => {
     const { driver } = await setUp();
     await expect(driver.createVolumeFromSnapshot(aVolume(), aSnapshot({ host }), unhurried())).rejects.toMatchObject({
       name,
@@ -340,7 +340,7 @@ describe.each(Object.entries(makers))("the %s driver", (_name, configure) => {
     ["missing here", "node@file#pool", "VolumeNotFound"],
     ["on another backend", "node@other#pool", "VolumeBackendAPIException"],
     ["on no host", null, "VolumeBackendAPIException"],
-  ])("a source volume that is %s is told by name", async (_where, host, name) => {
+  ])("a source volume that is %s is reported by name", async (_where, host, name) => {
     const { driver } = await setUp();
     await expect(
       driver.createClonedVolume(aVolume(), aVolume({ id: uuid(2), host }), unhurried()),

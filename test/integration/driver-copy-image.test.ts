@@ -64,7 +64,7 @@ test("a slow copy keeps its progress about every second, however few bytes have 
 });
 
 describe("turns", () => {
-  test("a turn whose time is short stops at a checkpoint, and the next goes on there", async () => {
+  test("a turn whose time is short stops at a checkpoint, and the next continues there", async () => {
     const content = sparseContent(6 * MIB + 1, 1);
     const { copy, holds, image, kept } = await setUp(content);
     expect(await copy(SHORT)).toBeGreaterThan(2);
@@ -99,13 +99,13 @@ describe("turns", () => {
     expect(order).toEqual(["save", "datasync", "save"]);
   });
 
-  test("a disk that fails behind the writes is told of at the checkpoint, and no progress kept", async () => {
+  test("a disk that fails after the writes fails the checkpoint, and no progress is saved", async () => {
     const content = sparseContent(40 * MIB, 3);
     const { driver, volume, image, kept, copy, holds, directory } = await setUp(content);
     const probe = await open(join(directory, "probe"), "w");
     const prototype: { datasync(): Promise<void> } = Object.getPrototypeOf(probe);
     await probe.close();
-    // The kernel tells of it once: to the first who asks.
+    // The kernel reports it once, to the first sync.
     const datasync = vi.spyOn(prototype, "datasync").mockRejectedValueOnce(new Error("EIO: i/o error, fdatasync"));
     await expect(driver.copyImageToVolume(volume, image, kept.work())).rejects.toThrow("EIO");
     expect(datasync).toHaveBeenCalled();
@@ -114,7 +114,7 @@ describe("turns", () => {
     expect(await holds(content)).toBe(true);
   });
 
-  test("a broken stream leaves the progress, and the next call goes on", async () => {
+  test("a broken stream leaves the progress, and the next call continues", async () => {
     const content = sparseContent(9 * MIB, 4);
     const { driver, volume, image, kept, copy, holds } = await setUp(content);
     await driver.copyImageToVolume(volume, image, kept.work(SHORT));
@@ -187,7 +187,7 @@ describe("beginning again", () => {
     expect(other.service.opened[0]?.from).toBe(0);
   });
 
-  test("from zero when the volume was made anew since", async () => {
+  test("from zero when the volume was created again since", async () => {
     const content = sparseContent(4 * MIB, 7);
     const { driver, volume, image, kept, copy, holds } = await setUp(content);
     await driver.copyImageToVolume(volume, image, kept.work(SHORT));
@@ -208,7 +208,7 @@ describe("beginning again", () => {
   test.each([
     ["a hash state that cannot be read", { hash_state: `${uuid(1)} AAAA` }],
     ["no hash state", { hash_state: "" }],
-    ["an id that is no id", { hash_state: "../../../../etc/passwd AAAA" }],
+    ["an invalid id", { hash_state: "../../../../etc/passwd AAAA" }],
     ["more bytes than the image has", { bytes_done: 2 ** 40 }],
     ["a negative offset", { bytes_done: -4096 }],
   ])("from zero when the progress has %s", async (_what, damage) => {
@@ -262,7 +262,7 @@ describe("fencing", () => {
     expect(await driver.findVolume(volume.id, null)).toBe("present");
   });
 
-  test("two calls at once: the later goes on, and the bytes are right", async () => {
+  test("two calls at once: the later one continues, and the bytes are right", async () => {
     const content = sparseContent(40 * MIB, 11);
     const { driver, volume, image, kept, copy, holds } = await setUp(content);
     const both = await Promise.allSettled([

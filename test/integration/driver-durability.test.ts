@@ -18,7 +18,7 @@ import {
 import { aQcow2Image } from "../support/qcow2-writer.ts";
 import { Recorder, recording } from "../support/recording-fs.ts";
 
-/** What is on the disk when the driver says so: bytes before a name, a name before an answer, bytes before kept progress. */
+/** Order of durability: bytes before a name, a name before an answer, bytes before saved progress. */
 
 vi.mock("node:fs/promises", async (importOriginal) =>
   (await import("../support/recording-fs.ts")).recordedPromises(await importOriginal()),
@@ -43,7 +43,7 @@ async function setUp(options: object = {}) {
   return { directory, driver, create };
 }
 
-/** What got its name too early, and what was answered and a power cut would take. */
+/** Files that got their name too early, and answered results that a power cut would lose. */
 function atRisk(): string[] {
   return [...recorder.violations, ...recorder.undurable(isFinal)];
 }
@@ -90,12 +90,12 @@ describe.each(["clone", "snapshot", "volume of a snapshot"])("a %s", (what) => {
     await make(driver, unhurried());
     expect(atRisk()).toEqual([]);
     expectOrder(/\.data$/, /^sync ID\.data$/, /^rename ID\.data (?:volume|snapshot)-ID$/, /^sync cinderless/);
-    // What says that the attempt is over is as durable as what it has made.
+    // The mark of the attempt's end is as durable as its result.
     expectOrder(/^write seal-ID$/, /^sync seal-ID$/, /^link seal-ID (?:volume|snapshot)-ID-a1$/, /^sync attempts\/$/);
   });
 });
 
-test("a clone that ends a turn has on the disk what its checkpoint tells", async () => {
+test("a clone that ends a turn has the bytes of its checkpoint on the disk", async () => {
   const { driver, directory, create } = await setUp();
   await create(aVolume());
   const source = await open(join(directory, `volume-${uuid(1)}`), "r+");
@@ -164,7 +164,7 @@ describe("an image that is copied", () => {
   ];
 
   test.each(IMAGES)(
-    "%s: progress tells of bytes on the disk, and the name comes last",
+    "%s: progress covers only bytes on the disk, and the name comes last",
     async (_how, ranged, remainingMs, source) => {
       const { driver, create } = await setUp();
       await create(aVolume());
@@ -247,7 +247,7 @@ describe("a call whose work was taken over", () => {
     await expect(driver.copyImageToVolume(aVolume(), older, new KeptProgress().work())).rejects.toMatchObject({ name });
     expect(await readFile(join(work, "holder"), "utf8")).toBe("a later call");
     expect(await driver.findVolume(uuid(1))).toBe("present");
-    // The call that has taken over goes on to the end.
+    // The call that has taken over continues to the end.
     expect(await driver.copyImageToVolume(aVolume(), image, new KeptProgress().work())).toEqual({ done: true });
     expect(atRisk()).toEqual([]);
   });

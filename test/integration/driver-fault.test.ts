@@ -94,7 +94,7 @@ test("a name of the table is raised as its class", async () => {
   await expect(driver().findVolume(uuid(1), null)).rejects.toBeInstanceOf(ImageUnacceptable);
 });
 
-test("crash ends the process, and a new process goes on after it", async () => {
+test("crash ends the process, and a new process continues after it", async () => {
   const { driver, backends } = await setUp([{ call: "createVolume", error: "crash", when: "after" }]);
   const script = `
     const { createDrivers } = await import(${JSON.stringify(join(import.meta.dirname, "../../adapters/drivers.ts"))});

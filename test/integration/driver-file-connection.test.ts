@@ -38,7 +38,7 @@ describe("the connection to a volume of the file driver", () => {
     expect((await connect({ directory: "/d" }, { readonly: true })).data["access_mode"]).toBe("ro");
   });
 
-  it("is of this machine where the directory is on no mount, and of nobody where its mount has no export", async () => {
+  it("is localhost if the directory is not on a mount, and none if its mount has no export", async () => {
     expect((await connect({ directory: "/d" })).data["export"]).toBe("localhost:/d");
     await expect(connect({ directory: "/m/d", mount_point: "/m" })).rejects.toMatchObject({
       name: "InvalidInput",

@@ -87,7 +87,7 @@ describe("turns", () => {
     expect(await finishedIn(directory)).toEqual([`volume-${uuid(1)}`, `volume-${uuid(2)}`]);
   });
 
-  test("what is half-made is found, but is no volume yet, and is deleted", async () => {
+  test("unfinished work is found, but is not a volume yet, and is deleted", async () => {
     const { turn, driver, path, directory } = await setUp();
     await turn(hurried());
     await expect(stat(path(2))).rejects.toMatchObject({ code: "ENOENT" });
@@ -145,7 +145,7 @@ describe("turns", () => {
         let older: Work["checkpoint"] = null;
         for (const step of plan) {
           if (step === "delete") {
-            // A whole result ends its attempt: only work that is not finished begins anew.
+            // A complete result ends its attempt: only unfinished work begins again.
             const isWhole = await holds().catch(() => false);
             await (isWhole ? undefined : driver.deleteVolume(uuid(2), null));
             continue;
@@ -193,7 +193,7 @@ describe("two calls at once", () => {
   });
 });
 
-test("a turn goes on where the backend keeps less in reserve than is left", async () => {
+test("a turn continues while more time is left than the backend reserves", async () => {
   const directory = await temporaryDirectory();
   const turnsWith = async (number: number, reserve: object): Promise<number> => {
     const driver = new FileDriver("node@files", { directory, ...reserve });

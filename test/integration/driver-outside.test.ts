@@ -27,7 +27,7 @@ describe("a backend with a module", () => {
     ]);
   });
 
-  test("whose module is not there is told before anything is bundled", () => {
+  test("whose module is missing is refused before anything is bundled", () => {
     expect(() => moduleDrivers([{ host: "storage@mine", module: "./nowhere.js" }])).toThrow(
       /backends: storage@mine: there is no module .*nowhere\.js/,
     );

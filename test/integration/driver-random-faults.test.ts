@@ -48,7 +48,7 @@ describe("a draw", () => {
   });
 });
 
-test("a refused call has done nothing, and the count tells of it", async () => {
+test("a refused call has no effect, and is counted", async () => {
   const { driver, struck } = await always("refused");
   await expect(driver().createVolume(aVolume(), unhurried())).rejects.toThrow("made to fail at random");
   await expect(driver().deleteVolume(uuid(1), null)).rejects.toMatchObject({ name: "VolumeBackendAPIException" });
@@ -88,7 +88,7 @@ test("calls that name no volume are left alone, and a rate of 0 strikes none", a
   expect(await struck()).toEqual({});
 });
 
-test("a repeated call draws anew", async () => {
+test("a repeated call draws again", async () => {
   const { driver, struck } = await setUp({ rate: 0.5, kinds: ["refused"] });
   const outcomes = new Set<string>();
   for (let time = 0; time < 30; time += 1) {

@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => tables.close());
 
-/** What came of a call: its result, or the name of its error. */
+/** The outcome of a call: its result, or the name of its error. */
 async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
   try {
     return (await call) ?? null;
@@ -205,7 +205,7 @@ function backendCalls(): fc.Arbitrary<BackendCall> {
         ["claim", claim],
         ["settle", (to, host) => to.settle(host, volume)],
         ["settle of then", (to, host) => to.settle(host, volume, claimedAt)],
-        ["settleUntold", (to, host) => to.settleUntold(host, volume, claimedAt)],
+        ["settleUnsent", (to, host) => to.settleUnsent(host, volume, claimedAt)],
         ["release", (to, host) => to.release(host, owner)],
         ["release of then", (to, host) => to.release(host, owner, claimedAt)],
         ["get", (to, host) => to.get(host)],

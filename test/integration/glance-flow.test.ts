@@ -11,7 +11,7 @@ import { sparseContent } from "../support/drivers.ts";
 import { FakeGlance } from "../support/fake-glance.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 
-/** Of the form of Keystone's Fernet tokens. */
+/** In the form of Keystone's Fernet tokens. */
 const TOKEN = `gAAAAAB${randomUUID().replaceAll("-", "")}${randomUUID().replaceAll("-", "")}`;
 const OTHER_TOKEN = `gAAAAAB${randomUUID().replaceAll("-", "")}`;
 const MINE = { projectId: "proj-a", userId: "user-a", authSecret: "cinderless/tokens/a" };
@@ -19,7 +19,7 @@ const MINE = { projectId: "proj-a", userId: "user-a", authSecret: "cinderless/to
 const RAW = sparseContent(6_000_000, 3);
 const QCOW2 = gunzipSync(readFileSync(new URL("../data/images/q2-v3-64k.qcow2.gz", import.meta.url)));
 
-/** What `qemu-img convert` makes of it: `expected.json` beside the image. */
+/** The result of `qemu-img convert`: `expected.json` next to the image. */
 const QCOW2_DISK = {
   bytes: 10_485_760,
   sha256: "ceb0fa24a85181df2bde00aebd4a344ebcba7b8a47dd16781530a480ccc41f8d",
@@ -117,7 +117,7 @@ describe("an image by its address", () => {
     expect(await contentOf(volume.id, RAW.length)).toBe(sha256(RAW));
   });
 
-  it("on a host that is not allowed is refused, and nobody is asked", async () => {
+  it("on a host that is not allowed is refused, and no server is asked", async () => {
     const other = await FakeGlance.start();
     const href = `${other.url}/v2/images/${other.add(RAW)}`;
     const volume = await under.settled(await under.create({ sizeGib: 1, imageId: href, ...MINE }));
@@ -132,7 +132,12 @@ describe("what a caller may not have", () => {
     ["another project's image", { visibility: "private" }, { authSecret: "cinderless/tokens/b" }, "ImageNotFound"],
     ["a deactivated image", { status: "deactivated" }, {}, "InvalidInput"],
     ["an image without a token", {}, { authSecret: null }, "ImageNotAuthorized"],
-    ["an image with a secret that is no token's", {}, { authSecret: "cinderless/secrets/x" }, "ImageNotAuthorized"],
+    [
+      "an image with a secret that does not hold a token",
+      {},
+      { authSecret: "cinderless/secrets/x" },
+      "ImageNotAuthorized",
+    ],
   ])("%s is a final error by its name, and nothing is left", async (_what, document, caller, error) => {
     const imageId = glance.add(RAW, document);
     const volume = await under.settled(await under.create({ sizeGib: 1, imageId, ...MINE, ...caller }));
@@ -189,7 +194,7 @@ describe("a token", () => {
     const wrong = await under.create({ sizeGib: 1, imageId, ...MINE }, (message) =>
       asCinderSends(message, { auth_secret: TOKEN }),
     );
-    // A failure tells of its request.
+    // A failure names its request.
     const missing = await under.create({ sizeGib: 1, ...MINE, imageId: randomUUID() }, (message) =>
       asCinderSends(message),
     );
@@ -217,7 +222,7 @@ describe("a token", () => {
       empty += Messages.length === 0 ? 1 : 0;
       seen["notifications"] += JSON.stringify(Messages);
     }
-    // What was looked through is what was to be looked through.
+    // Makes sure that all texts were searched.
     expect(executions.length).toBeGreaterThan(2);
     expect(seen["DeadLettersTableName"]).toContain(wrong);
     expect(seen["VolumesTableName"]).toContain(good);

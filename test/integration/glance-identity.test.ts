@@ -28,7 +28,7 @@ afterEach(async () => {
   await keystone.stop();
 });
 
-/** Secrets that a test may change; what is renewed is read anew, as Secrets Manager's are. */
+/** Secrets that a test may change; a renewed read returns the new value, as with Secrets Manager. */
 class MemorySecrets implements Secrets {
   readonly values: Record<string, unknown>;
   readonly reads: { name: string; renewed: boolean }[] = [];
@@ -98,10 +98,14 @@ describe("without authentication", () => {
 
   it.each<[string, Partial<RequestContext>, Record<string, unknown>]>([
     ["another project", { project_id: "proj-b" }, { visibility: "private" }],
-    ["nobody's project", { project_id: null }, { visibility: "private", owner: null }],
+    ["no project", { project_id: null }, { visibility: "private", owner: null }],
     ["nobody", { project_id: null, user_id: null }, { visibility: "private", owner: null, user_id: null }],
     ["a project that it is not shared with", { project_id: "proj-b" }, { visibility: "shared" }],
-    ["whoever claims to be an administrator by role", { project_id: "p", roles: ["admin"] }, { visibility: "private" }],
+    [
+      "a caller who claims to be an administrator by role",
+      { project_id: "p", roles: ["admin"] },
+      { visibility: "private" },
+    ],
   ])("an image is not found by %s, and its bytes are not given either", async (_who, context, document) => {
     const id = glance.add(CONTENT, document);
     const { service, show } = images().as(context, id);
@@ -142,7 +146,7 @@ describe("trusted headers", () => {
   });
 
   it.each([["admin"], ["member,admin"], ["member\r\nX-Roles: admin"]])(
-    "make nobody an administrator by role %j",
+    "make no caller an administrator by role %j",
     async (role) => {
       const id = glance.add(CONTENT, { visibility: "private" });
       const caller = { project_id: "proj-b", roles: ["member", role] };
@@ -189,7 +193,7 @@ describe("the caller's own token", () => {
     },
   );
 
-  it("that has been replaced meanwhile is read anew, once", async () => {
+  it("that was replaced in the meantime is read again, once", async () => {
     const deployed = images();
     const id = glance.add(CONTENT);
     const caller = { auth_secret: "cinderless/tokens/a" };

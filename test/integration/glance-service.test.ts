@@ -60,7 +60,7 @@ async function bytesOf({ body }: ImageRange): Promise<Buffer> {
 }
 
 describe("metadata", () => {
-  it("have Cinder's shape: what is no base attribute is a property", async () => {
+  it("have Cinder's shape: every attribute that is not a base attribute is a property", async () => {
     const id = glance.add(CONTENT, { block_device_mapping: '[{"boot_index":0}]', mappings: "no JSON" });
     expect(await find(id).show()).toEqual({
       id,
@@ -98,7 +98,7 @@ describe("metadata", () => {
     await expect(find(id).show()).rejects.toMatchObject({ name: "ImageUnacceptable" });
   });
 
-  it("tell locations without credentials only", async () => {
+  it("show only locations without credentials", async () => {
     glance.locations = true;
     const plain = { url: "file:///images/1", metadata: { store: "fast", password: "s3cr3t" } };
     const id = glance.add(CONTENT, {
@@ -111,7 +111,7 @@ describe("metadata", () => {
     });
   });
 
-  it("of another image than was asked for are no answer", async () => {
+  it("of another image than the requested one are not accepted", async () => {
     const id = glance.add(CONTENT);
     glance.change(id, { id: glance.add(CONTENT) });
     await expect(find(id).show()).rejects.toMatchObject({ name: "GlanceConnectionFailed" });
@@ -162,7 +162,7 @@ describe("bytes", () => {
     });
   });
 
-  it("of a queued image are none", async () => {
+  it("of a queued image are refused", async () => {
     const { service, imageId } = find(glance.add(CONTENT, { status: "queued", size: null }));
     await expect(service.openRange(imageId, 0)).rejects.toMatchObject({
       name: "ImageCopyFailure",
@@ -318,7 +318,7 @@ describe("servers", () => {
     await other.stop();
   });
 
-  it("that answer with a page instead of JSON are no Glance", async () => {
+  it("that answer with a page instead of JSON do not count as Glance", async () => {
     const id = glance.add(CONTENT);
     glance.fail("html");
     await expect(find(id).show()).rejects.toMatchObject({ name: "GlanceConnectionFailed" });

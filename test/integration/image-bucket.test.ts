@@ -107,7 +107,7 @@ describe("putting an image", () => {
     expect((await read((await service.openRange(image.id, 0)).body)).equals(content)).toBe(true);
   });
 
-  test("tells how far it is, up to the end", async () => {
+  test("reports its progress, up to the end", async () => {
     const told: number[] = [];
     await putImage(client, "images", newImage(), pieces(Buffer.alloc(11 * MIB, 1)), (bytes) => told.push(bytes));
     expect(told.at(-1)).toBe(11 * MIB);
@@ -168,7 +168,7 @@ describe("putting an image", () => {
     expect(await keysOf(image.id)).toEqual([image.id]);
   });
 
-  test("bytes without the document are no image", async () => {
+  test("bytes without the document are not an image", async () => {
     const { id } = newImage();
     await client.send(new PutObjectCommand({ Bucket: "images", Key: id, Body: "disk" }));
     await expect(service.show({ ...context, is_admin: true }, id)).rejects.toMatchObject({ name: "ImageNotFound" });
@@ -195,7 +195,7 @@ describe("reading an image", () => {
     expect((await read(range.body)).equals(content.subarray(123_457))).toBe(true);
   });
 
-  test("one that was replaced meanwhile is refused", async () => {
+  test("one that was replaced in the meantime is refused", async () => {
     const image = newImage();
     await putImage(client, "images", image, pieces(Buffer.from("first")));
     const { tag } = await service.openRange(image.id, 0);

@@ -17,7 +17,7 @@ import type { VolumeRecord } from "../../core/records.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
 
-/** The image-volume cache in the whole: real bundles, the synthesised workflow, an image service whose reads are counted. */
+/** The complete image-volume cache: real bundles, the synthesised workflow, an image service whose reads are counted. */
 
 const CACHED = "cached";
 const PLAIN = "plain";
@@ -236,7 +236,7 @@ describe("cached volumes", () => {
     expect(readsOf(image)).toBe(3);
   });
 
-  it("are nobody's to delete, and nothing that the audit finds", async () => {
+  it("cannot be deleted by users, and are not findings of the audit", async () => {
     const image = await anImage();
     await under.settled(await create(image));
     const id = (await entryOf(image))?.volume_id ?? "";

@@ -43,7 +43,7 @@ function aBuild() {
     source,
     keptIn,
     builds: () => builds,
-    /** What is in the directory then. */
+    /** The content of the directory. */
     run: async (whileBuilding: () => void = () => {}): Promise<string> => {
       const directory = `${source}-${(runs += 1)}`;
       const build = async (into: string): Promise<string[]> => {
@@ -85,7 +85,7 @@ describe("a build", () => {
     expect(await run()).toBe("made of new");
   });
 
-  it("is not kept when a file was changed meanwhile", async () => {
+  it("is not cached when a file was changed in between", async () => {
     const { source, run } = aBuild();
     expect(await run(() => writeFileSync(source, "two"))).toBe("made of one");
     expect(await run()).toBe("made of two");
@@ -123,7 +123,7 @@ describe("what is kept", () => {
     expect(statSync(path.join(`${source}-2`, "deep", "made")).mode & 0o777).toBe(0o666 & ~process.umask());
   });
 
-  it("may be in nobody's way: a place that is a file keeps nothing", async () => {
+  it("does not fail without a cache directory: a path that is a file caches nothing", async () => {
     const { keptIn, run, builds } = aBuild();
     writeFileSync(keptIn, "");
     expect([await run(), await run()]).toEqual(["made of one", "made of one"]);

@@ -13,10 +13,10 @@ import { anImage, aVolume, finishedIn, MIB, temporaryDirectory, unhurried, uuid 
 import type { CopyOrder } from "../support/killed-copy.ts";
 import { writeQcow2 } from "../support/qcow2-writer.ts";
 
-/** Of each format; twenty in all. */
+/** Runs of each format; twenty in all. */
 const KILLS = 10;
 
-/** What one kill may make to be copied a second time. */
+/** Bytes that are copied twice after one kill, at most. */
 const MOST_COPIED_TWICE = 256 * MIB;
 
 /** More than that, all of it data: who keeps no progress on the way copies more than that a second time. */
@@ -40,7 +40,7 @@ function images(): { disk: Buffer; files: Record<"raw" | "qcow2", Buffer> } {
   return { disk, files: { raw: disk, qcow2: file } };
 }
 
-/** One run of the process: what it wrote, in blocks of the volume, and how many bytes of that no save was told of. */
+/** One run of the process: the blocks of the volume that it wrote, and the bytes that no saved progress covers. */
 async function runOnce(order: CopyOrder): Promise<{ killed: boolean; blocks: number[]; unkeptBytes: number }> {
   await writeFile(order.log, "");
   const child = spawn(process.execPath, [PROGRAM, JSON.stringify(order)], { stdio: ["ignore", "ignore", "inherit"] });
@@ -114,7 +114,7 @@ test.each(["raw", "qcow2"] as const)(
     expect(everWritten.size * BLOCK_BYTES).toBe(disk.length);
     expect(Math.max(...copiedTwice)).toBeLessThanOrEqual(MOST_COPIED_TWICE);
     expect(Math.max(...unkept)).toBeLessThanOrEqual(MOST_COPIED_TWICE);
-    // The first kill comes when something is written that no progress tells of.
+    // The first kill comes when bytes are written that no progress covers.
     expect(Math.max(...copiedTwice)).toBeGreaterThan(0);
   },
 );

@@ -166,7 +166,7 @@ async function useApi(): Promise<void> {
   }
 }
 
-/** What the nets do when they find something to do. */
+/** The work of the nets when they find something to do. */
 async function fallIntoTheNets(): Promise<void> {
   const name = `${randomUUID()}-a1`;
   await invoke("ErrorOutFailedExecution", { detail: { name, status: "ABORTED", error: null, cause: null } });

@@ -43,7 +43,7 @@ const options = fc.oneof(
   fc.constantFrom("compat=1.1,extended_l2=on,cluster_size=128k", "compat=1.1,extended_l2=on,cluster_size=16k"),
 );
 
-/** What QEMU says of an image. */
+/** QEMU's findings on an image. */
 async function about(path: string) {
   const { stdout } = await run("qemu-img", ["info", "--output=json", path]);
   return JSON.parse(stdout) as { "cluster-size": number; "format-specific": { data: { corrupt?: boolean } } };
@@ -69,7 +69,7 @@ async function makeImage(
     return fits ? ["-c", how.includes("-P") ? `${how} ${pattern} ${at} ${length}` : `${how} ${at} ${length}`] : [];
   });
   if (commands.length > 0) {
-    // It goes on after a write that cannot be, as a compressed one over other data, and says so in its exit status.
+    // It continues after an impossible write, such as a compressed one over other data, and reports it in its exit status.
     await run("qemu-io", ["-f", "qcow2", ...commands, path]).catch(() => undefined);
     // Rarely, after such a write, it says of its own image that it is corrupt: then there is nothing to compare with.
     fc.pre((await about(path))["format-specific"].data.corrupt !== true);
@@ -83,7 +83,7 @@ async function makeImage(
   if (steps.length % 3 !== 2) {
     return { file: await readFile(path), raw: await readFile(raw), path };
   }
-  // As images are usually published: written anew, compressed clusters one behind the other.
+  // As images are usually published: rewritten, with contiguous compressed clusters.
   const packed = join(directory, "packed.qcow2");
   const packedOptions = imageOptions.replace(/,(lazy_refcounts=on|preallocation=metadata)/, "");
   await run("qemu-img", ["convert", "-c", "-f", "raw", "-O", "qcow2", "-o", packedOptions, raw, packed]);
@@ -107,7 +107,7 @@ test.runIf(hasQemu)("random images of QEMU become what QEMU reads of them", asyn
         expect(report).toMatchObject({ acceptable: true, virtual_size: DISK_KIB * KIB + extraBytes });
       },
     ),
-    // Before the test's time is up, so that what was found by then is told.
+    // Ends before the test's time-out, so that the findings so far are reported.
     { numRuns: 12, interruptAfterTimeLimit: 90_000, markInterruptAsFailure: true },
   );
 });

@@ -111,7 +111,7 @@ describe("a copy of qcow2", () => {
     expect(allocatedBytes).toBeLessThan((PLAN.virtualBytes * 2) / 3 + MIB);
   });
 
-  test("goes on where it was cut, from a service with ranges", async () => {
+  test("continues where it was interrupted, from a service with ranges", async () => {
     const { content, turns, service } = await copyQcow2(file, disk.length, { remainingTimeMs: () => 1_000 });
     expect(content.equals(disk)).toBe(true);
     expect(turns).toBeGreaterThan(3);
@@ -128,7 +128,7 @@ describe("a copy of qcow2", () => {
     });
     expect(content.equals(whole.disk)).toBe(true);
     expect(kept.saved[1]?.hash_state).toMatch(/ =$/);
-    // Of each turn the tables, twice, and the chunks that they are in.
+    // For each turn the tables, twice, and the chunks that contain them.
     expect(turns).toBeGreaterThan(3);
     expect(service.sent).toBeLessThan(whole.file.length + turns * 3 * MIB);
   });
@@ -206,7 +206,7 @@ test("tables that pass must be those that were read before", async () => {
   await driver.createVolume(aVolume(), unhurried());
   const image = imageSource(file, { disk_format: "qcow2" });
   const open = image.service.openRange.bind(image.service);
-  // The ranged reads of the L2 table tell of a cluster less than the file does.
+  // The ranged reads of the L2 table have one cluster less than the file.
   vi.spyOn(image.service, "openRange").mockImplementation(async (imageId, from, options = {}) => {
     const isTable = options.to !== undefined && from === 2 * 65_536;
     image.service.content = isTable ? Buffer.from(file).fill(0, from, from + 8) : file;

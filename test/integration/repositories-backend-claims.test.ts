@@ -66,7 +66,7 @@ describe("claim", () => {
     expect((await figures()).allocated).toBe(4);
   });
 
-  test("is refused when the backend was reported anew since it was read", async () => {
+  test("is refused when the backend has reported since it was read", async () => {
     await backends.report({ ...report, reported_at: LATER });
     expect(await claim(randomUUID(), 1)).toBeUndefined();
     expect((await figures()).allocated).toBe(0);
@@ -173,7 +173,7 @@ describe("a claim is known by the time at which it was made", () => {
     const volumeId = randomUUID();
     await claim(volumeId, 4);
     await backends.settle(report.host, volumeId, ANOTHER_TIME);
-    await backends.settleUntold(report.host, volumeId, ANOTHER_TIME);
+    await backends.settleUnsent(report.host, volumeId, ANOTHER_TIME);
     await backends.release(report.host, ownerOf(volumeId), ANOTHER_TIME);
     expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 1 });
     await backends.settle(report.host, volumeId, NOW.toISOString());
@@ -188,12 +188,12 @@ describe("a claim is known by the time at which it was made", () => {
   });
 });
 
-describe("a claim whose end could not be told", () => {
+describe("a claim whose notification could not be sent", () => {
   test("stays open and holds nothing, so a report counts the volume once", async () => {
     const volumeId = randomUUID();
     await claim(volumeId, 4);
-    await backends.settleUntold(report.host, volumeId, NOW.toISOString());
-    await backends.settleUntold(report.host, volumeId, NOW.toISOString());
+    await backends.settleUnsent(report.host, volumeId, NOW.toISOString());
+    await backends.settleUnsent(report.host, volumeId, NOW.toISOString());
     expect(await figures()).toEqual({ allocated: 4, provisioned: 4, free: 6, claims: 1 });
     await backends.report({ ...report, reported_at: LATER, free_capacity_gb: 6 });
     expect((await figures()).free).toBe(6);
@@ -205,7 +205,7 @@ describe("a claim whose end could not be told", () => {
   test("gives its capacity back when the volume is deleted", async () => {
     const volumeId = randomUUID();
     await claim(volumeId, 4);
-    await backends.settleUntold(report.host, volumeId, NOW.toISOString());
+    await backends.settleUnsent(report.host, volumeId, NOW.toISOString());
     await backends.returnCapacity(report.host, volumeId, 4);
     await backends.forgetReturned(report.host, volumeId);
     expect(await figures()).toMatchObject({ allocated: 0, provisioned: 0, claims: 0 });

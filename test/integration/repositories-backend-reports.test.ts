@@ -167,7 +167,7 @@ describe("the capacity of a volume of which no backend was asked", () => {
     expect(await figures()).toMatchObject({ allocated: 6, claims: 1 });
   });
 
-  test("on a backend that is gone is no matter", async () => {
+  test("on a backend that is gone does nothing", async () => {
     await expect(backends.returnUnasked("gone@file#pool", volumeId, 4, stillThere)).resolves.toBeUndefined();
   });
 });

@@ -35,7 +35,7 @@ describe.each([
     }
   });
 
-  test("keep the first record of an id, and give it to whoever comes again", async () => {
+  test("keep the first record of an id, and return it to a repeat", async () => {
     const letters = make();
     const letter = aLetter();
     await letters.keep(letter);

@@ -122,7 +122,7 @@ describe("snapshots of a volume", () => {
     expect(listed.map(({ id }) => id).toSorted()).toEqual(ofVolume.map(({ id }) => id).toSorted());
   });
 
-  test("are none for a volume without", async () => {
+  test("are empty for a volume without snapshots", async () => {
     expect(await snapshots.listOfVolume(randomUUID())).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ import { startTables, type TestTables } from "../support/dynalite.ts";
 import { backendReport, queuedVolume } from "../support/records.ts";
 import { uuid } from "../support/drivers.ts";
 
-/** Items that something else has written, beside one that can be read. */
+/** Items that another program wrote, next to a readable one. */
 
 type Item = Record<string, AttributeValue>;
 
@@ -47,7 +47,7 @@ const BAD: [what: string, item: Item, reason: RegExp][] = [
 ];
 
 describe("an unreadable volume", () => {
-  test.each(BAD)("with %s is told by its id, and the others are read", async (_what, item, reason) => {
+  test.each(BAD)("with %s is reported by its id, and the others are read", async (_what, item, reason) => {
     const volumes = new DynamoDbVolumeRepository(options("volumes"));
     const good = queuedVolume();
     const bad = queuedVolume().id;
@@ -96,7 +96,7 @@ test("an unreadable backend costs the others nothing", async () => {
   expect(listed.unreadable).toMatchObject([{ id: "bad@backend#pool", host: "bad@backend#pool" }]);
 });
 
-test("an unreadable snapshot is told by its id", async () => {
+test("an unreadable snapshot is reported by its id", async () => {
   const snapshots = new DynamoDbSnapshotRepository(options("snapshots"));
   const id = uuid(1);
   await put("snapshots", {
@@ -113,7 +113,7 @@ test("an unreadable snapshot is told by its id", async () => {
   await expect(snapshots.listOfVolume(uuid(2))).rejects.toMatchObject({ name: "UnreadableRecord" });
 });
 
-test("an unreadable dead letter is told by its id", async () => {
+test("an unreadable dead letter is reported by its id", async () => {
   const letters = new DynamoDbDeadLetterRepository(options("dead_letters"));
   await put("dead_letters", { id: { S: "letter" }, body: { N: "1" }, reason: { S: "" } });
   expect(await letters.list(10)).toMatchObject({ items: [], unreadable: [{ id: "letter" }] });

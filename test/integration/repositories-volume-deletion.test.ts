@@ -111,7 +111,7 @@ describe("the deadline of a volume whose status somebody else has set", () => {
     expect(await isInIndex()).toBe(false);
   });
 
-  test("of one that is gone is no matter", async () => {
+  test("of one that is gone does nothing", async () => {
     await expect(volumes.forgetDeadline(queuedVolume().id, deadline)).resolves.toBeUndefined();
   });
 });
@@ -160,7 +160,7 @@ describe("a deletion that is asked for during the flow", () => {
     await expect(volumes.saveProgress(owner, late, DEADLINE)).rejects.toThrow(VolumeDeleteRequested);
   });
 
-  test("and the last write of the create: whichever comes first wins, and the other one is told", async () => {
+  test("and the last write of the create: the first one wins, and the other one is refused by name", async () => {
     for (let round = 0; round < 10; round += 1) {
       await replaceWith({ deadline: DEADLINE.toISOString(), phase: "queued" });
       await assign();

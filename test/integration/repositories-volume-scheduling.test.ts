@@ -111,7 +111,7 @@ describe("assignHost", () => {
     expect(await isInIndex()).toBe(true);
   });
 
-  test("leaves a volume in error whose fault the flow has told", async () => {
+  test("leaves a volume in error whose fault the flow has published", async () => {
     await volumes.markUnschedulable(volume.id, null, fault);
     await expect(assign()).rejects.toThrow(FenceLost);
     expect((await volumes.get(volume.id)).status).toBe("error");
@@ -260,7 +260,7 @@ describe("markUnschedulable", () => {
     await expect(volumes.markUnschedulable(volume.id, null, other)).rejects.toThrow(FenceLost);
   });
 
-  test("is refused when an attempt has taken the volume meanwhile", async () => {
+  test("is refused when an attempt has taken the volume in the meantime", async () => {
     await assign();
     await expect(volumes.markUnschedulable(volume.id, null, fault)).rejects.toThrow(FenceLost);
     expect((await volumes.get(volume.id)).status).toBe("creating");

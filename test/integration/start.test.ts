@@ -90,7 +90,7 @@ describe("a running cloud", () => {
     expect(statSync(data).mode & 0o777).toBe(0o700);
   });
 
-  it("keeps its directory from a second instance, and goes on", async () => {
+  it("keeps its directory from a second instance, and continues", async () => {
     const second = await runChild(START, ["--port", "0", "--data-dir", data]);
     expect(second.status).toBe(1);
     expect(second.stderr).toBe(

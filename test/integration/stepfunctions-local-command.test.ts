@@ -6,7 +6,7 @@ import { runChild } from "../support/child.ts";
 
 const COMMAND = "test/statemachine/stepfunctions-local.ts";
 
-/** A port on which nobody listens: one that was free a moment ago. */
+/** A port without a listener: one that was free a moment ago. */
 async function closedPort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

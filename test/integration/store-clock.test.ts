@@ -4,7 +4,7 @@ import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { StoreClock } from "../../adapters/dynamodb/store-clock.ts";
 
-/** A server that says the time that it is told to. */
+/** A server with a configurable time. */
 let date: string | undefined;
 const server = createServer((request, response) => {
   response.sendDate = false;
@@ -55,7 +55,7 @@ it.each([
   ["is ten minutes behind this machine's", "Thu, 01 Jan 2026 00:00:00 GMT", "2026-01-01T00:00:00.500Z"],
   ["is a day ahead of it", "Fri, 02 Jan 2026 00:10:00 GMT", "2026-01-02T00:10:00.500Z"],
   ["is the same but for its rounding", "Thu, 01 Jan 2026 00:09:58 GMT", LOCAL.toISOString()],
-  ["is not told", undefined, LOCAL.toISOString()],
+  ["is ignored", undefined, LOCAL.toISOString()],
   ["is not a time", "yesterday", LOCAL.toISOString()],
 ])("the clock of a store whose time %s", async (_what, header, expected) => {
   expect(await clockAfter(header)).toBe(expected);

@@ -18,7 +18,7 @@ import { callsOf } from "./run-scenario.ts";
 import { inputOf, type Outcome, type Scenario } from "./scenario.ts";
 import { fenceOfScenario } from "./scripted-functions.ts";
 
-/** What can be told of an execution by its history. */
+/** Facts of an execution from its history. */
 export type ApiRun = Pick<Run, "path" | "calls" | "outcome">;
 
 const ROLE = "arn:aws:iam::000000000000:role/scenarios";
@@ -31,7 +31,7 @@ export function convertedDefinition(definition: string): string {
 /**
  * Creates the state machines of the scenarios: one for each set of time-outs that a scenario wants.
  *
- * @param report told when the engine refuses the definition as it is, with its reason; it is converted then
+ * @param report called with the reason when the engine refuses the original definition, which is then converted
  * @returns the ARN of a scenario's machine
  */
 export async function createMachines(
@@ -132,7 +132,7 @@ function readFailureOf(Error: string, Cause: string): { error: string; cause: st
   return { error, cause };
 }
 
-/** What an execution did otherwise than its scenario has it, a line each. */
+/** Differences between an execution and its scenario, a line each. */
 export function differences(scenario: Scenario, run: ApiRun): string[] {
   const pairs: [string, unknown, unknown][] = [
     ["path", scenario.path, run.path],

@@ -7,11 +7,11 @@ import { StateError } from "../../local/cloud/states/state-error.ts";
 import { DEFINITION_TEXT, stateOf, TASK_STATES } from "./definition.ts";
 import { type Answer, inputOf, MESSAGE, ORDINARY, type Outcome, type Scenario } from "./scenario.ts";
 
-/** What an execution did. */
+/** The behavior of an execution. */
 export type Run = {
   path: string[];
   calls: Record<string, number>;
-  /** What each function was given, in the order of the calls. */
+  /** The input of each function call, in order. */
   inputs: { state: string; input: unknown }[];
   outcome: Outcome;
   /** Index of each catcher and retrier that matched, as `State/index`. */
@@ -100,7 +100,7 @@ function handlersOf(scenario: Scenario, run: Run): Record<string, (input: unknow
   );
 }
 
-/** What Step Functions makes of an answer that is no result. */
+/** The error that Step Functions makes from an answer that is not a result. */
 function failureOf(answer: Exclude<Answer, { returns: unknown }>, state: string): StateError {
   if ("throws" in answer) return new StateError(answer.throws, causeOf(answer.throws));
   if ("sleeps" in answer) return new StateError("States.Timeout", "");

@@ -35,7 +35,7 @@ export const SUCCEEDED: Outcome = { status: "SUCCEEDED" };
 
 const VOLUME_ID = "5b2f4c1e-9d3a-4f60-8a71-000000000001";
 
-/** What every scripted error says. */
+/** The message of every scripted error. */
 export const MESSAGE = "as the scenario has it";
 
 /** The execution fails with that error and the scripted message. */
@@ -77,12 +77,12 @@ export function done(next: "copy_image" | "bootable" | "finish", more: object = 
   return returns({ done: true, wait_seconds: 0, checkpoint: null, next, model_update: null, ...more });
 }
 
-/** A create that its backend goes on with. */
+/** A create that its backend continues. */
 export function working(next: "copy_image" | "bootable" | "finish", more: object = {}): Answer {
   return returns({ done: false, wait_seconds: 1, checkpoint: { turn: 1 }, next, model_update: null, ...more });
 }
 
-/** What a function answers when the scenario says nothing of it: a raw create that works at once. */
+/** Default answers of functions that the scenario does not script: a raw create that succeeds at once. */
 export const ORDINARY: Record<TaskFunctionName, Answer> = {
   ExtractVolumeRef: returns({ id: VOLUME_ID, size: 1 }),
   ExtractVolumeSpec: specOf("raw"),

@@ -59,7 +59,7 @@ describe("the scenarios take", () => {
   });
 });
 
-it("each branch of a choice leads elsewhere, so that the path tells which one was taken", () => {
+it("each branch of a choice has another target, so that the path identifies the branch", () => {
   for (const [, { Choices = [], Default }] of STATES.filter(([, { Type }]) => Type === "Choice")) {
     const targets = [...Choices.map(({ Next }) => Next), Default];
     expect(new Set(targets).size).toBe(targets.length);

@@ -123,7 +123,7 @@ const CREATES: Scenario[] = [
 ];
 
 /** Where an error of a task leads that is not `final`; a final one leads to `error` from all of the first two. */
-type Failing = "reschedule" | "error" | "go on" | "keep the first error" | "leave it to the nets";
+type Failing = "reschedule" | "error" | "continue" | "keep the first error" | "leave it to the nets";
 
 /** How each task is reached, what follows its success, and where its errors lead. A new task needs a line here. */
 const TASKS: Record<TaskFunctionName, { by: Scenario["answers"]; to: string[]; after: string[]; failing: Failing }> = {
@@ -143,7 +143,7 @@ const TASKS: Record<TaskFunctionName, { by: Scenario["answers"]; to: string[]; a
     by: {},
     to: EXTRACT.slice(0, 3),
     after: [...RAW.slice(3), "BackendReady", ...FINISH],
-    failing: "go on",
+    failing: "continue",
   },
   CreateRawVolume: { by: {}, to: RAW, after: ["BackendReady", ...FINISH], failing: "reschedule" },
   CreateVolumeFromSnapshot: {
@@ -210,19 +210,19 @@ const TASKS: Record<TaskFunctionName, { by: Scenario["answers"]; to: string[]; a
 
 export const TASK_NAMES = Object.keys(TASKS) as TaskFunctionName[];
 
-/** What the errors of a task lead to, by the kind of the error. */
+/** The targets of a task's errors, by the kind of the error. */
 function routeOf(task: TaskFunctionName, error: string, isFinal: boolean): Pick<Scenario, "path" | "outcome"> {
   const { to, after, failing } = TASKS[task];
   const failed = { path: [...to, ...FAILED], outcome: failedBy(error) };
   const routes: Record<Failing, Pick<Scenario, "path" | "outcome">> = {
     reschedule: isFinal ? failed : { path: [...to, ...RESCHEDULED], outcome: SUCCEEDED },
     error: failed,
-    "go on": { path: [...to, ...after], outcome: SUCCEEDED },
+    continue: { path: [...to, ...after], outcome: SUCCEEDED },
     "keep the first error": { path: [...to, ...FAILED], outcome: failedBy("VolumeBackendAPIException") },
     "leave it to the nets": { path: [...to, "VolumeCreateFailed"], outcome: failedBy("ImageTooBig") },
   };
   const onlyTheNotification = task === "CreateVolumeOnFinish" && error === "NotificationNotSent";
-  return routes[onlyTheNotification ? "go on" : failing];
+  return routes[onlyTheNotification ? "continue" : failing];
 }
 
 /** The task's function fails so often by that error. */
@@ -288,7 +288,7 @@ const SPECIAL: Scenario[] = [
     outcome: failedBy("ImageTooBig"),
   },
   {
-    name: "a volume that another took meanwhile",
+    name: "a volume that another attempt took in the meantime",
     answers: { CreateRawVolume: throws("FenceLost"), ErrorOutVolume: [returns({ outcome: "left alone" })] },
     path: [...RAW, ...FAILED],
     outcome: failedBy("FenceLost"),

@@ -23,7 +23,7 @@ const BY_TOKEN: Authenticator = {
   authenticate: async (token) => CALLERS[token ?? ""],
 };
 
-/** What of a request differs from a member's without a body. */
+/** The differences of a request from a member's without a body. */
 export type Asked = {
   token?: string;
   body?: unknown;

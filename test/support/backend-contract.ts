@@ -6,7 +6,7 @@ import type { BackendRecord } from "../../core/records.ts";
 import { startTables, type TestTables } from "./dynalite.ts";
 import { backendReport, ownerOf } from "./records.ts";
 
-/** What the contract of the backend repository is tested with: a table of the file's own, and a new backend for each test. */
+/** Fixture of the backend repository's contract: the file's own table, and a new backend for each test. */
 
 export const NOW = new Date("2026-01-01T01:00:00.000Z");
 export const LATER = "2026-01-01T00:01:00.000Z";

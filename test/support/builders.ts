@@ -98,7 +98,7 @@ export function anImage(attributes: Partial<ImageMeta> = {}): ImageMeta {
   };
 }
 
-/** What ExtractVolumeSpec says of the volume. */
+/** The spec from ExtractVolumeSpec. */
 export function aSpec(spec: Partial<VolumeSpec> = {}): VolumeSpec {
   return {
     type: "raw",

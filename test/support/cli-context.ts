@@ -36,7 +36,7 @@ export function recordedOutput(isTty = false, columns = 120): RecordedOutput {
   return output;
 }
 
-/** What one run of the command line left. */
+/** The result of one run of the command line. */
 export type CliRun = {
   status: number;
   stdout: string;
@@ -56,7 +56,7 @@ export type CliRunOptions = {
   profile?: (name: string | undefined) => Profile;
   /** Ctrl-C comes before everything. */
   interrupted?: boolean;
-  /** Answers of whoever sits at the terminal, in turn; without them nobody does. */
+  /** Answers of the user at the terminal, in turn; without them there is no terminal. */
   answers?: boolean[];
   /** Called at each sleep, before it ends; may change the fakes, or abort. */
   onSleep?: (turn: number, abort: () => void) => void;

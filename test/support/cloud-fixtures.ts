@@ -57,7 +57,7 @@ export interface CloudUnderTest extends AsyncDisposable {
   readonly s3: S3Client;
   readonly sfn: SFNClient;
   readonly lambda: LambdaClient;
-  /** What the cloud reported behind its APIs. */
+  /** Problems that the cloud reported behind its APIs. */
   readonly problems: string[];
   /** Runs a state machine, by logical id, to its end. */
   run(machineId: string, input?: unknown, name?: string): Promise<DescribeExecutionCommandOutput>;

@@ -18,7 +18,7 @@ import { queuedVolume } from "./records.ts";
 
 /**
  * Creates, deliveries, deletions, reschedules, sweeps and deaths in any order and interleaved call by call, as commands that fast-check
- * shrinks. What an execution does next follows from what its last step came to, as in the workflow; every step may come again.
+ * shrinks. The outcome of an execution's last step decides its next step, as in the workflow; every step may be repeated.
  */
 
 const FIRST = "node@first#pool";
@@ -33,7 +33,7 @@ type Walk = { input: WorkflowInput; step: Step; begun: Step[] };
 /** The stores under test; the rest of the world is in memory. */
 export type Stores = { volumes: VolumeRepository; backends: BackendRepository };
 
-/** What the commands act upon. */
+/** The system under test. */
 export class Site {
   readonly world = new World();
   readonly interleaver = new Interleaver();
@@ -102,7 +102,7 @@ export class Site {
     });
   }
 
-  /** The execution goes on: the step that it is at begins, and every earlier step of it has ended or was given up. */
+  /** The execution continues: its current step begins, and every earlier step has ended or was abandoned. */
   async goOn(choice: number): Promise<void> {
     const walk = this.#walkOf(choice);
     if (walk !== undefined && walk.step !== "over") {
@@ -162,7 +162,7 @@ export class Site {
     await this.interleaver.begin("sweep", (gate) => sweepOverdueVolumes(this.#deps(gate), () => 30_000));
   }
 
-  /** Everything goes on until nothing is left to do. */
+  /** Everything continues until no work is left. */
   async rest(): Promise<void> {
     this.turnAllBack();
     for (let round = 0; round < 8; round += 1) {
@@ -190,7 +190,7 @@ export class Site {
     }
   }
 
-  /** What is wrong with what is there, as lines; empty when all is well. To be asked at rest. */
+  /** Violations in the final state, as lines; empty without any. To be asked at rest. */
   async problems(): Promise<string[]> {
     const records = await this.#stores.volumes.getMany(this.volumeIds);
     const backends = await this.#stores.backends.list();

@@ -8,8 +8,8 @@ import { aVolume, imageSource, uuid } from "./drivers.ts";
  * A process that works on a volume until it is killed: `driver-child.ts clone|staged DIRECTORY PROGRESS_FILE BYTES`.
  * `staged` is a qcow2 image of a service without ranged reads.
  *
- * It writes a line when it begins. Progress is kept as lines of JSON in the file, the last one whole being the record; its time is always short, so that it stops
- * and goes on at every chance.
+ * It writes a line when it begins. Progress is saved as lines of JSON in the file; the last complete line is the record. Its time is always
+ * short, so that it stops and continues at every opportunity.
  */
 const [what, directory, progressFile, bytes] = process.argv.slice(2);
 if (directory === undefined || progressFile === undefined) {

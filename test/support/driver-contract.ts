@@ -4,12 +4,12 @@ import { fenceOf, type SnapshotRecord, type VolumeRecord } from "../../core/reco
 import { aSnapshot, aVolume, GIB, unhurried, uuid } from "./drivers.ts";
 
 /**
- * What every driver promises, as tests: a driver outside this tree runs them from a test file of its own,
+ * The contract of every driver, as tests. A driver outside this tree runs them from its own test file:
  *
  *     import { driverContract } from "cinderless/test/support/driver-contract.ts";
  *     driverContract("my driver", async () => makeDriver("storage@mine", { directory: await mkdtemp("/tmp/mine-") }));
  *
- * @param make a driver of a backend that holds nothing
+ * @param make a driver of an empty backend
  */
 export function driverContract(name: string, make: () => Promise<Driver>): void {
   describe(`the contract of ${name}`, () => {

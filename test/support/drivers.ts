@@ -120,7 +120,7 @@ export class KeptProgress {
     this.progress = { ...this.progress, ...parts };
   }
 
-  /** Work that goes on from what is kept. */
+  /** Work that continues from saved progress. */
   work(remainingTimeMs: () => number = () => 900_000, beforeSave: () => void = () => {}): CopyWork {
     return {
       progress: this.progress,

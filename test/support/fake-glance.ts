@@ -40,15 +40,15 @@ export type GlanceFault =
   /** Sends half of the body, then closes the connection. */
   | "cut";
 
-/** What the fake knows of a request. */
+/** The fake's view of a request. */
 export type GlanceRequest = { path: string; headers: IncomingMessage["headers"] };
 
 type StoredImage = { document: Record<string, unknown>; content: Buffer; members: { id: string; status: string }[] };
 
 /**
- * Glance v2 made of captured answers (Glance 25.1): a server on loopback, with a switch for each way it can go wrong. Whose requests
- * it answers is told by `authentication`, as by its pipeline: `none` makes everybody an administrator, `trusted` reads the headers
- * that keystonemiddleware sets, `token` asks `tokens` who is meant.
+ * Glance v2 made of captured answers (Glance 25.1): a server on loopback, with a switch for each way it can go wrong. `authentication`
+ * selects the accepted requests, like Glance's pipeline: `none` makes every caller an administrator, `trusted` reads the headers that
+ * keystonemiddleware sets, `token` looks up the caller in `tokens`.
  */
 export class FakeGlance {
   readonly requests: GlanceRequest[] = [];
@@ -56,11 +56,11 @@ export class FakeGlance {
   authentication: "none" | "trusted" | "token" = "none";
   /** Project by token; `admin` sees everything. */
   readonly tokens = new Map<string, string>();
-  /** What a Range is answered with: 206 by the file store, 400 by others, 200 by a proxy that knows no ranges. */
+  /** The answer to a Range: 206 from the file store, 400 from others, 200 from a proxy without ranges. */
   ranges: "answered" | "refused" | "ignored" = "answered";
   /** Path that the API is below. */
   prefix = "";
-  /** Whether images tell where their bytes are. */
+  /** Whether images show their locations. */
   locations = false;
   readonly #faults: { fault: GlanceFault; path: RegExp }[] = [];
   readonly #server: Server;
@@ -246,7 +246,7 @@ function sendBody(
   });
 }
 
-/** What Keystone's password and application credential requests have in common. */
+/** Common part of Keystone's password and application credential requests. */
 type AuthBody = {
   auth: {
     identity: {

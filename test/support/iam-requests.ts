@@ -14,7 +14,7 @@ const WRITES = new Set(["PutItem", "UpdateItem", "DeleteItem"]);
 /** The table's partition keys by the name that they have in all of them. */
 const PARTITION_KEYS = ["id", "host"];
 
-/** What IAM is asked about a call, in the words of a template. @param resources what `Ref` gives, by logical id */
+/** The IAM request of a call, in a template's terms. @param resources what `Ref` gives, by logical id */
 export function iamRequests(call: Call, resources: Readonly<Record<string, string>>): IamRequest[] {
   const logicalId = (name: string): string =>
     Object.keys(resources).find((id) => resources[id] === name || resources[id]?.endsWith(`/${name}`)) ?? name;

@@ -14,7 +14,7 @@ import type { World } from "./fakes/world.ts";
 
 /** Creates of images, as far as the image-volume cache is concerned. */
 
-/** By what the cache can tell an image's content. */
+/** Properties by which the cache identifies an image's content. */
 export const SHA512 = { os_hash_algo: "sha512", os_hash_value: "ab".repeat(64) };
 /** An image that can be cached. */
 export const IMAGE = anImage(SHA512);
@@ -109,7 +109,7 @@ export function entryOf(world: World, id = ENTRY_ID) {
   return entry;
 }
 
-/** What a second create finds: the image is cached by the first. */
+/** The state for a second create: the first has cached the image. */
 export async function aWorldWithCachedImage(settings: Partial<ImageCacheSettings> = {}, ...more: Create[]) {
   const first = aCreate(1);
   const second = aCreate(2);

@@ -11,7 +11,7 @@ export class Interleaver {
     return this.#waiting.length;
   }
 
-  /** Begins an action; its first call waits for its turn. What it throws is its own affair. */
+  /** Begins an action; its first call waits for its turn. Its errors are ignored. */
   async begin(name: string, action: (gate: Gate) => Promise<unknown>): Promise<void> {
     const gate: Gate = (port) => this.#gated(name, port);
     action(gate).catch(() => {});
@@ -77,7 +77,7 @@ export type Gate = <Port extends object>(port: Port) => Port;
 
 type Turn = { action: string; go: () => Promise<void> };
 
-/** Resolves when every promise that can go on has gone on. */
+/** Resolves when every promise that can continue has done so. */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

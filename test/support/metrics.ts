@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 
-/** What functions write in CloudWatch's embedded metric format, from now on: name, value and dimensions of each metric. */
+/** Metrics that functions write in CloudWatch's embedded metric format from now on: name, value and dimensions of each. */
 export function watchMetrics(): { written: () => Record<string, unknown>[]; forget: () => void } {
   const lines: string[] = [];
   vi.spyOn(process.stdout, "write").mockImplementation((line) => {

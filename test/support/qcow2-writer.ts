@@ -1,6 +1,6 @@
 import { deflateRawSync, zstdCompressSync } from "node:zlib";
 
-/** What a cluster of the disk is made of. */
+/** Content of a cluster of the disk. */
 export type ClusterKind = "data" | "compressed" | "zero" | "zero allocated" | "absent" | "shared";
 
 /** A qcow2 image to make, small and plain, without refcounts: a reader has no use for them. */
@@ -9,7 +9,7 @@ export type Qcow2Plan = {
   clusterBits: number;
   compression: "zlib" | "zstd";
   virtualBytes: number;
-  /** Of the disk's clusters, in their order; those that are left out are absent. */
+  /** The disk's clusters in order; omitted ones are absent. */
   clusters: readonly { kind: ClusterKind; seed: number }[];
   /** Content of a cluster, in place of {@link clusterContent}. */
   content?: (bytes: number, seed: number) => Buffer;

@@ -2,8 +2,8 @@ import type { FileHandle } from "node:fs/promises";
 import { setImmediate as later } from "node:timers/promises";
 
 /**
- * A file in memory that keeps what was asked of it, in order: `write` when it begins, `written` when it has ended some turns of the
- * event loop later, `datasync` and `sync` likewise. What the disk would hold after a power cut is known at any moment.
+ * A file in memory that keeps what was asked of it, in order: `write` when it begins, `written` when it has ended some turns of the event
+ * loop later, `datasync` and `sync` likewise. Tracks the disk's content after a power cut at any moment.
  */
 export class RecordingFile {
   readonly events: string[] = [];
@@ -12,7 +12,7 @@ export class RecordingFile {
   durable = Buffer.alloc(0);
   /** Turns of the event loop that a write takes. */
   writeTurns = 3;
-  /** What the next syncs throw. */
+  /** Errors of the next syncs. */
   readonly syncFailures: Error[] = [];
 
   get handle(): FileHandle {

@@ -1,10 +1,10 @@
 import { basename, dirname } from "node:path";
 
 /**
- * A layer over the file system that knows what a power cut would leave: it passes every call on, and keeps for each file which bytes
- * are on the disk, and for each directory which names are. A test mocks `node:fs` and `node:fs/promises` with it, and asks
- * {@link Recorder.undurable} at the moments that must not come too early. What should have been durable before a file got its final
- * name is kept in {@link Recorder.violations}.
+ * A layer over the file system that knows what a power cut would leave: it passes every call on, and keeps for each file which bytes are on
+ * the disk, and for each directory which names are. A test mocks `node:fs` and `node:fs/promises` with it, and asks {@link
+ * Recorder.undurable} at the moments that must not come too early. Bytes that were not durable before a file got its final name are
+ * recorded in {@link Recorder.violations}.
  */
 
 type FileState = { version: number; synced: number };
@@ -13,9 +13,9 @@ type FileState = { version: number; synced: number };
 const FINAL = /^(?:volume|snapshot)-[0-9a-f-]{36}(?:-a\d+)?$/;
 
 export class Recorder {
-  /** What was done, in order, by the last parts of the paths. */
+  /** The operations in order, with the last parts of the paths. */
   readonly events: string[] = [];
-  /** Files that got a final name, or work that was told of, before their bytes were on the disk. */
+  /** Files that got a final name, or progress that was saved, before their bytes were on the disk. */
   readonly violations: string[] = [];
   readonly #files = new Map<string, FileState>();
   readonly #newNames = new Map<string, Set<string>>();
@@ -65,7 +65,7 @@ export class Recorder {
     this.note(`${how} ${shortName(from)} ${shortName(to)}`);
   }
 
-  /** What of these a power cut would take: names in their directory, or bytes. */
+  /** The part of these that a power cut would lose: names in their directory, or bytes. */
   undurable(isMeant: (name: string) => boolean): string[] {
     const names = [...this.#newNames.values()].flatMap((all) => [...all].filter(isMeant).map((name) => `name ${name}`));
     const bytes = [...this.#files]
@@ -84,7 +84,7 @@ export class Recorder {
 /** The recorder of the test that runs, and whether the file system shares blocks between files. */
 export const recording: { current: Recorder; sharesBlocks: boolean } = { current: new Recorder(), sharesBlocks: true };
 
-/** What a reflink copies here, in place of all blocks: the sources of these tests are holes behind it. */
+/** Bytes that a reflink copies here, instead of all blocks: the sources of these tests are holes after them. */
 const REFLINKED_BYTES = 4 * 2 ** 20;
 
 function shortName(path: string): string {

@@ -3,7 +3,7 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { LambdaDriverFunctions } from "../../cli/driver-functions.ts";
 import type { LocalCinderless } from "../../local/cinderless.ts";
 
-/** What a test uses of a deployment beside its records and its queue. */
+/** The services that a test uses in addition to records and queue. */
 export type ServiceClients = {
   lambda: LambdaClient;
   s3: S3Client;

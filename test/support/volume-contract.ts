@@ -6,7 +6,7 @@ import type { CopyProgress, Fault, VolumeRecord } from "../../core/records.ts";
 import { startTables, type TestTables } from "./dynalite.ts";
 import { ownerOf, queuedVolume, runningAttempt } from "./records.ts";
 
-/** What the contract of the volume repository is tested with: a table of the file's own, and a new queued volume for each test. */
+/** Fixture of the volume repository's contract: the file's own table, and a new queued volume for each test. */
 
 export const HOST = "host@file#pool";
 export const NOW = new Date("2026-01-01T01:00:00.000Z");

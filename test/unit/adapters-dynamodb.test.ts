@@ -215,7 +215,7 @@ describe("backends", () => {
     });
   });
 
-  test("keep the name of the SDK's error, so that nobody takes a claim for refused", async () => {
+  test("keep the name of the SDK's error, so that a claim does not look refused", async () => {
     dynamodb.on(UpdateItemCommand).rejects(sdkError("TimeoutError"));
     dynamodb
       .on(ScanCommand)

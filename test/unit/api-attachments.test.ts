@@ -193,7 +193,7 @@ describe("the actions of attaching", () => {
     expect([response.status, messageOf(response)]).toEqual([status, message]);
   });
 
-  it("are no reader's, and no other project's", async () => {
+  it("are refused to readers and to other projects", async () => {
     expect((await act({ "os-reserve": null }, "reader")).status).toBe(403);
     expect((await act({ "os-reserve": null }, "other")).status).toBe(404);
   });
@@ -270,7 +270,7 @@ describe("an attachment", () => {
     ]);
   });
 
-  it("is no other project's, but an administrator's", async () => {
+  it("is visible to an administrator, but not to another project", async () => {
     const id = await anAttachment();
     const as = async (token: string) => (await api.ask(`GET /attachments/${id}`, { ...asked(), token })).status;
     expect([await as("other"), await as("admin"), await as("reader")]).toEqual([404, 200, 200]);

@@ -38,7 +38,7 @@ describe("an update of a volume", () => {
     expect(body).toMatchObject({ volume: { metadata: { b: "3" } } });
   });
 
-  it("may be empty, cannot name another field, and is no other project's", async () => {
+  it("may be empty, cannot name another field, and is refused to other projects", async () => {
     const id = await aVolume();
     expect((await api.ask(`PUT /volumes/${id}`, { body: { volume: {} } })).status).toBe(200);
     const wrong = await api.ask(`PUT /volumes/${id}`, { body: { volume: { size: 3 } } });
@@ -219,7 +219,7 @@ describe("volume types", () => {
     expect((await api.ask("GET /types/default")).body).toMatchObject({ volume_type: { description: "ours" } });
   });
 
-  it("that are private are nobody's but the administrators'", async () => {
+  it("that are private are visible to administrators only", async () => {
     await create({ name: "secret", "os-volume-type-access:is_public": false });
     expect((await api.ask(`GET /types/${idOf(1)}`)).status).toBe(404);
     expect((await api.ask("POST /volumes", { body: { volume: { size: 1, volume_type: "secret" } } })).status).toBe(404);

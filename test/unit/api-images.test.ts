@@ -96,7 +96,7 @@ describe("the image metadata of a volume", () => {
 });
 
 describe("the readonly flag of a volume", () => {
-  it("is set while nobody uses the volume, and shown with its metadata", async () => {
+  it("is set while the volume is unused, and shown with its metadata", async () => {
     const { body } = await create({});
     const { id } = (body as { volume: { id: string } }).volume;
     const act = (readonly: unknown) =>

@@ -108,7 +108,7 @@ describe("a user message", () => {
     expect(await list()).toHaveLength(1);
   });
 
-  it("is no other project's, but an administrator's", async () => {
+  it("is visible to an administrator, but not to another project", async () => {
     await failedVolume(1);
     const id = (await list())[0]?.id ?? "";
     expect(await list("", "3.5", "other")).toEqual([]);
@@ -117,7 +117,7 @@ describe("a user message", () => {
     expect(await list("?all_tenants=1", "3.5", "admin")).toHaveLength(1);
   });
 
-  it("does not exist before 3.3, and for ids that are none", async () => {
+  it("does not exist before 3.3, nor for invalid ids", async () => {
     expect((await api.ask("GET /messages", at("3.2"))).status).toBe(404);
     expect((await api.ask("GET /messages/x", at("3.3"))).status).toBe(404);
   });
@@ -152,7 +152,7 @@ describe("the resource cinderless of a volume", () => {
   };
   const fault = { error: "E", cause: "on node@first#pool", attempt: 1, at: START, attempts: ["on node@first#pool"] };
 
-  it("tells attempts, phase, progress and fault, and no host to members", async () => {
+  it("shows attempts, phase, progress and fault, and no host to members", async () => {
     const progress = { bytes_done: 1, bytes_total: 2, updated_at: START, hash_state: "secret" };
     await failedVolume(1, { attempts: { "1": attempt }, phase: "copying", fault, progress });
     const { body } = await api.ask(`GET /volumes/${idOf(1)}/cinderless`);
@@ -173,7 +173,7 @@ describe("the resource cinderless of a volume", () => {
     });
   });
 
-  it("is no other project's", async () => {
+  it("is refused to another project", async () => {
     await failedVolume(1);
     expect((await api.ask(`GET /volumes/${idOf(1)}/cinderless`, { token: "other" })).status).toBe(404);
   });

@@ -26,7 +26,7 @@ describe("the version document", () => {
     expect((await api.ask(`GET ${path}`)).status).toBe(200);
   });
 
-  it("has links with the address and the scheme that the proxies tell", async () => {
+  it("has links with the address and the scheme from the proxies' headers", async () => {
     const headers = { "x-forwarded-proto": "https", "x-forwarded-host": "inner, outer.example" };
     expect(JSON.stringify((await api.ask("GET //", { headers })).body)).toContain("https://outer.example/v3/");
   });

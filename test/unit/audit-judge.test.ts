@@ -118,7 +118,7 @@ describe("with a record on this backend", () => {
     expect(judgeVolume(stored(), FIRST, record, OLD_BEFORE).verdict).toBe("held");
   });
 
-  it("old unfinished work beside a finished volume is a leftover that is never reaped", () => {
+  it("old unfinished work next to a finished volume is a leftover that is never reaped", () => {
     const record = aSource({ id: VOLUME_ID, updated_at: OLD });
     expect(judgeVolume(partial, FIRST, record, OLD_BEFORE)).toMatchObject({
       verdict: "leftover",
@@ -126,7 +126,7 @@ describe("with a record on this backend", () => {
     });
   });
 
-  it("unfinished work beside a volume that was finished lately is left alone", () => {
+  it("unfinished work next to a recently finished volume is left alone", () => {
     const record = aSource({ id: VOLUME_ID, updated_at: YOUNG });
     expect(judgeVolume(partial, FIRST, record, OLD_BEFORE)).toEqual({ verdict: "claimed" });
   });
@@ -178,7 +178,7 @@ describe("with a record on another backend", () => {
       aVolume({ status: "error", deadline: null, attempts: attemptOnFirst() }),
     ],
     ["is to be deleted, but still in the flow", aVolume({ status: "deleting", attempts: attemptOnFirst() })],
-  ])("an orphan of a volume that %s is told, and kept", (_, record) => {
+  ])("an orphan of a volume that %s is reported, and kept", (_, record) => {
     expect(judgeVolume(stored(), FIRST, record, OLD_BEFORE)).toMatchObject({
       verdict: "orphan",
       notReapable: expect.any(String),

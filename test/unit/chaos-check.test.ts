@@ -120,7 +120,7 @@ it("nothing is wrong where everything went as it should", () => {
   expect(findViolations(GOOD)).toEqual([]);
 });
 
-it("what a failed create may leave is no violation", () => {
+it("the remains of a failed create are not a violation", () => {
   expect(findViolations({ ...GOOD, files: [...GOOD.files, file(FAILED)] })).toEqual([]);
   const suspected: Attempt = {
     host: "chaos@second#second",
@@ -155,7 +155,7 @@ it("an available volume may be on a second backend that its ledger suspects", ()
   expect(findViolations({ ...unnamed, files: [...GOOD.files, left] })).not.toEqual([]);
 });
 
-it("the cached volumes of images are nobody's wish, are not told of, and are locked by volumes that were made of them", () => {
+it("cached image volumes need no request and no notification, and volumes that were created from them lock them", () => {
   const locks = { [RAW]: `${RAW}-a1` };
   const cached = record(uuid(11), { project_id: IMAGE_CACHE_PROJECT_ID, locks, size: 0 });
   expect(findViolations({ ...GOOD, records: [...GOOD.records, cached] })).toEqual([]);
@@ -244,7 +244,7 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
   ["a volume stays creating", withRecord(RAW, { status: "creating" }), "every volume is decided", /it is creating/],
   ["a deletion is half done", withRecord(RAW, { status: "deleting" }), "every volume is decided", /it is deleting/],
   [
-    "a record is gone that nobody wanted gone",
+    "a record is gone without a request",
     { ...GOOD, records: GOOD.records.slice(1) },
     "every volume is decided",
     /its record is gone, and its deletion was not asked for/,
@@ -286,10 +286,10 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
     /attempt 1 is running/,
   ],
   [
-    "there is a record of nobody's",
+    "there is a record without a request",
     { ...GOOD, records: [...GOOD.records, record(uuid(9), { host: null })] },
     "every volume is decided",
-    /nobody asked for the volume/,
+    /a record of a volume that was not requested/,
   ],
   [
     "an available volume has no file",
@@ -364,10 +364,10 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
     /not those of its volume/,
   ],
   [
-    "there is a snapshot of nobody's",
+    "there is a snapshot without a request",
     { ...GOOD, files: [...GOOD.files, file(uuid(10), { what: "snapshot" })] },
     "snapshots are whole",
-    /a snapshot that nobody took/,
+    /a snapshot that was not requested/,
   ],
   [
     "a create that has ended has left its lock on its source",
@@ -395,16 +395,16 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
   ],
   ["a host does not exist", withRecord(RAW, { host: "a@b#c" }), "capacity adds up", /on a@b#c, which no backend is/],
   [
-    "create.end was never told",
+    "create.end was never sent",
     { ...GOOD, told: [end(RAW)] },
     "create.end after available",
-    /volume.create.end was not told/,
+    /volume.create.end was not sent/,
   ],
   [
     "create.end came before the record said so",
     { ...GOOD, told: [end(RAW, { statusThen: "creating" }), end(IMAGED)] },
     "create.end after available",
-    /told while it was creating/,
+    /sent while it was creating/,
   ],
   [
     "a repeat has another message id",
@@ -425,7 +425,7 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
     /does not say why/,
   ],
   [
-    "a dead letter is of nobody's message",
+    "a dead letter belongs to no message",
     { ...GOOD, deadLetters: [...GOOD.deadLetters, { body: "{}", reason: "why" }] },
     "dead letters explain the rest",
     /of no message that was sent/,

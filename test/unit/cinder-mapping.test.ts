@@ -12,7 +12,7 @@ const named = Array.from(page.matchAll(/`(\w+)` \(`([\w./-]+\.ts)`\)/g), ([, nam
   name,
   path,
 }));
-/** What the rows of the tables are about. */
+/** The subjects of the tables' rows. */
 const rows = Array.from(page.matchAll(/^\| ([^|]*?) +\|/gm), ([, cell = ""]) => cell);
 const paths = [...new Set(Array.from(page.matchAll(/`([\w.-]+(?:\/[\w.-]+)+\.ts)`/g), ([, path = ""]) => path))];
 

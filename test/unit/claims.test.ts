@@ -59,7 +59,7 @@ describe("what the record says of an open claim", () => {
     expect(claimFate(claim({ attempt: 2 }), aVolumeInFlow())).toEqual({ action: "leave" });
   });
 
-  it("that a late delivery made anew, on the very host and by the very attempt, is given back", () => {
+  it("that a late delivery made again, on the same host and by the same attempt, is given back", () => {
     expect(claimFate(claim({ claimed_at: LATER }), created())).toEqual({ action: "release" });
     expect(claimFate(claim({ claimed_at: LATER }), failed())).toEqual({ action: "release" });
   });
@@ -84,7 +84,7 @@ describe("a claim is overdue", () => {
     expect(isClaimOverdue(claim(), undefined, at(21), bounds)).toBe(true);
   });
 
-  it("later where work that nobody waits for any more may go on: when its function must have ended", () => {
+  it("later where abandoned work may continue: when its function must have ended", () => {
     const mark = claim({ suspected_orphan: true });
     expect(isClaimOverdue(mark, undefined, at(LONG_FUNCTION_TIMEOUT_SECONDS))).toBe(false);
     expect(isClaimOverdue(mark, undefined, at(LONG_FUNCTION_TIMEOUT_SECONDS + 1))).toBe(true);
@@ -126,7 +126,7 @@ it.each([
   ["migration_target", "migration_target"],
   ["in-use", "available"],
   ["deleting", "available"],
-] as const)("a volume that is %s is told late as %s", (status, told) => {
+] as const)("a volume that is %s is published late as %s", (status, told) => {
   expect(asItEnded(created({ status }), "volume.create.end").status).toBe(told);
   expect(asItEnded(failed({ status }), "volume.create.error").status).toBe("error");
 });

@@ -161,7 +161,7 @@ describe("reaping", () => {
     expect(status).toBe(0);
   });
 
-  test("leaves everything when the answer is no", async () => {
+  test("leaves everything when the user answers no", async () => {
     const { asked, parts } = auditor(ORPHAN);
     expect((await runCli(["audit", "--reap"], parts, { answers: [false] })).status).toBe(1);
     expect(asked.map(({ reap }) => reap)).toEqual([false]);
@@ -174,7 +174,7 @@ describe("reaping", () => {
     expect(stderr).not.toContain("Delete");
   });
 
-  test("with --yes asks nobody, and what was reaped is nothing left to do", async () => {
+  test("with --yes does not ask, and reaped findings need no more action", async () => {
     const { asked, parts } = auditor(REAPED);
     expect((await runCli(["audit", "--reap", "--yes"], parts)).status).toBe(0);
     expect(asked.map(({ reap }) => reap)).toEqual([true]);

@@ -283,7 +283,7 @@ describe("a message that cannot be sent", () => {
   });
 });
 
-test("a message that arrived although its answer was lost is no failure", async () => {
+test("a message that arrived although its answer was lost is not a failure", async () => {
   const cloud = deployment();
   cloud.parts.schedulerQueue.send = async () => {
     throw new Error("socket hang up");
@@ -402,7 +402,7 @@ describe("create --wait", () => {
     expect(stderr).not.toContain("error:");
   });
 
-  test("says so when the volume is deleted meanwhile", async () => {
+  test("says so when the volume is deleted in the meantime", async () => {
     const { status, stderr } = await create(["--size", "1", "--wait"], deployment([atWork, undefined]));
     expect([status, stderr.includes("was deleted while it was being created")]).toEqual([1, true]);
   });

@@ -24,7 +24,7 @@ function answer(payload: string, functionError?: string): void {
     .resolves({ StatusCode: 200, Payload, ...(functionError === undefined ? {} : { FunctionError: functionError }) });
 }
 
-/** What was asked of which function. */
+/** The calls of each function. */
 function asked(): [string | undefined, unknown][] {
   return lambda
     .commandCalls(InvokeCommand)
@@ -104,13 +104,13 @@ describe("the functions that have the drivers", () => {
     ['{"errorMessage":"Task timed out after 30.00 seconds"}', "FunctionError", "Task timed out after 30.00 seconds"],
     ["{}", "FunctionError", "function delete-volume failed without a message"],
     ["null", "FunctionError", "function delete-volume failed without a message"],
-  ])("its error %s is told in one line", async (payload, name, message) => {
+  ])("its error %s is reported in one line", async (payload, name, message) => {
     answer(payload, "Unhandled");
     const error: unknown = await functions.deleteVolume(VOLUME_ID).catch((thrown: unknown) => thrown);
     expect(explainError(error)).toEqual({ name, message, hint: null, exitStatus: 1 });
   });
 
-  test.each(["no json", "{}", "null"])("an answer of %s is no snapshot", async (payload) => {
+  test.each(["no json", "{}", "null"])("an answer of %s is not a snapshot", async (payload) => {
     answer(payload);
     const request = { volume_id: VOLUME_ID, snapshot_id: SNAPSHOT_ID, name: null, project_id: "p", user_id: "u" };
     await expect(functions.createSnapshot(request)).rejects.toThrow(/not valid JSON|did not answer with a snapshot/);

@@ -36,7 +36,7 @@ describe("a refused connection", () => {
     });
   });
 
-  test("an answer that is none of AWS is told by its status", () => {
+  test("an answer that does not come from AWS is reported by its status", () => {
     const error = Object.assign(new Error("UnknownError"), { $metadata: { httpStatusCode: 503 } });
     expect(explainError(error).message).toContain("HTTP status 503");
   });
@@ -55,7 +55,7 @@ describe("hints", () => {
     [named("ResourceNotFoundException", "Requested resource not found"), "do the outputs belong to this deployment?"],
     [named("QueueDoesNotExist", "The specified queue does not exist."), "do the outputs belong to this deployment?"],
     [named("CredentialsProviderError", "Could not load credentials"), "check the AWS credentials"],
-    [new CliError("as a function tells it", { name: "SnapshotNotFound" }), "`cinderless snapshot list`"],
+    [new CliError("as a function reports it", { name: "SnapshotNotFound" }), "`cinderless snapshot list`"],
     [new Error("Region is missing"), "check the AWS credentials and region"],
     [named("AccessDeniedException", "User is not authorized"), "check the AWS credentials"],
   ])("%s", (error, hint) => {
@@ -83,7 +83,7 @@ describe("a report", () => {
     expect(renderError(recordedOutput(), report, false)).toBe("error: first at second third [31m\n");
   });
 
-  test("an error without a message shows its name; what is no error shows itself", () => {
+  test("an error without a message shows its name; any other thrown value shows itself", () => {
     expect(explainError(named("Timeout", "")).message).toBe("Timeout");
     expect(explainError("just text").message).toBe("just text");
     expect(explainError(null).message).toBe("null");

@@ -46,7 +46,7 @@ describe("the list of images", () => {
     expect((await bucket.list()).map(({ id }) => id)).toEqual([ONE, TWO]);
   });
 
-  test("shows a document that cannot be read, and leaves out one that is gone meanwhile", async () => {
+  test("shows a document that cannot be read, and leaves out one that is gone in the meantime", async () => {
     s3.on(ListObjectsV2Command).resolves({ Contents: [{ Key: `${ONE}.json` }, { Key: `${TWO}.json` }] });
     document(ONE, "{");
     expect(await bucket.list()).toMatchObject([{ id: ONE, status: "unreadable" }]);
@@ -61,7 +61,7 @@ describe("the list of images", () => {
 describe("deleting an image", () => {
   const deleted = () => s3.commandCalls(DeleteObjectCommand).map(({ args: [{ input }] }) => input.Key);
 
-  test("takes the document first: what is left of a half deletion is no image", async () => {
+  test("deletes the document first: the rest of an interrupted deletion is not an image", async () => {
     document(ONE, JSON.stringify(image({ id: ONE })));
     await bucket.delete(ONE);
     expect(deleted()).toEqual([`${ONE}.json`, ONE]);

@@ -51,7 +51,7 @@ test("--stack alone asks CloudFormation and reads no file", async () => {
   });
 });
 
-describe("the environment beside the outputs", () => {
+describe("the environment next to the outputs", () => {
   const endpoint = { AWS_ENDPOINT_URL_DYNAMODB: "http://127.0.0.1:1" };
   const keys = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
   const missing = (document: unknown, environment: Record<string, string> = {}) =>

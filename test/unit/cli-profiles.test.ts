@@ -50,7 +50,7 @@ describe("a profile", () => {
     [FILE, "wrong", "profile 'wrong' is wrong: stacks"],
     ["profiles: [", "staging", "is not valid YAML"],
     ["[]", "staging", "has no profiles"],
-  ])("that cannot be read is told with the file: %j %s", async (text, name, message) => {
+  ])("that cannot be read is reported with the file: %j %s", async (text, name, message) => {
     await expect(read(text, name)).rejects.toThrow(message);
   });
 

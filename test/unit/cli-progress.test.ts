@@ -19,13 +19,13 @@ describe("the meter", () => {
     expect(createMeter().read(10, 100, 0)).toEqual({ fraction: 0.1 });
   });
 
-  test("tells rate and time left from two samples", () => {
+  test("derives rate and time left from two samples", () => {
     const meter = createMeter();
     meter.read(0, 100, 1000);
     expect(meter.read(20, 100, 3000)).toEqual({ fraction: 0.2, bytesPerSecond: 10, etaSeconds: 8 });
   });
 
-  test("the same sample told again changes nothing", () => {
+  test("a repeated sample changes nothing", () => {
     const meter = createMeter();
     meter.read(0, 100, 1000);
     const first = meter.read(20, 100, 3000);
@@ -48,7 +48,7 @@ describe("the meter", () => {
     expect(meter.read(50, 100, 1000)).toEqual({ fraction: 0.5, bytesPerSecond: 0 });
   });
 
-  test("begins anew when the work does", () => {
+  test("begins again when the work does", () => {
     const meter = createMeter();
     meter.read(0, 100, 0);
     meter.read(90, 100, 1000);
@@ -69,7 +69,7 @@ describe("a copy's reading", () => {
   const progress = { bytes_done: 20, bytes_total: 100, bytes_per_second: 10, updated_at: at.toISOString() };
   const read = (changes: Partial<CopyProgress>, now = at) => readingOf({ progress: { ...progress, ...changes } }, now);
 
-  test("is what its record tells", () => {
+  test("comes from its record", () => {
     expect(read({})).toEqual({ bytesDone: 20, bytesTotal: 100, fraction: 0.2, bytesPerSecond: 10, etaSeconds: 8 });
     expect(readingOf({ progress: null }, at)).toBeUndefined();
   });
@@ -144,7 +144,7 @@ describe("a reading in words", () => {
 describe("a volume's line", () => {
   const reading = { fraction: 0.5, bytesPerSecond: MIB, etaSeconds: 9 };
 
-  test("says what is going on where the status does not", () => {
+  test("shows the phase if the status does not say it", () => {
     expect(stateOf(volumeAtWork({ phase: "queued" }))).toBe("creating (queued)");
     expect(stateOf(volumeAtWork({ phase: "creating" }))).toBe("creating");
     expect(stateOf(volume({ phase: "created" }))).toBe("available");

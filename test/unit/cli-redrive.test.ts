@@ -132,7 +132,7 @@ describe("redrive", () => {
     expect(await cli(world, ID, "--message", file)).toMatchObject({ status: 0, stderr: "" });
   });
 
-  test("goes on after a refusal, and tells of both", async () => {
+  test("continues after a refusal, and reports both", async () => {
     const world = worldWith(undefined, [UNREADABLE, JSON.stringify(aMessage())]);
     const { status, stdout } = await cli(world, "--all", "--json");
     expect(status).toBe(1);

@@ -390,7 +390,7 @@ describe("backend list", () => {
     ]);
   });
 
-  test("never shows less than nothing as free, and tells the over-subscription ratio", async () => {
+  test("never shows negative free capacity, and shows the over-subscription ratio", async () => {
     const full = { ...backend, free_capacity_gb: -2.5, max_over_subscription_ratio: "20.0" };
     const { stdout } = await runCli(["backend", "list", "-f", "json", "-c", "free", "-c", "ratio"], {
       backends: { list: async () => [full] },
@@ -543,7 +543,7 @@ describe("quota", () => {
   const TYPE_ID = "44444444-4444-4444-8444-444444444444";
   const types = { list: async () => ({ items: [{ id: TYPE_ID, name: "fast" }] }) };
 
-  test("show tells limits and use, of types by their names", async () => {
+  test("show lists limits and usage, with the names of types", async () => {
     const used = { volumes: 2, gigabytes: 5, [`volumes_${TYPE_ID}`]: 1 };
     const quota = async (project: string) => ({ used: project === "p" ? used : {}, limits: {}, moving: {} });
     const { stdout } = await runCli(["quota", "show", "p", "-f", "json"], {

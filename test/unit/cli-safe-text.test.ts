@@ -8,7 +8,7 @@ import { renderTable } from "../../cli/table.ts";
 import { outputOfStream, wantsColours } from "../../cli/terminal.ts";
 import { recordedOutput, runCli, volume } from "../support/cli-context.ts";
 
-/** What a terminal would act on; line ends are what the commands write themselves. */
+/** Characters that a terminal would interpret; the commands write line ends themselves. */
 const ACTED_ON = /[^\P{Cc}\n]|[\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/u;
 
 /** Texts in which such characters are frequent. */

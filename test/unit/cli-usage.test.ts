@@ -96,7 +96,7 @@ test("--version is that of the package", async () => {
   expect((await runCli(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
-describe("a command line that is none ends with 2 and one line", () => {
+describe("an invalid command line ends with 2 and one line", () => {
   test.each<[string[], string]>([
     [["create"], "--size is needed (a size in GiB, as in --size 1)"],
     [["create", "--size", "0"], "argument '0' is invalid. It must be a whole number of GiB, 1 or more."],

@@ -29,7 +29,7 @@ describe("show", () => {
     expect(stdout).not.toMatch(/^(fault|progress|deadline|metadata|description) /m);
   });
 
-  test("tells every attempt in order: host, outcome, duration, error and cause, what may be left", async () => {
+  test("shows every attempt in order: host, outcome, duration, error and cause, possible remains", async () => {
     const attempt = { execution: "x", started_at: "2026-03-04T05:00:00.000Z", ended_at: "2026-03-04T05:00:04.200Z" };
     const record = volumeAtWork({
       attempts: {
@@ -64,14 +64,14 @@ describe("show", () => {
     ]);
   });
 
-  test("tells how far a copy is, and when the volume is taken out of the flow", async () => {
+  test("shows the progress of a copy, and the deadline of the volume", async () => {
     const progress = { bytes_done: 512, bytes_total: 2048, updated_at: "2026-03-04T05:06:05.000Z" };
     const { stdout } = await show(volumeAtWork({ progress, deadline: "2026-03-04T05:16:07.000Z" }));
     expect(stdout).toContain("progress  25 %  512 B of 2.0 KiB  (2026-03-04 05:06:05Z)\n");
     expect(stdout).toContain("2026-03-04 05:16:07Z (in 10 min 0 s)");
   });
 
-  test("tells how fast a copy is and how long it takes, as far as that is known", async () => {
+  test("shows the speed and the remaining time of a copy, as far as they are known", async () => {
     const progress = { bytes_done: 512, bytes_total: 2048, updated_at: "2026-03-04T05:06:06.000Z" };
     const fast = volumeAtWork({ progress: { ...progress, bytes_per_second: 512 } });
     expect((await show(fast)).stdout).toContain("25 %  512 B of 2.0 KiB  512 B/s  ETA 2.0 s  (2026-03-04 05:06:06Z)");
@@ -101,7 +101,7 @@ describe("show", () => {
     expect(stdout).not.toContain("something of the volume");
   });
 
-  test("tells why a volume is in error", async () => {
+  test("shows why a volume is in error", async () => {
     const fault = { error: "NoValidBackend", cause: "none left", attempt: 3, at: "", attempts: [] };
     expect((await show(volume({ status: "error", fault }))).stdout).toContain("attempt 3: NoValidBackend: none left");
   });
@@ -217,7 +217,7 @@ describe("list", () => {
     expect(stdout).toMatch(/\n4 volumes\n$/);
   });
 
-  test("--limit shows the first ones, and tells how many there are", async () => {
+  test("--limit shows the first ones and the total", async () => {
     const { stdout } = await list([at(11), at(12), at(13)], "--limit", "2");
     expect([names(stdout), stdout.endsWith("\n2 of 3 volumes\n")]).toEqual([["v13", "v12"], true]);
   });
@@ -279,7 +279,7 @@ describe("list", () => {
 
   test("a table fits 80 columns whatever the volumes are called, and keeps ids whole as long as it can", async () => {
     const long = at(11, {
-      display_name: "a name that goes on and on".repeat(5),
+      display_name: "a very long name".repeat(5),
       host: "storage@backend-of-the-cellar#pool",
     });
     for (const argv of [[], ["--long"]]) {
@@ -455,7 +455,7 @@ describe("delete", () => {
     expect([status, stdout, records]).toEqual([0, `volume ${VOLUME_ID} is deleted\n`, []]);
   });
 
-  test("with --wait tells why a backend does not let it go, and when it is tried again", async () => {
+  test("with --wait reports why a backend does not delete it, and the time of the next try", async () => {
     const fault = { error: "VolumeBackendAPIException", cause: "down", attempt: 1, at: "", attempts: [] };
     const record = volumeAtWork({ status: "error_deleting", fault });
     const { status, stderr } = await runCli(["delete", VOLUME_ID, "--wait"], deployment([record]));
@@ -470,7 +470,7 @@ describe("delete", () => {
     expect(stderr).toContain(`${VOLUME_ID} will be gone in time`);
   });
 
-  test("goes on after a failure, and names at the end what is left", async () => {
+  test("continues after a failure, and names the remaining volumes at the end", async () => {
     const third = "44444444-4444-4444-8444-444444444444";
     const cloud = deployment([volume(), volume({ id: third })], (id) =>
       id === VOLUME_ID ? refusal() : Promise.resolve("deleted"),
@@ -482,7 +482,7 @@ describe("delete", () => {
     expect(stderr).toContain(`error: 2 volumes were not deleted: ${VOLUME_ID}, ${unknown}\n`);
   });
 
-  test("with --json tells what is gone, going and left in one document", async () => {
+  test("with --json lists deleted, requested and failed volumes in one document", async () => {
     const unknown = "33333333-3333-4333-8333-333333333333";
     const cloud = deployment([volumeAtWork(), volume({ id: OTHER_ID })]);
     const { stdout, stderr } = await runCli(["delete", VOLUME_ID, OTHER_ID, unknown, "--json"], cloud);
@@ -494,7 +494,7 @@ describe("delete", () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { name: "VolumeNotFound" } });
   });
 
-  test("what the function refuses is told in its words", async () => {
+  test("a refusal of the function is reported in its words", async () => {
     const { stderr } = await runCli(["delete", VOLUME_ID], deployment([volume()], refusal));
     expect(stderr).toBe("error: Invalid volume: volume still has 1 snapshot(s)\n");
   });

@@ -23,7 +23,7 @@ function context(values: Record<string, object>, names: Record<string, string> =
   };
 }
 
-/** What the parser says, and what it leaves unused. */
+/** The parser's result, and the unused keys. */
 function answer(parse: Parse, expression: string, values: Record<string, object>) {
   const of = context(values);
   try {

@@ -34,7 +34,7 @@ describe("a line of a function's log in the embedded metric format", () => {
     expect(metrics.statistic("Own/Lost", { service: "shop" }, "SampleCount", span)).toBe(3);
   });
 
-  it("is no data for other dimensions, other minutes and other metrics", () => {
+  it("is missing for other dimensions, other minutes and other metrics", () => {
     const metrics = new Metrics();
     metrics.recordLine(line({ Lost: 2 }), START);
     expect(metrics.statistic("Own/Lost", {}, "Sum", span)).toBeUndefined();

@@ -74,7 +74,7 @@ describe("an expression", () => {
 
   it.each([
     [{ "Fn::ImportValue": "other" }, "output Out: Fn::ImportValue is not supported by the embedded cloud"],
-    [{ Ref: "Nobody" }, "output Out: Ref Nobody names no parameter and no resource"],
+    [{ Ref: "Nothing" }, "output Out: Ref Nothing names no parameter and no resource"],
     [
       { "Fn::GetAtt": ["Jobs", "Colour"] },
       "output Out: Fn::GetAtt Jobs.Colour: this attribute is not supported by the embedded cloud",

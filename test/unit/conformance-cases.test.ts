@@ -48,7 +48,7 @@ describe("what a case gives", () => {
     ["a type that is not known", { ...RAW, type: "tape" }, "type"],
     ["a column of the row that is not known", { ...RAW, volume_row: { ...ROW, encrypted: true } }, "volume_row"],
     ["a volume that contradicts its row", { ...RAW, volume: { status: "error" } }, "volume.status"],
-    ["an error's name that is none", { ...RAW, scheduler_raise: "not a name" }, "scheduler_raise"],
+    ["an invalid error name", { ...RAW, scheduler_raise: "not a name" }, "scheduler_raise"],
     ["no row", { ...RAW, volume_row: undefined }, "volume_row"],
     ["nothing", null, "it"],
   ])("is refused with %s, which is named", (_what, given, names) => {

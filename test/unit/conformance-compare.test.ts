@@ -46,7 +46,7 @@ describe("an end is compared with both recordings", () => {
     });
   });
 
-  it("but what a recording does not tell is not compared", () => {
+  it("but fields that a recording lacks are not compared", () => {
     const { given, references } = caseNamed(RESCHEDULED);
     const end = cinderEnd(RESCHEDULED);
     const [cast] = end.casts;
@@ -93,7 +93,7 @@ describe("the end of a case here", () => {
   const execution = { status: "SUCCEEDED", error: undefined, output: "{}" };
   const traces = { volume: aVolume({ id: "v" }), source: undefined, events: [], execution };
 
-  it("tells ids in the recording's words", () => {
+  it("replaces ids by the recording's names", () => {
     const volume = aVolume({ id: "v", glance_metadata: { image_id: "i", kernel: "other" } });
     expect(outcomeOf(plan, { ...traces, volume }).glance_metadata).toEqual({ image_id: "IMG", kernel: "other" });
   });
@@ -106,7 +106,7 @@ describe("the end of a case here", () => {
       { ...execution, output: '{"failure": {"Error": "VolumeDriverException"}}' },
       "VolumeDriverException",
     ],
-    ["of one that ended well is none", execution, null],
+    ["of one that succeeded is undefined", execution, null],
   ])("the error %s", (_what, ended, error) => {
     expect(outcomeOf(plan, { ...traces, execution: ended }).error).toBe(error);
   });
@@ -133,7 +133,7 @@ describe("the end of a case here", () => {
   });
 });
 
-it("rows that no result needed are told", () => {
+it("rows that no result needed are reported", () => {
   const numbers = DIFFERENCES.map(({ number }) => number).filter((number) => number !== 4);
   const verdict = { kind: "deliberate difference", from: "seed", numbers } as const;
   expect(unusedRows([{ name: "a", verdict, fields: [] }])).toEqual([4]);

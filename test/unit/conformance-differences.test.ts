@@ -107,7 +107,7 @@ describe.each(NEEDS)("row %i", (number, name, rows) => {
     const plain = caseNamed("ok/raw-model_update").given;
     const row = DIFFERENCES[number - 1];
     const looked = { given: plain, expected: endOf(name), actual: endOf(name) };
-    // A failed create is told whatever was given; every other row is for what the case gives.
+    // The row of a failed create's notification applies to every case; each other row applies to certain cases.
     expect(number === 18 || row?.concerns(plain) === false || isSame(row?.expect(looked) ?? end, end)).toBe(true);
   });
 });

@@ -11,7 +11,7 @@ const NOW = new Date("2026-01-01T00:00:00Z");
 const FAULT = { error: "DBError", cause: "boom", attempt: 1, at: NOW.toISOString(), attempts: [] };
 const CLOSE = { outcome: "rescheduled", error: "DBError", cause: "boom", at: NOW, suspectedOrphan: false } as const;
 
-/** What a method of the real repository writes. */
+/** The writes of a method of the real repository. */
 async function writtenIn(method: (volumes: VolumeRepository) => Promise<unknown>): Promise<Record<string, unknown>> {
   let input: UpdateItemCommandInput | undefined;
   const send = async (command: UpdateItemCommand | GetItemCommand) => {

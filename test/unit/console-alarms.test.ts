@@ -23,7 +23,7 @@ describe("the alarms of the console", () => {
     ]);
   });
 
-  test("are shown without a section when nobody wrote one", async () => {
+  test("are shown without a section when the runbook has none", async () => {
     expect(await shown(alarm({ description: "Own text" }))).toMatchObject([
       { title: "stack-X1", what: "Own text", runbook: null },
     ]);

@@ -65,7 +65,7 @@ describe("the list of volumes", () => {
     expect((await after(0, { page: 9 })).rows).toEqual([]);
   });
 
-  test("tells the median time of the creates that ended in each minute, and how many volumes each host holds", async () => {
+  test("has the median time of the creates that ended in each minute, and the number of volumes on each host", async () => {
     const launched = (seconds: number, host: string) => ({
       created_at: "2026-03-04T05:05:00.000Z",
       launched_at: new Date(Date.parse("2026-03-04T05:05:00.000Z") + seconds * 1000).toISOString(),
@@ -79,7 +79,7 @@ describe("the list of volumes", () => {
       volume({ id: id(5), launched_at: null, host: null, created_at: "2026-03-04T05:06:00.000Z" }),
     );
     const { create_seconds_per_minute: seconds } = await after(0);
-    // Now is 05:06:07. Of an even number the lower one of the two in the middle counts.
+    // Now is 05:06:07. For an even number the lower of the two middle values counts.
     expect(seconds.slice(-3)).toEqual([null, 3, 40]);
     expect([...feed.countsByHost()]).toEqual([
       ["a@b#c", 2],
@@ -114,7 +114,7 @@ describe("the list of volumes", () => {
     expect(await sorted({ sort: "name", isDescending: false })).toEqual([10, 9, 1]);
   });
 
-  test("tells of the creates under way how far they are, the oldest first", async () => {
+  test("shows the progress of creates in progress, the oldest first", async () => {
     const progress = {
       bytes_done: 512,
       bytes_total: 2048,
@@ -192,7 +192,7 @@ describe("what has changed", () => {
 });
 
 describe("a store that is down", () => {
-  test("is told of, with what was known before, until it answers again", async () => {
+  test("is reported, with the earlier data, until it answers again", async () => {
     const { after, state, feed } = setUp(volume({ id: id(1) }));
     await after(0);
     const before = feed.version;

@@ -63,7 +63,7 @@ describe("who may use the console", () => {
     expect(refusal("/api/volumes", { "sec-fetch-site": site, [TOKEN_HEADER]: TOKEN })).toBe(403);
   });
 
-  test("the page may load nothing from elsewhere, run nothing inline, and be framed by nobody", () => {
+  test("the page may not load from other hosts, run inline code, or be framed", () => {
     const policy = SAFE_HEADERS["Content-Security-Policy"];
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("frame-ancestors 'none'");

@@ -77,7 +77,7 @@ describe("the states of an execution", () => {
     expect(brief(history("TaskStateEntered One", ...CALL, "ExecutionAborted"))).toEqual([["One", "failed", 1, null]]);
   });
 
-  test("are told each time that they were entered", () => {
+  test("are listed each time that they were entered", () => {
     const events = history(
       "WaitStateEntered Wait",
       "WaitStateExited Wait",
@@ -109,7 +109,7 @@ describe("what a state was entered and left with", () => {
     expect(dataOfStep(events, 2)).toEqual({ input: '"6"', output: null });
   });
 
-  test("is none for a state that the execution has not entered", () => {
+  test("is missing for a state that the execution has not entered", () => {
     expect(dataOfStep(events, 3)).toBeUndefined();
     expect(dataOfStep(events, Number.NaN)).toBeUndefined();
   });

@@ -23,7 +23,7 @@ function build(input: Partial<CreateRequestInput> = {}) {
 }
 
 describe("the record", () => {
-  test("waits for the scheduler: creating, queued, owned by nobody, no attempt yet", () => {
+  test("waits for the scheduler: creating, queued, without an owner, no attempt yet", () => {
     const { record } = build();
     expect(record).toMatchObject({ status: "creating", phase: "queued", fence: null, host: null, attempts: {} });
   });

@@ -141,7 +141,7 @@ function headingsOf(page: string): string[] {
   );
 }
 
-/** What of a command line the help of its command does not know. */
+/** The words of a command line that its command's help does not contain. */
 async function unknownWords(line: string): Promise<string[]> {
   const words = line.replaceAll(/--(?:outputs|stack) \S+/g, "").match(/\S+/g) ?? [];
   const command = words.filter((word) => !word.startsWith("-"));

@@ -222,7 +222,7 @@ describe("found broken", () => {
     expect(broken()).toEqual([5]);
   });
 
-  it("an available volume of which nobody was told", () => {
+  it("an available volume without a notification", () => {
     account.stores.published.length = 0;
     expect(broken()).toEqual([6]);
   });
@@ -236,7 +236,7 @@ describe("found broken", () => {
     expect(broken()).toEqual([6]);
   });
 
-  it("a message that nobody has taken and no dead letter keeps", () => {
+  it("a message that was not processed and is not kept as a dead letter", () => {
     account.queues.accepted.push({ body: JSON.stringify({ volume_id: uuidOf(7) }) });
     expect(broken()).toEqual([7]);
   });

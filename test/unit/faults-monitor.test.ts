@@ -6,7 +6,7 @@ import { checkInvariants } from "../../verify/faults/invariants.ts";
 import type { Scenario } from "../../verify/faults/scenario.ts";
 import { queuedVolume } from "../support/records.ts";
 
-/** Who hears of what needs a person: the eleventh invariant, in an account with alarms by hand. */
+/** The eleventh invariant, that alarms report everything which needs a person, in an account with alarms by hand. */
 
 const ID = uuidOf(1);
 const SCENARIO: Scenario = { name: "by hand", end: "error", begin: () => [ID] };
@@ -60,7 +60,7 @@ describe("a volume that could not be scheduled", () => {
   it.each<[string, AlarmSettings[], number]>([
     ["nothing is raised", [alarm("Cinderless/UnscheduledCreates")], 0],
     ["no alarm watches what is raised", [], 1],
-    ["its alarm notifies nobody", [alarm("Cinderless/UnscheduledCreates", { acts: false })], 1],
+    ["its alarm has no topic", [alarm("Cinderless/UnscheduledCreates", { acts: false })], 1],
   ])("is not heard of when %s", (_what, alarms, value) => {
     unscheduled(...alarms);
     account.measure("Cinderless/UnscheduledCreates", value);

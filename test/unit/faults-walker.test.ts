@@ -5,7 +5,7 @@ import { runScenario } from "../statemachine/run-scenario.ts";
 import { type Answer, inputOf, MESSAGE, ORDINARY, type Scenario } from "../statemachine/scenario.ts";
 import { SCENARIOS } from "../statemachine/scenarios.ts";
 
-/** What a walk through a scenario did, in the terms of the engine's runs. */
+/** The result of a walk through a scenario, in the terms of the engine's runs. */
 async function walkScenario(scenario: Scenario) {
   const path: string[] = [];
   const calls: Record<string, number> = {};
@@ -65,7 +65,7 @@ function machineOf(task: Partial<Definition["States"][string]>): Definition {
   };
 }
 
-/** Walks a machine whose function always fails, or answers; tells the waits between its tries and the states. */
+/** Walks a machine whose function always fails, or answers; returns the waits between its tries and the states. */
 async function walkMachine(definition: Definition, answer: () => unknown, input: Record<string, unknown> = {}) {
   const waits: number[] = [];
   const path: string[] = [];

@@ -93,7 +93,7 @@ describe("a secret in a text", () => {
     expect(maskSecretText(text)).toBe(text);
   });
 
-  it("is masked by parsing in an address, which keeps what tells where it leads", () => {
+  it("is masked by parsing in an address, which keeps its host and path", () => {
     expect(maskAddress("https://u:p@h:8080/a/b?c=d#e")).toBe("https://***@h:8080/a/b?***#***");
     expect(maskAddress("https:u:p@h")).toBe("https://***@h/");
     expect(maskAddress("https://h/a")).toBe("https://h/a");

@@ -23,7 +23,7 @@ describe("a policy", () => {
     expect(isAllowed([], update())).toBe(false);
   });
 
-  it("tells a table from its index and a bucket from its objects", () => {
+  it("distinguishes a table from its index and a bucket from its objects", () => {
     const index = { "Fn::Join": ["", [TABLE, "/index/by_name"]] };
     expect(isAllowed([allow({ Resource: index })], update())).toBe(false);
     expect(isAllowed([allow({ Resource: index })], { ...update(), resource: "Table/index/by_name" })).toBe(true);

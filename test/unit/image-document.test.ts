@@ -9,7 +9,7 @@ test("a document says all that Cinder asks of an image", () => {
   expect(parseImageDocument(id, JSON.stringify(meta))).toEqual(meta);
 });
 
-test("what a document leaves out is nothing, and nobody else's to see", () => {
+test("omitted fields of a document are empty, and the image is private", () => {
   expect(parseImageDocument(id, JSON.stringify({ id }))).toMatchObject({
     status: "active",
     disk_format: null,

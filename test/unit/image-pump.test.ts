@@ -12,7 +12,7 @@ function aPass(
   const file = new RecordingFile();
   const state = { isMine: true, remainingMs: 900_000 };
   const cursor = { offset: 0, hasher: null };
-  /** What was durable, and where the cursor stood, each time that progress was kept. */
+  /** The durable bytes and the cursor, each time that progress was saved. */
   const kept: { offset: number; durable: Buffer }[] = [];
   const remainingTimeMs = () => state.remainingMs;
   const watch = new TurnWatch({ isMine: async () => state.isMine }, remainingTimeMs);
@@ -62,7 +62,7 @@ describe("progress", () => {
   test("is kept at every 192 MiB, and the writes of others do not overtake it", async () => {
     const mebibyte = Buffer.alloc(MIB, 3);
     const { file, kept, run } = aPass(Buffer.alloc(0), { size: 400 * MIB, body: () => repeated(mebibyte, 400) });
-    // What is written is not of interest here, only the order: a file of no bytes.
+    // Only the order matters here, not the content: an empty file.
     vi.spyOn(file, "write").mockImplementation(async (_bytes, _start, length) => {
       file.events.push("write");
       await new Promise(setImmediate);
@@ -90,21 +90,24 @@ describe("progress", () => {
     expect(kept).toEqual([]);
   });
 
-  test.each(["write", "datasync"] as const)("is not told as whole when the last %s behind it fails", async (call) => {
-    const { file, run } = aPass(sparseContent(17 * MIB, 1, 1));
-    let calls = 0;
-    const real = file[call].bind(file) as (...args: unknown[]) => Promise<never>;
-    vi.spyOn(file, call).mockImplementation(async (...args: unknown[]) => {
-      calls += 1;
-      if (call === "datasync" || calls === 17) {
-        throw new Error("EIO");
-      }
-      return real(...args);
-    });
-    await expect(run()).rejects.toThrow("EIO");
-  });
+  test.each(["write", "datasync"] as const)(
+    "is not reported as complete when the last %s after it fails",
+    async (call) => {
+      const { file, run } = aPass(sparseContent(17 * MIB, 1, 1));
+      let calls = 0;
+      const real = file[call].bind(file) as (...args: unknown[]) => Promise<never>;
+      vi.spyOn(file, call).mockImplementation(async (...args: unknown[]) => {
+        calls += 1;
+        if (call === "datasync" || calls === 17) {
+          throw new Error("EIO");
+        }
+        return real(...args);
+      });
+      await expect(run()).rejects.toThrow("EIO");
+    },
+  );
 
-  test("is told as whole only when all of it is written", async () => {
+  test("is reported as complete only when all of it is written", async () => {
     const { file, run } = aPass(CONTENT);
     file.writeTurns = 30;
     expect(await run()).toBe(true);
@@ -173,7 +176,7 @@ describe("a pass", () => {
   });
 });
 
-/** What a pass answers, or why its turn ended. */
+/** The answer of a pass, or the reason why its turn ended. */
 function outcomeOf(run: Promise<boolean>): Promise<unknown> {
   return run.catch((error: unknown) => (error instanceof TurnEnded ? error.why : error));
 }
@@ -200,7 +203,7 @@ describe("an image service that stops sending", () => {
     vi.advanceTimersByTime(1000);
     expect(await outcome).toBe(why === "late" ? false : why);
     all.watch.stop();
-    // What came before a turn's time was over is placed and kept.
+    // Bytes that came before the end of a turn are placed and kept.
     expect(all.kept.map(({ offset }) => offset)).toEqual(why === "late" ? [MIB + 5000] : []);
   });
 

@@ -52,7 +52,7 @@ describe("image services", () => {
       "secret",
     ],
     [
-      "a prefix that is none",
+      "an invalid prefix",
       { glance: { api_servers: [SERVER], auth: { type: "passed_token", secret_prefix: "tokens*" } } },
       "secret_prefix",
     ],

@@ -38,7 +38,7 @@ test.each([
   "https://bucket.example/x?X-Amz-Signature=hidden",
   "https://bucket.example/x#hidden",
   "swift+https://user:hid/den@keystone.example/x",
-])("what is refused of %s is told without its secret", (href) => {
+])("the refusal of %s does not show its secret", (href) => {
   let reason = "";
   try {
     services.forHref(context, href);

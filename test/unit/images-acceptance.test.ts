@@ -116,7 +116,7 @@ describe("the hash to check by", () => {
     ["an algorithm that cannot be computed here", { os_hash_algo: "blake2b", os_hash_value: "ab".repeat(64) }],
     ["no algorithm", { os_hash_algo: null, os_hash_value: null }],
     ["a value of the wrong length", { os_hash_value: "ab" }],
-    ["a value that is no hex", { os_hash_value: "zz".repeat(64) }],
+    ["a value that is not hexadecimal", { os_hash_value: "zz".repeat(64) }],
   ])("with %s, is the MD5 checksum", (_what, overrides) => {
     const meta = anImage(content, overrides);
     expect(expectedHash(meta)).toEqual({ algorithm: "md5", value: meta.checksum });

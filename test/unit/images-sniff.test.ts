@@ -7,7 +7,7 @@ function head(offset: number, magic: string | number[]): Buffer {
   return bytes;
 }
 
-describe("the first bytes tell the format", () => {
+describe("the first bytes identify the format", () => {
   test.each([
     ["qcow2", head(0, "QFI\xfb")],
     ["qed", head(0, "QED\0")],

@@ -175,7 +175,7 @@ describe("a service function", () => {
     expect(dynamodb.commandCalls(ScanCommand)).toHaveLength(1);
   });
 
-  it("leaves an execution alone that is none of a volume", async () => {
+  it("leaves an execution alone that does not belong to a volume", async () => {
     const detail = { name: "by-hand", status: "FAILED" };
     expect(await invoke(failedExecution, { detail })).toEqual({ outcome: "left alone" });
     expect(dynamodb.calls()).toHaveLength(0);

@@ -68,7 +68,7 @@ async function deliver(...Records: ReturnType<typeof record>[]): Promise<string[
 const kept = () => dynamodb.commandCalls(PutItemCommand).map(({ args }) => unmarshall(args[0].input.Item ?? {}));
 
 describe("a batch of dead letters", () => {
-  it("is kept, each with what SQS tells of it", async () => {
+  it("is stored, each with SQS's attributes", async () => {
     const failed = await deliver(
       record("m1", JSON.stringify(aMessage())),
       record("m2", "{ no", "the message is not valid JSON"),

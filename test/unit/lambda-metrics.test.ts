@@ -19,7 +19,7 @@ import { aVolume, VOLUME_ID } from "../support/builders.ts";
 import { FUNCTION_ENVIRONMENT, invoke } from "../support/lambda.ts";
 import { watchMetrics } from "../support/metrics.ts";
 
-/** What the functions that events call count, for the alarms: docs/guarantees.md, "Whatever needs a person". */
+/** Metrics for the alarms, from the functions that events call: docs/guarantees.md, "Everything that needs a person". */
 
 const directory = mkdtempSync(join(tmpdir(), "cinderless-metrics-"));
 const backend = (name: string) => ({

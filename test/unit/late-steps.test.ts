@@ -70,7 +70,7 @@ function typed(): World {
   return world;
 }
 
-describe("a delivery that read the volume when nobody owned it, and ends by a final error", () => {
+describe("a delivery that read the volume when it had no owner, and ends by a final error", () => {
   it("leaves a later attempt alone that is at work by now", async () => {
     const world = typed();
     const asRead = await recordOf(world);
@@ -154,7 +154,7 @@ describe("a rescheduling that comes again when the next attempt has begun", () =
     expect(world.casts).toHaveLength(1);
   });
 
-  it("and stands still at any of its calls meanwhile, takes nothing from the attempt on another backend", async () => {
+  it("and hangs at any of its calls in the meantime, takes nothing from the attempt on another backend", async () => {
     for (let calls = 0; calls < 7; calls += 1) {
       const world = aWorld(aVolumeInFlow({ phase: "creating" }));
       driverOf(world).volumes.set(VOLUME_ID, { from: "nothing" });

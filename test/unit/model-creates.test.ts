@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { commandArbitraries, Site } from "../support/create-model.ts";
 
-/** Whatever happens in whatever order, what is left when all is at rest keeps the invariants. */
+/** After any events in any order, the state at rest keeps the invariants. */
 it("any interleaving of creates, deliveries, deletions, reschedules, sweeps and deaths", async () => {
   await fc.assert(
     fc.asyncProperty(fc.commands(commandArbitraries(), { maxCommands: 60, size: "max" }), async (commands) => {
@@ -34,7 +34,7 @@ it("two deletions of one volume give its capacity back once, wherever the second
     for (let call = 0; call < 2 * rounds; call += 1) {
       await site.interleaver.advance(0);
     }
-    // The first of the two goes on to its end: each of its calls comes to stand behind the other's.
+    // The first of the two continues to its end: each of its calls comes after the other's.
     await site.interleaver.advance(0);
     while (site.interleaver.waiting > 1) {
       await site.interleaver.advance(1);

@@ -50,7 +50,7 @@ describe("the message id", () => {
     expect(repeat.message_id).toBe(build().message_id);
   });
 
-  it("tells events, attempts and volumes apart", () => {
+  it("distinguishes events, attempts and volumes", () => {
     const ids = [
       build(),
       build("volume.create.end"),

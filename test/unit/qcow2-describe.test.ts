@@ -12,7 +12,7 @@ function described(change: (head: Buffer) => void = () => {}) {
 }
 
 describe("what a qcow2 header says of itself", () => {
-  test("is told in its own figures", () => {
+  test("is described by its own figures", () => {
     expect(described()).toEqual({
       version: 3,
       virtual_size: 3 * 2 ** 20,
@@ -61,7 +61,7 @@ describe("what a qcow2 header says of itself", () => {
     expect(head(1024, 1023)).toMatch(/^\/etc\/\?passwd/);
   });
 
-  test("tells encryption, snapshots and the numbers of feature bits", () => {
+  test("shows encryption, snapshots and the numbers of feature bits", () => {
     const changed = described((head) => {
       head.writeUInt32BE(1, 32);
       head.writeUInt32BE(7, 60);

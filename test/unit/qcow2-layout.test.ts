@@ -236,7 +236,7 @@ test("whatever is changed, an image is refused by name or read within its file, 
   expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(30);
 });
 
-test("more mappings than are held at once are told in windows, each once", async () => {
+test("more mappings than fit into memory are returned in windows, each once", async () => {
   const clusters = 700_000;
   const plan: Qcow2Plan = {
     version: 3,

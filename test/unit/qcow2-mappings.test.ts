@@ -115,7 +115,7 @@ describe("an L2 entry", () => {
 describe("an extended L2 entry", () => {
   const bitmap = (zeros: bigint, allocated: bigint): bigint => (zeros << 32n) | allocated;
 
-  test("tells which subclusters are in the file", () => {
+  test("shows which subclusters are in the file", () => {
     const { found, wrong } = walked(
       [
         [at(5), bitmap(2n, 5n)],

@@ -120,7 +120,7 @@ describe("a record that is too full for its end", () => {
   });
 });
 
-describe("a record that is too full for its flow to go on", () => {
+describe("a record that is too full for its flow to continue", () => {
   it("gives up middle lines of the ledger only", () => {
     const volume = aVolumeInFlow({
       attempts: ledger(LEDGER_ATTEMPTS),

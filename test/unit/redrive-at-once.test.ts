@@ -33,7 +33,7 @@ function redrive(world: World, gate: Gate): Promise<unknown> {
     : redriveDeadLetter({ ...deps, queue: gate(queue) }, structuredClone(letter));
 }
 
-/** Whatever was sent is scheduled and created, up to the last write of the create. */
+/** All sent messages are scheduled and created, up to the last write of the create. */
 async function create(world: World): Promise<void> {
   for (const cast of world.casts.splice(0)) {
     const message = parseCreateVolumeMessage(JSON.stringify(cast));

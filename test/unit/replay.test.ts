@@ -31,7 +31,7 @@ describe("the recorded calls of a history", () => {
     ]);
   });
 
-  test("are none in a history without data", () => {
+  test("are empty in a history without data", () => {
     expect(callsOf([event("LambdaFunctionScheduled"), event("LambdaFunctionSucceeded")])).toEqual([]);
   });
 });
@@ -53,7 +53,7 @@ describe("the comparison of two answers", () => {
     [[], {}],
     ["2026-01-01T00:00:00Z", "soon"],
     [0, null],
-  ])("tells %j from %j", (recorded, now) => {
+  ])("distinguishes %j from %j", (recorded, now) => {
     expect(differencesOf(recorded, now)).not.toEqual([]);
   });
 });

@@ -53,7 +53,7 @@ describe("the guard of a server on the loopback interface", () => {
     expect(passes(headers, undefined, "GET")).toBe(false);
   });
 
-  it("refuses OPTIONS whoever asks", () => {
+  it("refuses OPTIONS from every client", () => {
     expect(passes({}, undefined, "OPTIONS")).toBe(false);
     expect(passes({ origin: `http://${HOST}`, "x-local-token": TOKEN }, TOKEN, "OPTIONS")).toBe(false);
   });

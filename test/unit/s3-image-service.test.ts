@@ -28,7 +28,7 @@ function withDocument(document: object): void {
 }
 
 describe("show", () => {
-  test("tells what the document says", async () => {
+  test("returns the document's fields", async () => {
     const meta = anImage(Buffer.from("disk"));
     withDocument(meta);
     expect(await service.show(context, id)).toMatchObject(meta);
@@ -52,7 +52,7 @@ describe("show", () => {
     expect(await shown).toBe(visible ? "shown" : "ImageNotFound");
   });
 
-  test("without a document, tells what the object's metadata says", async () => {
+  test("without a document, returns the object's metadata", async () => {
     s3.on(GetObjectCommand).rejects(s3Error(404));
     s3.on(HeadObjectCommand, { Bucket: "images", Key: id }).resolves({
       ContentLength: 4,
@@ -61,13 +61,13 @@ describe("show", () => {
     expect(await service.show(context, id)).toMatchObject({ id, size: 4, disk_format: "raw" });
   });
 
-  test("an object that does not say that it is an image is none: its upload stopped half-way", async () => {
+  test("an object without image metadata is not an image: its upload stopped half-way", async () => {
     s3.on(GetObjectCommand).rejects(s3Error(404));
     s3.on(HeadObjectCommand).resolves({ ContentLength: 4, Metadata: {} });
     await expect(service.show({ ...context, is_admin: true }, id)).rejects.toMatchObject({ name: "ImageNotFound" });
   });
 
-  test("no object is no image", async () => {
+  test("a missing object is not an image", async () => {
     s3.on(GetObjectCommand).rejects(s3Error(404));
     s3.on(HeadObjectCommand).rejects(s3Error(404));
     await expect(service.show(context, id)).rejects.toMatchObject({ name: "ImageNotFound" });

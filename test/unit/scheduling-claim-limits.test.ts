@@ -8,7 +8,7 @@ const THICK = { extra_specs: { "provisioning:type": "thick" } };
 
 type Stored = { free_capacity_gb: number | string | null; provisioned_capacity_gb: number };
 
-/** What the condition of a claim's write would say of the stored figures. */
+/** The result of a claim's condition for the stored figures. */
 function holds(limits: ClaimLimits, { free_capacity_gb: free, provisioned_capacity_gb: provisioned }: Stored): boolean {
   const { minFreeCapacityGb: least, maxProvisionedCapacityGb: most } = limits;
   const freeSuffices = least === null || (typeof free === "number" && free >= least);
@@ -83,7 +83,7 @@ describe("the bounds say what the capacity filter says", () => {
     );
   });
 
-  test("on and beside the hundredth that rounding decides on", () => {
+  test("on and next to the hundredth that decides the rounding", () => {
     const thin = {
       ...aPool(),
       thin_provisioning_support: true,

@@ -59,7 +59,7 @@ describe("rounding to two decimals", () => {
     );
   });
 
-  test("agrees with whole-number arithmetic on and beside exact ties", () => {
+  test("agrees with whole-number arithmetic on and next to exact ties", () => {
     const nearTie = fc
       .tuple(fc.integer({ min: -(2 ** 40), max: 2 ** 40 }), fc.integer({ min: -1, max: 1 }))
       .map(([eighths, ulps]) => (eighths / 8) * (1 + ulps * Number.EPSILON));
@@ -122,11 +122,11 @@ describe("reading a number", () => {
     "\uFEFF10",
     "1\u001C",
     "True",
-  ])("%j is none", (text) => {
+  ])("%j is not a number", (text) => {
     expect(pythonFloat(text)).toBeNull();
   });
 
-  test.each([[null], [undefined], [[1]], [{ a: 1 }]])("%j is none", (value) => {
+  test.each([[null], [undefined], [[1]], [{ a: 1 }]])("%j is not a number", (value) => {
     expect(pythonFloat(value)).toBeNull();
   });
 

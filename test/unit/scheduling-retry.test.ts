@@ -56,7 +56,7 @@ describe("counting an attempt", () => {
     expect(attemptOfRequest({ retry })).toBe(attempt);
   });
 
-  test("a request that was sent again by hand is numbered on, and counted anew", () => {
+  test("a redriven request continues the numbering, and starts the count again", () => {
     const redriven: FilterProperties = { retry: redrivenRetry(4) };
     expect(attemptOfRequest(redriven)).toBe(4);
     const first = populateRetry(redriven, 3, "VOL");
@@ -65,7 +65,7 @@ describe("counting an attempt", () => {
     expect(attemptOfRequest(addRetryBackend(first.filterProperties, "h@b#p"))).toBe(5);
   });
 
-  test.each([[null], ["3"], [-1], [0.5], [{}], [2 ** 53 - 1]])("attempts before of %j are none", (before) => {
+  test.each([[null], ["3"], [-1], [0.5], [{}], [2 ** 53 - 1]])("earlier attempts of %j count as 0", (before) => {
     expect(attemptOfRequest({ retry: { num_attempts: 1, attempts_before_redrive: before } })).toBe(2);
   });
 

@@ -57,7 +57,7 @@ describe("the choice", () => {
     expect(selection.dropped).toHaveLength(4);
   });
 
-  test("is none without pools", () => {
+  test("is undefined without pools", () => {
     expect(selectPool({ size: 1 }, [], DEFAULT_SETTINGS).noValidBackend?.name).toBe("NoValidBackend");
   });
 });

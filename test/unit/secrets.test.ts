@@ -3,7 +3,7 @@ import { MASK, maskSecrets, maskSecretText } from "../../core/secrets.ts";
 import { endsSoon } from "../support/ends-soon.ts";
 
 describe("a document", () => {
-  it("keeps what is no secret, and its shape", () => {
+  it("keeps values that are not secrets, and the shape", () => {
     const document = { size: 1, name: null, tags: ["a", true], spec: { volume_id: "v" } };
     expect(maskSecrets(document)).toEqual(document);
   });

@@ -57,7 +57,7 @@ describe.each(RULES)("the endpoint of %s", (_name, ours, theirs) => {
     expect(endOf(ours, parameters)).toEqual(endOf(theirs, parameters));
   });
 
-  it.each([undefined, "", "eu-west-1.evil.example/", "eu west"])("is none in region %j", (region) => {
+  it.each([undefined, "", "eu-west-1.evil.example/", "eu west"])("does not exist in region %j", (region) => {
     expect(() => ours(region === undefined ? {} : { Region: region })).toThrow("needs a region");
   });
 });

@@ -17,7 +17,7 @@ const REGIONS = [
   "mars-1",
 ];
 
-/** What the SDK finds for a region, without the description. */
+/** The SDK's result for a region, without the description. */
 function found(region: string): object {
   const { description: _description, ...data } = partition(region) as unknown as Record<string, unknown>;
   return data;

@@ -21,7 +21,7 @@ function world(status: SnapshotRecord["status"] | undefined, fences: boolean): W
   const driver = driverOf(made);
   driver.fencesAttempts = fences;
   if (status !== undefined) {
-    // Taken so long ago that whoever took it has ended.
+    // Taken so long ago that its function has ended.
     made.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot({ status, created_at: "2025-01-01T00:00:00.000Z" }));
   }
   if (status === "available") {

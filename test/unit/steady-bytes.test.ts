@@ -49,7 +49,7 @@ describe("a body that is read", () => {
     expect(body.destroyed).toBe(true);
   });
 
-  test("goes on for as long as enough comes in each window", async () => {
+  test("continues as long as enough bytes come in each window", async () => {
     const { body, state, done } = reading();
     for (let window = 0; window < 5; window += 1) {
       body.write(Buffer.alloc(WINDOW_BYTES));
@@ -90,7 +90,7 @@ describe("a body that is read", () => {
     expect(state).toMatchObject({ ended: "whole", bytes: 1 });
   });
 
-  test("tells the reason of an abort, and what else broke it off as it is named", async () => {
+  test("throws the reason of an abort, and other causes under their names", async () => {
     const abort = new AbortController();
     const aborted = reading(abort.signal);
     abort.abort(new Error("the turn is over"));

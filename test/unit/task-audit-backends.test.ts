@@ -71,7 +71,7 @@ it("finds nothing where records and backends agree", async () => {
 });
 
 describe("what it finds", () => {
-  it("an orphan, which stays as long as nobody asks for more", async () => {
+  it("an orphan, which stays without --reap", async () => {
     const world = aWorld();
     addOrphans(world, 1);
     const report = await audit(world);
@@ -156,7 +156,7 @@ describe("what it finds", () => {
     expect(findings).toEqual([]);
   });
 
-  it("a volume in error holds what it has, and that is no fault", async () => {
+  it("a volume in error holds its data, and that is not a fault", async () => {
     const world = aWorld();
     addFinished(world, { status: "error" });
     const report = await audit(world, { reap: true });
@@ -165,7 +165,7 @@ describe("what it finds", () => {
     expect(driverOf(world).volumes.size).toBe(1);
   });
 
-  it("of a volume in error with unfinished work beside it one line", async () => {
+  it("one line for a volume in error with unfinished work next to it", async () => {
     const world = aWorld();
     addFinished(world, { status: "error" });
     driverOf(world).partials.add(SOURCE_ID);
@@ -193,7 +193,7 @@ describe("what it finds", () => {
     expect(report.hosts[FIRST]?.cleared).toBe(1);
   });
 
-  it("a suspect that is there is told, before it is old enough to be an orphan", async () => {
+  it("an existing suspect is reported before it is old enough to be an orphan", async () => {
     const world = aWorld();
     const attempts = {
       "1": {
@@ -213,7 +213,7 @@ describe("what it finds", () => {
     expect(driverOf(world, SECOND_HOST).volumes.has(SOURCE_ID)).toBe(true);
   });
 
-  it("a claim that nobody needs", async () => {
+  it("an unneeded claim", async () => {
     const world = aWorld();
     const claim = { attempt: 1, size: 3, claimed_at: START };
     Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, {
@@ -254,7 +254,7 @@ describe("what it finds", () => {
   });
 });
 
-describe("capacity that is no difference", () => {
+describe("capacity without a difference", () => {
   const figures = (world: World) => world.fakes.backends.records.get(FIRST_HOST);
 
   it("is held by a claim whose volume does not name the host yet", async () => {
@@ -363,7 +363,7 @@ describe("reaping", () => {
     expect((await audit(world, { reap: true })).findings).toEqual([]);
   });
 
-  it("spares an orphan with younger work beside it", async () => {
+  it("spares an orphan with younger work next to it", async () => {
     const world = aWorld();
     const driver = driverOf(world);
     driver.volumes.set(ORPHAN_ID, { from: "nothing" });
@@ -394,7 +394,7 @@ describe("reaping", () => {
     expect((await audit(world, { reap: true, max_reap: 4 })).totals.reaped).toBe(4);
   });
 
-  it("tells what could not be deleted, and goes on", async () => {
+  it("reports a failed deletion, and continues", async () => {
     const world = aWorld();
     addOrphans(world, 2);
     world.faults.fail("driver.deleteVolume", new VolumeBackendAPIException("busy"));
@@ -404,7 +404,7 @@ describe("reaping", () => {
     expect(openFindings(report.totals)).toBe(1);
   });
 
-  it("tells what is still there after its deletion", async () => {
+  it("reports data that still exists after its deletion", async () => {
     const world = aWorld();
     addOrphans(world, 1);
     Object.assign(driverOf(world), { deleteVolume: async () => {} });
@@ -531,7 +531,7 @@ describe("what it cannot look at", () => {
     expect(await audit(world, {}, { remainingTimeMs: () => 10_000 })).toMatchObject({ complete: true });
   });
 
-  it("a backend that nobody configured is refused by name", async () => {
+  it("a backend that is not configured is refused by name", async () => {
     await expect(audit(aWorld(), { host: "node@third" })).rejects.toThrow(
       /no backend node@third is configured; there are node@first, node@second/,
     );

@@ -90,7 +90,7 @@ describe("the view of the backends", () => {
     expect([allocated(world, FIRST_HOST), allocated(world, SECOND_HOST)]).toEqual([30, 30]);
   });
 
-  it("is read anew after a second", async () => {
+  it("is read again after a second", async () => {
     const world = aWorld();
     const view = backendView(world.deps.backends, world.clock);
     await view.list();
@@ -99,7 +99,7 @@ describe("the view of the backends", () => {
     expect(world.faults.count("backends.list")).toBe(2);
   });
 
-  it("is read anew after a claim that was refused", async () => {
+  it("is read again after a refused claim", async () => {
     const world = aWorld();
     const view = backendView(world.deps.backends, world.clock);
     await view.list();
@@ -110,7 +110,7 @@ describe("the view of the backends", () => {
     expect(world.faults.count("backends.list")).toBe(2);
   });
 
-  it("is read anew after a read that failed", async () => {
+  it("is read again after a failed read", async () => {
     const world = aWorld();
     const view = backendView(world.deps.backends, world.clock);
     world.faults.fail("backends.list", new Error("throttled"));

@@ -28,7 +28,7 @@ import { START, type World } from "../support/fakes/world.ts";
 const INPUT = { ...taskInput(), volume_spec: anImageSpec() };
 const CALL = "driver.copyImageToVolume";
 
-/** What a driver keeps. */
+/** Progress that a driver saves. */
 type CopyWorkProgress = Parameters<CopyWork["save"]>[0];
 const downloading = { status: "downloading", phase: "copying" } as const;
 
@@ -66,7 +66,7 @@ describe("CopyImageToVolume", () => {
     });
   });
 
-  it("goes on from the record's progress until it is done", async () => {
+  it("continues from the record's progress until it is done", async () => {
     const here = world(3);
     expect(await untilDone(here)).toBe(3);
     expect(driverOf(here).volumes.get(VOLUME_ID)?.bytes).toBe(3);
@@ -99,12 +99,12 @@ describe("the rate on the record", () => {
     expect(await ratesOf(world(), saved)).toEqual([undefined, 100, 150]);
   });
 
-  it("is not taken over from an earlier turn, nor told by its bytes", async () => {
+  it("does not come from an earlier turn, nor from its bytes", async () => {
     const saved = [500, 510].map((bytes) => ({ ...progress, bytes_done: bytes, bytes_per_second: 7777 }));
     expect(await ratesOf(world(), saved)).toEqual([undefined, 10]);
   });
 
-  it("begins anew with a copy that does", async () => {
+  it("begins again with a copy that does", async () => {
     const saved = [
       { ...progress, bytes_done: 500 },
       ...[0, 20].map((bytes) => ({ bytes_total: 1000, bytes_done: bytes })),

@@ -136,7 +136,7 @@ describe("CloneImage", () => {
   });
 });
 
-describe("CheckBackend goes on with the create that was begun", () => {
+describe("CheckBackend continues a create that has begun", () => {
   const check = (here: World, spec: VolumeSpec, next: NextStep, checkpoint = { turn: 1 }): Promise<Creation> =>
     checkBackend(
       here.deps,

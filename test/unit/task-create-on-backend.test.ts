@@ -27,7 +27,7 @@ import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import type { MadeFrom } from "../support/fakes/driver.ts";
 import type { World } from "../support/fakes/world.ts";
 
-/** What all states that create on a backend have in common; each runs the same tests. */
+/** Tests of all states that create on a backend; each runs the same tests. */
 
 type Case = {
   name: string;

@@ -63,7 +63,7 @@ const schedule = async (world: World) =>
     await world.fakes.volumes.get(VOLUME_ID),
   );
 
-/** A sweep notes what fails as a failure of its volume; of a process that died nobody hears. */
+/** A sweep records an error as a failure of its volume; a dead process reports nothing. */
 async function sweepOrDie(world: World): Promise<void> {
   const { failures } = await sweep(world);
   const death = failures.find(({ error }) => error === "Crash");
@@ -180,7 +180,7 @@ describe("the flow of a volume whose deletion was asked for", () => {
     driver.copyImageToVolume = async (_volume, _image, work) => {
       await remove(world);
       await work.save({ bytes_done: 2, bytes_total: 3, image_tag: "tag" });
-      throw new Error("went on after the checkpoint");
+      throw new Error("continued after the checkpoint");
     };
     await expect(copy()).rejects.toThrow(VolumeDeleteRequested);
     expect((await world.fakes.volumes.get(VOLUME_ID)).progress?.bytes_done).toBe(1);
@@ -295,7 +295,7 @@ describe("a backend that does not let the volume go", () => {
 describe("a volume that waits for the scheduler", () => {
   const queued = () => aWorld(aVolume(REQUESTED));
 
-  it("is removed when its message comes, which is no dead letter", async () => {
+  it("is removed when its message comes, which does not become a dead letter", async () => {
     const world = queued();
     expect((await schedule(world)).outcome).toBe("deleted");
     expectGone(world);
@@ -372,7 +372,7 @@ describe("a volume that waits for the scheduler", () => {
 });
 
 describe("the record of a volume whose deletion was asked for", () => {
-  it("is nobody's to remove but its owner's", async () => {
+  it("may only be removed by its owner", async () => {
     const world = requested();
     const foreign = errorOutVolume(world.deps, { ...taskInput(2), failure: FAILURE });
     expect(await foreign).toEqual({ outcome: "left alone" });

@@ -47,7 +47,7 @@ describe("ErrorOutVolume", () => {
     });
   });
 
-  it("says why no other backend was tried, beside what failed", async () => {
+  it("names the failure, and the reason why no other backend was tried", async () => {
     const world = inFlow();
     const reschedule_failure = {
       Error: "BackendNotCleared",
@@ -89,7 +89,7 @@ describe("ErrorOutVolume", () => {
     expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
   });
 
-  it("tells of it with priority ERROR and the fault", async () => {
+  it("sends a notification with priority ERROR and the fault", async () => {
     const world = inFlow();
     await errorOut(world);
     expect(world.notifications).toMatchObject([
@@ -112,7 +112,7 @@ describe("ErrorOutVolume", () => {
     });
   });
 
-  it("writes, tells, and settles last", async () => {
+  it("writes, notifies, and settles last", async () => {
     const world = inFlow();
     await errorOut(world);
     const calls = ["volumes.get", "volumes.markError", "notifier.publish", "backends.settle"];
@@ -120,7 +120,7 @@ describe("ErrorOutVolume", () => {
   });
 
   it.each(["available", "migration_target", "in-use"] as const)(
-    "says created of a volume that its own attempt has made, %s by now, and leaves the telling to the sweep",
+    "answers created for a volume that its own attempt has created, %s by now, and leaves the notification to the sweep",
     async (status) => {
       const world = aWorld(aVolumeInFlow({ status, deadline: null, launched_at: START }));
       const before = world.state();
@@ -186,20 +186,24 @@ describe("the rule on failed executions", () => {
     expect((await recordOf(world)).fault).toMatchObject({ error, cause });
   });
 
-  it("ends one that was aborted while it was only scheduled: in error, told on the record, and deleted without its backend", async () => {
-    const world = aWorld(aVolumeInFlow());
-    await errorOutFailedExecution(world.deps, ended({ status: "ABORTED", error: null, cause: null }));
-    expect(await recordOf(world)).toMatchObject({
-      status: "error",
-      fault: { error: "ExecutionABORTED", cause: "The execution ended as ABORTED.", attempt: 1 },
-      attempts: { 1: { outcome: "error", error: "ExecutionABORTED", host: FIRST_HOST } },
-    });
-    await deleteVolume(world.deps, VOLUME_ID);
-    expect(world.faults.calls.filter((call) => call.startsWith("driver."))).toEqual([]);
-    expect(world.fakes.volumes.records.size).toBe(0);
-  });
+  it(
+    "ends one that was aborted while it was only scheduled: in error, with the reason on the record, and deleted " +
+      "without its backend",
+    async () => {
+      const world = aWorld(aVolumeInFlow());
+      await errorOutFailedExecution(world.deps, ended({ status: "ABORTED", error: null, cause: null }));
+      expect(await recordOf(world)).toMatchObject({
+        status: "error",
+        fault: { error: "ExecutionABORTED", cause: "The execution ended as ABORTED.", attempt: 1 },
+        attempts: { 1: { outcome: "error", error: "ExecutionABORTED", host: FIRST_HOST } },
+      });
+      await deleteVolume(world.deps, VOLUME_ID);
+      expect(world.faults.calls.filter((call) => call.startsWith("driver."))).toEqual([]);
+      expect(world.fakes.volumes.records.size).toBe(0);
+    },
+  );
 
-  it("tells of it as the volume's own user and project", async () => {
+  it("sends the notification for the volume's own user and project", async () => {
     const world = inFlow();
     await errorOutFailedExecution(world.deps, ended());
     expect(world.notifications).toMatchObject([{ _context_user_id: "user", _context_project_id: "project" }]);
@@ -214,7 +218,7 @@ describe("the rule on failed executions", () => {
     `${VOLUME_ID}-a1x`,
     `x${VOLUME_ID}-a1`,
     `${VOLUME_ID}-a1\n`,
-  ])("leaves an execution alone whose name is no attempt's: %j", async (name) => {
+  ])("leaves an execution alone whose name is not an attempt's: %j", async (name) => {
     const world = inFlow();
     const before = world.state();
     expect(await errorOutFailedExecution(world.deps, ended({ name }))).toEqual({ outcome: "left alone" });
@@ -236,7 +240,7 @@ describe("the rule on failed executions", () => {
   });
 
   it.each(["available", "in-use"] as const)(
-    "tells at once of a volume that was created and not told of: %s",
+    "notifies at once about a created volume without a notification: %s",
     async (status) => {
       const world = createdUntold(status);
       expect(await errorOutFailedExecution(world.deps, ended())).toEqual({ outcome: "created" });
@@ -255,7 +259,7 @@ describe("the rule on failed executions", () => {
     expect(await expectSameAfterAnyDeath(() => createdUntold("available"), tell)).toBeGreaterThan(6);
   });
 
-  it("told twice, after the first time died on its way, still tells and settles the claim", async () => {
+  it("called twice, after the first call died, still notifies and settles the claim", async () => {
     const world = inFlow();
     world.faults.fail("backends.settle", new Error("throttled"));
     await expect(errorOutFailedExecution(world.deps, ended())).rejects.toThrow("throttled");

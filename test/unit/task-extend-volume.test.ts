@@ -190,7 +190,7 @@ describe("ExtendVolume", () => {
     },
   );
 
-  it.each([1, 0.5])("is refused for a size of %d GiB, which is no larger", async (size) => {
+  it.each([1, 0.5])("is refused for a size of %d GiB, which is not larger", async (size) => {
     await expect(extend(atRest(), { new_size: size })).rejects.toThrow(InvalidInput);
   });
 

@@ -114,15 +114,18 @@ describe("a source that the record does not name", () => {
     ["snapshot", { snapshot_id: SNAPSHOT_ID }, { snapshot_id: other }, other],
     ["source volume", { source_volid: SOURCE_ID }, { source_volid: null }, "none"],
     ["source volume", { source_volid: SOURCE_ID }, { source_volid: other }, other],
-  ])("is refused and not locked, because nobody would take the lock off: %s", async (what, keys, columns, recorded) => {
-    const world = sources();
-    const extracting = extractVolumeSpec(world.deps, input(keys, columns));
-    await expect(extracting).rejects.toThrow(InvalidInput);
-    await expect(extracting).rejects.toThrow(`the request names ${what}`);
-    await expect(extracting).rejects.toThrow(`the record of volume ${VOLUME_ID} names ${recorded}`);
-    expect(world.fakes.snapshots.records.get(SNAPSHOT_ID)?.locks).toEqual({});
-    expect((await world.fakes.volumes.get(SOURCE_ID)).locks).toEqual({});
-  });
+  ])(
+    "is refused and not locked, because the lock would never be removed: %s",
+    async (what, keys, columns, recorded) => {
+      const world = sources();
+      const extracting = extractVolumeSpec(world.deps, input(keys, columns));
+      await expect(extracting).rejects.toThrow(InvalidInput);
+      await expect(extracting).rejects.toThrow(`the request names ${what}`);
+      await expect(extracting).rejects.toThrow(`the record of volume ${VOLUME_ID} names ${recorded}`);
+      expect(world.fakes.snapshots.records.get(SNAPSHOT_ID)?.locks).toEqual({});
+      expect((await world.fakes.volumes.get(SOURCE_ID)).locks).toEqual({});
+    },
+  );
 });
 
 describe("a source that does not exist or belongs to another project", () => {
@@ -144,7 +147,7 @@ describe("a source that does not exist or belongs to another project", () => {
     expect(await hidden.catch(String)).toBe(await unknown.catch(String));
   });
 
-  it("is nobody's to a caller without a project", async () => {
+  it("is hidden from a caller without a project", async () => {
     const keys = { source_volid: SOURCE_ID, context: { ...CONTEXT, project_id: null } };
     await expect(extractVolumeSpec(sources().deps, input(keys))).rejects.toThrow(VolumeNotFound);
   });

@@ -33,7 +33,7 @@ function hang(driver: DriverFake | undefined): string[] {
   return calls;
 }
 
-/** A volume whose removal was begun on a host, and has to go on. */
+/** A volume whose removal has begun on a host, and has to continue. */
 function removal(number: number, host: string): VolumeRecord {
   return aVolumeInFlow({ id: uuid(number), host, status: "deleting", phase: "created", delete_requested_at: START });
 }
@@ -92,7 +92,7 @@ describe("a sweep with a backend that hangs", () => {
     expect(here.fakes.volumes.records.size).toBe(1);
   });
 
-  it("goes on with a backend that only refuses", async () => {
+  it("continues with a backend that only refuses", async () => {
     const here = world(...removals);
     here.faults.fail("driver.deleteVolume", new VolumeBackendAPIException("no"), { times: 10 });
     const result = await sweep(here);

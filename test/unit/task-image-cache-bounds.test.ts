@@ -88,7 +88,7 @@ describe("a cached volume", () => {
     expect(report.hosts["node@first"]?.volumes).toBe(2);
   });
 
-  it("whose claim was left open is settled, and nobody is told of it", async () => {
+  it("whose claim was left open is settled, without a notification", async () => {
     const { world } = await aWorldWithCachedImage();
     const volume = world.fakes.volumes.records.get(entryOf(world).volume_id);
     const claim = { attempt: 1, size: 1, claimed_at: volume?.attempts[1]?.started_at ?? "" };

@@ -14,7 +14,7 @@ import {
   volumeOf,
 } from "../support/image-cache.ts";
 
-/** What CloneImage tells of its cache in one turn. */
+/** CloneImage's cache metrics in one turn. */
 async function usesOf(world: World, create: Create, cache = world.imageCache()): Promise<string[]> {
   const uses: string[] = [];
   await clone(world, create, cache, null, { onImageCacheUse: (use) => uses.push(use) });
@@ -29,7 +29,7 @@ describe("the use of the image-volume cache", () => {
     expect(await usesOf(world, create, cache)).toEqual(["miss"]);
   });
 
-  it("is not told before the cache has decided", async () => {
+  it("is not counted before the cache has decided", async () => {
     const { world, cache, second } = await aWorldWithCachedImage();
     driverOf(world).turns = 2;
     expect(await usesOf(world, second, cache)).toEqual([]);
@@ -39,7 +39,7 @@ describe("the use of the image-volume cache", () => {
     expect(await usesOf(empty, waiting)).toEqual([]);
   });
 
-  it("is not told where the backend has none, nor of an image that the cache does not take", async () => {
+  it("is not counted if the backend has no cache, nor for an image that the cache does not accept", async () => {
     const [create, weak] = [aCreate(1), aCreate(2, anImage())];
     const world = aWorld(volumeOf(create), volumeOf(weak));
     expect(await usesOf(world, create, world.imageCache({}, [FIRST_HOST]))).toEqual([]);
@@ -47,7 +47,7 @@ describe("the use of the image-volume cache", () => {
   });
 });
 
-it("an eviction is told once for each cached image that made room", async () => {
+it("an eviction is counted once for each cached image that made room", async () => {
   const creates = [3, 4].map((number) => aCreate(number, anImage({ ...SHA512, id: uuid(200 + number) })));
   const { world, cache } = await aWorldWithCachedImage({ maxCount: 1 }, ...creates);
   let evicted = 0;

@@ -136,7 +136,7 @@ describe("the first volume of an image", () => {
     expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
   });
 
-  it("leaves the entry to its lease when nobody knows whether the cached volume's record is written", async () => {
+  it("leaves the entry to its lease when it is unknown whether the cached volume's record was written", async () => {
     const create = aCreate(1);
     const world = aWorld(volumeOf(create));
     const cache = world.imageCache();
@@ -171,7 +171,7 @@ describe("the first volume of an image", () => {
 });
 
 describe("a later volume of the image", () => {
-  it("is a clone of the cached one, which is locked meanwhile", async () => {
+  it("is a clone of the cached one, which is locked in the meantime", async () => {
     const { world, cache, second } = await aWorldWithCachedImage();
     driverOf(world).turns = 2;
     const cachedId = entryOf(world).volume_id;
@@ -266,8 +266,8 @@ describe("a later volume of the image", () => {
   });
 });
 
-describe("a call that comes late, when its retry has gone on to the download", () => {
-  /** Looks at the cache, and goes on from what it saw when the retry has come so far. */
+describe("a late call, when its retry has continued with the download", () => {
+  /** Reads the cache, and continues with that state when the retry has come this far. */
   async function late(retried: (world: World, create: Create, cache: ImageCache) => Promise<void>) {
     const create = aCreate(1);
     const world = aWorld(volumeOf(create));

@@ -177,7 +177,7 @@ describe("the volume that a dead letter names", () => {
     });
   });
 
-  it("is told of once when the scheduler has put it in error with the letter", async () => {
+  it("is notified once when the scheduler has put it in error with the letter", async () => {
     const fault = { error: "InvalidInput", cause: "no", attempt: 1, at: START, attempts: [] };
     const world = aWorld(aVolume({ status: "error", deadline: null, fault }));
     expect(await keep(world, { body: UNREADABLE, reason: "no" })).toMatchObject({ outcome: "error" });

@@ -23,7 +23,7 @@ const finish = (world: World, status: VolumeStatus = "creating", attempt = 1) =>
 const created = (): World => aWorld(aVolumeInFlow({ phase: "created" }));
 
 describe("NotifyCreateStart", () => {
-  it("tells of the volume as it stood when its workflow started", async () => {
+  it("describes the volume at the start of its workflow", async () => {
     const world = aWorld();
     await notifyCreateStart(world.deps, START_INPUT);
     expect(world.notifications).toMatchObject([
@@ -48,7 +48,7 @@ describe("NotifyCreateStart", () => {
 });
 
 describe("CreateVolumeOnFinish", () => {
-  it("makes the volume available, tells of it, and settles its claim last", async () => {
+  it("makes the volume available, sends create.end, and settles its claim last", async () => {
     const world = created();
     await finish(world);
     expect(await world.fakes.volumes.get(VOLUME_ID)).toMatchObject({
@@ -96,7 +96,7 @@ describe("CreateVolumeOnFinish", () => {
     expect((await world.fakes.volumes.get(VOLUME_ID)).status).toBe("available");
   });
 
-  it("that could not be told leaves its claim open, with nothing in it, so its capacity is counted once", async () => {
+  it("whose notification failed leaves its claim open and empty, so its capacity is counted once", async () => {
     const world = created();
     world.faults.fail("notifier.publish", new NotificationNotSent("volume.create.end", "no"));
     await expect(finish(world)).rejects.toThrow(NotificationNotSent);
@@ -117,7 +117,7 @@ describe("CreateVolumeOnFinish", () => {
     expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toEqual({ [VOLUME_ID]: claim });
   });
 
-  it("tells the status that the create gave, whatever its users made of the volume since", async () => {
+  it("has the status that the create set, whatever users have done with the volume since", async () => {
     const world = created();
     await finish(world);
     const record = await world.fakes.volumes.get(VOLUME_ID);
@@ -142,7 +142,7 @@ describe("CreateVolumeOnFinish", () => {
   it.each([
     ["of an earlier attempt", aVolumeInFlow({}, 2)],
     ["after the volume went to error", aVolumeInFlow({ status: "error", deadline: null })],
-  ])("late, %s, changes and tells nothing", async (_when, volume) => {
+  ])("late, %s, changes nothing and sends nothing", async (_when, volume) => {
     const world = aWorld(volume);
     const before = world.state();
     await expect(finish(world)).rejects.toThrow(FenceLost);

@@ -48,7 +48,7 @@ describe("reading a message", () => {
     ["with a source that is not a UUID", text({ source_volid: "x" }), "source_volid must be a UUID"],
     ["with an image that is not a string", text({ image_id: { a: 1 } }), "image_id"],
     ["without a context", text({ context: undefined }), "context"],
-    ["with roles that are no list", text({ context: { roles: "admin" } }), "context.roles"],
+    ["with roles that are not a list", text({ context: { roles: "admin" } }), "context.roles"],
   ])("says what is wrong with one that is %s", (_what, body, reason) => {
     const read = readMessage(body);
     expect("reason" in read && read.reason).toContain(reason);
@@ -62,7 +62,7 @@ describe("reading a message", () => {
     ["the whole message", JSON.stringify("gAAAAAB-token")],
     ["the name of a secret", text({ context: { auth_secret: "gAAAAAB-token" } })],
     ["a volume's id", text({ volume_id: "gAAAAAB-token" })],
-  ])("does not tell the text that stands for %s, which may be a token", (_what, body) => {
+  ])("does not show the text in place of %s, which may be a token", (_what, body) => {
     const read = readMessage(body);
     expect("reason" in read && read.reason).toMatch(/string|must be/);
     expect("reason" in read && read.reason).not.toContain("gAAAAAB");

@@ -142,7 +142,7 @@ describe("a redrive of a volume whose execution was never started", () => {
     expect(await expectSameAfterAnyDeath(scheduledWorld, (world) => redrive(world))).toBeGreaterThan(10);
   });
 
-  it("waits until its error is told", async () => {
+  it("waits until its error was sent", async () => {
     const world = scheduledWorld();
     const backend = world.fakes.backends.records.get(FIRST_HOST);
     const claims = { [VOLUME_ID]: { attempt: 1, size: 0, claimed_at: START } };

@@ -57,7 +57,7 @@ describe("RescheduleVolume", () => {
     expect(here.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
   });
 
-  it("leaves a record that waits for the next attempt, with no host, and tells of this one", async () => {
+  it("leaves a record that waits for the next attempt, without a host, and lists this one", async () => {
     const here = world({ status: "downloading", provider_location: "there", bootable: true });
     await rescheduleVolume(here.deps, input());
     expect(await recordOf(here)).toMatchObject({

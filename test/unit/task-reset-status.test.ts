@@ -116,7 +116,7 @@ describe("a volume at rest that an operator has set to a status of the flow", ()
     expect(findings.filter(({ what }) => what === "volume")).toEqual([]);
   });
 
-  it("is no holder of a lock on its source", async () => {
+  it("does not hold a lock on its source", async () => {
     const world = aWorld(atRest({ source_volid: SOURCE_ID }), aSource({ locks: { [VOLUME_ID]: FENCE } }));
     await reset(world, "creating");
     await expect(deleteVolume(world.deps, SOURCE_ID)).resolves.toEqual({ outcome: "deleted" });

@@ -302,7 +302,7 @@ describe("a request that no backend can take", () => {
     expect(openClaims(world)).toEqual([]);
   });
 
-  it("dead at any call and delivered again, tells of it and holds nothing", async () => {
+  it("dead at any call and delivered again, sends the notification and holds nothing", async () => {
     await expectSameAfterAnyDeath(
       () => queued({ size: 1000 }),
       (world) => deliver(world, { size: 1000 }),
@@ -352,7 +352,7 @@ describe("a message that comes again", () => {
     expect(openClaims(world)).toEqual([]);
   });
 
-  it("and finds the claim of a create that ended and could not be told, leaves that claim open", async () => {
+  it("and finds the claim of a create that ended without its notification, leaves that claim open", async () => {
     const world = aWorld(aVolumeInFlow());
     const stale = aVolume();
     const done = aVolumeInFlow({ status: "available", launched_at: START, deadline: null, phase: null });

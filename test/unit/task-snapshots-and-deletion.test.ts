@@ -95,7 +95,7 @@ describe("CreateSnapshot", () => {
     expect((await world.fakes.snapshots.get(SNAPSHOT_ID)).status).toBe("error");
   });
 
-  it("tells the driver's error also when the record cannot be marked", async () => {
+  it("throws the driver's error even when the record cannot be marked", async () => {
     const world = aWorld(aSource());
     world.faults.fail("driver.createSnapshot", new VolumeBackendAPIException("no"));
     world.faults.fail("snapshots.markError", new Error("throttled"));

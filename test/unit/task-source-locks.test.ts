@@ -119,7 +119,7 @@ describe("the end of a create", () => {
     expect((await locksOf(ofSnapshot)).snapshot).toEqual({ other: "other-a1" });
   });
 
-  it("is no failure when the lock cannot be taken off", async () => {
+  it("is not a failure when the lock cannot be removed", async () => {
     const world = makeWorld(clone(), LOCKED);
     world.faults.fail("volumes.unlock", new Error("throttled"));
     await finish(world);
@@ -269,7 +269,7 @@ describe("CreateSnapshot", () => {
     expect((await locksOf(world)).volume).toEqual({});
   });
 
-  it("fails, with nothing asked of the backend, of a volume that is deleted meanwhile", async () => {
+  it("fails for a volume that is deleted in the meantime, before the backend is asked", async () => {
     const world = makeWorld(aVolume());
     const create = world.fakes.snapshots.create.bind(world.fakes.snapshots);
     world.fakes.snapshots.create = async (record) => {

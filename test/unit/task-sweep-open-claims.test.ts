@@ -52,7 +52,7 @@ const failed = (): VolumeRecord =>
 const eventsOf = (world: World) => world.notifications.map(({ event_type }) => event_type);
 
 describe("the sweep of open claims", () => {
-  it("tells of a volume that became available and was not told of, then settles its claim", async () => {
+  it("sends the missing create.end of an available volume, then settles its claim", async () => {
     const world = later(created());
     expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ claims_closed: 1, failures: [] });
     expect(world.faults.calls).toEqual([
@@ -92,7 +92,7 @@ describe("the sweep of open claims", () => {
     expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toEqual({});
   });
 
-  it("tells of a volume in error that was not told of", async () => {
+  it("sends the missing create.error of a volume in error", async () => {
     const world = later(failed());
     await sweepOverdueVolumes(world.deps);
     expect(world.notifications).toMatchObject([{ event_type: "volume.create.error", payload: { status: "error" } }]);
@@ -200,7 +200,7 @@ describe("what a function that was given up makes after its volume was deleted",
     expect([driverOf(world).volumes.size, claimsOf(world)]).toEqual([0, {}]);
   });
 
-  it("stays named on the backend's item, and is told of, while the backend does not let it go", async () => {
+  it("stays named on the backend's item, and is reported, while the backend does not delete it", async () => {
     const world = await deletedInCreate();
     driverOf(world).isInitialized = false;
     expect((await sweepAfter(world, 1000)).failures).toMatchObject([{ error: "DriverNotInitialized" }]);

@@ -55,7 +55,7 @@ describe("the sweep", () => {
   });
 
   it.each(["error", "available", "in-use"] as const)(
-    "lets go of a volume that somebody else has set to %s: nothing is told of it, and its claim is settled",
+    "gives up a volume that an operator has set to %s: no notification is sent, and its claim is settled",
     async (status) => {
       const world = overdue(aVolumeInFlow({ status }));
       expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ overdue: 1, errored_out: 0, claims_closed: 1 });
@@ -67,7 +67,8 @@ describe("the sweep", () => {
   );
 
   it.each(["error", "available"] as const)(
-    "lets go of a volume that somebody has set to %s after its deletion was asked for: that is void, and nothing is told",
+    "gives up a volume that an operator has set to %s after its delete request: the request is void, and no " +
+      "notification is sent",
     async (status) => {
       const world = overdue(aVolumeInFlow({ status, phase: "creating", delete_requested_at: START }));
       for (let minute = 0; minute < 3; minute += 1) {

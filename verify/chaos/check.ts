@@ -80,7 +80,7 @@ function checkDecided(evidence: Evidence, report: Report): void {
     checkOutcome(volume, record, report);
   }
   for (const { id } of [...records.values()].filter((record) => !isCachedVolume(record))) {
-    report(id, "there is a record, and nobody asked for the volume");
+    report(id, "there is a record of a volume that was not requested");
   }
 }
 
@@ -118,7 +118,7 @@ function checkVolumesStored(evidence: Evidence, report: Report): void {
     if (record?.status !== "available") {
       continue;
     }
-    // What an attempt that was refused may have left is named in the ledger.
+    // The ledger names the possible remains of a refused attempt.
     const suspected = suspectedBackends(record);
     const found = (files.get(volume.id) ?? []).filter(
       ({ backend }) => backend === backendHost(record.host ?? "") || !suspected.includes(backend),
@@ -159,7 +159,7 @@ function placesOf(files: readonly StoredFile[]): string {
   return files.map(({ backend, partial }) => `${backend}${partial ? " (half-made)" : ""}`).join(", ") || "none";
 }
 
-/** What a failed create may leave is on the host that the record names, or named in the ledger as suspected. */
+/** The remains of a failed create are on the record's host, or named in the ledger as suspected. */
 function checkNoOrphans(evidence: Evidence, report: Report): void {
   const records = recordsById(evidence);
   const planted = new Set([...evidence.planted, ...evidence.unreadable.put].map(({ id }) => id));
@@ -194,13 +194,13 @@ function checkSnapshots(evidence: Evidence, report: Report): void {
     files.delete(id);
   }
   for (const [id, found] of files) {
-    report(id, `a snapshot that nobody took is on ${placesOf(found)}`);
+    report(id, `a snapshot that was not requested is on ${placesOf(found)}`);
   }
 }
 
 /**
- * At rest nobody makes anything of a source: the only locks that are left are those of snapshots that exist. A clone of a cached volume
- * has no source on its record, so whoever evicts the cached volume looks at its holder.
+ * At rest no create uses a source: only the locks of existing snapshots remain. A clone of a cached volume has no source on its record, so
+ * the eviction of the cached volume checks its holder.
  */
 function checkLocks({ records, snapshots }: Evidence, report: Report): void {
   const taken = new Set(snapshots.map(({ id }) => id));
@@ -238,17 +238,17 @@ function checkTold(evidence: Evidence, report: Report): void {
   );
   for (const { id, status } of evidence.records.filter((record) => !isCachedVolume(record))) {
     if (status === "available" && !ends.has(id)) {
-      report(id, "it is available, and volume.create.end was not told");
+      report(id, "it is available, and volume.create.end was not sent");
     }
   }
   for (const [volumeId, told] of ends) {
     const early = told.find(({ statusThen }) => statusThen !== null && isFlowStatus(statusThen));
     if (early !== undefined) {
-      report(volumeId, `volume.create.end was told while it was ${early.statusThen}`);
+      report(volumeId, `volume.create.end was sent while it was ${early.statusThen}`);
     }
     const ids = new Set(told.map(({ messageId }) => messageId));
     if (ids.size > 1) {
-      report(volumeId, `volume.create.end was told under ${ids.size} message ids`);
+      report(volumeId, `volume.create.end was sent under ${ids.size} message ids`);
     }
   }
 }

@@ -4,7 +4,7 @@ import { STACK_NAME } from "../../infra/stack-name.ts";
 import { startEmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
 import { explain } from "../../local/screen.ts";
 
-/** What the process is started with, as JSON in its first argument. */
+/** Start parameters of the process, as JSON in its first argument. */
 export type CloudProcessOptions = {
   directory: string;
   /** The cloud assembly that the CDK app was synthesised to. */
@@ -13,7 +13,7 @@ export type CloudProcessOptions = {
   functionEnvironment: Record<string, string>;
 };
 
-/** What it says once, when it serves. */
+/** The message that it sends once it serves. */
 export type CloudReady = {
   outputs: Record<string, string>;
   endpoints: Record<string, string>;
@@ -31,7 +31,8 @@ async function serve({ directory, assembly, ...options }: CloudProcessOptions): 
     assetDirectory: assembly,
     stackName: STACK_NAME,
     dataDirectory: path.join(directory, "cloud"),
-    // A function that times out takes its thread with it, and the calls beside it are made again. Many do here, so few calls are beside each.
+    // A function that times out ends its thread, and the other calls in the thread are made again. Many do here, so few calls share a
+    // thread.
     sharedThreads: 4,
     environmentsPerFunction: 8,
     maxHistory: 200,

@@ -25,7 +25,7 @@ export async function startCloud(options: Omit<CloudProcessOptions, "ports">): P
   const free = { dynamodb: 0, messaging: 0, compute: 0 };
   let running = await startProcess({ ...options, ports: free });
   const { endpoints } = running.ready;
-  // The next process has the same addresses, so that whoever speaks to the cloud only has to speak again.
+  // The next process has the same addresses, so that clients only have to repeat their requests.
   const ports = {
     dynamodb: portOf(endpoints["dynamodb"]),
     messaging: portOf(endpoints["sqs"]),

@@ -8,10 +8,10 @@ import { backendDirectory, CACHING_BACKEND } from "./stack.ts";
 
 /** Bytes that go lost behind the product's back: nothing may be made of what is left. */
 
-/** What is left of a cached volume: less than the data of any but the smallest image. */
+/** Remaining bytes of a cached volume: less than the data of any image except the smallest. */
 const LEFT_OF_CACHED = 1000;
 
-/** What an image becomes whose document stays as it is. */
+/** New content of an image whose document stays unchanged. */
 const DAMAGES = [
   (bytes: Buffer): Buffer => {
     const changed = Buffer.from(bytes);
@@ -42,7 +42,7 @@ export async function cachedFiles({ volumes }: Services, directory: string, sign
   return records.map(({ id, fence }) => volumePlace(files, id, fence).path);
 }
 
-/** Takes the most of them away. Returns of how many; one that was evicted since is none of them. */
+/** Takes the most of them away. Returns their number, without those that were evicted since. */
 export async function truncateFiles(paths: readonly string[]): Promise<number> {
   const results = await Promise.allSettled(paths.map((path) => truncate(path, LEFT_OF_CACHED)));
   return results.filter(({ status }) => status === "fulfilled").length;

@@ -2,12 +2,12 @@ import { backendHost } from "../../core/backends.ts";
 import type { Zone } from "./stack.ts";
 import type { BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 
-/** What a volume is made of. */
+/** The source of a volume. */
 export type Kind = "raw" | "image" | "snapshot" | "clone";
 
 /**
- * What became of the wish to delete a volume: `accepted` when it was answered so, `refused` when it was answered that this volume
- * cannot be deleted now, `unanswered` when neither was known in the end.
+ * The result of a delete request: `accepted`, `refused` when this volume cannot be deleted now, `unanswered` when neither is known in the
+ * end.
  */
 export type Deletion = "none" | "accepted" | "refused" | "unanswered";
 
@@ -67,7 +67,7 @@ export type BadMessage = { marker: string; why: string };
 /** A message among the dead letters, kept or still in their queue. */
 export type DeadLetter = { body: string; reason: string };
 
-/** What the work on the other backends came to while one hung. */
+/** The results on the other backends while one hung. */
 export type BesideHanging = {
   /** Why it was not at rest after the longest time that anything may take; null when it was. */
   unrest: string | null;

@@ -68,7 +68,7 @@ export async function deadLettersOf(services: Services): Promise<DeadLetter[]> {
   }
 }
 
-/** What the backends hold. */
+/** The backends' content. */
 export async function filesOf(directory: string, likely: readonly number[]): Promise<StoredFile[]> {
   const files: StoredFile[] = [];
   for (const { host, name } of BACKENDS) {

@@ -22,7 +22,7 @@ export type Hang = {
 export function planHang(directory: string, after: number): Hang {
   const begun = Promise.withResolvers<void>();
   const over = Promise.withResolvers<void>();
-  // Whoever waits for it hears of it.
+  // The waiting caller gets the error.
   begun.promise.catch(() => undefined);
   let isDue = false;
   return {
@@ -41,7 +41,7 @@ export function planHang(directory: string, after: number): Hang {
   };
 }
 
-/** What has to come to rest while a backend hangs. */
+/** Work that has to come to rest while a backend hangs. */
 type Beside = Unrest & {
   /** Other backends that have not reported since. */
   silent: number;

@@ -24,8 +24,8 @@ export type Listener = {
 };
 
 /**
- * Subscribes a queue to the topic and reads it while the run goes on. At each `volume.create.end` it reads the volume's record at
- * once: a record that is still in the flow then was not available when the event was sent.
+ * Subscribes a queue to the topic and reads it during the run. At each `volume.create.end` it reads the volume's record at once: a record
+ * that is still in the flow then was not available when the event was sent.
  */
 export async function listen(services: Services, signal: AbortSignal): Promise<Listener> {
   const { sqs, sns, output } = services;
@@ -54,7 +54,7 @@ export async function listen(services: Services, signal: AbortSignal): Promise<L
       await remove(services, QueueUrl, Messages);
     }
   };
-  // What stops it early is told to the run by its own calls.
+  // The run's own calls report the cause of an early stop.
   poll().catch(() => undefined);
   return {
     told,
@@ -89,7 +89,7 @@ async function readMessage({ volumes }: Services, message: Message, signal: Abor
   return { eventType, volumeId, messageId, statusThen: record?.status ?? null };
 }
 
-/** One that is not removed comes again, and is told twice, as it may. */
+/** A message that is not removed comes again and counts twice, which is allowed. */
 async function remove({ sqs }: Services, QueueUrl: string, messages: readonly Message[]): Promise<void> {
   if (messages.length > 0) {
     const Entries = messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));

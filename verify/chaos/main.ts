@@ -11,7 +11,7 @@ import { progressLine, report } from "./report.ts";
 import type { ChaosResult } from "./result.ts";
 import { type Progress, runChaos } from "./run.ts";
 
-/** Between two lines where progress is no line that changes. */
+/** Between two lines, if progress is not a redrawn line. */
 const PLAIN_LINE_MS = 10_000;
 
 async function main(options: ChaosOptions): Promise<number> {

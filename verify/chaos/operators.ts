@@ -14,7 +14,7 @@ import type { Services } from "./services.ts";
 import { BACKENDS, backendDirectory, FIRST_BACKEND, TIME_BOUNDS } from "./stack.ts";
 import type { Submission } from "./submit.ts";
 
-/** Operators who repair while the run goes on. Neither of them ever throws: what fails now is tried again later. */
+/** Operators who repair during the run. Neither of them ever throws: what fails now is tried again later. */
 export type Operators = {
   /** How often each thing was done. */
   readonly counts: Record<"redriven" | "redrive refused" | "audits" | "reaped", number>;

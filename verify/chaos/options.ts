@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 
-/** What the command line asks for. */
+/** Options of the command line. */
 export type ChaosOptions = {
   volumes: number;
   faultRate: number;

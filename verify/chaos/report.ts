@@ -8,7 +8,7 @@ const SHOWN_VIOLATIONS = 20;
 
 const NO_ROW_LINES = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
 
-/** One line of a run that goes on. */
+/** One line about a run in progress. */
 export function progressLine(progress: Progress, volumes: number, kills: number, elapsedMs: number): string {
   const { phase, accepted, available, error, unrest } = progress;
   const time = new Date(elapsedMs).toISOString().slice(14, 19);

@@ -4,7 +4,7 @@ import { executionsRunning, messagesIn } from "./gather.ts";
 import { persist, type Services } from "./services.ts";
 import { TIME_BOUNDS } from "./stack.ts";
 
-/** How much of each kind is still going on. */
+/** Amount of open work of each kind. */
 export type Unrest = { "in flow": number; messages: number; executions: number; claims: number };
 
 const QUIET_LOOKS = 3;
@@ -14,10 +14,10 @@ const LOOK_MS = 300;
 export const LONGEST_REST_MS = 2 * longestUndecidedSeconds(TIME_BOUNDS) * 1000;
 
 /**
- * Waits until nothing is going on, or until that takes longer than anything may.
+ * Waits until no work is open, or until that takes longer than any bound.
  *
- * @param look counts what is going on
- * @returns what is still going on, for the checks to report; null at rest
+ * @param look counts the open work
+ * @returns the remaining open work, for the checks to report; null at rest
  */
 export async function untilRest<Counts extends Record<string, number>>(
   look: () => Promise<Counts>,
@@ -40,7 +40,7 @@ export async function untilRest<Counts extends Record<string, number>>(
 }
 
 /**
- * Counts what is going on.
+ * Counts the open work.
  *
  * @param leftAlone ids of volumes that do not count
  */

@@ -1,6 +1,6 @@
 import type { AcceptedVolume, Evidence, Violation } from "./evidence.ts";
 
-/** What a run comes to. Counts by name; times in milliseconds or, where the name says so, seconds. */
+/** The result of a run. Counts by name; times in milliseconds or, where the name says so, seconds. */
 export type ChaosResult = {
   seed: number;
   volumes: number;
@@ -20,7 +20,7 @@ export type ChaosResult = {
   faults: { backends: Record<string, number>; services: Record<string, number> };
   /** Cached volumes that lost bytes while the process was dead. */
   cached_volumes_damaged: number;
-  /** What operators did while the run lasted. */
+  /** Actions of the operators during the run. */
   operators: Record<string, number>;
   notifications: Record<string, number>;
   dead_letters: number;

@@ -29,7 +29,7 @@ import { BACKENDS, chaosContext } from "./stack.ts";
 import { type Submission, submit } from "./submit.ts";
 import { planWork, SECRET, type Work } from "./work.ts";
 
-/** Where a run is, for whoever watches it. */
+/** The progress of a run, for observers. */
 export type Progress = {
   phase: "starting" | "making sources" | "creating" | "a backend hangs" | "coming to rest" | "checking";
   accepted: number;
@@ -220,7 +220,7 @@ function killerOf(
         moments.shift();
         const afterMs = random.below(500);
         last = last.then(() => kill(afterMs));
-        // Told when the run waits for it.
+        // Called when the run waits for it.
         last.catch(() => undefined);
       }
     },
@@ -228,7 +228,7 @@ function killerOf(
   };
 }
 
-/** Keeps what is known of the run, and tells it twice a second. */
+/** Keeps the known state of the run, and reports it twice a second. */
 function progressOf({ onProgress }: RunOptions, listener: Listener, faults: ServiceFaults) {
   let state: Progress = {
     phase: "starting",

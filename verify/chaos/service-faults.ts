@@ -9,7 +9,7 @@ const SERVICES = ["dynamodb", "sqs", "sns", "s3", "sfn"] as const;
 type Service = (typeof SERVICES)[number];
 
 /**
- * What a fault does to a call of a service.
+ * Effects of a fault on a call of a service.
  *
  * - `unavailable`: status 503, and the call never reached the service.
  * - `lost answer`: the service did it, and the connection breaks.
@@ -21,7 +21,7 @@ const SLOWEST_MS = 500;
 
 /** Stands between the functions and the services of the cloud, and fails calls at a rate. */
 export type ServiceFaults = {
-  /** Variables that lead an SDK through it. */
+  /** Variables that direct an SDK to it. */
   readonly environment: Record<string, string>;
   /** How often each kind has struck, as `dynamodb: lost answer`. */
   readonly counts: ReadonlyMap<string, number>;
@@ -60,7 +60,7 @@ export async function startServiceFaults(seed: number, rate: number): Promise<Se
   };
   const servers = await Promise.all(
     SERVICES.map((service) =>
-      // The cloud may be dead by now, and so may whoever asked.
+      // The cloud may be dead by now, and so may the caller.
       listen((incoming, response) => void answer(service, incoming, response).catch(() => response.destroy())),
     ),
   );

@@ -21,10 +21,10 @@ import { DAMAGED_IMAGES, IMAGES, SOURCES } from "./work.ts";
  */
 export type Source = { id: string; digest: string; damage?: Damage };
 
-/** What is left of a source on its backend. */
+/** Remains of a source on its backend. */
 type Damage = { bytes: number; digest: string };
 
-/** What volumes are made of, and where data of any of them may lie. */
+/** Sources of volumes, and the possible places of their data. */
 export type Sources = {
   images: readonly Source[];
   snapshots: readonly Source[];
@@ -36,7 +36,7 @@ export type Sources = {
 
 const BLOCK = 4096;
 const GIB = 2 ** 30;
-/** What is left of a source that loses bytes: all of its data but the last piece. */
+/** Remaining bytes of a source that loses bytes: all of its data except the last piece. */
 const LEFT_BYTES = GIB / 2;
 const PROJECT = "chaos";
 

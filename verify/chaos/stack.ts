@@ -2,8 +2,8 @@ import path from "node:path";
 import { parseTimeBounds, type TimeBounds } from "../../core/time-bounds.ts";
 
 /**
- * Short, so that what no message or execution decides any more is decided within a minute or two. The long time-out leaves a copy
- * ten seconds of work in each turn, beside those that the driver keeps in reserve.
+ * Short, so that what no message or execution decides any more is decided within a minute or two. The long time-out leaves a copy ten
+ * seconds of work in each turn, in addition to the driver's reserve.
  */
 export const TIME_BOUNDS: TimeBounds = parseTimeBounds({
   short_function_timeout_seconds: 4,

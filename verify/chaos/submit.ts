@@ -11,11 +11,11 @@ import type { Source, Sources } from "./sources.ts";
 import { HANGING_ZONE, TIME_BOUNDS } from "./stack.ts";
 import { type DeletionMoment, SECRET, type Wish, type Work } from "./work.ts";
 
-/** Who asks for volumes. */
+/** The clients that request volumes. */
 export type Submission = {
   /** Volumes whose message the queue took. */
   readonly accepted: AcceptedVolume[];
-  /** The readable message of each volume, for whoever sends it again. */
+  /** The readable message of each volume, for sending it again. */
   readonly messages: ReadonlyMap<string, string>;
   /** Resolves when everything was asked for, and every deletion answered that does not wait for the backend that hangs. */
   readonly done: Promise<void>;
@@ -71,7 +71,7 @@ export function submit({ services, sources, work, hang, signal, onAccepted }: Su
     if (wish.deletion !== null) {
       const deletion = deleteLater(services, volume, wish.deletion, hang, signal);
       (wish.zone === HANGING_ZONE ? hanging : later).push(deletion);
-      // Whoever waits for it hears of it.
+      // The waiting caller gets the error.
       deletion.catch(() => undefined);
     }
     if (accepted.length % everySoMany === 0) {

@@ -29,7 +29,7 @@ export type DeletionMoment = { after: "message" | "backend" | "create" | "hang";
 /** A message that no volume comes of. */
 export type BadWish = BadMessage & { body: string };
 
-/** What is asked for, in this order; bad messages come between. */
+/** The requests in this order; bad messages come in between. */
 export type Work = {
   wishes: Wish[];
   bad: BadWish[];
@@ -44,7 +44,7 @@ const DELETED_SHARE = 0.09;
 const FOREIGN_SHARE = 0.05;
 const BAD_SHARE = 0.02;
 const LONGEST_DELETE_DELAY_MS = 3000;
-/** Of the volumes on the backend that hangs: their removals hang with it. */
+/** Volumes on the hanging backend, whose removals hang too. */
 const HANGING_DELETED_SHARE = 0.5;
 /** Images that volumes of the backend with a cache are made of; none of the damaged ones. */
 const CACHED_IMAGES = 2;
@@ -156,7 +156,7 @@ function badWish(random: Random): BadWish {
   const context = { request_id: `req-${random.uuid()}`, project_id: "chaos", auth_token: SECRET };
   return random.pick<BadWish>([
     { marker, why: "is not valid JSON", body: `{"auth_token": "${SECRET}", "volume_id": ${marker}` },
-    { marker, why: "is no request", body: JSON.stringify({ request: marker }) },
+    { marker, why: "is not a request", body: JSON.stringify({ request: marker }) },
     { marker, why: "names no volume that exists", body: JSON.stringify({ context, volume_id: marker }) },
   ]);
 }

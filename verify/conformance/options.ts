@@ -23,7 +23,8 @@ Examples:
 
 Without --cases, --vectors and --images the project's own cases and vectors are run; with one of them, only that one.
 
-Exit status: 0 when nothing is unexplained and, for the project's own cases, every row of\ndocs/cinder-differences.md is used; 1 otherwise; 2 for an invalid command line or file.`;
+Exit status: 0 when nothing is unexplained and, for the project's own cases, every row of
+docs/cinder-differences.md is used; 1 otherwise; 2 for an invalid command line or file.`;
 
 /**
  * Reads the command line.

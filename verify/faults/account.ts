@@ -31,7 +31,7 @@ export type Invocation = {
   visit: string;
   /** Calls of ports as `driver.createVolume#1`, in their order. */
   calls: string[];
-  /** Ended from outside: none of its calls goes on. */
+  /** Ended from outside: none of its calls continues. */
   isDead: boolean;
   hasAnswered: boolean;
   end(failure: StateFailure): void;
@@ -238,7 +238,7 @@ export class Account {
     }
   }
 
-  /** What a user asks for. One who gets no clear answer asks again, and once more a while later. */
+  /** Requests of a user. One who gets no clear answer asks again, and once more a while later. */
   request(functionName: FunctionName, event: unknown): void {
     void this.#askRepeatedly(functionName, event);
   }
@@ -287,7 +287,7 @@ export class Account {
     }
   }
 
-  /** A call of a port, by whoever runs now. */
+  /** A call of a port, by the current function. */
   async call(name: string, effect: () => Promise<unknown>, parameters: readonly unknown[]): Promise<unknown> {
     const invocation = this.#running.getStore();
     if (invocation === undefined) {

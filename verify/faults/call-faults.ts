@@ -3,7 +3,7 @@ import { resetVolumeStatus } from "../../core/tasks/reset-status.ts";
 import type { Account, Invocation } from "./account.ts";
 import { StateFailure } from "./walker.ts";
 
-/** What the errors of faults say, so that they can be told from the product's own. */
+/** The message of injected errors, which distinguishes them from the product's own. */
 export const FAULTS_OWN = "as the fault has it";
 
 /** A name of no table: what an SDK, a library or a bug throws. */
@@ -95,7 +95,7 @@ function ifAlive(invocation: Invocation, outcome: Outcome): unknown {
   return outcome.value;
 }
 
-/** What happens beside the call, before it has its effect. */
+/** Events during the call, before it has its effect. */
 async function meanwhile(account: Account, { visit }: Invocation, fault: string): Promise<void> {
   const execution = account.executionOf(visit);
   const volumeId = execution?.input.volume_id ?? account.subject;

@@ -48,7 +48,7 @@ function runShare(share: Share): Promise<ShareResult> {
   });
 }
 
-/** What is wrong with a scenario's own run, before any fault of a cell. */
+/** Problems of a scenario's own run, before any fault of a cell. */
 function failuresOfScenarios(discovered: readonly Discovered[]): string[] {
   return discovered.flatMap(({ scenario, run }) => [
     ...run.ends
@@ -71,7 +71,7 @@ function reproduction(cell: Cell, seed: number): string {
   return `npm run faults -- --only ${JSON.stringify(nameOf(cell))} --seed ${seed}`;
 }
 
-/** Of the cells that broke one thing in one way the simplest is shown: fewer faults, and an earlier scenario. */
+/** For each kind of violation the simplest cell is shown: fewer faults, and an earlier scenario. */
 function violationLines(results: readonly CellResult[], seed: number): string[] {
   const groups = new Map<string, { said: string; first: CellResult; count: number }>();
   for (const result of results) {

@@ -5,7 +5,7 @@ import { fileNameOf, FUNCTIONS, type FunctionName } from "../../core/functions.t
 import type { Deployment } from "./deployment.ts";
 import { callsOf, type Discovered } from "./matrix.ts";
 
-/** What the scenarios did not reach. Everything here fails the run: a fault there would never be tried. */
+/** Code that the scenarios did not reach. Everything here fails the run: a fault there would never be tried. */
 export type Uncovered = { states: string[]; functions: string[]; calls: string[] };
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

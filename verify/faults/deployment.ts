@@ -10,7 +10,7 @@ export type QueueSettings = {
   visibilitySeconds: number;
   maxReceiveCount: number | null;
   deadLetterQueue: string | null;
-  /** What an event source mapping gives its messages to. */
+  /** The target of an event source mapping's messages. */
   consumer: { functionName: FunctionName; batchSize: number; reportsFailures: boolean } | null;
 };
 
@@ -22,7 +22,7 @@ export type RuleSettings = {
   event: unknown;
 };
 
-/** What of the synthesised template the simulated account runs. */
+/** The part of the synthesised template that the simulated account runs. */
 export type Deployment = {
   definition: Definition;
   queues: QueueSettings[];
@@ -110,7 +110,7 @@ function logicalIdIn(token: unknown): string {
 function requireFunction(logicalId: string): FunctionName {
   const name = functionNameIn(logicalId);
   if (name === undefined) {
-    throw new Error(`${logicalId} is no function of the template`);
+    throw new Error(`${logicalId} is not a function of the template`);
   }
   return name;
 }

@@ -16,10 +16,10 @@ export function documentOf(
   return `# The fault matrix
 
 Written by \`npm run faults -- --write\`. Every function of the deployed template runs, as it is deployed, on ports in memory and in
-virtual time: its queues with their visibility time-outs and dead letters, its rules and schedules, its state machine. A cell is
-one fault at one place of one scenario: at a call of a port, or at an invocation as a whole. After the fault everything goes on
-until it rests, and then the eleven invariants are checked from the records, the backends' contents, the queues and the
-notifications. A state, a function or a call of a port that no scenario reaches fails the run, so new code cannot be passed over.
+virtual time: its queues with their visibility time-outs and dead letters, its rules and schedules, its state machine. A cell is one
+fault at one place of one scenario: at a call of a port, or at an invocation as a whole. After the fault everything continues until
+it rests. The run then checks the eleven invariants from the records, the backends' contents, the queues and the notifications. A
+state, a function or a call of a port that no scenario reaches fails the run, so new code cannot be overlooked.
 
 ${table(
   ["", ""],
@@ -35,9 +35,9 @@ ${table(
 
 ## Functions by faults
 
-How the volumes ended over all scenarios (A available, E error, G gone, D deleting) and how much later than
-undisturbed they came to rest, at most; \`!\` marks a violation. "Available" under a fault means that a retry or a net mended it; a
-delay of an hour is that of a fault which only the sweep can see.
+The ends of the volumes over all scenarios (A available, E error, G gone, D deleting), and the longest delay until rest compared
+with an undisturbed run; \`!\` marks a violation. "Available" under a fault means that a retry or a net fixed it; a delay of an hour
+is that of a fault which only the sweep can see.
 
 ${tableOf(summary, Object.keys(CALL_FAULTS) as FaultName[])}
 
@@ -59,7 +59,7 @@ ${Object.entries(INVARIANTS)
   .map(([number, text]) => `${number}. ${text}`)
   .join("\n")}
 
-## What is not tried
+## Not covered
 
 - A backend that cannot close attempts: the simulated ones can, as the file driver does. [Guarantees](guarantees.md#late-effects) says
   what is promised without that.

@@ -57,7 +57,7 @@ export class Executions {
     this.#account.time.after(TRANSITION_MS, () => void this.#run(execution));
   }
 
-  /** Ends an execution from outside. What its functions do goes on. */
+  /** Ends an execution from outside. Its functions continue. */
   stop(execution: Execution, status: "ABORTED" | "TIMED_OUT", hears: "rule hears" | "event lost"): void {
     if (execution.status === "RUNNING") {
       execution.status = status;
@@ -172,7 +172,7 @@ export class Executions {
     return result;
   }
 
-  /** A repeated delivery of a Task's input, whose answer nobody waits for. */
+  /** A repeated delivery of a Task's input, without a waiting caller. */
   #invokeAside(functionName: FunctionName, input: Record<string, unknown>, visit: string): void {
     this.#account.invoke(functionName, input, `${visit} again`).catch(() => {});
   }

@@ -3,8 +3,8 @@ import type { VolumeRecord } from "../../core/records.ts";
 import { IMAGE, SNAPSHOT, SOURCE } from "./identifiers.ts";
 
 /**
- * What a created volume must hold and its record must say, written down by hand: a comparison with another run of the same code would
- * not notice what the code always loses.
+ * The expected content and record of a created volume, written by hand: a comparison with another run of the same code would not notice
+ * values that the code always loses.
  */
 export type Expected = {
   content: MadeFrom;
@@ -20,7 +20,7 @@ export const EMOJI_METADATA: Readonly<Record<string, string>> = Object.fromEntri
   Array.from({ length: 100 }, (_, index) => [`key-${index}`, "\u{1F600}".repeat(255)]),
 );
 
-/** What Cinder keeps of the scenarios' image (`_copy_image_to_volume`, `_handle_bootable_volume_glance_meta`). */
+/** Cinder's stored fields of the scenarios' image (`_copy_image_to_volume`, `_handle_bootable_volume_glance_meta`). */
 const IMAGE_METADATA = {
   image_id: IMAGE,
   image_name: "cirros",

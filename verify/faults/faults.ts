@@ -20,9 +20,9 @@ export const CALL_FAULTS = {
   "effect late": "the call fails by a name of no table, and has its effect some seconds later, once",
   "effect late, each time": "the same at every try of the visit",
   "done, then refused": "the call has its effect and fails by a reschedulable name, at every try of the visit",
-  aborted: "the execution is aborted during the call; its function, which nobody stops, goes on",
+  aborted: "the execution is aborted during the call; its function continues",
   "aborted, event lost": "the same, and the rule never hears of it",
-  "timed out": "the execution times out during the call; its function goes on",
+  "timed out": "the execution times out during the call; its function continues",
   "deleted meanwhile": "a user deletes the volume during the call",
   "reset meanwhile":
     "an operator sets another status of the volume during the call: `creating`, `available`, `error` or `deleting`",
@@ -124,7 +124,7 @@ export class FaultPlan {
       | undefined;
   }
 
-  /** Whether a lock may be made when whoever asked for it has long ended: by a request that was on its way. */
+  /** Whether a request in transit may create a lock after its caller has ended. */
   get hasLateLock(): boolean {
     return this.#faults.some(({ call, fault }) => fault.startsWith("effect late") && /\.lock#/.test(call ?? ""));
   }

@@ -4,8 +4,8 @@ import { fileNameOf, FUNCTIONS, type FunctionName } from "../../core/functions.t
 
 /**
  * The functions as they are deployed, from `lambdas/`, with some of their frame's modules replaced: the composition root by one that
- * composes the simulated account, logger and metrics by ones that are read, and what waits by the clock. Whatever a function imports from them must exist there, so a new
- * port cannot be passed over.
+ * composes the simulated account, logger and metrics by ones that are read, and what waits by the clock. Every import of a function must
+ * exist there, so a new port cannot be overlooked.
  */
 
 const REPLACED: readonly [end: string, by: URL][] = [
@@ -47,7 +47,7 @@ export async function loadFunctions(): Promise<void> {
   }
 }
 
-/** Takes an environment of a function that serves nobody. */
+/** Takes an idle environment of a function. */
 export function takeEnvironment(name: FunctionName): FunctionHandler {
   const handler = idle.get(name)?.pop();
   if (handler === undefined) {
@@ -56,7 +56,7 @@ export function takeEnvironment(name: FunctionName): FunctionHandler {
   return handler;
 }
 
-/** Gives an environment back. Its invocation has ended, or never goes on. */
+/** Gives an environment back. Its invocation has ended, or never continues. */
 export function giveEnvironment(name: FunctionName, handler: FunctionHandler): void {
   idle.get(name)?.push(handler);
 }

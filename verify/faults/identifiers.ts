@@ -2,7 +2,7 @@
 
 export const FIRST_HOST = "node@first#pool";
 export const SECOND_HOST = "node@second#pool";
-/** Of a scenario that has a third one. */
+/** Id for scenarios with a third volume. */
 export const THIRD_HOST = "node@third#pool";
 
 /** A valid UUID of that number. */

@@ -2,7 +2,7 @@ import { GetObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import { documentKey } from "../../adapters/s3/image-document.ts";
 import type { ImageMeta } from "../../core/driver-ports.ts";
 
-/** What an SDK client throws for a key that is not there. */
+/** The SDK client's error for a missing key. */
 class NoSuchKey extends Error {
   override readonly name = "NoSuchKey";
   readonly $metadata = { httpStatusCode: 404 };

@@ -8,12 +8,12 @@ import type { Execution } from "./executions.ts";
 /** Names under which the nets end an attempt that no error of its own ended. */
 const NET_NAMES: ReadonlySet<string> = new Set(["DeadlineExceeded"]);
 
-/** Enough of a message to tell it from any other; the ledger may mask secrets and cut the rest. */
+/** Enough of a message to distinguish it from any other; the ledger may mask secrets and cut the rest. */
 const COMPARED_LETTERS = 40;
 
 type Line = VolumeRecord["attempts"][string];
 
-/** The ledger tells every attempt, with the error that ended it; the final fault names them all. */
+/** The ledger lists every attempt, with the error that ended it; the final fault names them all. */
 export function checkLedger(account: Account, record: VolumeRecord): void {
   const lines = Object.entries(record.attempts).map(([number, line]) => ({ number: Number(number), line }));
   const latest = Math.max(0, ...lines.map(({ number }) => number));

@@ -16,13 +16,13 @@ import { checkLedger } from "./invariants-ledger.ts";
 import { SNAPSHOT } from "./identifiers.ts";
 import { type End, type Scenario, STALE_LOCK } from "./scenario.ts";
 
-/** What is looked for when everything has come to rest: the invariants of the architecture, by their numbers. */
+/** The invariants of the architecture by their numbers, checked when everything has come to rest. */
 export const INVARIANTS: Readonly<Record<number, string>> = {
   1: "never stuck: available, error or gone within the published bound",
   2: "one owner: no write by an execution that does not hold the fence",
   3: "one backend volume per volume",
   4: "no silent orphan: what may be left on a backend is named in the ledger; capacity adds up",
-  5: "the ledger tells every attempt, the final fault names them all",
+  5: "the ledger lists every attempt, the final fault names them all",
   6: "create.end after available, at least once and within its bound, under one message_id",
   7: "nothing is lost: an undeliverable message is in the dead letters, its volume decided",
   8: "the bytes are right: content, bootable flag and image metadata are the undisturbed run's",
@@ -37,10 +37,10 @@ export const UNDECIDED_BOUND_SECONDS = Math.max(...Object.values(PHASE_BOUND_SEC
 /** A call takes this long at most here; each write of a decision is a few of them. */
 const SLACK_MS = 2000;
 
-/** What an undisturbed run left: the content and the columns that every available volume of the scenario must have. */
+/** State after an undisturbed run: the content and the columns that every available volume of the scenario must have. */
 export type Undisturbed = ReadonlyMap<string, { content: MadeFrom | undefined; record: VolumeRecord | undefined }>;
 
-/** What a run left of its volumes. */
+/** State of a run's volumes at its end. */
 export function contentsOf(account: Account, volumeIds: readonly string[]): Undisturbed {
   return new Map(
     volumeIds.map((id) => {
@@ -118,7 +118,7 @@ const NETS_FAIL = ["ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVol
   (name) => `AWS/Lambda/Errors ${name}`,
 );
 
-/** What a person has to look at, each by the metrics of which one at least must have been raised. */
+/** Conditions that need a person, each with metrics of which at least one must have been raised. */
 function checkRaised(account: Account): void {
   const { volumes, snapshots, backends, drivers, deadLetters } = account.stores;
   const require = (what: string, metrics: readonly string[]): void => {
@@ -304,8 +304,8 @@ function isSuspectedOn(host: string, record: VolumeRecord | undefined): boolean 
 }
 
 /**
- * A volume that was deleted has no ledger any more. What may be left of it is what its ledger suspected until then; that, and what the
- * scenario put there, is the audit's to find.
+ * A volume that was deleted has no ledger any more. Only data that its ledger suspected may remain. The audit must find it, and the
+ * scenario's own data.
  */
 function checkBackends(account: Account): void {
   for (const { host, id, record } of unclaimedOn(account)) {
@@ -322,12 +322,12 @@ function checkBackends(account: Account): void {
   }
 }
 
-/** At rest nobody makes anything of a source: the only locks that are left are those of snapshots that exist. */
+/** At rest no create uses a source: only the locks of existing snapshots remain. */
 function checkLocks(account: Account): void {
   const { volumes, snapshots, imageCacheEntries } = account.stores;
   for (const { id, locks } of [...volumes.records.values(), ...snapshots.records.values()]) {
     for (const [holder, value] of Object.entries(locks)) {
-      // A clone of a cached volume has no source on its record; whoever evicts the cached one looks at its holder.
+      // A clone of a cached volume has no source on its record; the eviction of the cached one checks its holder.
       const isCached = imageCacheEntries.imageOf.has(id);
       const isScenarios = value === STALE_LOCK;
       const isHeld = value === SNAPSHOT_LOCK ? snapshots.records.has(holder) : isCached || account.faults.hasLateLock;
@@ -338,7 +338,7 @@ function checkLocks(account: Account): void {
   }
 }
 
-/** What a backend holds of a snapshot has a record, and a volume whose lock keeps it. */
+/** A snapshot on a backend has a record, and a volume whose lock protects it. */
 function checkSnapshots(account: Account): void {
   const { drivers, snapshots } = account.stores;
   for (const [host, { snapshots: held }] of drivers) {
@@ -349,7 +349,7 @@ function checkSnapshots(account: Account): void {
   }
 }
 
-/** Nobody knows what a record says that cannot be read, so what its backend holds is kept. */
+/** The content of an unreadable record is unknown, so its data on the backend is kept. */
 function checkUnreadable(account: Account): void {
   const { volumes, snapshots, drivers } = account.stores;
   for (const id of volumes.unreadable) {
@@ -393,7 +393,7 @@ function checkMessages(account: Account, volumeIds: readonly string[]): void {
   for (const { body } of account.queues.accepted) {
     const names = [...volumeIds, ...unreadable].find((id) => body.includes(id));
     const isKept = kept.some(({ volume_id: volumeId }) => volumeId !== null && volumeId === names);
-    // Nobody can decide a volume whose record cannot be read; its message is kept until a person has corrected it.
+    // A volume with an unreadable record cannot be decided; its message is kept until a person has corrected the record.
     const isLeft = names !== undefined && unreadable.has(names) && isKept;
     const isDecided = isLeft || typeof account.watch.lives.get(names ?? "")?.decidedMs === "number";
     const isStored = isKept || dead.has(body);

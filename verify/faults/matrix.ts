@@ -15,10 +15,10 @@ import { type RunResult, runScenario } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
-/** One fault at one place of one scenario; in a pair, another fault beside it. */
+/** One fault at one place of one scenario; in a pair, two faults. */
 export type Cell = { scenario: string; functionName: string; fault: Fault; second?: Fault };
 
-/** What became of a cell. */
+/** The result of a cell. */
 export type CellResult = {
   cell: Cell;
   ends: string[];
@@ -53,7 +53,7 @@ const OF_EFFECTS: ReadonlySet<FaultName> = new Set<FaultName>([
   "done, then refused",
 ]);
 
-/** Functions of whose calls nobody can have a volume deleted meanwhile: they know none, or are the deletion. */
+/** Functions during whose calls no volume can be deleted: they know none, or are the deletion. */
 const BESIDE_THE_VOLUME =
   /^(CallDriver|ReportBackends|DeleteVolume|ExtendVolume|DeleteSnapshot|CreateSnapshot|SweepOverdueVolumes)$/;
 
@@ -176,7 +176,7 @@ export async function runCell(
   const faults = cell.second === undefined ? [cell.fault] : [cell.fault, cell.second];
   const result = await runScenario(deployment, scenario, faults, seed, run.contents);
   const violations = [...result.violations];
-  // Of a pair, one may keep the other from its place.
+  // In a pair, one fault may prevent the other.
   if (cell.second === undefined && result.missed.includes(cell.fault)) {
     violations.push({ invariant: 0, text: "the place of the fault was not reached" });
   }

@@ -8,8 +8,8 @@ the eleven invariants. Exits 1 when one is broken, or when a state, a function o
 
   --only PARTS    the cells whose names have these parts in this order, divided by "/": scenario, state or function,
                   call, fault. A state or call may carry its number ("#2").
-  --seed N        order of what happens at once, and the pairs that are drawn (default 1)
-  --pairs N       as many random pairs of faults beside the single ones (default 4000)
+  --seed N        order of simultaneous events, and the drawn pairs (default 1)
+  --pairs N       this many random pairs of faults in addition to the single ones (default 4000)
   --jobs N        threads (default 2)
   --write         write docs/fault-matrix.md and docs/fault-matrix.svg
   --json          one JSON document instead of text
@@ -22,7 +22,7 @@ Examples:
   npm run faults -- --seed 42 --pairs 50000
 `;
 
-/** What a run is asked for. */
+/** Options of a run. */
 export type Options = {
   only: string | undefined;
   seed: number;

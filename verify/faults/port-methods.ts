@@ -9,7 +9,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
   images: ["show", "getLocation"],
 };
 
-/** Whether `port.method` is a call of a port; a source may have a variable of a port's name that is none. */
+/** Whether `port.method` is a call of a port; a source may have a variable of a port's name that is not a port. */
 export function isPortMethod(call: string): boolean {
   const stores = new Stores({ now: () => new Date(START) });
   const [port = "", method = ""] = call.split(".");

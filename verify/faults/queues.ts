@@ -64,7 +64,7 @@ export class Queues {
     return this.#of(this.#deadLetterQueue()).map(({ body }) => body);
   }
 
-  /** What waits in the scheduler queue. */
+  /** The messages in the scheduler queue. */
   get waiting(): Message[] {
     return this.#of(this.#schedulerQueue());
   }

@@ -33,7 +33,7 @@ export type RunInvocation = {
   isAsked: boolean;
 };
 
-/** What a run did, and what is wrong with how it ended. */
+/** A run's actions, and the violations at its end. */
 export type RunResult = {
   /** How each volume ended. */
   ends: string[];
@@ -90,7 +90,7 @@ export async function runScenario(
   };
 }
 
-/** What no record claims, the audit must find: it is asked when there is something. */
+/** The audit must find unclaimed data: it runs when there is any. */
 async function auditIfUnclaimed(account: Account): Promise<void> {
   if (unclaimedOn(account).length > 0) {
     account.time.after(0, () => void account.audit());
@@ -98,7 +98,7 @@ async function auditIfUnclaimed(account: Account): Promise<void> {
   }
 }
 
-/** Nothing is under way but what recurs, every volume is decided, no claim is open, and nobody has changed anything for a while. */
+/** Only recurring work is in progress, every volume is decided, no claim is open, and nothing has changed for a while. */
 function isAtRest(account: Account, nextAtMs: number): boolean {
   const { records, unreadable } = account.stores.volumes;
   const hasUndecided = [...records.values()].some(

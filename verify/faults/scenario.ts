@@ -11,20 +11,20 @@ import { FIRST_HOST, IMAGE, SECOND_HOST, SNAPSHOT, SOURCE, uuidOf, VOLUME } from
 import { TRUNCATED_BYTES } from "./stores.ts";
 import { anImage } from "../../test/support/builders.ts";
 
-/** What a scenario is, and the records, backends and images that scenarios begin with. */
+/** The definition of a scenario, and the initial records, backends and images. */
 
 /** How a scenario may end for a volume: its status, or `gone`. */
 export type End = "available" | "migration_target" | "error" | "gone";
 
 export type Scenario = {
   name: string;
-  /** What the scenario's own run, with no fault of a cell, ends with. */
+  /** The end of the scenario's own run, without a cell's fault. */
   end: End;
-  /** The longest until its own run has decided every volume, in seconds: what a net mends later than that was meant to be mended before it. */
+  /** The longest until its own run has decided every volume, in seconds: a net that acts later than that replaces an earlier one. */
   withinSeconds?: number;
   /** Ends that no fault may lead to: what a project must not get. */
   never?: readonly End[];
-  /** What a volume of it holds that was created, alone or under a fault. */
+  /** The content of its created volume, alone or under a fault. */
   makes?: Made;
   /** Alarms that must go off in its own run. */
   alarms?: readonly string[];
@@ -169,7 +169,7 @@ export function addImage(account: Account, attributes: Partial<ImageMeta> = {}):
 /** A lock that a scenario begins with: of a create that left no record, as they were before creates took theirs off. */
 export const STALE_LOCK = "stale";
 
-/** What the cache can tell an image's content by. */
+/** Properties by which the cache identifies an image's content. */
 export const STRONG_HASH = { os_hash_algo: "sha512", os_hash_value: "ab".repeat(64) };
 
 export function metaOf(account: Account): ImageMeta {

@@ -20,7 +20,7 @@ const UNSCHEDULABLE: Fault = { visit: "ScheduleVolume#2", call: "backends.claim#
 /** When an operator redrives: the dead letter is kept by then, and its volume in error. */
 const REDRIVE_AFTER_MS = 3_600_000;
 
-/** Creates whose backend is asked by more than one attempt. What an earlier one does late must not reach a later one's. */
+/** Creates whose backend is asked by more than one attempt. Late effects of an earlier one must not affect a later one. */
 export const AGAIN: readonly Scenario[] = [
   {
     name: "refused, and the same backend chosen again",

@@ -15,12 +15,12 @@ import {
 } from "./scenario.ts";
 import type { Account } from "./account.ts";
 
-/** One backend or one record that is bad, beside others that are not: only its own work may suffer, and somebody must hear of it. */
+/** One bad backend or record among good ones: only its own work may suffer, and an alarm must report it. */
 
 /** More than the sweeps take on, ten at a time, before the first ones are due again. */
 const HANGING_REMOVALS = 49;
 
-/** Removals on the first backend that were begun and have to go on. */
+/** Removals on the first backend that have begun and have to continue. */
 function addRemovals(account: Account): void {
   const backend = account.stores.backends.records.get(FIRST_HOST);
   for (let number = 100; number < 100 + HANGING_REMOVALS; number += 1) {
@@ -68,7 +68,7 @@ export const BACKENDS: readonly Scenario[] = [
       arrange(account);
       const first = driverOf(account, FIRST_HOST);
       first.hangs = true;
-      // Nobody places a volume there.
+      // No volume is placed there.
       Object.assign(account.stores.backends.records.get(FIRST_HOST) ?? {}, { disabled: true });
       addRemovals(account);
       account.time.after(1_000_000, () => (first.hangs = false));

@@ -15,7 +15,7 @@ import {
   startScheduled,
 } from "./scenario.ts";
 
-/** What a project must not get, and what users do beside a create. */
+/** Access that a project must not get, and actions of users during a create. */
 export const OTHERS: readonly Scenario[] = [
   {
     name: "clone of another project's volume",

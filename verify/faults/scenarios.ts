@@ -8,8 +8,8 @@ import { SIZES } from "./scenarios-sizes.ts";
 import type { Scenario } from "./scenario.ts";
 
 /**
- * What is going on while a fault strikes: creates of every kind, and what the nets do when a create has failed. Together they
- * have to reach every state, every function and every call of a port, or the run fails.
+ * Work during a fault: creates of every kind, and the nets after a failed create. Together they have to reach every state, every function
+ * and every call of a port, or the run fails.
  */
 
 /** In the order of the matrix. */

@@ -48,7 +48,7 @@ export class SimulatedBackend extends DriverFake {
     this.#takenGib = takenGib;
   }
 
-  /** Gives no answer to any call, as a mount whose server is gone. What was asked has its effect when the server is there again. */
+  /** Gives no answer to any call, as a mount whose server is gone. The request takes effect when the server is available again. */
   get hangs(): boolean {
     return this.#answering !== undefined;
   }
@@ -117,7 +117,7 @@ export class SimulatedBackend extends DriverFake {
   }
 }
 
-/** What of a published notification the invariants need. */
+/** The fields of a published notification that the invariants need. */
 export type Published = { notification: Notification; statusThen: string | undefined; atMs: number };
 
 /** Everything that lasts: records, the backends' contents, notifications, images. */

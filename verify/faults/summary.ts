@@ -1,7 +1,7 @@
 import { CALL_FAULTS, type FaultName, VISIT_FAULTS } from "./faults.ts";
 import type { CellResult } from "./matrix.ts";
 
-/** What became of all cells of one function and one fault. */
+/** The results of all cells of one function and one fault. */
 export type Square = {
   cells: number;
   violated: number;

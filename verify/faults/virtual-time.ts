@@ -4,10 +4,10 @@ export type Timer = { cancel(): void };
 type Due = { at: number; order: number; run: () => void; isBackground: boolean };
 
 /**
- * Time that passes only when nothing is left to do at its present moment, so hours cost milliseconds and every run of a seed is
- * the same. What is due runs one by one, each followed by everything that it sets going (promises only: nothing here may wait for
- * a real timer or for input and output). One thing at a time is also what makes each effect of a port one step, as it is on a
- * database, however many invocations are under way.
+ * Time that passes only when nothing is left to do at its present moment, so hours cost milliseconds and every run of a seed is the same.
+ * Due work runs one by one, each followed by everything that it starts (promises only: nothing here may wait for a real timer or for input
+ * and output). One thing at a time is also what makes each effect of a port one step, as it is on a database, however many invocations are
+ * under way.
  */
 export class VirtualTime {
   #now: number;
@@ -65,7 +65,7 @@ export class VirtualTime {
   }
 }
 
-/** Resolves when every promise that can go on has gone on. */
+/** Resolves when every promise that can continue has done so. */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -21,7 +21,7 @@ export class StateFailure extends Error {
   }
 }
 
-/** What the walker needs of the outside, and tells it. */
+/** Dependencies and callbacks of the walker. */
 export type WalkerHost = {
   /** Calls a Task's function once. @throws StateFailure */
   invoke(stateName: string, state: State, input: StateDocument): Promise<unknown>;
@@ -134,7 +134,7 @@ async function invokeWithRetries(name: string, state: State, input: StateDocumen
 
 /** Neither retried nor caught, whatever is named ("Error handling in Step Functions workflows"). */
 const TERMINAL_ERROR = "States.Runtime";
-/** Of a task's result it is retried and caught as any error; of a state's whole output it ends the execution. */
+/** For a task's result it is retried and caught as any error; for a state's whole output it ends the execution. */
 const DATA_LIMIT_ERROR = "States.DataLimitExceeded";
 
 function matches(names: readonly string[], error: string): boolean {

@@ -12,8 +12,8 @@ export type Life = {
 };
 
 /**
- * Looks at each write of a volume's record as it happens: whether the writer owned it, and whether the record only moved forward.
- * What a write leaves cannot tell afterwards who made it.
+ * Looks at each write of a volume's record as it happens: whether the writer owned it, and whether the record only moved forward. The
+ * result of a write does not show its writer.
  */
 export class WriteWatch {
   readonly lives = new Map<string, Life>();
@@ -131,7 +131,7 @@ export class WriteWatch {
   }
 }
 
-/** Transitions of the flow, of extensions and of removals that go on: none of them is for a record that an operator has taken. */
+/** Transitions of the flow, of extensions and of removals in progress: none of them is for a record that an operator has taken. */
 const FLOW_CALLS =
   /^volumes\.(assignHost|beginCreate|persistModelUpdate|saveProgress|mark\w+|releaseForReschedule|forgetDeadline|keepExtensionClaim|endExtend|beginRequestedDelete|finishDelete)$/;
 

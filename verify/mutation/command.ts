@@ -12,7 +12,7 @@ const RESULTS = fileURLToPath(new URL("../../docs/mutation.json", import.meta.ur
 /** How many survivors of an area are printed. */
 const SURVIVORS_SHOWN = 20;
 
-/** What `--write` keeps. */
+/** The content that `--write` keeps. */
 export type KeptResults = {
   areas: Record<string, Pick<AreaScore, "killed" | "survived" | "score" | "lines" | "allLines">>;
   catalog: { bugs: number; caughtByUnit: number; caughtByMatrix: number };

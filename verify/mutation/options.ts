@@ -30,7 +30,7 @@ Examples:
   npm run mutation -- promises no-fence-on-finish --whole
 `;
 
-/** What a run is asked for. */
+/** Options of a run. */
 export type Options = {
   /** "promises" runs the catalog; an area list runs Stryker. */
   mode: "areas" | "promises";

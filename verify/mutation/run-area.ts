@@ -15,7 +15,7 @@ const MUTANTS_PER_SECOND_AND_JOB = 1;
 /** A change that no test caught. */
 export type Survivor = { file: string; line: number; mutator: string; replacement: string };
 
-/** What became of an area's sample. */
+/** The result of an area's sample. */
 export type AreaScore = {
   area: AreaName;
   /** Caught by a failed test or by a test that no longer ended. */
@@ -29,7 +29,7 @@ export type AreaScore = {
   survivors: Survivor[];
 };
 
-/** What of Stryker's report (mutation-testing-report-schema) is read here. */
+/** The used part of Stryker's report (mutation-testing-report-schema). */
 type Report = {
   files: Record<
     string,

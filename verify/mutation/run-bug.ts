@@ -12,7 +12,7 @@ export type Caught = {
   problem?: string;
 };
 
-/** What of vitest's JSON report is read. */
+/** The used part of vitest's JSON report. */
 type TestReport = {
   testResults: {
     name: string;

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { mkdir } from "node:fs/promises";
 import type { Bug } from "./catalog.ts";
 
-/** What a command printed, and its exit status. */
+/** The output of a command, and its exit status. */
 export type Ran = { status: number; stdout: string; stderr: string };
 
 /** Longer than any of the commands takes on a busy machine; a bug may make one hang. */

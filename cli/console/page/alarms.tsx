@@ -5,7 +5,7 @@ import { Ago, Badge, FailureBanner, Text } from "./parts.tsx";
 /** CloudWatch evaluates alarms once a minute, and each request of it is paid for. */
 const POLL_MILLISECONDS = 15_000;
 
-/** What is wrong now, with what to do about it. */
+/** Present problems, with their remedies. */
 export function AlarmsPage() {
   const { body, failure } = usePoll<AlarmsAnswer>("/api/alarms", POLL_MILLISECONDS);
   const alarms = body?.alarms ?? [];

@@ -14,7 +14,7 @@ export function takeToken(): void {
   }
 }
 
-/** What a request came to. */
+/** The result of a request. */
 export type Outcome<Body> =
   | { kind: "body"; body: Body; tag: string | null }
   | { kind: "same" }
@@ -48,11 +48,11 @@ const ENDED: Failure = {
   hint: "start it again, and open the address that it prints",
 };
 
-/** What is known of something that is asked for again and again. */
+/** The known state of repeatedly requested data. */
 export type Polled<Body> = { body: Body | undefined; failure: Failure | null; refresh: () => void };
 
 /**
- * Asks now and then every `milliseconds`, but not while nobody looks at the page. A failure keeps what was known.
+ * Asks now and then every `milliseconds`, but not while the page is hidden. A failure keeps what was known.
  */
 export function usePoll<Body>(path: string, milliseconds = 1000): Polled<Body> {
   const [state, setState] = useState<{ path: string; body: Body | undefined; failure: Failure | null }>({

@@ -5,7 +5,7 @@ import type { AuditAnswer } from "../wire.ts";
 import { request, usePoll } from "./api.ts";
 import { Ago, Badge, FailureBanner, Text } from "./parts.tsx";
 
-/** What the backends hold against what the records say. */
+/** Compares the backends' content with the records. */
 export function AuditPage() {
   const { body, failure, refresh } = usePoll<AuditAnswer>("/api/audit");
   const [isAsked, setAsked] = useState(false);

@@ -101,7 +101,7 @@ function Usage({ backend, total, free }: { backend: Backend; total: number; free
   );
 }
 
-/** What is provisioned, against the total, and how far that may go. */
+/** The provisioned capacity, relative to the total, and its limit. */
 function subscriptionOf(backend: Backend): string {
   const { total_capacity_gb: total, provisioned_capacity_gb: provisioned } = backend;
   const now = typeof total === "number" && total > 0 ? `${(provisioned / total).toFixed(2)} ×` : "unknown";

@@ -3,7 +3,7 @@ import type { CostAnswer } from "../wire.ts";
 import { type Outcome, request } from "./api.ts";
 import { FailureBanner, Text } from "./parts.tsx";
 
-/** What creating the volume cost. It is computed when somebody asks, because it reads the history of every attempt. */
+/** The cost of creating the volume. It is computed on demand, because it reads the history of every attempt. */
 export function Cost({ volumeId }: { volumeId: string }) {
   const [outcome, setOutcome] = useState<Outcome<CostAnswer> | null>(null);
   const [isBusy, setBusy] = useState(false);

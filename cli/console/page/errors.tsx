@@ -6,7 +6,7 @@ import { Badge, FailureBanner, Text } from "./parts.tsx";
 /** Errors do not change while the command runs. */
 const RARELY_MILLISECONDS = 600_000;
 
-/** What each error of the flow means, and where it leads; the one that the address names is shown first. */
+/** The meaning and route of each error of the flow; the one that the address names comes first. */
 export function ErrorsPage({ name }: { name: string | undefined }) {
   const { body, failure } = usePoll<ErrorsAnswer>("/api/errors", RARELY_MILLISECONDS);
   const errors = body?.errors ?? [];

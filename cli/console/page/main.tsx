@@ -27,7 +27,7 @@ function App() {
   const { title, Page } = PAGES.find((page) => page.path === path) ?? PAGES[0];
   useEffect(() => {
     document.title = `${title} – Cinderless`;
-    // Whoever follows a link with a screen reader is taken to the page that it leads to.
+    // After following a link, the focus moves to the new page, for screen readers.
     if (!isFirst.current) {
       main.current?.focus();
       scrollTo(0, 0);

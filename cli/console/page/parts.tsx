@@ -5,7 +5,7 @@ import { oneLine } from "../../safe-text.ts";
 import type { CopyReading, Failure } from "../wire.ts";
 import { request } from "./api.ts";
 
-/** What several pages show alike. */
+/** Parts of several pages. */
 
 /** Stored text, which may hold anything: in one line, and of a direction of its own. */
 export function Text({ children }: { children: string | null | undefined }) {
@@ -72,7 +72,7 @@ function shortDuration(milliseconds: number): string {
   return unit === "s" ? `${Math.round(Number(amount))} s` : `${amount ?? ""} ${unit ?? ""}`;
 }
 
-/** What is wrong, and what to do about it. */
+/** An error and its remedy. */
 export function FailureBanner({ failure, children }: { failure: Failure; children?: ComponentChildren }) {
   return (
     <div class="banner bad" role="alert">
@@ -109,10 +109,10 @@ export function CopyBar({ copy, label }: { copy: CopyReading; label: string }) {
   );
 }
 
-/** What a button has come to, for the eye and for the screen reader. */
+/** The result of a button, visible and for screen readers. */
 export type Notice = { tone: "good" | "bad"; text: string };
 
-/** A button that asks before it does something, and tells what came of it. */
+/** A button that asks before its action, and reports the result. */
 export function ActionButton(props: {
   label: string;
   question: string;
@@ -159,7 +159,7 @@ export function ActionButton(props: {
   );
 }
 
-/** Tells what a button has come to, until it is told to go. */
+/** Shows the result of a button until it is dismissed. */
 export function NoticeBar({ notice, onClose }: { notice: Notice | null; onClose: () => void }) {
   return (
     <div role="status" class="notices">

@@ -5,7 +5,7 @@ import type { Brief, ConnectionAnswer, VolumeAnswer } from "../wire.ts";
 import { type Outcome, request } from "./api.ts";
 import { Badge, CopyButton, FailureBanner, Text } from "./parts.tsx";
 
-/** What the record says of the volume. */
+/** The record's fields of the volume. */
 export function Facts({ answer }: { answer: VolumeAnswer }) {
   const { volume, volume_type: type, source, now } = answer;
   const facts: [string, ComponentChildren][] = [
@@ -39,7 +39,7 @@ export function Facts({ answer }: { answer: VolumeAnswer }) {
   );
 }
 
-/** Who decides what becomes of the volume, should nothing move any more, and when. */
+/** The net that decides the volume if it does not progress any more, and the time. */
 function deadlineText(deadline: string, now: string): string {
   const left = Date.parse(deadline) - Date.parse(now);
   return left > 0
@@ -72,7 +72,7 @@ function Map({ title, map }: { title: string; map: Readonly<Record<string, strin
   );
 }
 
-/** What depends on the volume. */
+/** Dependents of the volume. */
 export function Dependents({ answer: { snapshots, copies } }: { answer: VolumeAnswer }) {
   if (snapshots.length + copies.length === 0) {
     return null;
@@ -111,7 +111,7 @@ function BriefList(props: { title: string; things: readonly Brief[]; areVolumes?
   );
 }
 
-/** What to type in a shell. How a host reaches the volume is asked of its driver, when somebody wants to know. */
+/** Shell commands. The driver is asked for the connection on demand. */
 export function Commands({ answer }: { answer: VolumeAnswer }) {
   const { volume, commands, may_connect: mayConnect } = answer;
   const [outcome, setOutcome] = useState<Outcome<ConnectionAnswer> | null>(null);

@@ -100,7 +100,7 @@ function Actions({ answer, onDone }: Omit<VolumeProps, "isGone">) {
         <ActionButton
           label="Retry"
           question={`Ask for ${name} again?`}
-          explanation="The volume keeps its id and its attempts, and the scheduler chooses a backend anew."
+          explanation="The volume keeps its id and its attempts, and the scheduler chooses a backend again."
           path={`/api/volumes/${volume.id}/retry`}
           done="The volume was asked for again."
           onDone={onDone}
@@ -164,7 +164,7 @@ function Fault({ answer: { volume, error } }: { answer: VolumeAnswer }) {
         <Text>{fault.cause}</Text>
       </p>
       {fault.attempts.length === 0 ? null : (
-        <ul class="story" aria-label="What the attempts before ended by">
+        <ul class="story" aria-label="Errors of earlier attempts">
           {fault.attempts.map((line) => (
             <li key={line}>
               <Text>{line}</Text>
@@ -174,7 +174,7 @@ function Fault({ answer: { volume, error } }: { answer: VolumeAnswer }) {
       )}
       {error === null ? null : (
         <details>
-          <summary>What this means</summary>
+          <summary>Meaning</summary>
           {error.meaning === null ? null : <p>{error.meaning}</p>}
           <p>
             <b>{error.route}.</b> {error.consequence}

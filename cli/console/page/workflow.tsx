@@ -12,7 +12,7 @@ export function Workflow(props: { volumeId: string; attempt: string; execution: 
   const [chosen, setChosen] = useState<number | null>(null);
   useEffect(() => setChosen(null), [execution]);
   const path = `/api/volumes/${volumeId}/executions/${encodeURIComponent(execution)}`;
-  // What has ended does not change any more.
+  // An ended execution does not change any more.
   const { body, failure } = usePoll<ExecutionAnswer>(path, isOver === execution ? 60_000 : 1000);
   const steps = body?.execution === execution ? body.steps : undefined;
   useEffect(() => {
@@ -89,7 +89,7 @@ function Graph({ steps, onChosen }: GraphProps) {
     const node = target instanceof Element ? target.closest("g.node") : null;
     onChosen(nameOf(node));
   };
-  // What it shows and does is in the list below, too, which keys and screen readers reach.
+  // The list below, which keys and screen readers reach, has the same content and actions.
   return <div ref={place} class="graph" aria-hidden="true" onClick={choose} />;
 }
 
@@ -98,7 +98,7 @@ function nameOf(node: Element | null): string {
 }
 
 type StepListProps = {
-  /** Of the execution. */
+  /** Data of the execution. */
   path: string;
   steps: readonly WorkflowStep[];
   chosen: number | null;
@@ -153,7 +153,7 @@ function StepList({ path, steps, chosen, onChosen }: StepListProps) {
   );
 }
 
-/** What the state was given and what it made of it. It is asked for once more when the state has been left. */
+/** The input and output of the state. It is asked for once more when the state has been left. */
 function StateDetail({ path, step }: { path: string; step: WorkflowStep }) {
   const [outcome, setOutcome] = useState<Outcome<StateData> | null>(null);
   useEffect(() => void request<StateData>(path).then(setOutcome), [path, step.left_at]);

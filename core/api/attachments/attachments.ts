@@ -33,7 +33,8 @@ type CreateBody = {
  * `POST /attachments`: reserves the volume, and connects it where the body has a connector. The entry that leads from the attachment's id to
  * the volume comes first, then one write of the volume.
  *
- * Interrupted after the entry: it leads nowhere. Repeated: reserved already, 400, unless it is of the same instance.
+ * Interrupted after the entry: it leads nowhere.
+ * Repeated: reserved already, 400, unless it is of the same instance.
  */
 export async function createVolumeAttachment(deps: ApiDependencies, call: Call): Promise<Answer> {
   const { attachment: body } = call.body as CreateBody;
@@ -65,7 +66,7 @@ function answer(id: string, volume: VolumeRecord, attachment: VolumeAttachment):
   return { status: 200, body: { attachment: attachmentDetail({ id, volume, attachment }) } };
 }
 
-/** @throws ApiError 404 when another request has removed it meanwhile */
+/** @throws ApiError 404 when another request has removed it in the meantime */
 function attachmentIn(volume: VolumeRecord, id: string): VolumeAttachment {
   const attachment = attachmentsOf(volume)[id];
   if (attachment === undefined) {
@@ -100,8 +101,9 @@ export async function actOnAttachment(deps: ApiDependencies, call: Call): Promis
 }
 
 /**
- * `DELETE /attachments/{id}`: answers with the attachments that the volume still has. Interrupted after the write: the entry leads
- * nowhere. Repeated: 404.
+ * `DELETE /attachments/{id}`: answers with the attachments that the volume still has.
+ * Interrupted after the write: the entry leads nowhere.
+ * Repeated: 404.
  */
 export async function deleteAttachment(deps: ApiDependencies, call: Call): Promise<Answer> {
   const { id, volume } = await visibleAttachment(deps, call.caller, call.params["id"] ?? "");

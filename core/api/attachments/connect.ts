@@ -6,7 +6,7 @@ import type { ConnectionInfo, VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, asApiError, badRequest } from "../errors.ts";
 
-/** What a host says of itself, in os-brick's words; the file driver needs none of it. */
+/** A host's description of itself, in os-brick's form; the file driver does not need it. */
 export type Connector = Readonly<Record<string, unknown>>;
 
 /**

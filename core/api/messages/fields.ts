@@ -1,4 +1,4 @@
-/** What a user message says, by Cinder's numbers (cinder/message/message_field.py). */
+/** Texts of user messages, by Cinder's numbers (cinder/message/message_field.py). */
 
 type Field = readonly [id: string, text: string];
 
@@ -20,7 +20,7 @@ const DETAILS: Readonly<Record<string, Field>> = {
 /** Errors of images, whose work Cinder calls a copy of the image. */
 const IMAGE_ERROR = /^(?:Image|InvalidImage)/;
 
-/** What was being done, and what went wrong, as the event and the text of a message. */
+/** The action and its error, as the event and the text of a message. */
 export type MessageFields = { event_id: string; user_message: string };
 
 /**

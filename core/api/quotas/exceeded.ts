@@ -3,7 +3,7 @@ import type { VolumeTypeRecord } from "../../records.ts";
 import { type ApiError, overLimit } from "../errors.ts";
 import { shownResource } from "./limits.ts";
 
-/** What was asked for, with the limits that held. */
+/** The request, with the effective limits. */
 export type QuotaRequest = {
   usage: Usage;
   limits: Readonly<Record<string, number>>;

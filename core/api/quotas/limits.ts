@@ -1,7 +1,7 @@
 import { type ProjectQuota, type ProjectRepository, UNLIMITED } from "../../projects.ts";
 import type { VolumeTypeRecord } from "../../records.ts";
 
-/** Limits of a project that nobody has changed (`quota_volumes` and its like). */
+/** Default limits of a project (`quota_volumes` and its like). */
 export const DEFAULT_LIMITS: Readonly<Record<string, number>> = {
   volumes: 10,
   per_volume_gigabytes: UNLIMITED,
@@ -12,7 +12,7 @@ export const DEFAULT_LIMITS: Readonly<Record<string, number>> = {
   groups: 10,
 };
 
-/** Under this name stand the limits of all projects that have none of their own. No project's id reads so. */
+/** Name of the limits of all projects without their own. It is not a valid project id. */
 export const DEFAULT_CLASS = ":default";
 
 /** The limits that hold for a project: its own, then those of the class, then the built-in ones. */

@@ -75,7 +75,7 @@ export async function showQuotaSet(deps: ApiDependencies, call: Call): Promise<A
   return { status: 200, body: { quota_set: { id: project, ...shown } } };
 }
 
-/** What is moving counts as reserved, as Cinder's reservations do until they are committed. */
+/** Amounts in movement count as reserved, like Cinder's reservations until they are committed. */
 function usageOf({ used, moving }: ProjectQuota, key: string, limit: number): Record<string, number> {
   const reserved = Object.values(moving)
     .filter(({ kind }) => kind === "taken")
@@ -140,7 +140,7 @@ function requireDefaultClass({ params }: Call): void {
   }
 }
 
-/** @throws ApiError 400 that names the keys that are no resources, or the limit that cannot be one */
+/** @throws ApiError 400 that names the unknown resources, or the invalid limit */
 async function limitsIn(deps: ApiDependencies, body: unknown, field: string): Promise<Record<string, number>> {
   const set = isObject(body) ? body[field] : undefined;
   if (!isObject(set)) {

@@ -15,8 +15,8 @@ export type SettleDependencies = {
 };
 
 /**
- * Settles what interrupted requests left in a project's quota, by the records: what was taken stays if the record exists, and what was
- * given back is forgotten if it does not.
+ * Settles the remains of interrupted requests in a project's quota, by the records: a reservation stays if the record exists, and a return
+ * is forgotten if it does not.
  *
  * Repeated, or twice at once: each movement is settled once.
  *
@@ -40,7 +40,7 @@ export async function settleLeftOvers(
     }
     const createdAt = await createdAtOf(deps, holder);
     if (kind === "given_back" && createdAt !== undefined) {
-      // Its removal goes on, and gives back nothing more.
+      // Its removal continues, and gives back nothing more.
       continue;
     }
     // A record of another time was made by another reservation of the same holder.

@@ -6,7 +6,7 @@ import type { Answer, Call } from "../http.ts";
 import { apiTime } from "../links.ts";
 import { booleanOf } from "../parameters.ts";
 
-/** Services, hosts, pools and capabilities, from what the backends have reported. Each backend is a `cinder-volume` service. */
+/** Services, hosts, pools and capabilities, from the backends' reports. Each backend is a `cinder-volume` service. */
 
 const CLUSTER = 7;
 const BACKEND_STATE = 49;
@@ -81,7 +81,7 @@ export async function listHosts(deps: ApiDependencies, call: Call): Promise<Answ
   return { status: 200, body: { hosts } };
 }
 
-/** `GET /os-hosts/{host}`: what lies on a backend, in all and by project; counts are texts. */
+/** `GET /os-hosts/{host}`: the content of a backend, in total and by project; counts are texts. */
 export async function showHost(deps: ApiDependencies, call: Call): Promise<Answer> {
   const host = call.params["host"] ?? "";
   if (!(await services(deps)).some((each) => each.host === host)) {
@@ -119,7 +119,7 @@ export async function showHost(deps: ApiDependencies, call: Call): Promise<Answe
   return { status: 200, body: { host: [resource("(total)", things), ...byProject] } };
 }
 
-/** What a pool can do, by the names of Cinder's scheduler. */
+/** Capabilities of a pool, by the names of Cinder's scheduler. */
 function capabilitiesOf(pool: BackendRecord): Record<string, unknown> {
   return {
     ...pool.capabilities,

@@ -109,7 +109,7 @@ function requireUpdate({ status }: SnapshotRecord, value: unknown): SnapshotStat
   return wanted;
 }
 
-/** Deletes whatever the status says; a snapshot that a volume is made of stays. */
+/** Deletes in any status; the source of a create in progress stays. */
 async function forceDelete(deps: ApiDependencies, snapshot: SnapshotRecord): Promise<void> {
   try {
     await deps.snapshots.beginDelete(snapshot.id, snapshot.status);

@@ -99,8 +99,8 @@ const NOT_DELETABLE = "Invalid snapshot: Snapshot status must be available or er
 /**
  * `DELETE /snapshots/{id}`: marks the snapshot, then starts its removal.
  *
- * Interrupted after the mark: the record stays in `deleting`, and `cinderless snapshot delete` continues. Repeated: 400 while it is being
- * deleted, 404 when it is gone.
+ * Interrupted after the mark: the record stays in `deleting`, and `cinderless snapshot delete` continues.
+ * Repeated: 400 while it is being deleted, 404 when it is gone.
  */
 export async function deleteSnapshot(deps: ApiDependencies, call: Call): Promise<Answer> {
   const snapshot = await found(deps, call);

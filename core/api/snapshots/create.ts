@@ -31,8 +31,8 @@ const FORCE_INVALID =
 /**
  * `POST /snapshots`: reserves the quota, puts list entry and record, and starts CreateSnapshot, which finds the record.
  *
- * Interrupted before the record: as a create of a volume. Interrupted after it: the record stays in `creating`, and can be deleted once
- * nothing can be taking it any more.
+ * Interrupted before the record: as a create of a volume.
+ * Interrupted after it: the record stays in `creating`, and can be deleted once nothing can be taking it any more.
  *
  * @throws what starting the function threw; the snapshot reads `error` then, and `available` if the function was started all the same
  */

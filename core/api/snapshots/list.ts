@@ -42,7 +42,7 @@ function testsOf({ query, version }: Call): SnapshotTest[] {
   return tests;
 }
 
-/** `GET /snapshots` and `GET /snapshots/detail`: all entries are read, for a project has few snapshots. */
+/** `GET /snapshots` and `GET /snapshots/detail`: all entries are read, because a project has few snapshots. */
 export async function listSnapshots(deps: ApiDependencies, call: Call, isDetail: boolean): Promise<Answer> {
   const { caller, query } = call;
   const { limit, marker, offset } = paginationOf(query);

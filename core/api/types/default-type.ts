@@ -8,7 +8,7 @@ export const DEFAULT_TYPE_NAME = "__DEFAULT__";
 /** Its id, the same in every deployment. A volume of it has no type in its record, unless the type was changed. */
 export const DEFAULT_TYPE_ID = "6c5e4d21-7d2c-5cf3-8d0a-5a5b0b7e7b1d";
 
-/** The default type as it is where nobody has changed it; it needs no record. */
+/** The unchanged default type, which needs no record. */
 export const DEFAULT_TYPE: VolumeTypeRecord = {
   id: DEFAULT_TYPE_ID,
   name: DEFAULT_TYPE_NAME,
@@ -33,7 +33,7 @@ export async function findType(
   }
 }
 
-/** Names of types by their ids, for a view; a type that is gone shows its id. */
+/** Names of types by their ids, for a view; a deleted type shows its id. */
 export async function typeNames(
   volumeTypes: Pick<VolumeTypeRepository, "get">,
   ids: Iterable<string | null>,

@@ -74,7 +74,7 @@ export async function showEncryptionSpec(deps: ApiDependencies, call: Call): Pro
   return { status: 200, body: { [key]: specs[key] } };
 }
 
-/** `POST /types/{id}/encryption`, while no volume is of the type. Two at once: the later one stays. */
+/** `POST /types/{id}/encryption`, while no volume is of the type. Repeated, two at once: the later one stays. */
 export async function createEncryption(deps: ApiDependencies, call: Call): Promise<Answer> {
   const type = await storedType(deps, call);
   if (type.encryption !== undefined) {

@@ -34,7 +34,7 @@ function typeView(caller: Caller, type: VolumeTypeRecord, shown: { access: boole
   };
 }
 
-/** Every type, the default one too where nobody has changed it. */
+/** Every type, including an unchanged default type. */
 export async function allTypes({ volumeTypes }: Pick<ApiDependencies, "volumeTypes">): Promise<VolumeTypeRecord[]> {
   const types: VolumeTypeRecord[] = [];
   let from: string | undefined;
@@ -46,7 +46,7 @@ export async function allTypes({ volumeTypes }: Pick<ApiDependencies, "volumeTyp
   return types.some(({ id }) => id === DEFAULT_TYPE_ID) ? types : [...types, DEFAULT_TYPE];
 }
 
-/** What types may be sorted by. */
+/** Sort keys of types. */
 const COLUMNS: Readonly<Record<string, (type: VolumeTypeRecord) => string>> = {
   id: ({ id }) => id,
   name: ({ name }) => name,
@@ -87,7 +87,9 @@ export async function listTypes(deps: ApiDependencies, call: Call): Promise<Answ
   };
 }
 
-/** `is_public` of an administrator: a boolean, or `None` for all; public ones without it. Members see what they may see. */
+/**
+ * `is_public` of an administrator: a boolean, or `None` for all; public ones without it. Members see the types to which they have access.
+ */
 function publicFilter({ caller, query }: Call): boolean | undefined {
   if (!caller.isAdmin) {
     return undefined;
@@ -156,7 +158,7 @@ export async function createType(deps: ApiDependencies, call: Call): Promise<Ans
   return { status: 200, body: { volume_type: view } };
 }
 
-/** A name whose type is not there is free after this time: whoever took it has ended long ago. */
+/** A name without a type is free after this time: the function that claimed it has ended long before. */
 const NAME_SECONDS = 900;
 
 /** Takes a name for a type. @throws ApiError 409 when another type has it */

@@ -25,7 +25,7 @@ export async function visibleTypeById(
 }
 
 /**
- * The type that a create names by id or by name. The default type is no type where nobody has changed it.
+ * The type that a create names by id or by name. An unchanged default type does not count as a type.
  *
  * @throws VolumeTypeNotFound, VolumeTypeNotFoundByName, also for one that the caller may not see
  */

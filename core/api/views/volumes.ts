@@ -3,7 +3,7 @@ import type { Call } from "../http.ts";
 import { apiTime, linksOf } from "../links.ts";
 import { attachmentsOfVolume } from "./attachments.ts";
 
-/** What a view of volumes needs beside the records. */
+/** Data that a view of volumes needs in addition to the records. */
 export type VolumeViewContext = {
   /** Name of each type by its id; the default type's for null. */
   typeName: (volumeTypeId: string | null) => string;
@@ -85,7 +85,7 @@ function shownStatus({ delete_requested_at: asked, status }: VolumeRecord): stri
   return asked !== null && status !== "error_deleting" ? "deleting" : status;
 }
 
-/** What administrators' metadata of a volume everybody sees (`add_visible_admin_metadata` of cinder/utils.py). */
+/** Administrators' metadata of a volume that every caller sees (`add_visible_admin_metadata` of cinder/utils.py). */
 function visibleAdminMetadata({ readonly, attached_mode }: VolumeRecord): Record<string, string> {
   return {
     ...(readonly !== undefined && { readonly: readonly ? "True" : "False" }),

@@ -24,7 +24,7 @@ import { setBootable } from "./update.ts";
 /** One action of `POST /volumes/{id}/action`, by its key in the body. */
 type VolumeAction = {
   policy: PolicyRule;
-  /** What the key holds. */
+  /** The value of the key. */
   schema: Schema;
   run: (deps: ApiDependencies, volume: VolumeRecord, body: unknown, call: Call) => Promise<Answer>;
 };

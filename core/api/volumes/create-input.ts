@@ -34,7 +34,7 @@ const MULTIATTACH_REMOVED =
   "multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. " +
   "Contact your administrator to create a multiattach enabled volume type and use it to create multiattach volumes.";
 
-/** What Cinder answers where nobody says a size: its own error has no better words. */
+/** Cinder's answer to a create without a size, in the words of its own error. */
 const MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect.";
 
 /** Statuses of a source (cinder/volume/flows/api/create_volume.py, SNAPSHOT_PROCEED_STATUS and SRC_VOL_PROCEED_STATUS). */
@@ -42,8 +42,7 @@ const SNAPSHOT_STATUSES: readonly string[] = ["available"];
 const VOLUME_STATUSES: readonly string[] = ["available", "in-use"];
 
 /**
- * What a create asks for, checked against type, source, image and zone in the order of Cinder's `create` and
- * ExtractVolumeRequestTask.
+ * The request of a create, checked against type, source, image and zone in the order of Cinder's `create` and ExtractVolumeRequestTask.
  *
  * @throws ApiError with Cinder's status and words
  */
@@ -95,7 +94,7 @@ export async function readCreateRequest(
   };
 }
 
-/** The type of what the volume is made of, or the one that the image asks for; none is the default type. */
+/** The type of the volume's source, or the one that the image names; without either the default type. */
 async function typeOfSource(
   deps: ApiDependencies,
   { caller }: Call,

@@ -19,9 +19,10 @@ import { viewContext } from "./show.ts";
  *
  *   reserve the quota ─> list entry ─> record ─> confirm the quota and cast
  *
- * Interrupted after the reservation or the entry: there is no volume; the reservation is cancelled when somebody settles what is left
- * over, and lists pass the entry over. Interrupted after the record: the volume ends in `error` at its deadline, unless the request
- * comes again with its key. Repeated with the same Idempotency-Key: the same volume; what is missing of it is made.
+ * Interrupted after the reservation or the entry: there is no volume; the reservation is cancelled when a later request settles the quota,
+ * and lists skip the entry.
+ * Interrupted after the record: the volume ends in `error` at its deadline, unless the request comes again with its key. Repeated with the
+ * same Idempotency-Key: the same volume; missing parts are created.
  *
  * @throws ApiError 500 when the cast fails. Without a key no volume is left then, or one that the caller finds in the list in `deleting`;
  *   with one the volume waits for the request to come again
@@ -71,7 +72,7 @@ async function findEarlier(
   return undefined;
 }
 
-/** Nobody has taken the record, so its message may never have been sent. */
+/** No attempt has taken the record, so its message may never have been sent. */
 function isWaitingForItsCast({ phase, fence, status }: VolumeRecord): boolean {
   return phase === "queued" && fence === null && status === "creating";
 }
@@ -115,7 +116,7 @@ async function enterVolume(
   requireAllowedSize(input.sizeGib, limits["per_volume_gigabytes"] ?? UNLIMITED);
   const holder = holderOfQuota("volume", id);
   const reservedAt = await reserve(deps, { holder, projectId, usage, limits }, input.volumeType ?? null);
-  // The time of the reservation, which a repeated request finds: an entry lies under it.
+  // The time of the reservation, which a repeated request finds: it is part of the entry's key.
   const { record } = buildCreateRequest(input, new Date(reservedAt), {
     volumeId: id,
     requestId: call.requestId,
@@ -132,11 +133,11 @@ function requireAllowedSize(sizeGib: number, limit: number): void {
   }
 }
 
-/** Sends the cast; the quota's reservation is confirmed at the same time, for the record is there. */
+/** Sends the cast; the quota's reservation is confirmed at the same time, because the record exists. */
 async function cast(deps: ApiDependencies, record: VolumeRecord, type: VolumeTypeRecord | null): Promise<void> {
   const confirmed = deps.projects
     .confirm(record.project_id, holderOfQuota("volume", record.id))
-    // What is left over is settled later, by the record.
+    // The rest is settled later, by the record.
     .catch(() => {});
   try {
     await deps.queue.send(createMessage(record, type));

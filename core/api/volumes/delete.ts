@@ -37,8 +37,8 @@ const ACCEPTED: Answer = { status: 202, headers: { "Content-Type": "text/html; c
  * `DELETE /volumes/{id}`: marks the volume, then starts its removal. A volume that is being created is removed by the end of its
  * create, where Cinder refuses one that has a host.
  *
- * Interrupted after the mark: the sweep begins the removal at the deadline that the mark has set. Repeated: 400 while the volume is
- * being deleted, 404 when it is gone.
+ * Interrupted after the mark: the sweep begins the removal at the deadline that the mark has set.
+ * Repeated: 400 while the volume is being deleted, 404 when it is gone.
  */
 export async function deleteVolume(deps: ApiDependencies, call: Call): Promise<Answer> {
   const cascade = booleanParameter(call.query, "cascade");
@@ -52,7 +52,7 @@ export async function deleteVolume(deps: ApiDependencies, call: Call): Promise<A
   return ACCEPTED;
 }
 
-/** `os-force_delete`: as a delete, whatever the status of a volume at rest is. */
+/** `os-force_delete`: as a delete, in any status of a volume at rest. */
 export async function forceDelete(deps: ApiDependencies, volume: VolumeRecord): Promise<Answer> {
   await markForDeletion(deps, volume, { force: true, cascade: false });
   await deps.work.start("DeleteVolume", { volume_id: volume.id });
@@ -112,7 +112,7 @@ async function removableSnapshots(deps: ApiDependencies, volume: VolumeRecord): 
   return holders;
 }
 
-/** Takes off the locks of creates that have ended. @throws ApiError 400 while a volume is made of this one */
+/** Removes the locks of creates that have ended. @throws ApiError 400 while a volume is created from this one */
 async function removeStaleLocks(deps: ApiDependencies, { id, locks }: VolumeRecord): Promise<void> {
   const others = Object.entries(locks).filter(([, value]) => value !== SNAPSHOT_LOCK);
   if (others.length > 0 && (await holderOf(deps, Object.fromEntries(others))) !== undefined) {

@@ -23,8 +23,9 @@ export const extendSchema: Schema = {
  * `os-extend` (`API._extend` of cinder/volume/api.py): reserves what the volume is to grow by, takes the volume into `extending`, confirms the
  * reservation, and starts the work.
  *
- * Interrupted after the reservation: it is cancelled when left-overs are settled, because no record has the extension. Interrupted after the
- * record: the sweep ends the extension at its deadline. Repeated: 400, because the volume is `extending`.
+ * Interrupted after the reservation: it is cancelled when left-overs are settled, because no record has the extension. Interrupted after
+ * the record: the sweep ends the extension at its deadline.
+ * Repeated: 400, because the volume is `extending`.
  *
  * @throws ApiError 400, 413
  */

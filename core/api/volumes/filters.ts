@@ -30,7 +30,7 @@ const RESOURCE_FILTERS = 31;
 const TIMES = 60;
 const CONSUMES_QUOTA = 65;
 
-/** Parameters of a list that are no filters. */
+/** Parameters of a list that are not filters. */
 const NO_FILTERS: readonly string[] = [
   "limit",
   "marker",
@@ -72,8 +72,7 @@ const COLUMNS: Texts = {
 };
 
 /**
- * The filters of a list of volumes. What a member may not use is dropped without a word, as Cinder does: clients send such filters to
- * everybody.
+ * The filters of a list of volumes. Filters that a member may not use are dropped silently, as in Cinder: clients send them for every user.
  *
  * @throws ApiError 400 for a value that cannot be, and for unknown filters from 3.31 on
  */

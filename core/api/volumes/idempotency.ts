@@ -4,14 +4,14 @@ import { ApiError, badRequest } from "../errors.ts";
 import { isObject } from "../validation.ts";
 
 /**
- * The header Idempotency-Key of a create: the id of the volume follows from the project and the key, so a request that comes again
- * finds what the first one made. A key names one volume: after its deletion, a request with the key is refused for 91 days.
+ * The header Idempotency-Key of a create: the id of the volume follows from the project and the key, so a repeated request finds the volume
+ * of the first one. A key names one volume: after its deletion, a request with the key is refused for 91 days.
  */
 
 const KEY_NAMESPACE = "0b7a2f0e-4f0a-5c55-9f43-5f2a7a6d1d11";
 const DIGEST_NAMESPACE = "7f3b8a52-95f7-5b0e-8f0f-3a1d0f5f6c22";
 
-/** Visible ASCII, as a token of a client is made of. */
+/** Visible ASCII, as in a client's token. */
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** Id of the volume that a project makes with a key. @throws ApiError 400 for a key that is not 1 to 255 visible ASCII characters */
@@ -22,7 +22,7 @@ export function idOfKey(projectId: string, key: string): string {
   return nameBasedUuid(`${projectId}/${key}`, KEY_NAMESPACE);
 }
 
-/** What a request asks for, in a few characters: the same for the same body, in whatever order its fields are. */
+/** A hash of a request, in a few characters: the same for the same body, in any order of its fields. */
 export function requestDigest(body: unknown): string {
   return nameBasedUuid(JSON.stringify(sorted(body)), DIGEST_NAMESPACE);
 }

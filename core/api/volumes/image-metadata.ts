@@ -6,7 +6,7 @@ import type { Answer } from "../http.ts";
 import { METADATA_KEY } from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
 
-/** What a volume says of the image that it was made from (cinder/api/contrib/volume_image_metadata.py). */
+/** A volume's metadata of its image (cinder/api/contrib/volume_image_metadata.py). */
 
 /** Body of `os-set_image_metadata`. */
 export const setImageMetadataSchema: Schema = {

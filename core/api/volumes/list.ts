@@ -9,7 +9,7 @@ import { volumeSummary, volumeWithExtensions } from "../views/volumes.ts";
 import { volumeFilters, type VolumeTest } from "./filters.ts";
 import { viewContext, visibleVolume } from "./show.ts";
 
-/** Sort keys by what a request may call them (the columns of Cinder's table that a client can know). */
+/** Sort keys by their names in requests (the columns of Cinder's table that a client can know). */
 const SORT_KEYS: Readonly<Record<string, keyof VolumeRecord>> = {
   id: "id",
   status: "status",
@@ -59,7 +59,7 @@ export async function listVolumes(deps: ApiDependencies, call: Call, isDetail: b
   };
 }
 
-/** What a list is of. */
+/** The kind of a list. */
 type Selection = { projectId: string; everyProject: boolean; name: string | undefined; tests: readonly VolumeTest[] };
 
 /** An administrator may ask for every project, or for another one. */

@@ -15,7 +15,7 @@ export const readonlyFlagSchema: Schema = {
   additionalProperties: false,
 };
 
-/** `os-update_readonly_flag`, of a volume that nobody uses. @throws ApiError 400 for another one */
+/** `os-update_readonly_flag`, of an unused volume. @throws ApiError 400 for another one */
 export async function updateReadonlyFlag(deps: ApiDependencies, volume: VolumeRecord, body: unknown): Promise<Answer> {
   const { readonly: wanted } = body as { readonly: boolean | string };
   const decide: Decide = ({ id, status }) => {

@@ -45,7 +45,7 @@ type ResetStatusBody = { status?: string; attach_status?: string; migration_stat
 
 /**
  * `os-reset_status`: see {@link resetVolumeStatus}. `detached` removes all attachments. Other attach statuses follow from the attachments,
- * and no volume migrates here, so they can only be set to what they are.
+ * and no volume migrates here, so they can only be set to their present value.
  *
  * @throws ApiError 400
  */

@@ -27,8 +27,9 @@ const NOT_RETYPABLE =
 /**
  * `os-retype`, without a migration: gives a volume another type, if its backend has what the type asks for. The driver has nothing to do.
  *
- * Interrupted after the quota is reserved: the reservation is settled by the record. Interrupted after the record: the audit corrects the quota
- * of the old type. Repeated: 400, because the volume has the type.
+ * Interrupted after the quota is reserved: the reservation is settled by the record.
+ * Interrupted after the record: the audit corrects the quota of the old type.
+ * Repeated: 400, because the volume has the type.
  *
  * @throws ApiError 400, 413
  */

@@ -7,7 +7,7 @@ import { isUuidLike } from "../schemas/types.ts";
 import { DEFAULT_TYPE_ID, typeNames } from "../types/default-type.ts";
 import { type VolumeViewContext, volumeWithExtensions } from "../views/volumes.ts";
 
-/** What finding a volume uses. */
+/** Dependencies of finding a volume. */
 export type VolumeFinder = Pick<ApiDependencies, "volumes">;
 
 /** Most of an id that is repeated in a message. */
@@ -35,7 +35,7 @@ export async function visibleVolume({ volumes }: VolumeFinder, caller: Caller, i
   return volume;
 }
 
-/** What the views of these volumes need beside them. */
+/** Data that the views of these volumes need in addition. */
 export async function viewContext(
   { volumeTypes, zones }: Pick<ApiDependencies, "volumeTypes" | "zones">,
   volumes: readonly VolumeRecord[],

@@ -25,7 +25,9 @@ function replacement(volume: VolumeRecord, metadata: Readonly<Record<string, str
 
 /**
  * `PUT /volumes/{id}`: name, description, metadata. The list's entry gets a new name before the record, so that the volume is found by it
- * at once. Interrupted in between: the next update of the name completes it. Repeated: nothing changes.
+ * at once.
+ * Interrupted in between: the next update of the name completes it.
+ * Repeated: nothing changes.
  */
 export async function updateVolume(deps: ApiDependencies, call: Call): Promise<Answer> {
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");

@@ -1,9 +1,9 @@
-/** What a qcow2 header says of itself, for people: nothing of it is believed, and what makes no sense is null. */
+/** The values of a qcow2 header, for people: none is trusted, and invalid ones are null. */
 export type Qcow2Description = {
   version: number;
   virtual_size: number | null;
   cluster_size: number | null;
-  /** The name that stands in the header; it is never followed. */
+  /** The name in the header; it is never followed. */
   backing_file: string | null;
   encrypted: boolean;
   snapshots: number;

@@ -1,15 +1,15 @@
 import { ImageUnacceptable } from "../../errors.ts";
 
 /**
- * The header of a qcow2 image (QEMU's `docs/interop/qcow2.rst`), versions 2 and 3. What a header may say is decided here, from the
- * first bytes of the content, before anything is allocated by what it says. Stricter than `qemu-img`: nothing outside the file is
- * ever needed to read an image that passes.
+ * The header of a qcow2 image (QEMU's `docs/interop/qcow2.rst`), versions 2 and 3. Decides whether a header is acceptable, from the first
+ * bytes of the content, before any allocation depends on it. Stricter than `qemu-img`: nothing outside the file is ever needed to read an
+ * image that passes.
  */
 
 /** How a compressed cluster is compressed: a raw deflate stream, or one zstd frame. */
 export type Qcow2Compression = "zlib" | "zstd";
 
-/** What the header of an acceptable image says. */
+/** The header of an acceptable image. */
 export type Qcow2Header = {
   version: 2 | 3;
   clusterBits: number;
@@ -26,11 +26,11 @@ export type Qcow2Header = {
   extendedL2: boolean;
 };
 
-/** What a reader is asked to accept. */
+/** Options of acceptance. */
 export type Qcow2Rules = {
   /** Names the image in errors. */
   imageId: string;
-  /** Bytes of the file, as the image service or the file system tells. */
+  /** Bytes of the file, from the image service or the file system. */
   fileBytes: number;
   /** Bytes of the volume. */
   volumeBytes: number;
@@ -63,7 +63,7 @@ const KNOWN_INCOMPATIBLE = 31n;
  * Reads and judges the header.
  *
  * @param head the first {@link QCOW2_HEAD_BYTES} of the file, or all of it
- * @throws ImageUnacceptable that says what is wrong
+ * @throws ImageUnacceptable that names the problem
  */
 export function parseQcow2Header(head: Uint8Array, rules: Qcow2Rules): Qcow2Header {
   const refuse = (reason: string): never => {
@@ -142,7 +142,7 @@ function readFeatures(view: DataView, clusterBits: number, rules: Qcow2Rules, re
   return { headerBytes, compression: compressionType === 0 ? "zlib" : "zstd", extendedL2 };
 }
 
-/** The list of extensions must end, or be cut by the end of the first cluster, as QEMU has it. What they say is not used. */
+/** The list of extensions must end, or be cut by the end of the first cluster, as QEMU has it. Their values are not used. */
 function requireExtensionsInside(view: DataView, headerBytes: number, clusterBytes: number, refuse: Refuse): void {
   const end = Math.min(clusterBytes, view.byteLength);
   for (let at = headerBytes; at + 8 <= end;) {

@@ -34,7 +34,7 @@ export function decodeL1Entry(high: number, low: number): number | undefined {
   return (high & 0x7f00_0000) !== 0 || (low & 0x1ff) !== 0 ? undefined : (high & OFFSET_HIGH) * 2 ** 32 + (low >>> 0);
 }
 
-/** What a table is checked against. */
+/** Bounds against which a table is checked. */
 export type L2Context = {
   header: Qcow2Header;
   fileBytes: number;
@@ -43,8 +43,8 @@ export type L2Context = {
 };
 
 /**
- * Walks over the entries of a table that lie within the disk, in the disk's order; clusters that follow each other are one mapping
- * of at most `runClusters`. The object handed to `visit` is used again for the next one.
+ * Iterates over the entries of a table within the disk, in the disk's order; clusters that follow each other are one mapping of at most
+ * `runClusters`. The object handed to `visit` is used again for the next one.
  *
  * @param table the bytes of one whole table
  * @param firstCluster the disk's cluster that its first entry is of

@@ -8,7 +8,7 @@ import { Qcow2Work } from "./work.ts";
 /** Mappings held at a time: 12 MiB of them. A disk of 500 GiB in order, or of 32 GiB in the worst order, needs no more. */
 const MAX_MAPPINGS = 2 ** 19;
 
-/** Clusters that follow each other are one mapping up to this size, so that what was passed is soon done with. */
+/** Clusters that follow each other are one mapping up to this size, so that processed ones can be dropped soon. */
 const RUN_BYTES = 2 ** 20;
 
 /** A compressed cluster of the largest size that says it has twice as many bytes. */
@@ -18,7 +18,7 @@ const LONGEST_MAPPING_BYTES = 2 ** 22;
 const BUCKETS = 4096;
 const BUCKET_UNIT_BYTES = 2 ** 16;
 
-/** What an image's tables say, in sum. */
+/** Summary of an image's tables. */
 export type Qcow2Survey = { data_clusters: number; compressed_clusters: number };
 
 /** The mappings that begin before `until` and end behind the place that was asked for, in the order of the file. */
@@ -27,8 +27,8 @@ export type Qcow2Window = { mappings: MappingList; until: number };
 /**
  * Where the bytes of a qcow2 image belong on its disk, in the order of its file: what one sequential pass over the file needs.
  *
- * All tables are read and judged, and the work counted (see `work.ts`), before the first mapping is told. What is held is bounded: when there are more mappings than
- * {@link MAX_MAPPINGS}, the file is divided into windows, and the tables are read again for each.
+ * All tables are read and judged, and the work counted (see `work.ts`), before the first mapping is returned. Memory is bounded: with more
+ * mappings than {@link MAX_MAPPINGS}, the file is divided into windows, and the tables are read again for each.
  */
 export class Qcow2Layout {
   readonly header: Qcow2Header;

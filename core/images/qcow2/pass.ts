@@ -5,20 +5,20 @@ import type { Qcow2Layout, Qcow2Window } from "./layout.ts";
 const STEP_BYTES = 2 ** 26;
 
 /**
- * The most that one step makes where the same bytes of the file stand on the disk many times, and a step of `STEP_BYTES` would be made
- * of writes of few bytes each.
+ * Most bytes that one step writes when the same bytes of the file are on the disk many times, and a step of `STEP_BYTES` would be made of
+ * writes of few bytes each.
  */
 const LARGEST_STEP_BYTES = 2 ** 30;
 
 /** Steps of the file are not made shorter than this for the sake of `STEP_BYTES`. */
 const SHORT_STEP_BYTES = 2 ** 16;
 
-/** What compressed clusters are measured in, and so the smallest step. */
+/** Unit of compressed clusters, and so the smallest step. */
 const SECTOR_BYTES = 512;
 
-/** Takes what a step finds. Offsets of the disk and lengths never leave the disk. */
+/** Receives the findings of a step. Offsets and lengths never leave the disk. */
 export type Qcow2Visitor = {
-  /** Bytes of the file that stand on the disk as they are. */
+  /** Bytes of the file that are on the disk unchanged. */
   plain(hostOffset: number, bytes: number, diskOffset: number): void;
   /** A compressed cluster whose last byte has passed: its bytes in the file, and how many of those it makes are the disk's. */
   compressed(hostOffset: number, bytes: number, diskOffset: number, diskBytes: number): void;
@@ -43,7 +43,7 @@ export class Qcow2Pass {
     return new Qcow2Pass(layout, await layout.window(offset));
   }
 
-  /** Where the compressed cluster begins that `offset` lies in the middle of, or `offset`: a pass that goes on there needs all of it. */
+  /** Start of the compressed cluster that contains `offset`, or `offset` itself: a pass that continues there needs the whole cluster. */
   needsFrom(offset: number): number {
     const { mappings } = this.#window;
     let needed = offset;
@@ -71,7 +71,7 @@ export class Qcow2Pass {
     return end;
   }
 
-  /** Tells what lies in the file from `from` to `to`, the end of a step. */
+  /** Returns the mappings in the file from `from` to `to`, the end of a step. */
   visit(from: number, to: number, visitor: Qcow2Visitor): void {
     const { mappings } = this.#window;
     const diskEnd = this.#layout.header.virtualBytes;

@@ -8,7 +8,7 @@ export type FileBytes = {
   readAt(offset: number, length: number): Promise<Uint8Array>;
 };
 
-/** A checksum that is gone on with; not a cryptographic one. */
+/** A resumable checksum; not a cryptographic one. */
 export type Checksum = (bytes: Uint8Array, previous?: number) => number;
 
 /** Bytes asked for at once. A table of the largest clusters is longer. */

@@ -6,9 +6,9 @@ import { ALL_SUBCLUSTERS, type Qcow2Mapping } from "./l2-table.ts";
  * How much work an image may be, as a multiple of its file and of the volume together. Everything is counted while the tables are read
  * the first time, so an image that exceeds a bound is refused before a byte is written.
  *
- * What a copy writes is bounded by the volume, because each cluster of the disk is made once. These bounds hold for the rest: a piece
- * costs a write or a decompression however small it is, tables are read again for each part of a file with too many mappings to hold,
- * and compressed clusters may all be made of the same few bytes.
+ * The volume bounds the writes of a copy, because each cluster of the disk is written once. These bounds hold for the rest: a piece costs a
+ * write or a decompression however small it is, tables are read again for each part of a file with too many mappings to hold, and
+ * compressed clusters may all be made of the same few bytes.
  */
 
 /** Bytes of file and volume for each piece: enough for scattered clusters of 2 KiB. Clusters that follow each other are one piece. */

@@ -3,8 +3,8 @@ import { isMapping } from "../python-values.ts";
 import { fails, PASSES, type Filter } from "./filter.ts";
 
 /**
- * Every extra spec of the type must hold for what the pool reported (`cinder/scheduler/filters/capabilities_filter.py`). Specs
- * of another scope than `capabilities` are for drivers and are not looked at.
+ * Every extra spec of the type must match the pool's report (`cinder/scheduler/filters/capabilities_filter.py`). Specs of another scope
+ * than `capabilities` are for drivers and are ignored.
  */
 export const capabilitiesFilter: Filter = {
   name: "CapabilitiesFilter",

@@ -2,7 +2,7 @@ import { capacityVerdict } from "../capacity.ts";
 import type { FilterProperties } from "../request.ts";
 import { PASSES, type Filter } from "./filter.ts";
 
-/** The pool must have room for what is asked in addition (`cinder/scheduler/filters/capacity_filter.py`). */
+/** The pool must have room for the additional size (`cinder/scheduler/filters/capacity_filter.py`). */
 export const capacityFilter: Filter = {
   name: "CapacityFilter",
   passes(pool, filterProperties) {

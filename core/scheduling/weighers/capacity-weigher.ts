@@ -3,14 +3,13 @@ import type { PoolState } from "../pool-state.ts";
 import type { FilterProperties } from "../request.ts";
 import type { Weigher } from "./weigher.ts";
 
-/** How far behind the last finite weight the infinite ones stand when little is preferred: times the spread, or flat. */
+/** Distance of the infinite weights after the last finite one when little is preferred: times the spread, or flat. */
 const OFFSET_FACTOR = 100;
 const OFFSET_WITHOUT_SPREAD = 10_000;
 
 /**
- * By virtual free capacity (`cinder/scheduler/weights/capacity.py`). Pools that cannot tell theirs lose against those that
- * can, whichever way the multiplier points. Unlike in Cinder, so do pools with a broken figure, and candidates of which none
- * can tell are all equal.
+ * By virtual free capacity (`cinder/scheduler/weights/capacity.py`). Pools with unknown capacity lose against the others, for either sign
+ * of the multiplier. Unlike in Cinder, so do pools with a broken figure, and candidates with only unknown capacities are all equal.
  */
 export const capacityWeigher: Weigher = {
   name: "CapacityWeigher",

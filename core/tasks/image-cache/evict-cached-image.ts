@@ -5,7 +5,7 @@ import { fenceOf, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../recor
 import { UNLISTED } from "../leave-project.ts";
 import { type RestRemovalDependencies, removeVolumeAtRest } from "../remove-requested-volume.ts";
 
-/** What taking a cached volume away uses. */
+/** Dependencies of removing a cached volume. */
 export type EvictDependencies = Omit<RestRemovalDependencies, "membership"> & {
   entries: ImageCacheRepository;
   volumes: Pick<VolumeRepository, "get" | "getMany" | "markError" | "unlock">;
@@ -17,13 +17,13 @@ export function ownerOfCached(volumeId: string): Owner {
 }
 
 /**
- * Takes away the volume of an entry that is `evicting`, then the entry. False, and nothing deleted, while it is being cloned from;
- * nobody begins a clone of it any more.
+ * Takes away the volume of an entry that is `evicting`, then the entry. False, without a deletion, while it is being cloned; no new clone
+ * of it begins.
  *
  * Each part may be repeated, and two at once are as two deletions of one volume. The entry goes last: as long as anything of the
  * cached volume may be there, it says so.
  *
- * @throws what the backend throws; InvalidVolume when somebody locked it in between.
+ * @throws what the backend throws; InvalidVolume when it was locked in between.
  */
 export async function evictCachedImage(deps: EvictDependencies, entry: ImageCacheEntry): Promise<boolean> {
   const volume = await findVolume(deps, entry.volume_id);
@@ -70,6 +70,6 @@ async function isInUse(deps: EvictDependencies, { locks }: VolumeRecord): Promis
     return false;
   }
   const found = await deps.volumes.getMany(holders);
-  // Of a holder that cannot be read nobody knows that it is at rest.
+  // An unreadable holder is not known to be at rest.
   return found.unreadable !== undefined || [...found.values()].some((volume) => isInFlow(volume));
 }

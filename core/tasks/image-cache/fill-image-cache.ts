@@ -16,26 +16,26 @@ import { type OwnerInput, ownerOf } from "../input.ts";
 import { type EvictDependencies, evictCachedImage, ownerOfCached } from "./evict-cached-image.ts";
 import { FILL_LEASE_SECONDS, fillLease } from "./use-image-cache.ts";
 
-/** What filling the cache uses. */
+/** Dependencies of filling the cache. */
 export type FillDependencies = DeadlineDependencies &
   Omit<EvictDependencies, "entries"> & {
     cache: ImageCache;
-    /** Told of each cached image that was taken away to make room. */
+    /** Called for each cached image that was evicted to make room. */
     onImageEvicted?: () => void;
     volumes: Pick<VolumeRepository, "get" | "create" | "markAvailable" | "saveProgress">;
     backends: Pick<BackendRepository, "get" | "claim" | "settle">;
   };
 
-/** Longer than a function lives: when it is over, nobody is at work on the copy. */
+/** Longer than a function lives: after it expires, no function works on the copy. */
 export const COPY_LEASE_SECONDS = 1800;
 
 /** A lease is renewed when less than this is left of it. */
 const RENEW_BELOW_SECONDS = FILL_LEASE_SECONDS - 60;
 
-/** How often a claim is asked for anew because the backend has reported in between. */
+/** Number of retries of a claim because the backend has reported in between. */
 const CLAIM_ROUNDS = 3;
 
-/** The entry that this attempt is to fill; undefined when another one does, or nobody, or when the cache does not answer. */
+/** The entry that this attempt has to fill; undefined when another attempt or none does, or when the cache does not answer. */
 export async function findOwnFill(
   cache: ImageCache | undefined,
   { host, fence }: OwnerInput,
@@ -60,7 +60,7 @@ export function leaseKeeper({ cache, clock }: FillDependencies, entry: ImageCach
   };
 }
 
-/** The attempt caches nothing: the entry is free, or the sweep removes what was made. */
+/** The attempt caches nothing: the entry is free, or the sweep removes the created data. */
 export async function giveUpFill({ cache, clock }: FillDependencies, { id, fence }: ImageCacheEntry): Promise<void> {
   if (!(await cache.entries.abandon(id, { fence }))) {
     await cache.entries.beginEvict(id, { fence, now: clock.now() });
@@ -68,8 +68,8 @@ export async function giveUpFill({ cache, clock }: FillDependencies, { id, fence
 }
 
 /**
- * Manager._create_image_cache_volume_entry, one turn of it: copies the volume, whose image is whole and verified and which nobody
- * uses yet, into the cached volume. True when that is done, or cannot be: the cache never fails a create.
+ * Manager._create_image_cache_volume_entry, one turn of it: copies the volume, whose image is complete and verified and which is not used
+ * yet, into the cached volume. True when that is done, or cannot be: the cache never fails a create.
  *
  * @throws FenceLost, VolumeDeleteRequested when the volume is not the attempt's any more; what giving the entry up throws, to be
  *   tried again
@@ -99,8 +99,8 @@ export async function fillImageCache(
 }
 
 /**
- * `uncertain`: the cached volume's record was written or will be, or not at all. The entry keeps its lease, and the sweep removes what
- * there is when that is over: looked for now, the record might come later, and nobody would know of it any more.
+ * `uncertain`: the cached volume's record was written or will be, or not at all. The entry keeps its lease, and the sweep removes its data
+ * after the lease: checked now, the record might come later and be forgotten.
  */
 type FillProgress = "done" | "again" | "impossible" | "uncertain";
 
@@ -222,8 +222,8 @@ function recordOf(entry: ImageCacheEntry, startedAt: string): VolumeRecord {
 }
 
 /**
- * ImageVolumeCache.ensure_space: evicts what has other content of the same image, then the least recently used, until the entry
- * fits. False when what is in use leaves no room.
+ * ImageVolumeCache.ensure_space: evicts entries of the same image with other content, then the least recently used, until the entry fits.
+ * False when entries in use leave no room.
  */
 async function makeRoom(deps: FillDependencies, entry: ImageCacheEntry): Promise<boolean> {
   const { cache } = deps;

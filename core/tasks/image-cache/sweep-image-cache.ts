@@ -3,14 +3,14 @@ import type { BackendWork } from "../backend-work.ts";
 import { sweepEach, type SweepTurn } from "../sweep-turn.ts";
 import { type EvictDependencies, evictCachedImage } from "./evict-cached-image.ts";
 
-/** What the sweep of the cache uses. */
+/** Dependencies of the cache's sweep. */
 export type SweepImageCacheDependencies = Omit<EvictDependencies, "entries"> & { cache: ImageCache };
 
 /**
- * Removes what fills that died have left, what is to be evicted and nobody has evicted yet, and what lies on backends whose cache was
- * switched off. What is still being cloned from waits for a later sweep.
+ * Removes the remains of dead fills, entries that must still be evicted, and entries on backends whose cache was switched off. A volume
+ * that is still being cloned waits for a later sweep.
  *
- * @param later takes what has to ask a backend
+ * @param later receives work that has to ask a backend
  * @param evicted is called for each cached volume that is removed, when `later` runs
  */
 export async function sweepImageCache(

@@ -7,16 +7,16 @@ import type { WorkCheckpoint } from "../../spec.ts";
 import { deadlineAfter } from "../../time-bounds.ts";
 import type { OwnerInput } from "../input.ts";
 
-/** What a clone from the cache uses. */
+/** Dependencies of a clone from the cache. */
 export type UseImageCacheDependencies = {
   imageCache?: ImageCache | undefined;
-  /** Told once the cache has decided: the volume is a clone, or its image is to be downloaded. Not told where there is no cache. */
+  /** Called once the cache has decided: the volume is a clone, or its image must be downloaded. Not called without a cache. */
   onImageCacheUse?: (use: "hit" | "miss") => void;
   volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
   clock: Clock;
 };
 
-/** How long a fill may stand still before another create takes it: longer than the time between two saves of a copy's progress. */
+/** Time without progress after which another create takes over a fill: longer than the time between two saves of a copy's progress. */
 export const FILL_LEASE_SECONDS = 300;
 
 /** How long a create waits for another one's fill before it downloads for itself. */
@@ -25,7 +25,7 @@ export const FILL_WAIT_SECONDS = 900;
 /** The longest pause between two looks at a fill; the first ones are shorter, for small images. */
 const LONGEST_PAUSE_SECONDS = 15;
 
-/** Key of a checkpoint that is the cache's; the driver's own keys stand beside it. */
+/** The cache's key of a checkpoint, next to the driver's own keys. */
 const CHECKPOINT_KEY = "image_cache";
 
 /** Whether the turn before ended in the cache: its driver has said already that it cannot clone the image itself. */
@@ -38,11 +38,11 @@ type Outcome = CreateOutcome & { cloned: boolean };
 const NOT_CLONED: Outcome = { done: true, wait_seconds: 0, checkpoint: null, model_update: null, cloned: false };
 
 /**
- * CreateVolumeFromSpecTask._create_from_image_cache: makes the volume a clone of the cached one, if there is one. If another create
- * is about to make one, waits for it (`cloned` with `done` false, so that the workflow asks again). Otherwise says `cloned` false:
- * the image is to be downloaded. The first create to be told so has the entry, and fills it when its copy has ended.
+ * CreateVolumeFromSpecTask._create_from_image_cache: makes the volume a clone of the cached one, if there is one. If another create is
+ * about to make one, waits for it (`cloned` with `done` false, so that the workflow asks again). Otherwise says `cloned` false: the image
+ * is to be downloaded. The first such create owns the entry, and fills it when its copy has ended.
  *
- * An earlier turn may have cloned all the same, and its answer been lost: {@link Driver.copyImageToVolume} finds or replaces that.
+ * An earlier turn may have cloned nevertheless, with a lost answer: {@link Driver.copyImageToVolume} finds or replaces that.
  *
  * @throws errors of a clone that have no known answer: tried again as everywhere
  */
@@ -88,10 +88,10 @@ async function cloneOrWait(
     return pause(deps.clock, since) ?? NOT_CLONED;
   }
   if (entry === undefined || entry.state === "filling") {
-    // An entry that may have been made all the same is known by its fence when the copy has ended.
+    // An entry that may nevertheless exist is recognized by its fence when the copy has ended.
     const begun =
       entry?.fence === input.fence || (await beginFill(deps, cache, input, volume, image, id).catch(() => true));
-    // Somebody else was faster: the next look finds how far it is.
+    // Another create was faster: the next read finds its progress.
     return begun ? NOT_CLONED : (pause(deps.clock, since) ?? NOT_CLONED);
   }
   return NOT_CLONED;

@@ -116,9 +116,9 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
     machine.endedNames.add(execution.name);
     options.journal?.ended(execution);
     keepEnded(execution);
-    void tellEnd(execution);
+    void sendEnd(execution);
   };
-  const tellEnd = async (execution: ExecutionView): Promise<void> => {
+  const sendEnd = async (execution: ExecutionView): Promise<void> => {
     await options.onStatusChange(execution);
     options.journal?.told(execution.executionArn);
   };
@@ -158,7 +158,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
     for (const one of left.filter(({ status }) => status !== "RUNNING").toSorted(byEnd)) {
       const execution = storedExecution(one, journal);
       keepEnded(execution);
-      if (!one.told) void tellEnd(execution);
+      if (!one.told) void sendEnd(execution);
     }
     let resumed = 0;
     for (const one of left.filter(({ status }) => status === "RUNNING")) {
@@ -166,7 +166,7 @@ export function createStateMachines(options: StateMachinesOptions): StateMachine
       const { execution, prepared, roleArn, resumption } = continuationOf(one, journal, Date.now());
       if (machine === undefined || prepared === undefined) {
         keepEnded(execution);
-        void tellEnd(execution);
+        void sendEnd(execution);
         continue;
       }
       const engine = new Engine(resumption?.definition ?? prepared.definition, UNCHECKED);

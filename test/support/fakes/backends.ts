@@ -59,7 +59,7 @@ export class BackendsFake implements BackendRepository {
     }
   }
 
-  async settleUntold(host: string, volumeId: string, claimedAt: string): Promise<void> {
+  async settleUnsent(host: string, volumeId: string, claimedAt: string): Promise<void> {
     const claim = this.records.get(host)?.claims[volumeId];
     if (claim !== undefined && claim.attempt > RETURNED_CAPACITY && claim.claimed_at === claimedAt) {
       claim.size = 0;

@@ -18,7 +18,7 @@ import {
 } from "../../../core/records.ts";
 import type { ImageLocation } from "../../../core/spec.ts";
 
-/** What a volume of the fake was made from. */
+/** The source of a fake volume. */
 export type MadeFrom = { from: "nothing" | "snapshot" | "volume" | "image"; source?: string; bytes?: number };
 
 /**
@@ -48,7 +48,7 @@ export class DriverFake implements Driver {
   isInitialized = true;
   /** Turns that a create takes before it is done; each checkpoint counts one. */
   turns = 1;
-  /** What a create asks to wait for between its turns, where that is not the number of the turn. */
+  /** The wait between a create's turns, if it is not the number of the turn. */
   waitSeconds: number | undefined;
   clonesImages = false;
   modelUpdate: ModelUpdate | null = null;
@@ -192,7 +192,7 @@ export class DriverFake implements Driver {
     return this.stats;
   }
 
-  /** A backend that cannot tell attempts apart takes everything for the caller's. */
+  /** A backend that cannot distinguish attempts treats everything as the caller's. */
   #isMadeUpTo(volumeId: string, fence: string | null): boolean {
     return !this.fencesAttempts || (this.madeBy.get(volumeId) ?? 1) <= attemptOfFence(fence);
   }

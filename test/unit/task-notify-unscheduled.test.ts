@@ -16,7 +16,7 @@ const tooLarge = (): World => aWorld(aVolume({ size: 1000 }));
 const told = (world: World) => world.notifications.filter(({ event_type }) => event_type === "scheduler.create_volume");
 
 describe("a request that cannot be scheduled", () => {
-  it("is told of as Cinder's scheduler does, after the record reads error", async () => {
+  it("is published as by Cinder's scheduler, after the record reads error", async () => {
     const world = tooLarge();
     await deliver(world, { request_spec: { volume_type: null, volume_properties: { size: 1000 } } });
     expect(told(world)).toMatchObject([
@@ -38,7 +38,7 @@ describe("a request that cannot be scheduled", () => {
     );
   });
 
-  it("is told of again by a repeated delivery, under the same id", async () => {
+  it("is published again by a repeated delivery, under the same id", async () => {
     const world = tooLarge();
     await deliver(world);
     await deliver(world);
@@ -46,41 +46,38 @@ describe("a request that cannot be scheduled", () => {
     expect(new Set(told(world).map(({ message_id }) => message_id)).size).toBe(1);
   });
 
-  it("is not told of by a late delivery of another attempt", async () => {
+  it("is not published by a late delivery of another attempt", async () => {
     const world = tooLarge();
     await deliver(world);
     await deliver(world, { filter_properties: { retry: { num_attempts: 1, hosts: [], backends: [] } } });
     expect(told(world)).toHaveLength(1);
   });
 
-  it("is not told of when the sweep gave it up", async () => {
+  it("is not published when the sweep gave it up", async () => {
     const fault = { error: "DeadlineExceeded", cause: "late", attempt: 1, at: "", attempts: [] };
     const world = aWorld(aVolume({ status: "error", fault }));
     await deliver(world);
     expect(told(world)).toEqual([]);
   });
 
-  it.each([1, 2])(
-    "ends in error all the same when notification %d cannot be sent, and is told of in the end",
-    async (n) => {
-      const world = tooLarge();
-      const { publish } = world.deps.notifier;
-      let sent = 0;
-      world.deps.notifier.publish = async (notification) => {
-        sent += 1;
-        if (sent === n) {
-          throw new NotificationNotSent(notification.event_type, "no");
-        }
-        await publish(notification);
-      };
-      await deliver(world).catch(() => undefined);
-      expect(await world.fakes.volumes.get(VOLUME_ID)).toMatchObject({ status: "error" });
-      await deliver(world);
-      expect(new Set(world.notifications.map(({ event_type }) => event_type))).toEqual(
-        new Set(["volume.create.error", "scheduler.create_volume"]),
-      );
-    },
-  );
+  it.each([1, 2])("still ends in error when notification %d cannot be sent, and is published in the end", async (n) => {
+    const world = tooLarge();
+    const { publish } = world.deps.notifier;
+    let sent = 0;
+    world.deps.notifier.publish = async (notification) => {
+      sent += 1;
+      if (sent === n) {
+        throw new NotificationNotSent(notification.event_type, "no");
+      }
+      await publish(notification);
+    };
+    await deliver(world).catch(() => undefined);
+    expect(await world.fakes.volumes.get(VOLUME_ID)).toMatchObject({ status: "error" });
+    await deliver(world);
+    expect(new Set(world.notifications.map(({ event_type }) => event_type))).toEqual(
+      new Set(["volume.create.error", "scheduler.create_volume"]),
+    );
+  });
 
   it("gives no token away", async () => {
     const world = tooLarge();

@@ -9,9 +9,9 @@ type Teller = { notifier: Notifier; clock: Clock };
 /**
  * `scheduler.create_volume`, after the record reads `error`: what Cinder's scheduler sends when it gives a request up.
  *
- * @throws NotificationNotSent, so that the message comes again, finds the volume in `error`, and tells again.
+ * @throws NotificationNotSent, so that the message comes again, finds the volume in `error`, and publishes again.
  */
-export async function tellUnscheduled(
+export async function notifyUnscheduled(
   deps: Teller,
   message: CreateVolumeMessage,
   volume: VolumeRecord,
@@ -22,12 +22,12 @@ export async function tellUnscheduled(
 }
 
 /**
- * The same for a delivery that finds the volume in `error`, because the one that put it there may have died before it told. Only
- * scheduling's own errors are told: they are the final ones, and of this very attempt.
+ * The same for a delivery that finds the volume in `error`, because the delivery that put it there may have died before it published. Only
+ * scheduling's own errors are published: they are the final ones, and belong to exactly this attempt.
  *
  * @throws NotificationNotSent
  */
-export async function tellUnscheduledAgain(
+export async function notifyUnscheduledAgain(
   deps: Teller,
   message: CreateVolumeMessage,
   volume: VolumeRecord,
@@ -35,6 +35,6 @@ export async function tellUnscheduledAgain(
 ): Promise<void> {
   const { fault } = volume;
   if (fault !== null && fault.attempt === attempt && routeOf(fault.error) === "final") {
-    await tellUnscheduled(deps, message, volume, attempt, fault.cause);
+    await notifyUnscheduled(deps, message, volume, attempt, fault.cause);
   }
 }
