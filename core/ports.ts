@@ -239,7 +239,7 @@ export type ExtensionEnd = { status: VolumeStatus; at: Date } & (
       outcome: "failed";
       error: string;
       cause: string;
-      /** What the volume counts for in its quota from then on; absent where it stays. */
+      /** The volume's new usage of its quota; absent if it does not change. */
       quotaSize?: number;
     }
 );

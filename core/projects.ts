@@ -130,7 +130,7 @@ export function holderOfRetype(volumeId: string, typeId: string | null): string 
   return `retype:${volumeId}:${typeId ?? ""}`;
 }
 
-/** What an extension takes of its project's quota beside what the volume counts for. */
+/** An extension's usage of its project's quota, in addition to the volume's. */
 export function usageOfExtension(
   { size, quota_size: counted = size, volume_type_id: typeId }: VolumeRecord,
   newSize: number,

@@ -3,14 +3,14 @@ import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { type ListEntry, type ProjectRepository, type Usage, usageOfSnapshot, usageOfVolume } from "../projects.ts";
 import { deadlineAfter } from "../time-bounds.ts";
 
-/** What the audit of projects uses. */
+/** Dependencies of the audit of projects. */
 export type AuditProjectsDependencies = SettleDependencies & {
   volumes: Pick<VolumeRepository, "getMany">;
   snapshots: Pick<SnapshotRepository, "getMany">;
   projects: Pick<ProjectRepository, "listQuotas" | "listAll" | "leave" | "correctUsage">;
 };
 
-/** What it did. */
+/** Its actions. */
 export type ProjectsAudit = {
   /** Projects whose left-over reservations were settled. */
   settled: number;
@@ -24,9 +24,9 @@ export type ProjectsAudit = {
 const ENTRY_SECONDS = 900;
 
 /**
- * Compares the quotas and lists of projects with the records, and corrects them: settles reservations that were left over, removes list entries
- * without a record, and counts again what each project uses. A sum is written only if nothing of it has changed since it was read, so
- * requests may go on meanwhile.
+ * Compares the quotas and lists of projects with the records, and corrects them: settles reservations that were left over, removes list
+ * entries without a record, and counts again what each project uses. A sum is written only if it has not changed since it was read, so
+ * requests may continue in the meantime.
  *
  * Repeated, or twice at once: the second finds nothing to do.
  */
@@ -51,7 +51,7 @@ export async function auditProjects(deps: AuditProjectsDependencies): Promise<Pr
   return result;
 }
 
-/** What the records of the entries take of each project's quota, and the entries without a record. */
+/** The usage of each project's quota by the records of the entries, and the entries without a record. */
 async function countedBy(
   { volumes, snapshots }: AuditProjectsDependencies,
   entries: readonly ListEntry[],
@@ -84,7 +84,7 @@ async function countedBy(
     [...(foundVolumes.unreadable ?? []), ...(foundSnapshots.unreadable ?? [])].map(({ id }) => id),
   );
   const without = entries.filter(({ id }) => !foundVolumes.has(id) && !foundSnapshots.has(id) && !unreadable.has(id));
-  // What an unreadable record takes nobody knows.
+  // The usage of an unreadable record is unknown.
   return { usages, without, isWhole: unreadable.size === 0 };
 }
 

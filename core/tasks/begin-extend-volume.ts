@@ -6,7 +6,7 @@ import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { closeExtensionClaim } from "./extension-claim.ts";
 import { holderOf } from "./source-locks.ts";
 
-/** What asking for an extension uses. */
+/** Dependencies of requesting an extension. */
 export type BeginExtendDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "getMany" | "beginExtend">;
   snapshots: Pick<SnapshotRepository, "get">;

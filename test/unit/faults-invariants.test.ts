@@ -123,7 +123,7 @@ describe("found broken", () => {
   });
 
   it.each(["volumes.lock", "snapshots.lock"])(
-    "%s of a source of another project, for who is no administrator",
+    "%s of a source of another project, for a caller who is not an administrator",
     async (call) => {
       const writer = (isAdmin: boolean) => {
         const { input, ...others } = execution(1);

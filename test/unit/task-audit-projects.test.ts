@@ -61,7 +61,7 @@ describe("the audit of projects", () => {
     expect(used()).toEqual({ volumes: 1, gigabytes: 5 });
   });
 
-  it("settles a reservation whose request died, when nobody can be working on it any more", async () => {
+  it("settles a reservation whose request died, when no function can be working on it any more", async () => {
     const holder = holderOfQuota("volume", "00000000-0000-4000-8000-000000000077");
     const usage = { volumes: 1, gigabytes: 3 };
     await world.fakes.projects.reserve({ projectId: PROJECT, holder, usage, limits: {} });

@@ -50,7 +50,7 @@ type Beside = Unrest & {
   audits: number;
 };
 
-/** What was there when the backend began to hang: when each other backend had reported, and how many audits had answered. */
+/** State at the beginning of the hang: when each other backend had reported, and how many audits had answered. */
 export type Before = { reports: ReadonlyMap<string, string>; audits: number };
 
 /** Looks at what is there when the backend begins to hang. */

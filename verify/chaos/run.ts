@@ -120,7 +120,7 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
     const submission = submit({ services, sources, work, hang, signal, onAccepted });
     operators = startOperators(services, submission);
     const before = whenHanging(hang, services, operators, signal);
-    // Whoever waits for it hears of it.
+    // The waiting caller gets the error.
     before.catch(() => undefined);
     await submission.done;
     await killer.done();

@@ -68,7 +68,7 @@ export class Executions {
     }
   }
 
-  /** Delivers an input to every function that is a state, in the name of an execution; nobody waits for the answers. */
+  /** Delivers an input to every function that is a state, in the name of an execution, without a waiting caller. */
   deliverLate(execution: Execution, input: Record<string, unknown>): void {
     for (const name of Object.keys(TASK_FUNCTIONS) as TaskFunctionName[]) {
       const visit = `late ${this.#account.nextVisit(name)}`;

@@ -69,13 +69,13 @@ function checkLine(account: Account, record: VolumeRecord, number: number, lates
 }
 
 /**
- * A host that has not confirmed that it holds nothing is left only where its driver itself has said that nothing was made. Who comes back
- * to it closes the suspected attempt before it creates anything.
+ * A host that has not confirmed that it holds nothing is left only where its driver itself has said that nothing was made. An attempt that
+ * comes back to it closes the suspected attempt before it creates anything.
  */
 function checkSuspicion(account: Account, where: string, record: VolumeRecord, number: number, line: Line): void {
   const { host, error = "" } = line;
   const driver = account.stores.drivers.get(host ?? "");
-  // Of a backend that cannot close attempts something may come late, whatever it has confirmed.
+  // On a backend that cannot close attempts late effects are possible, whatever it has confirmed.
   if (driver?.fencesAttempts !== true) {
     return;
   }

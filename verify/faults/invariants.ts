@@ -77,7 +77,7 @@ export function checkInvariants(
     }
     const error = record?.fault?.error ?? "";
     if (isOurs && scenario.never !== undefined && TELLS_OF_OTHERS.has(error)) {
-      account.breach(10, `the fault of ${id}, ${error}, tells that another project's source is there`);
+      account.breach(10, `the fault of ${id}, ${error}, reveals another project's source`);
     }
   }
   checkBackends(account);
@@ -91,7 +91,7 @@ export function checkInvariants(
   }
 }
 
-/** What another project has is as if it did not exist: these say that it does. */
+/** Objects of another project are treated as missing: these say that it does. */
 const TELLS_OF_OTHERS: ReadonlySet<string> = new Set(["InvalidVolume", "InvalidSnapshot", "ImageUnacceptable"]);
 
 /** From `available` to `create.end`: the bound of an open claim and two sweeps, and a sweep takes at most its time-out. */

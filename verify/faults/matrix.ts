@@ -90,7 +90,7 @@ type Visit = {
 
 function cellsOf(scenario: Scenario, run: RunResult): Cell[] {
   const visits = new Map<string, Visit>();
-  // A repeated delivery is no place for a fault: nobody waits for its answer.
+  // A repeated delivery is not a place for a fault: no caller waits for its answer.
   for (const { functionName, visit, calls, isOfExecution, hasAnswered, isAsked } of run.invocations.filter(
     (invocation) => !invocation.visit.endsWith(" again"),
   )) {

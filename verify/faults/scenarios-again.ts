@@ -131,7 +131,7 @@ export const AGAIN: readonly Scenario[] = [
     name: "redriven, and every step of the first attempt comes late",
     makes: "an empty volume",
     end: "available",
-    // What it shows it shows by itself, and each of its runs is long.
+    // Its own run shows everything, and each of its runs is long.
     mostCells: 0,
     faults: [failing("answer lost, each time"), UNSCHEDULABLE],
     begin: (account) => {

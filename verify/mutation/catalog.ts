@@ -8,7 +8,7 @@ export type Bug = {
   id: string;
   /** Number of the promise in docs/guarantees.md. */
   promise: number;
-  /** What the bug does, as a sentence. */
+  /** The effect of the bug, as a sentence. */
   title: string;
   file: string;
   /** Occurs exactly once in the file. */

@@ -6,7 +6,7 @@ import { deadlineAfter } from "../../time-bounds.ts";
 /** A movement that is older was left behind: the function that made it has ended long ago. */
 const LEFT_OVER_SECONDS = 900;
 
-/** What settling uses. */
+/** Dependencies of settling. */
 export type SettleDependencies = {
   projects: Pick<ProjectRepository, "confirm" | "cancel">;
   volumes: Pick<VolumeRepository, "get" | "getMany">;
@@ -55,7 +55,7 @@ export async function settleLeftOvers(
 }
 
 /**
- * What an extension or a retype took stays if the record has the extension or the type; what it gave back is forgotten, because the record was
+ * The amount of an extension or a retype stays if the record has the extension or the type; a return is forgotten, because the record was
  * written before.
  */
 async function settleChange(

@@ -44,7 +44,7 @@ export async function extendVolume(deps: ApiDependencies, volume: VolumeRecord, 
     throw await refused(deps, volume, extensionId, error);
   }
   if (isCounted) {
-    // What is left over is settled later, by the record.
+    // The rest is settled later, by the record.
     await deps.projects.confirm(volume.project_id, holderOfExtension(volume.id, extensionId)).catch(() => {});
   }
   await deps.work.start("ExtendVolume", input);

@@ -64,7 +64,7 @@ export async function retypeVolume(
   return { status: 202 };
 }
 
-/** What the volume takes of the quota of a type alone. */
+/** The volume's usage of the quota of a type alone. */
 function usageOfType({ size, quota_size: counted = size }: VolumeRecord, typeId: string | null): Usage {
   const {
     volumes: _volumes,
