@@ -142,6 +142,6 @@ describe("volumeConsumers", () => {
   });
 
   it("are refused without the stack's file system", () => {
-    expect(() => inlineTemplate({ ...CONSUMERS, fileSystem: "none" })).toThrow(/fileSystem is none/);
+    expect(() => inlineTemplate({ ...CONSUMERS, fileSystem: "none" })).toThrow(/fileSystem must be efs/);
   });
 });

@@ -258,7 +258,7 @@ describe("the command", () => {
     const { status, stderr } = await runCli(["console", "--no-open", "--port", String(server?.port)]);
     expect(status).toBe(1);
     expect(stderr).toContain(`port ${server?.port} is in use`);
-    expect(stderr).toContain("name another with --port");
+    expect(stderr).toContain("name another port with --port");
   });
 
   test.each(["x", "-1", "65536", "1.5"])("refuses the port %s", async (port) => {

@@ -197,7 +197,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`no JSON: ${describeError(error).message}`, { cause: error });
+    throw new Error(`not valid JSON: ${describeError(error).message}`, { cause: error });
   }
 }
 

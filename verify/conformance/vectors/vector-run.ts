@@ -29,7 +29,7 @@ export function parseVectors(text: string): Vectors {
   try {
     read = JSON.parse(text);
   } catch (error) {
-    throw new Error(`no JSON: ${describeError(error).message}`, { cause: error });
+    throw new Error(`not valid JSON: ${describeError(error).message}`, { cause: error });
   }
   if (typeof read !== "object" || read === null || Array.isArray(read)) {
     throw new Error("no object of sections");
