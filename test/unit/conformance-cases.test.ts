@@ -58,7 +58,7 @@ describe("what a case gives", () => {
 
 describe("a file of cases", () => {
   it.each([
-    ["no JSON", "[", "no JSON"],
+    ["no JSON", "[", "not valid JSON"],
     ["no list", "{}", "no list of cases"],
     ["a case without a name", '[{"given": {}}]', "0.case"],
     ["the same name twice", '[{"case": "a", "given": {}}, {"case": "a", "given": {}}]', "the case a is there twice"],

@@ -63,7 +63,7 @@ describe("a retry that lost its count", () => {
 
 describe("a file of vectors", () => {
   it.each([
-    ["no JSON", "{", "no JSON"],
+    ["no JSON", "{", "not valid JSON"],
     ["a list", "[]", "no object of sections"],
     ["a section that is not known", '{"volume_filters": []}', "unknown section volume_filters; the sections are"],
     ["a section that is not a list", '{"weighers": {}}', "section weighers is not a list"],
