@@ -133,11 +133,13 @@ describe("a source", () => {
   it("is outdone by a snapshot, and outdoes an image, when a message names several", async () => {
     const source = await under.settled(await under.create({ sizeGib: 1 }));
     const everything = { source_volid: source.id, image_id: randomUUID() };
-    const clone = await under.settled(await under.create({ sizeGib: 1 }, (message) => ({ ...message, ...everything })));
+    const clone = await under.settled(
+      await under.create({ sizeGib: 1, sourceVolumeId: source.id }, (message) => ({ ...message, ...everything })),
+    );
     expect(clone.status).toBe("available");
     const snapshotId = randomUUID();
     const volume = await under.settled(
-      await under.create({ sizeGib: 1 }, (message) => ({ ...message, ...everything, snapshot_id: snapshotId })),
+      await under.create({ sizeGib: 1, snapshotId }, (message) => ({ ...message, ...everything })),
     );
     expect(volume.fault).toMatchObject({ error: "SnapshotNotFound", cause: expect.stringContaining(snapshotId) });
   });

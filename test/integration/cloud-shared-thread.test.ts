@@ -86,6 +86,7 @@ describe("functions that share a thread", () => {
   });
 
   it("time out alone: other invocations of the thread continue, and the next invocation has a new thread", async () => {
+    await invoke("Counts");
     const before = await invoke("Counts");
     const [timedOut, beside] = await Promise.all([invoke("Slow"), invoke("Second", { ms: 1500 })]);
     expect(timedOut).toMatchObject({ errorType: "Sandbox.Timedout" });
