@@ -11,7 +11,7 @@ import { DriverCallSchema } from "../../core/driver-call.ts";
 import { parseOrThrow } from "../../core/parsing.ts";
 import { callDriver } from "../../core/tasks/call-driver.ts";
 import { DriverFake } from "../support/fakes/driver.ts";
-import { aVolumeInFlow, VOLUME_ID } from "../support/builders.ts";
+import { aSnapshot, aVolumeInFlow, VOLUME_ID } from "../support/builders.ts";
 
 const HOST = "node@files";
 const FENCE = `${VOLUME_ID}-a1`;
@@ -54,6 +54,17 @@ describe("a remote driver", () => {
     await expect(
       driver.createVolume(aVolumeInFlow(), { checkpoint: null, remainingTimeMs: () => 1 }),
     ).rejects.toMatchObject({ name: "AttemptClosed" });
+  });
+
+  it("deletes a snapshot as the driver itself does, and closes it for a late creation", async () => {
+    const driver = withVolume();
+    const snapshot = aSnapshot();
+    await driver.createSnapshot(snapshot);
+    expect(await remote(driver).findSnapshot(snapshot.id)).toBe("present");
+    await remote(driver).closeSnapshot(snapshot.id);
+    await remote(driver).deleteSnapshot(snapshot.id);
+    expect(await remote(driver).findSnapshot(snapshot.id)).toBe("absent");
+    await expect(driver.createSnapshot(snapshot)).rejects.toThrow();
   });
 
   it("clears it when every call arrives twice", async () => {

@@ -10,8 +10,11 @@ import type { Options } from "./options.ts";
 /** The results of the tests. `reason` is the end of the traceback. */
 export type Outcome = { passed: string[]; skipped: string[]; failed: { test: string; reason: string }[] };
 
-/** A line of stestr: worker, test with its attributes, time, outcome. */
-const RESULT = /^\{\d+\} (?<test>.+?) \[[\d.]+s\] \.\.\. (?<outcome>ok|FAILED|SKIPPED)/;
+/** A line of stestr: worker, test with its attributes, time, outcome. A test that is skipped has no time. */
+const RESULT = /^\{\d+\} (?<test>.+?)(?: \[[\d.]+s\])? \.\.\. (?<outcome>ok|FAILED|SKIPPED)/;
+
+/** The name that stestr gives to a class whose tests are all skipped. */
+const CLASS = /^setUpClass \((?<name>.+)\)$/;
 
 /** Lines of a traceback that are shown of each failure. */
 const SHOWN_LINES = 6;
@@ -58,7 +61,7 @@ export async function runTempest(
   }
   await ended;
   output.end();
-  return outcomeOf(read);
+  return outcomeOf(read, tests);
 }
 
 /** One line of an include list: the test of that name, whatever attributes follow. */
@@ -66,8 +69,11 @@ function patternOf(test: string): string {
   return `^${test.replaceAll(".", String.raw`\.`)}(\\[|$)\n`;
 }
 
-/** Reads stestr's output. A class whose preparation fails is one failure, and its tests are not run. */
-export function outcomeOf(lines: readonly string[]): Outcome {
+/**
+ * Reads stestr's output. A class whose preparation fails is one failure, and its tests are not run. A class that is skipped skips
+ * those of `tests` that belong to it.
+ */
+export function outcomeOf(lines: readonly string[], tests: readonly string[]): Outcome {
   const outcome: Outcome = { passed: [], skipped: [], failed: [] };
   for (const [index, line] of lines.entries()) {
     const { test = "", outcome: word } = RESULT.exec(line)?.groups ?? {};
@@ -75,7 +81,10 @@ export function outcomeOf(lines: readonly string[]): Outcome {
     if (word === "ok") {
       outcome.passed.push(name);
     } else if (word === "SKIPPED") {
-      outcome.skipped.push(name);
+      const skippedClass = CLASS.exec(name)?.groups?.["name"];
+      outcome.skipped.push(
+        ...(skippedClass === undefined ? [name] : tests.filter((each) => each.startsWith(`${skippedClass}.`))),
+      );
     } else if (word === "FAILED") {
       outcome.failed.push({ test: name, reason: reasonAfter(lines, index) });
     }

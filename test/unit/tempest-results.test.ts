@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { outcomeOf } from "../../verify/tempest/run-tempest.ts";
+
+const A = "tempest.api.volume.test_volumes_get.VolumesGetTest";
+const B = "tempest.api.volume.admin.test_groups.GroupsTest";
+
+test("tests that pass and fail are read with their names, and a failure with the end of its traceback", () => {
+  const lines = [
+    `{0} ${A}.test_one[id-1,smoke] [0.5s] ... ok`,
+    `{0} ${A}.test_two[id-2] [1.5s] ... FAILED`,
+    "Traceback (most recent call last):",
+    '  File "x.py", line 1, in f',
+    "    g()",
+    "AssertionError: 1 != 2",
+  ];
+  const outcome = outcomeOf(lines, [`${A}.test_one`, `${A}.test_two`]);
+  expect(outcome).toMatchObject({ passed: [`${A}.test_one`], skipped: [], failed: [{ test: `${A}.test_two` }] });
+  expect(outcome.failed[0]?.reason).toContain("AssertionError: 1 != 2");
+});
+
+test("a skipped test has no time in the output, and a skipped class skips its own tests only", () => {
+  const lines = [`{0} ${A}.test_one[id-1] ... SKIPPED: no`, `{1} setUpClass (${B}) ... SKIPPED: not supported`];
+  const tests = [`${A}.test_one`, `${B}.test_x`, `${B}.test_y`, `${B}Other.test_z`];
+  expect(outcomeOf(lines, tests)).toEqual({
+    passed: [],
+    skipped: [`${A}.test_one`, `${B}.test_x`, `${B}.test_y`],
+    failed: [],
+  });
+});
