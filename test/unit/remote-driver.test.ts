@@ -64,7 +64,7 @@ describe("a remote driver", () => {
     await remote(driver).closeSnapshot(snapshot.id);
     await remote(driver).deleteSnapshot(snapshot.id);
     expect(await remote(driver).findSnapshot(snapshot.id)).toBe("absent");
-    await expect(driver.createSnapshot(snapshot)).rejects.toThrow();
+    await expect(driver.createSnapshot(snapshot)).rejects.toMatchObject({ name: "AttemptClosed" });
   });
 
   it("clears it when every call arrives twice", async () => {
