@@ -56,6 +56,7 @@ beforeEach(() => {
   dynamodb.on(UpdateItemCommand).resolves({ Attributes: volumeItem({ ...OVERDUE, status: "error" }) });
   sns.on(PublishCommand).resolves({});
   rmSync(join(directory, "first"), { recursive: true, force: true });
+  rmSync(join(directory, "second"), { recursive: true, force: true });
   mkdirSync(join(directory, "first"));
 });
 afterAll(() => {
