@@ -30,6 +30,7 @@ export type ReplayedCall = {
   input: unknown;
   recorded: CallOutcome;
   replayed: CallOutcome;
+  /** Empty when both are the same. */
   differences: string[];
 };
 

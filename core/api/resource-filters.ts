@@ -1,7 +1,7 @@
 import type { Answer, Call } from "./http.ts";
 
 /** Filters of lists that members may use, with Cinder's defaults (etc/cinder/resource_filters.json). */
-const RESOURCE_FILTERS: Readonly<Record<string, readonly string[]>> = {
+export const RESOURCE_FILTERS = {
   volume: [
     "name",
     "status",
@@ -23,7 +23,7 @@ const RESOURCE_FILTERS: Readonly<Record<string, readonly string[]>> = {
   message: ["resource_uuid", "resource_type", "event_id", "request_id", "message_level"],
   pool: ["name", "volume_type"],
   volume_type: ["is_public", "extra_specs"],
-};
+} as const satisfies Readonly<Record<string, readonly string[]>>;
 
 /** `GET /resource_filters`, of one `resource` or of all: what Cinder says by default, also of resources that it has and this API has not. */
 export function listResourceFilters({ query }: Call): Answer {

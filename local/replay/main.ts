@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { replay, type ReplayedCall } from "./replay.ts";
+import type { ReplayedCall } from "../../cli/replay.ts";
+import { replay } from "./replay.ts";
 import type { Recording } from "./recording.ts";
 
 /**

@@ -1,11 +1,4 @@
-/** A history's record of one call of a function. Inputs, outputs and causes are JSON text, as Step Functions keeps them. */
-export type RecordedCall = {
-  state: string;
-  input: string;
-  output: string | null;
-  error: string | null;
-  cause: string | null;
-};
+import type { RecordedCall } from "../../cli/replay.ts";
 
 /** An execution as it was recorded, with the records that it read and that its history does not hold. */
 export type Recording = {

@@ -1,22 +1,10 @@
 import { registerHooks } from "node:module";
 import type { Context } from "aws-lambda";
+import type { CallOutcome, RecordedCall, ReplayedCall } from "../../cli/replay.ts";
 import { fileNameOf, FUNCTIONS, type FunctionName } from "../../core/functions.ts";
 import { differencesOf } from "./compare.ts";
-import { messageOf, type RecordedCall, type Recording, replayed } from "./recording.ts";
+import { messageOf, type Recording, replayed } from "./recording.ts";
 import { startStores, takeImageSpec } from "./stores.ts";
-
-/** The answer of a call: its output, or its error. */
-export type CallOutcome = { output: unknown } | { error: string; message: string };
-
-/** One call, as it was recorded and as the function of this tree answers now. */
-export type ReplayedCall = {
-  state: string;
-  input: unknown;
-  recorded: CallOutcome;
-  replayed: CallOutcome;
-  /** Empty when both are the same. */
-  differences: string[];
-};
 
 /** Modules in whose place the recording answers. */
 const REPLACED: readonly [end: string, by: URL][] = [

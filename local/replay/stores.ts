@@ -7,7 +7,8 @@ import { DEFAULT_NOTIFICATION_ERA } from "../../core/notifications.ts";
 import { attemptOfFence, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
 import { type EmbeddedCloud, startEmbeddedCloud } from "../cloud/embedded-cloud.ts";
-import { type RecordedCall, type Recording, replayed } from "./recording.ts";
+import type { RecordedCall } from "../../cli/replay.ts";
+import { type Recording, replayed } from "./recording.ts";
 
 /** The stores of the functions. Nothing else of the stack is needed, because this process calls the functions itself. */
 const STORE_TYPES = ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::S3::Bucket"];

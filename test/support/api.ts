@@ -85,3 +85,8 @@ export class Api {
     );
   }
 }
+
+/** The message of an answer that is an error. Empty when there is none. */
+export function messageOf({ body }: { body: unknown }): string {
+  return Object.values(body as Record<string, { message: string }>)[0]?.message ?? "";
+}

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { VolumeRecord } from "../../core/records.ts";
-import { Api, idOf } from "../support/api.ts";
+import { Api, idOf, messageOf } from "../support/api.ts";
 import { aVolumeInFlow } from "../support/builders.ts";
 import { World } from "../support/fakes/world.ts";
 
@@ -37,9 +37,6 @@ async function aVolume(columns: Partial<VolumeRecord> = {}): Promise<void> {
     name: null,
   });
 }
-
-const messageOf = ({ body }: { body: unknown }): string =>
-  Object.values(body as Record<string, { message: string }>)[0]?.message ?? "";
 
 const act = (body: Record<string, unknown>, token = "member") =>
   api.ask(`POST /volumes/${VOLUME}/action`, { body, token });

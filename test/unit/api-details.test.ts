@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_TYPE_ID } from "../../core/api/types/default-type.ts";
 import { CINDER_VOLUME_STATUSES, type VolumeRecord } from "../../core/records.ts";
-import { Api, idOf } from "../support/api.ts";
+import { Api, idOf, messageOf } from "../support/api.ts";
 import { World } from "../support/fakes/world.ts";
 
 let world: World;
@@ -14,8 +14,6 @@ beforeEach(() => {
 });
 
 const asAdmin = { token: "admin" };
-const messageOf = ({ body }: { body: unknown }): string =>
-  Object.values(body as Record<string, { message: string }>)[0]?.message ?? "";
 
 async function aVolume(columns: Record<string, unknown> = {}): Promise<string> {
   const { body } = await api.ask("POST /volumes", { body: { volume: { size: 1, ...columns } } });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { VolumeRecord } from "../../core/records.ts";
 import { extendVolume, type ExtendVolumeInput } from "../../core/tasks/extend-volume.ts";
 import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
-import { Api } from "../support/api.ts";
+import { Api, messageOf } from "../support/api.ts";
 import { driverOf, FIRST_HOST } from "../support/builders.ts";
 import { START, World } from "../support/fakes/world.ts";
 
@@ -28,8 +28,6 @@ function change(columns: Partial<VolumeRecord>): void {
   Object.assign(world.fakes.volumes.records.get(id) ?? {}, columns);
 }
 
-const messageOf = ({ body }: { body: unknown }): string =>
-  Object.values(body as Record<string, { message: string }>)[0]?.message ?? "";
 const extend = (size: unknown) => api.ask(`POST /volumes/${id}/action`, { body: { "os-extend": { new_size: size } } });
 const usedGib = async () => (await world.fakes.projects.quota(PROJECT)).used["gigabytes"];
 const work = () => extendVolume(world.deps, api.started.at(-1)?.[1] as ExtendVolumeInput);

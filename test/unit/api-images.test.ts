@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Api } from "../support/api.ts";
+import { Api, messageOf } from "../support/api.ts";
 import { anImage, IMAGE_ID } from "../support/builders.ts";
 import { World } from "../support/fakes/world.ts";
 
@@ -13,8 +13,6 @@ beforeEach(() => {
 });
 
 const asAdmin = { token: "admin" };
-const messageOf = ({ body }: { body: unknown }): string =>
-  Object.values(body as Record<string, { message: string }>)[0]?.message ?? "";
 const create = (volume: Record<string, unknown>) =>
   api.ask("POST /volumes", { body: { volume: { size: 1, ...volume } } });
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Api } from "../support/api.ts";
+import { Api, messageOf } from "../support/api.ts";
 import { FIRST_HOST } from "../support/builders.ts";
 import { World } from "../support/fakes/world.ts";
 
@@ -26,8 +26,6 @@ beforeEach(async () => {
   Object.assign(world.fakes.volumes.records.get(id) ?? {}, { status: "available", host: FIRST_HOST, deadline: null });
 });
 
-const messageOf = ({ body }: { body: unknown }): string =>
-  Object.values(body as Record<string, { message: string }>)[0]?.message ?? "";
 const retype = (type: string) =>
   api.ask(`POST /volumes/${id}/action`, { body: { "os-retype": { new_type: type, migration_policy: "never" } } });
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createSnapshot } from "../../core/tasks/create-snapshot.ts";
 import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
-import { Api, idOf } from "../support/api.ts";
+import { Api, idOf, messageOf } from "../support/api.ts";
 import { aSource, SOURCE_ID } from "../support/builders.ts";
 import { World } from "../support/fakes/world.ts";
 
@@ -17,9 +17,6 @@ beforeEach(() => {
   world.fakes.volumes.records.set(SOURCE_ID, aSource({ project_id: PROJECT, host: HOST, size: 2 }));
   api = new Api(world);
 });
-
-const messageOf = ({ body }: { body: unknown }): string =>
-  Object.values(body as Record<string, { message: string }>)[0]?.message ?? "";
 
 const create = (snapshot: Record<string, unknown> = {}, asked: Parameters<Api["ask"]>[1] = {}) =>
   api.ask("POST /snapshots", { body: { snapshot: { volume_id: SOURCE_ID, ...snapshot } }, ...asked });

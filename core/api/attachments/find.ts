@@ -1,11 +1,11 @@
 import { attachmentsOf } from "../../attachments.ts";
-import { describeError } from "../../errors.ts";
 import { attachmentPosition } from "../../projects.ts";
 import type { VolumeAttachment, VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { notFound } from "../errors.ts";
 import type { Caller } from "../http.ts";
 import { isUuidLike } from "../schemas/types.ts";
+import { findVolume } from "../volumes/show.ts";
 
 /** An attachment with the volume that it is of. */
 export type FoundAttachment = { id: string; attachment: VolumeAttachment; volume: VolumeRecord };
@@ -37,17 +37,6 @@ export function attachmentNotFound(id: string): Error {
 
 function isVisible({ isAdmin, projectId }: Caller, volume: VolumeRecord): boolean {
   return isAdmin || volume.project_id === projectId;
-}
-
-async function findVolume({ volumes }: ApiDependencies, id: string): Promise<VolumeRecord | undefined> {
-  try {
-    return await volumes.get(id);
-  } catch (error) {
-    if (describeError(error).name === "VolumeNotFound") {
-      return undefined;
-    }
-    throw error;
-  }
 }
 
 /** Removes the entries of the attachments that `before` had and `after` has not. Interrupted: an entry stays that leads nowhere. */

@@ -1,4 +1,3 @@
-import { describeError } from "../../errors.ts";
 import type { Fault, VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { notFound } from "../errors.ts";
@@ -6,6 +5,7 @@ import { type Answer, type Call, type Caller, HTML } from "../http.ts";
 import { apiTime, linksOf, linksOfPage } from "../links.ts";
 import { booleanParameter, paginationOf, type SortKey, sortOf } from "../parameters.ts";
 import { isUuidLike } from "../schemas/types.ts";
+import { findVolume } from "../volumes/show.ts";
 import { messageFields } from "./fields.ts";
 
 /**
@@ -122,15 +122,4 @@ async function visibleMessage(deps: ApiDependencies, caller: Caller, id: string)
 
 function messageNotFound(id: string): Error {
   return notFound(`Message ${id.slice(0, 255)} could not be found.`);
-}
-
-async function findVolume({ volumes }: ApiDependencies, id: string): Promise<VolumeRecord | undefined> {
-  try {
-    return await volumes.get(id);
-  } catch (error) {
-    if (describeError(error).name === "VolumeNotFound") {
-      return undefined;
-    }
-    throw error;
-  }
 }

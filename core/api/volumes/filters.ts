@@ -2,31 +2,19 @@ import type { VolumeRecord } from "../../records.ts";
 import { badRequest, invalidInput } from "../errors.ts";
 import type { Call } from "../http.ts";
 import { apiTime } from "../links.ts";
+import { RESOURCE_FILTERS } from "../resource-filters.ts";
 import { booleanOf, booleanParameter, dictionaryOf } from "../parameters.ts";
 
 /** Whether a volume is among those that a list was narrowed to. */
 export type VolumeTest = (volume: VolumeRecord) => boolean;
 
-/** Filters that a member may use (etc/cinder/resource_filters.json); any other one is dropped, or refused from 3.31 on. */
-const FOR_EVERYBODY: readonly string[] = [
-  "name",
-  "status",
-  "metadata",
-  "bootable",
-  "migration_status",
-  "availability_zone",
-  "group_id",
-  "size",
-  "created_at",
-  "updated_at",
-  "consumes_quota",
-  "glance_metadata",
-];
+/** Filters that a member may use, Cinder's defaults and the image metadata; any other one is dropped, or refused from 3.31 on. */
+const FOR_EVERYBODY: readonly string[] = [...RESOURCE_FILTERS.volume, "glance_metadata"];
 
 const STRICT_BOOLEAN = 2;
 const GLANCE_METADATA = 4;
 const GROUP = 10;
-const RESOURCE_FILTERS = 31;
+const STRICT_FILTERS = 31;
 const TIMES = 60;
 const CONSUMES_QUOTA = 65;
 
@@ -81,7 +69,7 @@ export function volumeFilters(call: Call): VolumeTest[] {
   const names = [...new Set(query.keys())].filter((name) => !NO_FILTERS.includes(name));
   const isUsable = (name: string): boolean =>
     (caller.isAdmin || FOR_EVERYBODY.includes(name)) && version >= (SINCE[name] ?? 0);
-  if (version >= RESOURCE_FILTERS && !caller.isAdmin) {
+  if (version >= STRICT_FILTERS && !caller.isAdmin) {
     const unknown = names.filter((name) => !FOR_EVERYBODY.includes(name));
     if (unknown.length > 0) {
       throw badRequest(`Invalid filters ${unknown.join(",")} are found in query options.`);

@@ -18,21 +18,28 @@ const LONGEST_ID = 255;
  *
  * @throws ApiError 404, also for another project's
  */
-export async function visibleVolume({ volumes }: VolumeFinder, caller: Caller, id: string): Promise<VolumeRecord> {
+export async function visibleVolume(deps: VolumeFinder, caller: Caller, id: string): Promise<VolumeRecord> {
   const missing = notFound(`Volume ${id.slice(0, LONGEST_ID)} could not be found.`);
   if (!isUuidLike(id)) {
     throw missing;
   }
-  let volume: VolumeRecord;
-  try {
-    volume = await volumes.get(id);
-  } catch (error) {
-    throw describeError(error).name === "VolumeNotFound" ? missing : error;
-  }
-  if (!caller.isAdmin && volume.project_id !== caller.projectId) {
+  const volume = await findVolume(deps, id);
+  if (volume === undefined || (!caller.isAdmin && volume.project_id !== caller.projectId)) {
     throw missing;
   }
   return volume;
+}
+
+/** The volume of an id, of any project. Undefined when no record has that id; any other error of the store passes through. */
+export async function findVolume({ volumes }: VolumeFinder, id: string): Promise<VolumeRecord | undefined> {
+  try {
+    return await volumes.get(id);
+  } catch (error) {
+    if (describeError(error).name === "VolumeNotFound") {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /** Data that the views of these volumes need in addition. */
