@@ -9,7 +9,7 @@ const cacheBound = (name: string) => {
 };
 
 /**
- * The configured backends, as CDK context gives them and as the functions read them from their environment.
+ * The configured backends, as CDK context gives them and as the functions read them from their code.
  *
  * `host` is Cinder's `host@backend`; the pool is added from the driver's report. A backend that reports no pools gets one, named by
  * `volume_backend_name`, else `_pool0` (`cinder/scheduler/host_manager.py`).
@@ -50,12 +50,24 @@ export function parseBackends(value: unknown): Backend[] {
   );
   const seen = new Set<string>();
   for (const { host } of backends) {
-    if (seen.has(host)) {
-      throw new InvalidInput(`backends: duplicate host ${host}`);
-    }
-    seen.add(host);
+    requireUnseen(host, seen);
   }
   return backends;
+}
+
+function requireUnseen(host: string, seen: Set<string>): void {
+  if (seen.has(host)) {
+    throw new InvalidInput(`backends: duplicate host ${host}`);
+  }
+  seen.add(host);
+}
+
+/** A file system by its mount point in the functions, and by the export `SERVER:/PATH` that other hosts mount. */
+export type ExportedFileSystem = { mount_point: string; export: string };
+
+/** The availability zones of backends; the first one is the default. */
+export function zonesOf(backends: readonly Backend[]): string[] {
+  return [...new Set(backends.map(({ availability_zone: zone }) => zone))];
 }
 
 /** Name of the driver of an entry that names a module. */
@@ -79,10 +91,13 @@ export type UnusableBackend = { host: string; reason: string };
 export function readDeployedBackends(value: unknown): { backends: Backend[]; unusable: UnusableBackend[] } {
   const backends: Backend[] = [];
   const unusable: UnusableBackend[] = [];
+  const seen = new Set<string>();
   for (const [index, entry] of parseOrThrow(v.array(v.unknown()), value, "backends").entries()) {
     const host = nameOfEntry(entry) ?? `backend ${index}`;
     try {
-      backends.push(...parseBackends([...backends, entry]).slice(-1));
+      const read = parseBackends([entry]);
+      requireUnseen(host, seen);
+      backends.push(...read);
     } catch (error) {
       unusable.push({ host, reason: describeError(error).message });
     }

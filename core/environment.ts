@@ -21,8 +21,8 @@ export const ENVIRONMENT = {
   /** JSON object of image services, where there are others than the bucket: see `core/image-services.ts`. */
   imageServices: "IMAGE_SERVICES",
   stateMachineArn: "STATE_MACHINE_ARN",
-  /** JSON array of backends: see `core/backends.ts`. */
-  backends: "BACKENDS",
+  /** JSON object `{ mount_point, export }`: the mounted file system as other hosts mount it. */
+  fileSystemExport: "FILE_SYSTEM_EXPORT",
   /** Function that calls drivers for functions outside the network of the file system. */
   callDriverFunction: "CALL_DRIVER_FUNCTION",
   /** JSON object of scheduler settings: see `core/scheduling`. */
@@ -35,6 +35,12 @@ export const ENVIRONMENT = {
 
 /** A key of {@link ENVIRONMENT}. */
 export type EnvironmentKey = keyof typeof ENVIRONMENT;
+
+/**
+ * File of the backends in a function's code: a JSON array as `core/backends.ts` describes it. An environment has 4 KiB in total, which
+ * some ten backends fill.
+ */
+export const BACKENDS_FILE = "backends.json";
 
 /**
  * Secrets by name, as a JSON object: in place of Secrets Manager, where there is none. Never set by the stack; the embedded cloud

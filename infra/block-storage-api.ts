@@ -65,7 +65,6 @@ export class BlockStorageApi extends Construct {
       schedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
       blockStorageApi: Stack.of(this).toJsonString({
         options,
-        zones: [...new Set(configuration.backends.map(({ availability_zone: zone }) => zone))],
         service_down_seconds: configuration.scheduler.service_down_time,
         functions: Object.fromEntries(STARTED.map((name) => [name, functions.get(name).functionName])),
       }),

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
@@ -50,7 +50,13 @@ export async function bundleChangedFunctions(directory: string): Promise<CodeOf>
 /** The bundler is a separate process, so that the CDK, which takes a second to load, loads at the same time. */
 async function codeFrom(directory: string, bundling: Promise<unknown>): Promise<CodeOf> {
   const [{ Code }] = await Promise.all([import("aws-cdk-lib/aws-lambda"), bundling]);
-  return (name) => Code.fromAsset(`${directory}/${fileNameOf(name)}`);
+  return (name, files) => {
+    const code = `${directory}/${fileNameOf(name)}`;
+    for (const [file, content] of Object.entries(files)) {
+      writeFileSync(path.join(code, file), content);
+    }
+    return Code.fromAsset(code);
+  };
 }
 
 /** @returns the files that were read */

@@ -1,6 +1,7 @@
 import { Annotations, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
+import { BACKENDS_FILE } from "../core/environment.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { type ImageServicesOptions, secretsOf } from "../core/image-services.ts";
 import { acknowledge } from "./acknowledge.ts";
@@ -16,8 +17,8 @@ import { Observability } from "./observability.ts";
 import { Records } from "./records.ts";
 import { Storage } from "./storage.ts";
 import { applyTimeBounds } from "./time-bounds.ts";
-import { CALLS_DRIVERS, wireFunctions, wireWorkflow } from "./wiring.ts";
-import { withExports } from "./volume-consumers.ts";
+import { CALLS_DRIVERS, HAS_BACKENDS, wireFunctions, wireWorkflow } from "./wiring.ts";
+import { exportOf } from "./volume-consumers.ts";
 import { Workflow } from "./workflow.ts";
 
 /** Messages of one scheduling; they share one read of the volumes and, mostly, of the backends. */
@@ -86,6 +87,8 @@ export class CinderlessStack extends Stack {
     }
     const functions = new Functions(this, "Functions", {
       codeOf: props.codeOf,
+      filesOf: (name) =>
+        HAS_BACKENDS.includes(name) ? { [BACKENDS_FILE]: JSON.stringify(configuration.backends) } : {},
       omitted: blockStorageApi === null ? ["BlockStorageApi"] : [],
       storageOptions: storage?.functionOptions() ?? {},
       touchesVolumes: CALLS_DRIVERS,
@@ -100,10 +103,7 @@ export class CinderlessStack extends Stack {
       imagesBucket: bucket,
       configuration,
       encryptionKey,
-      exportedBackends:
-        storage?.consumersAccessPointId === undefined
-          ? configuration.backends
-          : withExports(configuration.backends, storage.fileSystem),
+      fileSystemExport: storage?.consumersAccessPointId === undefined ? undefined : exportOf(storage.fileSystem),
     };
     wireFunctions(parts);
     if (storage !== undefined) {

@@ -35,8 +35,11 @@ const defaultBackends = (fileSystem: Deployment["fileSystem"]): unknown =>
     capabilities: { volume_backend_name: name },
   }));
 
+/** Most backends of a deployment. Every function that uses them reads all, and the scheduler compares all. */
+const MOST_BACKENDS = 1_000;
+
 /** Lambda allows 4 KiB of environment in total; the rest is for the names of the tables, queues and topic. */
-const BACKENDS_BYTES_LIMIT = 3072;
+const IMAGE_SERVICES_BYTES_LIMIT = 3072;
 
 /**
  * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it), `image_services` (as
@@ -48,12 +51,12 @@ const BACKENDS_BYTES_LIMIT = 3072;
  */
 export function readConfiguration(node: Node, fileSystem: Deployment["fileSystem"]): Configuration {
   const backends = parseBackends(contextJson(node, "backends") ?? defaultBackends(fileSystem));
+  if (backends.length > MOST_BACKENDS) {
+    throw new InvalidInput(`backends: at most ${MOST_BACKENDS} backends, not ${backends.length}`);
+  }
   checkDriverOptions(backends);
   const imageServices = parseImageServices(contextJson(node, "image_services") ?? {});
-  requireFits("backends", backends, BACKENDS_BYTES_LIMIT);
-  if (imageServices.glance !== undefined) {
-    requireFits("backends and image_services", [backends, imageServices], BACKENDS_BYTES_LIMIT);
-  }
+  requireFits("image_services", imageServices, IMAGE_SERVICES_BYTES_LIMIT);
   const timeBounds = parseTimeBounds(contextJson(node, "time_bounds") ?? {});
   const scheduler = readScheduler(contextJson(node, "scheduler") ?? {}, timeBounds);
   const era: unknown = node.tryGetContext("notification_era");

@@ -8,8 +8,11 @@ import { type FunctionName, FUNCTIONS, memoryMibOf } from "../core/functions.ts"
 import { acknowledge } from "./acknowledge.ts";
 import type { DataProps } from "./records.ts";
 
-/** Gives a function its code; injected, so that templates can be tested without bundling. */
-export type CodeOf = (functionName: FunctionName) => Code;
+/** Files next to a function's code, by name. */
+export type CodeFiles = Readonly<Record<string, string>>;
+
+/** Gives a function its code, with these files next to it; injected, so that templates can be tested without bundling. */
+export type CodeOf = (functionName: FunctionName, files: CodeFiles) => Code;
 
 /** Conditions of a statement: operator to key to values. */
 export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
@@ -17,6 +20,7 @@ export type Conditions = Readonly<Record<string, Readonly<Record<string, string 
 /** Properties that distinguish functions, in addition to their code and permissions. */
 export type FunctionsProps = {
   codeOf: CodeOf;
+  filesOf: (functionName: FunctionName) => CodeFiles;
   /** Functions that this deployment does not need. */
   omitted: readonly FunctionName[];
   /** Further options of the functions that touch volumes: their network and its file system. */
@@ -105,7 +109,7 @@ export class Functions extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       handler: "index.handler",
-      code: props.codeOf(name),
+      code: props.codeOf(name, props.filesOf(name)),
       timeout: Duration.seconds(FUNCTIONS[name]),
       memorySize: memoryMibOf(name),
       tracing: Tracing.ACTIVE,

@@ -70,14 +70,23 @@ export function grantTables(parts: { functions: Functions; records: Records; con
   }
 }
 
+/** Characters of the hosts that a policy names. All policies of a role have at most 10,240. */
+const LONGEST_HOSTS = 4_096;
+
+/** The key of any pool of any backend. */
+const ANY_POOL = "*@*#*";
+
 /**
- * Restricts keys that have a pattern: a report belongs to a pool of a configured backend. Claims have to be closed even on a backend that
- * is no longer configured, and all other keys are ids.
+ * Restricts keys that have a pattern: a report belongs to a pool of a configured backend, or to any pool when the backends are too many to
+ * name in a policy. Claims have to be closed even on a backend that is no longer configured, and all other keys are ids.
  */
 function keysOf(name: FunctionName, { backends }: Configuration): Conditions {
-  return name === "ReportBackends"
-    ? { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": backends.map(({ host }) => `${host}#*`) } }
-    : {};
+  if (name !== "ReportBackends") {
+    return {};
+  }
+  const pools = backends.map(({ host }) => `${host}#*`);
+  const named = JSON.stringify(pools).length <= LONGEST_HOSTS ? pools : [ANY_POOL];
+  return { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": named } };
 }
 
 function grant(

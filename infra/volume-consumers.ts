@@ -4,7 +4,7 @@ import type { FileSystem } from "aws-cdk-lib/aws-efs";
 import { AnyPrincipal, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import * as v from "valibot";
-import type { Backend } from "../core/backends.ts";
+import type { ExportedFileSystem } from "../core/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
 import { parseOrThrow } from "../core/parsing.ts";
 import { MOUNT_POINT } from "./mount-point.ts";
@@ -98,13 +98,8 @@ export function consumersStatement(scope: Construct): PolicyStatement {
   });
 }
 
-/** The backends as hosts reach them: those on the stack's file system are an export of it, unless they name one. */
-export function withExports(backends: readonly Backend[], fileSystem: FileSystem): Backend[] {
+/** The stack's file system as hosts mount it. */
+export function exportOf(fileSystem: FileSystem): ExportedFileSystem {
   const { region, urlSuffix } = Stack.of(fileSystem);
-  const address = `${fileSystem.fileSystemId}.efs.${region}.${urlSuffix}:/`;
-  return backends.map((backend) =>
-    backend.driver === "file" && backend.options["mount_point"] === MOUNT_POINT
-      ? { ...backend, options: { export: address, ...backend.options } }
-      : backend,
-  );
+  return { mount_point: MOUNT_POINT, export: `${fileSystem.fileSystemId}.efs.${region}.${urlSuffix}:/` };
 }

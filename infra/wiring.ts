@@ -2,7 +2,7 @@ import { ArnFormat, type CfnElement, Stack } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { secretsOf } from "../core/image-services.ts";
-import type { Backend } from "../core/backends.ts";
+import type { ExportedFileSystem } from "../core/backends.ts";
 import type { FunctionName } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
@@ -20,8 +20,8 @@ export type Parts = {
   imagesBucket: Bucket;
   configuration: Configuration;
   encryptionKey: IKey | undefined;
-  /** The backends as hosts reach them, for the function that says so. */
-  exportedBackends: readonly Backend[];
+  /** The stack's file system, for the function that names it to hosts; undefined when no host may mount it. */
+  fileSystemExport: ExportedFileSystem | undefined;
 };
 
 /** These services read and write data under the customer's key in the name of the function. */
@@ -58,6 +58,9 @@ const CALLS_REMOTE_DRIVERS: readonly FunctionName[] = [
   "BlockStorageApi",
 ];
 
+/** Functions with the configuration of the backends next to their code. */
+export const HAS_BACKENDS: readonly FunctionName[] = [...CALLS_DRIVERS, ...CALLS_REMOTE_DRIVERS];
+
 const NOTIFIES: readonly FunctionName[] = [
   "NotifyCreateStart",
   "CreateVolumeOnFinish",
@@ -86,11 +89,9 @@ export function wireFunctions(parts: Parts): void {
   }
 }
 
-function wireDrivers({ configuration, functions, exportedBackends }: Parts): void {
-  const withDrivers = [...CALLS_DRIVERS, ...CALLS_REMOTE_DRIVERS].filter((name) => functions.names.includes(name));
-  for (const name of withDrivers) {
-    const backends = name === "CallDriver" ? exportedBackends : configuration.backends;
-    functions.setEnvironment(name, { backends: Stack.of(functions).toJsonString(backends) });
+function wireDrivers({ functions, fileSystemExport }: Parts): void {
+  if (fileSystemExport !== undefined) {
+    functions.setEnvironment("CallDriver", { fileSystemExport: Stack.of(functions).toJsonString(fileSystemExport) });
   }
   const { functionArn, functionName } = functions.get("CallDriver");
   for (const name of CALLS_REMOTE_DRIVERS.filter((each) => functions.names.includes(each))) {

@@ -40,8 +40,6 @@ export function parseApiOptions(value: unknown): ApiOptions | null {
 
 const ApiEnvironmentSchema = v.object({
   options: ApiOptionsSchema,
-  /** Zones of the configured backends; the first one is the default. */
-  zones: v.pipe(v.array(v.string()), v.minLength(1)),
   /** The scheduler's `service_down_time`. */
   service_down_seconds: v.number(),
   /** Physical names of the functions that the API starts. */

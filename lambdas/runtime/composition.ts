@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
@@ -15,6 +17,7 @@ import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-rep
 import { StoreClock } from "../../adapters/dynamodb/store-clock.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
+import { exportedBackends } from "../../adapters/file/exported-backends.ts";
 import { createImageServices, glanceOfCaller } from "../../adapters/images.ts";
 import { KeystoneAuthenticator } from "../../adapters/keystone/authenticator.ts";
 import { LambdaWorkStarter } from "../../adapters/lambda/work-starter.ts";
@@ -29,7 +32,7 @@ import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { type Authenticator, NO_AUTHENTICATION } from "../../core/api/authentication.ts";
 import type { ApiDependencies } from "../../core/api/dependencies.ts";
 import { parseApiEnvironment } from "../../core/api/options.ts";
-import { type Backend, readDeployedBackends } from "../../core/backends.ts";
+import { type Backend, readDeployedBackends, zonesOf } from "../../core/backends.ts";
 import type { ImageServices } from "../../core/driver-ports.ts";
 import { InvalidInput } from "../../core/errors.ts";
 import { parseImageServices } from "../../core/image-services.ts";
@@ -39,7 +42,7 @@ import type { Secrets } from "../../core/ports.ts";
 import { membershipOf } from "../../core/tasks/leave-project.ts";
 import { backendView } from "../../core/tasks/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
-import { ENVIRONMENT, LOCAL_SECRETS } from "../../core/environment.ts";
+import { BACKENDS_FILE, ENVIRONMENT, LOCAL_SECRETS } from "../../core/environment.ts";
 import type { GivenUpCalls } from "../../core/tasks/limited-drivers.ts";
 import { parsePhaseBounds, type PhaseBounds, SHORT_FUNCTION_TIMEOUT_SECONDS } from "../../core/time-bounds.ts";
 import { environmentVariable } from "./environment.ts";
@@ -130,11 +133,14 @@ export const workflow = /* @__PURE__ */ once(
     }),
 );
 
-const deployedBackends = /* @__PURE__ */ once(() => readDeployedBackends(readJson("backends")));
+const deployedBackends = /* @__PURE__ */ once(() => readDeployedBackends(readJsonFile(BACKENDS_FILE)));
 
 export const configuredBackends = (): Backend[] => deployedBackends().backends;
 
-export const drivers = /* @__PURE__ */ once(() => createDrivers(configuredBackends(), deployedBackends().unusable));
+export const drivers = /* @__PURE__ */ once(() => {
+  const backendsOfHosts = exportedBackends(configuredBackends(), process.env[ENVIRONMENT.fileSystemExport]);
+  return createDrivers(backendsOfHosts, deployedBackends().unusable);
+});
 
 /** Calls to backends that this process has given up, and that have not returned: see {@link limitDrivers}. */
 export const givenUpCalls = /* @__PURE__ */ once((): GivenUpCalls => new Map());
@@ -228,15 +234,25 @@ export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   work: new LambdaWorkStarter({ client: unlogged(new LambdaClient({})), functions: apiEnvironment().functions }),
   clock,
   newId,
-  zones: apiEnvironment().zones,
+  zones: zonesOf(configuredBackends()),
   serviceDownSeconds: apiEnvironment().service_down_seconds,
 }));
 
-function readJson(key: "backends" | "schedulerSettings" | "imageServices", absent?: string): unknown {
+function readJson(key: "schedulerSettings" | "imageServices", absent?: string): unknown {
   const value = absent === undefined ? environmentVariable(key) : (process.env[ENVIRONMENT[key]] ?? absent);
   try {
     return JSON.parse(value);
   } catch {
     throw new InvalidInput(`${key} in the environment is not valid JSON`);
+  }
+}
+
+/** A file that the stack has put next to the function's code. */
+function readJsonFile(name: string): unknown {
+  const file = path.join(process.env["LAMBDA_TASK_ROOT"] ?? "", name);
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new InvalidInput(`${file} in the function's code cannot be read: ${(error as Error).message}`);
   }
 }

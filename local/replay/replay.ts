@@ -21,7 +21,7 @@ const REPLACED: readonly [end: string, by: URL][] = [
  */
 export async function replay(recording: Recording, onCall: (call: ReplayedCall) => void): Promise<boolean> {
   replaceModules();
-  const cloud = await startStores(recording);
+  const stop = await startStores(recording);
   try {
     for (const call of recording.calls) {
       const compared = await replayCall(call);
@@ -32,7 +32,7 @@ export async function replay(recording: Recording, onCall: (call: ReplayedCall) 
     }
     return true;
   } finally {
-    await cloud.stop();
+    await stop();
   }
 }
 

@@ -1,12 +1,14 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import path from "node:path";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
-import { ENVIRONMENT } from "../../core/environment.ts";
+import { BACKENDS_FILE, ENVIRONMENT } from "../../core/environment.ts";
 import { DEFAULT_NOTIFICATION_ERA } from "../../core/notifications.ts";
 import { attemptOfFence, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
-import { type EmbeddedCloud, startEmbeddedCloud } from "../cloud/embedded-cloud.ts";
+import { startEmbeddedCloud } from "../cloud/embedded-cloud.ts";
 import type { RecordedCall } from "../../cli/replay.ts";
 import { type Recording, replayed } from "./recording.ts";
 
@@ -15,8 +17,12 @@ const STORE_TYPES = ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic
 
 const HOUR_MILLISECONDS = 3_600_000;
 
-/** Starts the stack's tables, queues, topics and bucket in memory, and points the functions of this process to them. */
-export async function startStores(recording: Recording): Promise<EmbeddedCloud> {
+/**
+ * Starts the stack's tables, queues, topics and bucket in memory, and points the functions of this process to them.
+ *
+ * @returns stops and removes them
+ */
+export async function startStores(recording: Recording): Promise<() => Promise<void>> {
   const { Resources: resources, Outputs: outputs } = inlineTemplate({ fileSystem: "none", blockStorageApi: "none" });
   const stores = Object.entries(resources).filter(([, { Type }]) => STORE_TYPES.includes(Type));
   const ids = stores.map(([id]) => id);
@@ -26,7 +32,10 @@ export async function startStores(recording: Recording): Promise<EmbeddedCloud> 
     assetDirectory: tmpdir(),
   });
   const output = (name: string): string => cloud.outputs[name] ?? "";
-  const host = hostOf(recording.calls);
+  const codeDirectory = mkdtempSync(path.join(tmpdir(), "cinderless-replay-"));
+  // Its driver is the recorded one, whatever is named here.
+  const backends = [{ host: hostOf(recording.calls), driver: "file", options: { directory: tmpdir() } }];
+  writeFileSync(path.join(codeDirectory, BACKENDS_FILE), JSON.stringify(backends));
   Object.assign(process.env, cloud.environment, {
     [ENVIRONMENT.volumesTable]: output("VolumesTableName"),
     [ENVIRONMENT.snapshotsTable]: output("SnapshotsTableName"),
@@ -42,11 +51,13 @@ export async function startStores(recording: Recording): Promise<EmbeddedCloud> 
     [ENVIRONMENT.notificationEra]: DEFAULT_NOTIFICATION_ERA,
     [ENVIRONMENT.schedulerSettings]: "{}",
     [ENVIRONMENT.callDriverFunction]: "CallDriver",
-    // Its driver is the recorded one, whatever is named here.
-    [ENVIRONMENT.backends]: JSON.stringify([{ host, driver: "file", options: { directory: tmpdir() } }]),
+    LAMBDA_TASK_ROOT: codeDirectory,
   });
   await putRecords(recording);
-  return cloud;
+  return async () => {
+    await cloud.stop();
+    rmSync(codeDirectory, { recursive: true });
+  };
 }
 
 /** The records as they were when the execution began. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
 import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
+import { backendsOf } from "../support/code-files.ts";
 
 /** A variable of a function, as the JSON that it is. */
 function variable(template: Template, functionName: string, name: string): unknown {
@@ -13,7 +14,7 @@ function variable(template: Template, functionName: string, name: string): unkno
 }
 
 const CUSTOM = { host: "node@gold", driver: "file", options: { directory: "/mnt/gold" } };
-const backends = (context: Record<string, unknown>) => variable(inlineTemplate(context), "CreateRawVolume", "BACKENDS");
+const backends = (context: Record<string, unknown>) => backendsOf(context);
 const settings = (context: Record<string, unknown>) =>
   variable(inlineTemplate(context), "ScheduleVolume", "SCHEDULER_SETTINGS");
 
@@ -33,9 +34,10 @@ describe("the backends", () => {
   });
 
   it("never use the driver for tests unless they are configured to", () => {
-    const template = JSON.stringify(inlineTemplate());
-    expect(template).toContain('\\"driver\\":\\"file\\"');
-    expect(template).not.toContain('\\"driver\\":\\"fault\\"');
+    expect(backends({})).toEqual([
+      expect.objectContaining({ driver: "file" }),
+      expect.objectContaining({ driver: "file" }),
+    ]);
   });
 
   it.each<[string, unknown, RegExp]>([
@@ -60,9 +62,9 @@ describe("the backends", () => {
     ["names a host twice", [CUSTOM, CUSTOM], /duplicate host node@gold/],
     ["reserves more than all", [{ ...CUSTOM, reserved_percentage: 101 }], /reserved_percentage/],
     [
-      "is too large for a function's environment",
-      [{ ...CUSTOM, capabilities: { text: "x".repeat(4000) } }],
-      /bytes of JSON do not fit a function's environment/,
+      "has more backends than are supported",
+      Array.from({ length: 1001 }, (_, index) => ({ ...CUSTOM, host: `node@${index}` })),
+      /backends: at most 1000 backends, not 1001/,
     ],
   ])("are refused, with what is wrong, when the context %s", (_what, value, message) => {
     expect(() => inlineTemplate({ backends: value })).toThrow(message);
@@ -183,7 +185,7 @@ describe("the image services", () => {
     [
       "is too large for a function's environment",
       { glance: { api_servers: Array.from({ length: 200 }, (_, index) => `https://glance-${index}.example`) } },
-      /backends and image_services: \d+ bytes of JSON do not fit/,
+      /image_services: \d+ bytes of JSON do not fit/,
     ],
   ])("are refused, with the reason, when the context %s", (_what, value, reason) => {
     expect(() => inlineTemplate({ image_services: value })).toThrow(reason);

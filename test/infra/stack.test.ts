@@ -8,6 +8,7 @@ import {
   SHORT_FUNCTION_TIMEOUT_SECONDS,
 } from "../../core/time-bounds.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+import { codeFilesOf } from "../support/code-files.ts";
 
 const json = inlineTemplate({ fileSystem: "none" });
 const template = Template.fromJSON(json);
@@ -219,10 +220,8 @@ describe("the functions", () => {
     expect(logGroups).toHaveLength(Object.keys(FUNCTIONS).length + 2);
   });
 
-  it("that call drivers get the backends in their environment", () => {
-    const told = Object.entries(template.findResources("AWS::Lambda::Function")).flatMap(([id, { Properties }]) =>
-      JSON.stringify(Properties).includes('"BACKENDS"') ? [functionNameIn(id)] : [],
-    );
+  it("that call drivers get the backends next to their code", () => {
+    const told = [...codeFilesOf({})].flatMap(([name, files]) => (files["backends.json"] === undefined ? [] : [name]));
     expect(new Set(told)).toEqual(
       new Set([
         "AuditBackends",

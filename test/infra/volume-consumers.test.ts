@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { exportedBackends } from "../../adapters/file/exported-backends.ts";
+import { parseBackends } from "../../core/backends.ts";
 import { inlineTemplate, type Template } from "../../infra/inline-template.ts";
 import { environmentText } from "../support/environment-text.ts";
 
@@ -41,7 +43,7 @@ describe("without volumeConsumers", () => {
   });
 
   it("no backend names an export, so no connection can be had", () => {
-    expect(environmentText(template, "CallDriver", "BACKENDS")).not.toContain("export");
+    expect(environmentText(template, "CallDriver", "FILE_SYSTEM_EXPORT")).toBe("null");
   });
 });
 
@@ -107,20 +109,31 @@ describe("volumeConsumers", () => {
   });
 
   it("find the file system's address in a connection, and the access point in an output", () => {
-    const backends = environmentText(template, "CallDriver", "BACKENDS");
-    expect(backends).toMatch(/\\"export\\":\\".*FileSystem.*\.efs\..*AWS::Region.*:\/\\"/);
-    expect(environmentText(template, "CreateRawVolume", "BACKENDS")).not.toContain("export");
+    const text = environmentText(template, "CallDriver", "FILE_SYSTEM_EXPORT");
+    expect(text).toMatch(/\\"export\\":\\".*FileSystem.*\.efs\..*AWS::Region.*:\/\\"/);
+    expect(text).toContain('\\"mount_point\\":\\"/mnt/volumes\\"');
+    expect(environmentText(template, "CreateRawVolume", "FILE_SYSTEM_EXPORT")).toBe("null");
     expect(template.Outputs["VolumeConsumersAccessPointId"]?.Value).toEqual({
       Ref: expect.stringMatching(/AccessPoint/) as string,
     });
   });
 
-  it("get the export that a backend names itself", () => {
-    const options = { directory: "/mnt/volumes/a", mount_point: "/mnt/volumes", export: "server:/own" };
-    const backends = [{ host: "node@own", driver: "file", options }];
-    const text = environmentText(inlineTemplate({ ...CONSUMERS, backends }), "CallDriver", "BACKENDS");
-    expect(text).toContain("server:/own");
-    expect(text).not.toContain("efs");
+  it("get the file system's address for the backends on it that name no export", () => {
+    const fileSystem = { mount_point: "/mnt/volumes", export: "fs-1.efs.eu-west-1.amazonaws.com:/" };
+    const backends = parseBackends([
+      { host: "node@mounted", driver: "file", options: { directory: "/mnt/volumes/a", mount_point: "/mnt/volumes" } },
+      {
+        host: "node@own",
+        driver: "file",
+        options: { directory: "/mnt/volumes/b", mount_point: "/mnt/volumes", export: "server:/own" },
+      },
+      { host: "node@elsewhere", driver: "file", options: { directory: "/mnt/other/c", mount_point: "/mnt/other" } },
+      { host: "node@module", driver: "module", options: { mount_point: "/mnt/volumes" } },
+    ]);
+    const exports = exportedBackends(backends, JSON.stringify(fileSystem)).map(({ options }) => options["export"]);
+    expect(exports).toEqual([fileSystem.export, "server:/own", undefined, undefined]);
+    expect(exportedBackends(backends, undefined)).toBe(backends);
+    expect(() => exportedBackends(backends, "{}")).toThrow(/file system export/);
   });
 
   it("may be given as JSON, as the command line gives them", () => {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { Context, Handler } from "aws-lambda";
 
 /** The environment that the stack gives the functions. */
@@ -15,7 +16,8 @@ export const FUNCTION_ENVIRONMENT: Record<string, string> = {
   IMAGES_BUCKET: "images",
   STATE_MACHINE_ARN: "arn:aws:states:us-east-1:000000000000:stateMachine:create-volume",
   CALL_DRIVER_FUNCTION: "call-driver",
-  BACKENDS: JSON.stringify([{ host: "node@first", driver: "file", options: { directory: "/nowhere" } }]),
+  /** Its `backends.json` has the backend `node@first`. */
+  LAMBDA_TASK_ROOT: fileURLToPath(new URL("../data/function-code", import.meta.url)),
   SCHEDULER_SETTINGS: "{}",
   AWS_ACCESS_KEY_ID: "local",
   AWS_SECRET_ACCESS_KEY: "local",

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import {
   ConditionalCheckFailedException,
   DynamoDBClient,
@@ -9,7 +12,7 @@ import {
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { mockClient } from "aws-sdk-client-mock";
-import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { aSpec, aVolumeInFlow, taskInput, VOLUME_ID } from "../support/builders.ts";
@@ -190,14 +193,21 @@ describe("a service function", () => {
   });
 
   it.each([
-    ["is missing", "", /Environment variable BACKENDS is not set/],
-    ["is not valid JSON", "[{", /backends in the environment is not valid JSON/],
+    ["is missing", null, /backends\.json in the function's code cannot be read: ENOENT/],
+    ["is not valid JSON", "[{", /backends\.json in the function's code cannot be read: Expected/],
     ["is not a list", "{}", /backends: it must be a list/],
-  ])("says which variable %s", async (_what, value, message) => {
+  ])("says which file next to its code %s", async (_what, content, message) => {
+    const directory = mkdtempSync(path.join(tmpdir(), "cinderless-code-"));
+    onTestFinished(() => {
+      rmSync(directory, { recursive: true });
+      vi.stubEnv("LAMBDA_TASK_ROOT", FUNCTION_ENVIRONMENT["LAMBDA_TASK_ROOT"]);
+    });
+    if (content !== null) {
+      writeFileSync(path.join(directory, "backends.json"), content);
+    }
     vi.resetModules();
-    vi.stubEnv("BACKENDS", value);
+    vi.stubEnv("LAMBDA_TASK_ROOT", directory);
     const { handler } = await import("../../lambdas/delete-snapshot.ts");
     await expect(invoke(handler, { snapshot_id: VOLUME_ID })).rejects.toThrow(message);
-    vi.stubEnv("BACKENDS", FUNCTION_ENVIRONMENT["BACKENDS"]);
   });
 });

@@ -29,10 +29,11 @@ const backend = (name: string) => ({
 });
 for (const [name, value] of Object.entries({
   ...FUNCTION_ENVIRONMENT,
-  BACKENDS: JSON.stringify([backend("first"), backend("second")]),
+  LAMBDA_TASK_ROOT: directory,
 })) {
   vi.stubEnv(name, value);
 }
+writeFileSync(join(directory, "backends.json"), JSON.stringify([backend("first"), backend("second")]));
 // A file stands where the directory of the second backend would be, for all tests: a driver that has begun does not look again.
 writeFileSync(join(directory, "second"), "");
 const metrics = watchMetrics();
