@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildCreateRequest } from "../core/create-request.ts";
 import { CHROMIUM, openBrowser } from "../test/console/browser.ts";
+import { startConsole } from "../test/support/console-command.ts";
 import { inFlight, percentile, type Rig, startRig } from "./rig.ts";
 
 /** The waits of an operator: the command line and the console with many volumes, and the price of an open console. */
@@ -91,7 +92,7 @@ async function benchConsole(
     await createsPerSecond(rig);
     for (let pair = 0; pair < PAIRS; pair += 1) {
       rates.closed.push(await createsPerSecond(rig));
-      const { url, child } = await startConsole(outputs);
+      const { url, end } = await startConsole({ argv: ["--outputs", outputs] });
       const page = await browser?.newPage();
       if (page !== undefined) {
         let requests = 0;
@@ -103,8 +104,7 @@ async function benchConsole(
       }
       rates.open.push(await createsPerSecond(rig));
       await page?.close();
-      child.kill("SIGINT");
-      await new Promise((resolve) => child.once("close", resolve));
+      await end("SIGINT");
     }
   } finally {
     await browser?.close();
@@ -124,21 +124,6 @@ async function benchConsole(
       console_open: percentile(rates.open, 0.5),
     },
   };
-}
-
-function startConsole(outputs: string): Promise<{ url: string; child: ChildProcess }> {
-  const argv = [COMMAND, "--outputs", outputs, "--json", "console", "--no-open"];
-  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
-  return new Promise((resolve, reject) => {
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (more: string) => {
-      text += more;
-      if (text.trimEnd().endsWith("}")) {
-        resolve({ url: (JSON.parse(text) as { url: string }).url, child });
-      }
-    });
-    child.on("error", reject);
-  });
 }
 
 async function createsPerSecond(rig: Rig): Promise<number> {

@@ -1,3 +1,4 @@
+import { unlogged } from "../adapters/unlogged.ts";
 import { SERVICE_DOWN_SECONDS } from "../core/time-bounds.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
@@ -6,7 +7,7 @@ import { findOutputs, outputOf } from "./outputs.ts";
 import type { OutputName, Target } from "./outputs.ts";
 
 /** A client whose sockets have to be closed. */
-type Client = { destroy(): void };
+type Client = Parameters<typeof unlogged>[0] & { destroy(): void };
 
 const clock: Clock = { now: () => new Date() };
 
@@ -21,7 +22,7 @@ export async function openConnection(
   const clients: Client[] = [];
   const keep = <Kind extends Client>(client: Kind): Kind => {
     clients.push(client);
-    return client;
+    return unlogged(client);
   };
   takeTarget(target, environment);
   const outputs = await findOutputs(target, environment, (stack) => describeStack(stack, keep));

@@ -118,4 +118,6 @@ export interface Executions {
    * @param withData also what each state was entered and left with
    */
   history(name: string, withData?: boolean): Promise<HistoryEvent[] | undefined>;
+  /** Names of the executions that started last, the newest first: at most 100. */
+  newest(): Promise<string[]>;
 }

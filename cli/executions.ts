@@ -1,5 +1,6 @@
 import {
   ExecutionDoesNotExist,
+  ListExecutionsCommand,
   paginateGetExecutionHistory,
   type HistoryEvent as SfnEvent,
   type SFNClient,
@@ -36,7 +37,17 @@ export class SfnExecutions implements Executions {
       throw error;
     }
   }
+
+  async newest(): Promise<string[]> {
+    const { executions = [] } = await this.#client.send(
+      new ListExecutionsCommand({ stateMachineArn: this.#stateMachineArn, maxResults: MOST_LISTED }),
+    );
+    return executions.map(({ name = "" }) => name);
+  }
 }
+
+/** Executions of one listing. */
+const MOST_LISTED = 100;
 
 function eventOf(event: SfnEvent): HistoryEvent {
   const failure =

@@ -49,9 +49,12 @@ async function serveConsole(session: Session, { port, open }: Options): Promise<
       import("../console/server.ts"),
     ],
   );
-  const [files, errors, runbook] = await Promise.all([pageFiles(), readErrorPage(), readRunbook()]);
+  const [errors, runbook] = await Promise.all([readErrorPage(), readRunbook()]);
   const token = randomBytes(24).toString("base64url");
-  const routes = makeRoutes(session, { errors, runbook });
+  const { routes, warmUp } = makeRoutes(session, { errors, runbook });
+  // The first volumes are read while the page is bundled and the browser starts.
+  warmUp();
+  const files = await pageFiles();
   const server = await startConsoleServer({ port, token, files, routes }).catch((error: unknown) => {
     throw portError(error, port);
   });

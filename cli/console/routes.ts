@@ -17,7 +17,8 @@ import { alarmsAnswer, type Runbook } from "./alarms-answer.ts";
 import { BackendsReader } from "./backends-answer.ts";
 import { type ErrorPage, errorsAnswer } from "./error-meanings.ts";
 import { connectionAnswer, volumeAnswer } from "./volume-detail.ts";
-import { VolumeFeed, type VolumesQuery } from "./volume-feed.ts";
+import { VolumeFeed } from "./volume-feed.ts";
+import type { VolumesQuery } from "./volume-rows.ts";
 import { SORT_KEYS, type SortKey } from "./wire.ts";
 
 /** An answer with its ETag: a caller that already has it gets 304. */
@@ -26,12 +27,19 @@ export type Answer = { body: unknown; version?: string };
 /** Answers a request of the interface; undefined when there is no such thing. */
 export type Routes = (method: string, url: URL) => Promise<Answer | undefined>;
 
+/** The interface of the page. */
+export type Interface = {
+  routes: Routes;
+  /** Begins to read the volumes. A failure is that of the first answer. */
+  warmUp: () => void;
+};
+
 /** The interface of the page, on one deployment. */
 export function makeRoutes(
   session: Pick<Session, "connection" | "clock">,
   { errors, runbook }: { errors: ErrorPage; runbook: Runbook },
-): Routes {
-  const feed = new VolumeFeed(() => session.connection.volumes(), session.clock);
+): Interface {
+  const feed = new VolumeFeed(session.connection, session.clock);
   const audits = new Audits(session);
   const backends = new BackendsReader(session, feed);
   const ofVolume: Record<string, (id: string) => Promise<unknown>> = {
@@ -52,10 +60,11 @@ export function makeRoutes(
     "GET /api/audit": () => audits.answer(),
     "POST /api/audit": () => audits.begin(),
   };
-  return async (method, url) => {
+  const routes: Routes = async (method, url) => {
     const asked = `${method} ${url.pathname}`;
     if (asked === "GET /api/volumes") {
-      return volumesAnswer(feed, session.clock.now(), url);
+      await feed.refresh();
+      return { body: feed.answer(queryOf(url.searchParams)), version: feed.tag };
     }
     const answer = Object.hasOwn(plain, asked) ? plain[asked] : undefined;
     if (answer !== undefined) {
@@ -99,13 +108,7 @@ export function makeRoutes(
       feed.expire();
     }
   };
-}
-
-async function volumesAnswer(feed: VolumeFeed, now: Date, url: URL): Promise<Answer> {
-  await feed.refresh();
-  // Figures of the last minutes change with the clock, and a copy's speed expires.
-  const version = `${feed.version}-${Math.floor(now.getTime() / 10_000)}`;
-  return { body: feed.answer(queryOf(url.searchParams)), version };
+  return { routes, warmUp: () => void feed.refresh() };
 }
 
 /** Unknown values are ignored: the page sends only valid ones, and addresses may be edited by hand. */

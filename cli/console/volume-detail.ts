@@ -5,7 +5,7 @@ import type { Session } from "../session.ts";
 import { sourceOf } from "../volume-columns.ts";
 import { allLetters } from "./actions.ts";
 import { type ErrorPage, meaningOf } from "./error-meanings.ts";
-import { copyOf } from "./volume-feed.ts";
+import { copyOf } from "./volume-rows.ts";
 import type { ConnectionAnswer, VolumeAnswer } from "./wire.ts";
 
 /** One volume with what belongs to it. @throws VolumeNotFound */

@@ -1,36 +1,28 @@
 import type { Clock, Found, VolumeRepository } from "../../core/ports.ts";
-import { attemptOf, isInFlow, type VolumeRecord } from "../../core/records.ts";
+import { isInFlow, type VolumeRecord } from "../../core/records.ts";
+import type { Executions } from "../connection.ts";
 import { explainError } from "../errors.ts";
-import { readingOf } from "../progress.ts";
 import {
-  type CopyReading,
-  type Create,
-  type Failure,
-  MINUTES_SHOWN,
-  MOST_CREATES,
-  ROWS_ON_PAGE,
-  type SortKey,
-  type VolumeRow,
-  type VolumesAnswer,
-} from "./wire.ts";
-
-/** Query of the list. */
-export type VolumesQuery = {
-  /** In name, id, project, status or host, ignoring case. */
-  search: string;
-  status: string | null;
-  sort: SortKey;
-  isDescending: boolean;
-  /** From 1. */
-  page: number;
-};
+  compare,
+  copyOf,
+  countsOf,
+  createdPerMinute,
+  createSecondsPerMinute,
+  matchingRows,
+  rowOf,
+  sortedRows,
+  type TimedRow,
+  type VolumesQuery,
+} from "./volume-rows.ts";
+import { type Create, type Failure, MOST_CREATES, ROWS_ON_PAGE, type VolumeRow, type VolumesAnswer } from "./wire.ts";
 
 type Volumes = Pick<VolumeRepository, "list" | "listOverdue" | "getMany">;
 
+/** Sources of the feed. */
+export type FeedSources = { volumes(): Promise<Volumes>; executions(): Promise<Pick<Executions, "newest">> };
+
 /** The stored row of a volume. */
-type Entry = {
-  row: VolumeRow;
-  launchedAt: string | null;
+type Entry = TimedRow & {
   isInFlow: boolean;
   progress: VolumeRecord["progress"];
   text: string;
@@ -46,22 +38,30 @@ const FRESH_MILLISECONDS = 900;
 
 /** All volumes are read again after so long, and no sooner than after so many times what it took. */
 const RESCAN_MILLISECONDS = 1800;
-const RESCAN_FACTOR = 20;
+const RESCAN_FACTOR = 50;
+
+/** Figures of the last minutes change with the clock, and a copy's speed expires. */
+const ANSWER_MILLISECONDS = 10_000;
 
 /** The far end of the index of volumes that have a deadline. */
 const END_OF_TIME = new Date("9999-01-01T00:00:00.000Z");
 
 /**
- * All volumes in memory, kept up to date while they are requested. Volumes with a deadline are in progress: the index finds them, and they
- * are read each second. All others are read by a scan, again and again, with pauses that are long compared to it: one request each two
- * seconds where a thousand volumes fit into one, and a twentieth of the time where there are many. A failure keeps what was read before.
+ * All volumes in memory, kept up to date while they are requested. Each reading gets, by their ids, the volumes with a deadline (the index
+ * has them), those whose execution has just started, and those that a page shows. A scan reads all others, again and again, with pauses
+ * that are long compared to it: every two seconds where a thousand volumes fit into one request, and a fiftieth of the time where there are
+ * many. A failure keeps what was read before.
  */
 export class VolumeFeed {
-  readonly #open: () => Promise<Volumes>;
+  readonly #sources: FeedSources;
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   /** Volumes that had a deadline when they were last looked for. */
   #active = new Set<string>();
+  /** Volumes of the answers since the last reading. */
+  #shown = new Set<string>();
+  /** The newest executions of the last reading; undefined before the first. */
+  #executions: ReadonlySet<string> | undefined;
   /** Removed since the scan under way began; one of its pages may be older. */
   #gone = new Set<string>();
   #version = 0;
@@ -72,15 +72,21 @@ export class VolumeFeed {
   #refreshedAt = 0;
   #failure: Failure | null = null;
   #readAt: string | null = null;
+  #answered: { key: string; answer: VolumesAnswer } | undefined;
 
-  constructor(open: () => Promise<Volumes>, clock: Clock) {
-    this.#open = open;
+  constructor(sources: FeedSources, clock: Clock) {
+    this.#sources = sources;
     this.#clock = clock;
   }
 
-  /** Changes with every change of {@link answer}. */
+  /** Changes with every change of the volumes. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Changes with every change of {@link answer}. */
+  get tag(): string {
+    return `${this.#version}-${Math.floor(this.#clock.now().getTime() / ANSWER_MILLISECONDS)}`;
   }
 
   /** Reads what may have changed, unless that was done less than a second ago. Never throws: the answer has the failure. */
@@ -97,29 +103,17 @@ export class VolumeFeed {
     this.#scanned.nextAt = 0;
   }
 
-  /** The present state. */
+  /** The present state. Computed once for each {@link tag} and query. */
   answer(query: VolumesQuery): VolumesAnswer {
-    const now = this.#clock.now();
-    const entries = [...this.#entries.values()];
-    const matching = entries.map(({ row }) => row).filter(matcherOf(query));
-    const creates = entries
-      .filter((entry) => entry.isInFlow)
-      .toSorted((one, other) => compareText(one.row.created_at, other.row.created_at));
-    const first = (query.page - 1) * ROWS_ON_PAGE;
-    return {
-      rows: sorted(matching, query).slice(first, first + ROWS_ON_PAGE),
-      matching: matching.length,
-      total: entries.length,
-      counts: countsOf(entries),
-      creates: creates.slice(0, MOST_CREATES).map((entry): Create => ({ ...entry.row, copy: copyOf(entry, now) })),
-      creates_total: creates.length,
-      created_per_minute: createdPerMinute(entries, now),
-      create_seconds_per_minute: createSecondsPerMinute(entries, now),
-      unreadable: this.#scanned.unreadable,
-      complete: this.#scanned.complete,
-      failure: this.#failure,
-      read_at: this.#readAt,
-    };
+    const key = `${this.tag} ${JSON.stringify(query)}`;
+    if (this.#answered?.key !== key) {
+      this.#answered = { key, answer: this.#compute(query) };
+    }
+    const { answer } = this.#answered;
+    for (const { id } of answer.rows) {
+      this.#shown.add(id);
+    }
+    return answer;
   }
 
   /** How many volumes each host holds, as far as volumes were read. */
@@ -136,33 +130,82 @@ export class VolumeFeed {
   /** The volumes that were asked for last, the newest first. */
   newest(count: number): VolumeRow[] {
     const rows = [...this.#entries.values()].map(({ row }) => row);
-    return rows.toSorted((one, other) => compareText(other.created_at, one.created_at)).slice(0, count);
+    return rows.toSorted((one, other) => compare(other.created_at, one.created_at)).slice(0, count);
+  }
+
+  #compute(query: VolumesQuery): VolumesAnswer {
+    const now = this.#clock.now();
+    const entries = [...this.#entries.values()];
+    const rows = entries.map(({ row }) => row);
+    const matching = matchingRows(rows, query);
+    const creates = entries
+      .filter((entry) => entry.isInFlow)
+      .toSorted((one, other) => compare(one.row.created_at, other.row.created_at));
+    const first = (query.page - 1) * ROWS_ON_PAGE;
+    return {
+      rows: sortedRows(matching, query).slice(first, first + ROWS_ON_PAGE),
+      matching: matching.length,
+      total: entries.length,
+      counts: countsOf(rows),
+      creates: creates.slice(0, MOST_CREATES).map((entry): Create => ({ ...entry.row, copy: copyOf(entry, now) })),
+      creates_total: creates.length,
+      created_per_minute: createdPerMinute(entries, now),
+      create_seconds_per_minute: createSecondsPerMinute(entries, now),
+      unreadable: this.#scanned.unreadable,
+      complete: this.#scanned.complete,
+      failure: this.#failure,
+      read_at: this.#readAt,
+    };
   }
 
   async #read(): Promise<void> {
+    let failure: unknown;
+    // Without the executions the volumes are still read, later where they are many.
+    const started = this.#newlyStarted().catch((error: unknown) => {
+      failure = error;
+      return [];
+    });
     try {
-      const volumes = await this.#open();
-      await this.#readActive(volumes);
-      await this.#scanWhenDue(volumes);
+      const volumes = await this.#sources.volumes();
+      const isScanDue = this.#isScanDue();
+      await this.#readChanged(volumes, await started, isScanDue ? [] : [...this.#shown]);
+      if (isScanDue) {
+        await this.#beginScan(volumes);
+      }
       this.#readAt = this.#clock.now().toISOString();
-      this.#fail(null);
     } catch (error) {
-      const { name, message, hint } = explainError(error);
-      this.#fail({ name, message, hint });
-    } finally {
-      this.#refreshedAt = this.#clock.now().getTime();
+      failure = error;
     }
+    this.#shown.clear();
+    this.#fail(failure);
+    this.#refreshedAt = this.#clock.now().getTime();
   }
 
-  #fail(failure: Failure | null): void {
+  #fail(error: unknown): void {
+    const { name, message, hint } = explainError(error);
+    const failure = error === undefined ? null : { name, message, hint };
     if (JSON.stringify(failure) !== JSON.stringify(this.#failure)) {
       this.#failure = failure;
       this.#version += 1;
     }
   }
 
+  /**
+   * Volumes whose execution was not among the newest of the last reading. A create may start and end between two readings. One listing has
+   * 100 executions; the scan finds the volumes of the others.
+   */
+  async #newlyStarted(): Promise<string[]> {
+    const newest = await (await this.#sources.executions()).newest();
+    const known = this.#executions;
+    this.#executions = new Set(newest);
+    // The first scan begins after the first listing, and finds all of these.
+    return known === undefined
+      ? []
+      : newest.filter((name) => !known.has(name)).map((name) => name.replace(/-a\d+$/, ""));
+  }
+
   /** Those that were active before are read once more, for what became of them. */
-  async #readActive(volumes: Volumes): Promise<void> {
+  async #readChanged(volumes: Volumes, started: readonly string[], shown: readonly string[]): Promise<void> {
     const active = new Set<string>();
     let from: string | undefined;
     do {
@@ -172,7 +215,7 @@ export class VolumeFeed {
       }
       from = page.next;
     } while (from !== undefined);
-    const asked = [...active, ...[...this.#active].filter((id) => !active.has(id))];
+    const asked = [...new Set([...active, ...this.#active, ...started, ...shown])];
     const found: Found<VolumeRecord> = asked.length === 0 ? new Map() : await volumes.getMany(asked);
     const unreadable = new Set(found.unreadable?.map(({ id }) => id));
     for (const id of asked) {
@@ -186,11 +229,12 @@ export class VolumeFeed {
     this.#active = active;
   }
 
-  /** Waits for the first page of the first scan; later ones are read while the answers go out. */
-  async #scanWhenDue(volumes: Volumes): Promise<void> {
-    if (this.#scanning !== undefined || this.#clock.now().getTime() < this.#scanned.nextAt) {
-      return;
-    }
+  #isScanDue(): boolean {
+    return this.#scanning === undefined && this.#clock.now().getTime() >= this.#scanned.nextAt;
+  }
+
+  /** Waits for the first page; later ones are read while the answers go out. */
+  async #beginScan(volumes: Volumes): Promise<void> {
     const first = Promise.withResolvers<void>();
     this.#scanning = this.#scanAll(volumes, first.resolve).finally(() => (this.#scanning = undefined));
     // Its failure is that of this reading, or, when a page was read before, of a later one.
@@ -258,88 +302,4 @@ export class VolumeFeed {
       this.#version += 1;
     }
   }
-}
-
-function rowOf(volume: VolumeRecord): VolumeRow {
-  const { id, display_name: name, status, phase, size, host, project_id, created_at, fault } = volume;
-  const attempt = attemptOf(volume);
-  const told = fault === null ? null : `${fault.error}: ${fault.cause}`;
-  return { id, name, status, phase, size, host, project_id, created_at, attempt, fault: told };
-}
-
-/** How far the copy of a volume is; null when nothing is copied. */
-export function copyOf(volume: Pick<VolumeRecord, "progress">, now: Date): CopyReading | null {
-  const reading = readingOf(volume, now);
-  if (reading?.bytesDone === undefined || reading.bytesTotal === undefined) {
-    return null;
-  }
-  return {
-    bytes_done: reading.bytesDone,
-    bytes_total: reading.bytesTotal,
-    bytes_per_second: reading.bytesPerSecond ?? null,
-    eta_seconds: reading.etaSeconds === undefined ? null : Math.ceil(reading.etaSeconds),
-  };
-}
-
-function matcherOf({ search, status }: VolumesQuery): (row: VolumeRow) => boolean {
-  const words = search
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== "");
-  return (row) => {
-    if (status !== null && row.status !== status) {
-      return false;
-    }
-    const text = [row.name, row.id, row.project_id, row.status, row.host].join("\n").toLowerCase();
-    return words.every((word) => text.includes(word));
-  };
-}
-
-/** Volumes that are equal by the key are in the order of their ids, the same each time. */
-function sorted(rows: readonly VolumeRow[], { sort, isDescending }: VolumesQuery): VolumeRow[] {
-  const sign = isDescending ? -1 : 1;
-  return rows.toSorted((one, other) => sign * compare(one[sort], other[sort]) || compareText(one.id, other.id));
-}
-
-function compare(one: string | number | null, other: string | number | null): number {
-  return typeof one === "number" && typeof other === "number"
-    ? one - other
-    : compareText(String(one ?? "").toLowerCase(), String(other ?? "").toLowerCase());
-}
-
-function compareText(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
-}
-
-function countsOf(entries: readonly Entry[]): VolumesAnswer["counts"] {
-  const counts: VolumesAnswer["counts"] = {};
-  for (const { row } of entries) {
-    counts[row.status] = (counts[row.status] ?? 0) + 1;
-  }
-  return counts;
-}
-
-function createdPerMinute(entries: readonly Entry[], now: Date): number[] {
-  return byMinute(entries, now, ({ row }) => row.created_at).map(({ length }) => length);
-}
-
-/** Medians, because one slow image copy among raw volumes says little of either. */
-function createSecondsPerMinute(entries: readonly Entry[], now: Date): (number | null)[] {
-  return byMinute(entries, now, ({ launchedAt }) => launchedAt).map((launched) => {
-    const seconds = launched.map(
-      ({ row, launchedAt }) => (Date.parse(launchedAt ?? "") - Date.parse(row.created_at)) / 1000,
-    );
-    return seconds.toSorted((one, other) => one - other)[Math.floor((seconds.length - 1) / 2)] ?? null;
-  });
-}
-
-/** The entries by the minute of a time, the oldest minute first; those of before are in none. */
-function byMinute(entries: readonly Entry[], now: Date, timeOf: (entry: Entry) => string | null): Entry[][] {
-  const minutes = Array.from({ length: MINUTES_SHOWN }, (): Entry[] => []);
-  for (const entry of entries) {
-    const time = timeOf(entry);
-    const age = time === null ? Infinity : Math.floor((now.getTime() - Date.parse(time)) / 60_000);
-    minutes[MINUTES_SHOWN - 1 - Math.max(0, age)]?.push(entry);
-  }
-  return minutes;
 }

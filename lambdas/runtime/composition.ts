@@ -29,6 +29,7 @@ import { SecretsManagerSecrets } from "../../adapters/secrets/secrets-manager.ts
 import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
 import { SnsNotifier } from "../../adapters/sns/notifier.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
+import { unlogged } from "../../adapters/unlogged.ts";
 import { type Authenticator, NO_AUTHENTICATION } from "../../core/api/authentication.ts";
 import type { ApiDependencies } from "../../core/api/dependencies.ts";
 import { parseApiEnvironment } from "../../core/api/options.ts";
@@ -60,18 +61,6 @@ function once<Value>(make: () => Value): () => Value {
 
 /** See {@link StoreClock}. */
 export const clock = /* @__PURE__ */ new StoreClock({ now: () => new Date() });
-
-/** Common part of all SDK clients. */
-type Client = { middlewareStack: { remove(name: string): boolean } };
-
-/**
- * Removes the SDK's log from a client: it copies each input and output for a logger that drops them, which costs more than signing the
- * call.
- */
-function unlogged<Value extends Client>(client: Value): Value {
-  client.middlewareStack.remove("loggerMiddleware");
-  return client;
-}
 
 const dynamodb = /* @__PURE__ */ once(() => clock.follow(unlogged(new DynamoDBClient({}))));
 /** The endpoint decides the destination of a call, as for every other service, not the host of the queue's URL. */

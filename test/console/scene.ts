@@ -1,16 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
+import { startConsole } from "../support/console-command.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 import { ownerOf, queuedVolume } from "../support/records.ts";
 
 /** The scene of the console's tests: Cinderless in the embedded cloud with volumes of every kind, and the console command. */
 
-const COMMAND = fileURLToPath(new URL("../../cli/cinderless.js", import.meta.url));
 const REQUEST = { projectId: "shop", userId: "ada", metadata: { tier: "gold" } };
 
 /** A name that a page which trusts it would run. */
@@ -67,10 +65,11 @@ export async function startScene(): Promise<Scene> {
   mkdirSync(path.join(directory, ".cinderless"));
   writeFileSync(path.join(directory, ".cinderless", "outputs.json"), JSON.stringify({ Cinderless: outputs }));
   writeFileSync(path.join(directory, ".cinderless", "environment.json"), JSON.stringify(environment));
-  const { url, child } = await startCommand(directory);
-  started.defer(async () => void (await ended(child, "SIGKILL")));
+  const { PATH = "", HOME = "" } = process.env;
+  const { url, end } = await startConsole({ cwd: directory, env: { PATH, HOME } });
+  started.defer(async () => void (await end("SIGKILL")));
   const all = started.move();
-  return { cinderless, ids, url, directory, interrupt: () => ended(child, "SIGINT"), stop: () => all.disposeAsync() };
+  return { cinderless, ids, url, directory, interrupt: () => end("SIGINT"), stop: () => all.disposeAsync() };
 }
 
 /** Volumes of every kind, and a dead letter. */
@@ -128,33 +127,4 @@ export async function moveCopy({ cinderless, ids }: Scene, gib: number): Promise
     updated_at: new Date().toISOString(),
   };
   await cinderless.volumes.saveProgress(ownerOf(ids["web-root"]), progress, new Date(Date.now() + 3_600_000));
-}
-
-function startCommand(directory: string): Promise<{ url: string; child: ChildProcess }> {
-  const { PATH = "", HOME = "" } = process.env;
-  const child = spawn(process.execPath, [COMMAND, "console", "--no-open", "--json"], {
-    cwd: directory,
-    env: { PATH, HOME },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return new Promise((resolve, reject) => {
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (more: string) => {
-      text += more;
-      if (text.trimEnd().endsWith("}")) {
-        resolve({ url: (JSON.parse(text) as { url: string }).url, child });
-      }
-    });
-    child.on("error", reject);
-    child.on("exit", (status) => reject(new Error(`the command ended with ${status}: ${text}`)));
-  });
-}
-
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exit = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    await exit;
-  }
-  return child.exitCode;
 }

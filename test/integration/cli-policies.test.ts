@@ -1,15 +1,15 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { TOKEN_HEADER } from "../../cli/console/wire.ts";
 import { type Call, startTally, type Tally } from "../../bench/tally.ts";
-import { isAllowed, type IamRequest, type Statement } from "../support/iam.ts";
-import { iamRequests } from "../support/iam-requests.ts";
+import { type ConsoleCommand, startConsole } from "../support/console-command.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
+import { type Policies, readPolicies, type Role, ROLES } from "../support/policies.ts";
 
 /**
  * The policies for people (`docs/policies`), against the calls that the commands make. A command runs as a process, everything that it
@@ -18,23 +18,16 @@ import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinde
 
 const COMMAND = fileURLToPath(new URL("../../cli/cinderless.js", import.meta.url));
 
-/** Commands by policy; each policy also allows the commands of those before it. */
-const ROLES = ["read-only", "creator", "operator"] as const;
-type Role = (typeof ROLES)[number];
-
-const statements = new Map<Role, Statement[]>();
-const used = new Map<Role, Set<string>>(ROLES.map((role) => [role, new Set()]));
+let policies: Policies;
 let directory: string;
 let tally: Tally;
 let under: CinderlessUnderTest;
 let outputs: string;
+let page: ConsoleCommand | undefined;
 let calls: Call[] = [];
 
 beforeAll(async () => {
-  for (const role of ROLES) {
-    const text = await readFile(new URL(`../../docs/policies/${role}.json`, import.meta.url), "utf8");
-    statements.set(role, (JSON.parse(text) as { Statement: Statement[] }).Statement);
-  }
+  policies = await readPolicies();
   directory = mkdtempSync(path.join(tmpdir(), "cinderless-cli-policies-"));
   const backends = ["first", "second"].map((name) => ({
     host: `node@${name}`,
@@ -53,16 +46,21 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await page?.end("SIGINT");
   await under?.stop();
   await tally?.stop();
   rmSync(directory, { recursive: true, force: true });
 });
 
+/** Variables that direct a command to the tally. */
+function variables(): NodeJS.ProcessEnv {
+  const { PATH = "", HOME = "" } = process.env;
+  return { PATH, HOME, ...under.cloud.environment, ...tally.environment };
+}
+
 /** Runs a command through the tally, and gives its answer. */
 async function run(...argv: string[]): Promise<Record<string, unknown>> {
-  const { PATH = "", HOME = "" } = process.env;
-  const variables = { PATH, HOME, ...under.cloud.environment, ...tally.environment };
-  const child = spawn(process.execPath, [COMMAND, "--outputs", outputs, ...argv, "--json"], { env: variables });
+  const child = spawn(process.execPath, [COMMAND, "--outputs", outputs, ...argv, "--json"], { env: variables() });
   const texts = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].setEncoding("utf8").on("data", (text: string) => {
@@ -74,49 +72,10 @@ async function run(...argv: string[]): Promise<Record<string, unknown>> {
   return JSON.parse(texts.stdout) as Record<string, unknown>;
 }
 
-const ARN_OF: Readonly<Record<string, string>> = {
-  dynamodb: "arn:aws:dynamodb:us-east-1:000000000000:table/",
-  sqs: "arn:aws:sqs:us-east-1:000000000000:",
-  lambda: "arn:aws:lambda:us-east-1:000000000000:function:",
-  s3: "arn:aws:s3:::",
-};
-
-/** The IAM requests of the last commands, with full ARNs. */
-function asked(): IamRequest[] {
-  return calls.flatMap((call) =>
-    iamRequests(call, {}).map((request) => ({
-      ...request,
-      resource: `${ARN_OF[call.service] ?? ""}${request.resource}`,
-    })),
-  );
-}
-
-/** The least role that may do all of it: its policy and those before. Notes the statements that were needed. */
-function leastRole(): Role | undefined {
-  const requests = asked();
-  const all = ROLES.flatMap((role) => statements.get(role) ?? []);
-  expect(requests.filter((request) => !isAllowed(all, request))).toEqual([]);
-  const least = ROLES.findIndex((_role, index) => {
-    const held = ROLES.slice(0, index + 1).flatMap((role) => statements.get(role) ?? []);
-    return requests.every((request) => isAllowed(held, request));
-  });
-  for (const role of ROLES.slice(0, least + 1)) {
-    for (const statement of statements.get(role) ?? []) {
-      for (const action of [statement.Action].flat()) {
-        const narrowed = { ...statement, Action: action };
-        if (requests.some((request) => isAllowed([narrowed], request))) {
-          used.get(role)?.add(action);
-        }
-      }
-    }
-  }
-  return ROLES[least];
-}
-
 async function roleOf(...argv: string[]): Promise<Role | undefined> {
   calls = [];
   await run(...argv);
-  return leastRole();
+  return policies.leastRole(calls);
 }
 
 const idOf = (answer: Record<string, unknown>): string => String(answer["id"]);
@@ -127,7 +86,7 @@ async function usesOfACreator(): Promise<{ roles: Record<string, Role | undefine
   const make = async (...argv: string[]): Promise<string> => {
     calls = [];
     const id = idOf(await run(...argv));
-    roles[argv.slice(0, 2).join(" ")] = leastRole();
+    roles[argv.slice(0, 2).join(" ")] = policies.leastRole(calls);
     return id;
   };
   const disk = path.join(directory, "disk.raw");
@@ -177,7 +136,7 @@ async function usesOfAReader(volume: string): Promise<Record<string, Role | unde
   return roles;
 }
 
-async function usesOfAnOperator(image: string): Promise<Record<string, Role | undefined>> {
+async function usesOfAnOperator(volume: string, image: string): Promise<Record<string, Role | undefined>> {
   const failed = await under.create({ sizeGib: 1 }, (message) => ({ ...message, request_spec: "none" }));
   await under.settled(failed);
   const [letter] = await under.deadLetters(1);
@@ -190,6 +149,9 @@ async function usesOfAnOperator(image: string): Promise<Record<string, Role | un
     ["type", "delete", "slow"],
     ["quota", "set", "p", "--volumes", "5"],
     ["service", "set", "node@first", "--enable"],
+    ["connection", volume],
+    ["attach", volume, "--host", "node"],
+    ["detach", volume],
     ["audit"],
     ["image", "cache", "evict", "--all"],
     ["image", "delete", image],
@@ -201,6 +163,45 @@ async function usesOfAnOperator(image: string): Promise<Record<string, Role | un
     roles[argv.join(" ")] = await roleOf(...argv);
   }
   return roles;
+}
+
+/** Sends a request of the page to the console; the least role that may do all that it took. */
+async function roleOfPage(asked: string): Promise<Role | undefined> {
+  const [method, path = "/"] = asked.split(" ");
+  const { origin, hash } = new URL(page?.url ?? "");
+  calls = [];
+  const headers = { [TOKEN_HEADER]: hash.replace("#token=", "") };
+  const response = await fetch(`${origin}${path}`, { ...(method !== undefined && { method }), headers });
+  expect([asked, response.ok ? "" : await response.text()]).toEqual([asked, ""]);
+  return policies.leastRole(calls);
+}
+
+/** Reads and buttons of the console with the role that each should take. The page of audits calls what the command `audit` calls. */
+async function usesOfTheConsole(volume: string): Promise<readonly (readonly [asked: string, role: Role])[]> {
+  const doomed = idOf(await run("create", "--size", "1", "--wait"));
+  const failed = await under.create({ sizeGib: 1 }, (message) => ({ ...message, request_spec: "none" }));
+  await under.settled(failed);
+  await under.giveUp(JSON.stringify({ volume_id: failed }));
+  const letters = await under.deadLetters(2);
+  const letter = letters.find(({ volume_id: id }) => id === failed)?.id ?? "";
+  const execution = `/api/volumes/${volume}/executions/${volume}-a1`;
+  return [
+    ["GET /api/volumes", "read-only"],
+    ["GET /api/backends", "read-only"],
+    ["GET /api/dead-letters", "read-only"],
+    ["GET /api/audit", "read-only"],
+    [`GET /api/volumes/${volume}`, "read-only"],
+    [`GET ${execution}`, "read-only"],
+    [`GET ${execution}?state=0`, "read-only"],
+    [`GET /api/volumes/${volume}/cost`, "read-only"],
+    [`POST /api/volumes/${volume}/replay/${volume}-a1`, "read-only"],
+    [`POST /api/volumes/${doomed}/delete`, "creator"],
+    [`GET /api/volumes/${volume}/connection`, "operator"],
+    [`POST /api/volumes/${volume}/reset-to-error`, "operator"],
+    [`POST /api/volumes/${volume}/reset-to-available`, "operator"],
+    [`POST /api/volumes/${failed}/retry`, "operator"],
+    [`POST /api/dead-letters/${letter}/discard`, "operator"],
+  ];
 }
 
 /** Asked for in cases that the commands above do not come into. */
@@ -223,16 +224,21 @@ test("every command takes the least role that its policy is for, and no policy a
   expect(making).toEqual(allOf(making, "creator"));
   const looking = await usesOfAReader(volume);
   expect(looking).toEqual(allOf(looking, "read-only"));
-  const managing = await usesOfAnOperator(image);
+  const managing = await usesOfAnOperator(volume, image);
   expect(managing).toEqual(allOf(managing, "operator"));
+  const pages = await usesOfTheConsole(volume);
+  page = await startConsole({ argv: ["--outputs", outputs], env: variables() });
+  const found: (readonly [string, Role | undefined])[] = [];
+  for (const [asked] of pages) {
+    found.push([asked, await roleOfPage(asked)]);
+  }
+  expect(found).toEqual(pages);
   expect(await roleOf("type", "show", "fast")).toBe("read-only");
   expect(await roleOf("snapshot", "show", await anotherSnapshot(volume))).toBe("read-only");
   expect(await roleOf("create", "--size", "1", "--type", "fast")).toBe("creator");
   expect(await roleOf("delete", idOf(await run("create", "--size", "1", "--wait")))).toBe("creator");
   for (const role of ROLES) {
-    const allowed = new Set((statements.get(role) ?? []).flatMap(({ Action }) => [Action].flat()));
-    const unused = [...allowed].filter((action) => used.get(role)?.has(action) !== true);
-    expect([role, ...unused.filter((action) => !RARE[role].includes(action))]).toEqual([role]);
+    expect([role, ...policies.unused(role).filter((action) => !RARE[role].includes(action))]).toEqual([role]);
   }
 });
 

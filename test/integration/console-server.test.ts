@@ -39,7 +39,7 @@ function startOn(parts: Partial<Record<keyof Connection, object>>): Promise<void
     },
   });
   const errors = { meanings: new Map(), consequences: new Map() };
-  return start(makeRoutes({ connection, clock: { now: () => NOW } }, { errors, runbook: new Map() }));
+  return start(makeRoutes({ connection, clock: { now: () => NOW } }, { errors, runbook: new Map() }).routes);
 }
 
 type Answered = { status: number | undefined; headers: Record<string, unknown>; body: string };

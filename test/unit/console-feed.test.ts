@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { VolumeFeed, type VolumesQuery } from "../../cli/console/volume-feed.ts";
+import { VolumeFeed } from "../../cli/console/volume-feed.ts";
+import type { VolumesQuery } from "../../cli/console/volume-rows.ts";
 import { ROWS_ON_PAGE } from "../../cli/console/wire.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { volume, volumeAtWork } from "../support/cli-context.ts";
@@ -14,6 +15,9 @@ function setUp(...records: VolumeRecord[]) {
     now: Date.parse("2026-03-04T05:06:07.000Z"),
     failure: undefined as Error | undefined,
     pageSize: 1000,
+    /** Names of executions, the newest first. */
+    executions: [] as string[],
+    executionsFailure: undefined as Error | undefined,
   };
   const reading = <Result>(name: keyof typeof calls, result: () => Result): Promise<Result> => {
     calls[name] += 1;
@@ -34,7 +38,16 @@ function setUp(...records: VolumeRecord[]) {
     getMany: (ids: readonly string[]) =>
       reading("getMany", () => new Map(ids.flatMap((id) => [...stored].filter(([key]) => key === id)))),
   };
-  const feed = new VolumeFeed(async () => volumes, { now: () => new Date(state.now) });
+  const executions = {
+    newest: async () => {
+      if (state.executionsFailure !== undefined) {
+        throw state.executionsFailure;
+      }
+      return state.executions;
+    },
+  };
+  const sources = { volumes: async () => volumes, executions: async () => executions };
+  const feed = new VolumeFeed(sources, { now: () => new Date(state.now) });
   const after = async (milliseconds: number, query: Partial<VolumesQuery> = {}) => {
     state.now += milliseconds;
     await feed.refresh();
@@ -167,6 +180,41 @@ describe("what has changed", () => {
     stored.set(id(3), volume({ id: id(3) }));
     await after(2000);
     expect((await after(0)).rows.map((row) => row.id).toSorted()).toEqual([id(2), id(3)]);
+  });
+
+  test("is seen in the next reading for a volume whose create started and ended since the last one", async () => {
+    const { after, calls, state, stored } = setUp(volume({ id: id(1) }));
+    state.executions = [`${id(1)}-a1`];
+    await after(0);
+    stored.set(id(2), volume({ id: id(2) }));
+    state.executions = [`${id(2)}-a1`, `${id(1)}-a1`];
+    expect((await after(1000)).rows.map((row) => row.id).toSorted()).toEqual([id(1), id(2)]);
+    expect(calls.list).toBe(1);
+  });
+
+  test("is seen in the next reading for the volumes of the last answer, without a scan", async () => {
+    const { after, calls, stored } = setUp(
+      volume({ id: id(1), display_name: "a" }),
+      volume({ id: id(2), display_name: "b" }),
+    );
+    await after(0);
+    stored.set(id(1), volume({ id: id(1), display_name: "c", updated_at: "2026-03-04T05:06:08.000Z" }));
+    stored.delete(id(2));
+    expect((await after(1000)).rows.map((row) => row.name)).toEqual(["c"]);
+    expect(calls.list).toBe(1);
+  });
+
+  test("is still read of the table while the executions cannot be listed, and the failure is reported", async () => {
+    const { after, state, stored } = setUp(volume({ id: id(1) }));
+    state.executionsFailure = new Error("not allowed to list executions");
+    await after(0);
+    stored.set(id(2), volume({ id: id(2) }));
+    const { total, failure, read_at } = await after(2000);
+    expect([total, failure?.message, read_at]).toEqual([
+      2,
+      "not allowed to list executions",
+      "2026-03-04T05:06:09.000Z",
+    ]);
   });
 
   test("takes a volume that was being removed off the list as soon as it is gone", async () => {

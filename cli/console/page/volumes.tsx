@@ -18,6 +18,9 @@ const COLUMNS: { key: SortKey; title: string; class: string }[] = [
 /** Columns that are read from their largest value down. */
 const DESCENDING_FIRST: readonly SortKey[] = ["created_at", "size"];
 
+/** With the time of a reading, a change is shown within two seconds. */
+const POLL_MILLISECONDS = 1500;
+
 /** All volumes: how many of each status, which are being created, and the list. */
 export function VolumesPage() {
   const [query, setQuery] = useState<Query>({
@@ -27,7 +30,7 @@ export function VolumesPage() {
     isDescending: true,
     page: 1,
   });
-  const { body, failure } = usePoll<VolumesAnswer>(pathOf(query));
+  const { body, failure } = usePoll<VolumesAnswer>(pathOf(query), POLL_MILLISECONDS);
   const change = (changes: Partial<Query>): void => setQuery((before) => ({ ...before, page: 1, ...changes }));
   const told = failure ?? body?.failure ?? null;
   return (
