@@ -3,7 +3,7 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { fileNameOf, type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../core/functions.ts";
 import { bundleFunctions } from "../infra/bundle.ts";
 import { percentile } from "./rig.ts";
 
@@ -23,7 +23,7 @@ export async function benchBundles(): Promise<BundleResult[]> {
   try {
     await bundleFunctions(directory);
     const results: BundleResult[] = [];
-    for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+    for (const name of FUNCTION_NAMES) {
       const file = path.join(directory, fileNameOf(name), "index.mjs");
       const { size } = await stat(file);
       results.push({ function: name, kilobytes: size / 1000, import_ms: await importTime(file) });

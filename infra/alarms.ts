@@ -10,7 +10,7 @@ import {
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
-import type { FunctionName } from "../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, FUNCTIONS } from "../core/functions.ts";
 import { METRICS, METRICS_NAMESPACE } from "../core/metrics.ts";
 import { SWEEP_INTERVAL_SECONDS, type TimeBounds } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
@@ -53,8 +53,8 @@ function periodOf(intervalSeconds: number): Duration {
   return Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), 60 * Math.ceil(intervalSeconds / 60)));
 }
 
-/** Functions that end volumes when the workflow could not. Below them there are no other nets. */
-const NETS: readonly FunctionName[] = ["ErrorOutVolume", "ErrorOutFailedExecution", "SweepOverdueVolumes"];
+/** Functions that end volumes when the workflow could not. A message that a queue's function fails on stays in its queue, which has its own alarm. */
+const NETS = FUNCTION_NAMES.filter((name) => FUNCTIONS[name].purpose === "net" && FUNCTIONS[name].kind !== "queue");
 
 /** A metric that the functions write into their logs, over all of its dimensions. */
 export function ownMetric(

@@ -5,22 +5,21 @@ import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { ApiOptions } from "../core/api/options.ts";
+import { functionsOfKind } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Functions } from "./functions.ts";
-import type { Messaging } from "./messaging.ts";
 import type { DataProps } from "./records.ts";
 
 /** Properties of the API construct. */
 export type BlockStorageApiProps = DataProps & {
   functions: Functions;
-  messaging: Messaging;
   configuration: Configuration;
   options: ApiOptions;
 };
 
-/** Functions that the API starts asynchronously. */
-const STARTED = ["DeleteVolume", "ExtendVolume", "CreateSnapshot", "DeleteSnapshot"] as const;
+/** Functions that the API starts asynchronously: those of requests that do not wait for an answer. */
+const STARTED = functionsOfKind("call").filter((name) => name !== "CallDriver");
 
 /**
  * Cinder's API v3 as an HTTP API with one route: the function has its own routes, because every answer has to be Cinder's, including those
@@ -32,7 +31,8 @@ export class BlockStorageApi extends Construct {
 
   constructor(scope: Construct, id: string, props: BlockStorageApiProps) {
     super(scope, id);
-    const { functions, messaging, configuration, options, removalPolicy, encryptionKey } = props;
+    const { functions, configuration, options, removalPolicy, encryptionKey } = props;
+    const { imageServices } = configuration;
     const handler = functions.get("BlockStorageApi");
     const api = new HttpApi(this, "HttpApi", {
       apiName: `${Stack.of(this).stackName}-block-storage`,
@@ -61,15 +61,14 @@ export class BlockStorageApi extends Construct {
         "The account's own limits hold; a stage's limit would be shared by all projects",
     });
     functions.setEnvironment("BlockStorageApi", {
-      schedulerQueueUrl: messaging.schedulerQueue.queueUrl,
-      schedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
+      // It asks Glance with its callers' tokens, and needs no secret.
+      ...(imageServices.glance !== undefined && { imageServices: JSON.stringify(imageServices) }),
       blockStorageApi: Stack.of(this).toJsonString({
         options,
         service_down_seconds: configuration.scheduler.service_down_time,
         functions: Object.fromEntries(STARTED.map((name) => [name, functions.get(name).functionName])),
       }),
     });
-    functions.allow("BlockStorageApi", ["sqs:SendMessage"], messaging.schedulerQueue.queueArn);
     functions.allow(
       "BlockStorageApi",
       ["lambda:InvokeFunction"],

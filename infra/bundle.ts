@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { fileNameOf, type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { FUNCTION_NAMES, fileNameOf } from "../core/functions.ts";
 import type { CodeOf } from "./functions.ts";
 import { buildUnlessKept } from "./kept-build.ts";
 import { TRIM_SDK } from "./trim-sdk.ts";
@@ -61,7 +61,7 @@ async function codeFrom(directory: string, bundling: Promise<unknown>): Promise<
 
 /** @returns the files that were read */
 async function bundle(directory: string, plugins: readonly Plugin[]): Promise<string[]> {
-  const names = Object.keys(FUNCTIONS) as FunctionName[];
+  const names = FUNCTION_NAMES;
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: names.map((name) => ({ in: `lambdas/${fileNameOf(name)}.ts`, out: `${fileNameOf(name)}/index` })),

@@ -3,6 +3,7 @@ import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
 import { BACKENDS_FILE } from "../core/environment.ts";
 import { InvalidInput } from "../core/errors.ts";
+import { FUNCTIONS, functionsOfKind, functionsUsing } from "../core/functions.ts";
 import { type ImageServicesOptions, secretsOf } from "../core/image-services.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { BlockStorageApi } from "./block-storage-api.ts";
@@ -12,12 +13,12 @@ import { customerKey } from "./encryption-key.ts";
 import { type CodeOf, Functions } from "./functions.ts";
 import { imagesBucket } from "./images-bucket.ts";
 import { Messaging } from "./messaging.ts";
-import { CALLED_BY_EVENTS, Nets, retriesOf } from "./nets.ts";
+import { Nets, retriesOf } from "./nets.ts";
 import { Observability } from "./observability.ts";
 import { Records } from "./records.ts";
 import { Storage } from "./storage.ts";
 import { applyTimeBounds } from "./time-bounds.ts";
-import { CALLS_DRIVERS, HAS_BACKENDS, wireFunctions, wireWorkflow } from "./wiring.ts";
+import { usesBackends, wireFunctions, wireWorkflow } from "./wiring.ts";
 import { exportOf } from "./volume-consumers.ts";
 import { Workflow } from "./workflow.ts";
 
@@ -36,15 +37,19 @@ const DEAD_LETTER_CONCURRENCY = 2;
  */
 const SCHEDULER_CONCURRENCY = 10;
 
+/** Functions that clients call by name; an audit may also be asked for. */
+const CALLED_BY_CLIENTS = [...functionsOfKind("call"), "AuditBackends"] as const;
+
 /** Warns at synthesis, instead of at the first image, that the functions' network has no route to a Glance. */
 function warnOfGlanceOutOfReach(stack: Stack, { glance }: ImageServicesOptions): void {
   if (glance === undefined) {
     return;
   }
+  const mounting = functionsUsing("images").filter((name) => FUNCTIONS[name].uses.includes("drivers"));
   Annotations.of(stack).addWarningV2(
     "cinderless:glance-out-of-reach",
     `image_services.glance: ${glance.api_servers.join(", ")} cannot be reached from the isolated subnets of Storage/Network, in which ` +
-      "CloneImage, CheckBackend and CopyImageToVolume mount the file system. Connect that network to the Glance (peering, a transit " +
+      `${mounting.slice(0, -1).join(", ")} and ${mounting.at(-1)} mount the file system. Connect that network to the Glance (peering, a transit ` +
       "gateway, PrivateLink; see docs/configuration.md, Image services), or deploy with -c fileSystem=none",
   );
 }
@@ -87,12 +92,9 @@ export class CinderlessStack extends Stack {
     }
     const functions = new Functions(this, "Functions", {
       codeOf: props.codeOf,
-      filesOf: (name) =>
-        HAS_BACKENDS.includes(name) ? { [BACKENDS_FILE]: JSON.stringify(configuration.backends) } : {},
+      filesOf: (name) => (usesBackends(name) ? { [BACKENDS_FILE]: JSON.stringify(configuration.backends) } : {}),
       omitted: blockStorageApi === null ? ["BlockStorageApi"] : [],
       storageOptions: storage?.functionOptions() ?? {},
-      touchesVolumes: CALLS_DRIVERS,
-      asynchronous: CALLED_BY_EVENTS,
       asynchronousOptions: (name) => ({ deadLetterQueue: messaging.eventsDeadLetterQueue, ...retriesOf(name) }),
       ...data,
     });
@@ -149,7 +151,6 @@ export class CinderlessStack extends Stack {
         ? undefined
         : new BlockStorageApi(this, "BlockStorageApi", {
             functions,
-            messaging,
             configuration,
             options: blockStorageApi,
             ...data,
@@ -171,15 +172,12 @@ export class CinderlessStack extends Stack {
       BackendHosts: parts.configuration.backends.map(({ host }) => host).join(","),
       ServiceDownSeconds: String(parts.configuration.scheduler.service_down_time),
       DefaultImageService: parts.configuration.imageServices.default,
-      CreateSnapshotFunctionName: functions.get("CreateSnapshot").functionName,
-      DeleteSnapshotFunctionName: functions.get("DeleteSnapshot").functionName,
-      DeleteVolumeFunctionName: functions.get("DeleteVolume").functionName,
-      ExtendVolumeFunctionName: functions.get("ExtendVolume").functionName,
-      CallDriverFunctionName: functions.get("CallDriver").functionName,
       ...(storage?.consumersAccessPointId !== undefined && {
         VolumeConsumersAccessPointId: storage.consumersAccessPointId,
       }),
-      AuditBackendsFunctionName: functions.get("AuditBackends").functionName,
+      ...Object.fromEntries(
+        CALLED_BY_CLIENTS.map((name) => [`${name}FunctionName`, functions.get(name).functionName] as const),
+      ),
     };
     for (const [name, value] of Object.entries(outputs)) {
       new CfnOutput(this, name, { value });

@@ -4,7 +4,7 @@ import { Architecture, type Code, Function, type FunctionOptions, Runtime, Traci
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { ENVIRONMENT, type EnvironmentKey } from "../core/environment.ts";
-import { type FunctionName, FUNCTIONS, memoryMibOf } from "../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, FUNCTIONS, type FunctionUse, type NameOfKind } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { DataProps } from "./records.ts";
 
@@ -23,12 +23,10 @@ export type FunctionsProps = {
   filesOf: (functionName: FunctionName) => CodeFiles;
   /** Functions that this deployment does not need. */
   omitted: readonly FunctionName[];
-  /** Further options of the functions that touch volumes: their network and its file system. */
+  /** Further options of the functions with drivers: their network and its file system. */
   storageOptions: Partial<FunctionOptions>;
-  touchesVolumes: readonly FunctionName[];
-  /** Functions with asynchronous events, and the queue for events that keep failing. */
-  asynchronous: readonly FunctionName[];
-  asynchronousOptions: (name: FunctionName) => Partial<FunctionOptions>;
+  /** Further options of the functions with asynchronous events: the queue for events that keep failing. */
+  asynchronousOptions: (name: EventFunctionName) => Partial<FunctionOptions>;
 } & DataProps;
 
 /** Actions that a function in a network needs for its network interface; EC2 has no resource for these at the time of the call. */
@@ -55,7 +53,7 @@ export class Functions extends Construct {
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
-    for (const name of (Object.keys(FUNCTIONS) as FunctionName[]).filter((each) => !props.omitted.includes(each))) {
+    for (const name of FUNCTION_NAMES.filter((each) => !props.omitted.includes(each))) {
       this.functions.set(name, this.function(name, props));
     }
     acknowledge(this, {
@@ -71,6 +69,11 @@ export class Functions extends Construct {
   /** The functions that this deployment has. */
   get names(): FunctionName[] {
     return [...this.functions.keys()];
+  }
+
+  /** Those that use it. */
+  using(use: FunctionUse): FunctionName[] {
+    return this.names.filter((name) => FUNCTIONS[name].uses.includes(use));
   }
 
   get(name: FunctionName): Function {
@@ -104,23 +107,24 @@ export class Functions extends Construct {
       removalPolicy: props.removalPolicy,
       ...(props.encryptionKey !== undefined && { encryptionKey: props.encryptionKey }),
     });
-    const storage = props.touchesVolumes.includes(name) ? props.storageOptions : {};
+    const { timeoutSeconds, memoryMib, uses } = FUNCTIONS[name];
+    const storage = uses.includes("drivers") ? props.storageOptions : {};
     return new Function(this, name, {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       handler: "index.handler",
       code: props.codeOf(name, props.filesOf(name)),
-      timeout: Duration.seconds(FUNCTIONS[name]),
-      memorySize: memoryMibOf(name),
+      timeout: Duration.seconds(timeoutSeconds),
+      memorySize: memoryMib,
       tracing: Tracing.ACTIVE,
       logGroup,
       role: this.role(name, logGroup, storage.vpc !== undefined),
       environment: {
         NODE_OPTIONS: nodeOptionsOf(name),
-        ...(ASKING_EVERY_BACKEND.includes(name) && { UV_THREADPOOL_SIZE: String(THREADS_FOR_FILES) }),
+        ...(uses.includes("every-backend") && { UV_THREADPOOL_SIZE: String(THREADS_FOR_FILES) }),
       },
       ...storage,
-      ...(props.asynchronous.includes(name) && props.asynchronousOptions(name)),
+      ...(isCalledByEvents(name) && props.asynchronousOptions(name)),
     });
   }
 
@@ -146,9 +150,6 @@ export class Functions extends Construct {
   }
 }
 
-/** Functions that ask every backend in one process, one invocation after the other. */
-const ASKING_EVERY_BACKEND: readonly FunctionName[] = ["ReportBackends", "AuditBackends"];
-
 /**
  * Threads of Node's pool in those functions. A call to a hung mount holds its thread until the server answers, and the pool also resolves
  * the names of AWS's endpoints: with the usual four, one hung backend would stop the reports of all others. A process gives up four calls of
@@ -158,6 +159,13 @@ const ASKING_EVERY_BACKEND: readonly FunctionName[] = ["ReportBackends", "AuditB
  * @see https://nodejs.org/api/cli.html#uv_threadpool_sizesize
  */
 const THREADS_FOR_FILES = 128;
+
+/** Functions that Lambda calls asynchronously. */
+export type EventFunctionName = NameOfKind<"event" | "schedule">;
+
+function isCalledByEvents(name: FunctionName): name is EventFunctionName {
+  return ["event", "schedule"].includes(FUNCTIONS[name].kind);
+}
 
 /**
  * The buffers of an image copy become garbage at once. A small young generation keeps less of it: 131 MiB resident instead of 171, for 6 %

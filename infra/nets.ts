@@ -4,9 +4,8 @@ import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { AuditSchedule } from "../core/audit/schedule.ts";
-import type { FunctionName } from "../core/functions.ts";
 import type { TimeBounds } from "../core/time-bounds.ts";
-import type { Functions } from "./functions.ts";
+import type { EventFunctionName, Functions } from "./functions.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** Properties of the nets. */
@@ -19,14 +18,6 @@ export type NetsProps = {
   timeBounds: Pick<TimeBounds, "sweep_interval_seconds" | "report_interval_seconds">;
 };
 
-/** Functions that events call asynchronously. */
-export const CALLED_BY_EVENTS: readonly FunctionName[] = [
-  "ErrorOutFailedExecution",
-  "SweepOverdueVolumes",
-  "ReportBackends",
-  "AuditBackends",
-];
-
 /** Lifetime of an event of a schedule: the next one does the same work. */
 const SCHEDULED_EVENT_AGE = Duration.minutes(5);
 
@@ -34,15 +25,17 @@ const SCHEDULED_EVENT_AGE = Duration.minutes(5);
 type Retries = { retryAttempts: number; maxEventAge?: Duration };
 
 /** A schedule repeats its work anyway; an audit is a quarter of an hour of listing, and may also reap. */
-const RETRIES: Partial<Record<FunctionName, Retries>> = {
+const RETRIES: Readonly<Record<EventFunctionName, Retries>> = {
+  // An execution's end comes once: Lambda's own two retries, and hours of them where the function is throttled.
+  ErrorOutFailedExecution: { retryAttempts: 2 },
   SweepOverdueVolumes: { retryAttempts: 1, maxEventAge: SCHEDULED_EVENT_AGE },
   ReportBackends: { retryAttempts: 1, maxEventAge: SCHEDULED_EVENT_AGE },
   AuditBackends: { retryAttempts: 0, maxEventAge: SCHEDULED_EVENT_AGE },
 };
 
-/** An execution's end comes once: Lambda's own two retries, and hours of them where the function is throttled. */
-export function retriesOf(name: FunctionName): Retries {
-  return RETRIES[name] ?? { retryAttempts: 2 };
+/** Lambda's own retries of an asynchronous event. */
+export function retriesOf(name: EventFunctionName): Retries {
+  return RETRIES[name];
 }
 
 /**
@@ -53,7 +46,7 @@ export function retriesOf(name: FunctionName): Retries {
 export class Nets extends Construct {
   constructor(scope: Construct, id: string, { functions, workflow, deadLetterQueue, audit, timeBounds }: NetsProps) {
     super(scope, id);
-    const rule = (ruleId: string, name: FunctionName, retryAttempts: number, props: RuleProps): Rule =>
+    const rule = (ruleId: string, name: EventFunctionName, retryAttempts: number, props: RuleProps): Rule =>
       new Rule(this, ruleId, {
         ...props,
         targets: [new LambdaFunction(functions.get(name), { retryAttempts, deadLetterQueue })],

@@ -1,6 +1,6 @@
 import type { CfnFunction } from "aws-cdk-lib/aws-lambda";
 import type { CfnQueue, Queue } from "aws-cdk-lib/aws-sqs";
-import { type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { FUNCTIONS } from "../core/functions.ts";
 import {
   LONG_FUNCTION_TIMEOUT_SECONDS,
   parseTimeBounds,
@@ -9,27 +9,6 @@ import {
   visibilitySeconds,
 } from "../core/time-bounds.ts";
 import type { Functions } from "./functions.ts";
-
-/** Functions that write deadlines, or check whether a claim or a removal is overdue. */
-export const WRITES_DEADLINES: readonly FunctionName[] = [
-  "CreateRawVolume",
-  "CreateVolumeFromSnapshot",
-  "CreateClonedVolume",
-  "CloneImage",
-  "CreateVolumeForImage",
-  "CheckBackend",
-  "CopyImageToVolume",
-  "RescheduleVolume",
-  "ScheduleVolume",
-  "SweepOverdueVolumes",
-  "ErrorOutVolume",
-  "ErrorOutFailedExecution",
-  "DeleteVolume",
-  "ExtendVolume",
-  "KeepDeadLetters",
-  "AuditBackends",
-  "BlockStorageApi",
-];
 
 /**
  * Gives functions and queues the bounds of a deployment that sets its own. The states' time-outs stay: function time-outs can only be
@@ -40,7 +19,7 @@ export function applyTimeBounds(bounds: TimeBounds, functions: Functions, queues
     return;
   }
   for (const name of functions.names) {
-    const isLong = FUNCTIONS[name] === LONG_FUNCTION_TIMEOUT_SECONDS;
+    const isLong = FUNCTIONS[name].timeoutSeconds === LONG_FUNCTION_TIMEOUT_SECONDS;
     (functions.get(name).node.defaultChild as CfnFunction).timeout = isLong
       ? bounds.long_function_timeout_seconds
       : bounds.short_function_timeout_seconds;
@@ -48,7 +27,7 @@ export function applyTimeBounds(bounds: TimeBounds, functions: Functions, queues
   for (const queue of queues) {
     (queue.node.defaultChild as CfnQueue).visibilityTimeout = visibilitySeconds(bounds);
   }
-  for (const name of WRITES_DEADLINES.filter((each) => functions.names.includes(each))) {
+  for (const name of functions.using("deadlines")) {
     functions.setEnvironment(name, { phaseBounds: JSON.stringify(phaseBoundsOf(bounds)) });
   }
 }

@@ -1,9 +1,10 @@
 import { ArnFormat, type CfnElement, Stack } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { secretsOf } from "../core/image-services.ts";
 import type { ExportedFileSystem } from "../core/backends.ts";
-import type { FunctionName } from "../core/functions.ts";
+import { type FunctionName, FUNCTIONS, type FunctionUse } from "../core/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Conditions, Functions } from "./functions.ts";
@@ -29,47 +30,10 @@ const KEY_SERVICES = ["dynamodb", "s3", "sns", "sqs"];
 
 const USE_KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"];
 
-const READS_IMAGES: readonly FunctionName[] = ["ExtractVolumeSpec", "CloneImage", "CheckBackend", "CopyImageToVolume"];
-
-/** Functions that access the volumes directly: they are in the network of the file system, and need only DynamoDB and S3. */
-export const CALLS_DRIVERS: readonly FunctionName[] = [
-  "CreateRawVolume",
-  "CreateVolumeFromSnapshot",
-  "CreateClonedVolume",
-  "CloneImage",
-  "CreateVolumeForImage",
-  "CheckBackend",
-  "CopyImageToVolume",
-  "ReportBackends",
-  "CreateSnapshot",
-  "DeleteSnapshot",
-  "DeleteVolume",
-  "ExtendVolume",
-  "AuditBackends",
-  "CallDriver",
-];
-
-/** Functions that clear backends or request connections, and also call other services: CallDriver has the drivers for them. */
-const CALLS_REMOTE_DRIVERS: readonly FunctionName[] = [
-  "RescheduleVolume",
-  "ErrorOutVolume",
-  "ErrorOutFailedExecution",
-  "SweepOverdueVolumes",
-  "BlockStorageApi",
-];
-
-/** Functions with the configuration of the backends next to their code. */
-export const HAS_BACKENDS: readonly FunctionName[] = [...CALLS_DRIVERS, ...CALLS_REMOTE_DRIVERS];
-
-const NOTIFIES: readonly FunctionName[] = [
-  "NotifyCreateStart",
-  "CreateVolumeOnFinish",
-  "ErrorOutVolume",
-  "ErrorOutFailedExecution",
-  "SweepOverdueVolumes",
-  "ScheduleVolume",
-  "KeepDeadLetters",
-];
+/** Whether a function has the configuration of the backends next to its code. */
+export function usesBackends(name: FunctionName): boolean {
+  return FUNCTIONS[name].uses.some((use) => use === "drivers" || use === "remote-drivers");
+}
 
 /** Gives each function only the variables and permissions of its work. */
 export function wireFunctions(parts: Parts): void {
@@ -84,7 +48,7 @@ export function wireFunctions(parts: Parts): void {
       parts.functions.allowIf(name, throughServices(parts, services), USE_KEY, parts.encryptionKey.keyArn);
     }
   }
-  for (const name of ["ScheduleVolume", "ExtendVolume"] as const) {
+  for (const name of parts.functions.using("scheduler-settings")) {
     parts.functions.setEnvironment(name, { schedulerSettings: JSON.stringify(parts.configuration.scheduler) });
   }
 }
@@ -94,7 +58,7 @@ function wireDrivers({ functions, fileSystemExport }: Parts): void {
     functions.setEnvironment("CallDriver", { fileSystemExport: Stack.of(functions).toJsonString(fileSystemExport) });
   }
   const { functionArn, functionName } = functions.get("CallDriver");
-  for (const name of CALLS_REMOTE_DRIVERS.filter((each) => functions.names.includes(each))) {
+  for (const name of functions.using("remote-drivers")) {
     functions.allow(name, ["lambda:InvokeFunction"], functionArn);
     functions.setEnvironment(name, { callDriverFunction: functionName });
   }
@@ -112,7 +76,7 @@ function throughServices({ functions }: Parts, services: readonly string[]): Con
 
 /** Images of the bucket, and of Glance if it is configured, with only the secrets that its authentication reads. */
 function wireImages({ configuration, functions, imagesBucket }: Parts): void {
-  for (const name of READS_IMAGES) {
+  for (const name of functions.using("images")) {
     functions.allow(name, ["s3:GetObject"], imagesBucket.arnForObjects("*"));
     // Without it S3 would answer "forbidden" for a missing object.
     functions.allow(name, ["s3:ListBucket"], imagesBucket.bucketArn);
@@ -140,11 +104,7 @@ function wireImages({ configuration, functions, imagesBucket }: Parts): void {
     ...(secretName === undefined ? [] : [secretArn(`${secretName}-??????`)]),
     ...(prefix === undefined ? [] : [secretArn(`${prefix}*`)]),
   ];
-  // The API asks Glance with its callers' tokens, and needs no secret.
-  for (const name of functions.names.filter((each) => each === "BlockStorageApi")) {
-    functions.setEnvironment(name, { imageServices: JSON.stringify(imageServices) });
-  }
-  for (const name of READS_IMAGES) {
+  for (const name of functions.using("images")) {
     functions.setEnvironment(name, { imageServices: JSON.stringify(imageServices) });
     if (resources.length > 0) {
       functions.allow(name, ["secretsmanager:GetSecretValue"], ...resources);
@@ -172,19 +132,23 @@ export function wireWorkflow({ functions }: Parts, { aliasArn, stateMachine }: W
 }
 
 function wireMessaging({ configuration, functions, messaging }: Parts): void {
-  for (const name of NOTIFIES) {
-    functions.allow(name, ["sns:Publish"], messaging.notificationsTopic.topicArn);
+  const { notificationsTopic, schedulerQueue, schedulerDeadLetterQueue } = messaging;
+  for (const name of functions.using("notifications")) {
+    functions.allow(name, ["sns:Publish"], notificationsTopic.topicArn);
     functions.setEnvironment(name, {
-      notificationsTopicArn: messaging.notificationsTopic.topicArn,
+      notificationsTopicArn: notificationsTopic.topicArn,
       notificationEra: configuration.notificationEra,
     });
   }
-  for (const name of ["RescheduleVolume", "ScheduleVolume"] as const) {
-    functions.setEnvironment(name, {
-      schedulerQueueUrl: messaging.schedulerQueue.queueUrl,
-      schedulerDeadLetterQueueUrl: messaging.schedulerDeadLetterQueue.queueUrl,
-    });
-  }
-  functions.allow("RescheduleVolume", ["sqs:SendMessage"], messaging.schedulerQueue.queueArn);
-  functions.allow("ScheduleVolume", ["sqs:SendMessage"], messaging.schedulerDeadLetterQueue.queueArn);
+  const sends = (use: FunctionUse, queue: Queue): void => {
+    for (const name of functions.using(use)) {
+      functions.allow(name, ["sqs:SendMessage"], queue.queueArn);
+      functions.setEnvironment(name, {
+        schedulerQueueUrl: schedulerQueue.queueUrl,
+        schedulerDeadLetterQueueUrl: schedulerDeadLetterQueue.queueUrl,
+      });
+    }
+  };
+  sends("requests", schedulerQueue);
+  sends("dead-letters", schedulerDeadLetterQueue);
 }

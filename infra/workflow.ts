@@ -13,7 +13,7 @@ import {
   StateMachineType,
 } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { TASK_FUNCTIONS, type TaskFunctionName } from "../core/functions.ts";
+import { TASK_NAMES } from "../core/functions.ts";
 import { EXECUTION_TIMEOUT_SECONDS } from "../core/time-bounds.ts";
 import { createVolumeDefinition } from "../statemachine/create-volume.ts";
 import { acknowledge } from "./acknowledge.ts";
@@ -55,7 +55,7 @@ export class Workflow extends Construct {
     super(scope, id);
     const { removalPolicy, encryptionKey, workflowVersions } = props;
     const role = new Role(this, "CreateVolumeRole", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
-    const tasks = Object.keys(TASK_FUNCTIONS) as TaskFunctionName[];
+    const tasks = TASK_NAMES;
     role.addToPolicy(
       new PolicyStatement({
         actions: ["lambda:InvokeFunction"],

@@ -4,7 +4,7 @@ import { type IChainable, JsonPath, TaskInput, Timeout } from "aws-cdk-lib/aws-s
 import { LambdaInvoke } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import type { Construct } from "constructs";
 import { errorNamesOf } from "../core/errors.ts";
-import { TASK_FUNCTIONS, type TaskFunctionName } from "../core/functions.ts";
+import { FUNCTIONS, type TaskFunctionName } from "../core/functions.ts";
 import { STATE_TIMEOUT_MARGIN_SECONDS } from "../core/time-bounds.ts";
 
 /** Key under which a Catch stores the failure: `$.failure.Error` and `$.failure.Cause`. */
@@ -52,7 +52,7 @@ export function taskState(scope: Construct, name: TaskFunctionName, props: TaskS
     retryOnServiceExceptions: false,
     payload: TaskInput.fromObject(Object.fromEntries(keys.map((key) => [key, JsonPath.objectAt(`$.${key}`)]))),
     resultPath: props.result === undefined ? JsonPath.DISCARD : `$.${props.result}`,
-    taskTimeout: Timeout.duration(Duration.seconds(TASK_FUNCTIONS[name] + STATE_TIMEOUT_MARGIN_SECONDS)),
+    taskTimeout: Timeout.duration(Duration.seconds(FUNCTIONS[name].timeoutSeconds + STATE_TIMEOUT_MARGIN_SECONDS)),
   });
   state.addRetry({
     errors: LAMBDA_TRANSIENT_ERRORS,

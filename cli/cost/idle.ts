@@ -1,4 +1,4 @@
-import { type FunctionName, FUNCTIONS, memoryMibOf } from "../../core/functions.ts";
+import { FUNCTIONS, functionsOfKind, type NameOfKind } from "../../core/functions.ts";
 import prices from "./prices.json" with { type: "json" };
 import { invocation, type Requests, timesWork, type Work, workOf } from "./work.ts";
 
@@ -19,8 +19,11 @@ type Properties = Record<string, unknown>;
 const HOURS = 730;
 const MINUTES = HOURS * 60;
 
+type ScheduledFunctionName = NameOfKind<"schedule">;
+
 /** Requests of one run of a scheduled function when there are no volumes; reports write once for each backend. */
-const IDLE_REQUESTS: Partial<Record<FunctionName, Requests>> = {
+const IDLE_REQUESTS: Readonly<Record<ScheduledFunctionName, Requests>> = {
+  ReportBackends: {},
   SweepOverdueVolumes: { dynamodb_read_unit: 2 },
   AuditBackends: { dynamodb_read_unit: 6 },
 };
@@ -147,7 +150,7 @@ export function idleCost(template: PricedTemplate): IdleCost {
 function scheduledRuns(
   rules: readonly Properties[],
   backends: number,
-): { name: FunctionName; times: number; work: Work }[] {
+): { name: ScheduledFunctionName; times: number; work: Work }[] {
   return rules.flatMap((rule) => {
     const [, count, unit = ""] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(String(rule["ScheduleExpression"])) ?? [];
     const minutes = Number(count) * ({ minute: 1, hour: 60, day: 1440 }[unit] ?? 0);
@@ -161,18 +164,18 @@ function scheduledRuns(
   });
 }
 
-/** The stack gives a function the logical id `Functions`, its name, and the CDK's hash. */
-function functionOf(logicalId: string): FunctionName | undefined {
+/** The scheduled function of a logical id: `Functions`, its name, and the CDK's hash. */
+function functionOf(logicalId: string): ScheduledFunctionName | undefined {
   const [, name = ""] = /^Functions(\w+)[0-9A-F]{8}$/.exec(logicalId) ?? [];
-  return Object.hasOwn(FUNCTIONS, name) ? (name as FunctionName) : undefined;
+  return functionsOfKind("schedule").find((each) => each === name);
 }
 
-function idleRun(name: FunctionName, backends: number): Work {
+function idleRun(name: ScheduledFunctionName, backends: number): Work {
   const reports = name === "ReportBackends" ? { dynamodb_write_unit: backends } : {};
   return {
     ...workOf({ ...IDLE_REQUESTS[name], ...reports }),
     lambda_request: invocation(name, 0).lambda_request,
-    lambda_gib_second: (memoryMibOf(name) / 1024) * (IDLE_RUN_MS / 1000),
+    lambda_gib_second: (FUNCTIONS[name].memoryMib / 1024) * (IDLE_RUN_MS / 1000),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type FunctionName, memoryMibOf } from "../../core/functions.ts";
+import { type FunctionName, FUNCTIONS, type TaskFunctionName } from "../../core/functions.ts";
 
 /** Billed quantities, each in its own unit; the keys are those of the price file. */
 export type Work = {
@@ -30,7 +30,8 @@ export type Requests = Partial<
  * with that count. A record fits one unit of writing. A write that changes the deadline also writes the sparse index: one unit where it
  * sets or removes an entry, two where it moves one.
  */
-export const REQUESTS: Partial<Record<FunctionName, Requests>> = {
+export const REQUESTS: Readonly<Record<TaskFunctionName | "ScheduleVolume", Requests>> &
+  Partial<Record<FunctionName, Requests>> = {
   // Claim and host with the ledger; the index's entry moves. The message is received and deleted in batches of at most ten.
   ScheduleVolume: { dynamodb_read_unit: 1, dynamodb_write_unit: 4, sqs_request: 2 },
   ExtractVolumeRef: { dynamodb_read_unit: 1 },
@@ -113,6 +114,6 @@ export function invocation(name: FunctionName, milliseconds: number): Work {
   return workOf({
     ...REQUESTS[name],
     lambda_request: 1,
-    lambda_gib_second: (memoryMibOf(name) / 1024) * (milliseconds / 1000),
+    lambda_gib_second: (FUNCTIONS[name].memoryMib / 1024) * (milliseconds / 1000),
   });
 }

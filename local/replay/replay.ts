@@ -1,7 +1,7 @@
 import { registerHooks } from "node:module";
 import type { Context } from "aws-lambda";
 import type { CallOutcome, RecordedCall, ReplayedCall } from "../../cli/replay.ts";
-import { fileNameOf, FUNCTIONS, type FunctionName } from "../../core/functions.ts";
+import { FUNCTIONS, type FunctionName, fileNameOf } from "../../core/functions.ts";
 import { differencesOf } from "./compare.ts";
 import { messageOf, type Recording, replayed } from "./recording.ts";
 import { startStores, takeImageSpec } from "./stores.ts";

@@ -1,8 +1,9 @@
 import {
+  FUNCTION_NAMES,
   type FunctionName,
-  SERVICE_FUNCTIONS,
-  type ServiceFunctionName,
-  TASK_FUNCTIONS,
+  type FunctionPurpose,
+  FUNCTIONS,
+  TASK_NAMES,
 } from "../../core/functions.ts";
 import type { Template } from "../../infra/inline-template.ts";
 import { isTask, permissionsOf, shortId, triggersOf } from "./template-facts.ts";
@@ -24,18 +25,12 @@ export type Group = { title: string; rows: readonly Row[] };
 
 export const WORKFLOW = "create-volume";
 
-const GROUPS: readonly { title: string; names: readonly (ServiceFunctionName | typeof WORKFLOW)[] }[] = [
-  { title: "Create", names: ["BlockStorageApi", "ScheduleVolume", WORKFLOW] },
-  {
-    title: "Other requests",
-    names: ["DeleteVolume", "ExtendVolume", "CreateSnapshot", "DeleteSnapshot", "CallDriver"],
-  },
-  {
-    title: "Nets: end the volumes that the workflow did not decide",
-    names: ["KeepDeadLetters", "ErrorOutFailedExecution", "SweepOverdueVolumes"],
-  },
-  { title: "Schedules", names: ["ReportBackends", "AuditBackends"] },
-];
+const TITLES: Readonly<Record<FunctionPurpose, string>> = {
+  create: "Create",
+  request: "Other requests",
+  net: "Nets: end the volumes that the workflow did not decide",
+  backends: "Schedules",
+};
 
 const READS = /:(?:Get|BatchGet|Query|Scan|List)/;
 const STORES = new Set(["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::EFS::FileSystem"]);
@@ -53,27 +48,22 @@ export function columnsOf({ Resources }: Template): Column[] {
   return [...columns.filter(({ isMessage }) => !isMessage), ...columns.filter(({ isMessage }) => isMessage)];
 }
 
-/**
- * Every function that is not a task has one row; the tasks of the workflow share one, because their own picture shows each.
- *
- * @throws Error for a function without a group, so that a new one is not overlooked
- */
+/** Every function that is not a task has one row; the tasks of the workflow share one, because their own picture shows each. */
 export function groupsOf(template: Template): Group[] {
-  const missing = Object.keys(SERVICE_FUNCTIONS).filter(
-    (name) => !GROUPS.some(({ names }) => names.some((known) => known === name)),
-  );
-  if (missing.length > 0) {
-    throw new Error(`the picture of the stack has no group for ${missing.join(", ")}`);
-  }
-  return GROUPS.map(({ title, names }) => ({
-    title,
-    rows: names.map((name) => ({
-      name: name === WORKFLOW ? `${WORKFLOW}, ${Object.keys(TASK_FUNCTIONS).length} tasks` : name,
+  return (Object.keys(TITLES) as FunctionPurpose[]).map((purpose) => ({
+    title: TITLES[purpose],
+    rows: rowNames(purpose).map((name) => ({
+      name: name === WORKFLOW ? `${WORKFLOW}, ${TASK_NAMES.length} tasks` : name,
       isWorkflow: name === WORKFLOW,
       starts: startsOf(template, name),
       uses: usesOf(template, name),
     })),
   }));
+}
+
+function rowNames(purpose: FunctionPurpose): string[] {
+  const names = FUNCTION_NAMES.filter((name) => !isTask(name) && FUNCTIONS[name].purpose === purpose);
+  return purpose === "create" ? [...names, WORKFLOW] : names;
 }
 
 /** The row of a function. */

@@ -1,4 +1,4 @@
-import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES } from "../../core/functions.ts";
 import type { Template } from "../../infra/inline-template.ts";
 import { table } from "./table.ts";
 import { type Conditions, type Permission, permissionsOf, shortId } from "./template-facts.ts";
@@ -26,7 +26,7 @@ const WORDS: Readonly<Record<string, string>> = {
 export function permissionsTable(template: Template): string {
   const permissions = permissionsOf(template).filter(({ actions }) => !actions.every((action) => COMMON.test(action)));
   const network = permissions.find(isNetwork)?.actions ?? [];
-  const rows = (Object.keys(FUNCTIONS) as FunctionName[]).map((name) => {
+  const rows = FUNCTION_NAMES.map((name) => {
     const own = permissions.filter((permission) => permission.function === name);
     const reach = own.some(({ resource }) => shortId(resource) === "StorageFileSystem")
       ? ["volumes' network and file system"]

@@ -1,4 +1,4 @@
-import { type FunctionName, TASK_FUNCTIONS } from "../../core/functions.ts";
+import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
 import { functionNameIn, type Template } from "../../infra/inline-template.ts";
 
 /** One statement of a function's role: actions on a resource, by the resource's logical id or `*`, and their conditions. */
@@ -65,7 +65,7 @@ export function triggersOf({ Resources: resources }: Template): Trigger[] {
 
 /** Whether a function is a task of the workflow. */
 export function isTask(name: FunctionName): boolean {
-  return Object.hasOwn(TASK_FUNCTIONS, name);
+  return FUNCTIONS[name].kind === "task";
 }
 
 /** A logical id without the CDK's hash: `RecordsVolumesTable`. */

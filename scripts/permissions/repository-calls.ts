@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
 import type { Repositories } from "./repository-requests.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -49,7 +49,7 @@ export async function repositoryCalls(
   { imageCache }: { imageCache: boolean },
   known: Record<keyof Repositories, Record<string, unknown>>,
 ): Promise<RepositoryCalls> {
-  const names = Object.keys(FUNCTIONS) as FunctionName[];
+  const names = FUNCTION_NAMES;
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: names.map((name) => ({ in: `lambdas/${fileNameOf(name)}.ts`, out: name })),

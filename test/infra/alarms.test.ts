@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, fileNameOf } from "../../core/functions.ts";
 import { METRICS, METRICS_NAMESPACE } from "../../core/metrics.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
 import { SAVED_QUERIES } from "../../infra/observability.ts";
@@ -77,9 +77,7 @@ it("watches missing volumes in addition to orphans", () => {
 describe("the product's own metrics", () => {
   it.each(Object.keys(METRICS))("%s is written by a function", async (key) => {
     const sources = await Promise.all(
-      (Object.keys(FUNCTIONS) as FunctionName[]).map((name) =>
-        readFile(new URL(`../../lambdas/${fileNameOf(name)}.ts`, import.meta.url), "utf8"),
-      ),
+      FUNCTION_NAMES.map((name) => readFile(new URL(`../../lambdas/${fileNameOf(name)}.ts`, import.meta.url), "utf8")),
     );
     expect(sources.some((source) => new RegExp(`\\b${key}\\b`).test(source.slice(source.indexOf("handler"))))).toBe(
       true,

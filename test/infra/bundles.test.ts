@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
 import { bundleFunctions } from "../../infra/bundle.ts";
 
 /** Bounds the time that a cold start takes to read and compile a function. The largest are BlockStorageApi and CopyImageToVolume. */
 const LARGEST_BYTES = 415_000;
-const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+const NAMES = FUNCTION_NAMES;
 
 let directory: string;
 const bundleOf = (name: FunctionName): string => path.join(directory, fileNameOf(name), "index.mjs");

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { SERVICE_FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, FUNCTIONS } from "../../core/functions.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
 import { groupsOf } from "../../scripts/docs/architecture-rows.ts";
 import { readDefinition, type Definition } from "../../scripts/docs/definition.ts";
@@ -49,7 +49,7 @@ describe("the picture of the stack", () => {
 
   test("has a row for each function, with what starts it", () => {
     expect(rows.map(({ name }) => name).toSorted()).toEqual(
-      ["create-volume, 14 tasks", ...Object.keys(SERVICE_FUNCTIONS)].toSorted(),
+      ["create-volume, 14 tasks", ...FUNCTION_NAMES.filter((name) => FUNCTIONS[name].kind !== "task")].toSorted(),
     );
     expect(rows.filter(({ starts }) => starts.length === 0)).toEqual([]);
   });

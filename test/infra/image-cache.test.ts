@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
 /** The additions of the image-volume cache to a stack that enables it. */
@@ -8,7 +8,7 @@ const BACKENDS = [
   { host: "node@first", driver: "file", options: { directory: "/mnt/first" }, image_volume_cache_enabled: true },
   { host: "node@second", driver: "file", options: { directory: "/mnt/second" } },
 ];
-const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+const NAMES = FUNCTION_NAMES;
 
 type Resources = ReturnType<typeof inlineTemplate>["Resources"];
 type Statement = { Action: string | string[]; Resource: unknown };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 import { statementsOf } from "../support/iam.ts";
 
@@ -73,24 +73,22 @@ describe("a function in the network of the file system", () => {
   function reached(context: Record<string, unknown>): Map<string, string[]> {
     const template = inlineTemplate(context);
     return new Map(
-      (Object.keys(FUNCTIONS) as FunctionName[])
-        .filter((name) =>
-          Object.entries(template.Resources).some(
-            ([id, { Properties }]) => functionNameIn(id) === name && Properties?.["VpcConfig"] !== undefined,
-          ),
-        )
-        .map((name) => {
-          const actions = statementsOf(template, name)
-            .filter(({ Effect }) => Effect === "Allow")
-            .flatMap(({ Action, Resource }) => {
-              const queue = JSON.stringify(Resource).includes("MessagingEventsDeadLetterQueue");
-              return [Action].flat().map((action) => (queue ? `${action} on EventsDeadLetters` : action));
-            });
-          const services = actions
-            .filter((action) => !BY_LAMBDA.test(action))
-            .map((action) => action.slice(0, action.indexOf(":")));
-          return [name, [...new Set(services)].toSorted()];
-        }),
+      FUNCTION_NAMES.filter((name) =>
+        Object.entries(template.Resources).some(
+          ([id, { Properties }]) => functionNameIn(id) === name && Properties?.["VpcConfig"] !== undefined,
+        ),
+      ).map((name) => {
+        const actions = statementsOf(template, name)
+          .filter(({ Effect }) => Effect === "Allow")
+          .flatMap(({ Action, Resource }) => {
+            const queue = JSON.stringify(Resource).includes("MessagingEventsDeadLetterQueue");
+            return [Action].flat().map((action) => (queue ? `${action} on EventsDeadLetters` : action));
+          });
+        const services = actions
+          .filter((action) => !BY_LAMBDA.test(action))
+          .map((action) => action.slice(0, action.indexOf(":")));
+        return [name, [...new Set(services)].toSorted()];
+      }),
     );
   }
 

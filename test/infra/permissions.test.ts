@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fileNameOf, type FunctionName, FUNCTIONS, TASK_FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, TASK_NAMES, fileNameOf } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 import { type Statement, statementsOf } from "../support/iam.ts";
 
@@ -194,7 +194,7 @@ const VARIABLES: Record<string, string> = {
 
 const template = inlineTemplate({ fileSystem: "none" });
 const resources = Object.entries(template.Resources);
-const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+const NAMES = FUNCTION_NAMES;
 
 /** Every function may write its own log and send its traces, for which X-Ray has no resource. */
 function isCommon(name: FunctionName, { Action, Resource }: Statement): boolean {
@@ -379,9 +379,7 @@ describe("the workflow", () => {
   it("may call its own tasks and no other function", () => {
     const calls = statements.filter(({ Action }) => [Action].flat().includes("lambda:InvokeFunction"));
     const called = calls.flatMap(({ Resource }) => Resource as { "Fn::GetAtt": [string, string] }[]);
-    expect(called.map((arn) => String(functionNameIn(arn["Fn::GetAtt"][0]))).toSorted()).toEqual(
-      Object.keys(TASK_FUNCTIONS).toSorted(),
-    );
+    expect(called.map((arn) => String(functionNameIn(arn["Fn::GetAtt"][0]))).toSorted()).toEqual(TASK_NAMES.toSorted());
   });
 
   it("may do nothing else but deliver its logs and traces", () => {

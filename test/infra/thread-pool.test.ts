@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
 /** Whether the function survives a call to a backend that hangs, and asks other backends then. */
@@ -18,7 +18,7 @@ it("gives threads for calls that hang to every function that survives them, and 
       return Type === "AWS::Lambda::Function" && name !== undefined ? [[name, Variables["UV_THREADPOOL_SIZE"]]] : [];
     }),
   );
-  for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+  for (const name of FUNCTION_NAMES) {
     expect([name, threads.get(name)]).toEqual([name, givesUpCalls(name) ? "128" : undefined]);
   }
 });

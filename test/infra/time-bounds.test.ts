@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { fileNameOf, type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { functionsUsing } from "../../core/functions.ts";
 import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
-import { WRITES_DEADLINES } from "../../infra/time-bounds.ts";
 
 const SHORT = {
   queued_seconds: 91,
@@ -38,7 +36,7 @@ describe("a deployment with bounds of its own", () => {
     expect(properties(template, "CopyImageToVolume")["Timeout"]).toBe(8);
   });
 
-  it.each(WRITES_DEADLINES)("passes the bounds to %s", (name) => {
+  it.each(functionsUsing("deadlines"))("passes the bounds to %s", (name) => {
     const { Variables } = properties(template, name)["Environment"] as { Variables: Record<string, string> };
     expect(JSON.parse(Variables["PHASE_BOUNDS"] ?? "null")).toEqual({
       queued: 91,
@@ -49,14 +47,6 @@ describe("a deployment with bounds of its own", () => {
       removal: 16,
       late_work: 8,
     });
-  });
-
-  it("passes them to every function that uses them, and to no other", () => {
-    const names = (Object.keys(FUNCTIONS) as FunctionName[]).filter((name) => {
-      const file = new URL(`../../lambdas/${fileNameOf(name)}.ts`, import.meta.url);
-      return readFileSync(file, "utf8").includes("bounds()");
-    });
-    expect(WRITES_DEADLINES.toSorted()).toEqual(names.toSorted());
   });
 
   it("hides a scheduler message for six time-outs of its function, as AWS recommends", () => {

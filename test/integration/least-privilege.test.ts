@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import { type Call, startTally, type Tally } from "../../bench/tally.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
-import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName } from "../../core/functions.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
 import { STACK_NAME } from "../../infra/stack-name.ts";
@@ -196,7 +196,7 @@ describe("a deployment in use", () => {
 
   it("hears of every function but CheckBackend, as no backend works in the background, and CallDriver, which calls backends only", () => {
     const heard = new Set(noted.map(({ name }) => name));
-    const unheard = Object.keys(FUNCTIONS).filter((name) => !heard.has(name as FunctionName));
+    const unheard = FUNCTION_NAMES.filter((name) => !heard.has(name));
     expect(unheard).toEqual(["CheckBackend", "CallDriver"]);
   });
 

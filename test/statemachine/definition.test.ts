@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ERROR_ROUTES, errorNamesOf } from "../../core/errors.ts";
-import { TASK_FUNCTIONS, type TaskFunctionName } from "../../core/functions.ts";
+import { FUNCTIONS, TASK_NAMES, type TaskFunctionName } from "../../core/functions.ts";
 import { localFunctionArn } from "../../infra/inline-template.ts";
 import { DEFINITION, DEFINITION_TEXT, type State, stateOf, STATES, TASK_STATES } from "./definition.ts";
 
@@ -60,7 +60,7 @@ describe("the definition keeps to the agreed part of the language", () => {
 
 describe("every task", () => {
   it("is one of the functions, and the other way round", () => {
-    expect(TASK_STATES.map(([name]) => name).toSorted()).toEqual(Object.keys(TASK_FUNCTIONS).toSorted());
+    expect(TASK_STATES.map(([name]) => name).toSorted()).toEqual(TASK_NAMES.toSorted());
   });
 
   it.each(TASK_STATES)(
@@ -75,7 +75,7 @@ describe("every task", () => {
   );
 
   it.each(TASK_STATES)("%s waits longer than its function may run", (name, { TimeoutSeconds }) => {
-    expect(TimeoutSeconds).toBeGreaterThan(TASK_FUNCTIONS[name as TaskFunctionName]);
+    expect(TimeoutSeconds).toBeGreaterThan(FUNCTIONS[name as TaskFunctionName].timeoutSeconds);
   });
 
   it.each(TASK_STATES)(

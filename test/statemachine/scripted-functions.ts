@@ -1,5 +1,5 @@
 import { FAIL_FUNCTION, FAIL_FUNCTION_SOURCE } from "../../statemachine/step-functions-local.ts";
-import { TASK_FUNCTIONS, type TaskFunctionName } from "../../core/functions.ts";
+import { FUNCTIONS, TASK_NAMES, type TaskFunctionName } from "../../core/functions.ts";
 import { MESSAGE, ORDINARY, type Scenario } from "./scenario.ts";
 
 /** The fence of a scenario's execution: by it a function finds the answers of the scenario. */
@@ -12,10 +12,10 @@ export function fenceOfScenario(index: number): string {
  * counts the calls of each scenario in its memory, so it must have one environment only.
  */
 export function scriptedFunctions(scenarios: readonly Scenario[]): Record<string, object> {
-  const tasks = Object.keys(TASK_FUNCTIONS) as TaskFunctionName[];
+  const tasks = TASK_NAMES;
   return {
     ...Object.fromEntries(
-      tasks.map((task) => [task, resource(task, TASK_FUNCTIONS[task], sourceOfTask(task, scenarios))]),
+      tasks.map((task) => [task, resource(task, FUNCTIONS[task].timeoutSeconds, sourceOfTask(task, scenarios))]),
     ),
     [FAIL_FUNCTION]: resource(FAIL_FUNCTION, 30, FAIL_FUNCTION_SOURCE),
   };

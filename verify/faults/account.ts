@@ -195,7 +195,7 @@ export class Account {
       },
     };
     this.invocations.push(invocation);
-    const timeoutMs = FUNCTIONS[functionName] * 1000;
+    const timeoutMs = FUNCTIONS[functionName].timeoutSeconds * 1000;
     const deadlineMs = this.time.nowMs + timeoutMs;
     const timer = this.time.after(timeoutMs, () => invocation.end(timedOut(timeoutMs)));
     const environment = takeEnvironment(functionName);

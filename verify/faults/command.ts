@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES } from "../../core/functions.ts";
 import { findUncovered, NOTHING_UNCOVERED, type Uncovered } from "./coverage.ts";
 import { readDeployment } from "./deployment.ts";
 import { documentOf } from "./document.ts";
@@ -115,7 +115,7 @@ export async function runFaults(options: Options): Promise<number> {
   const { results, called } = await runCells([...singles, ...pairs], options);
   const isWhole = options.only === undefined;
   const uncovered = isWhole ? findUncovered(deployment, discovered, called, isPortMethod) : NOTHING_UNCOVERED;
-  const summary = summarize(results, Object.keys(FUNCTIONS));
+  const summary = summarize(results, FUNCTION_NAMES);
   const violated = results.filter(({ violations }) => violations.length > 0);
   const missing = uncoveredLines(uncovered);
   const seconds = (performance.now() - began) / 1000;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { fileNameOf, FUNCTIONS, type FunctionName } from "../../core/functions.ts";
+import { FUNCTION_NAMES, fileNameOf } from "../../core/functions.ts";
 import type { Deployment } from "./deployment.ts";
 import { callsOf, type Discovered } from "./matrix.ts";
 
@@ -56,16 +56,14 @@ export function findUncovered(
   const called = new Set([...discovered.flatMap(({ run }) => [...callsOf(run)]), ...calledInCells]);
   return {
     states: Object.keys(deployment.definition.States).filter((state) => !entered.has(state)),
-    functions: Object.keys(FUNCTIONS).filter((name) => !functions.has(name)),
+    functions: FUNCTION_NAMES.filter((name) => !functions.has(name)),
     calls: uncoveredCalls(called, isMethod),
   };
 }
 
 /** A call in a task's file is covered when a function that imports the file, however indirectly, has made it. */
 function uncoveredCalls(called: ReadonlySet<string>, isMethod: (call: string) => boolean): string[] {
-  const filesOf = new Map(
-    (Object.keys(FUNCTIONS) as FunctionName[]).map((name) => [name, importedBy(`lambdas/${fileNameOf(name)}.ts`)]),
-  );
+  const filesOf = new Map(FUNCTION_NAMES.map((name) => [name, importedBy(`lambdas/${fileNameOf(name)}.ts`)]));
   const uncovered: string[] = [];
   const coreFiles = new Set(
     [...filesOf.values()].flatMap((files) => [...files]).filter((file) => file.startsWith("core/")),

@@ -1,5 +1,5 @@
 import { functionNameOf } from "../../local/cloud/functions/function-emulator.ts";
-import { type FunctionName, TASK_FUNCTIONS, type TaskFunctionName } from "../../core/functions.ts";
+import { type FunctionName, TASK_NAMES } from "../../core/functions.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
 import type { Definition, State } from "../../test/statemachine/definition.ts";
 import type { Account } from "./account.ts";
@@ -70,7 +70,7 @@ export class Executions {
 
   /** Delivers an input to every function that is a state, in the name of an execution, without a waiting caller. */
   deliverLate(execution: Execution, input: Record<string, unknown>): void {
-    for (const name of Object.keys(TASK_FUNCTIONS) as TaskFunctionName[]) {
+    for (const name of TASK_NAMES) {
       const visit = `late ${this.#account.nextVisit(name)}`;
       this.#account.owns(visit, execution);
       this.#invokeAside(name, input, visit);

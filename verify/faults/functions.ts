@@ -1,6 +1,6 @@
 import { registerHooks } from "node:module";
 import type { Context } from "aws-lambda";
-import { fileNameOf, FUNCTIONS, type FunctionName } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
 
 /**
  * The functions as they are deployed, from `lambdas/`, with some of their frame's modules replaced: the composition root by one that
@@ -36,7 +36,7 @@ const idle = new Map<FunctionName, FunctionHandler[]>();
 /** Loads every function, each as often as it may run at once: an environment serves one invocation at a time. */
 export async function loadFunctions(): Promise<void> {
   replaceModules();
-  for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+  for (const name of FUNCTION_NAMES) {
     const handlers: FunctionHandler[] = [];
     for (let environment = 1; environment <= ENVIRONMENTS; environment += 1) {
       const url = new URL(`../../lambdas/${fileNameOf(name)}.ts?environment=${environment}`, import.meta.url);

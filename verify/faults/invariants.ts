@@ -95,7 +95,8 @@ export function checkInvariants(
 const TELLS_OF_OTHERS: ReadonlySet<string> = new Set(["InvalidVolume", "InvalidSnapshot", "ImageUnacceptable"]);
 
 /** From `available` to `create.end`: the bound of an open claim and two sweeps, and a sweep takes at most its time-out. */
-const END_BOUND_MS = (OPEN_CLAIM_BOUND_SECONDS + 2 * SWEEP_INTERVAL_SECONDS + FUNCTIONS.SweepOverdueVolumes) * 1000;
+const END_BOUND_MS =
+  (OPEN_CLAIM_BOUND_SECONDS + 2 * SWEEP_INTERVAL_SECONDS + FUNCTIONS.SweepOverdueVolumes.timeoutSeconds) * 1000;
 
 /** With two faults at once one may hit the very sweeps that the bound counts on. */
 export function checkTimeOfEnds(account: Account, volumeIds: readonly string[]): void {
