@@ -3,9 +3,10 @@ import type { SnapshotRecord, VolumeRecord } from "../records.ts";
 import { keyOf, oneLineOf, type Seen } from "./contents.ts";
 import { isBeingCreated, isOn, mustBeThere } from "./judge.ts";
 import type { Finding } from "./report.ts";
+import { removeStaleLocks } from "../tasks/source-locks.ts";
 import { type AuditRun, hasTime } from "./run.ts";
 
-/** The other direction of an audit: every record, held against what its backend was seen to hold. */
+/** The other direction of an audit: every record, held against what its backend was seen to hold. Stale locks on it are removed. */
 
 /** Records of one page. */
 const PAGE_SIZE = 500;
@@ -38,6 +39,7 @@ export async function auditVolumes(run: AuditRun, seen: Map<string, Seen>): Prom
       noteStranger(run, strangers, volume.host);
     }
     await findMissingVolumes(run, seen, page.items);
+    await removeStaleLocks(run, page.items, (...lock) => run.volumes.unlock(...lock));
     from = page.next;
   } while (from !== undefined);
   return sizes;
@@ -53,6 +55,7 @@ export async function auditSnapshots(run: AuditRun, seen: Map<string, Seen>): Pr
     const page = await run.snapshots.list(PAGE_SIZE, from);
     page.unreadable?.forEach((each) => run.book.unreadable("snapshot", each));
     await findMissingSnapshots(run, seen, page.items);
+    await removeStaleLocks(run, page.items, (...lock) => run.snapshots.unlock(...lock));
     from = page.next;
   } while (from !== undefined);
 }

@@ -6,8 +6,8 @@ import type { AuditRequest } from "./report.ts";
 
 /** Dependencies of an audit. */
 export type AuditDependencies = {
-  volumes: Pick<VolumeRepository, "getMany" | "list">;
-  snapshots: Pick<SnapshotRepository, "getMany" | "list">;
+  volumes: Pick<VolumeRepository, "getMany" | "list" | "unlock">;
+  snapshots: Pick<SnapshotRepository, "getMany" | "list" | "unlock">;
   backends: Pick<BackendRepository, "list">;
   drivers: Drivers;
   clock: Clock;

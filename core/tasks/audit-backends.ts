@@ -10,7 +10,7 @@ export type { AuditDependencies } from "../audit/run.ts";
 
 /**
  * Compares what each backend holds with the records, in both directions, and the capacity that is counted with the volumes that it is
- * counted for. With `reap` it deletes unclaimed data; without, it changes nothing.
+ * counted for. With `reap` it deletes unclaimed data; without, it changes nothing but stale locks, which it removes from sources.
  *
  * Reads listings and records in batches: in addition to one batch it keeps the ids on the backends, and the first findings of each kind. A
  * backend that is down, does not answer or cannot be listed to the end is named, and the others are audited. Backends for which the time

@@ -9,7 +9,7 @@ import { holderOf } from "./source-locks.ts";
 /** Dependencies of requesting an extension. */
 export type BeginExtendDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "getMany" | "beginExtend">;
-  snapshots: Pick<SnapshotRepository, "get">;
+  snapshots: Pick<SnapshotRepository, "getMany">;
   backends: Pick<BackendRepository, "settle" | "release">;
 };
 

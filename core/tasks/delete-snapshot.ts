@@ -11,7 +11,7 @@ import { holderOf } from "./source-locks.ts";
 /** Dependencies of deleting a snapshot. */
 export type DeleteSnapshotDependencies = {
   volumes: Pick<VolumeRepository, "getMany" | "unlock">;
-  snapshots: Pick<SnapshotRepository, "get" | "unlock" | "beginDelete" | "markErrorDeleting" | "delete">;
+  snapshots: Pick<SnapshotRepository, "get" | "getMany" | "unlock" | "beginDelete" | "markErrorDeleting" | "delete">;
   projects: Pick<ProjectRepository, "giveBack" | "leave">;
   drivers: Drivers;
   clock: Clock;
@@ -91,7 +91,7 @@ export async function deleteSnapshotFromBackend(
 export async function requireUnused(
   deps: Pick<DeleteSnapshotDependencies, "clock"> & {
     volumes: Pick<VolumeRepository, "getMany">;
-    snapshots: Pick<SnapshotRepository, "get" | "unlock">;
+    snapshots: Pick<SnapshotRepository, "getMany" | "unlock">;
   },
   snapshot: SnapshotRecord,
 ): Promise<void> {

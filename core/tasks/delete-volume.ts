@@ -10,7 +10,7 @@ import { holderOf, unlockSource } from "./source-locks.ts";
 /** Dependencies of deleting a volume. */
 export type DeleteVolumeDependencies = RestRemovalDependencies & {
   volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete">;
-  snapshots: Pick<SnapshotRepository, "get" | "listOfVolume" | "unlock">;
+  snapshots: Pick<SnapshotRepository, "getMany" | "listOfVolume" | "unlock">;
 } & SnapshotsRemovalDependencies;
 
 /** `requested`: the volume is being created, and the end of that removes it. */

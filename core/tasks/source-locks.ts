@@ -1,4 +1,4 @@
-import { InvalidSnapshot, InvalidVolume, SnapshotNotFound } from "../errors.ts";
+import { InvalidSnapshot, InvalidVolume } from "../errors.ts";
 import type { RequestContext } from "../messages.ts";
 import type { Lock, Owner, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { isInFlow, type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord } from "../records.ts";
@@ -105,40 +105,69 @@ export async function keepLockOfOurs(
   }
 }
 
+/** Dependencies of judging locks. */
+export type LockHolders = {
+  volumes: Pick<VolumeRepository, "getMany">;
+  snapshots: Pick<SnapshotRepository, "getMany">;
+};
+
+/** Whose locks still count: holder ids, and what they are. */
+type Holders = ReadonlyMap<string, "volume" | "snapshot">;
+
 /**
- * A holder of one of a source's locks, if there is one; reads consistently. Without a holder all locks are stale.
+ * The holders that still use a source, among those of these locks; consistent reads, in batches. All other locks are stale.
  *
- * A volume that waits for its next attempt holds its source as well. A snapshot's record is made before its lock, so a lock without
- * one is stale.
+ * A volume that waits for its next attempt holds its source as well, and one whose record cannot be read is not known to be at rest. A
+ * snapshot's record is made before its lock, so a lock without one is stale.
  */
-export async function holderOf(
-  deps: { volumes: Pick<VolumeRepository, "getMany">; snapshots: Pick<SnapshotRepository, "get"> },
-  locks: Readonly<Record<string, string>>,
-): Promise<{ what: "volume" | "snapshot"; id: string } | undefined> {
-  const isSnapshot = (id: string): boolean => locks[id] === SNAPSHOT_LOCK;
-  const ids = Object.keys(locks);
-  for (const id of ids.filter(isSnapshot)) {
-    if (await exists(deps.snapshots, id)) {
-      return { what: "snapshot", id };
-    }
-  }
-  const volumeIds = ids.filter((id) => !isSnapshot(id));
-  const found = volumeIds.length === 0 ? undefined : await deps.volumes.getMany(volumeIds);
-  const inFlow = [...(found?.values() ?? [])].find((volume) => isInFlow(volume));
-  // An unreadable holder is not known to be at rest.
-  const holder = inFlow ?? found?.unreadable?.[0];
-  return holder === undefined ? undefined : { what: "volume", id: holder.id };
+async function holdersAmong(deps: LockHolders, locks: readonly (readonly [string, string])[]): Promise<Holders> {
+  const idsOf = (isSnapshot: boolean): string[] =>
+    locks.filter(([, value]) => (value === SNAPSHOT_LOCK) === isSnapshot).map(([holder]) => holder);
+  const [volumeIds, snapshotIds] = [idsOf(false), idsOf(true)];
+  const volumes = volumeIds.length === 0 ? undefined : await deps.volumes.getMany(volumeIds);
+  const snapshots = snapshotIds.length === 0 ? undefined : await deps.snapshots.getMany(snapshotIds);
+  const inFlow = [...(volumes?.values() ?? [])].filter((volume) => isInFlow(volume));
+  const taken = snapshots?.values() ?? [];
+  return new Map([
+    ...[...inFlow, ...(volumes?.unreadable ?? [])].map(({ id }) => [id, "volume"] as const),
+    ...[...taken, ...(snapshots?.unreadable ?? [])].map(({ id }) => [id, "snapshot"] as const),
+  ]);
 }
 
-async function exists(snapshots: Pick<SnapshotRepository, "get">, snapshotId: string): Promise<boolean> {
-  try {
-    await snapshots.get(snapshotId);
-    return true;
-  } catch (error) {
-    if (error instanceof SnapshotNotFound) {
-      return false;
+/** A holder of one of a source's locks, if there is one; a volume rather than a snapshot. Without a holder all locks are stale. */
+export async function holderOf(
+  deps: LockHolders,
+  locks: Readonly<Record<string, string>>,
+): Promise<{ what: "volume" | "snapshot"; id: string } | undefined> {
+  for (const [id, what] of await holdersAmong(deps, Object.entries(locks))) {
+    return { what, id };
+  }
+  return undefined;
+}
+
+/**
+ * Removes the stale locks of sources. A function that outlived its execution may lock a source after the end of the create has looked for
+ * its lock, and die before {@link keepLockOfOurs}. Such a lock blocks nothing, because a delete of the source judges its
+ * holder, but it would stay on the source's record for ever. The audit calls this.
+ *
+ * The locks must have been read before the call: a holder is in the flow before it locks, so one that is no longer in the flow now has
+ * ended. Repeated, or at the same time as a new lock of the same holder: a lock is removed only while it has the value that was read.
+ */
+export async function removeStaleLocks(
+  deps: LockHolders,
+  sources: readonly { id: string; locks: Readonly<Record<string, string>> }[],
+  unlock: (sourceId: string, holder: string, values: readonly string[]) => Promise<void>,
+): Promise<void> {
+  const holders = await holdersAmong(
+    deps,
+    sources.flatMap(({ locks }) => Object.entries(locks)),
+  );
+  for (const { id, locks } of sources) {
+    for (const [holder, value] of Object.entries(locks)) {
+      if (!holders.has(holder)) {
+        await unlock(id, holder, [value]);
+      }
     }
-    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openFindings, parseAuditRequest } from "../../core/audit/report.ts";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import { fenceOf, type VolumeRecord } from "../../core/records.ts";
+import { fenceOf, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
 import { type AuditDependencies, auditBackends } from "../../core/tasks/audit-backends.ts";
 import {
   aSnapshot,
@@ -332,6 +332,7 @@ describe("what it leaves alone", () => {
       {
         volumes: {
           list: (...parameters) => world.deps.volumes.list(...parameters),
+          unlock: (...parameters) => world.deps.volumes.unlock(...parameters),
           getMany: async (ids) => {
             reads += ids.length;
             const record = aVolumeInFlow({ id: uuid(1000) });
@@ -555,6 +556,70 @@ it("audits one backend when asked to", async () => {
   const report = await audit(world, { host: "node@second" });
   expect(report.findings).toMatchObject([{ host: "node@second" }]);
   expect(Object.keys(report.hosts)).toEqual(["node@second"]);
+});
+
+describe("locks on sources", () => {
+  const IN_FLOW = uuid(50);
+  const AT_REST = uuid(51);
+  const UNREADABLE = uuid(52);
+  const TAKEN = uuid(53);
+  const GONE = uuid(54);
+
+  /** A source and its snapshot, locked by every kind of holder. */
+  function aLockedWorld(): World {
+    const world = aWorld();
+    const { volumes, snapshots } = world.fakes;
+    const locks = Object.fromEntries([IN_FLOW, AT_REST, UNREADABLE, GONE].map((id) => [id, fenceOf(id, 1)]));
+    addFinished(world, { locks: { ...locks, [TAKEN]: SNAPSHOT_LOCK, [uuid(55)]: SNAPSHOT_LOCK } });
+    snapshots.records.set(SNAPSHOT_ID, aSnapshot({ locks: { ...locks } }));
+    snapshots.records.set(TAKEN, aSnapshot({ id: TAKEN }));
+    volumes.records.set(IN_FLOW, aVolumeInFlow({ id: IN_FLOW, source_volid: SOURCE_ID }));
+    volumes.records.set(AT_REST, aVolumeInFlow({ id: AT_REST, status: "error", deadline: null }));
+    volumes.records.set(UNREADABLE, aVolumeInFlow({ id: UNREADABLE, status: "error", deadline: null }));
+    volumes.unreadable.add(UNREADABLE);
+    return world;
+  }
+
+  it("are removed when their holder has ended, and kept while it may use the source", async () => {
+    const world = aLockedWorld();
+    await audit(world);
+    const source = await world.fakes.volumes.get(SOURCE_ID);
+    expect(Object.keys(source.locks).toSorted()).toEqual([IN_FLOW, UNREADABLE, TAKEN].toSorted());
+    const snapshot = await world.fakes.snapshots.get(SNAPSHOT_ID);
+    expect(Object.keys(snapshot.locks).toSorted()).toEqual([IN_FLOW, UNREADABLE].toSorted());
+  });
+
+  it("are kept when the holder has locked again in the meantime", async () => {
+    const world = aLockedWorld();
+    const { volumes } = world.fakes;
+    const lockedAgain = async (ids: readonly string[]) => {
+      const found = await volumes.getMany(ids);
+      const source = await volumes.get(SOURCE_ID);
+      const locks = { ...source.locks, [AT_REST]: fenceOf(AT_REST, 2) };
+      volumes.records.set(SOURCE_ID, { ...source, locks });
+      return found;
+    };
+    await audit(
+      world,
+      {},
+      {
+        volumes: {
+          list: (...parameters) => volumes.list(...parameters),
+          unlock: (...parameters) => volumes.unlock(...parameters),
+          getMany: lockedAgain,
+        },
+      },
+    );
+    expect((await volumes.get(SOURCE_ID)).locks).toMatchObject({ [AT_REST]: fenceOf(AT_REST, 2) });
+  });
+
+  it("cost no call where there are none", async () => {
+    const world = aWorld();
+    addFinished(world);
+    await audit(world);
+    expect(world.faults.calls).not.toContain("volumes.unlock");
+    expect(world.faults.calls.filter((call) => call === "volumes.getMany")).toHaveLength(1);
+  });
 });
 
 describe("a request", () => {

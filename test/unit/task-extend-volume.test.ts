@@ -13,7 +13,16 @@ import { deleteVolume } from "../../core/tasks/delete-volume.ts";
 import { beginExtendVolume } from "../../core/tasks/begin-extend-volume.ts";
 import { extendVolume, ExtendVolumeInputSchema } from "../../core/tasks/extend-volume.ts";
 import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
-import { aSource, aVolumeInFlow, aWorld, driverOf, FIRST_HOST, SOURCE_ID, VOLUME_ID } from "../support/builders.ts";
+import {
+  aSnapshot,
+  aSource,
+  aVolumeInFlow,
+  aWorld,
+  driverOf,
+  FIRST_HOST,
+  SOURCE_ID,
+  VOLUME_ID,
+} from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import type { World } from "../support/fakes/world.ts";
@@ -196,6 +205,7 @@ describe("ExtendVolume", () => {
 
   it("is refused while another volume is made of the volume, and not for its snapshots", async () => {
     const world = atRest({ locks: { [VOLUME_ID]: fenceOf(VOLUME_ID, 1), [uuid(9)]: SNAPSHOT_LOCK } });
+    world.fakes.snapshots.records.set(uuid(9), aSnapshot({ id: uuid(9) }));
     world.fakes.volumes.records.set(VOLUME_ID, aVolumeInFlow({ source_volid: SOURCE_ID }));
     await expect(extend(world)).rejects.toThrow(`is being copied to volume ${VOLUME_ID}`);
     world.fakes.volumes.records.delete(VOLUME_ID);

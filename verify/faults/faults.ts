@@ -124,9 +124,16 @@ export class FaultPlan {
       | undefined;
   }
 
-  /** Whether a request in transit may create a lock after its caller has ended. */
-  get hasLateLock(): boolean {
-    return this.#faults.some(({ call, fault }) => fault.startsWith("effect late") && /\.lock#/.test(call ?? ""));
+  /**
+   * Whether a lock on a source may come after the end of its create, without anybody left to take it off at once: by a request in transit,
+   * or by a function that outlives its execution and then fails as well. The audit takes it off.
+   */
+  get mayLeaveLock(): boolean {
+    const isLate = this.#faults.some(
+      ({ call, fault }) => fault.startsWith("effect late") && /\.lock#/.test(call ?? ""),
+    );
+    const visits = this.#faults.map(({ visit }) => visit);
+    return isLate || new Set(visits).size < visits.length;
   }
 
   /** Faults whose place was never reached. */

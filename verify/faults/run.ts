@@ -11,6 +11,7 @@ import {
   unclaimedOn,
   type Undisturbed,
   UNDECIDED_BOUND_SECONDS,
+  checkLocks,
 } from "./invariants.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -66,7 +67,10 @@ export async function runScenario(
     account.lastChangeMs = account.time.nowMs;
     await account.time.run((nextAtMs) => isAtRest(account, nextAtMs));
   } while (account.disturbRest());
-  await auditIfUnclaimed(account);
+  if (!account.faults.mayLeaveLock) {
+    checkLocks(account);
+  }
+  await auditIfNeeded(account);
   checkInvariants(account, scenario, volumeIds, undisturbed);
   if (faults.length <= 1) {
     checkTimeOfEnds(account, volumeIds);
@@ -90,9 +94,9 @@ export async function runScenario(
   };
 }
 
-/** The audit must find unclaimed data: it runs when there is any. */
-async function auditIfUnclaimed(account: Account): Promise<void> {
-  if (unclaimedOn(account).length > 0) {
+/** The audit must find unclaimed data, and remove locks that came too late: it runs when there may be any. */
+async function auditIfNeeded(account: Account): Promise<void> {
+  if (unclaimedOn(account).length > 0 || account.faults.mayLeaveLock) {
     account.time.after(0, () => void account.audit());
     await account.time.run(() => !account.time.isBusy);
   }

@@ -1,3 +1,4 @@
+import { fenceOf } from "../../core/records.ts";
 import { beginningSnapshot, plainVolumeType, queuedVolume } from "../../test/support/records.ts";
 import { FIRST_HOST, SECOND_HOST, uuidOf, VOLUME, SOURCE, SNAPSHOT, IMAGE, TYPE } from "./identifiers.ts";
 import {
@@ -209,6 +210,21 @@ export const OTHERS: readonly Scenario[] = [
       driverOf(account, SECOND_HOST).snapshots.add(uuidOf(8));
       // Until the schedule of the audit has come round.
       account.time.after(3_700_000, () => {});
+      return send(account);
+    },
+  },
+  {
+    name: "a source and a snapshot with locks of a create that has gone",
+    mostCells: 200,
+    makes: "an empty volume",
+    end: "available",
+    begin: (account) => {
+      arrange(account);
+      const locks = { [uuidOf(12)]: fenceOf(uuidOf(12), 1) };
+      addSource(account, { locks: { ...locks } });
+      addSnapshot(account, { locks: { ...locks } });
+      // Until the schedule of the audit has come round twice: nothing else removes such a lock.
+      account.time.after(7_300_000, () => {});
       return send(account);
     },
   },
