@@ -2,8 +2,8 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Handler
 import { apiRoutes } from "../core/api/routes.ts";
 import { serve, type ServeDependencies } from "../core/api/serve.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/http.ts";
-import { describeError } from "../core/errors.ts";
 import { api, authenticator, bounds, newId } from "./runtime/composition.ts";
+import { leavingError } from "./runtime/leaving-error.ts";
 import { logger } from "./runtime/logger.ts";
 
 /** Made for each request: a table of some eighty entries, whose ports the composition root keeps. */
@@ -12,8 +12,7 @@ function dependencies(): ServeDependencies {
 }
 
 function reportFailure(requestId: string, error: unknown): void {
-  const { name, message } = describeError(error);
-  const stack = error instanceof Error ? error.stack : undefined;
+  const { name, message, stack } = leavingError(error);
   logger.error("request failed", { request_id: requestId, error: name, cause: message, stack });
 }
 

@@ -36,6 +36,8 @@ const { handler: failedExecution } = await import("../../lambdas/error-out-faile
 const { handler: sweep } = await import("../../lambdas/sweep-overdue-volumes.ts");
 const { handler: deleteSnapshot } = await import("../../lambdas/delete-snapshot.ts");
 const { handler: deleteVolume } = await import("../../lambdas/delete-volume.ts");
+const { handler: blockStorageApi } = await import("../../lambdas/block-storage-api.ts");
+const { logger } = await import("../../lambdas/runtime/logger.ts");
 const { handler: createSnapshot } = await import("../../lambdas/create-snapshot.ts");
 
 const dynamodb = mockClient(DynamoDBClient);
@@ -209,5 +211,29 @@ describe("a service function", () => {
     vi.stubEnv("LAMBDA_TASK_ROOT", directory);
     const { handler } = await import("../../lambdas/delete-snapshot.ts");
     await expect(invoke(handler, { snapshot_id: VOLUME_ID })).rejects.toThrow(message);
+  });
+});
+
+describe("the function of the Block Storage API", () => {
+  it("logs why it answers 500, and masks a token that the error echoes, also in its stack", async () => {
+    const functions = { DeleteVolume: "a", ExtendVolume: "b", CreateSnapshot: "c", DeleteSnapshot: "d" };
+    vi.stubEnv(
+      "BLOCK_STORAGE_API",
+      JSON.stringify({ options: { auth: "noauth" }, zones: ["nova"], service_down_seconds: 60, functions }),
+    );
+    dynamodb.on(QueryCommand).rejects(new Error("no answer to X-Auth-Token: gAAAAABnotforthelog"));
+    const log = vi.spyOn(logger, "error").mockReturnValue();
+    const event = {
+      requestContext: { http: { method: "GET" } },
+      rawPath: "/v3/admin/volumes",
+      rawQueryString: "",
+      headers: {},
+    };
+    expect(await invoke(blockStorageApi as never, event)).toMatchObject({ statusCode: 500 });
+    expect(log).toHaveBeenCalledWith("request failed", expect.objectContaining({ error: "Error" }));
+    const logged = JSON.stringify(log.mock.calls);
+    expect(logged).toContain("no answer to X-Auth-Token: ***");
+    expect(logged).not.toContain("notforthelog");
+    log.mockRestore();
   });
 });
