@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
+import { inlineTemplate } from "../../infra/inline-template.ts";
 import { type AlarmSettings, type Series, statesOf, valuesOf } from "../../local/cloud/monitoring/alarms.ts";
 import { readAlarms } from "../../verify/faults/alarms.ts";
 
@@ -18,7 +18,7 @@ function alarmNamed(id: string): AlarmSettings {
 /** `Errors of SweepOverdueVolumes`, `ExecutionsFailed by alias`, `Orphans`: how the samples below name a metric. */
 function shortNameOf({ name, dimensions }: AlarmSettings["metrics"][number]): string {
   const metric = name.slice(name.lastIndexOf("/") + 1);
-  const functionName = functionNameIn(dimensions["FunctionName"] ?? "");
+  const functionName = dimensions["FunctionName"];
   return functionName === undefined
     ? `${metric}${dimensions["Alias"] === undefined ? "" : " by alias"}`
     : `${metric} of ${functionName}`;

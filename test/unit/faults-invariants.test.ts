@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { type BackendRecord, fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { Account, SECRET, START } from "../../verify/faults/account.ts";
+import { type BackendRecord, type Fault, fenceOf, type VolumeRecord } from "../../core/records.ts";
+import { Account, START } from "../../verify/faults/account.ts";
+import { SECRET } from "../../verify/faults/identifiers.ts";
 import {
   checkInvariants,
   checkTimeOfEnds,
@@ -40,6 +41,15 @@ function changeBackend(columns: Partial<BackendRecord>): void {
 function publish(event: VolumeEventType, attempt = 1): void {
   const volume = account.stores.volumes.records.get(ID) ?? queuedVolume({ id: ID });
   account.published(buildNotification(event, volume, attempt, NOBODY, new Date(START)));
+}
+
+/** The one notification of a volume in error. */
+function publishErrorAlone(fault: Fault): void {
+  const volume = account.stores.volumes.records.get(ID) ?? queuedVolume({ id: ID });
+  account.stores.published.length = 0;
+  account.published(
+    buildNotification("volume.create.error", volume, fault.attempt, NOBODY, new Date(START), { fault }),
+  );
 }
 
 /** An execution of the volume's attempt. */
@@ -139,8 +149,20 @@ describe("found broken", () => {
   );
 
   it("a record that comes back into the flow", async () => {
-    await account.watch.around("volumes.requeue", async () => change({ status: "creating" }), []);
+    await account.watch.around("volumes.markError", async () => change({ status: "creating" }), []);
     expect(broken()).toContain(2);
+  });
+
+  it("a record in the flow without a deadline, or with one that is later than any bound", async () => {
+    const requeue = (deadline: string | null) =>
+      account.watch.around("volumes.requeue", async () => change({ status: "creating", deadline }), []);
+    const found = () => account.violations.splice(0).map(({ invariant }) => invariant);
+    await requeue("2026-01-01T01:20:00.000Z");
+    expect(found()).toEqual([]);
+    await requeue(null);
+    expect(found()).toEqual([1]);
+    await requeue("2026-01-02T01:00:00.000Z");
+    expect(found()).toEqual([1]);
   });
 
   it("an available volume that its backend does not have", () => {
@@ -177,7 +199,7 @@ describe("found broken", () => {
         fault,
         attempts: { 1: { ...line, outcome: "error", error, cause } },
       });
-      account.stores.published.length = 0;
+      publishErrorAlone(fault);
       const failures = [
         {
           state: "CreateRawVolume",
@@ -218,8 +240,50 @@ describe("found broken", () => {
     const last = { ...line, execution: fenceOf(ID, 2), outcome: "error", error: "ImageTooBig", cause: "" } as const;
     const fault = { error: "ImageTooBig", cause: "", attempt: 2, at: START, attempts: ["attempt 1 on x: Other: full"] };
     change({ status: "error", launched_at: null, fault, fence: fenceOf(ID, 2), attempts: { 1: earlier, 2: last } });
-    account.stores.published.length = 0;
+    publishErrorAlone(fault);
     expect(broken()).toEqual([5]);
+  });
+
+  describe("a volume in error", () => {
+    const inError = (cause: string, isSent: boolean, columns: Partial<VolumeRecord> = {}) => {
+      const line = { host: FIRST_HOST, execution: fenceOf(ID, 1), started_at: START, ended_at: START };
+      const fault = { error: "ImageTooBig", cause, attempt: 1, at: START, attempts: [] };
+      const attempts = { 1: { ...line, outcome: "error" as const, error: "ImageTooBig", cause } };
+      change({ status: "error", launched_at: null, fault, attempts, ...columns });
+      publishErrorAlone(fault);
+      if (!isSent) {
+        account.stores.published.length = 0;
+      }
+    };
+
+    it("that was told to whoever asked for it is right", () => {
+      inError("c".repeat(500), true);
+      expect(broken()).toEqual([]);
+    });
+
+    it("of which no create.error was sent", () => {
+      inError("full", false);
+      expect(broken()).toEqual([6]);
+    });
+
+    it("without a host of which no create.error was sent, unless a fault of the cell may have prevented it", () => {
+      account.stores.drivers.get(FIRST_HOST)?.volumes.clear();
+      changeBackend({ allocated_capacity_gb: 0, provisioned_capacity_gb: 0 });
+      inError("full", false, { host: null });
+      expect(broken()).toEqual([6]);
+      account.violations.length = 0;
+      expect(broken(SCENARIO, new Map())).toEqual([]);
+    });
+
+    it("by another attempt than the one that owns the record", () => {
+      inError("full", true, { fence: fenceOf(ID, 2) });
+      expect(broken()).toContain(2);
+    });
+
+    it("with a cause of more than 500 characters", () => {
+      inError("c".repeat(501), true);
+      expect(broken()).toEqual([5]);
+    });
   });
 
   it("an available volume without a notification", () => {

@@ -5,6 +5,7 @@ import type { AuditReport } from "../../core/audit/report.ts";
 import { describeError, routeOf } from "../../core/errors.ts";
 import { FUNCTIONS, type FunctionName } from "../../core/functions.ts";
 import type { Notification } from "../../core/notifications.ts";
+import { SECRET } from "./identifiers.ts";
 import { callUnderFault, FAULTS_OWN } from "./call-faults.ts";
 import type { Deployment } from "./deployment.ts";
 import { type Execution, Executions } from "./executions.ts";
@@ -21,9 +22,6 @@ import { WriteWatch } from "./write-watch.ts";
 
 /** The moment at which every run begins. */
 export const START = "2026-01-01T01:00:00.000Z";
-
-/** Stands in each message's context, and must be nowhere else. */
-export const SECRET = "token-that-nobody-may-see";
 
 /** One call of a function. */
 export type Invocation = {

@@ -1,16 +1,20 @@
 import { InvalidInput, NotificationNotSent, VolumeBackendAPIException } from "../../core/errors.ts";
 import { resetVolumeStatus } from "../../core/tasks/reset-status.ts";
 import type { Account, Invocation } from "./account.ts";
+import { SECRET } from "./identifiers.ts";
 import { StateFailure } from "./walker.ts";
 
-/** The message of injected errors, which distinguishes them from the product's own. */
+/** Part of the message of injected errors, which distinguishes them from the product's own. */
 export const FAULTS_OWN = "as the fault has it";
+
+/** A service may echo the request's token in an error, and say more than a cause has room for. */
+const MESSAGE = `${FAULTS_OWN}, X-Auth-Token: ${SECRET}, ${"and so on ".repeat(60)}`;
 
 /** A name of no table: what an SDK, a library or a bug throws. */
 export class UnheardOfError extends Error {
   override readonly name = "UnheardOfError";
   constructor() {
-    super(`of a kind that no table has, ${FAULTS_OWN}`);
+    super(`of a kind that no table has, ${MESSAGE}`);
   }
 }
 
@@ -36,9 +40,9 @@ export async function callUnderFault(
   }
   switch (fault) {
     case "final error":
-      throw new InvalidInput(FAULTS_OWN);
+      throw new InvalidInput(MESSAGE);
     case "reschedulable error":
-      throw new VolumeBackendAPIException(FAULTS_OWN);
+      throw new VolumeBackendAPIException(MESSAGE);
     case "unknown error":
     case "unknown error, each time":
       throw new UnheardOfError();
@@ -56,10 +60,10 @@ export async function callUnderFault(
       return never();
     case "not sent":
     case "not sent, each time":
-      throw new NotificationNotSent("event", FAULTS_OWN);
+      throw new NotificationNotSent("event", MESSAGE);
     case "done, then refused":
       await effect();
-      throw new VolumeBackendAPIException(FAULTS_OWN);
+      throw new VolumeBackendAPIException(MESSAGE);
     case "effect late":
     case "effect late, each time":
       account.time.after(LATEST_EFFECT_MS * account.random(), () => void outcomeOf(effect));

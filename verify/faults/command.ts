@@ -4,11 +4,20 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { FUNCTION_NAMES } from "../../core/functions.ts";
 import { findUncovered, NOTHING_UNCOVERED, type Uncovered } from "./coverage.ts";
-import { readDeployment } from "./deployment.ts";
+import { type Deployment, readDeployment } from "./deployment.ts";
 import { documentOf } from "./document.ts";
 import { loadFunctions } from "./functions.ts";
 import { INVARIANTS } from "./invariants.ts";
-import { type Cell, type CellResult, cellsMeant, discover, type Discovered, drawPairs, nameOf } from "./matrix.ts";
+import {
+  type Cell,
+  type CellResult,
+  cellsMeant,
+  discover,
+  type Discovered,
+  drawPairs,
+  nameOf,
+  scenariosMeant,
+} from "./matrix.ts";
 import { type Options, UsageError } from "./options.ts";
 import { pictureOf } from "./picture.ts";
 import { isPortMethod } from "./port-methods.ts";
@@ -18,11 +27,11 @@ import { matrixText } from "./text-report.ts";
 import { randomNumbers } from "./virtual-time.ts";
 
 /** Runs cells in threads, each of which takes every n-th one. */
-async function runCells(cells: readonly Cell[], { seed, jobs }: Options): Promise<ShareResult> {
+async function runCells(deployment: Deployment, cells: readonly Cell[], { seed, jobs }: Options): Promise<ShareResult> {
   const threads = Math.max(1, Math.min(jobs, Math.ceil(cells.length / 50)));
   const shares = await Promise.all(
     Array.from({ length: threads }, (_thread, thread) =>
-      runShare({ cells: cells.filter((_cell, index) => index % threads === thread), seed }),
+      runShare({ deployment, cells: cells.filter((_cell, index) => index % threads === thread), seed }),
     ),
   );
   return { results: shares.flatMap(({ results }) => results), called: shares.flatMap(({ called }) => called) };
@@ -104,7 +113,7 @@ export async function runFaults(options: Options): Promise<number> {
   const began = performance.now();
   await loadFunctions();
   const deployment = readDeployment();
-  const discovered = await discover(deployment, options.seed);
+  const discovered = await discover(deployment, options.seed, scenariosMeant(options.only));
   const broken = failuresOfScenarios(discovered);
   const singles =
     options.only === undefined ? discovered.flatMap(({ cells }) => cells) : cellsMeant(discovered, options.only);
@@ -112,7 +121,7 @@ export async function runFaults(options: Options): Promise<number> {
     throw new UsageError(`--only ${JSON.stringify(options.only)} means no cell`);
   }
   const pairs = options.only === undefined ? drawPairs(discovered, options.pairs, randomNumbers(options.seed)) : [];
-  const { results, called } = await runCells([...singles, ...pairs], options);
+  const { results, called } = await runCells(deployment, [...singles, ...pairs], options);
   const isWhole = options.only === undefined;
   const uncovered = isWhole ? findUncovered(deployment, discovered, called, isPortMethod) : NOTHING_UNCOVERED;
   const summary = summarize(results, FUNCTION_NAMES);

@@ -16,3 +16,6 @@ export const SOURCE = uuidOf(3);
 export const SNAPSHOT = uuidOf(4);
 export const IMAGE = uuidOf(5);
 export const TYPE = uuidOf(6);
+
+/** Stands in each message's context, and must be nowhere else. */
+export const SECRET = "token-that-nobody-may-see";

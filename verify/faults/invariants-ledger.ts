@@ -11,6 +11,9 @@ const NET_NAMES: ReadonlySet<string> = new Set(["DeadlineExceeded"]);
 /** Enough of a message to distinguish it from any other; the ledger may mask secrets and cut the rest. */
 const COMPARED_LETTERS = 40;
 
+/** As docs/guarantees.md has it. */
+const LONGEST_CAUSE = 500;
+
 type Line = VolumeRecord["attempts"][string];
 
 /** The ledger lists every attempt, with the error that ended it; the final fault names them all. */
@@ -36,6 +39,16 @@ export function checkLedger(account: Account, record: VolumeRecord): void {
     account.breach(5, `volume ${record.id} is ${record.status}, and its last attempt is not "created" in the ledger`);
   }
   checkFault(account, record);
+  checkCauses(account, record);
+}
+
+/** Causes never take the room of the record. */
+function checkCauses(account: Account, { id, attempts, fault }: VolumeRecord): void {
+  for (const { cause = "" } of [...Object.values(attempts), ...(fault === null ? [] : [fault])]) {
+    if (cause.length > LONGEST_CAUSE) {
+      account.breach(5, `a cause of ${id} has ${cause.length} characters, and ${LONGEST_CAUSE} are the most`);
+    }
+  }
 }
 
 /** The first of the attempts at the end of a ledger that has dropped lines between them and its first line. */

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { FUNCTIONS } from "../../core/functions.ts";
 import {
+  attemptOfFence,
+  type Fault,
   fenceOf,
   isFlowStatus,
   SNAPSHOT_LOCK,
@@ -70,6 +72,7 @@ export function checkInvariants(
     const isOurs = record === undefined || !isOperators(record);
     if (record !== undefined && isOurs) {
       checkLedger(account, record);
+      checkError(account, record, undisturbed !== undefined);
       checkContent(account, scenario, record, undisturbed);
     }
     if (isOurs && scenario.never?.some((end) => end === endOf(account, id)) === true) {
@@ -211,6 +214,31 @@ function checkNotifications(account: Account, id: string, record: VolumeRecord |
   }
 }
 
+/**
+ * The fault is of the latest attempt, which has sent create.error. The claim on the host is the outbox of that event; without a host the
+ * message is, and it may be lost together with the function that marked the volume, so a fault may prevent the event.
+ */
+function checkError(account: Account, { id, fence, fault, host, status }: VolumeRecord, isUnderFault: boolean): void {
+  if (status !== "error" || fault === null) {
+    return;
+  }
+  const isSent = account.stores.published.some(
+    ({ notification: { event_type: type, payload } }) =>
+      type === "volume.create.error" &&
+      payload["volume_id"] === id &&
+      (payload["fault"] as Fault | undefined)?.attempt === fault.attempt,
+  );
+  if (!isSent && !(host === null && isUnderFault)) {
+    account.breach(
+      6,
+      `volume ${id} is in error since attempt ${fault.attempt}, and volume.create.error was never sent`,
+    );
+  }
+  if (fence !== null && attemptOfFence(fence) !== fault.attempt) {
+    account.breach(2, `volume ${id} of ${fence} is in error by attempt ${fault.attempt}`);
+  }
+}
+
 function checkContent(
   account: Account,
   scenario: Scenario,
@@ -234,14 +262,13 @@ function checkContent(
   if (backend?.truncated.has(source) === true || backend?.damagedImages.has(source) === true) {
     account.breach(8, `volume ${record.id} is made of ${source}, which has lost bytes`);
   }
+  const content = backend?.volumes.get(record.id);
+  if (content?.bytes !== undefined && content.bytes !== backend?.chunks) {
+    account.breach(8, `volume ${record.id} holds ${content.bytes} of the ${backend?.chunks ?? 0} chunks of its image`);
+  }
   const expected = undisturbed?.get(record.id);
   if (expected?.record === undefined || !(STATUSES_CREATED as readonly string[]).includes(expected.record.status)) {
     return;
-  }
-  const content = drivers.get(record.host ?? "")?.volumes.get(record.id);
-  const chunks = drivers.get(record.host ?? "")?.chunks;
-  if (content?.bytes !== undefined && content.bytes !== chunks) {
-    account.breach(8, `volume ${record.id} holds ${content.bytes} of the ${chunks ?? 0} chunks of its image`);
   }
   if (JSON.stringify(bytesOf(account, content)) !== JSON.stringify(expected.content)) {
     account.breach(8, `volume ${record.id} holds ${JSON.stringify(content)}, not ${JSON.stringify(expected.content)}`);

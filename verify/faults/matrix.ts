@@ -198,6 +198,13 @@ export function nameOf({ scenario, fault, second }: Cell): string {
   return `${scenario}/${placeOf(fault)}${second === undefined ? "" : ` + ${placeOf(second)}`}`;
 }
 
+/** The scenarios that can have the cells which `--only` means: one, when it begins with that one's name. */
+export function scenariosMeant(only: string | undefined): readonly Scenario[] {
+  const first = only?.split("/")[0];
+  const named = SCENARIOS.filter(({ name }) => name === first);
+  return named.length > 0 ? named : SCENARIOS;
+}
+
 /**
  * The cells that `--only` means. Its parts, divided by `/`, are parts of the cell's name in that order; a visit or call may be
  * given without its number. The full name of a pair means that pair.

@@ -1,4 +1,3 @@
-import { functionNameIn } from "../../infra/inline-template.ts";
 import {
   type AlarmSettings,
   type Series,
@@ -69,7 +68,7 @@ export class Monitor {
 }
 
 function keyOf({ name, dimensions }: WatchedMetric): string {
-  const functionName = functionNameIn(dimensions["FunctionName"] ?? "");
+  const functionName = dimensions["FunctionName"];
   return functionName === undefined ? name : `${name} ${functionName}`;
 }
 

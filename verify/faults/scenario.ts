@@ -4,10 +4,10 @@ import type { WorkflowInput } from "../../core/messages.ts";
 import { type Attempt, fenceOf, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
 import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
-import { type Account, SECRET, START } from "./account.ts";
+import { type Account, START } from "./account.ts";
 import { METADATA, type Made } from "./expected.ts";
 import type { Fault } from "./faults.ts";
-import { FIRST_HOST, IMAGE, SECOND_HOST, SNAPSHOT, SOURCE, uuidOf, VOLUME } from "./identifiers.ts";
+import { FIRST_HOST, IMAGE, SECOND_HOST, SECRET, SNAPSHOT, SOURCE, uuidOf, VOLUME } from "./identifiers.ts";
 import { TRUNCATED_BYTES } from "./stores.ts";
 import { anImage } from "../../test/support/builders.ts";
 

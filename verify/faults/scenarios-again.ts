@@ -1,4 +1,4 @@
-import { fenceOf } from "../../core/records.ts";
+import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { CINDER_SETTINGS } from "../../core/scheduling/settings.ts";
 import { redriveDeadLetter } from "../../core/tasks/redrive-dead-letter.ts";
 import { anImage } from "../../test/support/builders.ts";
@@ -6,7 +6,7 @@ import { queuedVolume } from "../../test/support/records.ts";
 import type { Account } from "./account.ts";
 import type { Fault } from "./faults.ts";
 import { FIRST_HOST, IMAGE, SOURCE, VOLUME } from "./identifiers.ts";
-import { addImage, addSource, arrange, driverOf, drivers, failing, type Scenario, send } from "./scenario.ts";
+import { addImage, addSource, arrange, castOf, driverOf, drivers, failing, type Scenario, send } from "./scenario.ts";
 
 /** With Cinder's own filters the backend that failed and still weighs best is chosen again. */
 function arrangeAgain(account: Account, columns: Parameters<typeof arrange>[1] = {}): void {
@@ -105,6 +105,32 @@ export const AGAIN: readonly Scenario[] = [
     },
   },
   {
+    name: "suspected twice on a backend that is chosen again",
+    makes: "an empty volume",
+    end: "available",
+    faults: [1, 2].flatMap((attempt) => [
+      failing("done, then refused", `CreateRawVolume#${attempt}`),
+      { visit: `RescheduleVolume#${attempt}`, call: "driver.closeAttempt#1", fault: "reschedulable error" } as const,
+    ]),
+    begin: (account) => {
+      arrangeAgain(account);
+      return send(account);
+    },
+  },
+  {
+    name: "rescheduled, its first message becomes a dead letter late, and its second is lost",
+    makes: "an empty volume",
+    end: "error",
+    // Its own run shows everything: the letter comes while the second attempt waits for its deadline.
+    mostCells: 0,
+    faults: [failing("reschedulable error"), { visit: "ScheduleVolume#2", call: null, fault: "never delivered" }],
+    begin: (account) => {
+      arrangeAgain(account);
+      account.time.after(60_000, () => account.queues.sendToDeadLetters(castOf(), "it was received too often"));
+      return send(account);
+    },
+  },
+  {
     name: "redriven after an uncertain failure",
     makes: "an empty volume",
     end: "available",
@@ -182,10 +208,15 @@ async function redriveAll(account: Account): Promise<void> {
     send: async (message: Record<string, unknown>) => account.queues.send(JSON.stringify(message)),
   };
   const clock = { now: () => account.now() };
+  const watched = {
+    get: volumes.get.bind(volumes),
+    requeue: (...parameters: Parameters<typeof volumes.requeue>) =>
+      account.watch.around("volumes.requeue", () => volumes.requeue(...parameters), []) as Promise<VolumeRecord>,
+  };
   for (const letter of deadLetters.records.values()) {
     if (letter.redriven_at === null) {
       account.wasRedriven = true;
-      await redriveDeadLetter({ backends, clock, deadLetters, queue, volumes }, letter).then(
+      await redriveDeadLetter({ backends, clock, deadLetters, queue, volumes: watched }, letter).then(
         // It was decided until now, and the bound counts from here.
         ({ volumeId }) => void account.watch.lives.get(volumeId)?.progressMs.push(account.time.nowMs),
         () => {},

@@ -1,26 +1,28 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { describeError } from "../../core/errors.ts";
 import { simulated } from "./current-account.ts";
-import { readDeployment } from "./deployment.ts";
+import type { Deployment } from "./deployment.ts";
 import { loadFunctions } from "./functions.ts";
 import { type Cell, type CellResult, discover, runCell } from "./matrix.ts";
+import { SCENARIOS } from "./scenarios.ts";
 
 /** Runs a share of the cells in a thread of its own; the results go out in batches. */
-export type Share = { cells: Cell[]; seed: number };
+export type Share = { deployment: Deployment; cells: Cell[]; seed: number };
 
 /** Results, and the calls that were made, as `Function port.method`. */
 export type ShareResult = { results: CellResult[]; called: string[] };
 
 const BATCH = 200;
-const { cells, seed } = workerData as Share;
+const { deployment, cells, seed } = workerData as Share;
 // Lambda's runtime ends by one, and takes whatever else its environment does with it.
 process.on("unhandledRejection", (error) => {
   const { name, message } = describeError(error);
   simulated().breach(0, `a rejection was left unhandled: ${name}: ${message}`);
 });
 await loadFunctions();
-const deployment = readDeployment();
-const discovered = new Map((await discover(deployment, seed)).map((each) => [each.scenario.name, each]));
+const named = new Set(cells.map(({ scenario }) => scenario));
+const own = SCENARIOS.filter(({ name }) => named.has(name));
+const discovered = new Map((await discover(deployment, seed, own)).map((each) => [each.scenario.name, each]));
 let results: CellResult[] = [];
 const called = new Set<string>();
 function send(batch: ShareResult): void {

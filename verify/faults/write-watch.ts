@@ -1,5 +1,6 @@
 import { attemptOfFence, isFlowStatus, isInFlow, isUntouched, type VolumeRecord } from "../../core/records.ts";
 import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache.ts";
+import { PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
 import type { Account } from "./account.ts";
 import type { Execution } from "./executions.ts";
 
@@ -59,6 +60,7 @@ export class WriteWatch {
     after: VolumeRecord | undefined,
   ): void {
     this.#follow(before, after);
+    this.#judgeDeadline(call, after);
     if (before !== undefined && after === undefined) {
       this.removed.set(before.id, before);
     }
@@ -74,7 +76,8 @@ export class WriteWatch {
     }
     const wasStray = before.status === "error" && isUntouched(before);
     const isReset = call === "volumes.resetStatus";
-    if (isFlowStatus(after.status) && !isFlowStatus(before.status) && !wasStray && !isReset) {
+    const isAskedAgain = call === "volumes.requeue";
+    if (isFlowStatus(after.status) && !isFlowStatus(before.status) && !wasStray && !isReset && !isAskedAgain) {
       this.#account.breach(2, `${what}: the record came back into the flow as ${after.status}`);
     }
     if (isOperators(before) && FLOW_CALLS.test(call)) {
@@ -82,6 +85,25 @@ export class WriteWatch {
     }
     if (before.launched_at !== null && before.status !== "error" && after.status === "error" && !isReset) {
       this.#account.breach(2, `${what}: a volume that was available went to error`);
+    }
+  }
+
+  /**
+   * Every record in the flow has a deadline within the longest bound, at which the sweep takes it whatever dies next. A cached volume has
+   * the lease of its entry instead.
+   */
+  #judgeDeadline(call: string, after: VolumeRecord | undefined): void {
+    const isCached = after?.project_id === IMAGE_CACHE_PROJECT_ID;
+    if (after === undefined || isCached || after.reset_at !== undefined || isUntouched(after)) {
+      return;
+    }
+    const { id, status, deadline } = after;
+    if (isFlowStatus(status) && deadline === null) {
+      this.#account.breach(1, `${call} leaves ${id} ${status} without a deadline`);
+    }
+    const longestMs = Math.max(...Object.values(PHASE_BOUND_SECONDS)) * 1000;
+    if (deadline !== null && Date.parse(deadline) > this.#account.time.nowMs + longestMs) {
+      this.#account.breach(1, `${call} leaves ${id} ${status} until ${deadline}, later than any bound allows`);
     }
   }
 
