@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DriverNotInitialized, FenceLost, VolumeBackendAPIException, VolumeNotFound } from "../../core/errors.ts";
-import type { VolumeRecord } from "../../core/records.ts";
+import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import type { Creation, VolumeSpec } from "../../core/spec.ts";
 import { cloneImage } from "../../core/tasks/clone-image.ts";
 import { createClonedVolume } from "../../core/tasks/create-cloned-volume.ts";
@@ -16,7 +16,9 @@ import {
   aVolumeInFlow,
   aWorld,
   driverOf,
+  FIRST_HOST,
   IMAGE_ID,
+  SECOND_HOST,
   SNAPSHOT_ID,
   SOURCE_ID,
   taskInput,
@@ -25,7 +27,7 @@ import {
 } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import type { MadeFrom } from "../support/fakes/driver.ts";
-import type { World } from "../support/fakes/world.ts";
+import { START, type World } from "../support/fakes/world.ts";
 
 /** Tests of all states that create on a backend; each runs the same tests. */
 
@@ -222,6 +224,59 @@ describe("what follows", () => {
     expect((await createVolumeFromSnapshot(here.deps, fromSnapshot, UNHURRIED)).next).toBe(next);
     const clone = withSpec(aSpec({ type: "source_vol", source_volid: SOURCE_ID }));
     expect((await createClonedVolume(here.deps, clone, UNHURRIED)).next).toBe(next);
+  });
+});
+
+describe("an attempt after others that may have left something", () => {
+  const line = (attempt: number, host: string, isSuspected: boolean) => ({
+    host,
+    execution: fenceOf(VOLUME_ID, attempt),
+    started_at: START,
+    outcome: "rescheduled" as const,
+    ...(isSuspected && { suspected_orphan: true as const }),
+  });
+  const fourth = (suspects: VolumeRecord["attempts"]) => {
+    const running = aVolumeInFlow({}, 4);
+    return aWorld({ ...running, attempts: { ...suspects, ...running.attempts } });
+  };
+
+  it("closes the latest of them on its own backend, and with it the earlier ones, before it creates", async () => {
+    const here = fourth({
+      1: line(1, FIRST_HOST, true),
+      2: line(2, FIRST_HOST, true),
+      3: line(3, SECOND_HOST, true),
+    });
+    await createRawVolume(here.deps, withSpec(aSpec(), 4), UNHURRIED);
+    expect(driverOf(here).closed.get(VOLUME_ID)).toBe(2);
+    expect(driverOf(here).volumes.has(VOLUME_ID)).toBe(true);
+    const calls = here.faults.calls.filter((call) => call.startsWith("driver."));
+    expect(calls.indexOf("driver.closeAttempt")).toBeLessThan(calls.indexOf("driver.createVolume"));
+    expect(driverOf(here, SECOND_HOST).closed.size).toBe(0);
+  });
+
+  it("closes one of another pool of its own backend", async () => {
+    const here = fourth({ 3: line(3, FIRST_HOST.replace("#pool", "#other"), true) });
+    await createRawVolume(here.deps, withSpec(aSpec(), 4), UNHURRIED);
+    expect(driverOf(here).closed.get(VOLUME_ID)).toBe(3);
+  });
+
+  it.each<[string, VolumeRecord["attempts"]]>([
+    ["on other backends", { 3: line(3, SECOND_HOST, true) }],
+    ["that are not suspected", { 3: line(3, FIRST_HOST, false) }],
+    ["that came after it", { 5: line(5, FIRST_HOST, true) }],
+  ])("closes none %s", async (_which, attempts) => {
+    const here = fourth(attempts);
+    await createRawVolume(here.deps, withSpec(aSpec(), 4), UNHURRIED);
+    expect(here.faults.count("driver.closeAttempt")).toBe(0);
+    expect(driverOf(here).volumes.has(VOLUME_ID)).toBe(true);
+  });
+
+  it("closes them once, not at each of its turns", async () => {
+    const here = fourth({ 2: line(2, FIRST_HOST, true) });
+    driverOf(here).turns = 2;
+    const { checkpoint } = await createRawVolume(here.deps, withSpec(aSpec(), 4), UNHURRIED);
+    await createRawVolume(here.deps, withSpec(aSpec(), 4), { ...UNHURRIED, checkpoint });
+    expect(here.faults.count("driver.closeAttempt")).toBe(1);
   });
 });
 

@@ -3,8 +3,9 @@ import { NotificationNotSent } from "../../core/errors.ts";
 import { fenceOf, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
 import { deleteVolume } from "../../core/tasks/delete-volume.ts";
 import { errorOutFailedExecution, type FailedExecution } from "../../core/tasks/error-out-failed-execution.ts";
-import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
-import { aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST, taskInput, VOLUME_ID } from "../support/builders.ts";
+import { errorOutVolume, finishQueuedError } from "../../core/tasks/error-out-volume.ts";
+import { ownContext } from "../../core/tasks/own-context.ts";
+import { aVolume, aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST, taskInput, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { START, type World } from "../support/fakes/world.ts";
 
@@ -269,5 +270,28 @@ describe("the rule on failed executions", () => {
 
   it("leaves a volume alone that was deleted", async () => {
     expect(await errorOutFailedExecution(aWorld().deps, ended())).toEqual({ outcome: "left alone" });
+  });
+});
+
+describe("the rest of marking a volume that waits for the scheduler", () => {
+  const claimOf = (world: World, host: string, attempt: number) =>
+    Object.assign(world.fakes.backends.records.get(host)?.claims ?? {}, {
+      [VOLUME_ID]: { attempt, size: 1, claimed_at: START },
+    });
+  const fault = { error: "NoValidBackend", cause: "full", attempt: 2, at: START, attempts: [] };
+
+  it("releases the claims of its attempt and of earlier ones, and leaves that of a later attempt", async () => {
+    const volume = aVolume({ status: "error", fence: fenceOf(VOLUME_ID, 2), fault, phase: null, deadline: null });
+    for (const [attempt, released] of [
+      [1, [`release ${FIRST_HOST} ${VOLUME_ID} 1`]],
+      [2, [`release ${FIRST_HOST} ${VOLUME_ID} 2`]],
+      [3, []],
+    ] as const) {
+      const world = aWorld(volume);
+      claimOf(world, FIRST_HOST, attempt);
+      await finishQueuedError(world.deps, volume, ownContext(volume));
+      expect(world.fakes.backends.closed).toEqual(released);
+      expect(world.notifications).toMatchObject([{ event_type: "volume.create.error" }]);
+    }
   });
 });

@@ -200,6 +200,13 @@ describe("the end of a create", () => {
     expect((await locksOf(world)).volume).toEqual({});
   });
 
+  it("takes off a lock on a snapshot that a late call makes after it", async () => {
+    const world = makeWorld(fromSnapshot({ status: "error", deadline: null }), {}, LOCKED);
+    const source = { snapshot_id: SNAPSHOT_ID, source_volid: null };
+    await expect(keepLockOfOurs(world.deps, ownerOf(taskInput()), source)).rejects.toThrow(FenceLost);
+    expect((await locksOf(world)).snapshot).toEqual({});
+  });
+
   it("costs nothing more where there is no source", async () => {
     const world = makeWorld(aVolumeInFlow());
     await finish(world);
