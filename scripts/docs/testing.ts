@@ -13,14 +13,13 @@ export type Measured = {
   chaos: { command: string; volumes: number; kills: number; faults: number; violations: number; seconds: number };
   conformance: { totals: Record<string, Record<string, number>>; seconds: number };
   catalog: { seconds: number };
-  mutation: { seconds: number };
 };
 
+/** The conditions of a measurement. `load`: the load average when the harness began. */
+type MeasuredAt = { commit: string; cores: number; load: number };
+
 /** The numbers until now: a harness that was not measured is absent. */
-export type TestResults = Partial<Measured> & {
-  /** `load`: the load average when a harness began. */
-  machine: { cores: number; load: Record<string, number> };
-};
+export type TestResults = { [Harness in keyof Measured]?: Measured[Harness] & { at: MeasuredAt } };
 
 type Described = { what: string; blind: string };
 
@@ -68,7 +67,7 @@ export function testingPage(results: TestResults, mutation: KeptResults): string
 const NOT_MEASURED = "not measured yet";
 
 function summary(results: TestResults, mutation: KeptResults): string {
-  const { tests, faults, chaos, conformance, machine } = results;
+  const { tests, faults, chaos, conformance } = results;
   const { bugs, caughtByUnit, caughtByMatrix } = mutation.catalog;
   const rows: [keyof Measured, string, string, string | undefined][] = [
     [
@@ -97,7 +96,6 @@ function summary(results: TestResults, mutation: KeptResults): string {
       "`npm run mutation -- promises`",
       bugs === 0 ? undefined : `${bugs} bugs; ${caughtByUnit} caught by a unit test, ${caughtByMatrix} by the matrix`,
     ],
-    ["mutation", "mutation", "`npm run mutation`", `${Object.keys(mutation.areas).length} areas`],
   ];
   const sizes =
     tests &&
@@ -109,22 +107,38 @@ Each promise of [guarantees.md](guarantees.md) is held by several harnesses that
 each counts, how long it takes, and what it cannot see.${sizes ?? ""}
 
 ${table(
-  ["harness", "command", "counts", "seconds", "load"],
-  rows.map(([key, name, command, counts]) => [
-    name,
-    command,
-    counts ?? NOT_MEASURED,
-    String(results[key]?.seconds ?? "-"),
-    String(machine.load[key] ?? "-"),
-  ]),
+  ["harness", "command", "counts", "seconds", "load", "commit"],
+  [
+    ...rows.map(([key, name, command, counts]) => [
+      name,
+      command,
+      counts ?? NOT_MEASURED,
+      String(results[key]?.seconds ?? "-"),
+      String(results[key]?.at.load ?? "-"),
+      results[key]?.at.commit ?? "-",
+    ]),
+    [
+      "mutation",
+      "`npm run mutation`",
+      `${Object.keys(mutation.areas).length} areas, [below](#mutation)`,
+      "-",
+      "-",
+      "-",
+    ],
+  ],
 )}
 
-Durations are of whole commands on ${machine.cores} cores. \`load\` is the load average when the command began: on a quiet machine it is 0 or
-1, and on a busy machine a command takes that much longer.
+Durations are of whole commands on ${coresOf(results)} cores. \`load\` is the load average when the command began: on a quiet machine it is 0 or
+1, and on a busy machine a command takes that much longer. \`commit\` is the commit at which the numbers were measured; later commits have a
+few tests more.
 
 CI runs all of them but mutation by area, on every commit, with seeds made of the commit's hash: the order of all tests, the order of what
 happens at once in the matrix, its pairs of faults, and the work and faults of chaos differ from commit to commit. The log prints the
 seeds, by which a failure can be repeated.`;
+}
+
+function coresOf(results: TestResults): number {
+  return Object.values(results)[0]?.at.cores ?? 2;
 }
 
 function sumOf(projects: Measured["tests"]["projects"]): number {
@@ -186,14 +200,15 @@ are wrong.`;
 
 function areasTable(areas: KeptResults["areas"]): string {
   return table(
-    ["area", "changes", "caught", "lines sampled"],
+    ["area", "changes tried", "caught", "lines sampled", "commit"],
     Object.entries(areas)
       .toSorted(([, one], [, other]) => other.score - one.score)
-      .map(([area, { killed, survived, score, lines, allLines }]) => [
+      .map(([area, { killed, survived, score, lines, allLines, commit }]) => [
         area,
         String(killed + survived),
         `${score.toFixed(0)} %`,
         `${count(lines)} of ${count(allLines)}`,
+        commit,
       ]),
   );
 }
@@ -235,8 +250,8 @@ None of them is AWS: the stack has not been deployed to an account.`;
 
 const MEASURE = `## To measure again
 
-\`npm run docs:testing\` runs every harness and keeps the numbers; \`npm run docs\` writes this page. On a quiet machine of two cores that takes
-about an hour, most of it for mutation; \`-- --only tests,faults\` measures some of them.`;
+\`npm run docs:testing\` runs every harness but mutation and keeps the numbers, in ten minutes on a quiet machine of two cores;
+\`-- --only tests,faults\` measures some of them. \`npm run mutation -- AREA --write\` measures an area. \`npm run docs\` writes this page.`;
 
 function totalsText(totals: Measured["conformance"]["totals"]): string {
   return Object.entries(totals)

@@ -14,6 +14,8 @@ export type Bug = {
   /** Occurs exactly once in the file. */
   find: string;
   replace: string;
+  /** The test file that catches the bug: of the unit tests, or of those of the stack. */
+  test: string;
   /** A cell of the fault matrix that catches the bug, as `npm run faults -- --only` takes it, or a scenario that does without a fault. */
   cell: string;
 };
@@ -27,6 +29,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/create-on-backend.ts",
     find: 'phaseDeadline(deps, "creating")',
     replace: 'new Date("9999-12-31T00:00:00.000Z")',
+    test: "test/unit/task-create-on-backend.test.ts",
     cell: "aborted, and the rule does not hear of it",
   },
   {
@@ -37,6 +40,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  const host = backendToAsk(volume);\n",
     replace:
       '  if (isInFlow(volume) && volume.phase === "creating") {\n    return true;\n  }\n  const host = backendToAsk(volume);\n',
+    test: "test/unit/task-sweep-overdue-volumes.test.ts",
     cell: "aborted, and the rule does not hear of it",
   },
   {
@@ -46,6 +50,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/error-out-failed-execution.ts",
     find: "if (volumeId === undefined || attemptNumber === undefined)",
     replace: 'if (volumeId === undefined || attemptNumber === undefined || execution.status === "ABORTED")',
+    test: "test/unit/task-error-out-volume.test.ts",
     cell: "aborted while the backend creates",
   },
   {
@@ -55,6 +60,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/error-out-volume.ts",
     find: "    await removeRequestedVolume(deps, owner);\n",
     replace: "",
+    test: "test/unit/task-delete-while-creating.test.ts",
     cell: "deleted while its backend creates",
   },
   {
@@ -64,6 +70,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/copy-image-to-volume.ts",
     find: 'phaseDeadline(deps, "copying")',
     replace: 'phaseDeadline(deps, "removal")',
+    test: "test/unit/task-copy-image-to-volume.test.ts",
     cell: "image, downloaded, slow backend",
   },
   {
@@ -73,6 +80,7 @@ export const CATALOG: readonly Bug[] = [
     file: "infra/nets.ts",
     find: '      description: "Volumes past their deadline",\n',
     replace: '      description: "Volumes past their deadline",\n      enabled: false,\n',
+    test: "test/infra/nets.test.ts",
     cell: "the message is lost",
   },
   {
@@ -83,6 +91,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  const owner = ownerOf(input);",
     replace:
       "  const owner = { ...ownerOf(input), fence: (await (deps.volumes as never as { get(id: string): Promise<{ fence: string }> }).get(input.volume_id)).fence };",
+    test: "test/unit/task-notify-and-finish.test.ts",
     cell: "redriven, and every step of the first attempt comes late",
   },
   {
@@ -93,6 +102,7 @@ export const CATALOG: readonly Bug[] = [
     find: "await endAttempt(deps, ownerOf(input), why, input.context)",
     replace:
       "await endAttempt(deps, { ...ownerOf(input), fence: (await deps.volumes.get(input.volume_id)).fence ?? input.fence }, why, input.context)",
+    test: "test/unit/task-delete-while-creating.test.ts",
     cell: "refused, and the same backend chosen again/RescheduleVolume#1/backends.release#1/effect late, each time",
   },
   {
@@ -103,6 +113,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  await deps.volumes.markBootable(ownerOf(input), metadata);",
     replace:
       '  const { fence } = await deps.volumes.get(input.volume_id);\n  await deps.volumes.markBootable({ ...ownerOf(input), fence: fence ?? "" }, metadata);',
+    test: "test/unit/task-handle-bootable-volume.test.ts",
     cell: "redriven, and every step of the first attempt comes late",
   },
   {
@@ -113,6 +124,7 @@ export const CATALOG: readonly Bug[] = [
     find: "const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };",
     replace:
       "const owner = { volumeId, fence: volume.fence ?? execution.name, attempt: attemptOfFence(volume.fence) };",
+    test: "test/unit/task-error-out-volume.test.ts",
     cell: "refused, and the same backend chosen again/RescheduleVolume#1/backends.release#1/effect late, each time",
   },
   {
@@ -122,6 +134,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/clear-backend.ts",
     find: "  if (driver.fencesAttempts) {\n    await driver.closeAttempt(volumeId, fence);\n  }\n",
     replace: "",
+    test: "test/unit/remote-driver.test.ts",
     cell: "late at every try, then on another backend",
   },
   {
@@ -131,6 +144,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/clear-backend.ts",
     find: "  await driver.deleteVolume(volumeId, fence);\n",
     replace: "",
+    test: "test/unit/remote-driver.test.ts",
     cell: "rescheduled after an uncertain failure",
   },
   {
@@ -140,6 +154,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: "  if (isBeforeTheBackend(volume.phase)) {\n    return true;\n  }",
     replace: '  if (isBeforeTheBackend(volume.phase) || volume.phase === "creating") {\n    return true;\n  }',
+    test: "test/unit/late-steps.test.ts",
     cell: "rescheduled after an uncertain failure",
   },
   {
@@ -149,6 +164,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: "  throw new BackendNotCleared(volume.id, host, doubt);",
     replace: "  return false;",
+    test: "test/unit/task-reschedule-volume.test.ts",
     cell: "rescheduled after an uncertain failure/RescheduleVolume/driver.findVolume",
   },
   {
@@ -158,6 +174,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/create-on-backend.ts",
     find: "    await clearVolume(driver, volume.id, suspect);\n",
     replace: "",
+    test: "test/unit/task-create-on-backend.test.ts",
     cell: "suspected on a backend that is chosen again",
   },
   {
@@ -167,6 +184,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: "  await deps.backends.release(input.host, owner);\n",
     replace: "",
+    test: "test/unit/late-steps.test.ts",
     cell: "rescheduled",
   },
   {
@@ -176,6 +194,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: "const suspectedOrphan = !isClear || mayComeLate;",
     replace: "const suspectedOrphan = false;",
+    test: "test/unit/task-reschedule-volume.test.ts",
     cell: "suspected on a backend that is chosen again/ScheduleVolume#2/volumes.assignHost#1/final error",
   },
   {
@@ -185,6 +204,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/remove-requested-volume.ts",
     find: "    await backends.returnCapacity(host, volumeId, size, phase !== null && !isBeforeTheBackend(phase));\n",
     replace: "",
+    test: "test/unit/task-snapshots-and-deletion.test.ts",
     cell: "image, downloaded and cached in another one's place",
   },
   {
@@ -194,6 +214,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/remove-requested-volume.ts",
     find: "  const host = backendToClear(volume);\n  if (host !== null) {",
     replace: '  const host = backendToClear(volume);\n  if (host === "") {',
+    test: "test/unit/task-snapshots-and-deletion.test.ts",
     cell: "image, downloaded and cached in another one's place",
   },
   {
@@ -203,6 +224,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/error-out-volume.ts",
     find: "cause: causeOf(cause, input.reschedule_failure ?? null)",
     replace: "cause: causeOf(cause, null)",
+    test: "test/unit/task-error-out-volume.test.ts",
     cell: "image, late at every try, and the same backend chosen again/CallDriver#1/driver.closeAttempt#1/effect late",
   },
   {
@@ -212,6 +234,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/fault.ts",
     find: ".filter(([number]) => Number(number) < attempt)",
     replace: ".filter(([number]) => Number(number) > attempt)",
+    test: "test/unit/fault.test.ts",
     cell: "refused by every backend",
   },
   {
@@ -221,6 +244,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/reschedule-volume.ts",
     find: '{ outcome: "rescheduled", error, cause, at: now,',
     replace: '{ outcome: "rescheduled", error: "VolumeDriverException", cause: "", at: now,',
+    test: "test/unit/task-reschedule-volume.test.ts",
     cell: "rescheduled",
   },
   {
@@ -231,6 +255,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  const volume = await deps.volumes.markAvailable(",
     replace:
       '  const early = await (deps.volumes as never as { get(id: string): Promise<VolumeRecord> }).get(input.volume_id);\n  await deps.notifier.publish(endNotification(deps, "volume.create.end", early, owner.attempt, input.context));\n  const volume = await deps.volumes.markAvailable(',
+    test: "test/unit/task-notify-and-finish.test.ts",
     cell: "raw",
   },
   {
@@ -241,6 +266,7 @@ export const CATALOG: readonly Bug[] = [
     find: "  const { host, id } = volume;\n  try {",
     replace:
       "  const { host, id } = volume;\n  if (host !== null) {\n    await deps.backends.settle(host, id, claimedAt);\n  }\n  try {",
+    test: "test/unit/task-source-locks.test.ts",
     cell: "a backend hangs while volumes are removed from it, and another one's end is not told",
   },
   {
@@ -250,6 +276,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/notifications.ts",
     find: "message_id: messageIdOf(volume.id, attempt, eventType),",
     replace: "message_id: messageIdOf(volume.id, attempt + now.getTime(), eventType),",
+    test: "test/unit/notifications-golden.test.ts",
     cell: "clone, late at every try, and the same backend chosen again/CreateVolumeOnFinish#1/backends.settle#1/unknown error, each time",
   },
   {
@@ -259,6 +286,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/receive-message.ts",
     find: "    await deps.queue.sendToDeadLetters(read.body, read.reason);\n",
     replace: "",
+    test: "test/unit/task-receive-message.test.ts",
     cell: "the message cannot be read",
   },
   {
@@ -269,6 +297,7 @@ export const CATALOG: readonly Bug[] = [
     find: "await deps.deadLetters.keep(deadLetterRecord({ ...letter, reason }, volumeId, deps.clock.now()))",
     replace:
       "volumeId === undefined ? await deps.deadLetters.keep(deadLetterRecord({ ...letter, reason }, volumeId, deps.clock.now())) : deadLetterRecord({ ...letter, reason }, volumeId, deps.clock.now())",
+    test: "test/unit/task-keep-dead-letter.test.ts",
     cell: "the message cannot be read",
   },
   {
@@ -278,6 +307,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/receive-message.ts",
     find: "    await deps.queue.sendToDeadLetters(read.body, reason);\n",
     replace: "",
+    test: "test/unit/task-receive-message.test.ts",
     cell: "the message names no volume",
   },
   {
@@ -287,6 +317,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/handle-bootable-volume.ts",
     find: "    if (value !== null && value !== undefined && !isReserved(key) && isStorableKey(key)) {",
     replace: "    if (value === undefined) {",
+    test: "test/unit/storable.test.ts",
     cell: "image, downloaded",
   },
   {
@@ -296,6 +327,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/copy-image-to-volume.ts",
     find: "return { ...(await copyOrFail(deps, input, turn)), wait_seconds: 0, checkpoint: null };",
     replace: "await copyOrFail(deps, input, turn);\n    return { done: true, wait_seconds: 0, checkpoint: null };",
+    test: "test/unit/task-copy-image-to-volume.test.ts",
     cell: "image, downloaded",
   },
   {
@@ -305,6 +337,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/create-volume-from-snapshot.ts",
     find: '"bootable"',
     replace: '"finish"',
+    test: "test/unit/task-create-by-source.test.ts",
     cell: "snapshot of a bootable volume, slow backend",
   },
   {
@@ -314,6 +347,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/create-volume-on-finish.ts",
     find: "input.creation.model_update ?? {}",
     replace: "{}",
+    test: "test/unit/task-notify-and-finish.test.ts",
     cell: "raw, of a type",
   },
   {
@@ -323,6 +357,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/extract-volume-spec.ts",
     find: "meta.size !== null && Math.ceil(meta.size / BYTES_PER_GIB) > volume.size",
     replace: "meta.size !== null && Math.floor(meta.size / BYTES_PER_GIB) > volume.size",
+    test: "test/unit/task-extract-volume-spec.test.ts",
     cell: "image that is larger than the volume by a byte",
   },
   {
@@ -332,6 +367,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/messages.ts",
     find: "const RequestContextSchema = v.object({",
     replace: "const RequestContextSchema = v.looseObject({",
+    test: "test/unit/message-boundary.test.ts",
     cell: "raw",
   },
   {
@@ -341,6 +377,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/dead-letters.ts",
     find: "    body: keptBody(letter),",
     replace: "    body: letter.body,",
+    test: "test/unit/task-keep-dead-letter.test.ts",
     cell: "the message names no volume",
   },
   {
@@ -350,6 +387,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/secrets.ts",
     find: "isSecret(key, entry) ? MASK : maskSecrets(entry, depth + 1)",
     replace: "maskSecrets(entry, depth + 1)",
+    test: "test/unit/secrets.test.ts",
     cell: "the message names no volume",
   },
   {
@@ -359,6 +397,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/sources.ts",
     find: "return context.is_admin || context.project_id === projectId;",
     replace: 'return context.is_admin || projectId !== "";',
+    test: "test/unit/task-create-by-source.test.ts",
     cell: "clone of another project's volume",
   },
   {
@@ -368,6 +407,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/source-locks.ts",
     find: "return context.is_admin ? null : context.project_id;",
     replace: "return null;",
+    test: "test/unit/task-source-locks.test.ts",
     cell: "clone of a volume that another project has by the time of the spec",
   },
   {
@@ -377,6 +417,7 @@ export const CATALOG: readonly Bug[] = [
     file: "adapters/s3/image-service.ts",
     find: "      context.is_admin ||\n",
     replace: '      meta.visibility !== "" ||\n',
+    test: "test/unit/s3-image-service.test.ts",
     cell: "another project's private image",
   },
   {
@@ -386,6 +427,7 @@ export const CATALOG: readonly Bug[] = [
     file: "lambdas/sweep-overdue-volumes.ts",
     find: "  writeMetrics({ sweptVolumes: result.errored_out });\n",
     replace: "  writeMetrics({ sweptVolumes: 0 });\n",
+    test: "test/unit/lambda-metrics.test.ts",
     cell: "the message is lost",
   },
   {
@@ -395,6 +437,7 @@ export const CATALOG: readonly Bug[] = [
     file: "lambdas/keep-dead-letters.ts",
     find: "    writeMetrics({ deadLetters: 1 });\n",
     replace: "",
+    test: "test/unit/lambda-keep-dead-letters.test.ts",
     cell: "the message cannot be read",
   },
   {
@@ -404,6 +447,7 @@ export const CATALOG: readonly Bug[] = [
     file: "lambdas/report-backends.ts",
     find: "unreportedBackends: unreported.length",
     replace: "unreportedBackends: 0",
+    test: "test/unit/lambda-metrics.test.ts",
     cell: "no driver is initialized",
   },
   {
@@ -413,6 +457,7 @@ export const CATALOG: readonly Bug[] = [
     file: "infra/alarms.ts",
     find: "      alarm.addAlarmAction(new SnsAction(topic));\n",
     replace: '      if (alarmId !== "DeadLetters") {\n        alarm.addAlarmAction(new SnsAction(topic));\n      }\n',
+    test: "test/infra/alarms.test.ts",
     cell: "the message cannot be read",
   },
 ];

@@ -4,7 +4,9 @@ import { type Bug, CATALOG } from "./catalog.ts";
 import { type Options, UsageError } from "./options.ts";
 import { type AreaScore, runArea } from "./run-area.ts";
 import { type Caught, requireSound, runBug } from "./run-bug.ts";
+import { revision } from "./revision.ts";
 import { Sandbox } from "./sandbox.ts";
+import { synthesise } from "./synthesis.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const RESULTS = fileURLToPath(new URL("../../docs/mutation.json", import.meta.url));
@@ -14,7 +16,7 @@ const SURVIVORS_SHOWN = 20;
 
 /** The content that `--write` keeps. */
 export type KeptResults = {
-  areas: Record<string, Pick<AreaScore, "killed" | "survived" | "score" | "lines" | "allLines">>;
+  areas: Record<string, Pick<AreaScore, "killed" | "survived" | "score" | "lines" | "allLines"> & { commit: string }>;
   catalog: { bugs: number; caughtByUnit: number; caughtByMatrix: number };
 };
 
@@ -33,11 +35,14 @@ async function runAreas(options: Options): Promise<number> {
     }
   }
   if (options.write) {
+    const commit = await revision(ROOT);
     await keep(({ catalog, areas }) => ({
       catalog,
       areas: {
         ...areas,
-        ...Object.fromEntries(scores.map(({ area, survivors: _survivors, ...counts }) => [area, counts])),
+        ...Object.fromEntries(
+          scores.map(({ area, survivors: _survivors, ...counts }) => [area, { ...counts, commit }]),
+        ),
       },
     }));
   }
@@ -64,14 +69,15 @@ async function runCatalog(options: Options): Promise<number> {
   const bugs = bugsOf(options.bugs);
   const left = bugs.values();
   const caught: Caught[] = [];
-  const first = await Sandbox.of(ROOT);
+  const synthesis = await synthesise(ROOT);
+  const first = await Sandbox.of(ROOT, synthesis);
   try {
-    await requireSound(first);
+    await requireSound(first, bugs);
   } finally {
     await first.remove();
   }
   const worker = async (): Promise<void> => {
-    const sandbox = await Sandbox.of(ROOT);
+    const sandbox = await Sandbox.of(ROOT, synthesis);
     try {
       for (const bug of left) {
         const result = await runBug(sandbox, bug, options.whole);

@@ -25,38 +25,50 @@ type TestReport = {
 const REPORT = "unit-tests.json";
 
 /**
- * Puts a bug into the sandbox and runs the unit tests (of the stack: its tests) that reach its file, then the matrix. A test file that no longer loads is
- * reported as a problem: that catches nothing.
+ * Puts a bug into the sandbox, and runs the test file and the cell of the matrix that are known to catch it. A test file that no longer loads
+ * is reported as a problem, because that catches nothing.
+ *
+ * @param whole run every unit test that reaches the bug's file, and the whole matrix
  */
 export function runBug(sandbox: Sandbox, bug: Bug, whole: boolean): Promise<Caught> {
   return sandbox
     .with(bug, async () => {
-      const unit = await failedUnitTest(sandbox, bug);
-      const matrix = await brokenCell(sandbox, whole ? undefined : bug.cell);
+      const unit = await firstFailure(sandbox, whole ? relatedTests(bug) : namedTests([bug]));
+      const matrix = await brokenCell(sandbox, whole ? [] : [bug.cell], bug.file);
       return { bug, unit, matrix };
     })
     .catch((error: unknown) => ({ bug, unit: null, matrix: null, problem: String(error) }));
 }
 
-/** The stack and the definition of the workflow have tests of their own, which are run for bugs in them alone. */
-function projectOf(file: string): string {
-  return /^(?:infra|statemachine)\//.exec(file)?.[0].slice(0, -1) ?? "unit";
-}
-
 /**
- * Makes sure that a test which fails under a bug fails for the bug.
+ * Makes sure that a test or a cell that fails under a bug fails for the bug.
  *
- * @throws Error when a unit test fails before anything is broken
+ * @throws Error when a test or a cell fails before anything is broken
  */
-export async function requireSound(sandbox: Sandbox): Promise<void> {
-  const failed = await firstFailure(sandbox, ["run", "--project=unit"]);
+export async function requireSound(sandbox: Sandbox, bugs: readonly Bug[]): Promise<void> {
+  const failed = await firstFailure(sandbox, namedTests(bugs));
   if (failed !== null) {
     throw new Error(`a unit test fails before anything is broken: ${failed}`);
   }
+  const broken = await brokenCell(sandbox, [...new Set(bugs.map(({ cell }) => cell))], "");
+  if (broken !== null) {
+    throw new Error(`the matrix breaks a promise before anything is broken: ${broken.cell}: ${broken.said}`);
+  }
 }
 
-function failedUnitTest(sandbox: Sandbox, { file }: Bug): Promise<string | null> {
-  return firstFailure(sandbox, ["related", file, "--run", `--project=${projectOf(file)}`]);
+function namedTests(bugs: readonly Bug[]): string[] {
+  const files = [...new Set(bugs.map(({ test }) => test))];
+  return ["run", ...files, ...[...new Set(files.map(projectOf))].map((project) => `--project=${project}`)];
+}
+
+/** Tests of the bug's project that reach its file. */
+function relatedTests({ file, test }: Bug): string[] {
+  return ["related", file, "--run", `--project=${projectOf(test)}`];
+}
+
+/** The vitest project of a test file, which its folder names. */
+function projectOf(test: string): string {
+  return test.split("/")[1] ?? "unit";
 }
 
 async function firstFailure(sandbox: Sandbox, command: readonly string[]): Promise<string | null> {
@@ -84,10 +96,13 @@ async function firstFailure(sandbox: Sandbox, command: readonly string[]): Promi
   return failed?.fullName ?? null;
 }
 
-/** @param cell undefined for the whole matrix, until the first cell that breaks a promise */
-async function brokenCell(sandbox: Sandbox, cell: string | undefined): Promise<Caught["matrix"]> {
-  const which = cell === undefined || cell === "" ? [] : [cell];
-  const { stdout, stderr } = await sandbox.run(["verify/mutation/first-breach.ts", ...which]);
+/** @param cells none for the whole matrix, until the first cell that breaks a promise */
+async function brokenCell(sandbox: Sandbox, cells: readonly string[], file: string): Promise<Caught["matrix"]> {
+  const { stdout, stderr } = await sandbox.run([
+    "verify/mutation/first-breach.ts",
+    sandbox.deploymentFor(file),
+    ...cells,
+  ]);
   try {
     return JSON.parse(stdout) as Caught["matrix"];
   } catch (error) {

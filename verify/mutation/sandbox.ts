@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { mkdir } from "node:fs/promises";
 import type { Bug } from "./catalog.ts";
+import type { Synthesis } from "./synthesis.ts";
 
 /** The output of a command, and its exit status. */
 export type Ran = { status: number; stdout: string; stderr: string };
@@ -12,19 +13,24 @@ export type Ran = { status: number; stdout: string; stderr: string };
 /** Longer than any of the commands takes on a busy machine; a bug may make one hang. */
 const COMMAND_TIMEOUT_MS = 600_000;
 
+/** Where {@link Sandbox.of} leaves the deployment. */
+const DEPLOYMENT = "synthesised-deployment.json";
+
 /**
  * A copy of the repository's tracked files in a temporary directory, with the installed packages linked, in which a bug can be put
  * and commands run.
  */
 export class Sandbox {
   readonly #root: string;
+  readonly #synthesis: Synthesis;
 
-  private constructor(root: string) {
+  private constructor(root: string, synthesis: Synthesis) {
     this.#root = root;
+    this.#synthesis = synthesis;
   }
 
-  /** Copies the files that git tracks or would add, as they are in the working tree. */
-  static async of(repository: string): Promise<Sandbox> {
+  /** Copies the files that git tracks or would add, as they are in the working tree, and the deployment that they synthesise. */
+  static async of(repository: string, synthesis: Synthesis): Promise<Sandbox> {
     const root = await mkdtemp(join(tmpdir(), "cinderless-bugs-"));
     const { stdout } = await promisify(execFile)(
       "git",
@@ -39,7 +45,13 @@ export class Sandbox {
       await cp(join(repository, file), join(root, file)).catch(ignoreDeleted);
     }
     await symlink(join(repository, "node_modules"), join(root, "node_modules"), "dir");
-    return new Sandbox(root);
+    await writeFile(join(root, DEPLOYMENT), JSON.stringify(synthesis.deployment));
+    return new Sandbox(root, synthesis);
+  }
+
+  /** Where the deployment is while a file is broken; empty when the file takes part in synthesising it. */
+  deploymentFor(file: string): string {
+    return this.#synthesis.files.has(file) ? "" : DEPLOYMENT;
   }
 
   /** Runs `work` while the bug is in the copy. @throws Error when the bug does not apply to the source exactly once */
@@ -86,8 +98,9 @@ export class Sandbox {
   }
 }
 
+/** Packages are compiled once for all commands. */
 function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, NO_COLOR: "1", CI: "true" };
+  return { ...process.env, NO_COLOR: "1", CI: "true", NODE_COMPILE_CACHE: join(tmpdir(), "cinderless-bugs-modules") };
 }
 
 function ignoreDeleted(error: NodeJS.ErrnoException): void {
