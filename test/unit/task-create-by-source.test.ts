@@ -54,9 +54,9 @@ describe("CreateVolumeFromSnapshot leaves nothing on the backend when", () => {
     expectNothingMade(here);
   });
 
-  it("the snapshot is being deleted by now", async () => {
+  it.each(["deleting", "creating", "error", "error_deleting"] as const)("the snapshot is %s by now", async (status) => {
     const here = world();
-    here.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot({ status: "deleting" }));
+    here.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot({ status }));
     await expect(createVolumeFromSnapshot(here.deps, fromSnapshot, UNHURRIED)).rejects.toThrow(InvalidSnapshot);
     expectNothingMade(here);
   });
@@ -88,12 +88,15 @@ describe("CreateClonedVolume leaves nothing on the backend when", () => {
     expectNothingMade(here);
   });
 
-  it("the source is being deleted by now", async () => {
-    const here = world();
-    here.fakes.volumes.records.set(SOURCE_ID, aSource({ status: "deleting" }));
-    await expect(createClonedVolume(here.deps, clone, UNHURRIED)).rejects.toThrow(InvalidVolume);
-    expectNothingMade(here);
-  });
+  it.each(["deleting", "creating", "downloading", "error", "error_deleting", "extending"] as const)(
+    "the source is %s by now",
+    async (status) => {
+      const here = world();
+      here.fakes.volumes.records.set(SOURCE_ID, aSource({ status }));
+      await expect(createClonedVolume(here.deps, clone, UNHURRIED)).rejects.toThrow(InvalidVolume);
+      expectNothingMade(here);
+    },
+  );
 
   it("the source is another project's", async () => {
     const here = world();
