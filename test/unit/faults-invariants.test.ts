@@ -256,7 +256,7 @@ describe("found broken", () => {
       }
     };
 
-    it("that was told to whoever asked for it is right", () => {
+    it("with a create.error of its fault is right", () => {
       inError("c".repeat(500), true);
       expect(broken()).toEqual([]);
     });
