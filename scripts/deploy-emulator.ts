@@ -17,7 +17,7 @@ omitted (observability=none), executions start without an alias (workflowVersion
 Options:
   --directory DIR         where the emulator's functions keep volumes (default: a temporary directory)
   -c, --context KEY=VALUE another setting, as for cdk; may be repeated
-  --keep                  leave the stack and its outputs, ${path.join("dist", "emulator", "outputs.json")}
+  --keep                  leave the stack and its outputs, dist/emulator/outputs.json
   --help                  this text
 
 Examples:
@@ -26,7 +26,8 @@ Examples:
 `;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const KEPT_OUTPUTS = path.join(ROOT, "dist", "emulator", "outputs.json");
+/** Relative to the working directory, which npm makes the repository's. */
+const KEPT_OUTPUTS = path.join("dist", "emulator", "outputs.json");
 const REACHABLE_WITHIN_MS = 5000;
 const IMAGE_BYTES = 3_000_000;
 
@@ -95,7 +96,7 @@ async function deployAndUse(scratch: string, { directory, context, keep }: Optio
   const backends = [{ host: "cinderless@emulator", driver: "file", options: { directory: volumes } }];
   writeFileSync(settings, JSON.stringify({ ...SETTINGS, backends }));
   const flags = [`deployment=${settings}`, ...context].flatMap((pair) => ["-c", pair]);
-  const outputs = keep ? KEPT_OUTPUTS : path.join(scratch, "outputs.json");
+  const outputs = keep ? path.resolve(KEPT_OUTPUTS) : path.join(scratch, "outputs.json");
   mkdirSync(path.dirname(outputs), { recursive: true });
   const deploy = (...more: string[]): Promise<string> =>
     run("cdk", ["deploy", ...flags, ...more, "--require-approval", "never", "--outputs-file", outputs]);
@@ -108,7 +109,7 @@ async function deployAndUse(scratch: string, { directory, context, keep }: Optio
     await cinderless(outputs, ["create", "--size", "1", "--name", "after-update", "--wait"]);
   } finally {
     if (keep) {
-      process.stdout.write(`kept: the stack, and its outputs in ${path.relative(ROOT, outputs)}\n`);
+      process.stdout.write(`kept: the stack, and its outputs in ${KEPT_OUTPUTS}\n`);
     } else {
       await run("cdk", ["destroy", ...flags, "--force"]).catch((error: unknown) => {
         throw new Error(`the stack is still there: ${(error as Error).message}`);

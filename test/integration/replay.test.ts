@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { S3Client } from "@aws-sdk/client-s3";
@@ -8,7 +8,8 @@ import { putImage } from "../../adapters/s3/put-image.ts";
 import { callsOf, type RecordedCall, type ReplayedCall } from "../../cli/replay.ts";
 import { SfnExecutions } from "../../cli/executions.ts";
 import { SFNClient } from "@aws-sdk/client-sfn";
-import { runChild } from "../support/child.ts";
+import { runChild, startChild } from "../support/child.ts";
+import { runToBreakpoint } from "../support/debugger.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 
 /** Executions of the embedded cloud, replayed by the command in a process of its own. */
@@ -135,6 +136,19 @@ describe("cinderless replay", () => {
       ["ExtractVolumeRef", []],
       ["ExtractVolumeSpec", ["output.volume_size: recorded 2, replayed 1"]],
     ]);
+  });
+
+  it("waits for a debugger with --debug, and stops at a breakpoint in a function's TypeScript source", async () => {
+    const id = await create({});
+    const child = startChild(COMMAND, ["--outputs", path.join(directory, "outputs.json"), "replay", id, "--debug"]);
+    const source = "core/tasks/create-raw-volume.ts";
+    const lines = readFileSync(source, "utf8").split("\n");
+    const line = lines.findIndex((text) => text.includes("return createOnBackend("));
+    const address = await child.warns(/ws:\/\/127\.0\.0\.1:\S+/);
+    const paused = await runToBreakpoint(address, source, line);
+    expect(paused).toMatchObject({ functionName: "createRawVolume", location: { lineNumber: line } });
+    const { status, stdout } = await child.ended;
+    expect([status, stdout]).toEqual([0, expect.stringContaining(`answers of ${id}-a1 are the recorded ones`)]);
   });
 
   it("says that an execution is not known", async () => {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -11,6 +12,8 @@ export type Ended = { status: number | null; stdout: string; stderr: string };
 export type Child = {
   /** Waits until standard output has the text. @throws when the program ends before */
   says(text: string): Promise<void>;
+  /** Waits until the error stream matches; the match. @throws when the program ends before */
+  warns(pattern: RegExp): Promise<string>;
   kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<Ended>;
 };
@@ -38,17 +41,23 @@ export function startChild(
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const ended = once(child, "close").then(([status]) => ({ status: status as number | null, stdout, stderr }));
+  const found = async <Value>(wanted: string, stream: Readable, find: () => Value | undefined): Promise<Value> => {
+    let over = false;
+    void ended.then(() => (over = true));
+    for (;;) {
+      const value = find();
+      if (value !== undefined) return value;
+      if (over) throw new Error(`${program} ended without saying ${wanted}: ${stdout}${stderr}`);
+      await Promise.race([once(stream, "data"), ended]);
+    }
+  };
   return {
     ended,
     kill: (signal) => void child.kill(signal),
     says: async (text) => {
-      let over = false;
-      void ended.then(() => (over = true));
-      while (!stdout.includes(text)) {
-        if (over) throw new Error(`${program} ended without saying ${text}: ${stdout}${stderr}`);
-        await Promise.race([once(child.stdout, "data"), ended]);
-      }
+      await found(text, child.stdout, () => stdout.includes(text) || undefined);
     },
+    warns: (pattern) => found(String(pattern), child.stderr, () => pattern.exec(stderr)?.[0]),
   };
 }
 
