@@ -62,6 +62,11 @@ export async function openConnection(
       const tableName = output("ProjectsTableName");
       return new DynamoDbProjectRepository({ client: await dynamodb(), tableName, clock });
     }),
+    audits: once(async () => {
+      const { DynamoDbAuditRepository } = await import("../adapters/dynamodb/audit-repository.ts");
+      const tableName = output("ProjectsTableName");
+      return new DynamoDbAuditRepository({ client: await dynamodb(), tableName });
+    }),
     imageCache: once(async () => {
       const { DynamoDbImageCacheRepository } = await import("../adapters/dynamodb/image-cache-repository.ts");
       const tableName = output("ImageCacheTableName");

@@ -1,3 +1,4 @@
+import type { AuditRepository } from "../core/audit/kept-audit.ts";
 import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
 import type { ImageCacheRepository } from "../core/image-cache.ts";
 import type { ImageMeta } from "../core/driver-ports.ts";
@@ -24,6 +25,7 @@ export interface Connection {
   backends(): Promise<BackendRepository>;
   deadLetters(): Promise<DeadLetterRepository>;
   projects(): Promise<Pick<ProjectRepository, "quota" | "setLimits" | "enter" | "leave">>;
+  audits(): Promise<Pick<AuditRepository, "last">>;
   imageCache(): Promise<Pick<ImageCacheRepository, "list" | "beginEvict">>;
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;
   images(): Promise<ImageStore>;

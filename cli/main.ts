@@ -81,6 +81,7 @@ function connectLazily(target: Target): Connection {
     backends: async () => (await open()).backends(),
     deadLetters: async () => (await open()).deadLetters(),
     projects: async () => (await open()).projects(),
+    audits: async () => (await open()).audits(),
     imageCache: async () => (await open()).imageCache(),
     schedulerQueue: async () => (await open()).schedulerQueue(),
     images: async () => (await open()).images(),

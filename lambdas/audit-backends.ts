@@ -1,9 +1,21 @@
+import { keptAudit } from "../core/audit/kept-audit.ts";
+import { describeError } from "../core/errors.ts";
 import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
 import { longestPhaseSeconds } from "../core/audit/run.ts";
 import { auditBackends } from "../core/tasks/audit-backends.ts";
 import { auditProjects } from "../core/tasks/audit-projects.ts";
 import { limitDrivers } from "../core/tasks/limited-drivers.ts";
-import { backends, bounds, clock, drivers, givenUpCalls, projects, snapshots, volumes } from "./runtime/composition.ts";
+import {
+  audits,
+  backends,
+  bounds,
+  clock,
+  drivers,
+  givenUpCalls,
+  projects,
+  snapshots,
+  volumes,
+} from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { auditTimeLimit } from "./runtime/net-time-limit.ts";
@@ -35,6 +47,10 @@ export const handler = serviceHandler(async (event, context) => {
   const { findings, ...summary } = report;
   logger.info("audited", summary);
   if (request.host === null) {
+    // The report is in the log in any case.
+    await audits()
+      .keep(keptAudit(report))
+      .catch((error: unknown) => logger.warn("the audit was not kept", describeError(error)));
     const deps = { volumes: volumes(), snapshots: snapshots(), projects: projects(), clock };
     logger.info("audited projects", await auditProjects(deps));
   }

@@ -1,5 +1,5 @@
 import type { DeadLetterRecord } from "../../core/dead-letters.ts";
-import { CliError, explainError } from "../errors.ts";
+import { CliError } from "../errors.ts";
 import { getLetter, redrive } from "../commands/redrive.ts";
 import { askAgain } from "../commands/retry.ts";
 import { receiptOf } from "../commands/cost.ts";
@@ -7,7 +7,7 @@ import { allPages } from "../listing.ts";
 import type { CallOutcome } from "../replay.ts";
 import type { Session } from "../session.ts";
 import { dataOfStep, notificationsOf, stepsOf } from "./steps.ts";
-import type { AuditAnswer, CostAnswer, DeadLettersAnswer, ExecutionAnswer, ReplayAnswer, StateData } from "./wire.ts";
+import type { CostAnswer, DeadLettersAnswer, ExecutionAnswer, ReplayAnswer, StateData } from "./wire.ts";
 
 /** Reads and actions of the console in addition to the volumes' list, each like the command with the same purpose. */
 
@@ -131,39 +131,4 @@ export async function costAnswer(deployment: Deployment, volumeId: string): Prom
     steps: steps.map((step) => ({ step: step.step, cost: step.cost })),
     assumptions,
   };
-}
-
-/** Audits that this console runs, one at a time. An audit takes as long as the backends are large. */
-export class Audits {
-  readonly #deployment: Deployment;
-  #answer: AuditAnswer = { running_since: null, report: null, failure: null };
-
-  constructor(deployment: Deployment) {
-    this.#deployment = deployment;
-  }
-
-  /** The last one, and whether one runs. */
-  answer(): AuditAnswer {
-    return this.#answer;
-  }
-
-  /** Begins one, unless one runs. Nothing is reaped. */
-  begin(): AuditAnswer {
-    if (this.#answer.running_since === null) {
-      this.#answer = { ...this.#answer, running_since: this.#deployment.clock.now().toISOString() };
-      void this.#run();
-    }
-    return this.#answer;
-  }
-
-  async #run(): Promise<void> {
-    try {
-      const functions = await this.#deployment.connection.driverFunctions();
-      const report = await functions.auditBackends({ reap: false });
-      this.#answer = { running_since: null, report, failure: null };
-    } catch (error) {
-      const { name, message, hint } = explainError(error);
-      this.#answer = { ...this.#answer, running_since: null, failure: { name, message, hint } };
-    }
-  }
 }

@@ -1,7 +1,6 @@
 import { validate as isUuid } from "uuid";
 import type { Session } from "../session.ts";
 import {
-  Audits,
   costAnswer,
   deadLettersAnswer,
   deleteVolume,
@@ -13,6 +12,7 @@ import {
   retryVolume,
   stateAnswer,
 } from "./actions.ts";
+import { Audits } from "./audits.ts";
 import { alarmsAnswer, type Runbook } from "./alarms-answer.ts";
 import { BackendsReader } from "./backends-answer.ts";
 import { type ErrorPage, errorsAnswer } from "./error-meanings.ts";

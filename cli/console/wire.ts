@@ -1,4 +1,4 @@
-import type { AuditReport } from "../../core/audit/report.ts";
+import type { KeptAudit } from "../../core/audit/kept-audit.ts";
 import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { ErrorRoute } from "../../core/errors.ts";
 import type { BackendRecord, VolumeRecord, VolumeStatus } from "../../core/records.ts";
@@ -208,5 +208,5 @@ export type AlarmsAnswer = { alarms: ShownAlarm[] };
 /** All dead letters, the newest first. */
 export type DeadLettersAnswer = { letters: DeadLetterRecord[] };
 
-/** The last audit of this console. */
-export type AuditAnswer = { running_since: string | null; report: AuditReport | null; failure: Failure | null };
+/** The last audit of all backends, and since when this console runs one. */
+export type AuditAnswer = { running_since: string | null; report: KeptAudit | null; failure: Failure | null };

@@ -92,7 +92,8 @@ export function openBook(request: AuditRequest, startedAt: Date): AuditBook {
   };
 }
 
-function noCounts(): HostCounts {
+/** Counts of a backend on which nothing was found. */
+export function noCounts(): HostCounts {
   return {
     missing: 0,
     damaged: 0,

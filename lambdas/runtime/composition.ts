@@ -9,6 +9,7 @@ import { SFNClient } from "@aws-sdk/client-sfn";
 import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { createDrivers } from "../../adapters/drivers.ts";
+import { DynamoDbAuditRepository } from "../../adapters/dynamodb/audit-repository.ts";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
@@ -84,6 +85,10 @@ export const backends = /* @__PURE__ */ once(
 
 export const projects = /* @__PURE__ */ once(
   () => new DynamoDbProjectRepository({ client: dynamodb(), tableName: environmentVariable("projectsTable"), clock }),
+);
+
+export const audits = /* @__PURE__ */ once(
+  () => new DynamoDbAuditRepository({ client: dynamodb(), tableName: environmentVariable("projectsTable") }),
 );
 
 /** The effects of removing a volume's record on its project. */

@@ -14,6 +14,7 @@ const RECEIVERS: Readonly<Record<string, keyof Repositories>> = {
   deadLetters: "deadLetters",
   entries: "imageCache",
   projects: "projects",
+  audits: "audits",
 };
 
 /** A call on one of them; a bundler numbers duplicate names, and the frame's names are functions. */

@@ -1,3 +1,4 @@
+import { DynamoDbAuditRepository } from "../../adapters/dynamodb/audit-repository.ts";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
@@ -7,6 +8,7 @@ import { type DynamoDb, toItem } from "../../adapters/dynamodb/table.ts";
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
+import type { AuditRepository } from "../../core/audit/kept-audit.ts";
 import type { ImageCacheRepository } from "../../core/image-cache.ts";
 import type {
   BackendRepository,
@@ -19,7 +21,7 @@ import type { NameClaim, ProjectRepository } from "../../core/projects.ts";
 import { EnoughRequests, type RecordedRequest, recordingClient, type Temper } from "./recording-client.ts";
 import * as samples from "./sample-records.ts";
 
-/** The repositories by the name of their table in `infra/records.ts`. */
+/** The repositories by the name of their table in `infra/records.ts`; the audits are in the table of the projects. */
 export type Repositories = {
   volumes: VolumeRepository;
   snapshots: SnapshotRepository;
@@ -28,6 +30,7 @@ export type Repositories = {
   deadLetters: DeadLetterRepository;
   imageCache: ImageCacheRepository;
   projects: ProjectRepository;
+  audits: AuditRepository;
 };
 
 /** Every kind of call of each method that changes its requests to the table. A method without one does not compile. */
@@ -327,6 +330,11 @@ type Options = { client: DynamoDb; tableName: string; clock: { now(): Date } };
 /** Items that a table may return, including those that make a method write again. */
 const VOLUME_ITEMS = [VOLUME, samples.VOLUME_IN_ERROR, samples.MIGRATION_TARGET].map(volumeItem);
 
+const AUDITS: Calls<AuditRepository> = {
+  keep: [(audits) => audits.keep(samples.KEPT_AUDIT)],
+  last: [(audits) => audits.last()],
+};
+
 /**
  * The requests of each repository method to its table, found by calling it: with every shape of its arguments, and with a table that
  * accepts its writes, refuses them, lacks the path of the first, or has no room for it.
@@ -347,6 +355,7 @@ export async function repositoryRequests(): Promise<Record<keyof Repositories, R
     deadLetters: await record((options) => new DynamoDbDeadLetterRepository(options), DEAD_LETTERS, [toItem(LETTER)]),
     imageCache: await record((options) => new DynamoDbImageCacheRepository(options), IMAGE_CACHE, [toItem(ENTRY)]),
     projects: await record((options) => new DynamoDbProjectRepository(options), PROJECTS, [QUOTA_ITEM, RETURNED_ITEM]),
+    audits: await record((options) => new DynamoDbAuditRepository(options), AUDITS, []),
   };
 }
 

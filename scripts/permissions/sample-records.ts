@@ -1,3 +1,5 @@
+import { noCounts } from "../../core/audit/book.ts";
+import type { KeptAudit } from "../../core/audit/kept-audit.ts";
 import { LEDGER_ATTEMPTS } from "../../core/byte-budget.ts";
 import type { DeadLetterRecord } from "../../core/dead-letters.ts";
 import type { ImageCacheEntry } from "../../core/image-cache.ts";
@@ -198,4 +200,16 @@ export const EXTENSION: VolumeExtension = {
   size: 2,
   previous_status: "available",
   started_at: AT.toISOString(),
+};
+
+export const KEPT_AUDIT: KeptAudit = {
+  audited_at: at,
+  complete: true,
+  unaudited: [],
+  older_than_hours: 24,
+  reap: false,
+  backends: 0,
+  totals: noCounts(),
+  findings: [],
+  not_listed: 0,
 };

@@ -6,7 +6,7 @@ import { type Repositories, repositoryRequests } from "./repository-requests.ts"
 type Actions = Record<string, string[]>;
 
 /** The rights of a function on each table that it uses. */
-type Access = Partial<Record<keyof Repositories, Actions>>;
+type Access = Partial<Record<Exclude<keyof Repositories, "audits">, Actions>>;
 
 /** Actions for which a restriction to attributes makes sense: a deletion removes the whole item. */
 const BOUND = new Set(["UpdateItem", "PutItem"]);
@@ -34,7 +34,7 @@ function accessOf(
       const access: Access = {};
       for (const call of methods) {
         const [table, method] = call.split(".") as [keyof Repositories, string];
-        const actions = (access[table] ??= {});
+        const actions = (access[table === "audits" ? "projects" : table] ??= {});
         for (const { action, attributes } of requests[table][method] ?? []) {
           const named = BOUND.has(action) ? attributes : [];
           actions[action] = [...new Set([...(actions[action] ?? []), ...named])].toSorted();

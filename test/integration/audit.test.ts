@@ -2,7 +2,10 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { DynamoDbAuditRepository } from "../../adapters/dynamodb/audit-repository.ts";
+import { keptAudit } from "../../core/audit/kept-audit.ts";
 import type { AuditReport, AuditRequest } from "../../core/audit/report.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
@@ -90,6 +93,19 @@ describe("on a deployment where nothing is wrong", () => {
     expect(report).toMatchObject({ complete: true, findings: [] });
     expect(report.hosts[FIRST]?.volumes).toBeGreaterThan(0);
     await clients.functions.deleteVolume(volume.id);
+  });
+});
+
+describe("the report of an audit of all backends", () => {
+  it("is kept as the last one; an audit of one backend is not", async () => {
+    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+    const client = new DynamoDBClient({ endpoint: under.cloud.endpoints.dynamodb, region: "us-east-1", credentials });
+    onTestFinished(() => client.destroy());
+    const audits = new DynamoDbAuditRepository({ client, tableName: under.cloud.outputs["ProjectsTableName"] ?? "" });
+    const whole = await audit();
+    expect(await audits.last()).toEqual(keptAudit(whole));
+    await audit({ host: FIRST });
+    expect(await audits.last()).toEqual(keptAudit(whole));
   });
 });
 

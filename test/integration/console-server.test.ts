@@ -227,12 +227,35 @@ describe("the interface", () => {
       asked.push(request);
       return promise;
     };
-    await startOn({ driverFunctions: { auditBackends } });
+    await startOn({ driverFunctions: { auditBackends }, audits: { last: async () => undefined } });
     await ask("/api/audit", "POST");
     expect(JSON.parse((await ask("/api/audit", "POST")).body)).toMatchObject({ running_since: NOW.toISOString() });
     expect(asked).toEqual([{ reap: false }]);
-    resolve({ findings: [] });
-    await expect.poll(async () => (await ask("/api/audit")).body).toContain('"findings":[]');
+    resolve({ audited_at: NOW.toISOString(), hosts: { "h@b": {} }, findings: [], unaudited: [], not_listed: 0 });
+    await expect.poll(async () => (await ask("/api/audit")).body).toContain('"backends":1');
+  });
+
+  test("shows the kept audit, and a later one of its own in its place", async () => {
+    const kept = { audited_at: "2026-01-01T00:00:00.000Z", findings: [{ id: "lost" }] };
+    const own = { audited_at: "2026-01-02T00:00:00.000Z", hosts: {}, findings: [], unaudited: [], not_listed: 0 };
+    await startOn({
+      audits: { last: async () => kept },
+      driverFunctions: { auditBackends: async () => own },
+    });
+    expect(JSON.parse((await ask("/api/audit")).body)).toEqual({ running_since: null, report: kept, failure: null });
+    await ask("/api/audit", "POST");
+    await expect.poll(async () => (await ask("/api/audit")).body).toContain(own.audited_at);
+  });
+
+  test("reports that the kept audit cannot be read, and can still run one", async () => {
+    const own = { audited_at: "2026-01-02T00:00:00.000Z", hosts: {}, findings: [], unaudited: [], not_listed: 0 };
+    await startOn({
+      audits: { last: () => Promise.reject(new Error("no such table")) },
+      driverFunctions: { auditBackends: async () => own },
+    });
+    expect(JSON.parse((await ask("/api/audit")).body)).toMatchObject({ failure: { message: "no such table" } });
+    await ask("/api/audit", "POST");
+    await expect.poll(async () => (await ask("/api/audit")).body).toContain(own.audited_at);
   });
 });
 

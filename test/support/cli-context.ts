@@ -128,6 +128,7 @@ export async function runCli(
         consumersAccessPoint: async () => parts.consumersAccessPoint as string | undefined,
         driverFunctions: part("driverFunctions"),
         executions: part("executions"),
+        audits: part("audits"),
         alarms: part("alarms"),
         close: () => {
           closed += 1;

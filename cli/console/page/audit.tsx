@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import { FINDING_KINDS, type AuditReport, type Finding } from "../../../core/audit/report.ts";
+import type { KeptAudit } from "../../../core/audit/kept-audit.ts";
+import { FINDING_KINDS, type Finding } from "../../../core/audit/report.ts";
 import { formatBytes } from "../../format.ts";
 import type { AuditAnswer } from "../wire.ts";
 import { request, usePoll } from "./api.ts";
@@ -33,8 +34,8 @@ export function AuditPage() {
       {told === null ? null : <FailureBanner failure={told} />}
       {body === undefined || body.report === null ? (
         <p class="card empty">
-          This console has run no audit yet. An audit compares what each backend holds with the records. It changes
-          nothing; <code>npx cinderless audit --reap</code> deletes what it finds.
+          No audit has run yet. An audit compares what each backend holds with the records, each hour by default. It
+          changes nothing; <code>npx cinderless audit --reap</code> deletes what it finds.
         </p>
       ) : (
         <Report report={body.report} />
@@ -43,15 +44,15 @@ export function AuditPage() {
   );
 }
 
-function Report({ report }: { report: AuditReport }) {
+function Report({ report }: { report: KeptAudit }) {
   const kinds = FINDING_KINDS.filter((kind) => report.totals[kind] > 0);
   return (
     <>
       <section class="card" aria-labelledby="result">
         <h2 id="result">{kinds.length === 0 ? "Nothing found" : "Found"}</h2>
         <p>
-          {report.totals.volumes} volumes and {report.totals.snapshots} snapshots on {Object.keys(report.hosts).length}{" "}
-          backends, looked at <Ago at={report.audited_at} />.
+          {report.totals.volumes} volumes and {report.totals.snapshots} snapshots on {report.backends} backends, looked
+          at <Ago at={report.audited_at} />.
         </p>
         {kinds.length === 0 ? null : (
           <div class="tiles">
