@@ -3,7 +3,7 @@ import type { RetryResult } from "../../core/tasks/retry-volume.ts";
 import { buildCreateRequest, type CreateRequestInput } from "../../core/create-request.ts";
 import { InvalidVolume } from "../../core/errors.ts";
 import type { CreateRequestMemo, VolumeRecord } from "../../core/records.ts";
-import { backendToClear } from "../../core/tasks/remove-requested-volume.ts";
+import { mayBeOnBackend } from "../../core/volume-lifecycle.ts";
 import { latestAttempt } from "../../core/tasks/requeue-volume.ts";
 import { digestOf, idOfToken } from "../client-token.ts";
 import { CliError, explainError, UsageError } from "../errors.ts";
@@ -58,7 +58,7 @@ async function retry(session: Session, nameOrId: string, options: RetryOptions):
   }
   const { volumeId, attempt } = await askAgain(session, volume.id).catch((error: unknown) => {
     const { name, message } = explainError(error);
-    const isHeld = volume.status === "error" && backendToClear(volume) !== null;
+    const isHeld = volume.status === "error" && mayBeOnBackend(volume);
     throw isHeld
       ? new CliError(message, { name, hint: `\`cinderless retry ${nameOrId} --replace\` does both` })
       : error;

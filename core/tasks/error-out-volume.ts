@@ -2,8 +2,9 @@ import { FenceLost, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
 import { buildFault, causeOf, readFailure } from "../fault.ts";
 import type { RequestContext } from "../messages.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
-import { isInFlow, type VolumeRecord } from "../records.ts";
+import type { VolumeRecord } from "../records.ts";
 import type { Failure } from "../spec.ts";
+import { wasCreatedBy } from "../volume-lifecycle.ts";
 import { type CloseClaimDependencies, endNotification, notifyAndSettle } from "./close-claim.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 import {
@@ -45,7 +46,8 @@ export async function errorOutVolume(
     return { outcome: await endAttempt(deps, ownerOf(input), why, input.context) };
   } catch (thrown) {
     if (thrown instanceof FenceLost) {
-      return { outcome: (await isCreatedBy(deps, ownerOf(input))) ? "created" : "left alone" };
+      const volume = await deps.volumes.get(input.volume_id);
+      return { outcome: wasCreatedBy(volume, input.fence) ? "created" : "left alone" };
     }
     if (thrown instanceof VolumeNotFound) {
       return { outcome: "left alone" };
@@ -78,11 +80,6 @@ export async function endAttempt(
     await removeRequestedVolume(deps, owner);
     return "deleted";
   }
-}
-
-async function isCreatedBy({ volumes }: ErrorOutDependencies, { volumeId, fence }: Owner): Promise<boolean> {
-  const volume = await volumes.get(volumeId);
-  return volume.fence === fence && volume.launched_at !== null && volume.fault === null && !isInFlow(volume);
 }
 
 /**
@@ -134,11 +131,6 @@ export async function errorOutQueued(
     return;
   }
   await finishQueuedError(deps, marked, context);
-}
-
-/** Whether {@link errorOutQueued} has marked the volume, and may have died before it did the rest. */
-export function isQueuedError({ status, fault, host }: VolumeRecord): boolean {
-  return status === "error" && fault !== null && host === null;
 }
 
 /**

@@ -4,13 +4,8 @@ import type { CreateVolumeMessage } from "../messages.ts";
 import type { DeadLetterRepository } from "../ports.ts";
 import { attemptOfFence, fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
 import { attemptOfRequest } from "../scheduling/retry.ts";
-import {
-  errorOutAttempt,
-  type ErrorOutDependencies,
-  errorOutQueued,
-  finishQueuedError,
-  isQueuedError,
-} from "./error-out-volume.ts";
+import { isQueuedError, isWaitingForScheduler } from "../volume-lifecycle.ts";
+import { errorOutAttempt, type ErrorOutDependencies, errorOutQueued, finishQueuedError } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 import { readMessage } from "./receive-message.ts";
 
@@ -90,7 +85,7 @@ async function errorOutWaiting(
     return false;
   }
   const why = { error: message === undefined ? "InvalidInput" : "MessageUndeliverable", cause: reason };
-  if (volume.phase === "queued" || volume.phase === null) {
+  if (isWaitingForScheduler(volume)) {
     await errorOutQueued(deps, volume, attempt, why, context);
     return true;
   }

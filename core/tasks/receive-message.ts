@@ -1,8 +1,9 @@
 import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
 import { type CreateVolumeMessage, parseCreateVolumeMessage, volumeIdNamedBy } from "../messages.ts";
 import type { SchedulerQueue } from "../ports.ts";
-import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
-import { errorOutQueued, finishQueuedError, isQueuedError } from "./error-out-volume.ts";
+import { attemptOfFence, type VolumeRecord } from "../records.ts";
+import { isQueuedError, isWaitingForScheduler } from "../volume-lifecycle.ts";
+import { errorOutQueued, finishQueuedError } from "./error-out-volume.ts";
 import { ownContext } from "./own-context.ts";
 import { type ScheduleDependencies, type ScheduleResult, scheduleVolume } from "./schedule-volume.ts";
 
@@ -59,8 +60,7 @@ async function errorOutNamed(
   if (volume !== undefined && isQueuedError(volume)) {
     await finishQueuedError(deps, volume, ownContext(volume));
   }
-  const waits = volume?.phase === "queued" || volume?.phase === null;
-  if (volume === undefined || !waits || !isInFlow(volume)) {
+  if (volume === undefined || !isWaitingForScheduler(volume)) {
     return;
   }
   const why = { error: "InvalidInput", cause: reason };

@@ -2,8 +2,9 @@ import type { DeadLetterRecord } from "../dead-letters.ts";
 import { InvalidInput } from "../errors.ts";
 import { type CreateVolumeMessage, parseCreateVolumeMessage } from "../messages.ts";
 import type { DeadLetterRepository, SchedulerQueue } from "../ports.ts";
-import { attemptOfFence, fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, fenceOf, type VolumeRecord } from "../records.ts";
 import { attemptOfRequest, redrivenRetry } from "../scheduling/retry.ts";
+import { isOwnedBy, isWaitingForScheduler } from "../volume-lifecycle.ts";
 import { forgetReturned, latestAttempt, requeueIdle, type RequeueDependencies, requireIdle } from "./requeue-volume.ts";
 
 /** Dependencies of sending a dead letter again. */
@@ -64,8 +65,8 @@ function messageOf(letter: DeadLetterRecord, correctedBody: string | undefined):
 
 /** A redrive of this letter has taken the volume, and no scheduler has taken its message. */
 function isBegun(letter: DeadLetterRecord, volume: VolumeRecord): boolean {
-  const { fence, host, phase } = volume;
-  return fence !== null && fence === letter.redrive_fence && host === null && phase === "queued" && isInFlow(volume);
+  const { redrive_fence: fence } = letter;
+  return fence !== null && isOwnedBy(volume, fence) && isWaitingForScheduler(volume);
 }
 
 /** Later than every known attempt. */

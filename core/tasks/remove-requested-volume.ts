@@ -5,6 +5,7 @@ import type { Drivers } from "../driver-ports.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { backendToClear } from "../volume-lifecycle.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import { closeExtensionClaim } from "./extension-claim.ts";
 import type { ProjectMembership } from "./leave-project.ts";
@@ -59,11 +60,6 @@ export async function removeRequestedVolume(
 /** The same for a volume at rest without locks. @throws InvalidVolume when it has locks or is not at rest; the backend's error */
 export async function removeVolumeAtRest(deps: RestRemovalDependencies, volumeId: string): Promise<void> {
   await removeBegun(deps, await deps.volumes.beginDelete(volumeId, phaseDeadline(deps, "removal")));
-}
-
-/** The backend that removing the volume asks; null when none was asked to make it. */
-export function backendToClear({ host, phase }: VolumeRecord): string | null {
-  return isBeforeTheBackend(phase) ? null : host;
 }
 
 async function removeBegun(deps: BegunRemovalDependencies, volume: VolumeRecord): Promise<void> {

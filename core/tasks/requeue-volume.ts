@@ -2,6 +2,7 @@ import { InvalidVolume } from "../errors.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isInFlow, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { mayBeOnBackend } from "../volume-lifecycle.ts";
 
 /** Taking a volume that came to rest without a backend into the flow again: what redriving a dead letter and a retry have in common. */
 
@@ -38,7 +39,7 @@ export async function requeueIdle(deps: RequeueDependencies, volume: VolumeRecor
  * @throws InvalidVolume that says why not
  */
 export async function requireIdle(backends: Pick<BackendRepository, "list">, volume: VolumeRecord): Promise<void> {
-  const { delete_requested_at: deleteRequestedAt, fence, host, id, phase, status } = volume;
+  const { delete_requested_at: deleteRequestedAt, fence, host, id, status } = volume;
   const refuse = (why: string): never => {
     throw new InvalidVolume(`volume ${id} ${why}`);
   };
@@ -52,7 +53,7 @@ export async function requireIdle(backends: Pick<BackendRepository, "list">, vol
     refuse(`is ${status}; only one in error, or in creating without an attempt, can be tried again`);
   }
   // Up to `scheduled` the backend was not asked; from `creating` on it may hold something of the volume.
-  if (host !== null && phase !== "scheduled") {
+  if (mayBeOnBackend(volume)) {
     refuse(`may lie on ${host}, which was asked for it; delete it and create another`);
   }
   await requireTold(backends, volume);

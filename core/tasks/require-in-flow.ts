@@ -1,6 +1,7 @@
 import { FenceLost, VolumeDeleteRequested } from "../errors.ts";
 import type { Owner } from "../ports.ts";
-import { isInFlow, type VolumeRecord } from "../records.ts";
+import type { VolumeRecord } from "../records.ts";
+import { isOwnedBy } from "../volume-lifecycle.ts";
 
 /**
  * Stops a late turn before it acts on a backend, which knows no fences. Each write checks the same again.
@@ -11,7 +12,7 @@ export function requireInFlow(volume: VolumeRecord, owner: Owner): void {
   if (volume.fence === owner.fence && volume.delete_requested_at !== null) {
     throw new VolumeDeleteRequested(volume.id);
   }
-  if (volume.fence !== owner.fence || !isInFlow(volume)) {
+  if (!isOwnedBy(volume, owner.fence)) {
     throw new FenceLost(volume.id, owner.fence, `it is ${volume.status} and belongs to ${volume.fence ?? "nobody"}`);
   }
 }

@@ -8,14 +8,9 @@ import { addRetryBackend, attemptOfRequest, populateRetry } from "../scheduling/
 import type { Pin } from "../scheduling/schedule.ts";
 import type { SchedulerSettings } from "../scheduling/settings.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
+import { isQueuedError } from "../volume-lifecycle.ts";
 import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
-import {
-  errorOutAttempt,
-  type ErrorOutDependencies,
-  errorOutQueued,
-  finishQueuedError,
-  isQueuedError,
-} from "./error-out-volume.ts";
+import { errorOutAttempt, type ErrorOutDependencies, errorOutQueued, finishQueuedError } from "./error-out-volume.ts";
 import { volumeRefOf } from "./extract-volume-ref.ts";
 import { removeQueuedVolume } from "./remove-requested-volume.ts";
 import { scheduledSpec } from "./scheduled-spec.ts";

@@ -1,7 +1,8 @@
 import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
 import type { ImageCache } from "../image-cache.ts";
 import type { VolumeRepository } from "../ports.ts";
-import { attemptOfFence, isBeingRemoved, isInFlow, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, isBeingRemoved, type VolumeRecord } from "../records.ts";
+import { backendToClear, lifecycleOf } from "../volume-lifecycle.ts";
 import { BackendWork, type SilentBackend } from "./backend-work.ts";
 import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "./error-out-volume.ts";
 import { endOverdueExtension, type EndExtendDependencies } from "./extend-volume.ts";
@@ -9,7 +10,7 @@ import { sweepImageCache, type SweepImageCacheDependencies } from "./image-cache
 import { removeSnapshots, type SnapshotsRemovalDependencies } from "./delete-volume.ts";
 import { limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 import { ownContext } from "./own-context.ts";
-import { backendToClear, removeRequestedVolume } from "./remove-requested-volume.ts";
+import { removeRequestedVolume } from "./remove-requested-volume.ts";
 import { unlockSource } from "./source-locks.ts";
 import { sweepOpenClaims } from "./sweep-open-claims.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
@@ -142,7 +143,7 @@ async function takeOverdue(
   if (volume === undefined || volume.deadline === null || volume.deadline >= deps.clock.now().toISOString()) {
     return true;
   }
-  if (!isBeingRemoved(volume) && !isExtending(volume) && !isInFlow(volume)) {
+  if (lifecycleOf(volume) === "taken_over") {
     // Another writer, mostly an operator, has set its status: the flow gives it up, and closes its claim like that of a volume at rest.
     await unlockSource(deps, volume);
     await deps.volumes.forgetDeadline(volumeId, volume.deadline);
@@ -159,7 +160,7 @@ async function takeOverdue(
 
 /** The backend that ending the volume asks; null when it asks none. */
 function backendToAsk(volume: VolumeRecord): string | null {
-  if (isExtending(volume)) {
+  if (lifecycleOf(volume) === "extending") {
     return volume.extension?.claimed_at === undefined ? null : volume.host;
   }
   return volume.delete_requested_at === null ? null : backendToClear(volume);
@@ -185,15 +186,11 @@ async function takeOn(deps: DecideDependencies, volume: VolumeRecord): Promise<v
   if (isBeingRemoved(volume)) {
     await removeSnapshots(deps, volume);
     await removeRequestedVolume(deps, { volumeId: volume.id, fence: volume.fence });
-  } else if (isExtending(volume)) {
+  } else if (lifecycleOf(volume) === "extending") {
     await endOverdueExtension(deps, volume);
   } else {
     await errorOutOverdue(deps, volume);
   }
-}
-
-function isExtending({ status, extension }: VolumeRecord): boolean {
-  return status === "extending" && extension !== undefined;
 }
 
 async function ifThere(read: Promise<VolumeRecord>): Promise<VolumeRecord | undefined> {

@@ -6,6 +6,7 @@ import { architecturePicture } from "./architecture-picture.ts";
 import { cinderDifferences } from "./cinder-differences.ts";
 import { readDefinition } from "./definition.ts";
 import { errorTable } from "./error-table.ts";
+import { lifecycleGraph, lifecycleLegend, lifecyclePage } from "./lifecycle.ts";
 import { legendGraph } from "./legend-graph.ts";
 import { permissionsTable } from "./permissions-table.ts";
 import { picture } from "./picture.ts";
@@ -26,6 +27,8 @@ export async function generateDocuments(): Promise<Map<string, string>> {
       "docs/architecture.svg",
       architecturePicture("The stack: the way of a create, and the start and data of each function", template),
     ],
+    ["docs/lifecycle.svg", picture("The states of a volume's record", draw(lifecycleGraph()), draw(lifecycleLegend()))],
+    ["docs/lifecycle.md", lifecyclePage()],
     ["docs/permissions.md", permissionsTable(template)],
     ["docs/errors.md", errorTable(errors)],
     ["docs/cinder-differences.md", cinderDifferences()],

@@ -14,6 +14,8 @@ const GENERATED = [
   "docs/cinder-differences.md",
   "docs/create-volume.svg",
   "docs/errors.md",
+  "docs/lifecycle.md",
+  "docs/lifecycle.svg",
   "docs/permissions.md",
   "docs/testing.md",
 ];
