@@ -5,7 +5,7 @@ import { requireMetadata } from "./storable.ts";
 import type { CreateVolumeMessage } from "./messages.ts";
 import type { MapChange, VolumeDetails, VolumeRepository } from "./ports.ts";
 import { volumeRefOf } from "./tasks/extract-volume-ref.ts";
-import type { CreateRequestMemo, VolumeRecord, VolumeTypeRecord } from "./records.ts";
+import { type CreateRequestMemo, newVolume, type VolumeRecord, type VolumeTypeRecord } from "./records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "./time-bounds.ts";
 
 /**
@@ -191,41 +191,25 @@ function sourcesOf(input: CreateRequestInput): Sources {
 }
 
 function recordOf(input: CreateRequestInput, sources: Sources, now: Date, ids: CreateRequestIds): VolumeRecord {
-  const createdAt = now.toISOString();
-  return {
+  return newVolume({
     id: ids.volumeId,
     project_id: input.projectId ?? DEFAULT_PROJECT_ID,
     user_id: input.userId ?? DEFAULT_USER_ID,
     size: input.sizeGib,
-    status: "creating",
     display_name: input.displayName ?? null,
     display_description: input.displayDescription ?? null,
     availability_zone: input.availabilityZone ?? null,
-    host: null,
     volume_type_id: input.volumeType?.id ?? null,
     snapshot_id: sources.snapshot_id,
     source_volid: sources.source_volid,
-    bootable: false,
-    migration_status: null,
-    provider_location: null,
-    created_at: createdAt,
-    updated_at: createdAt,
-    scheduled_at: null,
-    launched_at: null,
+    created_at: now.toISOString(),
     metadata: { ...input.metadata },
-    glance_metadata: {},
-    fence: null,
-    attempts: {},
     phase: "queued",
-    progress: null,
     deadline: deadlineAfter(now, input.queuedSeconds ?? PHASE_BOUND_SECONDS.queued).toISOString(),
-    fault: null,
-    delete_requested_at: null,
-    locks: {},
     request: memoOf(input, sources, ids.requestId),
     ...(input.useQuota === true && { use_quota: true, quota_size: input.sizeGib }),
     ...(input.requestDigest !== undefined && { request_digest: input.requestDigest }),
-  };
+  });
 }
 
 function memoOf(input: CreateRequestInput, { image_id }: Sources, requestId: string): CreateRequestMemo {

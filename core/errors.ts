@@ -212,6 +212,11 @@ export class FenceLost extends Error {
   }
 }
 
+/** Whether a write was refused because another attempt has the volume, or the volume is gone: nothing is left to do for the caller. */
+export function isOvertaken(error: unknown): error is FenceLost | VolumeNotFound {
+  return error instanceof FenceLost || error instanceof VolumeNotFound;
+}
+
 /** The volume's deletion was requested. The caller creates nothing more; the created data is removed with the record. */
 export class VolumeDeleteRequested extends Error {
   override readonly name = "VolumeDeleteRequested";

@@ -289,6 +289,40 @@ export type VolumeRecord = {
   reset_at?: string;
 };
 
+/** Columns that every new volume has. */
+type NewVolumeColumns = Pick<VolumeRecord, "id" | "project_id" | "user_id" | "size" | "created_at">;
+
+/** A volume that is being created with these columns; all others are null or empty. */
+export function newVolume(columns: NewVolumeColumns & Partial<VolumeRecord>): VolumeRecord {
+  return {
+    status: "creating",
+    display_name: null,
+    display_description: null,
+    availability_zone: null,
+    host: null,
+    volume_type_id: null,
+    snapshot_id: null,
+    source_volid: null,
+    bootable: false,
+    migration_status: null,
+    provider_location: null,
+    updated_at: columns.created_at,
+    scheduled_at: null,
+    launched_at: null,
+    metadata: {},
+    glance_metadata: {},
+    fence: null,
+    attempts: {},
+    phase: null,
+    progress: null,
+    deadline: null,
+    fault: null,
+    delete_requested_at: null,
+    locks: {},
+    ...columns,
+  };
+}
+
 /** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */
 export const SNAPSHOT_LOCK = "snapshot";
 

@@ -1,5 +1,5 @@
 import { claimFate, isClaimOf } from "../claims.ts";
-import { FenceLost, VolumeNotFound } from "../errors.ts";
+import { isOvertaken } from "../errors.ts";
 import { readFailure } from "../fault.ts";
 import type { BackendRepository } from "../ports.ts";
 import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
@@ -50,7 +50,7 @@ export async function errorOutFailedExecution(
     const owner = { volumeId, fence: execution.name, attempt: Number(attemptNumber) };
     return { outcome: await endAttempt(deps, owner, why, ownContext(volume)) };
   } catch (thrown) {
-    if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {
+    if (isOvertaken(thrown)) {
       return { outcome: "left alone" };
     }
     throw thrown;

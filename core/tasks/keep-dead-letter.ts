@@ -1,5 +1,5 @@
 import { deadLetterRecord, type ReceivedDeadLetter } from "../dead-letters.ts";
-import { FenceLost, UnreadableRecord, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
+import { isOvertaken, UnreadableRecord, VolumeDeleteRequested } from "../errors.ts";
 import type { CreateVolumeMessage } from "../messages.ts";
 import type { DeadLetterRepository } from "../ports.ts";
 import { attemptOfFence, fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
@@ -48,7 +48,7 @@ export async function keepDeadLetter(deps: KeepDependencies, letter: ReceivedDea
   } catch (error) {
     // One that is to be deleted has a deadline, at which the sweep removes it. One that cannot be read is named by sweep and audit.
     const isOthers = error instanceof VolumeDeleteRequested || error instanceof UnreadableRecord;
-    if (error instanceof FenceLost || error instanceof VolumeNotFound || isOthers) {
+    if (isOvertaken(error) || isOthers) {
       return { volumeId, outcome: "left alone" };
     }
     throw error;

@@ -1,4 +1,4 @@
-import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
+import { describeError, isOvertaken, VolumeNotFound } from "../errors.ts";
 import { type CreateVolumeMessage, parseCreateVolumeMessage, volumeIdNamedBy } from "../messages.ts";
 import type { SchedulerQueue } from "../ports.ts";
 import { attemptOfFence, type VolumeRecord } from "../records.ts";
@@ -67,7 +67,7 @@ async function errorOutNamed(
   try {
     await errorOutQueued(deps, volume, attemptOfFence(volume.fence), why, ownContext(volume));
   } catch (error) {
-    if (!(error instanceof FenceLost || error instanceof VolumeNotFound)) {
+    if (!isOvertaken(error)) {
       throw error;
     }
   }

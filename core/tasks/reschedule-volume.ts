@@ -1,5 +1,5 @@
 import { clearVolume } from "../clear-backend.ts";
-import { BackendNotCleared, describeError, FenceLost, mayStillRun, routeOf, VolumeNotFound } from "../errors.ts";
+import { BackendNotCleared, describeError, isOvertaken, mayStillRun, routeOf } from "../errors.ts";
 import { causeText, readFailure } from "../fault.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { BackendRepository, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
@@ -59,7 +59,7 @@ export async function rescheduleVolume(
       await handOver(deps, input, volume, owner, next);
     }
   } catch (error) {
-    if (error instanceof FenceLost || error instanceof VolumeNotFound) {
+    if (isOvertaken(error)) {
       return { outcome: "left alone" };
     }
     throw error;

@@ -1,5 +1,5 @@
 import { bytesOf, requireWithinBudget } from "../byte-budget.ts";
-import { describeError, FenceLost, routeOf, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
+import { describeError, FenceLost, isOvertaken, routeOf, VolumeDeleteRequested } from "../errors.ts";
 import type { CreateVolumeMessage, WorkflowInput } from "../messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
 import { fenceOf, isBeforeTheBackend, isInFlow, isUntouched, type VolumeRecord } from "../records.ts";
@@ -123,8 +123,7 @@ async function placeVolume(
     }
     return scheduled;
   } catch (error) {
-    const refused = error instanceof FenceLost || error instanceof VolumeDeleteRequested;
-    if (refused || error instanceof VolumeNotFound) {
+    if (isOvertaken(error) || error instanceof VolumeDeleteRequested) {
       await deps.backends.release(candidate.host, owner, candidate.claimedAt);
     }
     throw error;
@@ -239,7 +238,7 @@ async function failScheduling(
       await errorOutAttempt(deps, owner, why, message.context);
     });
   } catch (thrown) {
-    if (thrown instanceof FenceLost || thrown instanceof VolumeNotFound) {
+    if (isOvertaken(thrown)) {
       return { outcome: "left alone", detail: describeError(thrown).message };
     }
     throw thrown;

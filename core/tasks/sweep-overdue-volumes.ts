@@ -1,4 +1,4 @@
-import { describeError, FenceLost, VolumeNotFound } from "../errors.ts";
+import { describeError, isOvertaken, VolumeNotFound } from "../errors.ts";
 import type { ImageCache } from "../image-cache.ts";
 import type { VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeingRemoved, type VolumeRecord } from "../records.ts";
@@ -172,7 +172,7 @@ async function endOverdue(deps: DecideDependencies, volume: VolumeRecord, result
     await takeOn(deps, volume);
     result.errored_out += 1;
   } catch (error) {
-    if (error instanceof FenceLost || error instanceof VolumeNotFound) {
+    if (isOvertaken(error)) {
       return;
     }
     if (describeError(error).name === "NotificationNotSent") {

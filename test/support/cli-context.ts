@@ -4,7 +4,7 @@ import type { Profile } from "../../cli/profiles.ts";
 import { run } from "../../cli/program.ts";
 import type { CliContext } from "../../cli/session.ts";
 import type { Output } from "../../cli/terminal.ts";
-import type { VolumeRecord } from "../../core/records.ts";
+import { newVolume, type VolumeRecord } from "../../core/records.ts";
 
 /** The command line with everything outside replaced. */
 
@@ -152,28 +152,19 @@ export const VOLUME_ID = "11111111-1111-4111-8111-111111111111";
 
 /** A volume that is available after one attempt. */
 export function volume(changes: Partial<VolumeRecord> = {}): VolumeRecord {
-  return {
+  return newVolume({
     id: VOLUME_ID,
     project_id: "admin",
     user_id: "admin",
     size: 2,
     status: "available",
     display_name: "data",
-    display_description: null,
     availability_zone: "nova",
     host: "storage@file1#pool",
-    volume_type_id: null,
-    snapshot_id: null,
-    source_volid: null,
-    bootable: false,
-    migration_status: null,
-    provider_location: null,
     created_at: "2026-03-04T05:00:00.000Z",
     updated_at: "2026-03-04T05:00:02.000Z",
     scheduled_at: "2026-03-04T05:00:00.500Z",
     launched_at: "2026-03-04T05:00:02.000Z",
-    metadata: {},
-    glance_metadata: {},
     fence: `${VOLUME_ID}-a1`,
     attempts: {
       "1": {
@@ -184,14 +175,8 @@ export function volume(changes: Partial<VolumeRecord> = {}): VolumeRecord {
         outcome: "created",
       },
     },
-    phase: null,
-    progress: null,
-    deadline: null,
-    fault: null,
-    delete_requested_at: null,
-    locks: {},
     ...changes,
-  };
+  });
 }
 
 /** A volume that is being created. */

@@ -13,7 +13,7 @@ import type {
   RangeOptions,
   Work,
 } from "../../core/driver-ports.ts";
-import type { CopyProgress, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
+import { type CopyProgress, newVolume, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 
 /** Builders and fakes for tests of drivers and image services. */
 
@@ -45,38 +45,16 @@ export function uuid(number: number): string {
 
 /** A volume record as a driver meets it. */
 export function aVolume(overrides: Partial<VolumeRecord> = {}): VolumeRecord {
-  return {
+  return newVolume({
     id: uuid(1),
     project_id: "project",
     user_id: "user",
     size: 1,
-    status: "creating",
-    display_name: null,
-    display_description: null,
     availability_zone: "nova",
     host: "node@file#pool",
-    volume_type_id: null,
-    snapshot_id: null,
-    source_volid: null,
-    bootable: false,
-    migration_status: null,
-    provider_location: null,
     created_at: "2026-01-01T00:00:00.000Z",
-    updated_at: "2026-01-01T00:00:00.000Z",
-    scheduled_at: null,
-    launched_at: null,
-    metadata: {},
-    glance_metadata: {},
-    fence: null,
-    attempts: {},
-    phase: null,
-    progress: null,
-    deadline: null,
-    fault: null,
-    delete_requested_at: null,
-    locks: {},
     ...overrides,
-  };
+  });
 }
 
 export function aSnapshot(overrides: Partial<SnapshotRecord> = {}): SnapshotRecord {

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { BackendReport, Owner } from "../../core/ports.ts";
 import {
-  fenceOf,
   type Attempt,
+  fenceOf,
+  newVolume,
   type SnapshotRecord,
   type VolumeRecord,
   type VolumeTypeRecord,
@@ -10,38 +11,16 @@ import {
 
 /** A volume as it is when its request has been accepted: queued, owned by no attempt. */
 export function queuedVolume(columns: Partial<VolumeRecord> = {}): VolumeRecord {
-  return {
+  return newVolume({
     id: randomUUID(),
     project_id: "project",
     user_id: "user",
     size: 1,
-    status: "creating",
-    display_name: null,
-    display_description: null,
-    availability_zone: null,
-    host: null,
-    volume_type_id: null,
-    snapshot_id: null,
-    source_volid: null,
-    bootable: false,
-    migration_status: null,
-    provider_location: null,
     created_at: "2026-01-01T00:00:00.000Z",
-    updated_at: "2026-01-01T00:00:00.000Z",
-    scheduled_at: null,
-    launched_at: null,
-    metadata: {},
-    glance_metadata: {},
-    fence: null,
-    attempts: {},
     phase: "queued",
-    progress: null,
     deadline: "2026-01-01T00:15:00.000Z",
-    fault: null,
-    delete_requested_at: null,
-    locks: {},
     ...columns,
-  };
+  });
 }
 
 /** The owner that an attempt of a volume is. */

@@ -9,7 +9,7 @@ import {
 } from "../../image-cache.ts";
 import type { ImageSource } from "../../driver-ports.ts";
 import type { BackendRepository, VolumeRepository } from "../../ports.ts";
-import type { VolumeRecord } from "../../records.ts";
+import { newVolume, type VolumeRecord } from "../../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../../time-bounds.ts";
 import { readyDriver, type Turn } from "../create-on-backend.ts";
 import { type OwnerInput, ownerOf } from "../input.ts";
@@ -187,38 +187,20 @@ async function claimedAt(deps: FillDependencies, entry: ImageCacheEntry): Promis
 /** Without a deadline: the entry's lease takes its place, and the sweep of the cache that of the sweep of volumes. */
 function recordOf(entry: ImageCacheEntry, startedAt: string): VolumeRecord {
   const { volumeId, fence } = ownerOfCached(entry.volume_id);
-  return {
+  return newVolume({
     id: volumeId,
     project_id: IMAGE_CACHE_PROJECT_ID,
     user_id: IMAGE_CACHE_PROJECT_ID,
     size: entry.size,
-    status: "creating",
     display_name: `image-${entry.image_id}`,
-    display_description: null,
-    availability_zone: null,
     host: entry.host,
-    volume_type_id: null,
-    snapshot_id: null,
-    source_volid: null,
-    bootable: false,
-    migration_status: null,
-    provider_location: null,
     created_at: startedAt,
-    updated_at: startedAt,
     scheduled_at: startedAt,
-    launched_at: null,
-    metadata: {},
-    glance_metadata: {},
     fence,
     attempts: { 1: { host: entry.host, execution: fence, started_at: startedAt, outcome: "running" } },
     phase: "creating",
-    progress: null,
-    deadline: null,
     in_flow: true,
-    fault: null,
-    delete_requested_at: null,
-    locks: {},
-  };
+  });
 }
 
 /**
