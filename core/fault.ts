@@ -14,12 +14,10 @@ export function causeText(text: string, limit: number = CAUSE_LIMIT): string {
 }
 
 /**
- * Name and message of a failure that a Catch or an execution event carries. A Lambda error's Cause is the JSON of
- * `{errorType, errorMessage, trace}`; any other Cause is text.
+ * Message and trace of the Cause of a failed state or execution. Lambda's Cause of an error is the JSON of
+ * `{errorType, errorMessage, trace}`; any other Cause is the message itself.
  */
-export function readFailure(failure: Failure): { error: string; cause: string; trace: string[] } {
-  const { Cause: text } = failure;
-  const error = foreignErrorName(failure.Error);
+export function readCause(text: string): { message: string; trace: string[] } {
   try {
     const cause: unknown = JSON.parse(text);
     if (
@@ -30,12 +28,18 @@ export function readFailure(failure: Failure): { error: string; cause: string; t
     ) {
       const trace =
         "trace" in cause && Array.isArray(cause.trace) ? cause.trace.filter((line) => typeof line === "string") : [];
-      return { error, cause: causeText(cause.errorMessage), trace };
+      return { message: cause.errorMessage, trace };
     }
   } catch {
-    // Not JSON: the text itself is the cause.
+    // Not JSON.
   }
-  return { error, cause: causeText(text), trace: [] };
+  return { message: text, trace: [] };
+}
+
+/** Name and message of a failure that a Catch or an execution event carries, as they may be stored. */
+export function readFailure(failure: Failure): { error: string; cause: string; trace: string[] } {
+  const { message, trace } = readCause(failure.Cause);
+  return { error: foreignErrorName(failure.Error), cause: causeText(message), trace };
 }
 
 /** The reason why no other backend was tried, in addition to the failure: one must not hide the other. */

@@ -34,6 +34,8 @@ export type DemoContext = {
   stream: NodeJS.WriteStream;
   /** Ends the demonstration early; it then rejects with the reason. */
   signal: AbortSignal;
+  /** Called when every volume has ended, while the cloud still runs. */
+  onResult?: (cloud: EmbeddedCloud) => Promise<void>;
 };
 
 /** Runs the demonstration and writes its findings. @returns whether every volume ended as it should */
@@ -52,6 +54,7 @@ export async function runDemo(context: DemoContext): Promise<boolean> {
     }
     const result = await createAll(cloud, deployment, context);
     const expectations = judge(result);
+    await context.onResult?.(cloud);
     const milliseconds = performance.now() - startedAt;
     if (options.json) {
       const keptDirectory = options.keep ? directory : null;

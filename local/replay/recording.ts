@@ -1,4 +1,5 @@
 import type { RecordedCall } from "../../cli/replay.ts";
+import { readCause } from "../../core/fault.ts";
 
 /** An execution as it was recorded, with the records that it read and that its history does not hold. */
 export type Recording = {
@@ -21,18 +22,8 @@ export function recordedAnswer(): Record<string, unknown> {
     throw new Error("nothing is being replayed");
   }
   if (call.error !== null) {
-    throw Object.assign(new Error(messageOf(call.cause)), { name: call.error });
+    throw Object.assign(new Error(readCause(call.cause ?? "").message), { name: call.error });
   }
   const answer: unknown = JSON.parse(call.output ?? "null");
   return typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {};
-}
-
-/** Lambda's cause is a document with the message of the error; the service's own is text. */
-export function messageOf(cause: string | null): string {
-  try {
-    const { errorMessage } = JSON.parse(cause ?? "") as { errorMessage?: unknown };
-    return typeof errorMessage === "string" ? errorMessage : (cause ?? "");
-  } catch {
-    return cause ?? "";
-  }
 }

@@ -3,7 +3,8 @@ import type { Context } from "aws-lambda";
 import type { CallOutcome, RecordedCall, ReplayedCall } from "../../cli/replay.ts";
 import { FUNCTIONS, type FunctionName, fileNameOf } from "../../core/functions.ts";
 import { differencesOf } from "./compare.ts";
-import { messageOf, type Recording, replayed } from "./recording.ts";
+import { readCause } from "../../core/fault.ts";
+import { type Recording, replayed } from "./recording.ts";
 import { startStores, takeImageSpec } from "./stores.ts";
 
 /** Modules in whose place the recording answers. */
@@ -57,7 +58,7 @@ async function replayCall(call: RecordedCall): Promise<ReplayedCall> {
   const recorded: CallOutcome =
     call.error === null
       ? { output: JSON.parse(call.output ?? "null") as unknown }
-      : { error: call.error, message: messageOf(call.cause) };
+      : { error: call.error, message: readCause(call.cause ?? "").message };
   if (!Object.hasOwn(FUNCTIONS, state)) {
     const outcome = { error: "UnknownState", message: `this tree has no function ${state}` };
     return { state, input, recorded, replayed: outcome, differences: [outcome.message] };

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { startConsole } from "../support/console-command.ts";
+import { keepOutputs, startConsole } from "../support/console-command.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 import { ownerOf, queuedVolume } from "../support/records.ts";
 
@@ -61,10 +61,7 @@ export async function startScene(): Promise<Scene> {
   const cinderless = await startUnderTest({ context: { backends: backendsIn(path.join(directory, "backends")) } });
   started.defer(() => cinderless.stop());
   const ids = await createVolumes(cinderless);
-  const { outputs, environment } = cinderless.cloud;
-  mkdirSync(path.join(directory, ".cinderless"));
-  writeFileSync(path.join(directory, ".cinderless", "outputs.json"), JSON.stringify({ Cinderless: outputs }));
-  writeFileSync(path.join(directory, ".cinderless", "environment.json"), JSON.stringify(environment));
+  keepOutputs(directory, cinderless.cloud);
   const { PATH = "", HOME = "" } = process.env;
   const { url, end } = await startConsole({ cwd: directory, env: { PATH, HOME } });
   started.defer(async () => void (await end("SIGKILL")));

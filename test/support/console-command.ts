@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
+import type { EmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
 
 const COMMAND = fileURLToPath(new URL("../../cli/cinderless.js", import.meta.url));
 
@@ -10,6 +13,17 @@ export type ConsoleCommand = {
   /** Ends the command by a signal; its exit status. A command that has ended is not an error. */
   end: (signal: NodeJS.Signals) => Promise<number | null>;
 };
+
+/** Puts the outputs and the environment of a cloud into a directory, where commands that are started there find them. */
+export function keepOutputs(
+  directory: string,
+  { outputs, environment }: Pick<EmbeddedCloud, "outputs" | "environment">,
+): void {
+  const place = path.join(directory, ".cinderless");
+  mkdirSync(place);
+  writeFileSync(path.join(place, "outputs.json"), JSON.stringify({ Cinderless: outputs }));
+  writeFileSync(path.join(place, "environment.json"), JSON.stringify(environment));
+}
 
 /**
  * Starts `cinderless console` without a browser, and waits for its address.

@@ -3,7 +3,7 @@ import { callsOf } from "../../cli/replay.ts";
 import type { HistoryEvent } from "../../cli/cost/history.ts";
 import { differencesOf } from "../../local/replay/compare.ts";
 import { createDrivers } from "../../local/replay/recorded-drivers.ts";
-import { messageOf, recordedAnswer, replayed } from "../../local/replay/recording.ts";
+import { recordedAnswer, replayed } from "../../local/replay/recording.ts";
 
 function event(type: string, more: Partial<HistoryEvent> = {}): HistoryEvent {
   return { type, timestamp: new Date(0), stateName: undefined, ...more };
@@ -82,14 +82,5 @@ describe("what a backend answers in a replay", () => {
 
   test("is nothing outside a replay", () => {
     expect(recordedAnswer).toThrow("nothing is being replayed");
-  });
-
-  test.each([
-    [null, ""],
-    ["text", "text"],
-    ['{"errorMessage":"m"}', "m"],
-    ["{}", "{}"],
-  ])("reads the message of the cause %j", (cause, message) => {
-    expect(messageOf(cause)).toBe(message);
   });
 });
