@@ -52,6 +52,8 @@ export const LOCAL_SECRETS = "CINDERLESS_SECRETS";
 export const INDEXES = {
   /** Volumes in the flow by deadline: sparse, partition key `in_flow` (always "y"), sort key `deadline`, keys only. */
   volumesByDeadline: "by_deadline",
+  /** Snapshots that are being taken or deleted by deadline: as `volumesByDeadline`. */
+  snapshotsByDeadline: "by_deadline",
   /** Snapshots by `volume_id`. */
   snapshotsByVolume: "by_volume",
   /** Volume types by `name`. */

@@ -85,8 +85,8 @@ const MANIFEST = {
   },
   DeleteVolume: { ...REQUEST, ...BRIEF, uses: ["drivers", "deadlines"] },
   ExtendVolume: { ...REQUEST, ...BRIEF, uses: ["drivers", "deadlines", "scheduler-settings"] },
-  CreateSnapshot: { ...REQUEST, ...COPIES, uses: ["drivers"] },
-  DeleteSnapshot: { ...REQUEST, ...BRIEF, uses: ["drivers"] },
+  CreateSnapshot: { ...REQUEST, ...COPIES, uses: ["drivers", "deadlines"] },
+  DeleteSnapshot: { ...REQUEST, ...BRIEF, uses: ["drivers", "deadlines"] },
   CallDriver: { ...REQUEST, ...BRIEF, uses: ["drivers"] },
   KeepDeadLetters: { kind: "queue", purpose: "net", ...BRIEF, uses: ["notifications", "deadlines"] },
   ErrorOutFailedExecution: {

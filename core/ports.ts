@@ -265,6 +265,8 @@ export interface SnapshotRepository {
   getMany(snapshotIds: readonly string[]): Promise<Found<SnapshotRecord>>;
   list(limit: number, from?: string): Promise<Page<SnapshotRecord>>;
   listOfVolume(volumeId: string): Promise<SnapshotRecord[]>;
+  /** Snapshots whose deadline is before `now`, the longest overdue first. */
+  listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>>;
   /** Returns the stored record: this one, or the one that was put before under its id. */
   create(record: SnapshotRecord): Promise<SnapshotRecord>;
   markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord>;
@@ -283,8 +285,13 @@ export interface SnapshotRepository {
   changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord>;
   /** Renames a snapshot, in any state. */
   rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord>;
-  /** Sets `deleting` in place of `status`. @throws InvalidSnapshot when it has another status, or is locked. */
-  beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void>;
+  /**
+   * Sets `deleting` in place of `status`.
+   *
+   * @param deadline when the sweep continues the deletion
+   * @throws InvalidSnapshot when it has another status, or is locked.
+   */
+  beginDelete(snapshotId: string, status: SnapshotRecord["status"], deadline: Date): Promise<void>;
   /** The deletion did not get through. Nothing happens when the snapshot is not `deleting`. */
   markErrorDeleting(snapshotId: string): Promise<void>;
   delete(snapshotId: string): Promise<void>;

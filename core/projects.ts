@@ -9,7 +9,15 @@ import type { SnapshotRecord, VolumeRecord } from "./records.ts";
 export type ListedKind = "volume" | "snapshot" | "attachment";
 
 /** One line of a project's list. The record may be gone, or not exist yet: listings skip such an entry. */
-export type ListEntry = { kind: ListedKind; id: string; projectId: string; createdAt: string; name: string | null };
+export type ListEntry = {
+  kind: ListedKind;
+  id: string;
+  projectId: string;
+  createdAt: string;
+  name: string | null;
+  /** When the entry was renamed last. {@link ProjectRepository.list} by name does not have it. */
+  renamedAt?: string;
+};
 
 /** A quota's resource: `volumes`, `gigabytes`, `snapshots`, or one of these for a type, as `volumes_` and the type's id. */
 export type Usage = Readonly<Record<string, number>>;
@@ -55,10 +63,14 @@ export type ReserveResult = { reservedAt: string } | { exceeded: string; quota: 
 export interface ProjectRepository {
   /** Puts an entry into its project's list. Repeated it changes nothing. To be called before the record is put. */
   enter(entry: ListEntry): Promise<void>;
+  /** Takes an entry without a record off the list. */
+  removeEntry(entry: ListPosition): Promise<void>;
   /** Takes the entry off the list, and forgets what was given back for its record. To be called when the record is gone. */
   leave(entry: ListPosition): Promise<void>;
   /** Writes a new name into the entry. To be called before the record is renamed. */
   rename(entry: ListPosition, name: string | null): Promise<void>;
+  /** Writes the name of the record into the entry, if it was not renamed since it was read. */
+  correctName(entry: ListEntry, name: string | null): Promise<void>;
   /** Entries of a project, newest first, read consistently; `name` narrows by the exact name. */
   list(projectId: string, kind: ListedKind, options: ListOptions): Promise<ListEntry[]>;
   /** Entries of all projects, in no order. For administrators: it reads all of them. */
@@ -75,10 +87,14 @@ export interface ProjectRepository {
   correctUsage(projectId: string, read: CountedQuota, used: Usage): Promise<boolean>;
   /** Takes of the quota, all of it or nothing, within every limit. Repeated by the same holder it changes nothing. */
   reserve(reservation: Reservation): Promise<ReserveResult>;
-  /** The holder's record is there: what it took stays taken. */
-  confirm(projectId: string, holder: string): Promise<void>;
-  /** Gives back what a holder took that has no record and never gets one. */
-  cancel(projectId: string, holder: string): Promise<void>;
+  /**
+   * The holder's record is there: what it took stays taken.
+   *
+   * @param reservedAt of that reservation alone; another request with the same key may have made a later one, which it cancels
+   */
+  confirm(projectId: string, holder: string, reservedAt?: string): Promise<void>;
+  /** Gives back what a holder took that has no record and never gets one. @param reservedAt as of {@link confirm} */
+  cancel(projectId: string, holder: string, reservedAt?: string): Promise<void>;
   /**
    * Gives back what a record holds, once, before the record is removed. {@link leave} forgets it afterwards.
    *
@@ -125,17 +141,25 @@ export function holderOfExtension(volumeId: string, extensionId: string): string
   return `extension:${volumeId}:${extensionId}`;
 }
 
-/** The holder of what a volume takes of its new type's quota, until the record has the type. */
-export function holderOfRetype(volumeId: string, typeId: string | null): string {
-  return `retype:${volumeId}:${typeId ?? ""}`;
+/** The holder of what a volume takes of its new type's quota, until the record has the type; each request is one of its own. */
+export function holderOfRetype(volumeId: string, typeId: string | null, retypeId: string): string {
+  return `retype:${volumeId}:${typeId ?? ""}:${retypeId}`;
+}
+
+/** GiB that a volume counts for in its quota. */
+export function countedSize({ size, quota_size: counted = size }: VolumeRecord): number {
+  return counted;
+}
+
+/** GiB that a volume counts for from the beginning of an extension on: an extension that was taken from the flow may have left it more. */
+export function countedWhileExtending(volume: VolumeRecord, newSize: number): number {
+  return Math.max(newSize, countedSize(volume));
 }
 
 /** An extension's usage of its project's quota, in addition to the volume's. */
-export function usageOfExtension(
-  { size, quota_size: counted = size, volume_type_id: typeId }: VolumeRecord,
-  newSize: number,
-): Usage {
-  const gigabytes = Math.max(0, newSize - counted);
+export function usageOfExtension(volume: VolumeRecord, newSize: number): Usage {
+  const { volume_type_id: typeId } = volume;
+  const gigabytes = countedWhileExtending(volume, newSize) - countedSize(volume);
   return { gigabytes, ...(typeId !== null && { [`gigabytes_${typeId}`]: gigabytes }) };
 }
 

@@ -376,6 +376,8 @@ export type SnapshotRecord = {
   updated_at?: string;
   /** Whether the snapshot counts in its project's quota; absent where it does not. */
   use_quota?: true;
+  /** When the sweep decides a snapshot that is being taken or deleted; absent at rest. */
+  deadline?: string;
 };
 
 /** A volume type: a name for a set of extra specs that the scheduler matches against capabilities. */

@@ -46,6 +46,12 @@ export class Records extends Construct {
       partitionKey: { name: "volume_id", type: AttributeType.STRING },
       projectionType: ProjectionType.ALL,
     });
+    this.snapshots.addGlobalSecondaryIndex({
+      indexName: INDEXES.snapshotsByDeadline,
+      partitionKey: { name: "in_flow", type: AttributeType.STRING },
+      sortKey: { name: "deadline", type: AttributeType.STRING },
+      projectionType: ProjectionType.KEYS_ONLY,
+    });
     this.volumeTypes.addGlobalSecondaryIndex({
       indexName: INDEXES.volumeTypesByName,
       partitionKey: { name: "name", type: AttributeType.STRING },

@@ -1,5 +1,5 @@
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
-import { type EnvironmentKey, INDEXES } from "../core/environment.ts";
+import type { EnvironmentKey } from "../core/environment.ts";
 import type { FunctionName } from "../core/functions.ts";
 import { settingsByHost } from "../core/image-cache.ts";
 import type { Configuration } from "./configuration.ts";
@@ -10,7 +10,7 @@ import generated from "./table-access.json" with { type: "json" };
 /** A table, by its name in `Records`. */
 type TableName = "volumes" | "snapshots" | "volumeTypes" | "backends" | "deadLetters" | "imageCache" | "projects";
 
-/** Actions on a table; for a write also every attribute that its requests name. */
+/** Actions on a table; for a write every attribute that its requests name, for a query its indexes (an empty text is the table itself). */
 type Actions = Readonly<Partial<Record<string, readonly string[]>>>;
 
 type Access = Readonly<Partial<Record<FunctionName, Readonly<Partial<Record<TableName, Actions>>>>>>;
@@ -27,17 +27,6 @@ const ENVIRONMENT_KEYS: Readonly<Record<TableName, EnvironmentKey>> = {
   imageCache: "imageCacheTable",
   projects: "projectsTable",
 };
-
-/** The one index of a table. */
-const INDEX_OF: Readonly<Partial<Record<TableName, string>>> = {
-  volumes: INDEXES.volumesByDeadline,
-  snapshots: INDEXES.snapshotsByVolume,
-  volumeTypes: INDEXES.volumeTypesByName,
-  projects: INDEXES.projectEntriesByName,
-};
-
-/** Tables that are queried directly, because they have a sort key. */
-const QUERIED: readonly TableName[] = ["projects"];
 
 const READS = ["GetItem", "BatchGetItem", "Scan", "Query"];
 
@@ -63,8 +52,7 @@ export function grantTables(parts: { functions: Functions; records: Records; con
     }
     for (const [table, actions] of Object.entries(tables) as [TableName, Actions][]) {
       const { functions, records, configuration } = parts;
-      const queried = { table: records[table], index: INDEX_OF[table], isQueried: QUERIED.includes(table) };
-      grant(functions, name, queried, actions, keysOf(name, configuration));
+      grant(functions, name, records[table], actions, keysOf(name, configuration));
       functions.setEnvironment(name, { [ENVIRONMENT_KEYS[table]]: records[table].tableName });
     }
   }
@@ -89,20 +77,15 @@ function keysOf(name: FunctionName, { backends }: Configuration): Conditions {
   return { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": named } };
 }
 
-function grant(
-  functions: Functions,
-  name: FunctionName,
-  { table, index, isQueried }: { table: Table; index: string | undefined; isQueried: boolean },
-  actions: Actions,
-  keys: Conditions,
-): void {
+function grant(functions: Functions, name: FunctionName, table: Table, actions: Actions, keys: Conditions): void {
   const isReader = READS.some((action) => Object.hasOwn(actions, action));
   const plain = Object.keys(actions).filter((action) => action !== "Query" && !BOUND.includes(action));
   if (plain.length > 0) {
     functions.allowIf(name, keys, plain.map(qualified), table.tableArn);
   }
-  if (actions["Query"] !== undefined && index !== undefined) {
-    const resources = [...(isQueried ? [table.tableArn] : []), `${table.tableArn}/index/${index}`];
+  const queried = actions["Query"] ?? [];
+  if (queried.length > 0) {
+    const resources = queried.map((index) => (index === "" ? table.tableArn : `${table.tableArn}/index/${index}`));
     functions.allow(name, [qualified("Query")], ...resources);
   }
   for (const action of BOUND) {

@@ -1,10 +1,10 @@
 import { parseOrThrow } from "../core/parsing.ts";
 import { createSnapshot, CreateSnapshotInputSchema } from "../core/tasks/create-snapshot.ts";
-import { clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
+import { bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 /** Called synchronously by clients. */
 export const handler = serviceHandler((event) => {
   const input = parseOrThrow(CreateSnapshotInputSchema, event, "request");
-  return createSnapshot({ volumes: volumes(), snapshots: snapshots(), drivers: drivers(), clock }, input);
+  return createSnapshot({ volumes: volumes(), snapshots: snapshots(), drivers: drivers(), clock, ...bounds() }, input);
 });

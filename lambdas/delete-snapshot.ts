@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { Uuid } from "../core/identifiers.ts";
 import { parseOrThrow } from "../core/parsing.ts";
 import { deleteSnapshot } from "../core/tasks/delete-snapshot.ts";
-import { clock, drivers, projects, snapshots, volumes } from "./runtime/composition.ts";
+import { bounds, clock, drivers, projects, snapshots, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
 const RequestSchema = v.object({ snapshot_id: Uuid });
@@ -10,6 +10,13 @@ const RequestSchema = v.object({ snapshot_id: Uuid });
 /** Called synchronously by clients. */
 export const handler = serviceHandler((event) => {
   const { snapshot_id: snapshotId } = parseOrThrow(RequestSchema, event, "request");
-  const deps = { volumes: volumes(), snapshots: snapshots(), projects: projects(), drivers: drivers(), clock };
+  const deps = {
+    volumes: volumes(),
+    snapshots: snapshots(),
+    projects: projects(),
+    drivers: drivers(),
+    clock,
+    ...bounds(),
+  };
   return deleteSnapshot(deps, snapshotId);
 });

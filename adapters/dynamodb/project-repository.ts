@@ -54,16 +54,29 @@ export class DynamoDbProjectRepository implements ProjectRepository {
     await this.#table.client.send(new PutItemCommand({ TableName: this.#table.tableName, Item }));
   }
 
-  async leave(position: ListPosition): Promise<void> {
+  async removeEntry(position: ListPosition): Promise<void> {
     const { tableName: TableName, client } = this.#table;
     await client.send(new DeleteItemCommand({ TableName, Key: entryKey(position) }));
+  }
+
+  async leave(position: ListPosition): Promise<void> {
+    await this.removeEntry(position);
     await this.confirm(position.projectId, `${position.kind}:${position.id}`);
   }
 
   async rename(position: ListPosition, name: string | null): Promise<void> {
-    const isNamed = name !== null && name !== "";
-    const values = isNamed ? { ":display_name": name } : {};
-    await tryUpdate(this.#table, entryKey(position), isNamed ? SET_NAME : REMOVE_NAME, { values });
+    await tryUpdate(this.#table, entryKey(position), renameStatement(name), { values: this.#nameValues(name) });
+  }
+
+  async correctName({ renamedAt, ...entry }: ListEntry, name: string | null): Promise<void> {
+    const prepared = correctNameStatement(name, renamedAt !== undefined);
+    const values = { ...this.#nameValues(name), ...(renamedAt !== undefined && { ":read": renamedAt }) };
+    await tryUpdate(this.#table, entryKey(entry), prepared, { values });
+  }
+
+  #nameValues(name: string | null): Record<string, string> {
+    const now = this.#clock.now().toISOString();
+    return { ":now": now, ...(isName(name) && { ":display_name": name }) };
   }
 
   async list(projectId: string, kind: ListedKind, { limit, after, name }: ListOptions): Promise<ListEntry[]> {
@@ -170,9 +183,11 @@ export class DynamoDbProjectRepository implements ProjectRepository {
       : { exceeded: exceededResource(reservation, quota), quota };
   }
 
-  async confirm(projectId: string, holder: string): Promise<void> {
+  async confirm(projectId: string, holder: string, reservedAt?: string): Promise<void> {
+    const prepared = reservedAt === undefined ? FORGET_MOVEMENT : FORGET_MOVEMENT_OF;
+    const values = reservedAt === undefined ? {} : { ":at": reservedAt };
     try {
-      await tryUpdate(this.#table, quotaKey(projectId), FORGET_MOVEMENT, { values: {}, names: { "#holder": holder } });
+      await tryUpdate(this.#table, quotaKey(projectId), prepared, { values, names: { "#holder": holder } });
     } catch (error) {
       // dynalite looks for the path of what is removed before it looks at the condition.
       if (!isMissingPath(error)) {
@@ -181,9 +196,9 @@ export class DynamoDbProjectRepository implements ProjectRepository {
     }
   }
 
-  async cancel(projectId: string, holder: string): Promise<void> {
+  async cancel(projectId: string, holder: string, reservedAt?: string): Promise<void> {
     const movement = (await this.quota(projectId)).moving[holder];
-    if (movement?.kind === "taken") {
+    if (movement?.kind === "taken" && (reservedAt ?? movement.at) === movement.at) {
       const { assignments, values, names } = changeOf(movement.usage, -1);
       const prepared = statement(`SET ${assignments} REMOVE #moving.#holder`, "#moving.#holder.#at = :at");
       await tryUpdate(this.#table, quotaKey(projectId), prepared, {
@@ -305,10 +320,29 @@ export class DynamoDbProjectRepository implements ProjectRepository {
   }
 }
 
-const SET_NAME = statement("SET #display_name = :display_name", "attribute_exists(#entry)");
-const REMOVE_NAME = statement("REMOVE #display_name", "attribute_exists(#entry)");
+/** An empty text cannot be the key of an index. */
+function isName(name: string | null): name is string {
+  return name !== null && name !== "";
+}
+
+function setName(name: string | null): string {
+  return isName(name)
+    ? "SET #renamed_at = :now, #display_name = :display_name"
+    : "SET #renamed_at = :now REMOVE #display_name";
+}
+
+function renameStatement(name: string | null) {
+  return statement(setName(name), "attribute_exists(#entry)");
+}
+
+/** @param wasRenamed whether the entry, as it was read, had been renamed before */
+function correctNameStatement(name: string | null, wasRenamed: boolean) {
+  const unchanged = wasRenamed ? "#renamed_at = :read" : "attribute_not_exists(#renamed_at)";
+  return statement(setName(name), `attribute_exists(#entry) AND ${unchanged}`);
+}
 
 const FORGET_MOVEMENT = statement("REMOVE #moving.#holder", "attribute_exists(#moving.#holder)");
+const FORGET_MOVEMENT_OF = statement("REMOVE #moving.#holder", "#moving.#holder.#at = :at");
 
 const ENSURE_QUOTA = statement(
   "SET #used = :empty, #limits = :empty, #moving = :empty, #returns = :zero",
@@ -436,13 +470,16 @@ function readEntry(item: Item): ListEntry {
     entry,
     project_id: projectId,
     display_name: name,
+    renamed_at: renamedAt,
   } = unmarshall(item) as {
     entry: string;
     project_id: string;
     display_name?: string;
+    renamed_at?: string;
   };
   const [kind = "", createdAt = "", id = ""] = entry.split("#");
-  return { kind: kind as ListedKind, createdAt, id, projectId, name: name ?? null };
+  const position = { kind: kind as ListedKind, createdAt, id, projectId };
+  return { ...position, name: name ?? null, ...(renamedAt !== undefined && { renamedAt }) };
 }
 
 function readQuota(item: Item | undefined): ProjectQuota {

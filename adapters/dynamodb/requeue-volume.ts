@@ -2,7 +2,8 @@ import { InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
 import type { Owner } from "../../core/ports.ts";
 import { isInFlow, type VolumeRecord } from "../../core/records.ts";
 import { find, statement, type Statement, type Table, tryUpdate } from "./table.ts";
-import { IN_FLOW, readVolume } from "./volume-item.ts";
+import { IN_FLOW } from "./overdue.ts";
+import { readVolume } from "./volume-item.ts";
 
 /** As the record was read: a column that was null is absent. */
 function asRead(column: string, value: string | null): string {

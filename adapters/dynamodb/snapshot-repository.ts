@@ -6,6 +6,7 @@ import type { SnapshotRecord } from "../../core/records.ts";
 import { getItems } from "./batch.ts";
 import { changeItem } from "./details.ts";
 import { tryLock, unlock } from "./locks.ts";
+import { IN_FLOW, listOverdue } from "./overdue.ts";
 import { queryPage, scanPage } from "./paging.ts";
 import { foundOf, pageOf, readerOf } from "./reading.ts";
 import { find, statement, toItem, tryCreate, tryUpdate, type Table, type TableOptions } from "./table.ts";
@@ -13,37 +14,44 @@ import { find, statement, toItem, tryCreate, tryUpdate, type Table, type TableOp
 /** How many snapshots one request of {@link DynamoDbSnapshotRepository.listOfVolume} reads. */
 const PAGE_SIZE = 100;
 
+/** Leaves the index by deadline. */
+const AT_REST = "REMOVE #in_flow, #deadline";
+
 /** A snapshot that is being deleted stays so. */
-const MARK_AVAILABLE = statement("SET #status = :available", "#status IN (:creating, :available, :error_status)", {
-  ":available": "available",
-  ":creating": "creating",
-  ":error_status": "error",
-});
+const MARK_AVAILABLE = statement(
+  `SET #status = :available ${AT_REST}`,
+  "#status IN (:creating, :available, :error_status)",
+  {
+    ":available": "available",
+    ":creating": "creating",
+    ":error_status": "error",
+  },
+);
 
 const MARK_AVAILABLE_AT = statement(
-  "SET #status = :available, #provider_location = :provider_location",
+  `SET #status = :available, #provider_location = :provider_location ${AT_REST}`,
   "#status IN (:creating, :available, :error_status)",
   { ":available": "available", ":creating": "creating", ":error_status": "error" },
 );
 
-const MARK_ERROR = statement("SET #status = :error_status", "#status IN (:creating, :error_status)", {
+const MARK_ERROR = statement(`SET #status = :error_status ${AT_REST}`, "#status IN (:creating, :error_status)", {
   ":creating": "creating",
   ":error_status": "error",
 });
 
 const BEGIN_DELETE = statement(
-  "SET #status = :deleting",
+  "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline",
   "#status = :status AND attribute_not_exists(#locks) OR #status = :status AND size(#locks) = :zero",
-  { ":deleting": "deleting", ":zero": 0 },
+  { ":deleting": "deleting", ":zero": 0, ":in_flow": IN_FLOW },
 );
 
-const MARK_ERROR_DELETING = statement("SET #status = :error_deleting", "#status = :deleting", {
+const MARK_ERROR_DELETING = statement(`SET #status = :error_deleting ${AT_REST}`, "#status = :deleting", {
   ":deleting": "deleting",
   ":error_deleting": "error_deleting",
 });
 
-const RESET_STATUS = statement("SET #status = :status", "attribute_exists(#id)");
-const RESET_STATUS_FROM = statement("SET #status = :status", "#status = :from");
+const RESET_STATUS = statement(`SET #status = :status ${AT_REST}`, "attribute_exists(#id)");
+const RESET_STATUS_FROM = statement(`SET #status = :status ${AT_REST}`, "#status = :from");
 
 /** Snapshots in DynamoDB. */
 export class DynamoDbSnapshotRepository implements SnapshotRepository {
@@ -88,13 +96,18 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     return snapshots;
   }
 
+  listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
+    return listOverdue(this.#table, INDEXES.snapshotsByDeadline, now, limit, from);
+  }
+
   /**
    * Succeeds as well when the snapshot was begun before, of the same volume, so that a request which died may be repeated.
    *
    * @throws InvalidInput when the id is another volume's snapshot's.
    */
   async create(record: SnapshotRecord): Promise<SnapshotRecord> {
-    if (await tryCreate(this.#table, toItem(record))) {
+    const { deadline } = record;
+    if (await tryCreate(this.#table, toItem({ ...record, ...(deadline !== undefined && { in_flow: IN_FLOW }) }))) {
       return record;
     }
     const known = await this.get(record.id);
@@ -163,8 +176,9 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     return item === undefined ? this.get(snapshotId) : SNAPSHOTS.read(item);
   }
 
-  async beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void> {
-    if ((await tryUpdate(this.#table, snapshotId, BEGIN_DELETE, { values: { ":status": status } })) === undefined) {
+  async beginDelete(snapshotId: string, status: SnapshotRecord["status"], deadline: Date): Promise<void> {
+    const values = { ":status": status, ":deadline": deadline.toISOString() };
+    if ((await tryUpdate(this.#table, snapshotId, BEGIN_DELETE, { values })) === undefined) {
       const { status: found, locks } = await this.get(snapshotId);
       const [holder] = Object.keys(locks);
       const why = holder === undefined ? `${found}, not ${status}` : `${found} and locked by ${holder}`;
@@ -226,5 +240,6 @@ function shapeOf(stored: StoredSnapshot): SnapshotRecord {
     ...(typeof stored.progress === "string" && { progress: stored.progress }),
     ...(typeof stored.updated_at === "string" && { updated_at: stored.updated_at }),
     ...(stored.use_quota === true && { use_quota: true }),
+    ...(typeof stored.deadline === "string" && { deadline: stored.deadline }),
   };
 }

@@ -1,10 +1,11 @@
 import { InvalidVolume } from "../../core/errors.ts";
 import type { ExtensionEnd } from "../../core/ports.ts";
+import { countedWhileExtending } from "../../core/projects.ts";
 import type { VolumeExtension, VolumeRecord } from "../../core/records.ts";
 import * as statements from "./volume-statements.ts";
 import { refuseExtension, type VolumeWriter } from "./volume-writer.ts";
 
-/** The transitions by which a volume is extended; each is the method of the same name of the repository. */
+/** The transitions of what a volume takes of its quotas: its size and its type. Each is the method of the same name of the repository. */
 
 export async function beginExtend(
   writer: VolumeWriter,
@@ -12,19 +13,15 @@ export async function beginExtend(
   extension: VolumeExtension,
   deadline: Date,
 ): Promise<VolumeRecord> {
-  const last = volume.extension?.number;
-  const record = await writer.writeAndRead(
-    volume.id,
-    statements.beginExtend(last !== undefined, extension.counted === true),
-    {
-      ":extension": extension,
-      ":status": volume.status,
-      ":size": volume.size,
-      ":deadline": deadline.toISOString(),
-      ...(last !== undefined && { ":last": last }),
-      ...(extension.counted === true && { ":quota_size": extension.size }),
-    },
-  );
+  const { read, values } = asRead(volume);
+  const record = await writer.writeAndRead(volume.id, statements.beginExtend(read, extension.counted === true), {
+    ...values,
+    ":extension": extension,
+    ":status": volume.status,
+    ":size": volume.size,
+    ":deadline": deadline.toISOString(),
+    ...(extension.counted === true && { ":quota_size": countedWhileExtending(volume, extension.size) }),
+  });
   if (record !== undefined) {
     return record;
   }
@@ -33,6 +30,29 @@ export async function beginExtend(
     return found;
   }
   throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
+}
+
+/** Gives an available volume another type. */
+export function changeType(
+  writer: VolumeWriter,
+  volume: VolumeRecord,
+  volumeTypeId: string | null,
+): Promise<VolumeRecord | undefined> {
+  const { read, values } = asRead(volume);
+  return writer.writeAndRead(volume.id, statements.changeType(read, volumeTypeId !== null), {
+    ...values,
+    ...(volumeTypeId !== null && { ":volume_type_id": volumeTypeId }),
+  });
+}
+
+function asRead({ volume_type_id: typeId, extension }: VolumeRecord) {
+  return {
+    read: { hasType: typeId !== null, wasExtended: extension !== undefined },
+    values: {
+      ...(typeId !== null && { ":read_type": typeId }),
+      ...(extension !== undefined && { ":last": extension.number }),
+    },
+  };
 }
 
 export async function keepExtensionClaim(

@@ -1,9 +1,7 @@
 import type { VolumeRecord } from "../../core/records.ts";
+import { IN_FLOW } from "./overdue.ts";
 import { readerOf } from "./reading.ts";
 import { toItem, type Item } from "./table.ts";
-
-/** Value of `in_flow` on every volume that the flow, an extension or a removal owns: the partition of the index by deadline. */
-export const IN_FLOW = "y";
 
 /** A stored volume: any column but the key may be absent, because other services write volumes too. */
 type StoredVolume = { id: string; size: number; status: VolumeRecord["status"] } & {

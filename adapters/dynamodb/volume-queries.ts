@@ -1,11 +1,10 @@
-import { INDEXES } from "../../core/environment.ts";
 import type { Found, Page, VolumeFilter } from "../../core/ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { getItems } from "./batch.ts";
-import { queryPage, scanPage, type ScanFilter } from "./paging.ts";
+import { scanPage, type ScanFilter } from "./paging.ts";
 import type { Table } from "./table.ts";
 import { foundOf, pageOf } from "./reading.ts";
-import { IN_FLOW, VOLUMES } from "./volume-item.ts";
+import { VOLUMES } from "./volume-item.ts";
 
 /** The reads of more than one volume. */
 
@@ -30,30 +29,6 @@ export async function listVolumes(
   from?: string,
 ): Promise<Page<VolumeRecord>> {
   return pageOf(await scanPage(table, limit, from, scanFilter(filter)), VOLUMES);
-}
-
-/** A page of the volumes whose deadline has passed, the longest overdue first. */
-export async function listOverdueVolumes(
-  table: Table,
-  now: Date,
-  limit: number,
-  from?: string,
-): Promise<Page<{ id: string; deadline: string }>> {
-  const query = {
-    IndexName: INDEXES.volumesByDeadline,
-    KeyConditionExpression: "#in_flow = :in_flow AND #deadline < :now",
-    ExpressionAttributeNames: { "#in_flow": "in_flow", "#deadline": "deadline" },
-    ExpressionAttributeValues: { ":in_flow": { S: IN_FLOW }, ":now": { S: now.toISOString() } },
-    keyAttributes: ["id", "in_flow", "deadline"],
-  };
-  const page = await queryPage(table, query, limit, from);
-  return {
-    ...page,
-    items: page.items.map((item) => ({
-      id: item["id"]?.S ?? "",
-      deadline: item["deadline"]?.S ?? "",
-    })),
-  };
 }
 
 function scanFilter(filter: VolumeFilter): ScanFilter | undefined {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { INDEXES } from "../../core/environment.ts";
 import { InvalidInput, InvalidVolume } from "../../core/errors.ts";
 import type {
   AttachmentChange,
@@ -29,7 +30,8 @@ import { tryLock, unlock } from "./locks.ts";
 import { find, tryCreate, type Statement, type TableOptions } from "./table.ts";
 import { requeueVolume } from "./requeue-volume.ts";
 import { readVolume, volumeItem } from "./volume-item.ts";
-import { getVolumes, listOverdueVolumes, listVolumes } from "./volume-queries.ts";
+import { listOverdue } from "./overdue.ts";
+import { getVolumes, listVolumes } from "./volume-queries.ts";
 import * as attaching from "./volume-attachments.ts";
 import * as deletion from "./volume-deletion.ts";
 import * as extending from "./volume-extension.ts";
@@ -263,7 +265,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   }
 
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
-    return listOverdueVolumes(this.#writer.table, now, limit, from);
+    return listOverdue(this.#writer.table, INDEXES.volumesByDeadline, now, limit, from);
   }
 
   async forgetDeadline(volumeId: string, deadline: string): Promise<void> {
@@ -318,11 +320,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   }
 
   changeType(volume: VolumeRecord, volumeTypeId: string | null): Promise<VolumeRecord | undefined> {
-    const { volume_type_id: was } = volume;
-    return this.#writer.writeAndRead(volume.id, statements.changeType(was !== null, volumeTypeId !== null), {
-      ...(was !== null && { ":was": was }),
-      ...(volumeTypeId !== null && { ":volume_type_id": volumeTypeId }),
-    });
+    return extending.changeType(this.#writer, volume, volumeTypeId);
   }
 
   beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {

@@ -1,7 +1,7 @@
 import { STATUSES_IN_FLOW } from "../../core/records.ts";
 import type { RecordCut } from "../../core/record-room.ts";
 import { statement, type Statement } from "./table.ts";
-import { IN_FLOW } from "./volume-item.ts";
+import { IN_FLOW } from "./overdue.ts";
 
 /**
  * The updates of a volume, one for each transition. Each names the owner and the statuses it expects in its condition, so that a
@@ -248,22 +248,31 @@ export const RESET_STATUS = ending(
   ),
 );
 
-/** @param from whether the volume has a type now; `to`: whether it gets one */
-export function changeType(from: boolean, to: boolean): Statement {
+/** A volume as it was read: whether it has a type, and whether it was extended before. */
+export type AsRead = { hasType: boolean; wasExtended: boolean };
+
+/** The type and the last extension are those that were read, and with them what the volume takes of each quota. */
+function isAsRead({ hasType, wasExtended }: AsRead): string {
+  const type = hasType ? "#volume_type_id = :read_type" : "attribute_not_exists(#volume_type_id)";
+  const extension = wasExtended ? "#extension.#number = :last" : "attribute_not_exists(#extension)";
+  return `${type} AND ${extension}`;
+}
+
+/** @param to whether the volume gets a type */
+export function changeType(read: AsRead, to: boolean): Statement {
   return statement(
     to ? "SET #volume_type_id = :volume_type_id, #updated_at = :now" : "SET #updated_at = :now REMOVE #volume_type_id",
-    `#status = :available AND ${from ? "#volume_type_id = :was" : "attribute_not_exists(#volume_type_id)"}`,
+    `#status = :available AND ${isAsRead(read)}`,
     { ":available": "available" },
   );
 }
 
-/** @param again whether the volume was extended before: then its last extension must be the one that was read. */
-export function beginExtend(again: boolean, counted: boolean): Statement {
+/** @param counted whether the volume's usage of its quota changes as well */
+export function beginExtend(read: AsRead, counted: boolean): Statement {
   return statement(
     "SET #status = :extending, #extension = :extension, #in_flow = :in_flow, #deadline = :deadline, " +
       `#updated_at = :now${counted ? ", #quota_size = :quota_size" : ""}`,
-    `#status = :status AND #size = :size AND attribute_not_exists(#in_flow) AND ` +
-      (again ? "#extension.#number = :last" : "attribute_not_exists(#extension)"),
+    `#status = :status AND #size = :size AND attribute_not_exists(#in_flow) AND ${isAsRead(read)}`,
     { ":extending": "extending", ":in_flow": IN_FLOW },
   );
 }

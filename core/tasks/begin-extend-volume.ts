@@ -18,6 +18,7 @@ export type BeginExtendDependencies = DeadlineDependencies & {
  * with the same input.
  * Repeated: returns the record as it is.
  *
+ * @param counted the record by which the growth was reserved in the project's quota: the write refuses any other size or type
  * @throws InvalidInput, InvalidVolume as `extendVolume`
  */
 export async function beginExtendVolume(
@@ -27,9 +28,9 @@ export async function beginExtendVolume(
     extension_id: id,
     new_size: size,
   }: { volume_id: string; extension_id: string; new_size: number },
-  { isCounted = false } = {},
+  counted?: VolumeRecord,
 ): Promise<VolumeRecord> {
-  const volume = await deps.volumes.get(volumeId);
+  const volume = counted ?? (await deps.volumes.get(volumeId));
   if (volume.extension?.id === id) {
     return volume;
   }
@@ -40,7 +41,7 @@ export async function beginExtendVolume(
     id,
     number: (volume.extension?.number ?? 0) + 1,
     size,
-    ...(isCounted && { counted: true }),
+    ...(counted !== undefined && { counted: true }),
     previous_status: volume.status,
     started_at: deps.clock.now().toISOString(),
   };

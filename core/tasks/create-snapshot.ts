@@ -3,18 +3,18 @@ import * as v from "valibot";
 import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../errors.ts";
 import { Uuid } from "../identifiers.ts";
 import type { Drivers } from "../driver-ports.ts";
-import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { requireRoomForSnapshot } from "../snapshot-details.ts";
+import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import { deleteSnapshotFromBackend } from "./delete-snapshot.ts";
 
 /** Dependencies of taking a snapshot. */
-export type CreateSnapshotDependencies = {
+export type CreateSnapshotDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
   snapshots: SnapshotRepository;
   drivers: Drivers;
-  clock: Clock;
 };
 
 /** The request for a snapshot. The caller chooses its id, so that a repeated request makes one snapshot. */
@@ -24,10 +24,12 @@ export const CreateSnapshotInputSchema = v.object({
   name: v.optional(v.nullable(v.string()), null),
   project_id: v.string(),
   user_id: v.string(),
+  /** Whether the caller has put the record: without it, the snapshot was deleted. */
+  recorded: v.optional(v.boolean(), false),
 });
 
 /** See {@link CreateSnapshotInputSchema}. */
-export type CreateSnapshotInput = v.InferOutput<typeof CreateSnapshotInputSchema>;
+export type CreateSnapshotInput = v.InferInput<typeof CreateSnapshotInputSchema>;
 
 /** Statuses of a volume of which a snapshot may be taken (Cinder without `--force`, and with it `in-use`). */
 const SNAPSHOT_STATUSES: readonly VolumeStatus[] = ["available", "in-use"];
@@ -39,20 +41,21 @@ const SNAPSHOT_STATUSES: readonly VolumeStatus[] = ["available", "in-use"];
  * the volume finds the snapshot by the lock, or has set `deleting` before the lock was requested.
  *
  * Repeated: a snapshot that is available is returned as it is; drivers create snapshots by id.
- * Interrupted: the record says `creating`, and the next call with the same id finishes it.
+ * Interrupted: the record says `creating`, and the next call with the same id finishes it; the sweep puts it in `error` at its deadline.
  * Late, while the snapshot is deleted or after: what this call made is deleted again, under a record, so that a backend never holds content
  * without one.
  *
- * @throws InvalidInput when its name is too long for the byte budget; VolumeNotFound also for another project's volume; InvalidVolume, VolumeBackendAPIException, DriverNotInitialized.
+ * @throws InvalidInput when its name is too long for the byte budget; VolumeNotFound also for another project's volume;
+ *   SnapshotNotFound when the record that the caller had put is gone; InvalidVolume, VolumeBackendAPIException, DriverNotInitialized.
  */
 export async function createSnapshot(
   deps: CreateSnapshotDependencies,
   input: CreateSnapshotInput,
 ): Promise<SnapshotRecord> {
   const volume = await sourceOf(deps, input);
-  const snapshot = snapshotOf(volume, volume.host, input, deps.clock.now());
+  const snapshot = snapshotOf(deps, volume, volume.host, input);
   requireRoomForSnapshot(snapshot);
-  const known = await deps.snapshots.create(snapshot);
+  const known = input.recorded === true ? await deps.snapshots.get(snapshot.id) : await deps.snapshots.create(snapshot);
   if (known.status === "available") {
     return known;
   }
@@ -120,7 +123,8 @@ async function abandon(deps: CreateSnapshotDependencies, snapshot: SnapshotRecor
       throw error;
     },
   );
-  const known = await deps.snapshots.create({ ...snapshot, status: "deleting" });
+  const deadline = phaseDeadline(deps, "removal").toISOString();
+  const known = await deps.snapshots.create({ ...snapshot, status: "deleting", deadline });
   if (known.status !== "deleting" && known.status !== "error_deleting") {
     return;
   }
@@ -144,19 +148,25 @@ async function lockVolume(
   }
 }
 
-function snapshotOf(volume: VolumeRecord, host: string, input: CreateSnapshotInput, now: Date): SnapshotRecord {
+function snapshotOf(
+  deps: DeadlineDependencies,
+  volume: VolumeRecord,
+  host: string,
+  input: CreateSnapshotInput,
+): SnapshotRecord {
   return {
     id: input.snapshot_id,
     volume_id: volume.id,
     project_id: volume.project_id,
     user_id: input.user_id,
     status: "creating",
-    display_name: input.name,
+    display_name: input.name ?? null,
     volume_size: volume.size,
     host,
     provider_location: null,
     glance_metadata: volume.glance_metadata,
-    created_at: now.toISOString(),
+    created_at: deps.clock.now().toISOString(),
     locks: {},
+    deadline: phaseDeadline(deps, "creating").toISOString(),
   };
 }

@@ -1,26 +1,31 @@
 import { clearSnapshot } from "../clear-backend.ts";
 import { InvalidSnapshot, SnapshotNotFound } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
-import type { Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { holderOfQuota, positionOfSnapshot, type ProjectRepository, usageOfSnapshot } from "../projects.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK } from "../records.ts";
-import { deadlineAfter, LONG_FUNCTION_TIMEOUT_SECONDS } from "../time-bounds.ts";
+import {
+  deadlineAfter,
+  type DeadlineDependencies,
+  LONG_FUNCTION_TIMEOUT_SECONDS,
+  phaseDeadline,
+} from "../time-bounds.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import { holderOf } from "./source-locks.ts";
 
 /** Dependencies of deleting a snapshot. */
-export type DeleteSnapshotDependencies = {
+export type DeleteSnapshotDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "getMany" | "unlock">;
   snapshots: Pick<SnapshotRepository, "get" | "getMany" | "unlock" | "beginDelete" | "markErrorDeleting" | "delete">;
   projects: Pick<ProjectRepository, "giveBack" | "leave">;
   drivers: Drivers;
-  clock: Clock;
 };
 
 /**
- * Deletes a snapshot from its backend, then its volume's lock, then its record. May be repeated; a snapshot that is gone is
- * deleted. One that is in `creating` longer than its function lives was given up, and may be deleted. A backend that refuses leaves
- * `error_deleting`, as in Cinder; dead half-way, the record reads `deleting`: either is deleted by the next request.
+ * Deletes a snapshot from its backend, then its volume's lock, then its record. One that is in `creating` longer than its function lives
+ * was given up, and may be deleted. A backend that refuses leaves `error_deleting`, as in Cinder, until the next request.
+ * Repeated: a snapshot that is gone is deleted.
+ * Interrupted: the record reads `deleting`; the next request, or the sweep at the deadline, continues.
  *
  * @param options `goesWithVolume`: the lock stays on the volume, so that a removal of the volume which died finds the snapshot again
  * @throws InvalidSnapshot while it is taken, or a volume is created from it; VolumeBackendAPIException, DriverNotInitialized
@@ -34,7 +39,7 @@ export async function deleteSnapshot(
     const snapshot = await deps.snapshots.get(snapshotId);
     if (snapshot.status !== "deleting") {
       await requireUnused(deps, snapshot);
-      await deps.snapshots.beginDelete(snapshotId, snapshot.status);
+      await deps.snapshots.beginDelete(snapshotId, snapshot.status, phaseDeadline(deps, "removal"));
     }
     await deleteSnapshotFromBackend(deps, snapshot);
     if (!goesWithVolume) {

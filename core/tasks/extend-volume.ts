@@ -6,7 +6,7 @@ import { describeError, FenceLost, InvalidVolume, NoValidBackend } from "../erro
 import { causeText } from "../fault.ts";
 import { Uuid } from "../identifiers.ts";
 import type { BackendRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
-import { holderOfExtension, type ProjectRepository, usageOfExtension } from "../projects.ts";
+import { countedSize, holderOfExtension, type ProjectRepository, usageOfExtension } from "../projects.ts";
 import { type CapacityClaim, type VolumeExtension, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { capacityVerdict } from "../scheduling/capacity.ts";
 import { claimLimits } from "../scheduling/claim-limits.ts";
@@ -212,7 +212,7 @@ async function failExtension(
  */
 async function returnQuota(projects: Pick<ProjectRepository, "giveBack">, volume: VolumeRecord): Promise<void> {
   const { extension } = underWay(volume);
-  const usage = usageOfExtension({ ...volume, quota_size: volume.size }, extension.size);
+  const usage = usageOfExtension({ ...volume, quota_size: volume.size }, countedSize(volume));
   const holder = holderOfExtension(volume.id, extension.id);
   await projects.giveBack(volume.project_id, holder, usage, async () => true);
 }

@@ -2,6 +2,7 @@ import { VolumeNotFound } from "../errors.ts";
 import type { Clock, VolumeRepository } from "../ports.ts";
 import {
   attachmentPosition,
+  countedSize,
   holderOfQuota,
   positionOfVolume,
   type ProjectRepository,
@@ -38,7 +39,7 @@ export function membershipOf(deps: {
     end: async (volume, remove) => {
       if (volume.use_quota === true) {
         const holder = holderOfQuota("volume", volume.id);
-        const usage = usageOfVolume({ ...volume, size: volume.quota_size ?? volume.size });
+        const usage = usageOfVolume({ ...volume, size: countedSize(volume) });
         await deps.projects.giveBack(volume.project_id, holder, usage, () => exists(deps.volumes, volume.id));
       }
       if (volume.request_digest !== undefined) {

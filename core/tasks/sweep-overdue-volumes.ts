@@ -1,6 +1,6 @@
 import { describeError, isOvertaken, VolumeNotFound } from "../errors.ts";
 import type { ImageCache } from "../image-cache.ts";
-import type { VolumeRepository } from "../ports.ts";
+import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeingRemoved, type VolumeRecord } from "../records.ts";
 import { backendToClear, lifecycleOf } from "../volume-lifecycle.ts";
 import { BackendWork, type SilentBackend } from "./backend-work.ts";
@@ -13,6 +13,7 @@ import { ownContext } from "./own-context.ts";
 import { removeRequestedVolume } from "./remove-requested-volume.ts";
 import { unlockSource } from "./source-locks.ts";
 import { sweepOpenClaims } from "./sweep-open-claims.ts";
+import { sweepOverdueSnapshots } from "./sweep-overdue-snapshots.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
 /** Dependencies of the sweep. */
@@ -21,6 +22,7 @@ export type SweepDependencies = EndAttemptDependencies &
   EndExtendDependencies &
   Omit<SweepImageCacheDependencies, "cache"> & {
     volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
+    snapshots: Pick<SnapshotRepository, "listOverdue" | "markError">;
     /** Fails a call of a driver that gives no answer. */
     timeLimit: TimeLimit;
     /** Absent where no backend has one. */
@@ -33,6 +35,8 @@ export type SweepResult = {
   overdue: number;
   /** Volumes that it put in `error`, removed because their deletion was asked for, or whose extension it ended. */
   errored_out: number;
+  /** Snapshots past their deadline that it put in `error`, or whose deletion it ended. Absent without any. */
+  snapshots_ended?: number;
   /** Claims that were left open, and are closed now. */
   claims_closed: number;
   /** Cached image volumes that it removed; absent without a cache. */
@@ -54,7 +58,7 @@ const TIME_LEFT_FOR_OTHERS = { volumes: 1 / 2, claims: 1 / 3, backends: 1 / 6 };
 
 /**
  * The last net: takes every volume whose deadline has passed, whatever happened to its message, its execution and the rule on failed
- * executions; then every abandoned claim; then the removals of the image-volume cache. Two concurrent sweeps, or one concurrent with an
+ * executions; then every snapshot whose function died; then every abandoned claim; then the removals of the image-volume cache. Two concurrent sweeps, or one concurrent with an
  * active workflow, are safe: the writes are fenced and the loser leaves the volume alone.
  *
  * All work that asks no backend is done first. Work that asks a backend comes after it, in a lane for each backend, so that a backend that
@@ -80,9 +84,15 @@ export async function sweepOverdueVolumes(
     hasTime: () => remainingTimeMs() >= whole * TIME_LEFT_FOR_OTHERS[part],
   });
   const later = new BackendWork();
+  let snapshotsEnded = 0;
   const broken: unknown[] = [];
   const part = (work: () => Promise<void>): Promise<unknown> => work().catch((error: unknown) => broken.push(error));
   await part(() => sweepVolumes(deps, turn("volumes"), later, result));
+  await part(() =>
+    sweepOverdueSnapshots(deps, turn("volumes"), later, () => {
+      snapshotsEnded += 1;
+    }),
+  );
   await part(() =>
     sweepOpenClaims(deps, turn("claims"), later, () => {
       result.claims_closed += 1;
@@ -99,7 +109,8 @@ export async function sweepOverdueVolumes(
   if (broken.length > 0) {
     throw broken[0];
   }
-  return { ...result, ...(silent.length > 0 && { silent_backends: silent }), failures };
+  const snapshots = snapshotsEnded > 0 && { snapshots_ended: snapshotsEnded };
+  return { ...result, ...snapshots, ...(silent.length > 0 && { silent_backends: silent }), failures };
 }
 
 /** Dependencies of deciding volumes. */

@@ -2,7 +2,7 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
 import { requestAttributes, type WriteInput } from "./request-attributes.ts";
 
-/** One request that a repository made: the action, and the attributes that a write names. */
+/** One request that a repository made: the action, and the attributes that a write names, or the index of a query (empty: the table). */
 export type RecordedRequest = { action: string; attributes: string[] };
 
 /** Answers of the table: it accepts each write, refuses each, lacks the path of the first, or has no room for the first. */
@@ -30,7 +30,8 @@ export function recordingClient(
   const answer = (command: { constructor: { name: string }; input: WriteInput }): unknown => {
     const action = command.constructor.name.replace(/Command$/, "");
     const isWrite = ["UpdateItem", "PutItem", "DeleteItem"].includes(action);
-    requests.push({ action, attributes: isWrite ? requestAttributes(command.input) : [] });
+    const queried = action === "Query" ? [command.input.IndexName ?? ""] : [];
+    requests.push({ action, attributes: isWrite ? requestAttributes(command.input) : queried });
     made += 1;
     if (made > MOST_REQUESTS) {
       throw new EnoughRequests();

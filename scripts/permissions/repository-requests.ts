@@ -167,7 +167,8 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
   getMany: [(snapshots) => snapshots.getMany([SNAPSHOT.id])],
   list: [(snapshots) => snapshots.list(1)],
   listOfVolume: [(snapshots) => snapshots.listOfVolume(VOLUME.id)],
-  create: [(snapshots) => snapshots.create(SNAPSHOT)],
+  listOverdue: [(snapshots) => snapshots.listOverdue(AT, 1)],
+  create: [(snapshots) => snapshots.create({ ...SNAPSHOT, deadline: AT.toISOString() })],
   markAvailable: [null, "p"].map(
     (location) => (snapshots: SnapshotRepository) => snapshots.markAvailable(SNAPSHOT.id, location),
   ),
@@ -190,7 +191,7 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
   ),
   unlock: [(snapshots) => snapshots.unlock(SNAPSHOT.id, LOCK.holder, [LOCK.value])],
   rename: [(snapshots) => snapshots.rename(SNAPSHOT.id, "n")],
-  beginDelete: [(snapshots) => snapshots.beginDelete(SNAPSHOT.id, "available")],
+  beginDelete: [(snapshots) => snapshots.beginDelete(SNAPSHOT.id, "available", AT)],
   markErrorDeleting: [(snapshots) => snapshots.markErrorDeleting(SNAPSHOT.id)],
   delete: [(snapshots) => snapshots.delete(SNAPSHOT.id)],
 };
@@ -279,7 +280,12 @@ const NAME_CLAIM: NameClaim = { scope: "volume_type", name: "name", holder: "oth
 const PROJECTS: Calls<ProjectRepository> = {
   enter: [(projects) => projects.enter({ ...POSITION, name: "name" })],
   leave: [(projects) => projects.leave(POSITION)],
+  removeEntry: [(projects) => projects.removeEntry(POSITION)],
   rename: [null, "name"].map((name) => (projects: ProjectRepository) => projects.rename(POSITION, name)),
+  correctName: [undefined, AT.toISOString()].map((renamedAt) => (projects: ProjectRepository) => {
+    const entry = { ...POSITION, name: null, ...(renamedAt !== undefined && { renamedAt }) };
+    return projects.correctName(entry, "name");
+  }),
   list: [undefined, "name"].map(
     (name) => (projects: ProjectRepository) => projects.list("project", "volume", { limit: 1, name }),
   ),
@@ -293,7 +299,9 @@ const PROJECTS: Calls<ProjectRepository> = {
   reserve: [
     (projects) => projects.reserve({ projectId: "project", holder: HOLDER, usage: USAGE, limits: { volumes: 10 } }),
   ],
-  confirm: [(projects) => projects.confirm("project", HOLDER)],
+  confirm: [undefined, AT.toISOString()].map(
+    (at) => (projects: ProjectRepository) => projects.confirm("project", HOLDER, at),
+  ),
   cancel: [(projects) => projects.cancel("project", HOLDER)],
   giveBack: [(projects) => projects.giveBack("project", "volume:other", USAGE, async () => true)],
   claimName: [{}, { expiresAt: AT, replaces: NAME_CLAIM }].map(

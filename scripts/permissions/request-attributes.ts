@@ -1,5 +1,6 @@
-/** A write request of DynamoDB, as far as its attributes are read here. */
+/** A request of DynamoDB, as far as it is read here. */
 export type WriteInput = {
+  IndexName?: string;
   Key?: Readonly<Record<string, unknown>>;
   Item?: Readonly<Record<string, unknown>>;
   UpdateExpression?: string;

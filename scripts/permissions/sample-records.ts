@@ -120,6 +120,7 @@ export const SNAPSHOT: { [Column in keyof SnapshotRecord]-?: NonNullable<Snapsho
   progress: "80%",
   updated_at: at,
   use_quota: true,
+  deadline: at,
 };
 
 export const VOLUME_TYPE: { [Column in keyof VolumeTypeRecord]-?: NonNullable<VolumeTypeRecord[Column]> } = {

@@ -2,14 +2,14 @@ import type { FunctionName } from "../../core/functions.ts";
 import { type RepositoryCalls, repositoryCalls } from "./repository-calls.ts";
 import { type Repositories, repositoryRequests } from "./repository-requests.ts";
 
-/** Actions of DynamoDB with the attributes that writes name; reads name none. */
+/** Actions of DynamoDB with the attributes that writes name, and the indexes of queries (an empty text is the table itself). */
 type Actions = Record<string, string[]>;
 
 /** The rights of a function on each table that it uses. */
 type Access = Partial<Record<Exclude<keyof Repositories, "audits">, Actions>>;
 
-/** Actions for which a restriction to attributes makes sense: a deletion removes the whole item. */
-const BOUND = new Set(["UpdateItem", "PutItem"]);
+/** Actions with a list: of attributes, where a restriction makes sense (a deletion removes the whole item), or of queried indexes. */
+const BOUND = new Set(["UpdateItem", "PutItem", "Query"]);
 
 /**
  * `infra/table-access.json`: the actions on tables that each function can reach, and the attributes that its writes name. Derived from the

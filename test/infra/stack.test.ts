@@ -112,8 +112,17 @@ describe("the tables", () => {
       AttributeName,
       KeyType: place === 0 ? "HASH" : "RANGE",
     }));
-    const indexes = [{ IndexName: index, KeySchema, Projection: { ProjectionType: projection } }];
-    expect(properties["GlobalSecondaryIndexes"]).toEqual(index === undefined ? undefined : indexes);
+    const [first] = (properties["GlobalSecondaryIndexes"] ?? []) as unknown[];
+    const expected = { IndexName: index, KeySchema, Projection: { ProjectionType: projection } };
+    expect(first).toEqual(index === undefined ? undefined : expected);
+  });
+
+  it("of snapshots has an index by deadline, as that of volumes has", () => {
+    const indexOf = (id: string) =>
+      (propertiesOf("AWS::DynamoDB::Table", id)["GlobalSecondaryIndexes"] as { IndexName: string }[]).find(
+        ({ IndexName }) => IndexName === INDEXES.snapshotsByDeadline,
+      );
+    expect(indexOf("RecordsSnapshotsTable")).toEqual(indexOf("RecordsVolumesTable"));
   });
 
   it("are all on demand, encrypted, recoverable, and kept when the stack goes", () => {

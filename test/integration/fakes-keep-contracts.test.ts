@@ -158,7 +158,7 @@ function snapshotCalls(): fc.Arbitrary<SnapshotCall> {
         ["markError", (to, id) => to.markError(id)],
         ["lock", (to, id) => to.lock(id, { holder: "one", value: "f" }, [null, "project", "other"][choice] ?? null)],
         ["unlock", (to, id) => to.unlock(id, "one", ["e", "f"])],
-        ["beginDelete", (to, id) => to.beginDelete(id, status)],
+        ["beginDelete", (to, id) => to.beginDelete(id, status, new Date(0))],
         ["delete", (to, id) => (choice > 2 ? to.delete(id) : Promise.resolve())],
       ];
       const [method, call] = calls[name] ?? ["", async () => null];

@@ -174,6 +174,28 @@ describe.each(IMPLEMENTATIONS)("projects %s", (_name, make) => {
     });
   });
 
+  it("corrects the name of an entry unless it was renamed since it was read", async () => {
+    const one = entry(1, { name: "old" });
+    await projects.enter(one);
+    const read = async (): Promise<ListEntry> =>
+      (await projects.listAll("volume")).find(({ id }) => id === one.id) ?? expect.fail();
+    const before = await read();
+    await projects.rename(one, "new");
+    await projects.correctName(before, "late");
+    expect(await read()).toMatchObject({ name: "new", renamedAt: NOW.toISOString() });
+    await projects.correctName(await read(), null);
+    expect(await read()).toMatchObject({ name: null });
+  });
+
+  it("confirms the reservation of a time, and no other one", async () => {
+    const holder = holderOfQuota("volume", randomUUID());
+    await projects.reserve({ projectId: project, holder, usage: { volumes: 1 }, limits: {} });
+    await projects.confirm(project, holder, "2025-01-01T00:00:00.000Z");
+    expect((await projects.quota(project)).moving).toHaveProperty([holder]);
+    await projects.confirm(project, holder, NOW.toISOString());
+    expect((await projects.quota(project)).moving).toEqual({});
+  });
+
   describe("the quota", () => {
     const reserve = (id: string, gigabytes = 1, limits: Record<string, number> = { volumes: 3, gigabytes: 10 }) =>
       projects.reserve({

@@ -54,6 +54,23 @@ describe("a snapshot", () => {
     expect(await snapshots.get(snapshot.id)).toEqual(made);
   });
 
+  test("is overdue from its deadline until it comes to rest, and again while it is deleted", async () => {
+    const snapshot = beginningSnapshot({ deadline: "2026-01-01T00:00:00.000Z" });
+    const isOverdue = async (now: string): Promise<boolean> =>
+      (await snapshots.listOverdue(new Date(now), 100)).items.some(({ id }) => id === snapshot.id);
+    await snapshots.create(snapshot);
+    expect(await isOverdue("2026-01-01T00:00:00.000Z")).toBe(false);
+    expect(await isOverdue("2026-01-01T00:00:00.001Z")).toBe(true);
+    await snapshots.markAvailable(snapshot.id, null);
+    expect(await isOverdue("2027-01-01T00:00:00.000Z")).toBe(false);
+    await snapshots.beginDelete(snapshot.id, "available", new Date("2026-01-02T00:00:00.000Z"));
+    expect(await isOverdue("2026-01-01T00:00:00.001Z")).toBe(false);
+    expect(await isOverdue("2026-01-02T00:00:00.001Z")).toBe(true);
+    expect((await snapshots.get(snapshot.id)).deadline).toBe("2026-01-02T00:00:00.000Z");
+    await snapshots.markErrorDeleting(snapshot.id);
+    expect(await isOverdue("2027-01-01T00:00:00.000Z")).toBe(false);
+  });
+
   test("begun again, later, by the same request stands as it was begun first", async () => {
     const snapshot = beginningSnapshot();
     await snapshots.create(snapshot);

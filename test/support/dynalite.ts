@@ -77,10 +77,15 @@ const TABLES: CreateTableCommandInput[] = [
   {
     TableName: "snapshots",
     BillingMode: "PAY_PER_REQUEST",
-    AttributeDefinitions: [string("id"), string("volume_id")],
+    AttributeDefinitions: [string("id"), string("volume_id"), string("in_flow"), string("deadline")],
     KeySchema: [hash("id")],
     GlobalSecondaryIndexes: [
       { IndexName: INDEXES.snapshotsByVolume, KeySchema: [hash("volume_id")], Projection: { ProjectionType: "ALL" } },
+      {
+        IndexName: INDEXES.snapshotsByDeadline,
+        KeySchema: [hash("in_flow"), range("deadline")],
+        Projection: { ProjectionType: "KEYS_ONLY" },
+      },
     ],
   },
   {

@@ -249,6 +249,24 @@ describe("a create with an Idempotency-Key", () => {
   });
 });
 
+describe("a repeated key whose first request died after the reservation", () => {
+  const asked = { headers: { "idempotency-key": "key-1" } };
+  const used = () => world.fakes.projects.quotas.get(PROJECT);
+
+  it.each([
+    ["soon, uses that reservation", 60, "2026-01-01T01:00:00.000Z"],
+    ["later, makes another one, which no audit takes for a left-over", 600, "2026-01-01T01:10:00.000Z"],
+  ])("%s", async (_when, seconds, createdAt) => {
+    world.faults.fail("projects.enter", new Error("the function dies here"));
+    await create({ size: 2 }, asked);
+    expect(Object.keys(used()?.moving ?? {})).toHaveLength(1);
+    world.now = new Date(world.now.getTime() + seconds * 1000);
+    expect((await create({ size: 2 }, asked)).status).toBe(202);
+    expect([...world.fakes.volumes.records.values()]).toMatchObject([{ created_at: createdAt }]);
+    expect(used()).toMatchObject({ used: { volumes: 1, gigabytes: 2 }, moving: {} });
+  });
+});
+
 describe("a cast that fails", () => {
   it("is a 500, and the volume is on its way out", async () => {
     world.faults.fail("queue.send", new Error("the queue is away"));

@@ -43,6 +43,27 @@ describe("os-retype", () => {
     });
   });
 
+  it("twice at once gives the type to one request, and counts it once", async () => {
+    const two = await aType("two");
+    const answers = await Promise.all([retype("two"), retype("two")]);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202, 400]));
+    const { used, moving } = await world.fakes.projects.quota(PROJECT);
+    expect(used).toMatchObject({ [`volumes_${two}`]: 1, [`gigabytes_${two}`]: 2 });
+    expect(moving).toEqual({});
+  });
+
+  it("is refused when the volume was extended since its size was counted", async () => {
+    await aType("two");
+    const changeType = world.fakes.volumes.changeType.bind(world.fakes.volumes);
+    world.fakes.volumes.changeType = async (...change) => {
+      Object.assign(world.fakes.volumes.records.get(id) ?? {}, { size: 5, quota_size: 5, extension: { number: 1 } });
+      return changeType(...change);
+    };
+    expect((await retype("two")).status).toBe(400);
+    const { moving } = await world.fakes.projects.quota(PROJECT);
+    expect(moving).toEqual({});
+  });
+
   it("is refused when the backend lacks what the type asks for", async () => {
     await aType("other", { vendor_name: "theirs" });
     const response = await retype("other");

@@ -77,6 +77,28 @@ describe("a snapshot", () => {
     });
   });
 
+  it("that was deleted before its function ran is not made again", async () => {
+    const id = await aSnapshot();
+    const events = api.started.splice(0);
+    await world.fakes.snapshots.markError(id);
+    expect((await api.ask(`DELETE /snapshots/${id}`)).status).toBe(202);
+    await work();
+    api.started.push(...events);
+    await expect(work()).rejects.toThrow("could not be found");
+    expect(world.fakes.snapshots.records.size).toBe(0);
+    expect(world.fakes.projects.quotas.get(PROJECT)?.used).toEqual({ snapshots: 0, gigabytes: 0 });
+  });
+
+  it("has a deadline while it is taken and while it is deleted, and none at rest", async () => {
+    const id = await aSnapshot();
+    const deadline = () => world.fakes.snapshots.records.get(id)?.deadline;
+    expect(deadline()).toBe("2026-01-01T02:00:00.000Z");
+    await work();
+    expect(deadline()).toBeUndefined();
+    await api.ask(`DELETE /snapshots/${id}`);
+    expect(deadline()).toBe("2026-01-01T01:04:00.000Z");
+  });
+
   it("takes its part of the quota, and gives it back when it is gone", async () => {
     const id = await aSnapshot();
     await work();

@@ -171,7 +171,8 @@ describe("a service function", () => {
 
   it("fails at the end of a sweep in which a volume could not be dealt with", async () => {
     const key = { id: { S: VOLUME_ID }, deadline: { S: "2026-01-01T00:00:00.000Z" } };
-    dynamodb.on(QueryCommand).resolves({ Items: [key] });
+    dynamodb.on(QueryCommand).resolves({ Items: [] });
+    dynamodb.on(QueryCommand, { TableName: "volumes" }).resolves({ Items: [key] });
     dynamodb.on(ScanCommand).resolves({ Items: [] });
     dynamodb.on(GetItemCommand).rejects(new Error("its item cannot be read"));
     await expect(invoke(sweep, {})).rejects.toThrow(

@@ -69,7 +69,10 @@ afterAll(() => {
 });
 
 describe("the sweep", () => {
-  const overdue = () => dynamodb.on(QueryCommand).resolvesOnce({ Items: [marshall({ id: VOLUME_ID, deadline: "x" })] });
+  const overdue = () =>
+    dynamodb
+      .on(QueryCommand, { TableName: "volumes" })
+      .resolvesOnce({ Items: [marshall({ id: VOLUME_ID, deadline: "x" })] });
 
   it("counts the volumes that it put in error", async () => {
     overdue();

@@ -29,7 +29,7 @@ describe("the audit of projects", () => {
   it("changes nothing where the quotas and lists agree with the records", async () => {
     await create(2);
     later(1000);
-    expect(await auditProjects(world.deps)).toEqual({ settled: 0, corrected: 0, removed: 0 });
+    expect(await auditProjects(world.deps)).toEqual({ settled: 0, corrected: 0, removed: 0, renamed: 0 });
     expect(used()).toEqual({ volumes: 1, gigabytes: 2 });
   });
 
@@ -71,6 +71,27 @@ describe("the audit of projects", () => {
     expect(used()).toEqual({ volumes: 0, gigabytes: 0 });
   });
 
+  it("gives an entry the name of its record, when no request can be changing it any more", async () => {
+    const id = await create(1);
+    await api.ask(`PUT /volumes/${id}`, { body: { volume: { name: "right" } } });
+    const entry = (await world.fakes.projects.listAll("volume"))[0];
+    await world.fakes.projects.rename(entry ?? expect.fail(), "of a request that died");
+    expect(await auditProjects(world.deps)).toMatchObject({ renamed: 0 });
+    later(901);
+    expect(await auditProjects(world.deps)).toMatchObject({ renamed: 1, removed: 0 });
+    expect((await api.ask("GET /volumes?name=right")).body).toMatchObject({ volumes: [{ id }] });
+    expect(await auditProjects(world.deps)).toMatchObject({ renamed: 0 });
+  });
+
+  it("removes the second entry of a volume, which a request with the same key has left", async () => {
+    const id = await create(1);
+    const [entry] = await world.fakes.projects.listAll("volume");
+    await world.fakes.projects.enter({ ...(entry ?? expect.fail()), createdAt: "2026-01-01T00:30:00.000Z" });
+    later(901);
+    expect(await auditProjects(world.deps)).toMatchObject({ removed: 1, corrected: 0 });
+    expect(await world.fakes.projects.listAll("volume")).toMatchObject([{ id, createdAt: entry?.createdAt }]);
+  });
+
   it("removes an old entry without a record, and no young one", async () => {
     const id = await create(1);
     world.fakes.volumes.records.delete(id);
@@ -84,6 +105,6 @@ describe("the audit of projects", () => {
     const id = await create(2);
     world.fakes.volumes.unreadable.add(id);
     later(901);
-    expect(await auditProjects(world.deps)).toEqual({ settled: 0, corrected: 0, removed: 0 });
+    expect(await auditProjects(world.deps)).toEqual({ settled: 0, corrected: 0, removed: 0, renamed: 0 });
   });
 });

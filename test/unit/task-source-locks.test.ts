@@ -316,7 +316,7 @@ describe("DeleteSnapshot", () => {
   it("keeps a create from reading it once it has begun", async () => {
     const world = makeWorld(fromSnapshot(), {}, {});
     const { deps } = world;
-    await deps.snapshots.beginDelete(SNAPSHOT_ID, "available");
+    await deps.snapshots.beginDelete(SNAPSHOT_ID, "available", deps.clock.now());
     await expect(extract(world, { snapshot_id: SNAPSHOT_ID })).rejects.toThrow(InvalidSnapshot);
     await remove(world);
     expect(world.fakes.snapshots.records.size).toBe(0);

@@ -57,6 +57,7 @@ describe("the sweep of open claims", () => {
     expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ claims_closed: 1, failures: [] });
     expect(world.faults.calls).toEqual([
       "volumes.listOverdue",
+      "snapshots.listOverdue",
       "backends.list",
       "volumes.get",
       "notifier.publish",

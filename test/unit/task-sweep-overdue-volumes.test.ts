@@ -81,11 +81,11 @@ describe("the sweep", () => {
     },
   );
 
-  it("costs one query, and one read of the backends, when nothing is overdue", async () => {
+  it("costs two queries, and one read of the backends, when nothing is overdue", async () => {
     const world = aWorld(aVolumeInFlow());
     const nothing = { overdue: 0, errored_out: 0, claims_closed: 0, failures: [] };
     expect(await sweepOverdueVolumes(world.deps)).toEqual(nothing);
-    expect(world.faults.calls).toEqual(["volumes.listOverdue", "backends.list"]);
+    expect(world.faults.calls).toEqual(["volumes.listOverdue", "snapshots.listOverdue", "backends.list"]);
   });
 
   it("leaves a volume alone that has moved on since the index was read", async () => {

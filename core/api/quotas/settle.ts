@@ -4,7 +4,7 @@ import type { Movement, ProjectQuota, ProjectRepository } from "../../projects.t
 import { deadlineAfter } from "../../time-bounds.ts";
 
 /** A movement that is older was left behind: the function that made it has ended long ago. */
-const LEFT_OVER_SECONDS = 900;
+export const LEFT_OVER_SECONDS = 900;
 
 /** Dependencies of settling. */
 export type SettleDependencies = {

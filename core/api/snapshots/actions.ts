@@ -1,6 +1,7 @@
 import { describeError } from "../../errors.ts";
 import type { SnapshotRecord, SnapshotStatus } from "../../records.ts";
 import { SNAPSHOT_STATUSES } from "../../records.ts";
+import { phaseDeadline } from "../../time-bounds.ts";
 import { readAction } from "../actions.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest } from "../errors.ts";
@@ -112,7 +113,7 @@ function requireUpdate({ status }: SnapshotRecord, value: unknown): SnapshotStat
 /** Deletes in any status; the source of a create in progress stays. */
 async function forceDelete(deps: ApiDependencies, snapshot: SnapshotRecord): Promise<void> {
   try {
-    await deps.snapshots.beginDelete(snapshot.id, snapshot.status);
+    await deps.snapshots.beginDelete(snapshot.id, snapshot.status, phaseDeadline(deps, "removal"));
   } catch (error) {
     throw describeError(error).name === "InvalidSnapshot"
       ? badRequest("Invalid snapshot: a volume is being made of the snapshot, or its status has changed.")

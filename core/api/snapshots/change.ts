@@ -3,6 +3,7 @@ import { positionOfSnapshot } from "../../projects.ts";
 import type { SnapshotRecord } from "../../records.ts";
 import { changeSnapshotDetails, requireRoomForSnapshotChange } from "../../snapshot-details.ts";
 import { requireUnused } from "../../tasks/delete-snapshot.ts";
+import { phaseDeadline } from "../../time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
 import { type Answer, type Call, HTML } from "../http.ts";
@@ -99,7 +100,7 @@ const NOT_DELETABLE = "Invalid snapshot: Snapshot status must be available or er
 /**
  * `DELETE /snapshots/{id}`: marks the snapshot, then starts its removal.
  *
- * Interrupted after the mark: the record stays in `deleting`, and `cinderless snapshot delete` continues.
+ * Interrupted after the mark: the sweep continues at the deadline that the mark has set.
  * Repeated: 400 while it is being deleted, 404 when it is gone.
  */
 export async function deleteSnapshot(deps: ApiDependencies, call: Call): Promise<Answer> {
@@ -109,7 +110,7 @@ export async function deleteSnapshot(deps: ApiDependencies, call: Call): Promise
   }
   try {
     await requireUnused(deps, snapshot);
-    await deps.snapshots.beginDelete(snapshot.id, snapshot.status);
+    await deps.snapshots.beginDelete(snapshot.id, snapshot.status, phaseDeadline(deps, "removal"));
   } catch (error) {
     throw describeError(error).name === "InvalidSnapshot" ? badRequest(NOT_DELETABLE) : error;
   }

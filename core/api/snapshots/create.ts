@@ -1,6 +1,7 @@
 import { holderOfQuota, positionOfSnapshot, usageOfSnapshot } from "../../projects.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../records.ts";
 import { requireRoomForSnapshot } from "../../snapshot-details.ts";
+import { phaseDeadline } from "../../time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
@@ -32,7 +33,7 @@ const FORCE_INVALID =
  * `POST /snapshots`: reserves the quota, puts list entry and record, and starts CreateSnapshot, which finds the record.
  *
  * Interrupted before the record: as a create of a volume.
- * Interrupted after it: the record stays in `creating`, and can be deleted once nothing can be taking it any more.
+ * Interrupted after it: the sweep puts the snapshot in `error` at its deadline.
  *
  * @throws what starting the function threw; the snapshot reads `error` then, and `available` if the function was started all the same
  */
@@ -46,7 +47,7 @@ export async function createSnapshot(deps: ApiDependencies, call: Call): Promise
   const snapshot = await recordSnapshot(deps, call, volume, body);
   const { id: snapshot_id, volume_id, project_id, user_id, display_name: name } = snapshot;
   try {
-    await deps.work.start("CreateSnapshot", { snapshot_id, volume_id, name, project_id, user_id });
+    await deps.work.start("CreateSnapshot", { snapshot_id, volume_id, name, project_id, user_id, recorded: true });
   } catch (error) {
     // The caller gets the first error.
     await deps.snapshots.markError(snapshot_id).catch(() => {});
@@ -86,7 +87,7 @@ async function recordSnapshot(
 ): Promise<SnapshotRecord> {
   const { projects, snapshots } = deps;
   const { project_id: projectId } = volume;
-  const asked = askedSnapshot(deps.newId(), call, volume, body);
+  const asked = askedSnapshot(deps, call, volume, body);
   requireRoomForSnapshot(asked);
   const { limits } = await quotaOf(projects, projectId);
   const holder = holderOfQuota("snapshot", asked.id);
@@ -101,13 +102,13 @@ async function recordSnapshot(
 
 /** The record that is asked for; the reservation of its quota says when it is created. */
 function askedSnapshot(
-  id: string,
+  deps: ApiDependencies,
   call: Call,
   volume: VolumeRecord & { host: string },
   body: CreateSnapshotBody["snapshot"],
 ): SnapshotRecord {
   return {
-    id,
+    id: deps.newId(),
     volume_id: volume.id,
     project_id: volume.project_id,
     user_id: call.caller.userId,
@@ -123,5 +124,6 @@ function askedSnapshot(
     metadata: body.metadata ?? {},
     ...(volume.volume_type_id !== null && { volume_type_id: volume.volume_type_id }),
     use_quota: true,
+    deadline: phaseDeadline(deps, "creating").toISOString(),
   };
 }

@@ -95,8 +95,8 @@ async function recordOnce(
     }
     if (found.created_at !== record.created_at) {
       // The other request's reservation was confirmed before this one was made, so this one counts the volume again.
-      await deps.projects.cancel(record.project_id, holderOfQuota("volume", id));
-      await deps.projects.leave(positionOfVolume(record));
+      await deps.projects.cancel(record.project_id, holderOfQuota("volume", id), record.created_at);
+      await deps.projects.removeEntry(positionOfVolume(record));
     }
     return found;
   }
@@ -136,7 +136,7 @@ function requireAllowedSize(sizeGib: number, limit: number): void {
 /** Sends the cast; the quota's reservation is confirmed at the same time, because the record exists. */
 async function cast(deps: ApiDependencies, record: VolumeRecord, type: VolumeTypeRecord | null): Promise<void> {
   const confirmed = deps.projects
-    .confirm(record.project_id, holderOfQuota("volume", record.id))
+    .confirm(record.project_id, holderOfQuota("volume", record.id), record.created_at)
     // The rest is settled later, by the record.
     .catch(() => {});
   try {

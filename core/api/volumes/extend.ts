@@ -39,7 +39,7 @@ export async function extendVolume(deps: ApiDependencies, volume: VolumeRecord, 
   }
   const input = { volume_id: volume.id, extension_id: extensionId, new_size: size };
   try {
-    await beginExtendVolume(deps, input, { isCounted });
+    await beginExtendVolume(deps, input, isCounted ? volume : undefined);
   } catch (error) {
     throw await refused(deps, volume, extensionId, error);
   }

@@ -1,4 +1,4 @@
-import { holderOfRetype, type Usage, usageOfVolume } from "../../projects.ts";
+import { countedSize, holderOfRetype, type Usage, usageOfVolume } from "../../projects.ts";
 import type { VolumeRecord, VolumeTypeRecord } from "../../records.ts";
 import { whyUnfit } from "../../scheduling/filters/capabilities.ts";
 import type { ApiDependencies } from "../dependencies.ts";
@@ -29,6 +29,7 @@ const NOT_RETYPABLE =
  *
  * Interrupted after the quota is reserved: the reservation is settled by the record.
  * Interrupted after the record: the audit corrects the quota of the old type.
+ * Twice at once: one of them is refused, and cancels its own reservation.
  * Repeated: 400, because the volume has the type.
  *
  * @throws ApiError 400, 413
@@ -46,7 +47,7 @@ export async function retypeVolume(
     throw badRequest(NOT_RETYPABLE);
   }
   await requireFittingBackend(deps, volume, type);
-  const holder = holderOfRetype(volume.id, typeId);
+  const holder = holderOfRetype(volume.id, typeId, deps.newId());
   const { project_id: projectId } = volume;
   const isCounted = volume.use_quota === true;
   if (isCounted && type !== null) {
@@ -58,19 +59,20 @@ export async function retypeVolume(
     throw badRequest(NOT_RETYPABLE);
   }
   if (isCounted) {
-    await deps.projects.confirm(projectId, holder);
+    // In place of the reservation, so that no audit counts again in between.
     await deps.projects.giveBack(projectId, holder, usageOfType(volume, volume.volume_type_id), async () => true);
+    await deps.projects.confirm(projectId, holder);
   }
   return { status: 202 };
 }
 
 /** The volume's usage of the quota of a type alone. */
-function usageOfType({ size, quota_size: counted = size }: VolumeRecord, typeId: string | null): Usage {
+function usageOfType(volume: VolumeRecord, typeId: string | null): Usage {
   const {
     volumes: _volumes,
     gigabytes: _gigabytes,
     ...ofType
-  } = usageOfVolume({ size: counted, volume_type_id: typeId });
+  } = usageOfVolume({ size: countedSize(volume), volume_type_id: typeId });
   return ofType;
 }
 

@@ -42,6 +42,17 @@ export class SnapshotsFake implements SnapshotRepository {
     return structuredClone([...this.records.values()].filter(({ volume_id }) => volume_id === volumeId));
   }
 
+  async listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
+    const overdue = [...this.records.values()].flatMap(({ id, deadline }) =>
+      deadline !== undefined && deadline < now.toISOString() ? [{ id, deadline }] : [],
+    );
+    return pageOf(
+      overdue.toSorted((one, other) => (one.deadline < other.deadline ? -1 : 1)),
+      limit,
+      from,
+    );
+  }
+
   /** A snapshot of the same volume that was begun before stays as it is. */
   async create(record: SnapshotRecord): Promise<SnapshotRecord> {
     const found = this.records.get(record.id);
@@ -59,7 +70,7 @@ export class SnapshotsFake implements SnapshotRepository {
   async markErrorDeleting(snapshotId: string): Promise<void> {
     const record = this.records.get(snapshotId);
     if (record?.status === "deleting") {
-      this.records.set(snapshotId, { ...record, status: "error_deleting" });
+      this.records.set(snapshotId, atRest({ ...record, status: "error_deleting" }));
     }
   }
 
@@ -68,11 +79,11 @@ export class SnapshotsFake implements SnapshotRepository {
     if (found.status === "deleting" || found.status === "error_deleting") {
       throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found.status}`);
     }
-    const record: SnapshotRecord = {
+    const record = atRest({
       ...found,
       status: "available",
       ...(providerLocation !== null && { provider_location: providerLocation }),
-    };
+    });
     this.records.set(snapshotId, record);
     return structuredClone(record);
   }
@@ -80,7 +91,7 @@ export class SnapshotsFake implements SnapshotRepository {
   async markError(snapshotId: string): Promise<void> {
     const record = await this.get(snapshotId);
     if (record.status === "creating") {
-      this.records.set(snapshotId, { ...record, status: "error" });
+      this.records.set(snapshotId, atRest({ ...record, status: "error" }));
     }
   }
 
@@ -112,7 +123,7 @@ export class SnapshotsFake implements SnapshotRepository {
     if (from !== undefined && found.status !== from) {
       throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found.status}`);
     }
-    this.records.set(snapshotId, { ...found, status });
+    this.records.set(snapshotId, atRest({ ...found, status }));
   }
 
   async changeDetails(snapshotId: string, change: SnapshotDetails): Promise<SnapshotRecord> {
@@ -142,17 +153,21 @@ export class SnapshotsFake implements SnapshotRepository {
     return structuredClone(record);
   }
 
-  async beginDelete(snapshotId: string, status: SnapshotRecord["status"]): Promise<void> {
+  async beginDelete(snapshotId: string, status: SnapshotRecord["status"], deadline: Date): Promise<void> {
     const found = await this.get(snapshotId);
     if (found.status !== status || Object.keys(found.locks).length > 0) {
       throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found.status}`);
     }
-    this.records.set(snapshotId, { ...found, status: "deleting" });
+    this.records.set(snapshotId, { ...found, status: "deleting", deadline: deadline.toISOString() });
   }
 
   async delete(snapshotId: string): Promise<void> {
     this.records.delete(snapshotId);
   }
+}
+
+function atRest({ deadline: _deadline, ...record }: SnapshotRecord): SnapshotRecord {
+  return record;
 }
 
 /** Volume types in memory. */

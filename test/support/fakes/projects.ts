@@ -39,15 +39,25 @@ export class ProjectsFake implements ProjectRepository {
     this.entries.set(keyOf(entry), { ...entry });
   }
 
-  async leave(position: ListPosition): Promise<void> {
+  async removeEntry(position: ListPosition): Promise<void> {
     this.entries.delete(keyOf(position));
+  }
+
+  async leave(position: ListPosition): Promise<void> {
+    await this.removeEntry(position);
     await this.confirm(position.projectId, `${position.kind}:${position.id}`);
   }
 
   async rename(position: ListPosition, name: string | null): Promise<void> {
     const entry = this.entries.get(keyOf(position));
     if (entry !== undefined) {
-      entry.name = name;
+      Object.assign(entry, { name, renamedAt: this.#clock.now().toISOString() });
+    }
+  }
+
+  async correctName(read: ListEntry, name: string | null): Promise<void> {
+    if (this.entries.get(keyOf(read))?.renamedAt === read.renamedAt) {
+      await this.rename(read, name);
     }
   }
 
@@ -104,14 +114,17 @@ export class ProjectsFake implements ProjectRepository {
     return { reservedAt: at };
   }
 
-  async confirm(projectId: string, holder: string): Promise<void> {
-    delete this.#quota(projectId).moving[holder];
+  async confirm(projectId: string, holder: string, reservedAt?: string): Promise<void> {
+    const { moving } = this.#quota(projectId);
+    if (reservedAt === undefined || moving[holder]?.at === reservedAt) {
+      delete moving[holder];
+    }
   }
 
-  async cancel(projectId: string, holder: string): Promise<void> {
+  async cancel(projectId: string, holder: string, reservedAt?: string): Promise<void> {
     const quota = this.#quota(projectId);
     const movement = quota.moving[holder];
-    if (movement?.kind === "taken") {
+    if (movement?.kind === "taken" && (reservedAt ?? movement.at) === movement.at) {
       change(quota, movement.usage, -1);
       delete quota.moving[holder];
     }

@@ -25,6 +25,7 @@ import type {
   VolumeFilter,
   VolumeRepository,
 } from "../../../core/ports.ts";
+import { countedWhileExtending } from "../../../core/projects.ts";
 import {
   isInFlow,
   SNAPSHOT_LOCK,
@@ -380,8 +381,8 @@ export class VolumesFake implements VolumeRepository {
 
   async changeType(volume: VolumeRecord, volumeTypeId: string | null): Promise<VolumeRecord | undefined> {
     const found = this.records.get(volume.id);
-    const isAsRead = found?.status === "available" && found.volume_type_id === volume.volume_type_id;
-    return found !== undefined && isAsRead ? this.#put(found, { volume_type_id: volumeTypeId }) : undefined;
+    const isUnchanged = found?.status === "available" && isAsRead(found, volume);
+    return isUnchanged ? this.#put(found, { volume_type_id: volumeTypeId }) : undefined;
   }
 
   async beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {
@@ -389,14 +390,11 @@ export class VolumesFake implements VolumeRepository {
     if (found.extension?.id === extension.id) {
       return found;
     }
-    const isAsRead =
-      found.status === volume.status &&
-      found.size === volume.size &&
-      found.extension?.number === volume.extension?.number;
-    if (!isAsRead || found.deadline !== null) {
+    const isUnchanged = found.status === volume.status && found.size === volume.size && isAsRead(found, volume);
+    if (!isUnchanged || found.deadline !== null) {
       throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
     }
-    const counted = extension.counted === true ? { quota_size: extension.size } : {};
+    const counted = extension.counted === true ? { quota_size: countedWhileExtending(volume, extension.size) } : {};
     return this.#put(found, { status: "extending", extension, deadline: deadline.toISOString(), ...counted });
   }
 
@@ -587,4 +585,9 @@ export function pageOf<Item>(items: Item[], limit: number, from = "0"): Page<Ite
   const start = Number(from);
   const end = start + limit;
   return { items: items.slice(start, end), ...(end < items.length && { next: String(end) }) };
+}
+
+/** Type and last extension are those that were read. */
+function isAsRead(found: VolumeRecord, read: VolumeRecord): boolean {
+  return found.volume_type_id === read.volume_type_id && found.extension?.number === read.extension?.number;
 }
