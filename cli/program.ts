@@ -46,7 +46,7 @@ Topics: ${TOPIC_NAMES.join(", ")}; \`cinderless help TOPIC\` shows one.
 `;
 
 /** The program with all of its commands. */
-export function buildProgram(context: CliContext, isJson = false): Command {
+function buildProgram(context: CliContext, isJson = false): Command {
   const program = new Command("cinderless");
   program
     .description("Create volumes as OpenStack Cinder does, with the serverless workflow.")

@@ -42,7 +42,7 @@ export type ReceivedDeadLetter = {
 };
 
 /** How long a dead letter is kept. Long enough for a quarter's review; what matters is on the volume's record. */
-export const DEAD_LETTER_RETENTION_DAYS = 90;
+const DEAD_LETTER_RETENTION_DAYS = 90;
 
 /** The reason of a message that SQS moved to the dead letters by itself. */
 export const GIVEN_UP = "The scheduler could not take the message in as many receives as its queue allows.";

@@ -7,7 +7,7 @@ const CHARACTERS_PER_EDIT = 3;
  * The known name that is most like `name`, or undefined when none is like it. Case, `_` and `-` do not count, so `capacityGb` is
  * `capacity_gb`.
  */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
+function nearestName(name: string, known: readonly string[]): string | undefined {
   const wanted = bare(name);
   const [best] = known
     .map((each) => ({ each, distance: editDistance(wanted, bare(each)) }))

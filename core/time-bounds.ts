@@ -38,13 +38,13 @@ export const OPEN_CLAIM_BOUND_SECONDS = 300;
  * How long the removal of a volume that was deleted while being created may take before the sweep begins it again: the longest
  * run of ErrorOutVolume, 3 tries x 60 s + 6 s of waits = 186 s, and some more for a backend to recover.
  */
-export const REMOVAL_BOUND_SECONDS = 240;
+const REMOVAL_BOUND_SECONDS = 240;
 
 /** How often the sweep looks. A volume is undecided for at most the longest bound plus two of these. */
 export const SWEEP_INTERVAL_SECONDS = 60;
 
 /** How often each backend reports its capacity. */
-export const REPORT_INTERVAL_SECONDS = 60;
+const REPORT_INTERVAL_SECONDS = 60;
 
 /** A backend whose last report is older than this takes no new volume (Cinder's `service_down_time`, a setting of the scheduler). */
 export const SERVICE_DOWN_SECONDS = 300;
@@ -83,7 +83,7 @@ export const STATE_TIMEOUT_MARGIN_SECONDS = 30;
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
-export const SCHEDULER_VISIBILITY_IN_FUNCTION_TIMEOUTS = 6;
+const SCHEDULER_VISIBILITY_IN_FUNCTION_TIMEOUTS = 6;
 
 /** Deliveries of a scheduler message before it goes to the dead-letter queue. */
 export const SCHEDULER_RECEIVES = 5;

@@ -8,7 +8,7 @@ import { SCHEDULER_RECEIVES, SHORT_FUNCTION_TIMEOUT_SECONDS, visibilitySeconds }
 import { acknowledge } from "./acknowledge.ts";
 
 /** Protection of a queue: encrypted under the service's key or the customer's, with access by TLS only. */
-export function queueProtection(encryptionKey: IKey | undefined): QueueProps {
+function queueProtection(encryptionKey: IKey | undefined): QueueProps {
   return encryptionKey === undefined
     ? { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true }
     : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey, enforceSSL: true };

@@ -10,7 +10,7 @@ export type StartOptions = {
 };
 
 /** Ports in a row from the base port on: DynamoDB; SQS, SNS and S3; Step Functions and Lambda; the Block Storage API. */
-export const PORT_COUNT = 4;
+const PORT_COUNT = 4;
 
 const EXAMPLES = `
 Examples:

@@ -7,7 +7,7 @@ import { isMissingPath, statement, tryUpdate, type Item, type Statement, type Ta
 const ENSURE_LOCKS = statement("SET #locks = if_not_exists(#locks, :empty)", "attribute_exists(#id)", { ":empty": {} });
 
 /** Locks a record in one of the statuses. Reading a record does not change it, so `updated_at` stays. */
-export function lockStatement(statuses: readonly string[], ofProject: boolean): Statement {
+function lockStatement(statuses: readonly string[], ofProject: boolean): Statement {
   const placeholders = statuses.map((_, index) => `:status${index}`);
   return statement(
     "SET #locks.#holder = :lock",

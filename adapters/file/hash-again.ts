@@ -38,7 +38,7 @@ export async function hashAgain(
 }
 
 /** The hash of the first `length` bytes of a file, to continue after them; undefined when the file is shorter. */
-export async function hashOfFile(
+async function hashOfFile(
   algorithm: HashAlgorithm,
   file: FileHandle,
   length: number,
@@ -73,7 +73,7 @@ export function canHashClustersAgain({ header, survey }: Qcow2Layout): boolean {
  * The hash of the first `length` bytes of a qcow2 image whose clusters are on the volume. A range of the image that is completely on the
  * volume is read there; a range with tables or unused clusters is read from the image.
  */
-export async function hashOfClusters(
+async function hashOfClusters(
   algorithm: HashAlgorithm,
   layout: Qcow2Layout,
   volume: FileBytes,

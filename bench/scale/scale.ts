@@ -19,7 +19,7 @@ export type ScaleResult = {
 /** How many claims are open at a time, and how many volumes and backends there are. */
 export type ScaleSizes = { openClaims: readonly number[]; volumes: number; backends: number };
 
-export const FULL_SIZES: ScaleSizes = { openClaims: [1, 100, 1_000, 10_000], volumes: 10_000, backends: 1_000 };
+const FULL_SIZES: ScaleSizes = { openClaims: [1, 100, 1_000, 10_000], volumes: 10_000, backends: 1_000 };
 
 const OPERATIONS = ["claim", "settle", "release", "return_capacity"] as const;
 

@@ -42,7 +42,7 @@ export function registerImageCheck(image: Command, context: CliContext): void {
 }
 
 /** One line for each known property. */
-export function renderReport(report: ImageReport): string {
+function renderReport(report: ImageReport): string {
   const { qcow2 } = report;
   const size = (bytes: number | null | undefined): string | undefined =>
     bytes === null || bytes === undefined ? undefined : `${formatBytes(bytes)} (${bytes} bytes)`;

@@ -106,7 +106,7 @@ async function typeNameOf(connection: Session["connection"], typeId: string): Pr
 }
 
 /** A volume for people: fields, then the ledger of attempts, then the fault. */
-export function renderVolume(output: Output, volume: VolumeRecord, now: Date, around: Surroundings): string {
+function renderVolume(output: Output, volume: VolumeRecord, now: Date, around: Surroundings): string {
   const fields: [string, string][] = [
     ["id", text(volume.id)],
     ["name", text(volume.display_name)],

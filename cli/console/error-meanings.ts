@@ -16,7 +16,7 @@ export async function readErrorPage(): Promise<ErrorPage> {
 }
 
 /** The tables and the first paragraphs of the page. */
-export function parseErrorPage(markdown: string): ErrorPage {
+function parseErrorPage(markdown: string): ErrorPage {
   const page: ErrorPage = { meanings: new Map(), consequences: new Map() };
   let route: string | undefined;
   for (const line of markdown.split("\n")) {

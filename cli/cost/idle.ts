@@ -33,7 +33,7 @@ const IDLE_RUN_MS = 150;
 const IDLE_LOG_BYTES = 1024;
 
 /** Metrics that scheduled functions write at each run, even when there is nothing to count, because alarms read them. */
-export const IDLE_METRICS = [
+const IDLE_METRICS = [
   "sweptVolumes",
   "unreportedBackends",
   "orphans",

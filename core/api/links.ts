@@ -14,7 +14,7 @@ export function linksOf(call: Call, collection: string, id: string): Link[] {
 }
 
 /** The link to the page after a full one, with the parameters of the request. */
-export function nextLink(call: Call, collection: string, lastId: string): Link {
+function nextLink(call: Call, collection: string, lastId: string): Link {
   const query = new URLSearchParams(call.query);
   query.delete("marker");
   query.append("marker", lastId);

@@ -34,7 +34,7 @@ export function booleanParameter(query: URLSearchParams, name: string, absent = 
 export type Pagination = { limit: number; marker: string | null; offset: number };
 
 /** Most items on one page (`osapi_max_limit`). */
-export const MAX_LIMIT = 1_000;
+const MAX_LIMIT = 1_000;
 
 /** `limit`, `marker` and `offset` (`common.get_pagination_params`). @throws ApiError 400 that says which of them is wrong */
 export function paginationOf(query: URLSearchParams): Pagination {

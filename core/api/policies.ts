@@ -92,7 +92,7 @@ export const POLICIES = {
 export type PolicyRule = keyof typeof POLICIES;
 
 /** Whether the rule allows the caller's action. The handlers check access to objects of other projects. */
-export function isAllowed({ isAdmin, roles }: Caller, rule: PolicyRule): boolean {
+function isAllowed({ isAdmin, roles }: Caller, rule: PolicyRule): boolean {
   const role: Role = POLICIES[rule];
   if (isAdmin) {
     return true;

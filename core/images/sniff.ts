@@ -49,9 +49,6 @@ function ascii(text: string): number[] {
 /** The beginning of a raw disk. It is for people only: all of it is raw content. */
 export type RawContent = "LUKS" | "ISO 9660" | "GPT" | "MBR or boot sector";
 
-/** How many bytes from the start {@link describeRawContent} looks at. */
-export const RAW_CONTENT_BYTES = 65_536;
-
 /** Looks for the structures that disks usually begin with; undefined when none is there. */
 export function describeRawContent(head: Uint8Array): RawContent | undefined {
   const has = (offset: number, text: string): boolean =>

@@ -1,6 +1,6 @@
 /** A backend's report taken apart into its pools (`cinder/scheduler/host_manager.py`, BackendState). */
 
-import { applyReport, poolStateFromReport, type PoolReport, type PoolState } from "./pool-state.ts";
+import type { PoolReport } from "./pool-state.ts";
 import { isMapping } from "./python-values.ts";
 
 /** A volume service's report of a backend: its capabilities, with a list `pools` unless the driver has no pools. */
@@ -19,7 +19,7 @@ export type BackendReport = {
 export const DEFAULT_POOL_NAME = "_pool0";
 
 /** Spellings of one storage protocol. A pool that reports one is given all, so a type may ask for any of them. */
-export const STORAGE_PROTOCOL_FAMILIES: readonly (readonly string[])[] = [
+const STORAGE_PROTOCOL_FAMILIES: readonly (readonly string[])[] = [
   ["iSCSI", "iscsi"],
   ["FC", "fibre_channel", "fc"],
   ["NFS", "nfs"],
@@ -84,25 +84,4 @@ function allSpellings(protocol: unknown): unknown {
   }
   const family = STORAGE_PROTOCOL_FAMILIES.find((spellings) => spellings.some((spelling) => spelling === protocol));
   return family === undefined ? protocol : [...family];
-}
-
-/**
- * The pools of one backend after a report of it: known ones keep their place, new ones follow in the report's order, and those
- * that the report does not name are gone. A late report changes nothing.
- */
-export function applyBackendReport(
-  pools: readonly PoolState[],
-  report: BackendReport,
-  globalRatio: string | number,
-): readonly PoolState[] {
-  if (pools.some((pool) => Date.parse(report.timestamp) < Date.parse(pool.reported_at))) {
-    return pools;
-  }
-  const reports = new Map(poolReports(report).map((pool) => [pool.host, pool]));
-  const kept = pools.flatMap((pool) => {
-    const own = reports.get(pool.host);
-    reports.delete(pool.host);
-    return own === undefined ? [] : [applyReport(pool, own, globalRatio)];
-  });
-  return [...kept, ...Array.from(reports.values(), (pool) => poolStateFromReport(pool, globalRatio))];
 }

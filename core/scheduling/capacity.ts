@@ -29,7 +29,7 @@ export function isInfiniteOrUnknown(figure: unknown): boolean {
 }
 
 /** Thin only if the pool can do it and the type does not ask for thick; a pool without thin support takes every type as thick. */
-export function isThin(pool: PoolCapacity, volumeType: VolumeType | null | undefined): boolean {
+function isThin(pool: PoolCapacity, volumeType: VolumeType | null | undefined): boolean {
   return pool.thin_provisioning_support && volumeType?.extra_specs?.["provisioning:type"] !== "thick";
 }
 

@@ -97,7 +97,7 @@ function figure(capability: Record<string, unknown>, key: string, absent: Capaci
  * The pool's over-subscription ratio: 1 where it plays no part (no thin support, or capacity that is infinite or unknown), else the pool's
  * own unless that is absent or zero, else the global one. "auto" grows with the pool's observed use: 1 + provisioned / (used + 1).
  */
-export function maxOverSubscriptionRatio(capability: Record<string, unknown>, globalRatio: string | number): number {
+function maxOverSubscriptionRatio(capability: Record<string, unknown>, globalRatio: string | number): number {
   const total = figure(capability, "total_capacity_gb", 0);
   const free = figure(capability, "free_capacity_gb", 0);
   if (!capability["thin_provisioning_support"] || isInfiniteOrUnknown(total) || isInfiniteOrUnknown(free)) {

@@ -119,7 +119,7 @@ function contentWithoutPattern(bytes: number): Buffer {
 }
 
 /** Size of the false image in bytes. */
-export const IMPOSTOR_BYTES = 64 * 1024;
+const IMPOSTOR_BYTES = 64 * 1024;
 
 /**
  * A qcow2 header that names a file of the host as its backing file. If it became a raw disk and a tool later guessed its format, that file

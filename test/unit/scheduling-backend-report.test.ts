@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { applyBackendReport, poolReports, type BackendReport } from "../../core/scheduling/backend-report.ts";
-import { consumeFromVolume } from "../../core/scheduling/pool-state.ts";
+import { poolReports, type BackendReport } from "../../core/scheduling/backend-report.ts";
 
 function aReport(capability: Record<string, unknown>, timestamp = "2026-01-01T00:00:00.000Z"): BackendReport {
   return { host: "h@b", cluster_name: null, availability_zone: "nova", timestamp, capability };
@@ -66,37 +65,5 @@ describe("pools of a report", () => {
   ])("storage protocol %j is reported as %j", (storageProtocol, expected) => {
     const [report] = poolReports(aReport({ storage_protocol: storageProtocol }));
     expect(report?.capability["storage_protocol"]).toEqual(expected);
-  });
-});
-
-describe("pools after a report of their backend", () => {
-  const first = aReport({
-    pools: [
-      { pool_name: "a", free_capacity_gb: 1 },
-      { pool_name: "b", free_capacity_gb: 2 },
-    ],
-  });
-  const pools = applyBackendReport([], first, "20.0");
-
-  test("known ones keep their place, new ones follow, missing ones are gone", () => {
-    const report = aReport(
-      { pools: [{ pool_name: "c" }, { pool_name: "b", free_capacity_gb: 7 }] },
-      "2026-01-01T00:01:00.000Z",
-    );
-    const after = applyBackendReport(pools, report, "20.0");
-    expect(after.map(({ host, free_capacity_gb: free }) => [host, free])).toEqual([
-      ["h@b#b", 7],
-      ["h@b#c", 0],
-    ]);
-  });
-
-  test("what was consumed after the report was made stays consumed", () => {
-    const consumed = pools.map((pool) => consumeFromVolume(pool, 1, "2026-01-01T00:02:00.000Z"));
-    const report = { ...first, timestamp: "2026-01-01T00:01:00.000Z" };
-    expect(applyBackendReport(consumed, report, "20.0").map((pool) => pool.free_capacity_gb)).toEqual([0, 1]);
-  });
-
-  test("a late report changes nothing", () => {
-    expect(applyBackendReport(pools, aReport({ pools: [] }, "2025-12-31T00:00:00.000Z"), "20.0")).toBe(pools);
   });
 });

@@ -53,7 +53,7 @@ export function countsOf(
 }
 
 /** How often each name stands there, the names in order. */
-export function tally(names: readonly string[]): Record<string, number> {
+function tally(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names.toSorted((one, other) => one.localeCompare(other))) {
     counts[name] = (counts[name] ?? 0) + 1;

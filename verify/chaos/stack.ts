@@ -49,7 +49,7 @@ export function backendDirectory(directory: string, name: string): string {
 }
 
 /** Files from which a backend may clone an image. None is ever there: each image is looked for and then downloaded. */
-export function imageDirectory(directory: string): string {
+function imageDirectory(directory: string): string {
   return path.join(directory, "image-files");
 }
 

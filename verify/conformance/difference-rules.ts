@@ -35,7 +35,7 @@ export function isLastWrite(given: Given, { op, match = "" }: WriteFault): boole
 }
 
 /** The write that keeps what the driver returned, where another step follows the driver's call. */
-export function isModelUpdate(given: Given, { op, match = "" }: WriteFault): boolean {
+function isModelUpdate(given: Given, { op, match = "" }: WriteFault): boolean {
   const isForImage = createCalls(given).includes("copy_image_to_volume");
   const hasLocation = providerLocation(given) !== null;
   return (
@@ -45,7 +45,7 @@ export function isModelUpdate(given: Given, { op, match = "" }: WriteFault): boo
 }
 
 /** The write that hands the record to the next attempt. */
-export function isHandOver({ op, match = "" }: WriteFault): boolean {
+function isHandOver({ op, match = "" }: WriteFault): boolean {
   return op === "volume_update" && /^(scheduled_at|host)/.test(match);
 }
 

@@ -11,7 +11,7 @@ export const FAULTS_OWN = "as the fault has it";
 const MESSAGE = `${FAULTS_OWN}, X-Auth-Token: ${SECRET}, ${"and so on ".repeat(60)}`;
 
 /** A name of no table: what an SDK, a library or a bug throws. */
-export class UnheardOfError extends Error {
+class UnheardOfError extends Error {
   override readonly name = "UnheardOfError";
   constructor() {
     super(`of a kind that no table has, ${MESSAGE}`);

@@ -61,7 +61,7 @@ export type Fault = {
 };
 
 /** Faults that strike again at every try of their visit. */
-export const LASTING: ReadonlySet<FaultName> = new Set<FaultName>([
+const LASTING: ReadonlySet<FaultName> = new Set<FaultName>([
   "final error",
   "reschedulable error",
   "unknown error, each time",

@@ -42,7 +42,7 @@ export type Qcow2Rules = {
 export const QCOW2_HEAD_BYTES = 65_536;
 
 /** No image is shorter: QEMU's smallest cluster. */
-export const QCOW2_MIN_BYTES = 512;
+const QCOW2_MIN_BYTES = 512;
 
 const MAGIC = 0x514649fb;
 const V2_HEADER_BYTES = 72;

@@ -20,7 +20,7 @@ export type UseImageCacheDependencies = {
 export const FILL_LEASE_SECONDS = 300;
 
 /** How long a create waits for another one's fill before it downloads for itself. */
-export const FILL_WAIT_SECONDS = 900;
+const FILL_WAIT_SECONDS = 900;
 
 /** The longest pause between two looks at a fill; the first ones are shorter, for small images. */
 const LONGEST_PAUSE_SECONDS = 15;

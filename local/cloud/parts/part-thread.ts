@@ -21,7 +21,7 @@ export interface PartThread {
 }
 
 /** Failure of a call into a part's thread; `code` is the system's, such as EADDRINUSE. */
-export class PartError extends Error {
+class PartError extends Error {
   override readonly name = "PartError";
   readonly code: string | undefined;
 
