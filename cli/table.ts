@@ -17,23 +17,26 @@ const GAP = "  ";
 /** Narrowest that a column is cut to, unless it is as narrow by itself. */
 const LEAST_WIDTH = 3;
 
+/** Narrowest that a title is cut to while cells can still be cut. */
+const LEAST_TITLE_WIDTH = 4;
+
 /** Width of a protected column when nothing else can be cut: the first part of a UUID. */
 const LEAST_KEPT_WIDTH = 9;
 
 const ELLIPSIS = "…";
 
-/** The table. Cells that do not fit `output.columns` are cut, the widest columns first, the protected ones last. */
+/**
+ * The table. Where it does not fit `output.columns`, titles that are wider than their cells are cut, then cells: the widest columns first, the
+ * protected ones last.
+ */
 export function renderTable(
   output: Pick<Output, "hasColours" | "columns">,
   columns: readonly TableColumn[],
   rows: readonly (readonly Cell[])[],
 ): string {
-  const measured = columns.map((column, index) => {
-    let width = widthOf(column.title);
-    for (const row of rows) {
-      width = Math.max(width, widthOf(textOf(row[index])));
-    }
-    return width;
+  const measured = columns.map(({ title }, index): Measured => {
+    const cells = rows.reduce((width, row) => Math.max(width, widthOf(textOf(row[index]))), 0);
+    return { cells, all: Math.max(cells, widthOf(title)) };
   });
   const widths = fitted(columns, measured, output.columns - GAP.length * (columns.length - 1));
   const head = columns.map(({ title }): Cell => ({ text: title, style: "bold" }));
@@ -57,20 +60,24 @@ function renderRow(
   return `${cells.join(GAP).trimEnd()}\n`;
 }
 
+/** Width of a column's widest cell, and of the column with its title. */
+type Measured = { cells: number; all: number };
+
 /** The widths of the columns, so that their sum is `room`, or as near to it as their least widths allow. */
-function fitted(columns: readonly TableColumn[], measured: readonly number[], room: number): number[] {
-  const widths = [...measured];
-  const narrow = (isKept: boolean, least: number): void => {
+function fitted(columns: readonly TableColumn[], measured: readonly Measured[], room: number): number[] {
+  const widths = measured.map(({ all }) => all);
+  const narrow = (isMeant: (index: number) => boolean, leastOf: (index: number) => number): void => {
     for (let excess = sum(widths) - room; excess > 0; excess = sum(widths) - room) {
       const candidates = widths.flatMap((width, index) =>
-        (columns[index]?.isKept ?? false) === isKept && width > least ? [{ width, index }] : [],
+        isMeant(index) && width > leastOf(index) ? [{ width, index }] : [],
       );
       const widest = candidates.toSorted((one, other) => other.width - one.width)[0];
       if (widest === undefined) {
         return;
       }
-      const next = Math.max(least, ...candidates.filter(({ width }) => width < widest.width).map(({ width }) => width));
       const equals = candidates.filter(({ width }) => width === widest.width);
+      const nextWidths = candidates.filter(({ width }) => width < widest.width).map(({ width }) => width);
+      const next = Math.max(...equals.map(({ index }) => leastOf(index)), ...nextWidths);
       // Cuts all of the widest at once, at most down to the next width.
       const step = Math.max(1, Math.min(widest.width - next, Math.floor(excess / equals.length)));
       for (const { index } of equals.slice(0, Math.max(1, Math.ceil(excess / step)))) {
@@ -78,8 +85,16 @@ function fitted(columns: readonly TableColumn[], measured: readonly number[], ro
       }
     }
   };
-  narrow(false, LEAST_WIDTH);
-  narrow(true, LEAST_KEPT_WIDTH);
+  const isKept = (index: number): boolean => columns[index]?.isKept ?? false;
+  narrow(
+    () => true,
+    (index) => Math.max(LEAST_TITLE_WIDTH, measured[index]?.cells ?? 0),
+  );
+  narrow(
+    (index) => !isKept(index),
+    () => LEAST_WIDTH,
+  );
+  narrow(isKept, () => LEAST_KEPT_WIDTH);
   return widths;
 }
 

@@ -230,6 +230,7 @@ describe.skipIf(CHROMIUM === undefined)("the console", () => {
     const alarm = page.getByRole("region", { name: "DeadLetters", exact: true });
     await alarm.getByText("A message of the scheduler queue could not be", { exact: false }).first().waitFor();
     await alarm.getByText("npx cinderless redrive list shows each with its reason.").waitFor();
+    await alarm.locator("code", { hasText: "npx cinderless redrive list" }).waitFor();
     const others = page.getByRole("region", { name: "Not on" });
     expect(await isShown(others.getByRole("listitem").filter({ hasText: "NetsFail" }).getByText("ok"))).toBe(true);
   });

@@ -52,6 +52,13 @@ test("a stored text cannot move the cursor or make a line", () => {
   expect(text("a\r\nb\u001b]0;x\u0007")).toBe("a b\uFFFD]0;x\uFFFD");
 });
 
+test("a table that is too wide loses letters of its titles before those of its cells", () => {
+  const columns = [{ title: "Backend" }, { title: "Snapshots", isRightAligned: true }, { title: "Missing" }];
+  const rows = [["node@first", "1", "-"]];
+  expect(renderTable(recordedOutput(false, 22), columns, rows)).toBe("Backend     Sna…  Mis…\nnode@first     1  -\n");
+  expect(renderTable(recordedOutput(false, 18), columns, rows)).toBe("Backe…  Sna…  Mis…\nnode@…     1  -\n");
+});
+
 test("a table aligns its columns and has no lines of its own", () => {
   const table = renderTable(
     recordedOutput(),

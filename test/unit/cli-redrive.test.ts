@@ -39,7 +39,7 @@ describe("redrive list", () => {
   test("shows each dead letter with its volume and reason", async () => {
     const { stdout, status } = await cli(worldWith(), "list");
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^ID +Volume +Kept +Sent a/);
+    expect(stdout).toMatch(/^ID +Volume +Kept +Sen/);
     expect(stdout).toMatch(new RegExp(`^${ID} .*\\n1 dead letter\\n$`, "m"));
     const { stdout: reasons } = await cli(worldWith(), "list", "-f", "value", "-c", "Volume", "-c", "Reason");
     expect(reasons).toBe(`${VOLUME_ID} ${GIVEN_UP}\n`);

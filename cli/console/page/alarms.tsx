@@ -1,3 +1,4 @@
+import type { VNode } from "preact";
 import type { AlarmsAnswer, ShownAlarm } from "../wire.ts";
 import { usePoll } from "./api.ts";
 import { Ago, Badge, FailureBanner, Text } from "./parts.tsx";
@@ -83,7 +84,7 @@ function Alarm({ alarm }: { alarm: ShownAlarm }) {
   );
 }
 
-/** Paragraphs and numbered lists, as the runbook has them; emphasis and links are shown as their text. */
+/** Paragraphs and numbered lists, as the runbook has them; see {@link inline} for their text. */
 function Markdown({ text }: { text: string }) {
   const blocks = text.split(/\n{2,}/);
   return (
@@ -93,20 +94,22 @@ function Markdown({ text }: { text: string }) {
         return items.length > 0 ? (
           <ol key={block}>
             {items.map((item) => (
-              <li key={item}>{plain(item)}</li>
+              <li key={item}>{inline(item)}</li>
             ))}
           </ol>
         ) : (
-          <p key={block}>{plain(block)}</p>
+          <p key={block}>{inline(block)}</p>
         );
       })}
     </div>
   );
 }
 
-function plain(markdown: string): string {
-  return markdown
-    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replaceAll(/\*\*|`/g, "")
-    .replaceAll(/\s+/g, " ");
+/** Code keeps its form; of emphasis and links the text is left. */
+function inline(markdown: string): (string | VNode)[] {
+  const texts = markdown.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").split("`");
+  return texts.map((text, index) => {
+    const line = text.replaceAll("**", "").replaceAll(/\s+/g, " ");
+    return index % 2 === 1 ? <code key={index}>{line}</code> : line;
+  });
 }

@@ -52,7 +52,10 @@ function Pool({ backend, requests }: { backend: Backend; requests: number }) {
         <Figure name="Free" value={`${formatCapacity(typeof free === "number" ? Math.max(0, free) : free)} GiB`} />
         <Figure name="Allocated" value={`${formatCapacity(backend.allocated_capacity_gb)} GiB`} />
         <Figure name="Provisioned" value={`${formatCapacity(provisioned)} GiB`} />
-        <Figure name="Claimed" value={`${formatCapacity(backend.claimed_gb)} GiB in ${backend.claims} claims`} />
+        <Figure
+          name="Claimed"
+          value={`${formatCapacity(backend.claimed_gb)} GiB in ${backend.claims} ${backend.claims === 1 ? "claim" : "claims"}`}
+        />
         <Figure name="Over-subscription" value={subscriptionOf(backend)} />
         <Figure name="Volumes" value={backend.volumes.toLocaleString("en")} />
       </dl>
