@@ -35,7 +35,11 @@ describe("what keeps data", () => {
   });
 
   it("goes with a stack that is to be thrown away", () => {
-    for (const [id, resource] of dataResources({ removalPolicy: "destroy" })) {
+    const resources = dataResources({ removalPolicy: "destroy" });
+    expect(new Set([...resources.values()].map(({ Type }) => Type))).toEqual(
+      new Set(["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::EFS::FileSystem"]),
+    );
+    for (const [id, resource] of resources) {
       expect([id, resource.DeletionPolicy]).toEqual([id, "Delete"]);
     }
   });

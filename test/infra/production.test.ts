@@ -76,7 +76,9 @@ describe("asynchronous events", () => {
 });
 
 it("no queue's burst takes the account's concurrency", () => {
-  for (const source of propertiesOf({}, "AWS::Lambda::EventSourceMapping")) {
+  const sources = propertiesOf({}, "AWS::Lambda::EventSourceMapping");
+  expect(sources).toHaveLength(2);
+  for (const source of sources) {
     expect(source["ScalingConfig"]).toEqual({ MaximumConcurrency: expect.any(Number) as number });
   }
 });

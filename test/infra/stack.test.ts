@@ -190,8 +190,14 @@ describe("the scheduler queue", () => {
 
   it("and its dead letters are encrypted, and reached over TLS only", () => {
     template.allResourcesProperties("AWS::SQS::Queue", { SqsManagedSseEnabled: true });
-    for (const type of ["AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"]) {
-      for (const policy of Object.values(template.findResources(type))) {
+    for (const [type, ofType] of [
+      ["AWS::SQS::Queue", "AWS::SQS::QueuePolicy"],
+      ["AWS::SNS::Topic", "AWS::SNS::TopicPolicy"],
+      ["AWS::S3::Bucket", "AWS::S3::BucketPolicy"],
+    ] as const) {
+      const policies = Object.values(template.findResources(ofType));
+      expect([ofType, policies.length]).toEqual([ofType, Object.keys(template.findResources(type)).length]);
+      for (const policy of policies) {
         expect(JSON.stringify(policy)).toContain('"aws:SecureTransport":"false"');
       }
     }

@@ -188,4 +188,13 @@ describe("a batch", () => {
     expect(written.join("\n")).toContain(uuid(11));
     expect([...inputs, ...written].join("\n")).not.toContain("gAAAAA-secret");
   });
+
+  it("passes no token on to the log when a message could not be taken, also not one that the error echoes", async () => {
+    storedVolumes(aVolume({ id: uuid(11) }));
+    sfn.on(StartExecutionCommand).rejects(new Error("refused X-Auth-Token: gAAAAA-secret"));
+    const context = { request_id: "r", project_id: "project", auth_token: "gAAAAA-secret" };
+    expect(await deliver(JSON.stringify(aMessage({ volume_id: uuid(11), context })))).toEqual(["m0"]);
+    expect(written.join("\n")).toContain("message comes again");
+    expect(written.join("\n")).not.toContain("gAAAAA-secret");
+  });
 });

@@ -98,6 +98,17 @@ describe("what a message may hold", () => {
     expect(reasonOf(body({ filter_properties: { retry: null } }))).toBe("");
   });
 
+  it("is a context that names nobody, which gives no rights", () => {
+    const { context } = parseCreateVolumeMessage(body({ context: {} }));
+    expect(context).toEqual({
+      request_id: "",
+      user_id: null,
+      project_id: null,
+      is_admin: false,
+      roles: [],
+    });
+  });
+
   it("is nested a hundred levels deep", () => {
     expect(reasonOf(body({ request_spec: nested(99) }))).toBe("");
     expect(reasonOf(body({ request_spec: nested(100) }))).toContain("nests deeper");

@@ -71,7 +71,7 @@ function checkLine(account: Account, record: VolumeRecord, number: number, lates
     account.breach(5, `${where} is ${line.outcome} in the ledger, and the volume is ${record.status}`);
   } else if (line.outcome !== "created" && (line.error === undefined || line.cause === undefined)) {
     account.breach(5, `${where} ended as ${line.outcome}, and the ledger does not say why`);
-  } else if (number < latest && line.outcome !== "rescheduled") {
+  } else if (number < latest && line.outcome !== "rescheduled" && !(account.wasRedriven && line.outcome === "error")) {
     account.breach(5, `${where} ended as ${line.outcome}, and another one followed`);
   } else if (line.outcome !== "created") {
     checkReason(account, where, line, account.executions.byName.get(fenceOf(record.id, number)));

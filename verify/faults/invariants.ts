@@ -204,6 +204,11 @@ function checkNotifications(account: Account, id: string, record: VolumeRecord |
   if (new Set(ends.map(({ notification }) => notification.message_id)).size > 1) {
     account.breach(6, `volume.create.end of ${id} was sent under different ids`);
   }
+  const events = account.stores.published.filter(({ notification }) => notification.payload["volume_id"] === id);
+  const eventOf = new Map(events.map(({ notification }) => [notification.message_id, notification.event_type]));
+  if (events.some(({ notification }) => eventOf.get(notification.message_id) !== notification.event_type)) {
+    account.breach(6, `two events of ${id} share one message_id`);
+  }
   for (const { statusThen, notification } of ends) {
     if (statusThen !== undefined && isFlowStatus(statusThen)) {
       account.breach(6, `volume.create.end of ${id} was sent while it was ${statusThen}`);
@@ -420,7 +425,7 @@ function checkMessages(account: Account, volumeIds: readonly string[]): void {
   const { unreadable } = account.stores.volumes;
   for (const { body } of account.queues.accepted) {
     const names = [...volumeIds, ...unreadable].find((id) => body.includes(id));
-    const isKept = kept.some(({ volume_id: volumeId }) => volumeId !== null && volumeId === names);
+    const isKept = kept.some(({ volume_id: volumeId }) => volumeId === (names ?? null));
     // A volume with an unreadable record cannot be decided; its message is kept until a person has corrected the record.
     const isLeft = names !== undefined && unreadable.has(names) && isKept;
     const isDecided = isLeft || typeof account.watch.lives.get(names ?? "")?.decidedMs === "number";

@@ -1,6 +1,7 @@
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { CINDER_SETTINGS } from "../../core/scheduling/settings.ts";
 import { redriveDeadLetter } from "../../core/tasks/redrive-dead-letter.ts";
+import { retryVolume } from "../../core/tasks/retry-volume.ts";
 import { anImage } from "../../test/support/builders.ts";
 import { queuedVolume } from "../../test/support/records.ts";
 import type { Account } from "./account.ts";
@@ -142,6 +143,17 @@ export const AGAIN: readonly Scenario[] = [
     },
   },
   {
+    name: "tried again after an execution that could not be started",
+    makes: "an empty volume",
+    end: "available",
+    faults: [{ visit: "ScheduleVolume#1", call: "workflow.start#1", fault: "unknown error, each time" }],
+    begin: (account) => {
+      arrangeAgain(account, { request: { request_id: "req-1", roles: ["member"] } });
+      account.time.after(REDRIVE_AFTER_MS, () => void retry(account));
+      return send(account);
+    },
+  },
+  {
     name: "redriven after effects that came late",
     makes: "an empty volume",
     end: "available",
@@ -201,24 +213,44 @@ function deliverLate({ executions, stores }: Account, fence: string): void {
   });
 }
 
-/** As `cinderless redrive` does: from outside any function, so no fault strikes it. A letter that cannot be sent again stays. */
+/** The repositories and the queue as a command has them: from outside any function, so no fault strikes them. */
+function outside(account: Account) {
+  const { backends, deadLetters, volumes, volumeTypes } = account.stores;
+  return {
+    backends,
+    deadLetters,
+    volumeTypes,
+    clock: { now: () => account.now() },
+    queue: { send: async (message: Record<string, unknown>) => account.queues.send(JSON.stringify(message)) },
+    volumes: {
+      get: volumes.get.bind(volumes),
+      requeue: (...parameters: Parameters<typeof volumes.requeue>) =>
+        account.watch.around("volumes.requeue", () => volumes.requeue(...parameters), []) as Promise<VolumeRecord>,
+    },
+  };
+}
+
+/** Marks progress of a volume that was at rest until now: the bound counts from here. */
+function begunAgain(account: Account, volumeId: string): void {
+  account.wasRedriven = true;
+  account.watch.lives.get(volumeId)?.progressMs.push(account.time.nowMs);
+}
+
+/** As `cinderless retry` does. A volume that cannot be tried again stays as it is. */
+async function retry(account: Account): Promise<void> {
+  await retryVolume(outside(account), VOLUME).then(
+    ({ volumeId }) => begunAgain(account, volumeId),
+    () => {},
+  );
+}
+
+/** As `cinderless redrive` does. A letter that cannot be sent again stays. */
 async function redriveAll(account: Account): Promise<void> {
-  const { backends, deadLetters, volumes } = account.stores;
-  const queue = {
-    send: async (message: Record<string, unknown>) => account.queues.send(JSON.stringify(message)),
-  };
-  const clock = { now: () => account.now() };
-  const watched = {
-    get: volumes.get.bind(volumes),
-    requeue: (...parameters: Parameters<typeof volumes.requeue>) =>
-      account.watch.around("volumes.requeue", () => volumes.requeue(...parameters), []) as Promise<VolumeRecord>,
-  };
-  for (const letter of deadLetters.records.values()) {
+  for (const letter of account.stores.deadLetters.records.values()) {
     if (letter.redriven_at === null) {
       account.wasRedriven = true;
-      await redriveDeadLetter({ backends, clock, deadLetters, queue, volumes: watched }, letter).then(
-        // It was decided until now, and the bound counts from here.
-        ({ volumeId }) => void account.watch.lives.get(volumeId)?.progressMs.push(account.time.nowMs),
+      await redriveDeadLetter(outside(account), letter).then(
+        ({ volumeId }) => begunAgain(account, volumeId),
         () => {},
       );
     }

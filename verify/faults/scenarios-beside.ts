@@ -1,7 +1,9 @@
-import { fenceOf } from "../../core/records.ts";
+import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { beginningSnapshot, plainVolumeType, queuedVolume } from "../../test/support/records.ts";
+import type { Account } from "./account.ts";
 import { FIRST_HOST, SECOND_HOST, uuidOf, VOLUME, SOURCE, SNAPSHOT, IMAGE, TYPE } from "./identifiers.ts";
 import {
+  CONTEXT,
   arrange,
   send,
   LOST,
@@ -15,6 +17,30 @@ import {
   type Scenario,
   startScheduled,
 } from "./scenario.ts";
+
+/** Sources that cannot be copied, as the request's columns have them. Their own runs show everything. */
+const SOURCES_REFUSED: readonly [name: string, columns: Partial<VolumeRecord>, add: (account: Account) => void][] = [
+  ["image whose min_disk is larger than the volume", {}, (account) => addImage(account, { min_disk: 3 })],
+  [
+    "image whose disk is larger than the volume by a byte",
+    {},
+    (account) => addImage(account, { disk_format: "qcow2", virtual_size: 2 * 1024 ** 3 + 1 }),
+  ],
+  ["image that is still being uploaded", {}, (account) => addImage(account, { status: "saving" })],
+  [
+    "clone of a volume that is in error",
+    { source_volid: SOURCE },
+    (account) => addSource(account, { status: "error", deadline: null }),
+  ],
+  [
+    "copy of a snapshot that is in error",
+    { snapshot_id: SNAPSHOT },
+    (account) => {
+      addSource(account);
+      addSnapshot(account, { status: "error" });
+    },
+  ],
+];
 
 /** Access that a project must not get, and actions of users during a create. */
 export const OTHERS: readonly Scenario[] = [
@@ -61,6 +87,29 @@ export const OTHERS: readonly Scenario[] = [
     },
   },
   {
+    name: "clone of another project's volume by a context that names no rights",
+    end: "error",
+    never: ["available"],
+    mostCells: 0,
+    begin: (account) => {
+      arrange(account, { source_volid: SOURCE });
+      addSource(account, { project_id: "another project" });
+      const { is_admin: _isAdmin, roles: _roles, ...context } = CONTEXT;
+      return send(account, { source_volid: SOURCE, context });
+    },
+  },
+  {
+    name: "clone of a volume by a caller without a project",
+    end: "error",
+    never: ["available"],
+    mostCells: 0,
+    begin: (account) => {
+      arrange(account, { source_volid: SOURCE });
+      addSource(account);
+      return send(account, { source_volid: SOURCE, context: { ...CONTEXT, project_id: null } });
+    },
+  },
+  {
     name: "another project's private image",
     end: "error",
     never: ["available"],
@@ -91,6 +140,16 @@ export const OTHERS: readonly Scenario[] = [
       return send(account, { image_id: IMAGE });
     },
   },
+  ...SOURCES_REFUSED.map(([name, columns, addTheSource]) => ({
+    name,
+    end: "error" as const,
+    mostCells: 0,
+    begin: (account: Account) => {
+      arrange(account, columns);
+      addTheSource(account);
+      return send(account, Object.keys(columns).length === 0 ? { image_id: IMAGE } : columns);
+    },
+  })),
   {
     name: "snapshot of a larger volume",
     end: "error",

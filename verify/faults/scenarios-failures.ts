@@ -1,5 +1,5 @@
 import { fenceOf } from "../../core/records.ts";
-import { FIRST_HOST, VOLUME, OTHER_VOLUME, IMAGE } from "./identifiers.ts";
+import { FIRST_HOST, VOLUME, OTHER_VOLUME, IMAGE, SECRET } from "./identifiers.ts";
 import { arrange, addQueued, send, addImage, driverOf, drivers, failing, type Scenario } from "./scenario.ts";
 
 /** Creates that fail by themselves, and what the retries and nets make of them. */
@@ -79,11 +79,47 @@ export const FAILURES: readonly Scenario[] = [
   {
     name: "aborted while the backend creates",
     makes: "an empty volume",
+    alarms: ["ExecutionsBroken"],
     withinSeconds: 30,
     end: "error",
     faults: [failing("aborted")],
     begin: (account) => {
       arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "timed out while the backend creates",
+    makes: "an empty volume",
+    alarms: ["ExecutionsBroken"],
+    withinSeconds: 30,
+    end: "error",
+    faults: [failing("timed out")],
+    begin: (account) => {
+      arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "its message fails until it is a dead letter",
+    makes: "an empty volume",
+    // Five receives, 180 s apart. The deadline is later.
+    withinSeconds: 1_000,
+    end: "error",
+    faults: [{ visit: "ScheduleVolume#1", call: "backends.claim#1", fault: "unknown error, each time" }],
+    begin: (account) => {
+      arrange(account);
+      return send(account);
+    },
+  },
+  {
+    name: "rescheduled from a backend that does not delete what it made",
+    makes: "an empty volume",
+    end: "error",
+    faults: [failing("answer lost, each time")],
+    begin: (account) => {
+      arrange(account);
+      driverOf(account, FIRST_HOST).keepsDeleted = true;
       return send(account);
     },
   },
@@ -124,6 +160,17 @@ export const FAILURES: readonly Scenario[] = [
     begin: (account) => {
       arrange(account);
       account.queues.sendTogether([JSON.stringify({ volume_id: VOLUME, context: {}, snapshot_id: "not a UUID" })]);
+      return [VOLUME];
+    },
+  },
+  {
+    name: "the message is a token and nothing else",
+    end: "gone",
+    mostCells: 0,
+    begin: (account) => {
+      arrange(account);
+      account.stores.volumes.records.clear();
+      account.queues.sendTogether([SECRET]);
       return [VOLUME];
     },
   },

@@ -30,6 +30,8 @@ export class SimulatedBackend extends DriverFake {
   /** Refuses every create, as a backend does that is full or broken: nothing is made. */
   refuses = false;
   #answering: PromiseWithResolvers<void> | undefined;
+  /** Says that a volume is deleted, and keeps it. */
+  keepsDeleted = false;
   /** How long each turn of an image copy takes, before it has its effect. */
   copyTurn: () => Promise<void> = async () => {};
   /** Its options are wrong: no driver can be made of them. */
@@ -68,6 +70,12 @@ export class SimulatedBackend extends DriverFake {
       throw new VolumeBackendAPIException("the backend refuses");
     }
     return super.createVolume(volume, work);
+  }
+
+  override async deleteVolume(volumeId: string, fence: string | null): Promise<void> {
+    if (!this.keepsDeleted) {
+      await super.deleteVolume(volumeId, fence);
+    }
   }
 
   override async createVolumeFromSnapshot(volume: VolumeRecord, snapshot: SnapshotRecord, work: Work) {
