@@ -18,6 +18,7 @@ export const snapshots = (): Ports["snapshots"] => simulated().ports.snapshots;
 export const volumeTypes = (): Ports["volumeTypes"] => simulated().ports.volumeTypes;
 export const deadLetters = (): Ports["deadLetters"] => simulated().ports.deadLetters;
 export const projects = (): Ports["projects"] => simulated().ports.projects;
+export const audits = (): Ports["audits"] => simulated().ports.audits;
 export const membership = (): ProjectMembership => simulated().ports.membership;
 export const backends = (): Ports["backends"] => simulated().ports.backends;
 export const candidates = (): ReturnType<Ports["candidates"]> => simulated().ports.candidates();

@@ -144,6 +144,7 @@ export function portsOf(account: Account) {
     volumeTypes,
     deadLetters: watched("deadLetters", stores.deadLetters),
     projects,
+    audits: watched("audits", stores.audits),
     membership: membershipOf({ projects, volumes, clock }),
     queue,
     api: {

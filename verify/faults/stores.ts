@@ -3,6 +3,7 @@ import { requireHash } from "../../adapters/file/image-turn.ts";
 import { S3ImageService } from "../../adapters/s3/image-service.ts";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
 import type { CopyWork, CreateOutcome, DriverStats, ImageMeta, ImageSource, Work } from "../../core/driver-ports.ts";
+import type { AuditRepository, KeptAudit } from "../../core/audit/kept-audit.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
@@ -128,6 +129,19 @@ export class SimulatedBackend extends DriverFake {
 /** The fields of a published notification that the invariants need. */
 export type Published = { notification: Notification; statusThen: string | undefined; atMs: number };
 
+/** The last audit, in memory. */
+class KeptAudits implements AuditRepository {
+  #last: KeptAudit | undefined;
+
+  async keep(audit: KeptAudit): Promise<void> {
+    this.#last = structuredClone(audit);
+  }
+
+  async last(): Promise<KeptAudit | undefined> {
+    return structuredClone(this.#last);
+  }
+}
+
 /** Everything that lasts: records, the backends' contents, notifications, images. */
 export class Stores {
   readonly volumes: StoredVolumes;
@@ -137,6 +151,7 @@ export class Stores {
   readonly volumeTypes = new VolumeTypesFake();
   readonly deadLetters = new DeadLettersFake();
   readonly imageCacheEntries = new ImageCacheFake();
+  readonly audits = new KeptAudits();
   schedulerSettings: SchedulerSettings = DEFAULT_SETTINGS;
   /** Of every backend, where a scenario switches it on. */
   imageCacheSettings: ImageCacheSettings | undefined;
