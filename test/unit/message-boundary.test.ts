@@ -98,7 +98,7 @@ describe("what a message may hold", () => {
     expect(reasonOf(body({ filter_properties: { retry: null } }))).toBe("");
   });
 
-  it("is a context that names nobody, which gives no rights", () => {
+  it("is a context without a user, a project or rights, which gives no rights", () => {
     const { context } = parseCreateVolumeMessage(body({ context: {} }));
     expect(context).toEqual({
       request_id: "",

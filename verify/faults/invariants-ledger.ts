@@ -1,5 +1,5 @@
 import { LEDGER_ATTEMPTS } from "../../core/byte-budget.ts";
-import { FAULT_ATTEMPTS, readCause } from "../../core/fault.ts";
+import { FAULT_ATTEMPTS } from "../../core/fault.ts";
 import { routeOf } from "../../core/errors.ts";
 import { attemptOfFence, type Fault, fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
 import type { Account } from "./account.ts";
@@ -118,8 +118,18 @@ function checkReason(account: Account, where: string, line: Line, execution: Exe
   if (happened.length === 0) {
     const known = execution.failures.map((failure) => failure.error).join(", ") || "none";
     account.breach(5, `the ledger says that ${where} ended by ${error}; its failures were: ${known}`);
-  } else if (!happened.some((failure) => lettersOf(cause).startsWith(lettersOf(readCause(failure.cause).message)))) {
+  } else if (!happened.some((failure) => lettersOf(cause).startsWith(lettersOf(messageOf(failure.cause))))) {
     account.breach(5, `the ledger's cause of ${where}, ${cause}, is of none of its failures by ${error}`);
+  }
+}
+
+/** The message in a Lambda error's JSON, or the text itself. Its own reader: the product's would agree with whatever the product does. */
+function messageOf(cause: string): string {
+  try {
+    const { errorMessage } = JSON.parse(cause) as { errorMessage?: unknown };
+    return typeof errorMessage === "string" ? errorMessage : cause;
+  } catch {
+    return cause;
   }
 }
 

@@ -99,14 +99,14 @@ export const OTHERS: readonly Scenario[] = [
     },
   },
   {
-    name: "clone of a volume by a caller without a project",
+    name: "clone of a volume by a caller without a project by the time of the spec",
     end: "error",
     never: ["available"],
     mostCells: 0,
     begin: (account) => {
       arrange(account, { source_volid: SOURCE });
       addSource(account);
-      return send(account, { source_volid: SOURCE, context: { ...CONTEXT, project_id: null } });
+      return startScheduled(account, { source_volid: SOURCE, context: { ...CONTEXT, project_id: null } });
     },
   },
   {

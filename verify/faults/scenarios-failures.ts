@@ -116,6 +116,7 @@ export const FAILURES: readonly Scenario[] = [
     name: "rescheduled from a backend that does not delete what it made",
     makes: "an empty volume",
     end: "error",
+    mostCells: 0,
     faults: [failing("answer lost, each time")],
     begin: (account) => {
       arrange(account);
