@@ -156,7 +156,7 @@ export async function deployPlan({ resources }: Plan, parts: CloudParts): Promis
 }
 
 /** Resources that are started once with the cloud and cannot be changed under it. */
-const STARTED_ONCE = /^AWS::(Events::Rule|Lambda::EventSourceMapping|Scheduler::Schedule)$/;
+const STARTED_ONCE = /^AWS::(Events::Rule|Lambda::EventSourceMapping)$/;
 
 /**
  * The resources that an update deploys: everything except event sources and rules, which must not change.

@@ -170,31 +170,6 @@ describe.concurrent("an execution that runs when the cloud is stopped", () => {
     expect(next.cloud.executions.describe(arn).output).toBe(JSON.stringify({ last: { first: 2 } }));
   });
 
-  it("runs all branches of a Parallel state again when it was in one", async () => {
-    using directory = temporaryDirectory();
-    const branch = (name: string, Seconds: number) => ({
-      StartAt: name,
-      States: { [name]: { Type: "Wait", Seconds, End: true } },
-    });
-    const Machine = stateMachine({
-      StartAt: "Both",
-      States: {
-        Both: { Type: "Parallel", Branches: [branch("Short", 0), branch("Wait", 1)], Next: "Done" },
-        Done: { Type: "Succeed" },
-      },
-    });
-    let arn = "";
-    {
-      await using first = await deploy({ Machine }, { dataDirectory: directory.path });
-      arn = await start(first, [1]);
-      await until(() => typesOf(first, arn).includes("WaitStateExited"));
-      expect(first.cloud.executions.describe(arn).state).toBe("Both");
-    }
-    await using next = await deploy({ Machine }, { dataDirectory: directory.path });
-    await until(() => statusOf(next, arn) !== "RUNNING");
-    expect(next.cloud.executions.describe(arn)).toMatchObject({ status: "SUCCEEDED", output: "[[1],[1]]" });
-  });
-
   it("is not overtaken by a schedule that looks for what stands still: that waits for its period", async () => {
     using directory = temporaryDirectory();
     const rule = (id: string) => ({

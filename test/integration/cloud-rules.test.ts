@@ -1,6 +1,6 @@
 import { StartExecutionCommand, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { deploy, inlineFunction, resource, stateMachine, until } from "../support/cloud-fixtures.ts";
 import type { CloudUnderTest } from "../support/cloud-fixtures.ts";
 
@@ -9,13 +9,9 @@ const lines: string[] = [];
 let under: CloudUnderTest;
 
 beforeAll(async () => {
-  // The cloud's clock is set to half a second before the schedule during the deployment, however long that takes.
-  const scheduledAt = new Date("2035-01-01T00:00:00Z");
-  const clock = vi.spyOn(Date, "now").mockReturnValue(scheduledAt.getTime() - 500);
   under = await deploy(
     {
       Sweep: inlineFunction("console.log('sweep ' + JSON.stringify(event));"),
-      Later: inlineFunction("console.log('later ' + JSON.stringify(event));"),
       Failed: { Type: "AWS::SQS::Queue", Properties: {} },
       Details: { Type: "AWS::SQS::Queue", Properties: {} },
       SweepRule: {
@@ -32,14 +28,6 @@ beforeAll(async () => {
           ScheduleExpression: "rate(1 minute)",
           State: "DISABLED",
           Targets: [{ Id: "t", Arn: arn("Sweep"), Input: '{"disabled":true}' }],
-        },
-      },
-      Once: {
-        Type: "AWS::Scheduler::Schedule",
-        Properties: {
-          ScheduleExpression: `at(${scheduledAt.toISOString().slice(0, 19)})`,
-          FlexibleTimeWindow: { Mode: "OFF" },
-          Target: { Arn: arn("Later"), RoleArn: "arn:aws:iam::000000000000:role/r", Input: '{"constant":1}' },
         },
       },
       Machine: stateMachine({
@@ -72,7 +60,6 @@ beforeAll(async () => {
     },
     { logSink: (line) => void lines.push(line) },
   );
-  clock.mockRestore();
 });
 
 afterAll(() => under.cloud.stop());
@@ -102,11 +89,6 @@ it("fires a rate once right after the deployment, with a scheduled event", async
     resources: ["arn:aws:events:us-east-1:000000000000:rule/Stack-SweepRule"],
   });
   expect(lines.filter((line) => line.includes("disabled"))).toEqual([]);
-});
-
-it("fires an at() schedule at its time with its constant input", async () => {
-  await until(() => lines.some((line) => line.includes("later")));
-  expect(lines.find((line) => line.includes("later"))).toContain('later {"constant":1}');
 });
 
 it("sends events only for a failed and an aborted execution of the named machine", async () => {

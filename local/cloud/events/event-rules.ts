@@ -7,9 +7,8 @@ import type { MessagingPart } from "../parts/messaging.ts";
 import { ACCOUNT_ID } from "../physical-names.ts";
 import type { ExecutionView } from "../states/executions.ts";
 import { matchesPattern } from "./event-pattern.ts";
-import type { Schedule } from "./schedule-expression.ts";
 
-/** A target of a rule or schedule: the ARN of a function or a queue, and the input that replaces the whole event. */
+/** A target of a rule: the ARN of a function or a queue, and the input that replaces the whole event. */
 export interface EventTarget {
   readonly arn: string;
   /** Constant JSON text. */
@@ -20,10 +19,9 @@ export interface EventTarget {
 
 export interface EventRule {
   readonly arn: string;
-  /** The source of a scheduled event: `aws.events` for a rule, `aws.scheduler` for a schedule. */
-  readonly source: "aws.events" | "aws.scheduler";
   readonly pattern: JsonObject | undefined;
-  readonly schedule: Schedule | undefined;
+  /** The period of a schedule; undefined for a rule with a pattern. */
+  readonly periodSeconds: number | undefined;
   readonly targets: readonly EventTarget[];
 }
 
@@ -53,7 +51,6 @@ export interface EventRulesOptions {
 
 /** EventBridge leaves input and output out of an event when both together are longer. */
 const MAXIMUM_DETAIL_DATA_BYTES = 248 * 1024;
-const MAXIMUM_TIMER_MILLISECONDS = 2_147_483_647;
 
 export function createEventRules(options: EventRulesOptions): EventRules {
   const { region, invocations, messaging, reportProblem } = options;
@@ -87,25 +84,17 @@ export function createEventRules(options: EventRulesOptions): EventRules {
     resources: [resource],
     detail,
   });
-  const fireAt = (time: number, fire: () => void): void => {
-    const wait = Math.max(0, time - Date.now());
+  /** A process that slept through several periods fires once and continues from now. */
+  const schedule = (rule: EventRule, periodSeconds: number, time: number): void => {
     const timer = setTimeout(
       () => {
         timers.delete(timer);
-        if (stopped) return;
-        if (wait > MAXIMUM_TIMER_MILLISECONDS) fireAt(time, fire);
-        else fire();
+        void deliver(rule, envelope("aws.events", "Scheduled Event", rule.arn, {}));
+        schedule(rule, periodSeconds, Math.max(time + periodSeconds * 1000, Date.now()));
       },
-      Math.min(wait, MAXIMUM_TIMER_MILLISECONDS),
+      Math.max(0, time - Date.now()),
     );
     timers.add(timer);
-  };
-  const schedule = (rule: EventRule, time: number | undefined): void => {
-    if (time === undefined) return;
-    fireAt(time, () => {
-      void deliver(rule, envelope(rule.source, "Scheduled Event", rule.arn, {}));
-      schedule(rule, nextTime(rule.schedule, time));
-    });
   };
 
   return {
@@ -118,9 +107,9 @@ export function createEventRules(options: EventRulesOptions): EventRules {
     },
     start: (isLate = () => false) => {
       for (const rule of rules) {
-        const first = firstTime(rule.schedule);
-        const late = first !== undefined && rule.targets.every(({ arn }) => isLate(arn));
-        schedule(rule, late ? (nextTime(rule.schedule, first) ?? first) : first);
+        if (rule.periodSeconds === undefined) continue;
+        const isAfterPeriod = rule.targets.every(({ arn }) => isLate(arn));
+        schedule(rule, rule.periodSeconds, Date.now() + (isAfterPeriod ? rule.periodSeconds * 1000 : 0));
       }
     },
     executionStatusChanged: async (execution) => {
@@ -140,19 +129,6 @@ export function createEventRules(options: EventRulesOptions): EventRules {
       for (const timer of timers) clearTimeout(timer);
     },
   };
-}
-
-function firstTime(schedule: Schedule | undefined): number | undefined {
-  if (schedule?.kind === "rate") return Date.now();
-  if (schedule?.kind === "at") return schedule.time >= Date.now() ? schedule.time : undefined;
-  return schedule?.next(Date.now());
-}
-
-/** A process that slept through several periods fires once and continues from now. */
-function nextTime(schedule: Schedule | undefined, last: number): number | undefined {
-  if (schedule?.kind === "rate") return Math.max(last + schedule.periodSeconds * 1000, Date.now());
-  if (schedule?.kind === "cron") return schedule.next(Math.max(last, Date.now()));
-  return undefined;
 }
 
 function statusDetail(execution: ExecutionView): JsonObject {

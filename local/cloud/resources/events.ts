@@ -1,6 +1,6 @@
 import { patternProblems } from "../events/event-pattern.ts";
 import type { EventTarget } from "../events/event-rules.ts";
-import { parseScheduleExpression, ScheduleExpressionError } from "../events/schedule-expression.ts";
+import { parseRate, ScheduleExpressionError } from "../events/schedule-expression.ts";
 import { arrayOrEmpty, isJsonObject, objectOrEmpty, textOf } from "../json.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import { arnOf, physicalName } from "../physical-names.ts";
@@ -10,7 +10,7 @@ import { unsupported } from "./resource-handler.ts";
 const TARGET_PROPERTIES = ["Id", "Arn", "Input", "InputPath", "DeadLetterConfig", "RetryPolicy", "RoleArn"];
 
 /**
- * AWS::Events::Rule on the default bus. A schedule fires; a pattern sees the status changes of executions, the only events here. Retry
+ * AWS::Events::Rule on the default bus. A rate fires; a pattern sees the status changes of executions, the only events here. Retry
  * policy and dead-letter queue of a target are accepted: delivery inside this cloud does not fail.
  */
 export const eventsRule: ResourceHandler = {
@@ -33,80 +33,23 @@ export const eventsRule: ResourceHandler = {
     ...(properties["EventPattern"] === undefined ? [] : patternProblems(properties["EventPattern"])),
     ...(properties["ScheduleExpression"] === undefined ? [] : scheduleProblems(properties["ScheduleExpression"])),
     ...((properties["EventBusName"] ?? "default") === "default" ? [] : [unsupported("EventBusName")]),
-    ...arrayOrEmpty(properties["Targets"]).flatMap((target) =>
-      targetProblems(objectOrEmpty(target), "Targets", TARGET_PROPERTIES),
-    ),
+    ...arrayOrEmpty(properties["Targets"]).flatMap((target) => targetProblems(objectOrEmpty(target))),
   ],
   deploy: ({ properties }, { attributes }, { rules }) => {
     if (properties["State"] === "DISABLED") return;
     const { EventPattern: pattern, ScheduleExpression: expression } = properties;
     rules.add({
       arn: attributes["Arn"] ?? "",
-      source: "aws.events",
       pattern: isJsonObject(pattern) ? pattern : undefined,
-      schedule: expression === undefined ? undefined : parseScheduleExpression(textOf(expression)),
+      periodSeconds: expression === undefined ? undefined : parseRate(textOf(expression)),
       targets: arrayOrEmpty(properties["Targets"]).map((target) => targetOf(objectOrEmpty(target))),
     });
   },
 };
 
-const SCHEDULE_TARGET_PROPERTIES = ["Arn", "Input", "RoleArn", "DeadLetterConfig", "RetryPolicy"];
-
-/** AWS::Scheduler::Schedule of a function or a queue. Flexible windows fire at their start, time zones other than UTC are refused. */
-export const schedulerSchedule: ResourceHandler = {
-  properties: [
-    "Name",
-    "Description",
-    "GroupName",
-    "ScheduleExpression",
-    "ScheduleExpressionTimezone",
-    "FlexibleTimeWindow",
-    "State",
-    "Target",
-    "KmsKeyArn",
-  ],
-  identify: ({ logicalId, properties }, context) => {
-    const name = textOf(properties["Name"], physicalName(context, logicalId, 64));
-    const group = textOf(properties["GroupName"], "default");
-    return {
-      ref: name,
-      attributes: { Arn: arnOf(context, "scheduler", `schedule/${group}/${name}`) },
-    };
-  },
-  check: ({ properties }) => [
-    ...scheduleProblems(properties["ScheduleExpression"]),
-    ...targetProblems(objectOrEmpty(properties["Target"]), "Target", SCHEDULE_TARGET_PROPERTIES),
-    ...(["UTC", "Etc/UTC", undefined].includes(properties["ScheduleExpressionTimezone"] as string | undefined)
-      ? []
-      : [unsupported(`ScheduleExpressionTimezone ${textOf(properties["ScheduleExpressionTimezone"])}`)]),
-  ],
-  deploy: ({ properties }, { attributes }, { rules }) => {
-    if (properties["State"] === "DISABLED") return;
-    rules.add({
-      arn: attributes["Arn"] ?? "",
-      source: "aws.scheduler",
-      pattern: undefined,
-      schedule: parseScheduleExpression(textOf(properties["ScheduleExpression"])),
-      targets: [targetOf(objectOrEmpty(properties["Target"]))],
-    });
-  },
-};
-
-/** AWS::Scheduler::ScheduleGroup: a name. */
-export const schedulerScheduleGroup: ResourceHandler = {
-  properties: ["Name", "Tags"],
-  identify: ({ logicalId, properties }, context) => {
-    const name = textOf(properties["Name"], physicalName(context, logicalId, 64));
-    return {
-      ref: name,
-      attributes: { Arn: arnOf(context, "scheduler", `schedule-group/${name}`) },
-    };
-  },
-};
-
 function scheduleProblems(expression: JsonValue | undefined): string[] {
   try {
-    parseScheduleExpression(textOf(expression));
+    parseRate(textOf(expression));
     return [];
   } catch (error) {
     if (error instanceof ScheduleExpressionError) return [`property ScheduleExpression: ${error.message}`];
@@ -114,15 +57,15 @@ function scheduleProblems(expression: JsonValue | undefined): string[] {
   }
 }
 
-function targetProblems(target: JsonObject, property: string, supported: readonly string[]): string[] {
+function targetProblems(target: JsonObject): string[] {
   const arn = textOf(target["Arn"]);
   return [
     ...Object.keys(target)
-      .filter((key) => !supported.includes(key))
-      .map((key) => unsupported(`${property}.${key}`)),
-    ...(/:lambda:.*:function:|:sqs:/.test(arn) ? [] : [unsupported(`${property}.Arn ${arn}`)]),
+      .filter((key) => !TARGET_PROPERTIES.includes(key))
+      .map((key) => unsupported(`Targets.${key}`)),
+    ...(/:lambda:.*:function:|:sqs:/.test(arn) ? [] : [unsupported(`Targets.Arn ${arn}`)]),
     ...(target["InputPath"] !== undefined && !/^\$(\.[\w-]+)*$/.test(textOf(target["InputPath"]))
-      ? [unsupported(`${property}.InputPath`)]
+      ? [unsupported("Targets.InputPath")]
       : []),
   ];
 }

@@ -1,7 +1,7 @@
 import * as accepted from "./accepted.ts";
 import * as apiGateway from "./api-gateway.ts";
 import { dynamodbTable } from "./dynamodb-table.ts";
-import { eventsRule, schedulerSchedule, schedulerScheduleGroup } from "./events.ts";
+import { eventsRule } from "./events.ts";
 import * as lambda from "./lambda.ts";
 import { s3Bucket, snsSubscription, snsTopic, sqsQueue } from "./messaging.ts";
 import type { ResourceHandler } from "./resource-handler.ts";
@@ -44,8 +44,6 @@ export const RESOURCE_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
   "AWS::SNS::TopicPolicy": accepted.snsTopicPolicy,
   "AWS::SQS::Queue": sqsQueue,
   "AWS::SQS::QueuePolicy": accepted.sqsQueuePolicy,
-  "AWS::Scheduler::Schedule": schedulerSchedule,
-  "AWS::Scheduler::ScheduleGroup": schedulerScheduleGroup,
   "AWS::StepFunctions::StateMachine": stepFunctionsStateMachine,
   "AWS::StepFunctions::StateMachineAlias": stepFunctionsStateMachineAlias,
   "AWS::StepFunctions::StateMachineVersion": stepFunctionsStateMachineVersion,

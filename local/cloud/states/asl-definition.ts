@@ -7,7 +7,7 @@ import type { JsonObject, JsonValue } from "../json.ts";
 export interface PreparedDefinition {
   readonly source: string;
   readonly definition: StateMachineDefinition;
-  /** Function to invoke, by name of the Task state, including states of branches and iterators. */
+  /** Function to invoke, by name of the Task state. */
   readonly taskFunctions: ReadonlyMap<string, string>;
   /** TimeoutSeconds of Task states, by name; states without one, or with a path, are missing. */
   readonly timeouts: ReadonlyMap<string, number>;
@@ -44,19 +44,6 @@ const STATE_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Choice: [...COMMON_FIELDS, "Choices", "Default"],
   Succeed: COMMON_FIELDS,
   Fail: [...COMMON_FIELDS, "Error", "Cause", "ErrorPath", "CausePath"],
-  Parallel: [...COMMON_FIELDS, ...FLOW_FIELDS, ...RESULT_FIELDS, ...ERROR_FIELDS, "Branches"],
-  Map: [
-    ...COMMON_FIELDS,
-    ...FLOW_FIELDS,
-    ...RESULT_FIELDS,
-    ...ERROR_FIELDS,
-    "Iterator",
-    "ItemProcessor",
-    "ItemSelector",
-    "ItemsPath",
-    "MaxConcurrency",
-    "MaxConcurrencyPath",
-  ],
 };
 
 const TYPE_TESTS = ["IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp"];
@@ -158,14 +145,6 @@ function prepareState(name: string, state: JsonObject, preparation: Preparation)
         problems.push(`state ${name}: Seconds above ${MAXIMUM_SECONDS} is not supported by the embedded cloud`);
       }
       break;
-    case "Parallel":
-      prepared["Branches"] = arrayOrEmpty(state["Branches"]).map((branch) => prepareMachine(branch, preparation));
-      break;
-    case "Map": {
-      const field = state["ItemProcessor"] === undefined ? "Iterator" : "ItemProcessor";
-      prepared[field] = prepareMachine(state[field], preparation);
-      break;
-    }
   }
   return prepared;
 }
@@ -181,8 +160,6 @@ function prepareTask(
       `state ${name}: Resource ${resource} is not supported by the embedded cloud, only the ARN of a function is`,
     );
   }
-  if (taskFunctions.has(name))
-    problems.push(`state ${name} is defined twice, which is not supported by the embedded cloud`);
   taskFunctions.set(name, functionNameOf(resource));
   handlers.set(name, { retried: errorNames(state["Retry"]), caught: errorNames(state["Catch"]) });
   if (state["TimeoutSecondsPath"] !== undefined) return;

@@ -11,7 +11,7 @@ export interface ExecutionView {
   readonly stateMachineArn: string;
   readonly name: string;
   readonly status: ExecutionStatus;
-  /** Its current or last state, not one of a branch. Unknown for an execution that ended in an earlier process. */
+  /** Its current or last state. Unknown for an execution that ended in an earlier process. */
   readonly state: string | undefined;
   readonly startDate: number;
   readonly stopDate: number | undefined;

@@ -68,8 +68,6 @@ class ExecutionRun {
   #suspended = false;
   /** The state in which it continues; its beginning is already in the history. */
   #resumedIn: string | undefined;
-  /** The Parallel or Map state whose branches run: their states are not positions of the execution. */
-  #branching: string | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -131,7 +129,6 @@ class ExecutionRun {
         this.#entered(state);
         return;
       case "StateExited": {
-        if (state.name === this.#branching) this.#branching = undefined;
         const output = this.#texts.of(state.output);
         if (exceedsDataLimit(output)) {
           this.#failHere(
@@ -174,18 +171,14 @@ class ExecutionRun {
   }
 
   #entered({ name, type, input }: NonNullable<EngineEvent["state"]>): void {
-    const isPosition = this.#branching === undefined;
-    if (isPosition) {
-      this.#options.execution.state = name;
-      if (type === "Parallel" || type === "Map") this.#branching = name;
-    }
+    this.#options.execution.state = name;
     if (this.#resumedIn === name) {
       this.#resumedIn = undefined;
       return;
     }
     this.#options.counters.stateTransitions += 1;
     const details = { name, input: this.#texts.of(input), inputDetails: NOT_TRUNCATED };
-    this.#record(stateEventType(type, "Entered"), { stateEnteredEventDetails: details }, isPosition);
+    this.#record(stateEventType(type, "Entered"), { stateEnteredEventDetails: details }, true);
   }
 
   #taskHandlers(): Record<string, (input: JsonValue) => Promise<JsonValue>> {

@@ -15,7 +15,7 @@ export function runtimeCause(
   const entered = history.findLast((event) => event["stateEnteredEventDetails"] !== undefined);
   if (entered === undefined) return message;
   const { name, input } = objectOrEmpty(entered["stateEnteredEventDetails"]);
-  const state = objectOrEmpty(stateOf(definition as unknown as JsonObject, textOf(name)));
+  const state = objectOrEmpty(objectOrEmpty((definition as unknown as JsonObject)["States"])[textOf(name)]);
   const path = DEAD_PATH.exec(message)?.[1];
   const detail = path === undefined ? message : deadPath(state, path, textOf(input));
   return `An error occurred while executing the state '${textOf(name)}' (entered at the event id #${entered.id}). ${detail}`;
@@ -38,20 +38,6 @@ function fieldWith(node: JsonValue | undefined, path: string): string | undefine
   for (const [field, value] of Object.entries(node)) {
     const found = value === path ? field : fieldWith(value, path);
     if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-/** The state of that name, including states of branches. */
-function stateOf(machine: JsonObject, name: string): JsonValue | undefined {
-  const states = objectOrEmpty(machine["States"]);
-  if (states[name] !== undefined) return states[name];
-  for (const state of Object.values(states)) {
-    const { Branches: branches, Iterator: iterator, ItemProcessor: processor } = objectOrEmpty(state);
-    for (const nested of [...(Array.isArray(branches) ? branches : []), iterator, processor]) {
-      const found = isJsonObject(nested) ? stateOf(nested, name) : undefined;
-      if (found !== undefined) return found;
-    }
   }
   return undefined;
 }
