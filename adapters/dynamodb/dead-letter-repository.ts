@@ -50,7 +50,8 @@ export class DynamoDbDeadLetterRepository implements DeadLetterRepository {
 type StoredDeadLetter = Omit<DeadLetterRecord, "volume_id" | "redrive_fence" | "redriven_at"> &
   Partial<DeadLetterRecord>;
 
-const DEAD_LETTERS = readerOf<DeadLetterRecord>(
+/** Reads dead letters. */
+export const DEAD_LETTERS = readerOf<DeadLetterRecord>(
   "dead letter",
   { id: "text!", volume_id: "text", reason: "text!", body: "text!", redrive_fence: "text" },
   shapeOf,

@@ -74,11 +74,11 @@ export class DynamoDbImageCacheRepository implements ImageCacheRepository {
 
   async get(id: string): Promise<ImageCacheEntry | undefined> {
     const item = await find(this.#table, id);
-    return item === undefined ? undefined : ENTRIES.read(item);
+    return item === undefined ? undefined : IMAGE_CACHE_ENTRIES.read(item);
   }
 
   async list(): Promise<Listed<ImageCacheEntry>> {
-    const { records, unreadable } = ENTRIES.readEach(await scanAll(this.#table));
+    const { records, unreadable } = IMAGE_CACHE_ENTRIES.readEach(await scanAll(this.#table));
     return listedOf(records, unreadable);
   }
 
@@ -164,7 +164,8 @@ function of({ fence, until }: FillLease): Record<string, unknown> {
 type StoredEntry = Omit<ImageCacheEntry, "lease_until" | "checkpoint"> &
   Partial<Pick<ImageCacheEntry, "lease_until" | "checkpoint">>;
 
-const ENTRIES = readerOf<ImageCacheEntry>(
+/** Reads entries of the cache. */
+export const IMAGE_CACHE_ENTRIES = readerOf<ImageCacheEntry>(
   "cached image",
   {
     id: "text!",

@@ -31,7 +31,7 @@ import {
 } from "./table.ts";
 
 /** Sort key of the item that holds a project's usage and limits. */
-const QUOTA = "quota";
+export const QUOTA = "quota";
 
 /**
  * The projects' lists and usage, in one table: partition key `project_id`, sort key `entry`, which is `quota` or `KIND#CREATED_AT#ID`. A
@@ -200,7 +200,8 @@ export class DynamoDbProjectRepository implements ProjectRepository {
     const movement = (await this.quota(projectId)).moving[holder];
     if (movement?.kind === "taken" && (reservedAt ?? movement.at) === movement.at) {
       const { assignments, values, names } = changeOf(movement.usage, -1);
-      const prepared = statement(`SET ${assignments} REMOVE #moving.#holder`, "#moving.#holder.#at = :at");
+      const set = assignments.length === 0 ? "" : `SET ${assignments.join(", ")} `;
+      const prepared = statement(`${set}REMOVE #moving.#holder`, "#moving.#holder.#at = :at");
       await tryUpdate(this.#table, quotaKey(projectId), prepared, {
         values: { ...values, ":at": movement.at },
         names: { ...names, "#holder": holder },
@@ -219,7 +220,7 @@ export class DynamoDbProjectRepository implements ProjectRepository {
       const { assignments, values, names } = changeOf(usage, -1);
       const all = { ...values, ":movement": movement, ":returns": returns, ":next_returns": returns + 1 };
       const prepared = statement(
-        `SET ${assignments}, #moving.#holder = :movement, #returns = :next_returns`,
+        `SET ${[...assignments, "#moving.#holder = :movement", "#returns = :next_returns"].join(", ")}`,
         "#returns = :returns",
       );
       if (await this.#updateQuota(projectId, () => prepared, all, { ...names, "#holder": holder })) {
@@ -350,19 +351,17 @@ const ENSURE_QUOTA = statement(
   { ":empty": {}, ":zero": 0 },
 );
 
-type Change = { assignments: string; values: Record<string, number>; names: Record<string, string> };
+type Change = { assignments: string[]; values: Record<string, number>; names: Record<string, string> };
 
-/** Adds or subtracts each of a usage's amounts. */
+/** Adds or subtracts each of a usage's amounts, which may be none: that of a type by a volume without one. */
 function changeOf(usage: Usage, sign: 1 | -1): Change {
   const resources = Object.entries(usage);
   return {
-    assignments: resources
-      .map(
-        (_each, index) => `#used.#resource${index} = if_not_exists(#used.#resource${index}, :none) + :amount${index}`,
-      )
-      .join(", "),
+    assignments: resources.map(
+      (_each, index) => `#used.#resource${index} = if_not_exists(#used.#resource${index}, :none) + :amount${index}`,
+    ),
     values: {
-      ":none": 0,
+      ...(resources.length > 0 && { ":none": 0 }),
       ...Object.fromEntries(resources.map(([, amount], index) => [`:amount${index}`, sign * amount])),
     },
     names: Object.fromEntries(resources.map(([resource], index) => [`#resource${index}`, resource])),
@@ -388,7 +387,8 @@ function reserveStatement({ usage, limits }: Reservation, replaces: boolean) {
     }
   }
   const constants = replaces ? { ":given_back": "given_back" } : {};
-  const prepared = statement(`SET ${assignments}, #moving.#holder = :movement`, conditions.join(" AND "), constants);
+  const set = [...assignments, "#moving.#holder = :movement"].join(", ");
+  const prepared = statement(`SET ${set}`, conditions.join(" AND "), constants);
   return { prepared, values: { ...values, ...bounds }, names };
 }
 
@@ -465,7 +465,8 @@ function pageByName(entries: readonly ListEntry[], kind: ListedKind, { limit, af
     .slice(0, limit);
 }
 
-function readEntry(item: Item): ListEntry {
+/** The entry of a list that an item holds. */
+export function readEntry(item: Item): ListEntry {
   const {
     entry,
     project_id: projectId,
@@ -482,7 +483,8 @@ function readEntry(item: Item): ListEntry {
   return { ...position, name: name ?? null, ...(renamedAt !== undefined && { renamedAt }) };
 }
 
-function readQuota(item: Item | undefined): ProjectQuota {
+/** The usage and limits that an item holds. */
+export function readQuota(item: Item | undefined): ProjectQuota {
   const { used = {}, limits = {}, moving = {} } = (item === undefined ? {} : unmarshall(item)) as Partial<ProjectQuota>;
   return { used, limits, moving };
 }

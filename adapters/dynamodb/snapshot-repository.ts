@@ -9,7 +9,7 @@ import { tryLock, unlock } from "./locks.ts";
 import { IN_FLOW, listOverdue } from "./overdue.ts";
 import { queryPage, scanPage } from "./paging.ts";
 import { foundOf, pageOf, readerOf } from "./reading.ts";
-import { find, statement, toItem, tryCreate, tryUpdate, type Table, type TableOptions } from "./table.ts";
+import { find, statement, toItem, tryCreate, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
 
 /** How many snapshots one request of {@link DynamoDbSnapshotRepository.listOfVolume} reads. */
 const PAGE_SIZE = 100;
@@ -106,8 +106,7 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
    * @throws InvalidInput when the id is another volume's snapshot's.
    */
   async create(record: SnapshotRecord): Promise<SnapshotRecord> {
-    const { deadline } = record;
-    if (await tryCreate(this.#table, toItem({ ...record, ...(deadline !== undefined && { in_flow: IN_FLOW }) }))) {
+    if (await tryCreate(this.#table, snapshotItem(record))) {
       return record;
     }
     const known = await this.get(record.id);
@@ -198,12 +197,17 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
   }
 }
 
+/** The item that holds the record. One with a deadline is in the index of those that the sweep looks at. */
+export function snapshotItem(record: SnapshotRecord): Item {
+  return toItem({ ...record, ...(record.deadline !== undefined && { in_flow: IN_FLOW }) });
+}
+
 /** A stored snapshot: what is null is absent. */
 type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata" | "locks"> &
   Partial<SnapshotRecord>;
 
 /** Reads snapshots. */
-const SNAPSHOTS = readerOf<SnapshotRecord>(
+export const SNAPSHOTS = readerOf<SnapshotRecord>(
   "snapshot",
   {
     id: "text!",

@@ -86,7 +86,8 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
 /** A stored volume type: what is null is absent. */
 type StoredVolumeType = Pick<VolumeTypeRecord, "id" | "name"> & Partial<VolumeTypeRecord>;
 
-const VOLUME_TYPES = readerOf<VolumeTypeRecord>(
+/** Reads volume types. */
+export const VOLUME_TYPES = readerOf<VolumeTypeRecord>(
   "volume type",
   { id: "text!", name: "text!", extra_specs: "map", description: "text", encryption: "map" },
   shapeOf,

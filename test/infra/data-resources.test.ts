@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { inlineTemplate } from "../../infra/inline-template.ts";
+import { TABLES } from "../../simulation/dynamodb/tables.ts";
 
 const DATA_TYPES = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::EFS::FileSystem", "AWS::KMS::Key"];
 
@@ -42,5 +43,29 @@ describe("what keeps data", () => {
     for (const [id, resource] of resources) {
       expect([id, resource.DeletionPolicy]).toEqual([id, "Delete"]);
     }
+  });
+});
+
+describe("the tables of the tests", () => {
+  type Schema = { KeySchema: unknown; IndexName?: string; Projection?: { ProjectionType: string } };
+  type Stored = Schema & { GlobalSecondaryIndexes?: Schema[]; LocalSecondaryIndexes?: Schema[] };
+  const shapeOf = ({ KeySchema, GlobalSecondaryIndexes = [], LocalSecondaryIndexes = [] }: Stored) => ({
+    KeySchema,
+    indexes: [GlobalSecondaryIndexes, LocalSecondaryIndexes].map((indexes) =>
+      indexes.map(({ IndexName, KeySchema: keys, Projection }) => ({ IndexName, keys, Projection })),
+    ),
+  });
+
+  it("have the keys and indexes of the stack's", () => {
+    const { Resources: resources } = inlineTemplate({});
+    const deployed = new Map(
+      Object.entries(resources as Record<string, { Type: string; Properties: Stored }>)
+        .filter(([, { Type }]) => Type === "AWS::DynamoDB::Table")
+        .map(([id, { Properties }]) => [id.replace(/^Records|Table\w{8}$/g, ""), shapeOf(Properties)]),
+    );
+    const camelCase = (name: string): string =>
+      name.replaceAll(/(?:^|_)(\w)/g, (_all, first: string) => first.toUpperCase());
+    const ours = new Map(TABLES.map((table) => [camelCase(table.TableName ?? ""), shapeOf(table as Stored)]));
+    expect(Object.fromEntries(ours)).toEqual(Object.fromEntries(deployed));
   });
 });

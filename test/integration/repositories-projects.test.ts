@@ -43,6 +43,15 @@ describe.each(IMPLEMENTATIONS)("projects %s", (_name, make) => {
     ...columns,
   });
 
+  it("a usage of nothing, as that of the type of a volume without one, is reserved, cancelled and given back", async () => {
+    const nothing = { projectId: project, holder: "volume:one", usage: {}, limits: {} };
+    expect(await projects.reserve(nothing)).toEqual({ reservedAt: NOW.toISOString() });
+    await projects.cancel(project, "volume:one");
+    await projects.giveBack(project, "volume:two", {}, async () => true);
+    await projects.confirm(project, "volume:two");
+    expect(await projects.quota(project)).toEqual({ used: {}, limits: {}, moving: {} });
+  });
+
   describe("a name", () => {
     it("is the first one's who claims it, however many claim it at once", async () => {
       const name = randomUUID();

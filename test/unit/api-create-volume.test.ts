@@ -115,7 +115,7 @@ describe("a create", () => {
     expect(response.status).toBe(status);
     expect(JSON.stringify(response.body)).toContain(message);
     expect(world.casts).toEqual([]);
-    expect(world.fakes.projects.entries.size).toBe(0);
+    expect(world.fakes.projects.entries.length).toBe(0);
   });
 
   it("refuses unknown fields from 3.53 on, which the API does not have yet, and ignores them before", async () => {
@@ -184,7 +184,7 @@ describe("a create with an Idempotency-Key", () => {
     const ids = [first, second, third].map(({ body }) => (body as { volume: { id: string } }).volume.id);
     expect(new Set(ids).size).toBe(1);
     expect(world.fakes.volumes.records.size).toBe(1);
-    expect(world.fakes.projects.entries.size).toBe(1);
+    expect(world.fakes.projects.entries.length).toBe(1);
     expect(world.fakes.projects.quotas.get(PROJECT)?.used).toEqual({ volumes: 1, gigabytes: 1 });
   });
 
@@ -240,7 +240,7 @@ describe("a create with an Idempotency-Key", () => {
         expect((await create({ size: 1 }, asked)).status, `${moment} ${call}`).toBe(202);
         const [id = ""] = world.fakes.volumes.records.keys();
         expect(world.casts.length, `${moment} ${call}`).toBeGreaterThan(0);
-        expect(world.fakes.projects.entries.size).toBe(1);
+        expect(world.fakes.projects.entries.length).toBe(1);
         const quota = world.fakes.projects.quotas.get(PROJECT);
         expect(quota?.used, `${moment} ${call}`).toEqual({ volumes: 1, gigabytes: 1 });
         expect(Object.keys(quota?.moving ?? {}).filter((holder) => holder !== holderOfQuota("volume", id))).toEqual([]);

@@ -110,8 +110,7 @@ describe("an action on a volume", () => {
     "sets the status %s by an administrator's word, from which the volume is deleted by force",
     async (status) => {
       const id = await aVolume();
-      const record = world.fakes.volumes.records.get(id);
-      Object.assign(record ?? {}, { status: "available", deadline: null, phase: null });
+      world.fakes.volumes.records.change(id, { status: "available", deadline: null, phase: null });
       const body = { "os-reset_status": { status: status.toUpperCase() } };
       expect((await api.ask(`POST /volumes/${id}/action`, { body })).status).toBe(403);
       expect((await api.ask(`POST /volumes/${id}/action`, { ...asAdmin, body })).status).toBe(202);

@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 
 function change(columns: Partial<VolumeRecord>): void {
-  Object.assign(world.fakes.volumes.records.get(id) ?? {}, columns);
+  world.fakes.volumes.records.change(id, columns);
 }
 
 const extend = (size: unknown) => api.ask(`POST /volumes/${id}/action`, { body: { "os-extend": { new_size: size } } });

@@ -102,7 +102,7 @@ describe("the readonly flag of a volume", () => {
     expect(messageOf(await act(true))).toBe(
       `Invalid volume: Volume ${id} status must be available to update readonly flag, but current status is: creating.`,
     );
-    Object.assign(world.fakes.volumes.records.get(id) ?? {}, { status: "available", deadline: null });
+    world.fakes.volumes.records.change(id, { status: "available", deadline: null });
     expect((await act("yes")).status).toBe(202);
     expect((await api.ask(`GET /volumes/${id}`)).body).toMatchObject({ volume: { metadata: { readonly: "True" } } });
     expect((await act(null)).status).toBe(400);

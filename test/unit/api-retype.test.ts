@@ -23,7 +23,7 @@ beforeEach(async () => {
   await aType("one");
   const { body } = await api.ask("POST /volumes", { body: { volume: { size: 2, volume_type: "one" } } });
   ({ id } = (body as { volume: { id: string } }).volume);
-  Object.assign(world.fakes.volumes.records.get(id) ?? {}, { status: "available", host: FIRST_HOST, deadline: null });
+  world.fakes.volumes.records.change(id, { status: "available", host: FIRST_HOST, deadline: null });
 });
 
 const retype = (type: string) =>
@@ -56,7 +56,14 @@ describe("os-retype", () => {
     await aType("two");
     const changeType = world.fakes.volumes.changeType.bind(world.fakes.volumes);
     world.fakes.volumes.changeType = async (...change) => {
-      Object.assign(world.fakes.volumes.records.get(id) ?? {}, { size: 5, quota_size: 5, extension: { number: 1 } });
+      const extension = {
+        id: "1",
+        number: 1,
+        size: 5,
+        previous_status: "available",
+        started_at: "2026-01-01T00:00:00.000Z",
+      } as const;
+      world.fakes.volumes.records.change(id, { size: 5, quota_size: 5, extension });
       return changeType(...change);
     };
     expect((await retype("two")).status).toBe(400);

@@ -152,7 +152,7 @@ describe("a snapshot", () => {
   ])("is refused when the request has %j", async (snapshot, status, message) => {
     const response = await create(snapshot);
     expect([response.status, messageOf(response)]).toEqual([status, message]);
-    expect(world.fakes.projects.entries.size).toBe(0);
+    expect(world.fakes.projects.entries.length).toBe(0);
   });
 
   it("changes its name, description and metadata", async () => {

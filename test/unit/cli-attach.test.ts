@@ -36,7 +36,7 @@ describe("attach and detach", () => {
     expect(await world.fakes.projects.listAll("attachment")).toEqual([]);
   });
 
-  const attachmentId = (): string => [...world.fakes.projects.entries.values()][0]?.id ?? "";
+  const attachmentId = (): string => world.fakes.projects.entries[0]?.id ?? "";
 
   it("refuse a volume that another host uses, and write nothing", async () => {
     await cli(`attach ${VOLUME_ID} --host one`);

@@ -49,7 +49,13 @@ describe("image cache evict", () => {
 
   test("has all deleted but what is being filled", async () => {
     const world = worldWithCachedImages();
-    Object.assign(world.fakes.imageCache.records.get("first") ?? {}, { state: "filling", lease_until: "9" });
+    const { records } = world.fakes.imageCache;
+    records.setAll(
+      [...records].map(([id, entry]) => [
+        id,
+        id === "first" ? { ...entry, state: "filling", lease_until: "9" } : entry,
+      ]),
+    );
     const { stdout } = await cli(world, "evict", "--all", "--json");
     expect(JSON.parse(stdout)).toMatchObject({ evicted: [{ id: "second" }], kept: [{ id: "first" }] });
     expect(statesOf(world)).toEqual(["filling", "evicting"]);

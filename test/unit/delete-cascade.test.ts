@@ -63,8 +63,8 @@ describe("a delete of a volume with its snapshots", () => {
   it("is the same after any death of the function that removes it", async () => {
     const begin = (): World => {
       const of = withSnapshots();
-      const marks = { status: "deleting", delete_requested_at: START, deadline: START };
-      Object.assign(of.fakes.volumes.records.get(SOURCE_ID) ?? {}, marks);
+      const marks = { status: "deleting", delete_requested_at: START, deadline: START } as const;
+      of.fakes.volumes.records.change(SOURCE_ID, marks);
       return of;
     };
     await expectSameAfterAnyDeath(begin, (of) => deleteVolume(of.deps, SOURCE_ID), expectGone);
@@ -80,7 +80,7 @@ describe("a delete of a volume with its snapshots", () => {
   it("is refused while a volume is made of one of the snapshots", async () => {
     const copy = aVolumeInFlow({ phase: "creating", snapshot_id: SNAPSHOT_ID });
     world.fakes.volumes.records.set(VOLUME_ID, copy);
-    Object.assign(world.fakes.snapshots.records.get(SNAPSHOT_ID)?.locks ?? {}, { [VOLUME_ID]: fenceOf(VOLUME_ID, 1) });
+    world.fakes.snapshots.records.change(SNAPSHOT_ID, { locks: { [VOLUME_ID]: fenceOf(VOLUME_ID, 1) } });
     expect(await remove()).toMatchObject({
       status: 400,
       body: { badRequest: { message: "Invalid volume: Failed to update snapshot." } },
@@ -99,7 +99,8 @@ describe("a delete of a volume with its snapshots", () => {
   });
 
   it("takes off the lock of a create that has ended", async () => {
-    Object.assign(world.fakes.volumes.records.get(SOURCE_ID)?.locks ?? {}, { [uuid(35)]: fenceOf(uuid(35), 1) });
+    const { locks } = await world.fakes.volumes.get(SOURCE_ID);
+    world.fakes.volumes.records.change(SOURCE_ID, { locks: { ...locks, [uuid(35)]: fenceOf(uuid(35), 1) } });
     expect((await remove()).status).toBe(202);
   });
 });

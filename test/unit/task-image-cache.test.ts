@@ -190,8 +190,8 @@ describe("a later volume of the image", () => {
     const deaths = await expectSameAfterAnyDeath(
       () => {
         const world = aWorld();
-        Object.assign(world.fakes.volumes, { records: structuredClone(before.fakes.volumes.records) });
-        Object.assign(world.fakes.imageCache, { records: structuredClone(before.fakes.imageCache.records) });
+        world.fakes.volumes.records.setAll(before.fakes.volumes.records);
+        world.fakes.imageCache.records.setAll(before.fakes.imageCache.records);
         Object.assign(driverOf(world), { volumes: structuredClone(driverOf(before).volumes) });
         return world;
       },

@@ -218,7 +218,7 @@ describe("a backend that does not confirm that it is clear", () => {
       driverOf(here).volumes.set(VOLUME_ID, { from: "nothing" });
       return volume;
     });
-    await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toThrow("it has moved on");
+    await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toThrow("has moved on from scheduled to creating");
     await rescheduleVolume(here.deps, TIMED_OUT);
     expect(driverOf(here).volumes.size).toBe(0);
   });

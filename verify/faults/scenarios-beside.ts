@@ -251,8 +251,7 @@ export const OTHERS: readonly Scenario[] = [
       arrange(account);
       addSource(account);
       addSnapshot(account);
-      const snapshot = account.stores.snapshots.records.get(SNAPSHOT);
-      Object.assign(snapshot?.locks ?? {}, { [uuidOf(12)]: STALE_LOCK });
+      account.stores.snapshots.records.change(SNAPSHOT, { locks: { [uuidOf(12)]: STALE_LOCK } });
       account.time.after(60_000, () => account.request("DeleteSnapshot", { snapshot_id: SNAPSHOT }));
       return send(account);
     },

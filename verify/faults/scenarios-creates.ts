@@ -251,9 +251,12 @@ export const CREATES: readonly Scenario[] = [
       arrange(account);
       account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
       addCached(account, 20, { status: "creating", launched_at: null });
-      Object.assign(entryOf(account, 20), { state: "copying", lease_until: START });
+      account.stores.imageCacheEntries.records.change(entryOf(account, 20).id, {
+        state: "copying",
+        lease_until: START,
+      });
       addCached(account, 22);
-      Object.assign(entryOf(account, 22), { state: "evicting" });
+      account.stores.imageCacheEntries.records.change(entryOf(account, 22).id, { state: "evicting" });
       account.stores.volumes.records.delete(uuidOf(22));
       driverOf(account, FIRST_HOST).volumes.delete(uuidOf(22));
       const backend = account.stores.backends.records.get(FIRST_HOST);

@@ -48,6 +48,13 @@ function fill(account: Account, left: number, columnsOf: (filler: string) => Par
   account.stores.volumes.records.set(VOLUME, { ...record, ...columnsOf(filler) });
 }
 
+/** Stale locks with names as long as the filler in total; a name has at most 65,535 bytes. */
+function locksOf(filler: string): Record<string, string> {
+  const length = Math.ceil(filler.length / 10);
+  const parts = Array.from({ length: 10 }, (_, index) => filler.slice(index * length, (index + 1) * length));
+  return Object.fromEntries(parts.map((part, index) => [`holder${index}${part}`, STALE_LOCK]));
+}
+
 export const SIZES: readonly Scenario[] = [
   {
     name: "metadata near the byte budget, refused by every backend",
@@ -96,7 +103,7 @@ export const SIZES: readonly Scenario[] = [
     begin: (account) => {
       const ids = redrive(account);
       driverOf(account, FIRST_HOST).refuses = true;
-      fill(account, 10, (filler) => ({ locks: { [`holder${filler}`]: STALE_LOCK } }));
+      fill(account, 10, (filler) => ({ locks: locksOf(filler) }));
       return ids;
     },
   },

@@ -9,14 +9,14 @@ import type { ImageCacheSettings } from "../../core/image-cache.ts";
 import type { Notification } from "../../core/notifications.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
-import { VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
+import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
 import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
 import { DriverFake } from "../../test/support/fakes/driver.ts";
 import { ImageCacheFake } from "../../test/support/fakes/image-cache.ts";
 import { imageBucket } from "./image-bucket.ts";
 import { ProjectsFake } from "../../test/support/fakes/projects.ts";
-import type { VolumesFake } from "../../test/support/fakes/volumes.ts";
-import { StoredBackends, StoredSnapshots, StoredVolumes } from "./stored-records.ts";
+import { VolumesFake } from "../../test/support/fakes/volumes.ts";
+import { StoredBackends } from "./stored-records.ts";
 
 /** GiB of each simulated backend. */
 const TOTAL_GIB = 100;
@@ -144,10 +144,10 @@ class KeptAudits implements AuditRepository {
 
 /** Everything that lasts: records, the backends' contents, notifications, images. */
 export class Stores {
-  readonly volumes: StoredVolumes;
+  readonly volumes: VolumesFake;
   readonly backends: StoredBackends;
   readonly projects: ProjectsFake;
-  readonly snapshots = new StoredSnapshots();
+  readonly snapshots = new SnapshotsFake();
   readonly volumeTypes = new VolumeTypesFake();
   readonly deadLetters = new DeadLettersFake();
   readonly imageCacheEntries = new ImageCacheFake();
@@ -161,7 +161,7 @@ export class Stores {
   readonly published: Published[] = [];
 
   constructor(clock: Clock) {
-    this.volumes = new StoredVolumes(clock);
+    this.volumes = new VolumesFake(clock);
     this.backends = new StoredBackends(clock);
     this.projects = new ProjectsFake(clock);
   }

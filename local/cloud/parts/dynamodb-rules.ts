@@ -130,7 +130,7 @@ function* namesOf(request: Record<string, unknown>): Generator {
 }
 
 /** The first problem of an item's names and values. */
-function itemProblem(item: Item): string | undefined {
+export function itemProblem(item: Item): string | undefined {
   if (!isObject(item)) return "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
   for (const [name, value] of Object.entries(item)) {
     const problem = nameProblem(name) ?? valueProblem(value, 1);
@@ -197,7 +197,7 @@ function keyBytes({ S: text, B: binary }: Value): number {
 }
 
 /** Size of an item as DynamoDB counts it (Amazon DynamoDB, "DynamoDB item sizes and formats"). */
-function itemBytes(item: Item): number {
+export function itemBytes(item: Item): number {
   return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
 }
 

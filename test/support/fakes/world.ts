@@ -140,11 +140,11 @@ export class World {
   /** Everything that lasts, for comparisons; notifications count once each, as consumers count them. */
   state(): unknown {
     return structuredClone({
-      volumes: this.fakes.volumes.records,
+      volumes: new Map(this.fakes.volumes.records),
       backends: this.fakes.backends.records,
-      snapshots: this.fakes.snapshots.records,
-      imageCache: this.fakes.imageCache.records,
-      keptLetters: this.fakes.deadLetters.records,
+      snapshots: new Map(this.fakes.snapshots.records),
+      imageCache: new Map(this.fakes.imageCache.records),
+      keptLetters: new Map(this.fakes.deadLetters.records),
       drivers: [...this.drivers].map(([host, driver]) => [host, driver.volumes, driver.snapshots, driver.sizes]),
       executions: this.executions,
       notified: [...new Set(this.notifications.map(({ event_type, message_id }) => `${event_type} ${message_id}`))],
