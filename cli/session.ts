@@ -53,21 +53,25 @@ export async function targetOf(
   return { target: { ...profile, ...named }, defaults };
 }
 
-/** Runs a command's body with its session, and always closes the connection. */
-export async function withSession(
+/**
+ * The action of a command: the body is called with the command's session, its arguments and its options. The connection is always closed.
+ */
+export function inSession<Words extends unknown[]>(
   context: CliContext,
-  command: Command,
-  body: (session: Session) => Promise<void>,
-): Promise<void> {
-  const { json = false } = command.optsWithGlobals<GlobalOptions>();
-  const { target, defaults } = await targetOf(context, command);
-  const connection = context.connect(target);
-  const answer: Session["answer"] = async (value, human) => {
-    context.stdout.write(json ? renderJson(value) : await human());
+  body: (session: Session, ...words: Words) => Promise<void>,
+): (...words: [...Words, Command]) => Promise<void> {
+  return async (...words) => {
+    const command = words.at(-1) as Command;
+    const { json = false } = command.optsWithGlobals<GlobalOptions>();
+    const { target, defaults } = await targetOf(context, command);
+    const connection = context.connect(target);
+    const answer: Session["answer"] = async (value, human) => {
+      context.stdout.write(json ? renderJson(value) : await human());
+    };
+    try {
+      await body({ ...context, connection, json, defaults, answer }, ...(words.slice(0, -1) as Words));
+    } finally {
+      connection.close();
+    }
   };
-  try {
-    await body({ ...context, connection, json, defaults, answer });
-  } finally {
-    connection.close();
-  }
 }

@@ -5,7 +5,7 @@ import type { VolumeAttachment, VolumeRecord } from "../../core/records.ts";
 import { CliError } from "../errors.ts";
 import { addRecordOptions, answerRecord, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { volumeColumns } from "../volume-columns.ts";
 
@@ -36,11 +36,7 @@ export function registerAttach(program: Command, context: CliContext): void {
     .requiredOption("--host <name>", "name of the host")
     .option("--device <path>", "name of the device on the host")
     .option("--read-only", "attach it for reading only");
-  addRecordOptions(command)
-    .addHelpText("after", ATTACH_EXAMPLES)
-    .action((nameOrId: string, options: AttachOptions, self: Command) =>
-      withSession(context, self, (session) => attachVolume(session, nameOrId, options)),
-    );
+  addRecordOptions(command).addHelpText("after", ATTACH_EXAMPLES).action(inSession(context, attachVolume));
 }
 
 async function attachVolume(session: Session, nameOrId: string, options: AttachOptions): Promise<void> {
@@ -68,11 +64,7 @@ export function registerDetach(program: Command, context: CliContext): void {
     .description("Record that a host no longer uses a volume. Stop whatever uses it first: nothing looks for that.")
     .argument("<volume>", "id or name of the volume")
     .option("--host <name>", "name of the host, where the volume has several attachments");
-  addRecordOptions(command)
-    .addHelpText("after", DETACH_EXAMPLES)
-    .action((nameOrId: string, options: DetachOptions, self: Command) =>
-      withSession(context, self, (session) => detachVolume(session, nameOrId, options)),
-    );
+  addRecordOptions(command).addHelpText("after", DETACH_EXAMPLES).action(inSession(context, detachVolume));
 }
 
 async function detachVolume(session: Session, nameOrId: string, options: DetachOptions): Promise<void> {

@@ -8,7 +8,7 @@ import {
   openFindings,
 } from "../../core/audit/report.ts";
 import { CliError, UsageError } from "../errors.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
 type AuditOptions = {
@@ -60,9 +60,7 @@ export function registerAudit(program: Command, context: CliContext): void {
     )
     .option("--limit <count>", "number of findings of each kind to list", wholeNumber(MAX_LISTED), 50)
     .addHelpText("after", EXAMPLES)
-    .action((options: AuditOptions, command: Command) =>
-      withSession(context, command, (session) => audit(session, options)),
-    );
+    .action(inSession(context, audit));
 }
 
 async function audit(session: Session, options: AuditOptions): Promise<void> {

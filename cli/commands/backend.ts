@@ -4,7 +4,7 @@ import type { BackendRecord } from "../../core/records.ts";
 import { CliError, Interrupted } from "../errors.ts";
 import { formatCapacity, formatDuration } from "../format.ts";
 import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { styleOfStatus } from "../terminal.ts";
 
@@ -27,8 +27,8 @@ export function registerBackend(program: Command, context: CliContext): void {
     .option("--timeout <seconds>", "with --wait, how long to wait", parseSeconds, DEFAULT_TIMEOUT_SECONDS);
   addListOptions(command, backendColumns(new Date(0), 0))
     .addHelpText("after", EXAMPLES)
-    .action((options: Options, self: Command) =>
-      withSession(context, self, async (session) => {
+    .action(
+      inSession(context, async (session, options: Options) => {
         const backends = await (options.wait === true ? waitForReports(session, options.timeout) : reported(session));
         await listBackends(session, backends, options);
       }),

@@ -3,7 +3,7 @@ import type { ConnectionInfo, VolumeRecord } from "../../core/records.ts";
 import { CliError } from "../errors.ts";
 import { addRecordOptions, answerRecord, type Column, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
 const EXAMPLES = `
@@ -51,11 +51,7 @@ export function registerConnection(program: Command, context: CliContext): void 
     )
     .argument("<volume>", "id or name of the volume")
     .option("--mount <directory>", "directory on the host for the mount", DEFAULT_MOUNT);
-  addRecordOptions(command)
-    .addHelpText("after", EXAMPLES)
-    .action((nameOrId: string, options: ConnectionOptions, self: Command) =>
-      withSession(context, self, (session) => showConnection(session, nameOrId, options)),
-    );
+  addRecordOptions(command).addHelpText("after", EXAMPLES).action(inSession(context, showConnection));
 }
 
 async function showConnection(session: Session, nameOrId: string, options: ConnectionOptions): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Command, InvalidArgumentError } from "commander";
 import { CliError } from "../errors.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
 type Options = { port: number; open: boolean };
@@ -25,9 +25,7 @@ export function registerConsole(program: Command, context: CliContext): void {
     .option("--port <port>", "port to listen on; 0 selects a free one", parsePort, 0)
     .option("--no-open", "print the address without opening a browser")
     .addHelpText("after", EXAMPLES)
-    .action((options: Options, command: Command) =>
-      withSession(context, command, (session) => serveConsole(session, options)),
-    );
+    .action(inSession(context, serveConsole));
 }
 
 function parsePort(text: string): number {

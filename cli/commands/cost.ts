@@ -10,7 +10,7 @@ import { readTemplate } from "../cost/template.ts";
 import { invocation, type Step, timesWork } from "../cost/work.ts";
 import { UsageError } from "../errors.ts";
 import { findVolume } from "../names.ts";
-import { type CliContext, type Session, withSession } from "../session.ts";
+import { type CliContext, inSession, type Session } from "../session.ts";
 
 const EXAMPLES = `
 Examples:
@@ -49,8 +49,8 @@ export function registerCost(program: Command, context: CliContext): void {
     .addOption(new Option("--idle", "the monthly cost of the idle stack").conflicts(["volumes", "imageGib"]))
     .option("--template <file>", "with --idle, the template to price; by default the output of `cdk synth`")
     .addHelpText("after", EXAMPLES)
-    .action((volumeId: string | undefined, options: CostOptions, command: Command) =>
-      withSession(context, command, async (session) => {
+    .action(
+      inSession(context, async (session, volumeId: string | undefined, options: CostOptions) => {
         if (options.idle === true) {
           await answerIdleCost(session, volumeId, options.template);
           return;

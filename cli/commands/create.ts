@@ -20,7 +20,7 @@ import {
   parseSize,
   parseTimeout,
 } from "../options.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { volumeColumns } from "../volume-columns.ts";
 import { waitForVolume } from "../wait.ts";
@@ -105,8 +105,10 @@ export function registerCreate(program: Command, context: CliContext): void {
     );
   addRecordOptions(command)
     .addHelpText("after", EXAMPLES)
-    .action((name: string | undefined, options: CreateOptions, self: Command) =>
-      withSession(context, self, (session) => create(session, named(name, options))),
+    .action(
+      inSession(context, (session, name: string | undefined, options: CreateOptions) =>
+        create(session, named(name, options)),
+      ),
     );
 }
 

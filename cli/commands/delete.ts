@@ -5,7 +5,7 @@ import { follow, NO_DISPLAY } from "../follow.ts";
 import { findVolumeIds } from "../names.ts";
 import { renderError } from "../output.ts";
 import { faultText } from "../progress.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
 const EXAMPLES = `
@@ -35,8 +35,8 @@ export function registerDelete(program: Command, context: CliContext): void {
     .option("--purge", "delete their snapshots first")
     .option("--wait", "wait until volumes that are being created are gone as well")
     .addHelpText("after", EXAMPLES)
-    .action((names: string[], options: DeleteOptions, command: Command) =>
-      withSession(context, command, async (session) =>
+    .action(
+      inSession(context, async (session, names: string[], options: DeleteOptions) =>
         deleteVolumes(session, await findVolumeIds(session, names), options),
       ),
     );
@@ -51,8 +51,8 @@ export function registerPurge(program: Command, context: CliContext): void {
     .argument("<volumes...>", "ids or names of the volumes")
     .option("--yes", "delete without asking")
     .addHelpText("after", PURGE_EXAMPLES)
-    .action((names: string[], { yes = false }: { yes?: boolean }, command: Command) =>
-      withSession(context, command, async (session) => {
+    .action(
+      inSession(context, async (session, names: string[], { yes = false }: { yes?: boolean }) => {
         const ids = await findVolumeIds(session, names);
         if (yes || (await isConfirmed(session, ids))) {
           await deleteVolumes(session, ids, { purge: true, wait: true });

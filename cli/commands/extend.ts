@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { addRecordOptions, answerRecord, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";
 import { parseSize } from "../options.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { volumeColumns } from "../volume-columns.ts";
 
@@ -23,11 +23,7 @@ export function registerExtend(program: Command, context: CliContext): void {
     )
     .argument("<volume>", "id or name of the volume")
     .argument("<GiB>", "new size in GiB, larger than the present size", parseSize);
-  addRecordOptions(command)
-    .addHelpText("after", EXAMPLES)
-    .action((nameOrId: string, size: number, options: RecordOptions, self: Command) =>
-      withSession(context, self, (session) => extend(session, nameOrId, size, options)),
-    );
+  addRecordOptions(command).addHelpText("after", EXAMPLES).action(inSession(context, extend));
 }
 
 async function extend(session: Session, nameOrId: string, size: number, options: RecordOptions): Promise<void> {

@@ -3,7 +3,7 @@ import type { ImageCacheEntry } from "../../core/image-cache.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { formatTime, text } from "../format.ts";
 import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
 const EVICT_EXAMPLES = `
@@ -29,9 +29,7 @@ export function registerImageCache(image: Command, context: CliContext): void {
     COLUMNS,
   )
     .addHelpText("after", "\nExamples:\n  $ cinderless image cache list\n  $ cinderless image cache list --json\n")
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, (session) => listCache(session, options)),
-    );
+    .action(inSession(context, listCache));
   cache
     .command("evict")
     .summary("evict the cached volumes of images")
@@ -39,8 +37,8 @@ export function registerImageCache(image: Command, context: CliContext): void {
     .argument("[images...]", "ids of the images")
     .option("--all", "every cached image")
     .addHelpText("after", EVICT_EXAMPLES)
-    .action((images: string[], options: { all?: boolean }, command: Command) =>
-      withSession(context, command, (session) =>
+    .action(
+      inSession(context, (session, images: string[], options: { all?: boolean }) =>
         evictImages(
           session,
           images.map((id) => id.toLowerCase()),

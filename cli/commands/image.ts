@@ -17,7 +17,7 @@ import {
 } from "../listing.ts";
 import { findImageId } from "../names.ts";
 import { createMeter, percentOf, renderBar, renderReading } from "../progress.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { styleOfStatus } from "../terminal.ts";
 import type { Output } from "../terminal.ts";
@@ -58,26 +58,20 @@ export function registerImage(program: Command, context: CliContext): void {
     .option("--public", "let every project use it")
     .option("--id <uuid>", "id of the image; by default a new one", parseUuidOption)
     .option("--project <id>", `project that owns the image (default: the profile's, else ${DEFAULT_PROJECT_ID})`);
-  addRecordOptions(add)
-    .addHelpText("after", ADD_EXAMPLES)
-    .action((path: string, options: AddOptions, command: Command) =>
-      withSession(context, command, (session) => addImage(session, path, options)),
-    );
+  addRecordOptions(add).addHelpText("after", ADD_EXAMPLES).action(inSession(context, addImage));
   registerImageCheck(image, context);
   registerImageCache(image, context);
   addListOptions(image.command("list").summary("list images").description("List the images of the bucket."), COLUMNS)
     .addHelpText("after", "\nExamples:\n  $ cinderless image list\n  $ cinderless image list --json\n")
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, (session) => listImages(session, options)),
-    );
+    .action(inSession(context, listImages));
   image
     .command("delete")
     .summary("delete images")
     .description("Delete images. Volumes that were created from them are not affected.")
     .argument("<images...>", "ids or names of the images")
     .addHelpText("after", "\nExamples:\n  $ cinderless image delete debian\n")
-    .action((imageIds: string[], _options: unknown, command: Command) =>
-      withSession(context, command, async (session) => {
+    .action(
+      inSession(context, async (session, imageIds: string[]) => {
         const ids: string[] = [];
         for (const nameOrId of imageIds) {
           ids.push(await findImageId(session, nameOrId));

@@ -4,7 +4,7 @@ import { VOLUME_STATUSES, type VolumeRecord } from "../../core/records.ts";
 import { text } from "../format.ts";
 import { addListOptions, allPages, answerList, type ListOptions } from "../listing.ts";
 import { findType } from "../names.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { volumeColumns } from "../volume-columns.ts";
 
@@ -47,7 +47,7 @@ export function registerList(program: Command, context: CliContext): void {
     volumeColumns(() => undefined),
   )
     .addHelpText("after", EXAMPLES)
-    .action((options: Options, self: Command) => withSession(context, self, (session) => list(session, options)));
+    .action(inSession(context, list));
 }
 
 async function list(session: Session, options: Options): Promise<void> {

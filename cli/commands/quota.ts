@@ -11,7 +11,7 @@ import { UNLIMITED } from "../../core/projects.ts";
 import { UsageError } from "../errors.ts";
 import { addListOptions, allPages, answerList, type Column, type ListOptions } from "../listing.ts";
 import { findType } from "../names.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
 /** One resource of a quota; -1 means no limit. */
@@ -59,8 +59,10 @@ export function registerQuota(program: Command, context: CliContext): void {
     .option("--default", "the limits of projects that have none of their own");
   addListOptions(show, COLUMNS)
     .addHelpText("after", "\nExamples:\n  $ cinderless quota show 6f70656e737461636b\n")
-    .action((project: string | undefined, options: ListOptions & { default?: boolean }, command: Command) =>
-      withSession(context, command, (session) => showQuota(session, projectOf(session, project, options), options)),
+    .action(
+      inSession(context, (session, project: string | undefined, options: ListOptions & { default?: boolean }) =>
+        showQuota(session, projectOf(session, project, options), options),
+      ),
     );
   quota
     .command("set")
@@ -74,8 +76,10 @@ export function registerQuota(program: Command, context: CliContext): void {
     .option("--snapshots <count>", "snapshots", parseQuota)
     .option("--per-volume-gigabytes <GiB>", "size of one volume", parseQuota)
     .addHelpText("after", SET_EXAMPLES)
-    .action((project: string | undefined, options: SetOptions, command: Command) =>
-      withSession(context, command, (session) => setQuota(session, projectOf(session, project, options), options)),
+    .action(
+      inSession(context, (session, project: string | undefined, options: SetOptions) =>
+        setQuota(session, projectOf(session, project, options), options),
+      ),
     );
 }
 

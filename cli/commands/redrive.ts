@@ -15,7 +15,7 @@ import {
   type RecordOptions,
 } from "../listing.ts";
 import { renderError, renderFields } from "../output.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { deleteEach } from "./delete.ts";
 
@@ -46,9 +46,7 @@ export function registerRedrive(program: Command, context: CliContext): void {
     .option("--all", "all dead letters that were not sent again yet")
     .option("--message <file>", "send the message in this file instead of the stored one; for one dead letter")
     .addHelpText("after", EXAMPLES)
-    .action((ids: string[], options: RedriveOptions, command: Command) =>
-      withSession(context, command, (session) => redriveEach(session, ids, options)),
-    );
+    .action(inSession(context, redriveEach));
   addListOptions(
     redrive
       .command("list")
@@ -57,9 +55,7 @@ export function registerRedrive(program: Command, context: CliContext): void {
     COLUMNS,
   )
     .addHelpText("after", "\nExamples:\n  $ cinderless redrive list\n  $ cinderless redrive list --json\n")
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, (session) => listLetters(session, options)),
-    );
+    .action(inSession(context, listLetters));
   redrive
     .command("discard")
     .summary("remove dead letters for good")
@@ -67,8 +63,10 @@ export function registerRedrive(program: Command, context: CliContext): void {
     .argument("<ids...>", "ids of the dead letters")
     .option("--yes", "remove without asking")
     .addHelpText("after", "\nExamples:\n  $ cinderless redrive discard 0d6d1f6c-58a5-4a4b-8f0e-0a2ab6ab1c55 --yes\n")
-    .action((ids: string[], { yes = false }: { yes?: boolean }, command: Command) =>
-      withSession(context, command, (session) => discard(session, ids.map(parseId), yes)),
+    .action(
+      inSession(context, (session, ids: string[], { yes = false }: { yes?: boolean }) =>
+        discard(session, ids.map(parseId), yes),
+      ),
     );
   addRecordOptions(
     redrive
@@ -78,8 +76,8 @@ export function registerRedrive(program: Command, context: CliContext): void {
       .argument("<id>", "id of the dead letter"),
   )
     .addHelpText("after", SHOW_EXAMPLES)
-    .action((id: string, options: RecordOptions, command: Command) =>
-      withSession(context, command, async (session) => {
+    .action(
+      inSession(context, async (session, id: string, options: RecordOptions) => {
         const letter = await getLetter(session, parseId(id));
         await answerRecord(session, { row: letter, columns: FIELDS, document: letter }, options, () =>
           renderLetter(session, letter),

@@ -4,7 +4,7 @@ import { CliError } from "../errors.ts";
 import { findVolume } from "../names.ts";
 import type { CallOutcome, ReplayedCall } from "../replay.ts";
 import { oneLine } from "../safe-text.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { paint } from "../terminal.ts";
 
@@ -31,8 +31,10 @@ export function registerReplay(program: Command, context: CliContext): void {
     .argument("<execution>", "name or ARN of an execution, or a volume: its last attempt")
     .option("--debug", "wait for a debugger before the first function")
     .addHelpText("after", EXAMPLES)
-    .action((named: string, { debug = false }: { debug?: boolean }, command: Command) =>
-      withSession(context, command, (session) => replay(session, named, debug)),
+    .action(
+      inSession(context, (session, named: string, { debug = false }: { debug?: boolean }) =>
+        replay(session, named, debug),
+      ),
     );
 }
 

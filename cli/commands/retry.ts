@@ -10,7 +10,7 @@ import { CliError, explainError, UsageError } from "../errors.ts";
 import { addRecordOptions, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";
 import { parseTimeout } from "../options.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { submitOnce } from "./create.ts";
 import { waitForVolume } from "../wait.ts";
@@ -39,11 +39,7 @@ export function registerRetry(program: Command, context: CliContext): void {
     .option("--replace", "make another volume of the same request, then delete this one")
     .option("--wait", "show the progress, and end when the volume is available or in error")
     .option("--timeout <time>", "wait at most this long, for example 90s or 10m", parseTimeout);
-  addRecordOptions(command)
-    .addHelpText("after", EXAMPLES)
-    .action((nameOrId: string, options: RetryOptions, self: Command) =>
-      withSession(context, self, (session) => retry(session, nameOrId, options)),
-    );
+  addRecordOptions(command).addHelpText("after", EXAMPLES).action(inSession(context, retry));
 }
 
 async function retry(session: Session, nameOrId: string, options: RetryOptions): Promise<void> {

@@ -5,7 +5,7 @@ import { CliError, UsageError } from "../errors.ts";
 import { formatTime } from "../format.ts";
 import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";
 import { parseName } from "../options.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { styleOfStatus } from "../terminal.ts";
 import { stateOfBackend } from "./backend.ts";
@@ -59,8 +59,8 @@ export function registerService(program: Command, context: CliContext): void {
     COLUMNS,
   )
     .addHelpText("after", "\nExamples:\n  $ cinderless service list\n")
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, async (session) => {
+    .action(
+      inSession(context, async (session, options: ListOptions) => {
         const rows = await servicesOf(session);
         await answerList(
           session,
@@ -79,9 +79,7 @@ export function registerService(program: Command, context: CliContext): void {
     .option("--disable-reason <text>", "why it is disabled, for people; with --disable", parseReason)
     .addOption(new Option("--disabled-reason <text>").argParser(parseReason).hideHelp())
     .addHelpText("after", SET_EXAMPLES)
-    .action((host: string, options: SetOptions, command: Command) =>
-      withSession(context, command, (session) => setService(session, host, options)),
-    );
+    .action(inSession(context, setService));
 }
 
 async function servicesOf(session: Session): Promise<Service[]> {

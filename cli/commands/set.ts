@@ -4,7 +4,7 @@ import type { MapChange, VolumeDetails } from "../../core/ports.ts";
 import { UsageError } from "../errors.ts";
 import { findVolume } from "../names.ts";
 import { collectKeyValue, collectText, parseName } from "../options.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
 const SET_EXAMPLES = `
@@ -42,8 +42,10 @@ export function registerSet(program: Command, context: CliContext): void {
     .option("--bootable", "mark the volume as bootable")
     .option("--non-bootable", "mark the volume as not bootable")
     .addHelpText("after", SET_EXAMPLES)
-    .action((nameOrId: string, options: SetOptions, command: Command) =>
-      withSession(context, command, (session) => change(session, nameOrId, changeOf(options))),
+    .action(
+      inSession(context, (session, nameOrId: string, options: SetOptions) =>
+        change(session, nameOrId, changeOf(options)),
+      ),
     );
   program
     .command("unset")
@@ -54,8 +56,10 @@ export function registerSet(program: Command, context: CliContext): void {
     .option("--name", "remove the name")
     .option("--description", "remove the description")
     .addHelpText("after", UNSET_EXAMPLES)
-    .action((nameOrId: string, options: UnsetOptions, command: Command) =>
-      withSession(context, command, (session) => change(session, nameOrId, removalOf(options))),
+    .action(
+      inSession(context, (session, nameOrId: string, options: UnsetOptions) =>
+        change(session, nameOrId, removalOf(options)),
+      ),
     );
 }
 

@@ -7,7 +7,7 @@ import { addRecordOptions, answerRecord, type Column, type RecordOptions } from 
 import { findVolume } from "../names.ts";
 import { renderFields } from "../output.ts";
 import { faultText, readingOf, renderReading, stateOf, volumeDocument } from "../progress.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { paint, styleOfStatus } from "../terminal.ts";
 import type { Output } from "../terminal.ts";
@@ -37,11 +37,7 @@ export function registerShow(program: Command, context: CliContext): void {
       "Show a volume's record: its fields, its progress, its dependents, every attempt, and the fault if it is in error.",
     )
     .argument("<volume>", "id or name of the volume");
-  addRecordOptions(command)
-    .addHelpText("after", EXAMPLES)
-    .action((nameOrId: string, options: RecordOptions, self: Command) =>
-      withSession(context, self, (session) => show(session, nameOrId, options)),
-    );
+  addRecordOptions(command).addHelpText("after", EXAMPLES).action(inSession(context, show));
 }
 
 async function show(session: Session, nameOrId: string, options: RecordOptions): Promise<void> {

@@ -15,7 +15,7 @@ import {
 import { findSnapshot, findSnapshotIds, findVolume } from "../names.ts";
 import { parseName } from "../options.ts";
 import { renderFields } from "../output.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { paint, styleOfStatus } from "../terminal.ts";
 import { deleteEach } from "./delete.ts";
@@ -59,9 +59,7 @@ export function registerSnapshot(program: Command, context: CliContext): void {
       .argument("<snapshot>", "id or name of the snapshot"),
   )
     .addHelpText("after", "\nExamples:\n  $ cinderless snapshot show before-upgrade\n")
-    .action((nameOrId: string, options: RecordOptions, command: Command) =>
-      withSession(context, command, (session) => showSnapshot(session, nameOrId, options)),
-    );
+    .action(inSession(context, showSnapshot));
   snapshot
     .command("set")
     .summary("rename a snapshot")
@@ -69,8 +67,8 @@ export function registerSnapshot(program: Command, context: CliContext): void {
     .argument("<snapshot>", "id or name of the snapshot")
     .requiredOption("--name <name>", "new name", parseName)
     .addHelpText("after", "\nExamples:\n  $ cinderless snapshot set before-upgrade --name kept\n")
-    .action((nameOrId: string, { name }: { name: string }, command: Command) =>
-      withSession(context, command, async (session) => {
+    .action(
+      inSession(context, async (session, nameOrId: string, { name }: { name: string }) => {
         const { id } = await findSnapshot(session, nameOrId);
         const renamed = await (await session.connection.snapshots()).rename(id, name);
         await session.answer(renamed, () => `snapshot ${id} is named ${text(name)}\n`);
@@ -82,8 +80,8 @@ export function registerSnapshot(program: Command, context: CliContext): void {
     .description("Delete snapshots and wait until they are gone. The source of a create in progress is refused.")
     .argument("<snapshots...>", "ids or names of the snapshots")
     .addHelpText("after", "\nExamples:\n  $ cinderless snapshot delete before-upgrade\n")
-    .action((names: string[], _options: unknown, command: Command) =>
-      withSession(context, command, async (session) => {
+    .action(
+      inSession(context, async (session, names: string[]) => {
         await deleteEach(session, await findSnapshotIds(session, names), "snapshot", async (id) => {
           await (await session.connection.snapshots()).get(id);
           await (await session.connection.driverFunctions()).deleteSnapshot(id);
@@ -104,9 +102,7 @@ function registerCreate(snapshot: Command, context: CliContext): void {
     .option("--user <id>", `user that asks for it (default: the profile's, else ${DEFAULT_USER_ID})`);
   addRecordOptions(command)
     .addHelpText("after", "\nExamples:\n  $ cinderless snapshot create root --name before-upgrade\n")
-    .action((nameOrId: string, options: CreateOptions, self: Command) =>
-      withSession(context, self, (session) => createSnapshot(session, nameOrId, options)),
-    );
+    .action(inSession(context, createSnapshot));
 }
 
 function registerList(snapshot: Command, context: CliContext): void {
@@ -123,9 +119,7 @@ function registerList(snapshot: Command, context: CliContext): void {
       "after",
       "\nExamples:\n  $ cinderless snapshot list\n  $ cinderless snapshot list --volume root --json\n",
     )
-    .action((options: SnapshotListOptions, self: Command) =>
-      withSession(context, self, (session) => listSnapshots(session, options)),
-    );
+    .action(inSession(context, listSnapshots));
 }
 
 async function createSnapshot(session: Session, nameOrId: string, options: CreateOptions): Promise<void> {

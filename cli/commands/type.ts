@@ -17,7 +17,7 @@ import {
 import { findType } from "../names.ts";
 import { collectKeyValue, collectText, parseName, parseTypeName } from "../options.ts";
 import { renderFields } from "../output.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 import { deleteEach } from "./delete.ts";
 
@@ -69,9 +69,7 @@ export function registerType(program: Command, context: CliContext): void {
   registerCreate(type, context);
   addListOptions(type.command("list").summary("list volume types").description("List the volume types."), COLUMNS)
     .addHelpText("after", "\nExamples:\n  $ cinderless type list\n  $ cinderless type list --json\n")
-    .action((options: ListOptions, command: Command) =>
-      withSession(context, command, (session) => listTypes(session, options)),
-    );
+    .action(inSession(context, listTypes));
   addRecordOptions(
     type
       .command("show")
@@ -80,9 +78,7 @@ export function registerType(program: Command, context: CliContext): void {
       .argument("<type>", "id or name of the type"),
   )
     .addHelpText("after", "\nExamples:\n  $ cinderless type show fast\n")
-    .action((nameOrId: string, options: RecordOptions, command: Command) =>
-      withSession(context, command, (session) => showType(session, nameOrId, options)),
-    );
+    .action(inSession(context, showType));
   registerSet(type, context);
   type
     .command("delete")
@@ -90,8 +86,8 @@ export function registerType(program: Command, context: CliContext): void {
     .description("Delete volume types. A type in use is refused.")
     .argument("<types...>", "ids or names of the types")
     .addHelpText("after", "\nExamples:\n  $ cinderless type delete fast\n")
-    .action((names: string[], _options: unknown, command: Command) =>
-      withSession(context, command, async (session) => {
+    .action(
+      inSession(context, async (session, names: string[]) => {
         const ids: string[] = [];
         for (const name of names) {
           ids.push((await findType(session, name)).id);
@@ -111,11 +107,7 @@ function registerCreate(type: Command, context: CliContext): void {
     .argument("<name>", "name of the type", parseTypeName)
     .option("--property <key=value>", "extra spec; may be repeated", collectKeyValue)
     .option("--description <text>", "description to show", parseName);
-  addRecordOptions(command)
-    .addHelpText("after", CREATE_EXAMPLES)
-    .action((name: string, options: CreateOptions, self: Command) =>
-      withSession(context, self, (session) => createType(session, name, options)),
-    );
+  addRecordOptions(command).addHelpText("after", CREATE_EXAMPLES).action(inSession(context, createType));
 }
 
 function registerSet(type: Command, context: CliContext): void {
@@ -131,9 +123,7 @@ function registerSet(type: Command, context: CliContext): void {
     .option("--public", "let every project use it")
     .option("--private", "let only projects with access use it")
     .addHelpText("after", SET_EXAMPLES)
-    .action((nameOrId: string, options: SetOptions, command: Command) =>
-      withSession(context, command, (session) => setType(session, nameOrId, options)),
-    );
+    .action(inSession(context, setType));
 }
 
 async function createType(session: Session, name: string, options: CreateOptions): Promise<void> {

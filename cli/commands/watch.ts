@@ -6,7 +6,7 @@ import { CliError, Interrupted, UsageError } from "../errors.ts";
 import { createDisplay, follow, isAtWork, NO_DISPLAY } from "../follow.ts";
 import { findVolumeIds } from "../names.ts";
 import { volumeDocument } from "../progress.ts";
-import { withSession } from "../session.ts";
+import { inSession } from "../session.ts";
 import type { CliContext, Session } from "../session.ts";
 
 const EXAMPLES = `
@@ -25,8 +25,8 @@ export function registerWatch(program: Command, context: CliContext): void {
     )
     .argument("[volumes...]", "ids or names of the volumes")
     .addHelpText("after", EXAMPLES)
-    .action((volumeIds: string[], _options: unknown, command: Command) =>
-      withSession(context, command, (session) =>
+    .action(
+      inSession(context, (session, volumeIds: string[]) =>
         volumeIds.length === 0 ? watchFlow(session) : watchNamed(session, volumeIds),
       ),
     );
