@@ -300,6 +300,8 @@ export interface SnapshotRepository {
 /** Volume types. */
 export interface VolumeTypeRepository {
   get(volumeTypeId: string): Promise<VolumeTypeRecord>;
+  /** The types that exist among `volumeTypeIds`, by id; consistent reads. */
+  getMany(volumeTypeIds: readonly string[]): Promise<Found<VolumeTypeRecord>>;
   getByName(name: string): Promise<VolumeTypeRecord>;
   list(limit: number, from?: string): Promise<Page<VolumeTypeRecord>>;
   create(record: VolumeTypeRecord): Promise<void>;

@@ -35,6 +35,35 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     /@aws-sdk\/client-secrets-manager\/dist-es\/endpoint\/endpointResolver\.js$/,
     `export { secretsManagerEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
   ],
+  [
+    /@aws-sdk\/client-sqs\/dist-es\/endpoint\/endpointResolver\.js$/,
+    `export { sqsEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
+  ],
+  [
+    /@aws-sdk\/client-lambda\/dist-es\/endpoint\/endpointResolver\.js$/,
+    `export { lambdaEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
+  ],
+  // Dates of answers are read by another module. This one writes them, and reads the header Retry-After.
+  [
+    /@smithy\/core\/dist-es\/submodules\/serde\/date-utils\.js$/,
+    `const leftOut = () => { throw new Error("other dates are left out of this bundle"); };
+    export { leftOut as parseRfc3339DateTime, leftOut as parseRfc3339DateTimeWithOffset, leftOut as parseEpochTimestamp };
+    export const dateToUtcString = (date) => date.toUTCString();
+    export const parseRfc7231DateTime = (value) => {
+      const date = new Date(value);
+      if (Number.isNaN(date.getTime())) throw new TypeError("Invalid RFC-7231 date-time value");
+      return date;
+    };`,
+  ],
+  // Only requests that copy or complete an object are answered with an error under the status 200.
+  [
+    /@aws-sdk\/middleware-sdk-s3\/.*\/throw-200-exceptions\.js$/,
+    `export const throw200ExceptionsMiddleware = () => (next) => next;
+    export const throw200ExceptionsMiddlewareOptions = {};
+    export const getThrow200ExceptionsPlugin = () => ({ applyToStack: () => {} });`,
+  ],
+  // Signs messages of event streams.
+  [/@smithy\/signature-v4\/dist-es\/HeaderFormatter\.js$/, "export class HeaderFormatter {}"],
   // Only multi-region access points are signed differently, and the module above refuses their addresses.
   [
     /@aws-sdk\/signature-v4-multi-region\/dist-es\/SignatureV4MultiRegion\.js$/,

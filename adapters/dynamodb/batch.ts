@@ -7,20 +7,29 @@ const BATCH_SIZE = 100;
 /** How long the first wait for keys that a batch left unread is; each further one is twice as long. */
 const UNREAD_KEYS_WAIT_MS = 50;
 
+/** Batches that are read at once: a page of 1,000 volumes takes the time of one. */
+const BATCHES_AT_ONCE = 10;
+
 /** The items that exist among those ids of a table whose key is `id`, read consistently, in no order. */
 export async function getItems(table: Table, ids: readonly string[]): Promise<Item[]> {
   const found: Item[] = [];
-  let keys = [...new Set(ids)].map((id): Item => ({ id: { S: id } }));
-  let waitMs = UNREAD_KEYS_WAIT_MS;
-  while (keys.length > 0) {
-    const unread = await readBatch(table, keys.slice(0, BATCH_SIZE), found);
-    keys = [...unread, ...keys.slice(BATCH_SIZE)];
-    if (unread.length > 0) {
-      await delay(waitMs);
-      waitMs *= 2;
-    }
+  const keys = [...new Set(ids)].map((id): Item => ({ id: { S: id } }));
+  const batches = Array.from({ length: Math.ceil(keys.length / BATCH_SIZE) }, (_each, index) =>
+    keys.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE),
+  );
+  for (let from = 0; from < batches.length; from += BATCHES_AT_ONCE) {
+    await Promise.all(batches.slice(from, from + BATCHES_AT_ONCE).map((batch) => readAll(table, batch, found)));
   }
   return found;
+}
+
+/** Reads a batch until the table has left no key unread. */
+async function readAll(table: Table, keys: Item[], found: Item[]): Promise<void> {
+  let unread = await readBatch(table, keys, found);
+  for (let waitMs = UNREAD_KEYS_WAIT_MS; unread.length > 0; waitMs *= 2) {
+    await delay(waitMs);
+    unread = await readBatch(table, unread, found);
+  }
 }
 
 /** Reads one batch into `found`; returns the keys that the table left unread. */

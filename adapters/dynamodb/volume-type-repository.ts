@@ -2,11 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { INDEXES } from "../../core/environment.ts";
 import { InvalidInput, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../core/errors.ts";
-import type { Page, VolumeTypeChange, VolumeTypeRepository } from "../../core/ports.ts";
+import type { Found, Page, VolumeTypeChange, VolumeTypeRepository } from "../../core/ports.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
+import { getItems } from "./batch.ts";
 import { changeItem } from "./details.ts";
 import { queryPage, scanPage } from "./paging.ts";
-import { pageOf, readerOf } from "./reading.ts";
+import { foundOf, pageOf, readerOf } from "./reading.ts";
 import { find, toItem, tryCreate, type Table, type TableOptions } from "./table.ts";
 
 /** Volume types in DynamoDB. */
@@ -23,6 +24,10 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
       throw new VolumeTypeNotFound(volumeTypeId);
     }
     return VOLUME_TYPES.read(item);
+  }
+
+  async getMany(volumeTypeIds: readonly string[]): Promise<Found<VolumeTypeRecord>> {
+    return foundOf(VOLUME_TYPES.readEach(await getItems(this.#table, volumeTypeIds)));
   }
 
   /** Reads an index: a type of the last moments may be missing. */

@@ -33,6 +33,10 @@ const SECRETS_MANAGER: Rules = {
   plainIsDualStackFips: ["aws", "aws-us-gov"],
 };
 
+const SQS: Rules = { ...DYNAMODB, service: "sqs" };
+
+const LAMBDA: Rules = { ...SQS, service: "lambda", plainIsFips: [] };
+
 /**
  * Replaces the endpoint rules of `@aws-sdk/client-dynamodb` in the bundles. Account-based endpoints are left out: they need an account id
  * among the credentials, which Lambda does not provide, and the SDK's default then uses the region's endpoint.
@@ -49,6 +53,16 @@ export function dynamoDbEndpoint(parameters: ServiceEndpointParameters) {
 /** As {@link dynamoDbEndpoint}, for `@aws-sdk/client-secrets-manager`. @throws Error where a partition has no such endpoint */
 export function secretsManagerEndpoint(parameters: ServiceEndpointParameters) {
   return endpointOf(SECRETS_MANAGER, parameters);
+}
+
+/** As {@link dynamoDbEndpoint}, for `@aws-sdk/client-sqs`. @throws Error where a partition has no such endpoint */
+export function sqsEndpoint(parameters: ServiceEndpointParameters) {
+  return endpointOf(SQS, parameters);
+}
+
+/** As {@link dynamoDbEndpoint}, for `@aws-sdk/client-lambda`. @throws Error where a partition has no such endpoint */
+export function lambdaEndpoint(parameters: ServiceEndpointParameters) {
+  return endpointOf(LAMBDA, parameters);
 }
 
 function endpointOf(rules: Rules, parameters: ServiceEndpointParameters) {

@@ -198,6 +198,7 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
 
 const VOLUME_TYPES: Calls<VolumeTypeRepository> = {
   get: [(types) => types.get(VOLUME_TYPE.id)],
+  getMany: [(types) => types.getMany([VOLUME_TYPE.id])],
   getByName: [(types) => types.getByName(VOLUME_TYPE.name)],
   list: [(types) => types.list(1)],
   create: [(types) => types.create(VOLUME_TYPE)],

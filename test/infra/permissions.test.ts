@@ -130,6 +130,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
       "dynamodb:UpdateItem",
     ],
     VolumeTypes: [
+      "dynamodb:BatchGetItem",
       "dynamodb:DeleteItem",
       "dynamodb:GetItem",
       "dynamodb:PutItem",

@@ -24,6 +24,7 @@ import { parseOrThrow } from "../../core/parsing.ts";
 import { Api, CALLERS, idOf } from "./api.ts";
 import { World } from "./fakes/world.ts";
 import { type Gate, Interleaver } from "./interleaver.ts";
+import { type ProjectsAtRest, projectProblems, usageOfRecords } from "./project-problems.ts";
 import { plainVolumeType } from "./records.ts";
 
 /**
@@ -224,7 +225,7 @@ export class ApiSite {
 
   /** Violations that hold at any time, as lines: a project has more than every limit that ever held allows. */
   excesses(): string[] {
-    return [...this.#usageOfRecords()].flatMap(([projectId, usage]) =>
+    return [...usageOfRecords(this.#projects())].flatMap(([projectId, usage]) =>
       Object.entries(usage).flatMap(([resource, amount]) => {
         const highest = this.#highest.get(`${projectId} ${resource}`) ?? UNBOUNDED;
         return amount > highest
@@ -237,8 +238,7 @@ export class ApiSite {
   /** Violations of the state at rest, as lines. */
   problems(): string[] {
     return [
-      ...this.#quotaProblems(),
-      ...this.#listProblems(),
+      ...projectProblems(this.#projects()),
       ...this.#recordProblems(),
       ...this.#capacityProblems(),
       ...[...this.#idsOfKeys].flatMap(([key, ids]) => (ids.size > 1 ? [`${key} made ${[...ids].join()}`] : [])),
@@ -246,35 +246,14 @@ export class ApiSite {
     ];
   }
 
-  #quotaProblems(): string[] {
-    const counted = this.#usageOfRecords();
-    return [...this.world.fakes.projects.quotas].flatMap(([projectId, { used, moving }]) => {
-      const usage = counted.get(projectId) ?? {};
-      const resources = new Set([...Object.keys(used), ...Object.keys(usage)]);
-      return [
-        ...[...resources].flatMap((resource) =>
-          (used[resource] ?? 0) === (usage[resource] ?? 0)
-            ? []
-            : [`${projectId} counts ${used[resource]} of ${resource}, and its records take ${usage[resource] ?? 0}`],
-        ),
-        ...Object.keys(moving).map((holder) => `${projectId} still has the movement of ${holder}`),
-      ];
-    });
-  }
-
-  #listProblems(): string[] {
+  #projects(): ProjectsAtRest {
     const { volumes, snapshots, projects } = this.world.fakes;
-    const lines = (
-      records: Iterable<{ id: string; project_id: string; created_at: string; display_name: string | null }>,
-    ) => [...records].map((each) => [each.project_id, each.id, each.created_at, each.display_name ?? ""].join(" "));
-    const records = [...lines(volumes.records.values()), ...lines(snapshots.records.values())].toSorted();
-    const entries = [...projects.entries.values()]
-      .map((each) => [each.projectId, each.id, each.createdAt, each.name ?? ""].join(" "))
-      .toSorted();
-    return [
-      ...records.filter((line) => !entries.includes(line)).map((line) => `no entry of the record ${line}`),
-      ...entries.filter((line) => !records.includes(line)).map((line) => `no record of the entry ${line}`),
-    ];
+    return {
+      volumes: [...volumes.records.values()],
+      snapshots: [...snapshots.records.values()],
+      entries: [...projects.entries.values()],
+      quotas: [...projects.quotas].map(([projectId, quota]) => ({ projectId, ...quota })),
+    };
   }
 
   #recordProblems(): string[] {
@@ -308,36 +287,6 @@ export class ApiSite {
         ...Object.keys(claims).map((id) => `${host} has an open claim of ${id}`),
       ];
     });
-  }
-
-  /** Counted here by the records alone, with no code of the product. */
-  #usageOfRecords(): Map<string, Record<string, number>> {
-    const usages = new Map<string, Record<string, number>>();
-    const add = (projectId: string, resource: string, amount: number, typeId: string | null | undefined): void => {
-      const usage = usages.get(projectId) ?? {};
-      usages.set(projectId, usage);
-      for (const name of [resource, ...(typeId == null ? [] : [`${resource}_${typeId}`])]) {
-        usage[name] = (usage[name] ?? 0) + amount;
-      }
-    };
-    for (const {
-      project_id: id,
-      size,
-      quota_size: counted,
-      volume_type_id: type,
-    } of this.world.fakes.volumes.records.values()) {
-      add(id, "volumes", 1, type);
-      add(id, "gigabytes", counted ?? size, type);
-    }
-    for (const {
-      project_id: id,
-      volume_size: size,
-      volume_type_id: type,
-    } of this.world.fakes.snapshots.records.values()) {
-      add(id, "snapshots", 1, type);
-      add(id, "gigabytes", size, type);
-    }
-    return usages;
   }
 
   async #create(token: string, one: number, other: number): Promise<void> {

@@ -22,7 +22,7 @@ describe("random requests to the API at once leave quotas, lists and records tha
       fc.asyncProperty(stepsArbitrary(160), async (steps) => {
         expect((await run(steps)).problems).toEqual([]);
       }),
-      { numRuns: 50 },
+      { numRuns: 20 },
     );
   });
 
@@ -34,7 +34,7 @@ describe("random requests to the API at once leave quotas, lists and records tha
       fc.asyncProperty(steps, async (each) => {
         expect(await run(each)).toEqual({ problems: [], corrections: 0 });
       }),
-      { numRuns: 40 },
+      { numRuns: 12 },
     );
   });
 });

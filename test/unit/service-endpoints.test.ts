@@ -1,10 +1,14 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { LambdaClient } from "@aws-sdk/client-lambda";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SQSClient } from "@aws-sdk/client-sqs";
 import { describe, expect, it, test } from "vitest";
 import {
   dynamoDbEndpoint,
+  lambdaEndpoint,
   secretsManagerEndpoint,
   type ServiceEndpointParameters,
+  sqsEndpoint,
 } from "../../lambdas/runtime/service-endpoints.ts";
 
 type Resolver = (parameters: ServiceEndpointParameters) => { url: URL; properties: object; headers: object };
@@ -17,6 +21,8 @@ const RULES: [string, Resolver, Resolver][] = [
     secretsManagerEndpoint,
     new SecretsManagerClient({ region: "us-east-1" }).config.endpointProvider as Resolver,
   ],
+  ["SQS", sqsEndpoint, new SQSClient({ region: "us-east-1" }).config.endpointProvider as Resolver],
+  ["Lambda", lambdaEndpoint, new LambdaClient({ region: "us-east-1" }).config.endpointProvider as Resolver],
 ];
 
 const REGIONS = [

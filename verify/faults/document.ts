@@ -18,7 +18,7 @@ export function documentOf(
 Written by \`npm run faults -- --write\`. Every function of the deployed template runs, as it is deployed, on ports in memory and in
 virtual time: its queues with their visibility time-outs and dead letters, its rules and schedules, its state machine. A cell is one
 fault at one place of one scenario: at a call of a port, or at an invocation as a whole. After the fault everything continues until
-it rests. The run then checks the eleven invariants from the records, the backends' contents, the queues and the notifications. A
+it rests. The run then checks the twelve invariants from the records, the backends' contents, the queues and the notifications. A
 state, a function or a call of a port that no scenario reaches fails the run, so new code cannot be overlooked.
 
 ${table(

@@ -136,6 +136,11 @@ export class FaultPlan {
     return isLate || new Set(visits).size < visits.length;
   }
 
+  /** Whether a second message of a volume may fail for good, which ends the attempt that the first one has begun. */
+  get failsScheduling(): boolean {
+    return this.#faults.some(({ visit, fault }) => visit.startsWith("ScheduleVolume#") && fault === "final error");
+  }
+
   /** Faults whose place was never reached. */
   get missed(): Fault[] {
     return this.#faults.filter((fault) => !this.#struck.has(fault));

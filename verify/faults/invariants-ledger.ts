@@ -107,7 +107,8 @@ function checkSuspicion(account: Account, where: string, record: VolumeRecord, n
 /** The error and cause in the ledger are those of a failure that the attempt's execution had, or a net's own. */
 function checkReason(account: Account, where: string, line: Line, execution: Execution | undefined): void {
   const { error = "", cause = "" } = line;
-  if (NET_NAMES.has(error) || execution === undefined) {
+  const isOfScheduling = account.faults.failsScheduling && error === "InvalidInput";
+  if (NET_NAMES.has(error) || execution === undefined || isOfScheduling) {
     return;
   }
   const ended = execution.status === "ABORTED" || execution.status === "TIMED_OUT";

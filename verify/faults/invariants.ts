@@ -12,6 +12,7 @@ import {
 } from "../../core/records.ts";
 import { OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
 import type { MadeFrom } from "../../test/support/fakes/driver.ts";
+import { projectProblems, type ProjectsAtRest } from "../../test/support/project-problems.ts";
 import type { Account } from "./account.ts";
 import { EXPECTED } from "./expected.ts";
 import { checkLedger } from "./invariants-ledger.ts";
@@ -31,6 +32,7 @@ export const INVARIANTS: Readonly<Record<number, string>> = {
   9: "no secret in a message, a state document or a log",
   10: "a project gets nothing of another project's",
   11: "whatever needs a person has raised something that an alarm watches",
+  12: "the quotas and lists of projects agree with the records",
 };
 
 /** The longest that a volume may be undecided after its last progress, in seconds. */
@@ -51,6 +53,17 @@ export function contentsOf(account: Account, volumeIds: readonly string[]): Undi
       return [id, { record, content }];
     }),
   );
+}
+
+/** Records, lists and quotas of the projects. */
+export function projectsAtRest({ stores }: Account): ProjectsAtRest {
+  const { volumes, snapshots, projects } = stores;
+  return {
+    volumes: [...volumes.records.values()],
+    snapshots: [...snapshots.records.values()],
+    entries: [...projects.entries.values()],
+    quotas: [...projects.quotas].map(([projectId, quota]) => ({ projectId, ...quota })),
+  };
 }
 
 /** How a volume ended. */
@@ -88,6 +101,7 @@ export function checkInvariants(
   checkSnapshots(account);
   checkUnreadable(account);
   checkCapacity(account);
+  projectProblems(projectsAtRest(account)).forEach((problem) => account.breach(12, problem));
   checkMessages(account, volumeIds);
   if (account.monitor.isSetUp) {
     checkRaised(account);
@@ -374,6 +388,11 @@ export function checkLocks(account: Account): void {
 /** A snapshot on a backend has a record, and a volume whose lock protects it. */
 function checkSnapshots(account: Account): void {
   const { drivers, snapshots } = account.stores;
+  for (const { id, status, deadline } of snapshots.records.values()) {
+    if (deadline !== undefined) {
+      account.breach(1, `snapshot ${id} is ${status} for ever`);
+    }
+  }
   for (const [host, { snapshots: held }] of drivers) {
     // Other snapshots without a record are the scenarios' own, for the audit.
     if (held.has(SNAPSHOT) && !snapshots.records.has(SNAPSHOT) && !account.orphans.has(SNAPSHOT)) {

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 export const HELP = `Usage: npm run faults [-- OPTIONS]
 
 Runs creates of every kind with every fault at every call of every function, lets each come to rest in virtual time, and checks
-the eleven invariants. Exits 1 when one is broken, or when a state, a function or a call of a port is reached by no scenario.
+the twelve invariants. Exits 1 when one is broken, or when a state, a function or a call of a port is reached by no scenario.
 
   --only PARTS    the cells whose names have these parts in this order, divided by "/": scenario, state or function,
                   call, fault. A state or call may carry its number ("#2").

@@ -35,14 +35,11 @@ export async function findType(
 
 /** Names of types by their ids, for a view; a deleted type shows its id. */
 export async function typeNames(
-  volumeTypes: Pick<VolumeTypeRepository, "get">,
+  volumeTypes: Pick<VolumeTypeRepository, "getMany">,
   ids: Iterable<string | null>,
 ): Promise<(id: string | null) => string> {
-  const names = new Map<string, string>();
-  for (const id of new Set(ids)) {
-    if (id !== null) {
-      names.set(id, (await findType(volumeTypes, id))?.name ?? id);
-    }
-  }
-  return (id) => (id === null ? DEFAULT_TYPE_NAME : (names.get(id) ?? id));
+  const wanted = [...new Set(ids)].filter((id) => id !== null);
+  const found = wanted.length === 0 ? undefined : await volumeTypes.getMany(wanted);
+  const nameOf = (id: string): string => found?.get(id)?.name ?? (id === DEFAULT_TYPE_ID ? DEFAULT_TYPE_NAME : id);
+  return (id) => (id === null ? DEFAULT_TYPE_NAME : nameOf(id));
 }

@@ -53,12 +53,12 @@ export async function createVolume(deps: ApiDependencies, call: Call): Promise<A
  * @throws ApiError 422 when that request was another one; 409 when the volume was deleted
  */
 async function findEarlier(
-  { volumes, projects }: ApiDependencies,
+  deps: ApiDependencies,
   id: string,
   digest: string | undefined,
 ): Promise<VolumeRecord | undefined> {
   try {
-    const volume = await volumes.get(id);
+    const volume = await deps.volumes.get(id);
     requireSameRequest(volume, digest);
     return volume;
   } catch (error) {
@@ -66,8 +66,8 @@ async function findEarlier(
       throw error;
     }
   }
-  if ((await projects.findName("deleted_volume", id)) !== undefined) {
-    throw new ApiError(409, `Idempotency-Key was used for volume ${id}, which was deleted. Use another key.`);
+  if (await isDeleted(deps, id)) {
+    throw deletedBefore(id);
   }
   return undefined;
 }
@@ -87,7 +87,6 @@ async function recordOnce(
   const record = await enterVolume(deps, call, id, input);
   try {
     await deps.volumes.create(record);
-    return record;
   } catch (error) {
     const found = error instanceof InvalidInput ? await findEarlier(deps, id, input.requestDigest) : undefined;
     if (found === undefined) {
@@ -100,6 +99,31 @@ async function recordOnce(
     }
     return found;
   }
+  if (input.requestDigest !== undefined && (await isDeleted(deps, id))) {
+    await takeBack(deps, record);
+    throw deletedBefore(id);
+  }
+  return record;
+}
+
+/**
+ * The volume of the key was made, and deleted, by others while this request was about to record it: what the deletion has given back and
+ * removed is put there again, for the deletion of this record.
+ */
+async function takeBack(deps: ApiDependencies, record: VolumeRecord): Promise<void> {
+  const { project_id: projectId, id } = record;
+  await deps.projects.enter({ ...positionOfVolume(record), name: record.display_name });
+  const holder = holderOfQuota("volume", id);
+  await deps.projects.reserve({ holder, projectId, usage: usageOfVolume(record), limits: {} });
+  await revert(deps, record);
+}
+
+async function isDeleted({ projects }: ApiDependencies, id: string): Promise<boolean> {
+  return (await projects.findName("deleted_volume", id)) !== undefined;
+}
+
+function deletedBefore(id: string): ApiError {
+  return new ApiError(409, `Idempotency-Key was used for volume ${id}, which was deleted. Use another key.`);
 }
 
 /** Reserves and lists the volume. Returns the record to put. */
