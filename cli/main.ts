@@ -55,7 +55,7 @@ async function askAtTerminal(question: string): Promise<boolean> {
 }
 
 /**
- * Aborts at the first Ctrl-C; the second ends the process at once. The listener stays: the library that restores the cursor ends the
+ * Aborts at the first Ctrl-C, and when the process that started this one by a channel dies. The second ends the process at once. The listener stays: the library that restores the cursor ends the
  * process itself when it finds no other listener.
  */
 function interruption(): AbortSignal {
@@ -66,6 +66,9 @@ function interruption(): AbortSignal {
     }
     controller.abort();
   });
+  // `npm start` has a channel to its console, which closes when it dies.
+  process.once("disconnect", () => controller.abort());
+  process.channel?.unref();
   return controller.signal;
 }
 

@@ -9,6 +9,7 @@ import { parseImageServices } from "../core/image-services.ts";
 import { waitForBackends } from "./backends-ready.ts";
 import { localContext, startCinderless } from "./cinderless.ts";
 import { type EmbeddedCloud, EmbeddedCloudError } from "./cloud/embedded-cloud.ts";
+import { type ConsoleProcess, startConsoleProcess } from "./console-process.ts";
 import { type EnvironmentFiles, quoteForShell, writeEnvironmentFiles } from "./environment-files.ts";
 import { failureIn } from "./function-logs.ts";
 import { explain, oneLine, type Screen, seconds } from "./screen.ts";
@@ -59,18 +60,25 @@ export async function serve({ options, screen, signal }: ServeContext): Promise<
   }).catch((error: unknown) => {
     throw withHint(error);
   });
+  let console: ConsoleProcess | undefined;
   try {
     const hosts = (backends ?? parseBackends(localContext(directory).backends)).map(({ host }) => host);
     const files = writeEnvironmentFiles(directory, cloud);
-    const silent = await silentBackends(cloud, hosts, startedAt, signal);
+    console = startConsoleProcess(files.outputs);
+    const [silent, consoleUrl] = await Promise.all([
+      silentBackends(cloud, hosts, startedAt, signal),
+      Promise.race([console.url, aborted(signal).then(() => undefined)]),
+    ]);
     signal.throwIfAborted();
     const spent = seconds(Date.now() - startedAt.getTime());
-    screen.write(describe(screen, { cloud, hosts, silent, files, directory, spent }));
+    screen.write(describe(screen, { cloud, consoleUrl, hosts, silent, files, directory, spent }));
     await Promise.race([aborted(signal), crash.promise]);
+    await console.stop();
     screen.write(describeStop(cloud));
     await Promise.race([stop(GRACE_MILLISECONDS), crash.promise]);
     screen.write("  stopped; all data is kept\n");
   } finally {
+    await console?.stop();
     await stop();
   }
 }
@@ -198,6 +206,7 @@ async function silentBackends(
 
 type Description = {
   cloud: EmbeddedCloud;
+  consoleUrl: string | undefined;
   hosts: readonly string[];
   silent: readonly string[];
   files: EnvironmentFiles;
@@ -205,9 +214,10 @@ type Description = {
   spent: string;
 };
 
-function describe(screen: Screen, { cloud, hosts, silent, files, directory, spent }: Description): string {
+function describe(screen: Screen, { cloud, consoleUrl, hosts, silent, files, directory, spent }: Description): string {
   const { endpoints } = cloud;
   const fields: [string, string][] = [
+    ["console", consoleUrl ?? "npx cinderless console"],
     ["DynamoDB", endpoints.dynamodb],
     ["SQS, SNS, S3", endpoints.sqs],
     ["Step Functions, Lambda", endpoints.sfn],

@@ -8,6 +8,7 @@ import path from "node:path";
 import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TOKEN_HEADER } from "../../cli/console/wire.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type Child, runChild, startChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/cloud-fixtures.ts";
@@ -55,6 +56,19 @@ describe("a running cloud", () => {
     child.kill("SIGKILL");
     await child.ended;
     temporary[Symbol.dispose]();
+  });
+
+  it("prints the address of its console, which shows the volumes and ends with it", async () => {
+    using temporary = temporaryDirectory();
+    const own = await start(temporary.path);
+    const [url = ""] = /http:\/\/127\.0\.0\.1:\d+\/#token=\S+/.exec(own.text()) ?? [];
+    const { origin, hash } = new URL(url);
+    const volumes = (): Promise<Response> =>
+      fetch(`${origin}/api/volumes`, { headers: { [TOKEN_HEADER]: hash.replace("#token=", "") } });
+    expect(await (await volumes()).json()).toMatchObject({ rows: [], complete: true, failure: null });
+    own.kill("SIGKILL");
+    await own.ended;
+    await expect(volumes()).rejects.toThrow("fetch failed");
   });
 
   it("leaves variables to source, the same as JSON, and outputs as the CDK CLI writes them", () => {

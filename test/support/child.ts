@@ -14,6 +14,8 @@ export type Child = {
   says(text: string): Promise<void>;
   /** Waits until the error stream matches; the match. @throws when the program ends before */
   warns(pattern: RegExp): Promise<string>;
+  /** Standard output so far. */
+  text(): string;
   kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<Ended>;
 };
@@ -53,6 +55,7 @@ export function startChild(
   };
   return {
     ended,
+    text: () => stdout,
     kill: (signal) => void child.kill(signal),
     says: async (text) => {
       await found(text, child.stdout, () => stdout.includes(text) || undefined);
