@@ -2,7 +2,7 @@ import { changeVolumeDetails } from "../../create-request.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { notFound } from "../errors.ts";
-import type { Answer } from "../http.ts";
+import { type Answer, HTML } from "../http.ts";
 import { METADATA_KEY } from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
 
@@ -49,5 +49,5 @@ export async function unsetImageMetadata(deps: ApiDependencies, volume: VolumeRe
     throw notFound(`Glance metadata for volume/snapshot ${volume.id} cannot be found.`);
   }
   await changeVolumeDetails(deps.volumes, volume, { glanceMetadata: { unset: [key] } });
-  return { status: 200 };
+  return { status: 200, headers: HTML };
 }
