@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { request, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import path from "node:path";
 import { text } from "node:stream/consumers";
@@ -127,6 +127,7 @@ describe("the keys of objects", () => {
       expect(sent).toMatchObject({ status: 400, body: expect.stringContaining("InvalidArgument") as string });
     }
     expect(existsSync(precious)).toBe(true);
+    rmSync(precious);
   });
 
   it("do not leave it by the start of a multipart upload, or by a copy or a rename", async () => {

@@ -3,7 +3,7 @@ import type { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-re
 import { InvalidInput } from "../../core/errors.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { queuedVolume } from "../support/records.ts";
-import { NOW, replaceWith, tables, useVolumes, volumes } from "../support/volume-contract.ts";
+import { NOW, tables, useVolumes, volumes } from "../support/volume-contract.ts";
 
 useVolumes();
 
@@ -129,8 +129,12 @@ describe("listOverdue", () => {
   });
 
   test("does not name a volume whose deadline is this moment", async () => {
-    await replaceWith({ deadline: "1970-01-02T00:00:00.000Z" });
-    expect((await volumes.listOverdue(new Date("1970-01-02T00:00:00.000Z"), 10)).items).toEqual([]);
+    const volume = queuedVolume({ deadline: "2000-01-01T00:00:00.000Z" });
+    await volumes.create(volume);
+    const isNamed = async (now: string) =>
+      (await volumes.listOverdue(new Date(now), 100)).items.some(({ id }) => id === volume.id);
+    expect(await isNamed("2000-01-01T00:00:00.000Z")).toBe(false);
+    expect(await isNamed("2000-01-01T00:00:00.001Z")).toBe(true);
   });
 
   test("refuses a token of another listing", async () => {
