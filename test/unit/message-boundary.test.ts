@@ -33,7 +33,17 @@ describe("a message is refused at once, by the name of the field, with", () => {
       "request_spec.availability_zones.0 must be a string",
     ],
     ["very many zones", spec({ availability_zones: Array(1_001).fill("z") }), "availability_zones must have at most"],
-    ["properties that are a list", spec({ volume_properties: [] }), "request_spec.volume_properties must be an object"],
+    [
+      "properties that are a list",
+      spec({ volume_properties: [] }),
+      "request_spec.volume_properties must be an object, not a list",
+    ],
+    [
+      "properties that are a number",
+      spec({ volume_properties: 7 }),
+      "request_spec.volume_properties must be an object, not a number",
+    ],
+    ["a retry that is a string", body({ filter_properties: { retry: "1" } }), "must be an object, not a string"],
     [
       "a zone that is an object",
       spec({ resource_properties: { availability_zone: {} } }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MASK, maskSecrets, maskSecretText } from "../../core/secrets.ts";
+import { isPlainAddress, MASK, maskAddress, maskSecrets, maskSecretText } from "../../core/secrets.ts";
 import { endsSoon } from "../support/ends-soon.ts";
 
 describe("a document", () => {
@@ -45,5 +45,47 @@ describe("a text", () => {
   it("that was made to be slow is masked at once", () => {
     expect(endsSoon(() => maskSecretText("token".repeat(50_000)))).toBe("token".repeat(50_000));
     expect(endsSoon(() => maskSecretText(`password${" ".repeat(250_000)}`))).toMatch(/^password/);
+  });
+});
+
+describe("a plain address", () => {
+  it.each(["https://h", "http://h:9292/v2/images/1", "s3://bucket/key", "HTTPS://h/p"])("is %s", (text) => {
+    expect(isPlainAddress(text)).toBe(true);
+  });
+
+  it.each([
+    "ftp://h/p",
+    "xhttps://h/p",
+    "https+x://h/p",
+    "https:h/p",
+    "https://h/p?",
+    "https://h/p?a=1",
+    "https://h/p#",
+    "https://h/p#f",
+    "https://u@h/p",
+    "https://:w@h/p",
+    "https://h\\p",
+    "https://h/a b",
+    " https://h/p",
+    "https://h/p\n",
+    "no address",
+    "",
+  ])("is not %j", (text) => {
+    expect(isPlainAddress(text)).toBe(false);
+  });
+});
+
+describe("a text that is not an address", () => {
+  it.each([
+    ["user:s3cr3t@host/path", `${MASK}@host/path`],
+    ["//user:s3cr3t@host/path", `//${MASK}@host/path`],
+    ["user:s3cr3t@host/path?token=1", `${MASK}@host/path?${MASK}`],
+    ["user:s3cr3t@host/path?a\nb", `${MASK}@host/path?${MASK}`],
+    ["a://?token=1", `a://?${MASK}`],
+    ["user@host", "user@host"],
+    ["12:30", "12:30"],
+    ["what?why", "what?why"],
+  ])("%j becomes %j", (text, masked) => {
+    expect(maskAddress(text)).toBe(masked);
   });
 });

@@ -21,7 +21,10 @@ export const AREAS = {
       "core/create-request.ts",
       "core/image-services.ts",
     ],
-    tests: [UNIT],
+    tests: [
+      "test/unit/{message,secret,adapters-secrets,notif,truncate,foreign,create-request,image-serv}*.test.ts",
+      "test/unit/{task-receive,task-keep,lambda-keep,lambda-schedule}*.test.ts",
+    ],
   },
   images: {
     sources: ["core/images/**/*.ts"],

@@ -98,7 +98,7 @@ function runStryker(configFile: string, tests: readonly string[]): Promise<void>
     const child = spawn(
       process.execPath,
       [join(ROOT, "node_modules/@stryker-mutator/core/bin/stryker.js"), "run", configFile],
-      { cwd: ROOT, env: { ...process.env, MUTATION_TESTS: tests.join(",") }, stdio: ["ignore", "pipe", "pipe"] },
+      { cwd: ROOT, env: { ...process.env, MUTATION_TESTS: tests.join("\n") }, stdio: ["ignore", "pipe", "pipe"] },
     );
     let output = "";
     const keep = (chunk: Buffer): void => {

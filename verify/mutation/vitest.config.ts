@@ -5,10 +5,11 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   root: fileURLToPath(new URL("../../", import.meta.url)),
   test: {
-    include: (process.env["MUTATION_TESTS"] ?? "test/unit/**/*.test.ts").split(","),
+    include: (process.env["MUTATION_TESTS"] ?? "test/unit/**/*.test.ts").split("\n"),
     env: { POWERTOOLS_LOG_LEVEL: "SILENT", AWS_REGION: "us-east-1" },
     pool: "threads",
-    isolate: false,
+    // Each change is loaded anew: in a shared module cache, what a module computes when it is loaded would stay as it was.
+    isolate: true,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
