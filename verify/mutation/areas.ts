@@ -28,7 +28,11 @@ export const AREAS = {
   },
   images: {
     sources: ["core/images/**/*.ts"],
-    tests: [UNIT, "test/integration/qcow2-round-trip.test.ts", "test/integration/driver-copy-image.test.ts"],
+    tests: [
+      "test/unit/{image,images,qcow2}-*.test.ts",
+      "test/integration/qcow2-round-trip.test.ts",
+      "test/integration/driver-copy-image.test.ts",
+    ],
   },
   "file-driver": {
     sources: ["adapters/file/**/*.ts"],

@@ -8,7 +8,7 @@ export default defineConfig({
     include: (process.env["MUTATION_TESTS"] ?? "test/unit/**/*.test.ts").split("\n"),
     env: { POWERTOOLS_LOG_LEVEL: "SILENT", AWS_REGION: "us-east-1" },
     pool: "threads",
-    // Each change is loaded anew: in a shared module cache, what a module computes when it is loaded would stay as it was.
+    // Modules are loaded again for each change: in a shared module cache, what a module computes when it is loaded would stay as it was.
     isolate: true,
     testTimeout: 60_000,
     hookTimeout: 60_000,
