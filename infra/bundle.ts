@@ -74,6 +74,7 @@ async function bundle(directory: string, plugins: readonly Plugin[]): Promise<st
     mainFields: ["module", "main"],
     alias: {
       "@aws-sdk/credential-provider-node": `${ROOT}lambdas/runtime/credentials.ts`,
+      "node:http": `${ROOT}lambdas/runtime/node-http.ts`,
       "@smithy/core/event-streams": `${ROOT}lambdas/runtime/no-event-streams.ts`,
     },
     minify: true,

@@ -1,10 +1,15 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Handler } from "aws-lambda";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
 import { bundleFunctions } from "../../infra/bundle.ts";
+import { taskInput } from "../support/builders.ts";
+import { FUNCTION_ENVIRONMENT, invoke } from "../support/lambda.ts";
 
 /** Bounds the time that a cold start takes to read and compile a function. The largest are BlockStorageApi and CopyImageToVolume. */
 const LARGEST_BYTES = 400_000;
@@ -25,9 +30,40 @@ describe.each(NAMES)("the bundle of %s", (name) => {
     expect((await stat(bundleOf(name))).size).toBeLessThanOrEqual(LARGEST_BYTES);
   });
 
+  it("does not import node:http, which would load a client of WebSockets", async () => {
+    expect(await readFile(bundleOf(name), "utf8")).not.toMatch(/from ?"node:http"/);
+  });
+
   it("has its source map next to it", async () => {
     expect((await stat(`${bundleOf(name)}.map`)).size).toBeGreaterThan(0);
   });
+});
+
+it("a bundle calls an endpoint without TLS, such as that of the embedded cloud", async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(400, { "content-type": "application/x-amz-json-1.0" });
+    response.end('{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no table"}');
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const environment = {
+    ...FUNCTION_ENVIRONMENT,
+    AWS_REGION: "us-east-1",
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+  };
+  for (const [name, value] of Object.entries(environment)) {
+    vi.stubEnv(name, value);
+  }
+  try {
+    const { handler } = (await import(pathToFileURL(bundleOf("ExtractVolumeRef")).href)) as { handler: Handler };
+    await expect(invoke(handler, taskInput())).rejects.toMatchObject({ name: "ResourceNotFoundException" });
+  } finally {
+    vi.unstubAllEnvs();
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 /** Lambda's runtime reports an error's `name`, which must be the one that the workflow knows. */
