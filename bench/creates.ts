@@ -20,7 +20,7 @@ const IN_FLIGHT = 32;
 const WARM_UP_VOLUMES = 1000;
 
 /** Puts all records before the clock starts: a create is measured from its message. */
-async function measureThroughput(rig: Rig, volumes: number): Promise<ThroughputResult> {
+export async function measureThroughput(rig: Rig, volumes: number): Promise<ThroughputResult> {
   const messages: Awaited<ReturnType<Rig["putRecord"]>>[] = [];
   await inFlight(Array.from({ length: volumes }), 8, async () => {
     messages.push(await rig.putRecord({ sizeGib: 1 }));

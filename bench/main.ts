@@ -3,6 +3,7 @@ import Table from "cli-table3";
 import { estimate } from "../cli/cost/estimate.ts";
 import prices from "../cli/cost/prices.json" with { type: "json" };
 import { priced } from "../cli/cost/receipt.ts";
+import { benchApi, type ApiBenchResult } from "./api.ts";
 import { benchBundles } from "./bundles.ts";
 import { type CallCounts, benchCalls } from "./calls.ts";
 import { benchClones } from "./clones.ts";
@@ -30,6 +31,8 @@ Parts that run only by name:
             first row of the console, and creates a second with the console closed and open, in turns
   scale     what grows with what is open: write units of claims and locks and the size of a backend's item at 1 to 10,000
             open creates; calls of listings, of the sweep and of the scheduler's view. Exits 1 when a bound is broken
+  api       creates through the Block Storage API next to messages to the scheduler, with 32 in flight, in turns; volumes
+            shown and listed by name a second. The first of --volumes is the size of a round
   large-image
             a raw and a qcow2 image of 100 GiB that are mostly empty, from Glance: time, memory of the copying
             function in its own process, transitions and cost; it takes about ten minutes
@@ -47,8 +50,8 @@ Examples:
   npm run bench -- large-image --gib 20
 `;
 
-const PARTS = ["creates", "calls", "bundles", "images", "large-image", "clones", "operator", "scale"] as const;
-const ONLY_BY_NAME: readonly Part[] = ["large-image", "operator", "scale"];
+const PARTS = ["creates", "calls", "bundles", "images", "large-image", "clones", "operator", "scale", "api"] as const;
+const ONLY_BY_NAME: readonly Part[] = ["large-image", "operator", "scale", "api"];
 type Part = (typeof PARTS)[number];
 
 const OPERATOR_VOLUMES = 10_000;
@@ -66,6 +69,7 @@ type Results = {
   operator?: OperatorResult;
   "large-image"?: Awaited<ReturnType<typeof benchLargeImages>>;
   scale?: ScaleResult;
+  api?: ApiBenchResult;
 };
 
 const { values, positionals } = readArguments();
@@ -131,6 +135,10 @@ async function measure(parts: readonly Part[], volumes: readonly number[], large
   const results: Results = {};
   for (const part of parts) {
     switch (part) {
+      case "api":
+        results.api = await benchApi(volumes[0] ?? 1000);
+        show("Block Storage API", apiRows(results.api));
+        break;
       case "creates":
         results.creates = await benchCreates(volumes);
         show("Raw creates, message to available", createRows(results.creates));
@@ -189,6 +197,17 @@ function show(title: string, [head = [], ...rows]: string[][]): void {
   });
   table.push(...rows);
   process.stdout.write(`\n${styleText("bold", title)}\n${table.toString()}\n`);
+}
+
+function apiRows(result: ApiBenchResult): string[][] {
+  const { message_creates_per_second: byMessage, api_creates_per_second: byApi } = result;
+  return [
+    ["with 32 in flight", "a second", "compared"],
+    ["creates by messages", fixed(byMessage), ""],
+    ["creates through the API", fixed(byApi), `${fixed((100 * byApi) / byMessage)} %`],
+    ["shows", fixed(result.shows_per_second), ""],
+    ["lists by name", fixed(result.lists_by_name_per_second), ""],
+  ];
 }
 
 function createRows({ latency, throughput }: NonNullable<Results["creates"]>): string[][] {

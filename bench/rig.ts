@@ -21,6 +21,8 @@ export type Rig = LocalCinderless & {
   putRecord(input: CreateRequestInput): Promise<CreateVolumeMessage>;
   /** Sends the volume's message; resolves with the milliseconds until its execution has succeeded. */
   create(message: CreateVolumeMessage, longestMs?: number): Promise<number>;
+  /** Resolves when the execution of the volume has succeeded; to be called before it can have started. */
+  ended(volumeId: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -86,6 +88,7 @@ export async function startRig(
       giveUp.abort();
       return performance.now() - start;
     },
+    ended: (volumeId) => endings.of(volumeId),
     stop: async () => {
       await local.cloud.stop();
       rmSync(directory, { recursive: true, force: true });
