@@ -56,7 +56,12 @@ export async function startRig(
   const client = new DynamoDBClient({});
   const sqs = new SQSClient({});
   const volumes = new DynamoDbVolumeRepository({ client, tableName: required(outputs["VolumesTableName"]), clock });
-  const backends = new DynamoDbBackendRepository({ client, tableName: required(outputs["BackendsTableName"]), clock });
+  const backends = new DynamoDbBackendRepository({
+    client,
+    tableName: required(outputs["BackendsTableName"]),
+    claimsTableName: required(outputs["ClaimsTableName"]),
+    clock,
+  });
   while ((await backends.list()).length < 2) {
     await delay(50);
   }

@@ -50,7 +50,8 @@ export async function openConnection(
     backends: once(async () => {
       const { DynamoDbBackendRepository } = await import("../adapters/dynamodb/backend-repository.ts");
       const tableName = output("BackendsTableName");
-      return new DynamoDbBackendRepository({ client: await dynamodb(), tableName, clock });
+      const claimsTableName = output("ClaimsTableName");
+      return new DynamoDbBackendRepository({ client: await dynamodb(), tableName, claimsTableName, clock });
     }),
     deadLetters: once(async () => {
       const { DynamoDbDeadLetterRepository } = await import("../adapters/dynamodb/dead-letter-repository.ts");

@@ -12,6 +12,7 @@ export const OUTPUT_NAMES = [
   "SnapshotsTableName",
   "VolumeTypesTableName",
   "BackendsTableName",
+  "ClaimsTableName",
   "DeadLettersTableName",
   "ProjectsTableName",
   "ImageCacheTableName",

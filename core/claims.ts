@@ -1,7 +1,7 @@
 import { isCachedVolume } from "./image-cache.ts";
+import type { BackendRepository, ClaimRef } from "./ports.ts";
 import {
   attemptOfFence,
-  type BackendRecord,
   type CapacityClaim,
   fenceOf,
   isInFlow,
@@ -25,37 +25,57 @@ export type EndEvent = "volume.create.end" | "volume.create.error";
  * The action for an open claim.
  *
  * - `leave`: its owner still needs it.
- * - `forget`: it is the mark of a deletion that has ended.
  * - `settle`, `release`: as the methods of the repository, after the event was sent, if there is one.
  */
-export type ClaimFate = { action: "leave" | "forget" | "settle" | "release"; tell?: EndEvent };
+export type ClaimFate = { action: "leave" | "settle" | "release"; tell?: EndEvent };
 
-/** A claim on a backend's item. `isExtension`: it holds the growth of an existing volume. */
+/** An open claim on a backend. `isExtension`: it holds the growth of an existing volume. */
 export type OpenClaim = { host: string; volumeId: string; claim: CapacityClaim; isExtension?: true };
 
 const EXTENSION_SUFFIX = "+extend";
 
-/** The name under which a backend's item keeps the claim of a volume's extension: next to that of its create, which may be open too. */
+/** The key of the claim of a volume's extension: next to that of its create, which may be open too. */
 export function extensionClaimKey(volumeId: string): string {
   return `${volumeId}${EXTENSION_SUFFIX}`;
 }
 
-/** The name under which a backend's item keeps a claim. */
+/** The key of a claim. */
 export function claimKeyOf({ volumeId, isExtension }: OpenClaim): string {
   return isExtension === true ? extensionClaimKey(volumeId) : volumeId;
 }
 
-function openClaim(host: string, key: string, claim: CapacityClaim): OpenClaim {
+/** A claim as the repository has it, by its key. */
+export function openClaim(host: string, key: string, claim: CapacityClaim): OpenClaim {
   return key.endsWith(EXTENSION_SUFFIX)
     ? { host, volumeId: key.slice(0, -EXTENSION_SUFFIX.length), claim, isExtension: true }
     : { host, volumeId: key, claim };
 }
 
-/** The open claims of all backends, the oldest first. */
-export function openClaims(backends: readonly BackendRecord[]): OpenClaim[] {
-  return backends
-    .flatMap(({ host, claims }) => Object.entries(claims).map(([key, claim]) => openClaim(host, key, claim)))
-    .toSorted((one, other) => (one.claim.claimed_at < other.claim.claimed_at ? -1 : 1));
+/** Which claim it is. */
+export function refOfClaim(open: OpenClaim): ClaimRef {
+  return { key: claimKeyOf(open), attempt: open.claim.attempt, claimedAt: open.claim.claimed_at };
+}
+
+/** The claim by which a volume was placed on its host: an attempt starts with its claim. */
+export function placingClaimOf(volume: VolumeRecord, attempt = attemptOfFence(volume.fence)): ClaimRef {
+  return { key: volume.id, attempt, claimedAt: volume.attempts[attempt]?.started_at ?? volume.created_at };
+}
+
+/** The open claims of these backends, the oldest first, or only those that were made before `before`. Asks ten backends at a time. */
+export async function openClaimsOn(
+  backends: Pick<BackendRepository, "openClaims">,
+  hosts: readonly string[],
+  before?: Date,
+): Promise<OpenClaim[]> {
+  const left = hosts.values();
+  const found: OpenClaim[] = [];
+  const worker = async (): Promise<void> => {
+    for (const host of left) {
+      found.push(...(await backends.openClaims(host, before)));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(10, hosts.length) }, worker));
+  return found.toSorted((one, other) => (one.claim.claimed_at < other.claim.claimed_at ? -1 : 1));
 }
 
 /**
@@ -79,7 +99,7 @@ export function claimFate(open: OpenClaim, volume: VolumeRecord | undefined): Cl
     return { action: extensionClaimFate(claim, volume) };
   }
   if (claim.attempt === RETURNED_CAPACITY) {
-    return { action: volume === undefined ? "forget" : "leave" };
+    return { action: volume === undefined ? "settle" : "leave" };
   }
   if (volume === undefined) {
     return { action: "release" };

@@ -9,6 +9,7 @@ export const ENVIRONMENT = {
   snapshotsTable: "SNAPSHOTS_TABLE",
   volumeTypesTable: "VOLUME_TYPES_TABLE",
   backendsTable: "BACKENDS_TABLE",
+  claimsTable: "CLAIMS_TABLE",
   projectsTable: "PROJECTS_TABLE",
   deadLettersTable: "DEAD_LETTERS_TABLE",
   imageCacheTable: "IMAGE_CACHE_TABLE",
@@ -56,6 +57,8 @@ export const INDEXES = {
   snapshotsByDeadline: "by_deadline",
   /** Snapshots by `volume_id`. */
   snapshotsByVolume: "by_volume",
+  /** Claims that are open, by `open_since`: sparse and local, because a report needs it read consistently. */
+  openClaims: "open",
   /** Volume types by `name`. */
   volumeTypesByName: "by_name",
   /** Entries of a project's list by `display_name`: a local index, which can be read consistently. */

@@ -1,3 +1,4 @@
+import type { OpenClaim } from "./claims.ts";
 import type { DeadLetterRecord } from "./dead-letters.ts";
 import type { WorkflowInput } from "./messages.ts";
 import type { Notification, NotificationEra } from "./notifications.ts";
@@ -6,6 +7,7 @@ import type {
   Attempt,
   AttemptOutcome,
   BackendRecord,
+  CapacityClaim,
   CopyProgress,
   Fault,
   ModelUpdate,
@@ -27,8 +29,8 @@ export type Clock = { now(): Date };
 /** The attempt that a write belongs to. */
 export type Owner = { volumeId: string; fence: string; attempt: number };
 
-/** Whose claim it is: the attempt, whether or not it owns the record. */
-export type ClaimOwner = Omit<Owner, "fence"> & Partial<Owner>;
+/** One claim on a backend: its key (`claimKeyOf`), its attempt, and when it was made. */
+export type ClaimRef = { key: string; attempt: number; claimedAt: string };
 
 /** A record that is stored and cannot be read, by its key, with its host where that can be read. */
 export type Unreadable = { id: string; host: string | null; reason: string };
@@ -326,7 +328,7 @@ export type VolumeTypeChange = {
 /** A backend's report, once for each of its pools. */
 export type BackendReport = Omit<
   BackendRecord,
-  "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "disabled" | "disabled_reason"
+  "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "moves" | "disabled" | "disabled_reason"
 >;
 
 /** The bounds within which a claim still fits the backend; null means no bound. See `claimLimits` of the scheduler's rules. */
@@ -348,43 +350,39 @@ export interface BackendRepository {
    */
   claim(backend: BackendRecord, owner: Owner, size: number, limits: ClaimLimits): Promise<BackendRecord | undefined>;
   /**
-   * The volume stays on this backend, and the notification was sent: the claim is closed, its capacity stays counted. With `claimedAt` only
-   * the claim that was made then, so that no late call closes another one.
+   * The open claim of a key and an attempt, wherever it is kept; consistent. For who does not know when it was made, or whether it is
+   * open.
    */
-  settle(host: string, volumeId: string, claimedAt?: string): Promise<void>;
+  claimOf(host: string, key: string, attempt: number): Promise<CapacityClaim | undefined>;
+  /** The claims that are open on a backend, or only those that were made before `before`; consistent. */
+  openClaims(host: string, before?: Date): Promise<OpenClaim[]>;
+  /** The volume stays on this backend, and the notification was sent: the claim is closed, its capacity stays counted. */
+  settle(host: string, claim: ClaimRef): Promise<void>;
   /**
    * The volume stays on this backend, but its notification could not be sent yet: the capacity is counted as after {@link settle}, and the
    * claim stays open, with a size of 0, for the sweep. Repeated it changes nothing.
    */
-  settleUnsent(host: string, volumeId: string, claimedAt: string): Promise<void>;
+  settleUnsent(host: string, claim: ClaimRef): Promise<void>;
+  /** The volume is not on this backend: the claim is closed and its capacity is given back. Changes nothing once it was settled. */
+  release(host: string, claim: ClaimRef): Promise<void>;
   /**
-   * The volume is not on this backend: the attempt's claim is closed and its capacity is given back. With `claimedAt` only the claim that
-   * was made then.
-   */
-  release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void>;
-  /**
-   * Gives back a deleted volume's allocated and provisioned capacity, once; {@link forgetReturned} removes the mark that makes it
-   * once. The free capacity follows with the backend's next report, which alone knows when the space is free.
+   * The volume is not on this backend any more: gives back its allocated and provisioned capacity, once for each claim, open or settled.
+   * The free capacity follows with the backend's next report, which alone knows when the space is free.
    *
-   * @param suspectedOrphan whether abandoned work on it may continue, see `suspected_orphan` of the mark
+   * @param claim the one by which the volume was placed there
+   * @param suspectedOrphan whether abandoned work on it may continue: a claim of attempt {@link RETURNED_CAPACITY} and size 0 says so
    */
-  returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan?: boolean): Promise<void>;
-  /**
-   * The same for a volume that no backend was asked for and that will be placed again. It may be called by several at once and however
-   * late: nothing is given back while the volume has a claim there, or once it has left.
-   *
-   * @param isStillThere reads whether the volume's record names the host for the same attempt as before; it is called after the backend was
-   * read, and again when another caller gives capacity back by this method in between
-   */
-  returnUnasked(host: string, volumeId: string, size: number, isStillThere: () => Promise<boolean>): Promise<void>;
+  returnCapacity(host: string, claim: ClaimRef, size: number, suspectedOrphan?: boolean): Promise<void>;
+  /** Whether the claim's capacity was given back, by {@link release} or {@link returnCapacity}. */
+  isGivenBack(host: string, claim: ClaimRef): Promise<boolean>;
+  /** Removes from the backend's own record what is kept elsewhere by now. May be called at any time. */
+  tidy(host: string): Promise<void>;
   /**
    * Takes a pool out of the scheduler's choice, or puts it back; a report leaves that as it is. False when there is no such pool.
    *
    * @param reason why, for people; without one there is none
    */
   setDisabled(host: string, disabled: boolean, reason?: string | null): Promise<boolean>;
-  /** To be called when the deleted volume's record is gone. */
-  forgetReturned(host: string, volumeId: string): Promise<void>;
   /** Takes a new report; what is claimed stays counted. The one that is received last holds, whatever its time. */
   report(report: BackendReport): Promise<void>;
 }

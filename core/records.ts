@@ -406,21 +406,21 @@ export type TypeEncryption = {
   updated_at: string | null;
 };
 
-/** Attempt of the mark that a deleted volume's capacity was given back; attempts begin at 1. */
+/** Attempt of the claim that a deleted volume leaves while work on it may continue; it holds nothing. Attempts begin at 1. */
 export const RETURNED_CAPACITY = 0;
 
-/** Capacity held for a volume that is being created, on the backend's own item. */
+/** Capacity held on a backend for a volume that is being created or extended. */
 export type CapacityClaim = {
   attempt: number;
   size: number;
   claimed_at: string;
-  /** On a deleted volume's mark: abandoned work may have continued after the deletion; the backend is asked once more. */
+  /** Of attempt 0: abandoned work may have continued after the deletion; the backend is asked once more. */
   suspected_orphan?: boolean;
 };
 
 /**
  * One pool of a backend: its last report, and the volumes placed on it since. The figures follow `cinder/scheduler/host_manager.py`
- * (PoolState); `claims` takes the place of its consumption in memory.
+ * (PoolState); claims take the place of its consumption in memory.
  */
 export type BackendRecord = {
   /** `host@backend#pool`. */
@@ -443,8 +443,10 @@ export type BackendRecord = {
   /** Everything else that the driver reports, for the capabilities filter. */
   capabilities: Record<string, unknown>;
   reported_at: string;
-  /** Open claims by volume id. */
+  /** The newest claims by key, as far as they are still on the backend's own item: `openClaims` of the repository has all open ones. */
   claims: Record<string, CapacityClaim>;
+  /** Counts what was taken off {@link claims}: a claim by an older record is refused. */
+  moves?: number;
 };
 
 /** Cinder's default `volume_name_template`. */

@@ -165,6 +165,7 @@ export class CinderlessStack extends Stack {
       SnapshotsTableName: records.snapshots.tableName,
       VolumeTypesTableName: records.volumeTypes.tableName,
       BackendsTableName: records.backends.tableName,
+      ClaimsTableName: records.claims.tableName,
       DeadLettersTableName: records.deadLetters.tableName,
       ImageCacheTableName: records.imageCache.tableName,
       ProjectsTableName: records.projects.tableName,

@@ -13,6 +13,7 @@ export class Records extends Construct {
   readonly snapshots: Table;
   readonly volumeTypes: Table;
   readonly backends: Table;
+  readonly claims: Table;
   readonly deadLetters: Table;
   readonly imageCache: Table;
   readonly projects: Table;
@@ -25,6 +26,7 @@ export class Records extends Construct {
     this.snapshots = this.table("SnapshotsTable", "id");
     this.volumeTypes = this.table("VolumeTypesTable", "id");
     this.backends = this.table("BackendsTable", "host");
+    this.claims = this.table("ClaimsTable", "host", { sortKey: "claim", timeToLiveAttribute: "expires_at" });
     this.deadLetters = this.table("DeadLettersTable", "id", { timeToLiveAttribute: "expires_at" });
     this.imageCache = this.table("ImageCacheTable", "id");
     this.projects = this.table("ProjectsTable", "project_id", { sortKey: "entry", timeToLiveAttribute: "expires_at" });
@@ -34,6 +36,12 @@ export class Records extends Construct {
       partitionKey: { name: "in_flow", type: AttributeType.STRING },
       sortKey: { name: "deadline", type: AttributeType.STRING },
       projectionType: ProjectionType.KEYS_ONLY,
+    });
+    // Sparse, and local because a report subtracts exactly the claims that are open.
+    this.claims.addLocalSecondaryIndex({
+      indexName: INDEXES.openClaims,
+      sortKey: { name: "open_since", type: AttributeType.STRING },
+      projectionType: ProjectionType.ALL,
     });
     // Local, because only such an index can be read consistently: clients look up a new volume by its name.
     this.projects.addLocalSecondaryIndex({

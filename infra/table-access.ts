@@ -8,7 +8,15 @@ import type { Records } from "./records.ts";
 import generated from "./table-access.json" with { type: "json" };
 
 /** A table, by its name in `Records`. */
-type TableName = "volumes" | "snapshots" | "volumeTypes" | "backends" | "deadLetters" | "imageCache" | "projects";
+type TableName =
+  | "volumes"
+  | "snapshots"
+  | "volumeTypes"
+  | "backends"
+  | "claims"
+  | "deadLetters"
+  | "imageCache"
+  | "projects";
 
 /** Actions on a table; for a write every attribute that its requests name, for a query its indexes (an empty text is the table itself). */
 type Actions = Readonly<Partial<Record<string, readonly string[]>>>;
@@ -23,6 +31,7 @@ const ENVIRONMENT_KEYS: Readonly<Record<TableName, EnvironmentKey>> = {
   snapshots: "snapshotsTable",
   volumeTypes: "volumeTypesTable",
   backends: "backendsTable",
+  claims: "claimsTable",
   deadLetters: "deadLettersTable",
   imageCache: "imageCacheTable",
   projects: "projectsTable",

@@ -197,7 +197,8 @@ async function silentBackends(
   const clock = { now: () => new Date() };
   try {
     const tableName = cloud.outputs["BackendsTableName"] ?? "";
-    const backends = new DynamoDbBackendRepository({ client, tableName, clock });
+    const claimsTableName = cloud.outputs["ClaimsTableName"] ?? "";
+    const backends = new DynamoDbBackendRepository({ client, tableName, claimsTableName, clock });
     return await waitForBackends(backends, hosts, since, BACKENDS_MILLISECONDS, signal);
   } finally {
     client.destroy();

@@ -1,31 +1,34 @@
+import { openClaim, type OpenClaim } from "../../core/claims.ts";
 import type {
   BackendReport,
   BackendRepository,
   ClaimLimits,
-  ClaimOwner,
+  ClaimRef,
   Clock,
   Listed,
   Owner,
 } from "../../core/ports.ts";
 import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
+import { BackendClaims } from "./backend-claims.ts";
+import { BACKENDS, stateOf } from "./backend-item.ts";
 import * as statements from "./backend-statements.ts";
+import { ClaimItems } from "./claim-items.ts";
 import { scanAll } from "./paging.ts";
-import { listedOf, readerOf } from "./reading.ts";
+import { listedOf } from "./reading.ts";
 import { find, tryUpdate, type Table, type TableOptions } from "./table.ts";
 
-/**
- * Backends in DynamoDB. Each claim is an entry of its backend's own item, so that the entry and the sums change in one write or
- * not at all: an entry that is there was counted, one that is gone is settled or given back, and a repeat finds it so.
- *
- * `open_claims_gb` on the item is the sum of the open claims. A report, which knows nothing of them, subtracts it in its own
- * write, so reports and claims need not wait for each other.
- */
+/** Backends in DynamoDB, with their claims in a second table: see {@link BackendClaims}. */
 export class DynamoDbBackendRepository implements BackendRepository {
   readonly #table: Table;
+  readonly #items: ClaimItems;
+  readonly #claims: BackendClaims;
   readonly #clock: Clock;
 
-  constructor({ client, tableName, clock }: TableOptions) {
+  constructor({ client, tableName, claimsTableName, clock }: TableOptions & { claimsTableName: string }) {
+    const now = (): Date => clock.now();
     this.#table = { client, tableName, key: "host" };
+    this.#items = new ClaimItems(client, claimsTableName, now);
+    this.#claims = new BackendClaims(this.#table, this.#items, now);
     this.#clock = clock;
   }
 
@@ -42,131 +45,49 @@ export class DynamoDbBackendRepository implements BackendRepository {
     return item === undefined ? undefined : BACKENDS.read(item);
   }
 
-  async claim(
-    backend: BackendRecord,
-    owner: Owner,
-    size: number,
-    limits: ClaimLimits,
-  ): Promise<BackendRecord | undefined> {
-    const { maxProvisionedCapacityGb, minFreeCapacityGb } = limits;
-    const prepared = statements.claim({
-      countsFree: typeof backend.free_capacity_gb === "number",
-      boundsProvisioned: maxProvisionedCapacityGb !== null,
-      boundsFree: minFreeCapacityGb !== null,
-    });
-    const claim: CapacityClaim = {
-      attempt: owner.attempt,
-      size,
-      claimed_at: this.#clock.now().toISOString(),
-    };
-    const claimed = await tryUpdate(this.#table, backend.host, prepared, {
-      values: {
-        ":claim": claim,
-        ":size": size,
-        ":reported_at": backend.reported_at,
-        ...(maxProvisionedCapacityGb !== null && { ":max_provisioned": maxProvisionedCapacityGb }),
-        ...(minFreeCapacityGb !== null && { ":min_free": minFreeCapacityGb }),
-      },
-      names: { "#volume": owner.volumeId },
-      returnItem: true,
-    });
-    if (claimed !== undefined) {
-      return BACKENDS.read(claimed);
+  claim(backend: BackendRecord, owner: Owner, size: number, limits: ClaimLimits): Promise<BackendRecord | undefined> {
+    return this.#claims.claim(backend, owner, size, limits);
+  }
+
+  claimOf(host: string, key: string, attempt: number): Promise<CapacityClaim | undefined> {
+    return this.#claims.claimOf(host, key, attempt);
+  }
+
+  async openClaims(host: string, before?: Date): Promise<OpenClaim[]> {
+    const { claims } = await this.#claims.open(host, before?.toISOString());
+    return claims.map(({ key, claim }) => openClaim(host, key, claim));
+  }
+
+  settle(host: string, ref: ClaimRef): Promise<void> {
+    return this.#items.settle(host, ref);
+  }
+
+  settleUnsent(host: string, ref: ClaimRef): Promise<void> {
+    return this.#items.settleUnsent(host, ref);
+  }
+
+  release(host: string, ref: ClaimRef): Promise<void> {
+    return this.#claims.release(host, ref);
+  }
+
+  async returnCapacity(host: string, ref: ClaimRef, size: number, suspectedOrphan = false): Promise<void> {
+    if (suspectedOrphan) {
+      const mark = { attempt: RETURNED_CAPACITY, size: 0, claimed_at: this.#clock.now().toISOString() };
+      await this.#items.enter(host, ref.key, mark);
     }
-    const found = await this.get(backend.host);
-    return found?.claims[owner.volumeId]?.attempt === owner.attempt ? found : undefined;
+    await this.#claims.returnCapacity(host, ref, size);
   }
 
-  async settle(host: string, volumeId: string, claimedAt?: string): Promise<void> {
-    const prepared = claimedAt === undefined ? statements.SETTLE : statements.SETTLE_MADE_THEN;
-    await tryUpdate(this.#table, host, prepared, {
-      values: { ":claimed_at": claimedAt },
-      names: { "#volume": volumeId },
-    });
+  isGivenBack(host: string, ref: ClaimRef): Promise<boolean> {
+    return this.#claims.isGivenBack(host, ref);
   }
 
-  async settleUnsent(host: string, volumeId: string, claimedAt: string): Promise<void> {
-    await tryUpdate(this.#table, host, statements.SETTLE_UNSENT, {
-      values: { ":claimed_at": claimedAt },
-      names: { "#volume": volumeId },
-    });
-  }
-
-  /** Reads first, because only the backend's own figures show what the claim was taken from; after a report in between it starts over. */
-  async release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void> {
-    for (;;) {
-      const backend = await this.get(host);
-      const claim = backend?.claims[owner.volumeId];
-      if (backend === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED_CAPACITY) {
-        return;
-      }
-      if (claimedAt !== undefined && claim.claimed_at !== claimedAt) {
-        return;
-      }
-      const released = await tryUpdate(
-        this.#table,
-        host,
-        statements.release(typeof backend.free_capacity_gb === "number", claimedAt !== undefined),
-        {
-          values: { ":attempt": owner.attempt, ":reported_at": backend.reported_at, ":claimed_at": claimedAt },
-          names: { "#volume": owner.volumeId },
-        },
-      );
-      if (released !== undefined) {
-        return;
-      }
+  async tidy(host: string): Promise<void> {
+    const item = await find(this.#table, host);
+    const state = item === undefined ? undefined : stateOf(item);
+    if (state !== undefined && Object.keys(state.entries).length > 0) {
+      await this.#claims.tidy(state);
     }
-  }
-
-  /** A claim that is still open is settled first; exactly its capacity is given back. */
-  async returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan = false): Promise<void> {
-    const mark = this.#mark(suspectedOrphan);
-    const names = { "#volume": volumeId };
-    for (;;) {
-      await this.settle(host, volumeId);
-      const values = { ":mark": mark, ":size": size };
-      if ((await tryUpdate(this.#table, host, statements.RETURN_CAPACITY, { values, names })) !== undefined) {
-        return;
-      }
-      const claim = (await this.get(host))?.claims[volumeId];
-      if (claim === undefined || claim.attempt === RETURNED_CAPACITY) {
-        return;
-      }
-    }
-  }
-
-  async returnUnasked(
-    host: string,
-    volumeId: string,
-    size: number,
-    isStillThere: () => Promise<boolean>,
-  ): Promise<void> {
-    for (;;) {
-      const item = await find(this.#table, host);
-      if (item === undefined || BACKENDS.read(item).claims[volumeId] !== undefined || !(await isStillThere())) {
-        return;
-      }
-      const returns = item["returns"]?.N;
-      const values = {
-        ":mark": this.#mark(false),
-        ":size": size,
-        ":returns": returns === undefined ? undefined : Number(returns),
-        ":next_returns": Number(returns ?? 0) + 1,
-      };
-      const prepared = statements.returnUnasked(returns === undefined);
-      if ((await tryUpdate(this.#table, host, prepared, { values, names: { "#volume": volumeId } })) !== undefined) {
-        return;
-      }
-    }
-  }
-
-  #mark(suspectedOrphan: boolean): CapacityClaim {
-    return {
-      attempt: RETURNED_CAPACITY,
-      size: 0,
-      claimed_at: this.#clock.now().toISOString(),
-      ...(suspectedOrphan && { suspected_orphan: true }),
-    };
   }
 
   async setDisabled(host: string, disabled: boolean, reason: string | null = null): Promise<boolean> {
@@ -175,64 +96,26 @@ export class DynamoDbBackendRepository implements BackendRepository {
     return (await tryUpdate(this.#table, host, prepared, { values })) !== undefined;
   }
 
-  async forgetReturned(host: string, volumeId: string): Promise<void> {
-    await tryUpdate(this.#table, host, statements.FORGET_RETURNED, {
-      values: {},
-      names: { "#volume": volumeId },
-    });
-  }
-
+  /**
+   * A driver knows nothing of open claims: the report subtracts them from what is free. A claim that is made while it reads them is
+   * subtracted too, because `claimed_gb` counts all that was ever claimed; one that it reads in addition is subtracted twice until the
+   * next report, and never not at all.
+   */
   async report(report: BackendReport): Promise<void> {
     const { host, ...columns } = report;
-    const set = Object.entries(columns).filter(([, value]) => value !== null);
+    const { state, claims } = await this.#claims.open(host);
+    const open = claims.reduce((sum, { claim }) => sum + claim.size, 0);
+    const { free_capacity_gb: free } = report;
+    const isNumber = typeof free === "number";
+    const stored = { ...columns, ...(isNumber && { free_capacity_gb: free - open + (state?.claimedGib ?? 0) }) };
+    const set = Object.entries(stored).filter(([, value]) => value !== null);
     const removed = Object.keys(columns).filter((column) => columns[column as keyof typeof columns] === null);
     const prepared = statements.report(
       set.map(([column]) => column),
       removed,
-      typeof report.free_capacity_gb === "number",
+      isNumber,
     );
     const values = Object.fromEntries(set.map(([column, value]) => [`:${column}`, value]));
     await tryUpdate(this.#table, host, prepared, { values });
   }
-}
-
-/** A stored backend: null values of a report are absent. */
-type StoredBackend = Pick<BackendRecord, "host" | "availability_zone" | "driver" | "reported_at"> &
-  Partial<BackendRecord>;
-
-const BACKENDS = readerOf<BackendRecord>(
-  "backend",
-  {
-    host: "text",
-    availability_zone: "text",
-    allocated_capacity_gb: "number",
-    provisioned_capacity_gb: "number",
-    reserved_percentage: "number",
-    reported_at: "text",
-    capabilities: "map",
-    claims: "maps",
-  },
-  shapeOf,
-  "host",
-);
-
-function shapeOf(stored: StoredBackend): BackendRecord {
-  return {
-    host: stored.host,
-    availability_zone: stored.availability_zone,
-    driver: stored.driver,
-    disabled: stored.disabled ?? false,
-    ...(typeof stored.disabled_reason === "string" && { disabled_reason: stored.disabled_reason }),
-    total_capacity_gb: stored.total_capacity_gb ?? null,
-    free_capacity_gb: stored.free_capacity_gb ?? null,
-    allocated_capacity_gb: stored.allocated_capacity_gb ?? 0,
-    provisioned_capacity_gb: stored.provisioned_capacity_gb ?? 0,
-    reserved_percentage: stored.reserved_percentage ?? 0,
-    max_over_subscription_ratio: stored.max_over_subscription_ratio ?? null,
-    thin_provisioning_support: stored.thin_provisioning_support ?? false,
-    thick_provisioning_support: stored.thick_provisioning_support ?? false,
-    capabilities: stored.capabilities ?? {},
-    reported_at: stored.reported_at,
-    claims: stored.claims ?? {},
-  };
 }

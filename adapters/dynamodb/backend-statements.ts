@@ -1,72 +1,49 @@
 import { statement, type Statement } from "./table.ts";
 
-/** The updates of a backend. `#volume` is the volume's id, given at the call. */
+/**
+ * The updates of a backend. `#volume` is a claim's key, given at the call.
+ *
+ * Every change of the sums is conditional on `moves`, and every one that takes an entry off `claims` changes it: a write that was decided
+ * before an entry came and went is refused.
+ */
 
 /** Parameters of a claim's update: the backend's figures and the bounds. */
 export type ClaimShape = { countsFree: boolean; boundsProvisioned: boolean; boundsFree: boolean };
 
-/** Counts the claim, unless the volume has one there, or the backend has reported, was disabled, or was filled since it was read. */
+/** Counts the claim, unless the key has an entry, or the backend has reported, was disabled, or was filled since it was read. */
 export function claim({ countsFree, boundsProvisioned, boundsFree }: ClaimShape): Statement {
   const free = countsFree ? ", #free_capacity_gb = #free_capacity_gb - :size" : "";
   const conditions = [
     "attribute_not_exists(#claims.#volume)",
+    "#moves = :moves",
     "#reported_at = :reported_at",
     "#disabled = :false",
     ...(boundsProvisioned ? ["#provisioned_capacity_gb <= :max_provisioned"] : []),
     ...(boundsFree ? ["#free_capacity_gb >= :min_free"] : []),
   ];
   return statement(
-    "SET #claims.#volume = :claim, #allocated_capacity_gb = #allocated_capacity_gb + :size, " +
+    "SET #claims.#volume = :entry, #allocated_capacity_gb = #allocated_capacity_gb + :size, " +
       "#provisioned_capacity_gb = #provisioned_capacity_gb + :size, " +
-      `#open_claims_gb = #open_claims_gb + :size${free}`,
+      `#claimed_gb = #claimed_gb + :size${free}`,
     conditions.join(" AND "),
     { ":false": false },
   );
 }
 
-/** Only the claim that was made at that time. */
-const MADE_THEN = "#claims.#volume.#claimed_at = :claimed_at";
-
-/** Closes a claim; the mark of a returned capacity does not count as one. */
-export const SETTLE = statement(
-  "SET #open_claims_gb = #open_claims_gb - #claims.#volume.#size REMOVE #claims.#volume",
-  "#claims.#volume.#attempt > :returned",
-  { ":returned": 0 },
-);
-
-export const SETTLE_MADE_THEN = statement(SETTLE.update, `${SETTLE.condition} AND ${MADE_THEN}`, { ":returned": 0 });
-
-/** Settles the capacity of a claim and keeps the claim. */
-export const SETTLE_UNSENT = statement(
-  "SET #open_claims_gb = #open_claims_gb - #claims.#volume.#size, #claims.#volume.#size = :zero",
-  `#claims.#volume.#attempt > :zero AND ${MADE_THEN}`,
-  { ":zero": 0 },
-);
-
-/** Undoes a claim: the claim itself has the taken capacity. */
-export function release(countsFree: boolean, madeThen: boolean): Statement {
-  const taken = "#claims.#volume.#size";
-  const free = countsFree ? `, #free_capacity_gb = #free_capacity_gb + ${taken}` : "";
+/** Takes a claim's capacity off the sums. `countsFree`: what is free grows by it at once. */
+export function giveBack(countsFree: boolean): Statement {
+  const free = countsFree ? ", #free_capacity_gb = #free_capacity_gb + :size" : "";
   return statement(
-    `SET #allocated_capacity_gb = #allocated_capacity_gb - ${taken}, ` +
-      `#provisioned_capacity_gb = #provisioned_capacity_gb - ${taken}, ` +
-      `#open_claims_gb = #open_claims_gb - ${taken}${free} REMOVE #claims.#volume`,
-    `#claims.#volume.#attempt = :attempt AND #reported_at = :reported_at${madeThen ? ` AND ${MADE_THEN}` : ""}`,
+    "SET #claims.#volume = :entry, #allocated_capacity_gb = #allocated_capacity_gb - :size, " +
+      `#provisioned_capacity_gb = #provisioned_capacity_gb - :size, #moves = :next_moves${free}`,
+    "#moves = :moves AND #reported_at = :reported_at",
   );
 }
 
-export const RETURN_CAPACITY = statement(
-  "SET #claims.#volume = :mark, #allocated_capacity_gb = #allocated_capacity_gb - :size, " +
-    "#provisioned_capacity_gb = #provisioned_capacity_gb - :size",
-  "attribute_exists(#host) AND attribute_not_exists(#claims.#volume)",
-);
-
-/** The count of such returns identifies a late one: a caller with a smaller count has read a record that may have changed. */
-export function returnUnasked(isFirst: boolean): Statement {
-  return statement(
-    `${RETURN_CAPACITY.update}, #returns = :next_returns`,
-    `${RETURN_CAPACITY.condition} AND ${isFirst ? "attribute_not_exists(#returns)" : "#returns = :returns"}`,
-  );
+/** Takes entries off; the names `#volume0`, `#volume1`, ... are given at the call. */
+export function tidy(entries: number): Statement {
+  const removed = Array.from({ length: entries }, (_, index) => `#claims.#volume${index}`);
+  return statement(`SET #moves = :next_moves REMOVE ${removed.join(", ")}`, "#moves = :moves");
 }
 
 export const SET_DISABLED = statement("SET #disabled = :disabled REMOVE #disabled_reason", "attribute_exists(#host)");
@@ -76,21 +53,18 @@ export const SET_DISABLED_FOR_REASON = statement(
   "attribute_exists(#host)",
 );
 
-export const FORGET_RETURNED = statement("REMOVE #claims.#volume", "#claims.#volume.#attempt = :returned", {
-  ":returned": 0,
-});
-
 /**
  * Replaces the last report, whatever its time: the report that is received later counts, because one from a fast clock would otherwise
- * suppress the following ones. Begins the counts of a new backend.
+ * suppress the following ones. Begins the counts of a new backend. `:free_capacity_gb` is what is free less the open claims, plus the
+ * `claimed_gb` at the time at which these were counted.
  */
 export function report(columns: readonly string[], removed: readonly string[], countsFree: boolean): Statement {
   const assignments = columns.map((column) =>
     column === "free_capacity_gb" && countsFree
-      ? "#free_capacity_gb = :free_capacity_gb - if_not_exists(#open_claims_gb, :zero)"
+      ? "#free_capacity_gb = :free_capacity_gb - if_not_exists(#claimed_gb, :zero)"
       : `#${column} = :${column}`,
   );
-  const counts = ["allocated_capacity_gb", "provisioned_capacity_gb", "open_claims_gb"].map(
+  const counts = ["allocated_capacity_gb", "provisioned_capacity_gb", "claimed_gb", "moves"].map(
     (column) => `#${column} = if_not_exists(#${column}, :zero)`,
   );
   return statement(

@@ -11,11 +11,18 @@ const UNREAD_KEYS_WAIT_MS = 50;
 const BATCHES_AT_ONCE = 10;
 
 /** The items that exist among those ids of a table whose key is `id`, read consistently, in no order. */
-export async function getItems(table: Table, ids: readonly string[]): Promise<Item[]> {
+export function getItems(table: Table, ids: readonly string[]): Promise<Item[]> {
+  return readItems(
+    table,
+    [...new Set(ids)].map((id) => ({ id: { S: id } })),
+  );
+}
+
+/** The items that exist among those keys, which must differ, read consistently, in no order. */
+export async function readItems(table: Table, all: readonly Item[]): Promise<Item[]> {
   const found: Item[] = [];
-  const keys = [...new Set(ids)].map((id): Item => ({ id: { S: id } }));
-  const batches = Array.from({ length: Math.ceil(keys.length / BATCH_SIZE) }, (_each, index) =>
-    keys.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE),
+  const batches = Array.from({ length: Math.ceil(all.length / BATCH_SIZE) }, (_each, index) =>
+    all.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE),
   );
   for (let from = 0; from < batches.length; from += BATCHES_AT_ONCE) {
     await Promise.all(batches.slice(from, from + BATCHES_AT_ONCE).map((batch) => readAll(table, batch, found)));

@@ -1,5 +1,5 @@
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
-import { fenceOf } from "../../core/records.ts";
+import type { ClaimRef } from "../../core/ports.ts";
 import { newId, type Store } from "./store.ts";
 
 /** Write units of each operation on the claims of one backend, with so many open, and the size of its item. */
@@ -14,6 +14,8 @@ export type ClaimScale = {
 
 /** How many of each operation the average is of. */
 const SAMPLE = 16;
+/** How many deletions give capacity back at the same time. */
+const AT_ONCE = 50;
 /** GiB, so that no claim is refused. */
 const TOTAL = 10_000_000;
 const NO_LIMITS = { maxProvisionedCapacityGb: null, minFreeCapacityGb: 1 };
@@ -40,19 +42,23 @@ function refused(open: number, error: unknown): ClaimScale {
 }
 
 async function claimsWith(store: Store, open: number): Promise<ClaimScale> {
-  const host = `scale@open${open}#pool`;
+  // Of one length, so that no rounding to a KiB is taken for growth.
+  const host = `scale@open${String(open).padStart(6, "0")}#pool`;
   const table = store.tableName("BackendsTableName");
+  const claimsTable = store.tableName("ClaimsTableName");
   const repository = new DynamoDbBackendRepository({
     client: store.client,
     tableName: table,
+    claimsTableName: claimsTable,
     clock: { now: () => new Date() },
   });
   const reportedAt = new Date().toISOString();
   await store.fill(table, [backendItem(host, reportedAt, open - 1)]);
-  const backend = await repository.get(host);
-  if (backend === undefined) {
-    throw new Error(`${host} was not reported`);
-  }
+  await store.fill(
+    claimsTable,
+    Array.from({ length: open - 1 }, () => claimItem(host, reportedAt)),
+  );
+  let backend = await repository.get(host);
   const average = async (work: (volume: string) => Promise<unknown>, volumes: readonly string[]): Promise<number> => {
     let units = 0;
     for (const volume of volumes) {
@@ -62,25 +68,51 @@ async function claimsWith(store: Store, open: number): Promise<ClaimScale> {
   };
   const settled = Array.from({ length: SAMPLE }, newId);
   const released = Array.from({ length: SAMPLE }, newId);
-  const owner = (volumeId: string) => ({ volumeId, attempt: 1, fence: fenceOf(volumeId, 1) });
+  const refs = new Map<string, ClaimRef>();
+  const refOf = (volume: string): ClaimRef => {
+    const ref = refs.get(volume);
+    if (ref === undefined) {
+      throw new Error(`volume ${volume} has no claim`);
+    }
+    return ref;
+  };
   const claim = await average(
-    (volume) => repository.claim(backend, owner(volume), 1, NO_LIMITS),
+    async (key) => {
+      backend = backend && (await repository.claim(backend, { volumeId: key, attempt: 1, fence: key }, 1, NO_LIMITS));
+      refs.set(key, { key, attempt: 1, claimedAt: backend?.claims[key]?.claimed_at ?? "" });
+    },
     [...settled, ...released],
   );
-  const bytes = await store.itemBytes(table, { host });
+  const settle = await average((volume) => repository.settle(host, refOf(volume)), settled);
+  const release = await average((volume) => repository.release(host, refOf(volume)), released);
+  const returned = await average((volume) => repository.returnCapacity(host, refOf(volume), 1), settled);
+  // More at once than functions would run, none of which waits for another.
+  const atOnce = Array.from({ length: AT_ONCE }, newId);
+  const bytes: number[] = [];
+  await Promise.all(
+    atOnce.map(async (key) => {
+      await repository.returnCapacity(host, { key, attempt: 1, claimedAt: reportedAt }, 1);
+      bytes.push(await store.itemBytes(table, { host }));
+    }),
+  );
   return {
     open,
     claim,
-    settle: await average((volume) => repository.settle(host, volume), settled),
-    release: await average((volume) => repository.release(host, owner(volume)), released),
-    return_capacity: await average((volume) => repository.returnCapacity(host, volume, 1), settled),
-    backend_item_bytes: bytes,
+    settle,
+    release,
+    return_capacity: returned,
+    backend_item_bytes: Math.max(...bytes),
   };
+}
+
+/** A claim as it is stored when it stays open. */
+function claimItem(host: string, at: string): Record<string, unknown> {
+  const columns = { state: "open", size: 1, open_since: at };
+  return { host, claim: `${newId()}#1#${at}`, ...columns };
 }
 
 /** A backend as it is stored, with so many open claims. */
 function backendItem(host: string, reportedAt: string, open: number): Record<string, unknown> {
-  const claim = { attempt: 1, size: 1, claimed_at: reportedAt };
   return {
     host,
     availability_zone: "nova",
@@ -90,12 +122,13 @@ function backendItem(host: string, reportedAt: string, open: number): Record<str
     free_capacity_gb: TOTAL,
     allocated_capacity_gb: open,
     provisioned_capacity_gb: open,
-    open_claims_gb: open,
+    claimed_gb: open,
+    moves: 0,
     reserved_percentage: 0,
     thin_provisioning_support: true,
     thick_provisioning_support: false,
     capabilities: { volume_backend_name: "pool", storage_protocol: "file", vendor_name: "Cinderless" },
     reported_at: reportedAt,
-    claims: Object.fromEntries(Array.from({ length: open }, () => [newId(), claim])),
+    claims: {},
   };
 }

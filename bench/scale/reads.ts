@@ -34,6 +34,7 @@ export async function readsAtScale(store: Store, { volumes, backends }: ScaleSiz
   const pools = new DynamoDbBackendRepository({
     client: store.client,
     tableName: backendTable,
+    claimsTableName: store.tableName("ClaimsTableName"),
     clock,
   });
   const read = async (what: string, of: string, most: number, work: () => Promise<unknown>): Promise<ReadScale> => {
@@ -74,7 +75,8 @@ function backendOf(index: number): Record<string, unknown> {
     free_capacity_gb: 1_000,
     allocated_capacity_gb: 0,
     provisioned_capacity_gb: 0,
-    open_claims_gb: 0,
+    claimed_gb: 0,
+    moves: 0,
     reserved_percentage: 0,
     thin_provisioning_support: true,
     thick_provisioning_support: false,

@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { backendHost } from "../../core/backends.ts";
+import { claimKeyOf, type OpenClaim, openClaimsOn } from "../../core/claims.ts";
+import type { BackendRepository } from "../../core/ports.ts";
 import type { BackendRecord } from "../../core/records.ts";
 import { CliError, Interrupted } from "../errors.ts";
 import { formatCapacity, formatDuration } from "../format.ts";
@@ -97,8 +99,25 @@ async function waitForReports(session: Session, timeoutSeconds: number): Promise
   }
 }
 
-async function listBackends(session: Session, rows: readonly BackendRecord[], options: ListOptions): Promise<void> {
+/** The claims that are open on each backend. */
+export async function claimsByHost(
+  repository: Pick<BackendRepository, "openClaims">,
+  backends: readonly BackendRecord[],
+): Promise<Map<string, OpenClaim[]>> {
+  const open = await openClaimsOn(
+    repository,
+    backends.map(({ host }) => host),
+  );
+  return Map.groupBy(open, ({ host }) => host);
+}
+
+async function listBackends(session: Session, backends: readonly BackendRecord[], options: ListOptions): Promise<void> {
   const now = session.clock.now();
+  const open = await claimsByHost(await session.connection.backends(), backends);
+  const rows = backends.map((backend) => {
+    const claims = (open.get(backend.host) ?? []).map((each) => [claimKeyOf(each), each.claim] as const);
+    return { ...backend, claims: Object.fromEntries(claims) };
+  });
   if (rows.length === 0 && !session.json && options.format === undefined) {
     session.stdout.write("no backend has reported yet\n");
     return;

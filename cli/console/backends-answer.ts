@@ -5,7 +5,7 @@ import { type DroppedPool, selectPool } from "../../core/scheduling/schedule.ts"
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
 import { poolsInService } from "../../core/tasks/claim-backend.ts";
 import { scheduledSpec } from "../../core/tasks/scheduled-spec.ts";
-import { stateOfBackend } from "../commands/backend.ts";
+import { claimsByHost, stateOfBackend } from "../commands/backend.ts";
 import type { Session } from "../session.ts";
 import type { VolumeFeed } from "./volume-feed.ts";
 import type { BackendsAnswer, Skip } from "./wire.ts";
@@ -33,18 +33,20 @@ export class BackendsReader {
   /** Every pool. */
   async answer(): Promise<BackendsAnswer> {
     const { connection, clock } = this.#session;
-    const backends = await (await connection.backends()).list();
+    const repository = await connection.backends();
+    const backends = await repository.list();
+    const claims = await claimsByHost(repository, backends);
     const now = clock.now();
     const downSeconds = await connection.serviceDownSeconds();
     await this.#feed.refresh();
     const skips = await this.#skipsOf(backends, downSeconds, now);
     const counts = this.#feed.countsByHost();
     return {
-      backends: backends.map(({ claims, ...backend }) => ({
+      backends: backends.map(({ claims: _newest, ...backend }) => ({
         ...backend,
         state: stateOfBackend(backend, now, downSeconds),
-        claims: Object.keys(claims).length,
-        claimed_gb: Object.values(claims).reduce((sum, { size }) => sum + size, 0),
+        claims: claims.get(backend.host)?.length ?? 0,
+        claimed_gb: (claims.get(backend.host) ?? []).reduce((sum, { claim: { size } }) => sum + size, 0),
         volumes: counts.get(backend.host) ?? 0,
         skips: skips.byHost.get(backend.host) ?? [],
       })),

@@ -21,11 +21,11 @@ const MINUTES = HOURS * 60;
 
 type ScheduledFunctionName = NameOfKind<"schedule">;
 
-/** Requests of one run of a scheduled function when there are no volumes; reports write once for each backend. */
-const IDLE_REQUESTS: Readonly<Record<ScheduledFunctionName, Requests>> = {
-  ReportBackends: {},
-  SweepOverdueVolumes: { dynamodb_read_unit: 2 },
-  AuditBackends: { dynamodb_read_unit: 6 },
+/** Requests of one run of a scheduled function when there are no volumes. The open claims of a backend take two reads. */
+const IDLE_REQUESTS: Readonly<Record<ScheduledFunctionName, (backends: number) => Requests>> = {
+  ReportBackends: (backends) => ({ dynamodb_write_unit: backends, dynamodb_read_unit: 2 * backends }),
+  SweepOverdueVolumes: (backends) => ({ dynamodb_read_unit: 2 + 2 * backends }),
+  AuditBackends: (backends) => ({ dynamodb_read_unit: 6 + 6 * backends }),
 };
 
 /** A run of a scheduled function that finds nothing to do. */
@@ -171,9 +171,8 @@ function functionOf(logicalId: string): ScheduledFunctionName | undefined {
 }
 
 function idleRun(name: ScheduledFunctionName, backends: number): Work {
-  const reports = name === "ReportBackends" ? { dynamodb_write_unit: backends } : {};
   return {
-    ...workOf({ ...IDLE_REQUESTS[name], ...reports }),
+    ...workOf(IDLE_REQUESTS[name](backends)),
     lambda_request: invocation(name, 0).lambda_request,
     lambda_gib_second: (FUNCTIONS[name].memoryMib / 1024) * (IDLE_RUN_MS / 1000),
   };

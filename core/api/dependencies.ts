@@ -23,7 +23,7 @@ export type ApiDependencies = {
   snapshots: SnapshotRepository;
   volumeTypes: VolumeTypeRepository;
   projects: ProjectRepository;
-  backends: Pick<BackendRepository, "get" | "list" | "release" | "setDisabled" | "settle">;
+  backends: Pick<BackendRepository, "get" | "isGivenBack" | "list" | "release" | "setDisabled" | "settle">;
   /** Asked for connections only. */
   drivers: Drivers;
   /** Images as the owner of a token sees them; undefined where the API cannot ask, so that the workflow alone checks images. */

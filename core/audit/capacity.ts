@@ -1,6 +1,6 @@
-import { claimFate, type OpenClaim, openClaims } from "../claims.ts";
+import { claimFate, type OpenClaim, openClaimsOn } from "../claims.ts";
 import { type BackendRecord, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
-import type { Found } from "../ports.ts";
+import type { Found, Listed } from "../ports.ts";
 import type { Finding } from "./report.ts";
 import type { SizesByHost } from "./records.ts";
 import type { AuditRun } from "./run.ts";
@@ -17,9 +17,10 @@ const TOLERANCE_GIB = 0.01;
  * both it and its record have stood still for longer than any phase lasts.
  */
 export async function auditClaims(run: AuditRun, backends: readonly BackendRecord[]): Promise<void> {
-  const stillBefore = new Date(run.startedAt.getTime() - run.longestPhaseSeconds * 1000).toISOString();
-  for (const backend of backends) {
-    const old = openClaims([backend]).filter(({ claim }) => claim.claimed_at < stillBefore);
+  const before = new Date(run.startedAt.getTime() - run.longestPhaseSeconds * 1000);
+  const stillBefore = before.toISOString();
+  for (const { host } of backends) {
+    const old = await openClaimsOn(run.backends, [host], before);
     const ids = [...new Set(old.map(({ volumeId }) => volumeId))];
     const volumesById = ids.length === 0 ? (new Map() as Found<VolumeRecord>) : await run.volumes.getMany(ids);
     for (const open of old) {
@@ -33,21 +34,33 @@ export async function auditClaims(run: AuditRun, backends: readonly BackendRecor
   }
 }
 
+/** Backends, and what is claimed on each of them, at one time of an audit. */
+export type Counted = { backends: Listed<BackendRecord>; openGib: ReadonlyMap<string, number> };
+
+/** Reads the backends and their open claims. */
+export async function countBackends({ backends }: Pick<AuditRun, "backends">): Promise<Counted> {
+  const listed = await backends.list();
+  const openGib = new Map<string, number>();
+  for (const { host, claim } of await openClaimsOn(
+    backends,
+    listed.map((each) => each.host),
+  )) {
+    openGib.set(host, (openGib.get(host) ?? 0) + claim.size);
+  }
+  return { backends: listed, openGib };
+}
+
 /**
  * Allocated capacity against the sizes of the volumes that name the host. The records are not read at one moment, so movements in between
  * are taken into account: a difference is reported only when no order of the reads explains it.
  */
-export function auditAllocated(
-  run: AuditRun,
-  before: readonly BackendRecord[],
-  after: readonly BackendRecord[],
-  sizes: SizesByHost,
-): void {
-  for (const backend of after) {
-    const earlier = before.find(({ host }) => host === backend.host);
+export function auditAllocated(run: AuditRun, before: Counted, after: Counted, sizes: SizesByHost): void {
+  for (const backend of after.backends) {
+    const earlier = before.backends.find(({ host }) => host === backend.host);
     const { placed, moving } = sizes.get(backend.host) ?? { placed: 0, moving: 0 };
     const figures = [backend.allocated_capacity_gb, earlier?.allocated_capacity_gb ?? 0];
-    const slack = moving + openGib(backend) + (earlier === undefined ? 0 : openGib(earlier)) + TOLERANCE_GIB;
+    const open = [after, before].map(({ openGib }) => openGib.get(backend.host) ?? 0);
+    const slack = open.reduce((sum, gib) => sum + gib, moving) + TOLERANCE_GIB;
     if (placed < Math.min(...figures) - slack || placed > Math.max(...figures) + slack) {
       const detail = `${backend.allocated_capacity_gb} GiB are counted as allocated, its volumes have ${placed} GiB`;
       run.book.add(backendFinding("capacity", "backend", backend.host, backend.host, detail));
@@ -72,8 +85,4 @@ function backendFinding(
   detail: string,
 ): Finding {
   return { kind, what, id, host, detail, size_bytes: null, modified_at: null, outcome: "reported", reason: null };
-}
-
-function openGib({ claims }: BackendRecord): number {
-  return Object.values(claims).reduce((sum, { size }) => sum + size, 0);
 }

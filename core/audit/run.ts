@@ -8,7 +8,7 @@ import type { AuditRequest } from "./report.ts";
 export type AuditDependencies = {
   volumes: Pick<VolumeRepository, "getMany" | "list" | "unlock">;
   snapshots: Pick<SnapshotRepository, "getMany" | "list" | "unlock">;
-  backends: Pick<BackendRepository, "list">;
+  backends: Pick<BackendRepository, "list" | "openClaims">;
   drivers: Drivers;
   clock: Clock;
   /** Fails a call of a driver that gives no answer, so that one dead backend does not take the audit with it. */

@@ -1,4 +1,4 @@
-import { auditAllocated, auditClaims } from "../audit/capacity.ts";
+import { auditAllocated, auditClaims, countBackends } from "../audit/capacity.ts";
 import { auditContents, oneLineOf, type Seen } from "../audit/contents.ts";
 import { isOn } from "../audit/judge.ts";
 import { auditSnapshots, auditVolumes } from "../audit/records.ts";
@@ -25,8 +25,8 @@ export async function auditBackends(deps: AuditDependencies, request: AuditReque
     throw new InvalidInput(`no backend ${host ?? ""} is configured; there are ${deps.drivers.hosts.join(", ")}`);
   }
   const run = beginRun(deps, request);
-  const backendsBefore = await run.backends.list();
-  backendsBefore.unreadable?.forEach((each) => run.book.unreadable("backend", each));
+  const before = await countBackends(run);
+  before.backends.unreadable?.forEach((each) => run.book.unreadable("backend", each));
   const seen = new Map<string, Seen>();
   for (const each of hosts) {
     const contents = await auditHost(run, each);
@@ -37,10 +37,11 @@ export async function auditBackends(deps: AuditDependencies, request: AuditReque
   const sizes = await auditVolumes(run, seen);
   await auditSnapshots(run, seen);
   const isAsked = ({ host: pool }: { host: string }): boolean => hosts.some((each) => isOn(each, pool));
-  const backendsAfter = (await run.backends.list()).filter(isAsked);
-  await auditClaims(run, backendsAfter);
+  const counted = await countBackends(run);
+  const after = { ...counted, backends: counted.backends.filter(isAsked) };
+  await auditClaims(run, after.backends);
   if (sizes !== undefined) {
-    auditAllocated(run, backendsBefore, backendsAfter, sizes);
+    auditAllocated(run, before, after, sizes);
   }
   return run.book.report();
 }

@@ -13,7 +13,7 @@ export type ClaimDependencies = {
   /** The backends among which one is chosen; may be a view of them that is a little old. */
   candidates: Pick<BackendRepository, "list" | "claim">;
   /** The backends as they are now. */
-  backends: Pick<BackendRepository, "list">;
+  backends: Pick<BackendRepository, "list" | "claimOf">;
   clock: Clock;
   settings: SchedulerSettings;
 };
@@ -28,7 +28,8 @@ const CLAIM_ROUNDS = 10;
  * Filters, weighs, and claims the best backend for an attempt: `FilterScheduler._schedule`, with the consumption made durable. Two
  * schedulers cannot take the same space: the claim is conditional on the very bounds that the capacity filter passed.
  *
- * A claim that an earlier delivery of the same attempt made is found and kept.
+ * A claim that an earlier delivery of the same attempt made is found and kept. One that is no longer on its backend's own item is looked for
+ * only when nothing else is left; otherwise the attempt gets another one, and the sweep releases the first.
  *
  * @param pin why the properties name a `resource_backend`, if they do
  * @throws NoValidBackend that says why no backend was left.
@@ -42,9 +43,14 @@ export async function claimBackend(
 ): Promise<Candidate> {
   for (let round = 0; round < CLAIM_ROUNDS; round += 1) {
     const seen = choose(await deps.candidates.list(), deps, owner, properties);
-    // That there is none is final, so an old view may not say it.
-    const choice = "dropped" in seen ? choose(await deps.backends.list(), deps, owner, properties) : seen;
+    // That there is none is final, so neither an old view may say it, nor one without the claims that have items of their own.
+    const backends = "dropped" in seen ? await deps.backends.list() : [];
+    const choice = "dropped" in seen ? choose(backends, deps, owner, properties) : seen;
     if ("dropped" in choice) {
+      const held = await heldClaim(deps, backends, owner);
+      if (held !== undefined) {
+        return held;
+      }
       throw new NoValidBackend(`No weighed backends available (${explainDropped(choice.dropped, pin)})`);
     }
     if ("held" in choice) {
@@ -57,6 +63,21 @@ export async function claimBackend(
     }
   }
   throw new Error(`No claim for volume ${owner.volumeId} after ${CLAIM_ROUNDS} rounds: other requests were faster`);
+}
+
+/** The claim of an earlier delivery that has an item of its own by now. */
+async function heldClaim(
+  deps: Pick<ClaimDependencies, "backends">,
+  backends: readonly BackendRecord[],
+  { volumeId, attempt }: Owner,
+): Promise<Candidate | undefined> {
+  const candidates = await Promise.all(
+    backends.map(async ({ host, availability_zone: availabilityZone }): Promise<Candidate | undefined> => {
+      const claim = await deps.backends.claimOf(host, volumeId, attempt);
+      return claim && { host, availabilityZone, claimedAt: claim.claimed_at };
+    }),
+  );
+  return candidates.find((candidate) => candidate !== undefined);
 }
 
 /** The backend that holds the attempt's claim already; else the best one; else why each was passed by. */

@@ -1,4 +1,4 @@
-import { asItEnded, type ClaimFate, claimKeyOf, type EndEvent, type OpenClaim } from "../claims.ts";
+import { asItEnded, type ClaimFate, type EndEvent, type OpenClaim, placingClaimOf, refOfClaim } from "../claims.ts";
 import { describeError } from "../errors.ts";
 import type { RequestContext } from "../messages.ts";
 import { buildNotification, type Notification } from "../notifications.ts";
@@ -9,7 +9,7 @@ import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
 /** Dependencies of closing a claim. */
 export type CloseClaimDependencies = SourceUnlocker & {
-  backends: Pick<BackendRepository, "settle" | "settleUnsent" | "release" | "forgetReturned">;
+  backends: Pick<BackendRepository, "settle" | "settleUnsent" | "release">;
   notifier: Notifier;
   clock: Clock;
 };
@@ -40,13 +40,13 @@ export async function notifyAndSettle(
   attempt: number,
   notification: Notification,
 ): Promise<void> {
-  const claimedAt = volume.attempts[attempt]?.started_at;
-  const { host, id } = volume;
+  const claim = placingClaimOf(volume, attempt);
+  const { host } = volume;
   try {
     await deps.notifier.publish(notification);
   } catch (error) {
-    if (host !== null && claimedAt !== undefined && describeError(error).name === "NotificationNotSent") {
-      await deps.backends.settleUnsent(host, id, claimedAt);
+    if (host !== null && describeError(error).name === "NotificationNotSent") {
+      await deps.backends.settleUnsent(host, claim);
     }
     throw error;
   }
@@ -55,9 +55,9 @@ export async function notifyAndSettle(
     () => false,
   );
   if (host !== null && isUnlocked) {
-    await deps.backends.settle(host, id, claimedAt);
-  } else if (host !== null && claimedAt !== undefined) {
-    await deps.backends.settleUnsent(host, id, claimedAt);
+    await deps.backends.settle(host, claim);
+  } else if (host !== null) {
+    await deps.backends.settleUnsent(host, claim);
   }
 }
 
@@ -75,12 +75,7 @@ export async function closeClaim(
   volume: VolumeRecord | undefined,
 ): Promise<void> {
   const { host, claim } = open;
-  const volumeId = claimKeyOf(open);
   if (fate.action === "leave") {
-    return;
-  }
-  if (fate.action === "forget") {
-    await deps.backends.forgetReturned(host, volumeId);
     return;
   }
   if (fate.tell !== undefined && volume !== undefined) {
@@ -95,8 +90,8 @@ export async function closeClaim(
     await unlockSource(deps, volume);
   }
   if (fate.action === "settle") {
-    await deps.backends.settle(host, volumeId, claim.claimed_at);
+    await deps.backends.settle(host, refOfClaim(open));
   } else {
-    await deps.backends.release(host, { volumeId, attempt: claim.attempt }, claim.claimed_at);
+    await deps.backends.release(host, refOfClaim(open));
   }
 }

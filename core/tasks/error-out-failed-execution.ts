@@ -8,7 +8,7 @@ import { endAttempt, type EndAttemptDependencies, type ErrorOutResult } from "./
 import { ownContext } from "./own-context.ts";
 
 /** Dependencies of the rule on failed executions. */
-export type FailedExecutionDependencies = EndAttemptDependencies & { backends: Pick<BackendRepository, "get"> };
+export type FailedExecutionDependencies = EndAttemptDependencies & { backends: Pick<BackendRepository, "claimOf"> };
 
 /** EventBridge's data of an execution that failed, timed out or was aborted (detail of its status-change event). */
 export type FailedExecution = {
@@ -63,8 +63,8 @@ async function closeOwnClaim(
   fence: string,
 ): Promise<ErrorOutResult["outcome"]> {
   const host = volume.fence === fence ? volume.host : null;
-  const claim = host === null ? undefined : (await deps.backends.get(host))?.claims[volume.id];
-  if (host === null || claim?.attempt !== attemptOfFence(fence) || !isClaimOf(volume, host, claim)) {
+  const claim = host === null ? undefined : await deps.backends.claimOf(host, volume.id, attemptOfFence(fence));
+  if (host === null || claim === undefined || !isClaimOf(volume, host, claim)) {
     return "left alone";
   }
   const open = { host, volumeId: volume.id, claim };

@@ -134,7 +134,8 @@ export async function errorOutQueued(
 }
 
 /**
- * The steps after the mark of {@link errorOutQueued}: sends the error's notification, then releases the claim of a dead scheduling. Late,
+ * The steps after the mark of {@link errorOutQueued}: sends the error's notification, then releases the claim of a dead scheduling. One that
+ * has an item of its own by now is left to the sweep. Late,
  * when the volume has been sent again since it was read: the claim of that attempt stays.
  *
  * @throws NotificationNotSent, so that the message comes again and with it the notification
@@ -149,7 +150,7 @@ export async function finishQueuedError(
   for (const { host, claims } of await deps.backends.list()) {
     const claim = claims[volume.id];
     if (claim !== undefined && claim.attempt <= attempt) {
-      await deps.backends.release(host, { volumeId: volume.id, attempt: claim.attempt }, claim.claimed_at);
+      await deps.backends.release(host, { key: volume.id, attempt: claim.attempt, claimedAt: claim.claimed_at });
     }
   }
 }

@@ -31,7 +31,7 @@ export type ExtendVolumeDependencies = BeginExtendDependencies &
   EndExtendDependencies & {
     volumes: Pick<VolumeRepository, "get" | "keepExtensionClaim">;
     volumeTypes: Pick<VolumeTypeRepository, "get">;
-    backends: Pick<BackendRepository, "get" | "claim">;
+    backends: Pick<BackendRepository, "get" | "claim" | "claimOf">;
     settings: Pick<SchedulerSettings, "max_over_subscription_ratio">;
   };
 
@@ -111,18 +111,13 @@ async function claimDifference(
   const difference = size - volume.size;
   const type = await typeOf(deps, volume);
   for (let round = 0; round < CLAIM_ROUNDS; round += 1) {
-    const backend = await deps.backends.get(host);
-    const held = backend?.claims[key];
-    if (held?.attempt === attempt) {
+    const held = await deps.backends.claimOf(host, key, attempt);
+    if (held !== undefined) {
       return held;
     }
+    const backend = await deps.backends.get(host);
     if (backend === undefined || backend.disabled) {
       return { reason: `${host} ${backend === undefined ? "has never reported" : "is disabled"}` };
-    }
-    if (held !== undefined) {
-      // Left by a late run of an extension that is over.
-      await deps.backends.release(host, { volumeId: key, attempt: held.attempt }, held.claimed_at);
-      continue;
     }
     const pool = poolOfRecord(backend, deps.settings.max_over_subscription_ratio);
     const verdict = capacityVerdict(pool, difference, type);
@@ -166,8 +161,8 @@ async function keepClaim(
     return await deps.volumes.keepExtensionClaim(volume.id, extension.number, claim.claimed_at);
   } catch (error) {
     if (error instanceof FenceLost && extensionClaimFate(claim, await deps.volumes.get(volume.id)) === "release") {
-      const owner = { volumeId: extensionClaimKey(volume.id), attempt: claim.attempt };
-      await deps.backends.release(host, owner, claim.claimed_at);
+      const { attempt, claimed_at: claimedAt } = claim;
+      await deps.backends.release(host, { key: extensionClaimKey(volume.id), attempt, claimedAt });
     }
     throw error;
   }

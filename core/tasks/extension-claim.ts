@@ -17,11 +17,11 @@ export async function closeExtensionClaim(
     return;
   }
   const { number: attempt, claimed_at: claimedAt } = extension;
-  const key = extensionClaimKey(volume.id);
+  const claim = { key: extensionClaimKey(volume.id), attempt, claimedAt };
   const fate = extensionClaimFate({ attempt, claimed_at: claimedAt }, volume);
   if (fate === "settle") {
-    await backends.settle(host, key, claimedAt);
+    await backends.settle(host, claim);
   } else if (fate === "release") {
-    await backends.release(host, { volumeId: key, attempt }, claimedAt);
+    await backends.release(host, claim);
   }
 }

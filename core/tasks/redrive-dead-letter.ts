@@ -5,7 +5,7 @@ import type { DeadLetterRepository, SchedulerQueue } from "../ports.ts";
 import { attemptOfFence, fenceOf, type VolumeRecord } from "../records.ts";
 import { attemptOfRequest, redrivenRetry } from "../scheduling/retry.ts";
 import { isOwnedBy, isWaitingForScheduler } from "../volume-lifecycle.ts";
-import { forgetReturned, latestAttempt, requeueIdle, type RequeueDependencies, requireIdle } from "./requeue-volume.ts";
+import { latestAttempt, requeueIdle, type RequeueDependencies, requireIdle } from "./requeue-volume.ts";
 
 /** Dependencies of sending a dead letter again. */
 export type RedriveDependencies = RequeueDependencies & {
@@ -46,7 +46,6 @@ export async function redriveDeadLetter(
     await deps.deadLetters.beginRedrive(letter.id, next.fence);
     await requeueIdle(deps, volume, next);
   }
-  await forgetReturned(deps.backends, volume.id);
   await deps.queue.send({
     ...message,
     filter_properties: { ...message.filter_properties, retry: redrivenRetry(attempt) },

@@ -1,3 +1,4 @@
+import { placingClaimOf } from "../claims.ts";
 import { clearVolume } from "../clear-backend.ts";
 import { describeError, FenceLost } from "../errors.ts";
 import { buildFault } from "../fault.ts";
@@ -103,9 +104,8 @@ type FinishDependencies = Pick<BegunRemovalDependencies, "backends" | "membershi
 };
 
 /**
- * Capacity is counted on a host for exactly the volumes whose record names it, whether the claim is open or closed. The mark that it
- * was given back outlasts the record: a second removal, which was under way when the first one ended, would give it back again. The
- * sweep forgets the mark when no removal can be under way any more.
+ * Capacity is counted on a host for exactly the volumes whose record names it, whether the claim is open or closed. It is given back once
+ * for each claim, also when a second removal was under way while the first one ended.
  */
 async function finishRemoval(
   { volumes, backends, membership }: FinishDependencies,
@@ -117,12 +117,13 @@ async function finishRemoval(
   } else {
     await closeExtensionClaim(backends, volume);
     // A finished volume has no phase: no function works on it any more.
-    await backends.returnCapacity(host, volumeId, size, phase !== null && !isBeforeTheBackend(phase));
+    const mayContinue = phase !== null && !isBeforeTheBackend(phase);
+    await backends.returnCapacity(host, placingClaimOf(volume), size, mayContinue);
   }
   await membership.end(volume, () => volumes.finishDelete(volumeId));
 }
 
-/** Gives back the capacity that a dead scheduling holds for the volume on any backend's item. */
+/** Gives back the capacity that a dead scheduling holds for the volume on any backend's item; the sweep does so for claims with their own. */
 export async function releaseClaims(
   backends: Pick<BackendRepository, "list" | "release">,
   volumeId: string,
@@ -130,7 +131,7 @@ export async function releaseClaims(
   for (const { host, claims } of await backends.list()) {
     const claim = claims[volumeId];
     if (claim !== undefined) {
-      await backends.release(host, { volumeId, attempt: claim.attempt });
+      await backends.release(host, { key: volumeId, attempt: claim.attempt, claimedAt: claim.claimed_at });
     }
   }
 }

@@ -1,6 +1,7 @@
+import { placingClaimOf } from "../claims.ts";
 import { InvalidVolume } from "../errors.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
-import { attemptOfFence, isInFlow, RETURNED_CAPACITY, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
 import { mayBeOnBackend } from "../volume-lifecycle.ts";
 
@@ -9,7 +10,7 @@ import { mayBeOnBackend } from "../volume-lifecycle.ts";
 /** Dependencies of taking a volume into the flow again. */
 export type RequeueDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "requeue">;
-  backends: Pick<BackendRepository, "list" | "returnUnasked" | "forgetReturned">;
+  backends: Pick<BackendRepository, "claimOf" | "returnCapacity">;
 };
 
 /** The latest attempt that the record knows of; 0 when there was none. */
@@ -25,9 +26,9 @@ export function latestAttempt({ attempts, fault, fence }: VolumeRecord): number 
  * @throws InvalidVolume when it has changed since it was read
  */
 export async function requeueIdle(deps: RequeueDependencies, volume: VolumeRecord, next: Owner): Promise<void> {
-  const { host, id, size } = volume;
+  const { host, size } = volume;
   if (host !== null) {
-    await deps.backends.returnUnasked(host, id, size, () => isAsRead(deps, volume));
+    await deps.backends.returnCapacity(host, placingClaimOf(volume), size);
   }
   await deps.volumes.requeue(volume, next, phaseDeadline(deps, "queued"));
 }
@@ -38,7 +39,7 @@ export async function requeueIdle(deps: RequeueDependencies, volume: VolumeRecor
  *
  * @throws InvalidVolume that says why not
  */
-export async function requireIdle(backends: Pick<BackendRepository, "list">, volume: VolumeRecord): Promise<void> {
+export async function requireIdle(backends: Pick<BackendRepository, "claimOf">, volume: VolumeRecord): Promise<void> {
   const { delete_requested_at: deleteRequestedAt, fence, host, id, status } = volume;
   const refuse = (why: string): never => {
     throw new InvalidVolume(`volume ${id} ${why}`);
@@ -60,29 +61,11 @@ export async function requireIdle(backends: Pick<BackendRepository, "list">, vol
 }
 
 /** A claim outlasts its attempt until the notification was sent. */
-async function requireTold(backends: Pick<BackendRepository, "list">, { host, id }: VolumeRecord): Promise<void> {
-  const claim = (await backends.list()).find((backend) => backend.host === host)?.claims[id];
-  if (claim !== undefined && claim.attempt !== RETURNED_CAPACITY) {
+async function requireTold(backends: Pick<BackendRepository, "claimOf">, volume: VolumeRecord): Promise<void> {
+  const { host, id } = volume;
+  if (host !== null && (await backends.claimOf(host, id, attemptOfFence(volume.fence))) !== undefined) {
     throw new InvalidVolume(
       `volume ${id} is in error, but its create.error has not been sent yet; try again in a few minutes`,
     );
-  }
-}
-
-/** Whether the volume is still free since it was found idle. */
-async function isAsRead(
-  { volumes }: RequeueDependencies,
-  { id, fence, host, phase, status }: VolumeRecord,
-): Promise<boolean> {
-  const now = await volumes.get(id);
-  return now.fence === fence && now.host === host && now.phase === phase && now.status === status;
-}
-
-/** The mark of returned capacity is in the place of the new attempt's claim. */
-export async function forgetReturned(backends: RequeueDependencies["backends"], volumeId: string): Promise<void> {
-  for (const { host, claims } of await backends.list()) {
-    if (claims[volumeId]?.attempt === RETURNED_CAPACITY) {
-      await backends.forgetReturned(host, volumeId);
-    }
   }
 }

@@ -1,8 +1,9 @@
+import { placingClaimOf } from "../claims.ts";
 import { clearVolume } from "../clear-backend.ts";
 import { BackendNotCleared, describeError, isOvertaken, mayStillRun, routeOf } from "../errors.ts";
 import { causeText, readFailure } from "../fault.ts";
 import type { Drivers } from "../driver-ports.ts";
-import type { BackendRepository, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
+import type { BackendRepository, ClaimRef, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
 import { fenceOf, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import type { Failure } from "../spec.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../time-bounds.ts";
@@ -53,8 +54,10 @@ export async function rescheduleVolume(
     attempt: owner.attempt + 1,
     fence: fenceOf(owner.volumeId, owner.attempt + 1),
   };
+  let claim: ClaimRef;
   try {
     const volume = await deps.volumes.get(owner.volumeId);
+    claim = placingClaimOf(volume, owner.attempt);
     if (volume.fence !== next.fence) {
       await handOver(deps, input, volume, owner, next);
     }
@@ -64,7 +67,7 @@ export async function rescheduleVolume(
     }
     throw error;
   }
-  await deps.backends.release(input.host, owner);
+  await deps.backends.release(input.host, claim);
   await deps.queue.send(castOf(input));
   return { outcome: "rescheduled" };
 }

@@ -1,13 +1,14 @@
+import { placingClaimOf } from "../claims.ts";
 import { InvalidVolume } from "../errors.ts";
 import { isCachedVolume } from "../image-cache.ts";
 import type { BackendRepository, VolumeRepository } from "../ports.ts";
-import { isBeingRemoved, RETURNED_CAPACITY, type VolumeRecord, type VolumeStatus } from "../records.ts";
+import { isBeingRemoved, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
 /** Dependencies of setting a volume's status. */
 export type ResetStatusDependencies = SourceUnlocker & {
   volumes: Pick<VolumeRepository, "resetStatus">;
-  backends: Pick<BackendRepository, "get">;
+  backends: Pick<BackendRepository, "isGivenBack">;
 };
 
 /**
@@ -31,10 +32,9 @@ export async function resetVolumeStatus(
   if (isCachedVolume(volume)) {
     throw new InvalidVolume(`volume ${volume.id} belongs to the image-volume cache: evict it there`);
   }
-  const claims =
-    isBeingRemoved(volume) && volume.host !== null ? (await deps.backends.get(volume.host))?.claims : undefined;
-  if (claims?.[volume.id]?.attempt === RETURNED_CAPACITY) {
-    throw new InvalidVolume(`volume ${volume.id} is gone from ${volume.host}: delete it again`);
+  const { host } = volume;
+  if (isBeingRemoved(volume) && host !== null && (await deps.backends.isGivenBack(host, placingClaimOf(volume)))) {
+    throw new InvalidVolume(`volume ${volume.id} is gone from ${host}: delete it again`);
   }
   const reset = await deps.volumes.resetStatus(volume.id, status);
   await unlockSource(deps, reset);

@@ -3,7 +3,7 @@ import { InvalidVolume } from "../errors.ts";
 import type { SchedulerQueue, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
 import { fenceOf } from "../records.ts";
 import { redrivenRetry } from "../scheduling/retry.ts";
-import { forgetReturned, latestAttempt, requeueIdle, type RequeueDependencies, requireIdle } from "./requeue-volume.ts";
+import { latestAttempt, requeueIdle, type RequeueDependencies, requireIdle } from "./requeue-volume.ts";
 
 /** Dependencies of a retry. */
 export type RetryDependencies = RequeueDependencies & {
@@ -38,7 +38,6 @@ export async function retryVolume(deps: RetryDependencies, volumeId: string): Pr
   const type = typeId === null ? null : await deps.volumeTypes.get(typeId);
   const attempt = latestAttempt(volume) + 1;
   await requeueIdle(deps, volume, { volumeId, attempt, fence: fenceOf(volumeId, attempt) });
-  await forgetReturned(deps.backends, volumeId);
   const message = createMessage({ ...volume, status: "creating" }, type);
   await deps.queue.send({
     ...message,

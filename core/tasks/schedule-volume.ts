@@ -115,16 +115,17 @@ async function placeVolume(
     return volume;
   }
   const candidate = await claimBackend(deps, owner, volume.size, properties, pin);
+  const claim = { key: volume.id, attempt: owner.attempt, claimedAt: candidate.claimedAt };
   try {
     const scheduled = await assign(deps, owner, candidate);
     // Otherwise another delivery of this attempt was faster, with a claim of its own.
     if (scheduled.host !== candidate.host || scheduled.attempts[owner.attempt]?.started_at !== candidate.claimedAt) {
-      await deps.backends.release(candidate.host, owner, candidate.claimedAt);
+      await deps.backends.release(candidate.host, claim);
     }
     return scheduled;
   } catch (error) {
     if (isOvertaken(error) || error instanceof VolumeDeleteRequested) {
-      await deps.backends.release(candidate.host, owner, candidate.claimedAt);
+      await deps.backends.release(candidate.host, claim);
     }
     throw error;
   }

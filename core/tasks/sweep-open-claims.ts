@@ -1,10 +1,10 @@
-import { claimFate, isClaimOverdue, type OpenClaim, openClaims } from "../claims.ts";
+import { claimFate, isClaimOverdue, type OpenClaim, openClaimsOn } from "../claims.ts";
 import { clearVolume } from "../clear-backend.ts";
 import { VolumeNotFound } from "../errors.ts";
 import type { Drivers } from "../driver-ports.ts";
 import type { BackendRepository, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
-import type { DeadlineDependencies } from "../time-bounds.ts";
+import { type DeadlineDependencies, DEFAULT_PHASE_BOUNDS } from "../time-bounds.ts";
 import { closeClaim, type CloseClaimDependencies } from "./close-claim.ts";
 import { readyDriver } from "./create-on-backend.ts";
 import type { BackendWork } from "./backend-work.ts";
@@ -14,16 +14,16 @@ import { sweepEach, type SweepTurn } from "./sweep-turn.ts";
 export type SweepClaimsDependencies = CloseClaimDependencies &
   DeadlineDependencies & {
     volumes: Pick<VolumeRepository, "get">;
-    backends: Pick<BackendRepository, "list">;
+    backends: Pick<BackendRepository, "list" | "openClaims" | "tidy">;
     drivers: Drivers;
   };
 
 /**
  * Closes abandoned claims according to their volumes' records: sends any missing create.end or create.error, and gives back the capacity of
- * ended attempts. One read of the backends when no claim is old; one more for each claim that is.
+ * ended attempts. One read of the backends and two for each of them when no claim is old; one more for each claim that is.
  *
- * The mark of a volume that was deleted while a function may have been at work on it is removed when its backend confirms again that
- * nothing is there; late data is deleted. As long as the mark exists, that id cannot be placed there.
+ * The claim that a volume left which was deleted while a function may have been at work on it is closed when its backend confirms again
+ * that nothing is there; late data is deleted.
  *
  * @param later receives work that has to ask a backend
  * @param closed is called for each claim that is closed, which may be when `later` runs
@@ -35,7 +35,11 @@ export async function sweepOpenClaims(
   closed: () => void,
 ): Promise<void> {
   const now = deps.clock.now();
-  const old = openClaims(await deps.backends.list()).filter((open) =>
+  const { open_claim: seconds } = deps.phaseBounds ?? DEFAULT_PHASE_BOUNDS;
+  const before = new Date(now.getTime() - seconds * 1000);
+  const backends = await deps.backends.list();
+  const hosts = backends.map(({ host }) => host);
+  const old = (await openClaimsOn(deps.backends, hosts, before)).filter((open) =>
     isClaimOverdue(open, undefined, now, deps.phaseBounds),
   );
   const close = async (open: OpenClaim): Promise<void> => {
@@ -44,7 +48,7 @@ export async function sweepOpenClaims(
     if (fate.action === "leave" || !isClaimOverdue(open, volume, now, deps.phaseBounds)) {
       return;
     }
-    if (fate.action === "forget" && open.claim.suspected_orphan === true) {
+    if (fate.action === "settle" && open.claim.suspected_orphan === true) {
       later.add(open.host, open.volumeId, async () => {
         await removeLateWork(deps.drivers, open);
         await closeClaim(deps, open, fate, volume);
@@ -56,6 +60,14 @@ export async function sweepOpenClaims(
     closed();
   };
   await sweepEach(turn, old, ({ volumeId }) => volumeId, close);
+  // The closed claims of an idle backend would outlive their items there.
+  const untidy = backends.filter(({ claims }) => Object.keys(claims).length > 0);
+  await sweepEach(
+    turn,
+    untidy,
+    ({ host }) => host,
+    ({ host }) => deps.backends.tidy(host),
+  );
 }
 
 /**

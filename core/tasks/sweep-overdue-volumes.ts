@@ -1,6 +1,6 @@
 import { describeError, isOvertaken, VolumeNotFound } from "../errors.ts";
 import type { ImageCache } from "../image-cache.ts";
-import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeingRemoved, type VolumeRecord } from "../records.ts";
 import { backendToClear, lifecycleOf } from "../volume-lifecycle.ts";
 import { BackendWork, type SilentBackend } from "./backend-work.ts";
@@ -23,6 +23,7 @@ export type SweepDependencies = EndAttemptDependencies &
   Omit<SweepImageCacheDependencies, "cache"> & {
     volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
     snapshots: Pick<SnapshotRepository, "listOverdue" | "markError">;
+    backends: Pick<BackendRepository, "openClaims" | "tidy">;
     /** Fails a call of a driver that gives no answer. */
     timeLimit: TimeLimit;
     /** Absent where no backend has one. */
@@ -65,7 +66,7 @@ const TIME_LEFT_FOR_OTHERS = { volumes: 1 / 2, claims: 1 / 3, backends: 1 / 6 };
  * hangs delays neither the decision about volumes nor the work on other backends.
  *
  * Overdue volumes are read through the sparse index, so they cost one empty query when there are none; claims cost one read of
- * the backends. A volume whose handling fails is reported and does not stop the others.
+ * the backends and two for each of them. A volume whose handling fails is reported and does not stop the others.
  *
  * @param remainingTimeMs until the caller must have an answer
  * @throws what reading a table threw, when everything else is done

@@ -80,7 +80,14 @@ export const volumeTypes = /* @__PURE__ */ once(
 );
 
 export const backends = /* @__PURE__ */ once(
-  () => new DynamoDbBackendRepository({ client: dynamodb(), tableName: environmentVariable("backendsTable"), clock }),
+  () =>
+    new DynamoDbBackendRepository({
+      client: dynamodb(),
+      // Each function knows the tables that it may use: one that only settles claims does not know that of the backends.
+      tableName: process.env[ENVIRONMENT.backendsTable] ?? "",
+      claimsTableName: process.env[ENVIRONMENT.claimsTable] ?? "",
+      clock,
+    }),
 );
 
 export const projects = /* @__PURE__ */ once(

@@ -62,7 +62,10 @@ export function connect(cloud: EmbeddedCloud): Deployment {
   return {
     volumes: new DynamoDbVolumeRepository(table("VolumesTableName")),
     snapshots: new DynamoDbSnapshotRepository(table("SnapshotsTableName")),
-    backends: new DynamoDbBackendRepository(table("BackendsTableName")),
+    backends: new DynamoDbBackendRepository({
+      ...table("BackendsTableName"),
+      claimsTableName: output("ClaimsTableName"),
+    }),
     queue: new SqsSchedulerQueue({
       client: sqs,
       queueUrl: output("SchedulerQueueUrl"),

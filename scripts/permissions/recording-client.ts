@@ -2,8 +2,8 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
 import { requestAttributes, type WriteInput } from "./request-attributes.ts";
 
-/** One request that a repository made: the action, and the attributes that a write names, or the index of a query (empty: the table). */
-export type RecordedRequest = { action: string; attributes: string[] };
+/** One request that a repository made: the table, the action, and the attributes that a write names, or the index of a query (empty: the table). */
+export type RecordedRequest = { tableName: string; action: string; attributes: string[] };
 
 /** Answers of the table: it accepts each write, refuses each, lacks the path of the first, or has no room for the first. */
 export type Temper = "takes" | "refuses" | "misses a path" | "is full";
@@ -31,7 +31,8 @@ export function recordingClient(
     const action = command.constructor.name.replace(/Command$/, "");
     const isWrite = ["UpdateItem", "PutItem", "DeleteItem"].includes(action);
     const queried = action === "Query" ? [command.input.IndexName ?? ""] : [];
-    requests.push({ action, attributes: isWrite ? requestAttributes(command.input) : queried });
+    const tableName = tableOf(command.input as TableInput);
+    requests.push({ tableName, action, attributes: isWrite ? requestAttributes(command.input) : queried });
     made += 1;
     if (made > MOST_REQUESTS) {
       throw new EnoughRequests();
@@ -48,10 +49,18 @@ export function recordingClient(
       throw failure("ValidationException", "Item size to update has exceeded the maximum allowed size");
     }
     const answered = temper === "is full" ? { ...item, padding: PADDING } : item;
-    return item === undefined ? {} : { Attributes: answered, Item: answered };
+    return item === undefined
+      ? {}
+      : { Attributes: answered, Item: answered, Items: [item], Responses: { [tableName]: [item] } };
   };
   const send = async (command: unknown): Promise<unknown> => answer(command as Parameters<typeof answer>[0]);
   return { send: send as DynamoDb["send"] };
+}
+
+type TableInput = { TableName?: string | undefined; RequestItems?: Record<string, unknown> | undefined };
+
+function tableOf(input: TableInput): string {
+  return input.TableName ?? Object.keys(input.RequestItems ?? {})[0] ?? "";
 }
 
 function failure(name: string, message: string): Error {

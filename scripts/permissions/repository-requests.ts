@@ -57,6 +57,11 @@ const {
   EXTENSION,
 } = samples;
 
+/** The second table of the repository of backends, by its name in `infra/records.ts`. */
+export const CLAIMS_TABLE = "claims";
+
+const CLAIM_REF = { key: VOLUME.id, attempt: CLAIM.attempt, claimedAt: CLAIM.claimed_at };
+
 const VOLUMES: Calls<VolumeRepository> = {
   get: [(volumes) => volumes.get(VOLUME.id)],
   getMany: [(volumes) => volumes.getMany([VOLUME.id])],
@@ -223,22 +228,21 @@ const BACKENDS: Calls<BackendRepository> = {
         minFreeCapacityGb: null,
       }),
   ],
-  settle: [undefined, CLAIM.claimed_at].map(
-    (at) => (backends: BackendRepository) => backends.settle(BACKEND.host, VOLUME.id, at),
+  claimOf: [(backends) => backends.claimOf(BACKEND.host, VOLUME.id, OWNER.attempt)],
+  openClaims: [undefined, AT].map(
+    (before) => (backends: BackendRepository) => backends.openClaims(BACKEND.host, before),
   ),
-  settleUnsent: [(backends) => backends.settleUnsent(BACKEND.host, VOLUME.id, CLAIM.claimed_at)],
-  release: [undefined, CLAIM.claimed_at].map(
-    (at) => (backends: BackendRepository) => backends.release(BACKEND.host, OWNER, at),
-  ),
+  settle: [(backends) => backends.settle(BACKEND.host, CLAIM_REF)],
+  settleUnsent: [(backends) => backends.settleUnsent(BACKEND.host, CLAIM_REF)],
+  release: [(backends) => backends.release(BACKEND.host, CLAIM_REF)],
   returnCapacity: [false, true].map(
-    (suspect) => (backends: BackendRepository) => backends.returnCapacity(BACKEND.host, VOLUME.id, 1, suspect),
+    (suspect) => (backends: BackendRepository) => backends.returnCapacity(BACKEND.host, CLAIM_REF, 1, suspect),
   ),
-  // An id without a claim there.
-  returnUnasked: [(backends) => backends.returnUnasked(BACKEND.host, SNAPSHOT.id, 1, async () => true)],
+  isGivenBack: [(backends) => backends.isGivenBack(BACKEND.host, CLAIM_REF)],
+  tidy: [(backends) => backends.tidy(BACKEND.host)],
   setDisabled: [null, "reason"].map(
     (reason) => (backends: BackendRepository) => backends.setDisabled(BACKEND.host, true, reason),
   ),
-  forgetReturned: [(backends) => backends.forgetReturned(BACKEND.host, VOLUME.id)],
   report: [
     (backends) => backends.report(samples.REPORT),
     (backends) => backends.report({ ...samples.REPORT, free_capacity_gb: null, max_over_subscription_ratio: null }),
@@ -357,10 +361,11 @@ export async function repositoryRequests(): Promise<Record<keyof Repositories, R
     volumeTypes: await record((options) => new DynamoDbVolumeTypeRepository(options), VOLUME_TYPES, [
       toItem(VOLUME_TYPE),
     ]),
-    backends: await record((options) => new DynamoDbBackendRepository(options), BACKENDS, [
-      toItem(BACKEND),
-      toItem({ ...BACKEND, free_capacity_gb: "unknown" }),
-    ]),
+    backends: await record(
+      (options) => new DynamoDbBackendRepository({ ...options, claimsTableName: CLAIMS_TABLE }),
+      BACKENDS,
+      samples.BACKEND_ITEMS.map(toItem),
+    ),
     deadLetters: await record((options) => new DynamoDbDeadLetterRepository(options), DEAD_LETTERS, [toItem(LETTER)]),
     imageCache: await record((options) => new DynamoDbImageCacheRepository(options), IMAGE_CACHE, [toItem(ENTRY)]),
     projects: await record((options) => new DynamoDbProjectRepository(options), PROJECTS, [QUOTA_ITEM, RETURNED_ITEM]),

@@ -162,7 +162,36 @@ export const BACKEND: BackendRecord = {
   allocated_capacity_gb: 1,
   provisioned_capacity_gb: 1,
   claims: { volume: CLAIM },
+  moves: 1,
 };
+
+const { claims: _claims, ...RECORD } = BACKEND;
+
+const COLUMNS = { ...RECORD, claim: `${VOLUME.id}#${CLAIM.attempt}#${CLAIM.claimed_at}` };
+
+/** So many entries that they are taken off, of every kind. */
+const FULL = Object.fromEntries(
+  Array.from({ length: 9 }, (_, index) => [
+    `volume ${index}`,
+    { ...CLAIM, ...[{}, { given_back: true }, { suspected_orphan: true }][index % 3] },
+  ]),
+);
+
+/** A backend and a claim on it as one item, because a recorded table has one answer: each step in which these can be. */
+export const BACKEND_ITEMS: Record<string, unknown>[] = [
+  { ...COLUMNS, claims: {} },
+  { ...COLUMNS, claims: {}, free_capacity_gb: "unknown" },
+  ...[CLAIM, { ...CLAIM, given_back: true }].map((entry) => ({ ...COLUMNS, claims: { [VOLUME.id]: entry } })),
+  { ...COLUMNS, claims: FULL },
+  { ...COLUMNS, claims: FULL, state: "open", ...CLAIM, open_since: at },
+  ...["open", "settled", "given_back"].map((state) => ({
+    ...COLUMNS,
+    claims: {},
+    state,
+    ...CLAIM,
+    open_since: at,
+  })),
+];
 
 export const LETTER: { [Column in keyof DeadLetterRecord]-?: NonNullable<DeadLetterRecord[Column]> } = {
   id: "letter",

@@ -1,12 +1,12 @@
 import type { FunctionName } from "../../core/functions.ts";
 import { type RepositoryCalls, repositoryCalls } from "./repository-calls.ts";
-import { type Repositories, repositoryRequests } from "./repository-requests.ts";
+import { CLAIMS_TABLE, type Repositories, repositoryRequests } from "./repository-requests.ts";
 
 /** Actions of DynamoDB with the attributes that writes name, and the indexes of queries (an empty text is the table itself). */
 type Actions = Record<string, string[]>;
 
 /** The rights of a function on each table that it uses. */
-type Access = Partial<Record<Exclude<keyof Repositories, "audits">, Actions>>;
+type Access = Partial<Record<Exclude<keyof Repositories, "audits"> | typeof CLAIMS_TABLE, Actions>>;
 
 /** Actions with a list: of attributes, where a restriction makes sense (a deletion removes the whole item), or of queried indexes. */
 const BOUND = new Set(["UpdateItem", "PutItem", "Query"]);
@@ -34,8 +34,9 @@ function accessOf(
       const access: Access = {};
       for (const call of methods) {
         const [table, method] = call.split(".") as [keyof Repositories, string];
-        const actions = (access[table === "audits" ? "projects" : table] ??= {});
-        for (const { action, attributes } of requests[table][method] ?? []) {
+        const own = table === "audits" ? "projects" : table;
+        for (const { tableName, action, attributes } of requests[table][method] ?? []) {
+          const actions = (access[tableName === CLAIMS_TABLE ? CLAIMS_TABLE : own] ??= {});
           const named = BOUND.has(action) ? attributes : [];
           actions[action] = [...new Set([...(actions[action] ?? []), ...named])].toSorted();
         }

@@ -50,6 +50,19 @@ export const TABLES: CreateTableCommandInput[] = [
     KeySchema: [hash("host")],
   },
   {
+    TableName: "claims",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("host"), string("claim"), string("open_since")],
+    KeySchema: [hash("host"), range("claim")],
+    LocalSecondaryIndexes: [
+      {
+        IndexName: INDEXES.openClaims,
+        KeySchema: [hash("host"), range("open_since")],
+        Projection: { ProjectionType: "ALL" },
+      },
+    ],
+  },
+  {
     TableName: "image_cache",
     BillingMode: "PAY_PER_REQUEST",
     AttributeDefinitions: [string("id")],

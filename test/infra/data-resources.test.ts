@@ -18,6 +18,7 @@ describe("what keeps data", () => {
         "EncryptionKey1B843E66",
         "ImagesBucket1E86AFB2",
         "RecordsBackendsTable5F4F9C4B",
+        "RecordsClaimsTable01E128FE",
         "RecordsDeadLettersTable7B7C0786",
         "RecordsImageCacheTableA801D12E",
         "RecordsProjectsTableCC066223",

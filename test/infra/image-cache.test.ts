@@ -52,6 +52,11 @@ const ADDED: Partial<Record<FunctionName, string[]>> = {
     "dynamodb:GetItem on Backends",
     "dynamodb:Scan on Backends",
     "dynamodb:UpdateItem on Backends",
+    "CLAIMS_TABLE",
+    "dynamodb:BatchGetItem on Claims",
+    "dynamodb:GetItem on Claims",
+    "dynamodb:Query on Claims",
+    "dynamodb:UpdateItem on Claims",
   ],
   SweepOverdueVolumes: EVICT,
 };

@@ -12,6 +12,10 @@ const REMOVE = ["dynamodb:DeleteItem", ...UPDATE];
 const CLAIMS = ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"];
 /** The end of a removal gives the quota back and takes the volume off its project's list. */
 const LEAVE = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"];
+/** Closing claims, each in an item of its own. */
+const CLAIM_ITEMS = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"];
+/** The same, for functions that also look for claims. */
+const FIND_CLAIM_ITEMS = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"];
 const UNLOCK = ["dynamodb:UpdateItem"];
 const IMAGES = ["s3:GetObject", "s3:ListBucket"];
 const SEND = ["sqs:SendMessage"];
@@ -38,12 +42,13 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   CheckBackend: { Volumes: UPDATE, Snapshots: READ, Images: IMAGES },
   CopyImageToVolume: { Volumes: UPDATE, Images: IMAGES },
   HandleBootableVolume: { Volumes: UPDATE, Snapshots: READ },
-  CreateVolumeOnFinish: { Volumes: UPDATE, Snapshots: UNLOCK, Backends: ["dynamodb:UpdateItem"], ...NOTIFY },
-  RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND, ...CALL_DRIVER },
+  CreateVolumeOnFinish: { Volumes: UPDATE, Snapshots: UNLOCK, Claims: UNLOCK, ...NOTIFY },
+  RescheduleVolume: { Volumes: UPDATE, Backends: UPDATE, Queue: SEND, ...CALL_DRIVER, Claims: CLAIM_ITEMS },
   ErrorOutVolume: {
     Volumes: REMOVE,
     Snapshots: UNLOCK,
     Backends: CLAIMS,
+    Claims: CLAIM_ITEMS,
     Projects: LEAVE,
     ...CALL_DRIVER,
     ...NOTIFY,
@@ -53,6 +58,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: UPDATE,
     VolumeTypes: READ,
     Backends: CLAIMS,
+    Claims: FIND_CLAIM_ITEMS,
     Projects: LEAVE,
     Queue: CONSUME,
     DeadLetterQueue: SEND,
@@ -64,6 +70,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Volumes: REMOVE,
     Snapshots: UNLOCK,
     Backends: CLAIMS,
+    Claims: FIND_CLAIM_ITEMS,
     Projects: LEAVE,
     ...CALL_DRIVER,
     ...NOTIFY,
@@ -85,6 +92,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
       "dynamodb:UpdateItem",
     ],
     Backends: CLAIMS,
+    Claims: FIND_CLAIM_ITEMS,
     Projects: LEAVE,
     ...CALL_DRIVER,
     ...NOTIFY,
@@ -94,11 +102,16 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Volumes: REMOVE,
     Snapshots: UNLOCK,
     Backends: CLAIMS,
+    Claims: CLAIM_ITEMS,
     Projects: LEAVE,
     DeadLetterQueue: CONSUME,
     ...NOTIFY,
   },
-  ReportBackends: { EventsDeadLetterQueue: SEND, Backends: ["dynamodb:UpdateItem"] },
+  ReportBackends: {
+    EventsDeadLetterQueue: SEND,
+    Backends: UPDATE,
+    Claims: ["dynamodb:BatchGetItem", "dynamodb:Query"],
+  },
   CreateSnapshot: {
     Volumes: UPDATE,
     Snapshots: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
@@ -118,6 +131,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
       "dynamodb:UpdateItem",
     ],
     Backends: CLAIMS,
+    Claims: CLAIM_ITEMS,
     Projects: LEAVE,
   },
   BlockStorageApi: {
@@ -140,6 +154,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     ],
     CallDriver: ["lambda:InvokeFunction"],
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    Claims: CLAIM_ITEMS,
     Projects: [
       "dynamodb:DeleteItem",
       "dynamodb:GetItem",
@@ -160,13 +175,15 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Snapshots: ["dynamodb:BatchGetItem"],
     VolumeTypes: READ,
     Backends: UPDATE,
+    Claims: FIND_CLAIM_ITEMS,
     Projects: UPDATE,
   },
   AuditBackends: {
     EventsDeadLetterQueue: SEND,
     Volumes: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
     Snapshots: ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
-    Backends: ["dynamodb:Scan"],
+    Backends: ["dynamodb:GetItem", "dynamodb:Scan"],
+    Claims: ["dynamodb:BatchGetItem", "dynamodb:Query"],
     Projects: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
   },
   CallDriver: {},
@@ -178,6 +195,7 @@ const RESOURCES: [string, string][] = [
   ["RecordsSnapshotsTable", "Snapshots"],
   ["RecordsVolumeTypesTable", "VolumeTypes"],
   ["RecordsBackendsTable", "Backends"],
+  ["RecordsClaimsTable", "Claims"],
   ["RecordsDeadLettersTable", "DeadLetters"],
   ["RecordsImageCacheTable", "ImageCache"],
   ["RecordsProjectsTable", "Projects"],
@@ -200,6 +218,7 @@ const VARIABLES: Record<string, string> = {
   Snapshots: "SNAPSHOTS_TABLE",
   VolumeTypes: "VOLUME_TYPES_TABLE",
   Backends: "BACKENDS_TABLE",
+  Claims: "CLAIMS_TABLE",
   DeadLetters: "DEAD_LETTERS_TABLE",
   ImageCache: "IMAGE_CACHE_TABLE",
   Projects: "PROJECTS_TABLE",
@@ -318,12 +337,11 @@ describe("writes of tables", () => {
         .map((statement) => `${name}: ${resourcesOf(statement).join()}`),
     );
     expect(silent.toSorted()).toEqual([
-      "CreateVolumeOnFinish: Backends",
+      "CreateVolumeOnFinish: Claims",
       "CreateVolumeOnFinish: Snapshots",
       "ErrorOutFailedExecution: Snapshots",
       "ErrorOutVolume: Snapshots",
       "KeepDeadLetters: Snapshots",
-      "ReportBackends: Backends",
     ]);
   });
 

@@ -34,6 +34,7 @@ describe("the outputs", () => {
       "BackendsTableName",
       "BlockStorageApiUrl",
       "CallDriverFunctionName",
+      "ClaimsTableName",
       "CreateSnapshotFunctionName",
       "DeadLettersTableName",
       "DefaultImageService",
@@ -63,6 +64,7 @@ describe("the outputs", () => {
     ["SnapshotsTableName", "RecordsSnapshotsTable"],
     ["VolumeTypesTableName", "RecordsVolumeTypesTable"],
     ["BackendsTableName", "RecordsBackendsTable"],
+    ["ClaimsTableName", "RecordsClaimsTable"],
     ["DeadLettersTableName", "RecordsDeadLettersTable"],
     ["ImageCacheTableName", "RecordsImageCacheTable"],
     ["ProjectsTableName", "RecordsProjectsTable"],
@@ -86,6 +88,26 @@ describe("the tables", () => {
     ["RecordsDeadLettersTable", "id", undefined, [], ""],
     ["RecordsImageCacheTable", "id", undefined, [], ""],
   ];
+
+  it("of claims has a sort key, expires what is over, and an index of what is open that can be read consistently", () => {
+    expect(propertiesOf("AWS::DynamoDB::Table", "RecordsClaimsTable")).toMatchObject({
+      KeySchema: [
+        { AttributeName: "host", KeyType: "HASH" },
+        { AttributeName: "claim", KeyType: "RANGE" },
+      ],
+      LocalSecondaryIndexes: [
+        {
+          IndexName: INDEXES.openClaims,
+          KeySchema: [
+            { AttributeName: "host", KeyType: "HASH" },
+            { AttributeName: "open_since", KeyType: "RANGE" },
+          ],
+          Projection: { ProjectionType: "ALL" },
+        },
+      ],
+      TimeToLiveSpecification: { AttributeName: "expires_at", Enabled: true },
+    });
+  });
 
   it("of projects has a sort key, and an index by name that can be read consistently", () => {
     expect(propertiesOf("AWS::DynamoDB::Table", "RecordsProjectsTable")).toMatchObject({
@@ -126,7 +148,7 @@ describe("the tables", () => {
   });
 
   it("are all on demand, encrypted, recoverable, and kept when the stack goes", () => {
-    expect(Object.keys(template.findResources("AWS::DynamoDB::Table"))).toHaveLength(TABLES.length + 1);
+    expect(Object.keys(template.findResources("AWS::DynamoDB::Table"))).toHaveLength(TABLES.length + 2);
     template.allResources("AWS::DynamoDB::Table", {
       Properties: {
         BillingMode: "PAY_PER_REQUEST",

@@ -6,7 +6,7 @@ import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-rep
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { describeError } from "../../core/errors.ts";
 import type { ImageCacheRepository } from "../../core/image-cache.ts";
-import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../../core/ports.ts";
+import type { BackendRepository, ClaimRef, SnapshotRepository, VolumeRepository } from "../../core/ports.ts";
 import type { VolumeExtension, VolumeRecord } from "../../core/records.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
 import { BackendsFake } from "../support/fakes/backends.ts";
@@ -188,29 +188,41 @@ type BackendCall = { call: (to: BackendRepository, host: string) => Promise<unkn
 function backendCalls(): fc.Arbitrary<BackendCall> {
   return fc
     .record({
-      name: fc.integer({ min: 0, max: 9 }),
+      name: fc.integer({ min: 0, max: 8 }),
       volume: fc.constantFrom("one", "two"),
       attempt: fc.integer({ min: 1, max: 2 }),
       size: fc.integer({ min: 1, max: 6 }),
     })
     .map(({ name, volume, attempt, size }) => {
       const owner = ownerOf(volume, attempt);
-      const claimedAt = (size % 2 === 0 ? NOW : LATER).toISOString();
       const limits = { maxProvisionedCapacityGb: 10 - size, minFreeCapacityGb: size };
       const claim = async (to: BackendRepository, host: string) => {
-        const backend = (await to.list()).find((each) => each.host === host);
-        return backend && to.claim(backend, owner, size, limits);
+        const backend = await to.get(host);
+        const held = (await to.openClaims(host)).find(({ volumeId }) => volumeId === volume);
+        // The fake has room for one claim of a volume.
+        const isFree = held === undefined;
+        return backend && isFree && (await to.claim(backend, owner, size, limits))?.claims[volume];
+      };
+      /** The claim that is open, or one that was never made. */
+      const refOn = async (to: BackendRepository, host: string): Promise<ClaimRef> => {
+        const held = size % 3 === 0 ? undefined : await to.claimOf(host, volume, attempt);
+        return { key: volume, attempt, claimedAt: held?.claimed_at ?? LATER.toISOString() };
       };
       const calls: [string, BackendCall["call"]][] = [
         ["claim", claim],
-        ["settle", (to, host) => to.settle(host, volume)],
-        ["settle of then", (to, host) => to.settle(host, volume, claimedAt)],
-        ["settleUnsent", (to, host) => to.settleUnsent(host, volume, claimedAt)],
-        ["release", (to, host) => to.release(host, owner)],
-        ["release of then", (to, host) => to.release(host, owner, claimedAt)],
-        ["get", (to, host) => to.get(host)],
-        ["returnCapacity", (to, host) => to.returnCapacity(host, volume, size)],
-        ["forgetReturned", (to, host) => to.forgetReturned(host, volume)],
+        ["settle", async (to, host) => to.settle(host, await refOn(to, host))],
+        [
+          "settleUnsent",
+          async (to, host) => {
+            const held = await to.claimOf(host, volume, attempt);
+            return held && to.settleUnsent(host, { key: volume, attempt, claimedAt: held.claimed_at });
+          },
+        ],
+        ["release", async (to, host) => to.release(host, await refOn(to, host))],
+        ["claimOf", (to, host) => to.claimOf(host, volume, attempt)],
+        ["isGivenBack", async (to, host) => to.isGivenBack(host, await refOn(to, host))],
+        ["returnCapacity", async (to, host) => to.returnCapacity(host, await refOn(to, host), size)],
+        ["tidy", (to, host) => to.tidy(host)],
         [
           "report",
           (to, host) =>
@@ -225,14 +237,27 @@ function backendCalls(): fc.Arbitrary<BackendCall> {
 }
 
 it("backends", async () => {
-  const fake = new BackendsFake(CLOCK);
-  const real = new DynamoDbBackendRepository({ client: tables.client, tableName: "backends", clock: CLOCK });
+  /** Moves with every call, so that no two claims are of one time. */
+  let calls = 0;
+  const clock = { now: () => new Date(NOW.getTime() + calls) };
+  const fake = new BackendsFake(clock);
+  const real = new DynamoDbBackendRepository({
+    client: tables.client,
+    tableName: "backends",
+    claimsTableName: "claims",
+    clock,
+  });
   await fc.assert(
-    fc.asyncProperty(fc.array(backendCalls(), { minLength: 1, maxLength: 12 }), async (calls) => {
+    fc.asyncProperty(fc.array(backendCalls(), { minLength: 1, maxLength: 12 }), async (sequence) => {
       const report = backendReport();
       await Promise.all([fake.report(report), real.report(report)]);
-      const stateOf = async (of: BackendRepository) => (await of.list()).find(({ host }) => host === report.host);
-      for (const { call } of calls) {
+      const stateOf = async (of: BackendRepository) => {
+        const { claims: _newest, moves: _moves, ...backend } = (await of.get(report.host)) ?? { claims: {} };
+        const open = await of.openClaims(report.host);
+        return { backend, open: open.toSorted((one, other) => (one.volumeId < other.volumeId ? -1 : 1)) };
+      };
+      for (const { call } of sequence) {
+        calls += 1;
         const outcomes = await Promise.all([outcomeOf(call(fake, report.host)), outcomeOf(call(real, report.host))]);
         expect(outcomes[0]).toEqual(outcomes[1]);
         expect(await stateOf(fake)).toEqual(await stateOf(real));

@@ -14,7 +14,12 @@ it("any interleaving over the stored records", async () => {
       try {
         const site = new Site(({ clock }) => ({
           volumes: new DynamoDbVolumeRepository({ client: tables.client, tableName: "volumes", clock }),
-          backends: new DynamoDbBackendRepository({ client: tables.client, tableName: "backends", clock }),
+          backends: new DynamoDbBackendRepository({
+            client: tables.client,
+            tableName: "backends",
+            claimsTableName: "claims",
+            clock,
+          }),
         }));
         await site.create(1);
         await fc.asyncModelRun(() => ({ model: {}, real: site }), commands);

@@ -96,7 +96,7 @@ test("where every record can be read nothing is said to be unreadable", async ()
 });
 
 test("an unreadable backend costs the others nothing", async () => {
-  const backends = new DynamoDbBackendRepository(options("backends"));
+  const backends = new DynamoDbBackendRepository({ ...options("backends"), claimsTableName: "claims" });
   await backends.report(backendReport({ host: "good@backend#pool" }));
   await put("backends", { host: { S: "bad@backend#pool" }, allocated_capacity_gb: { N: "9007199254740993.5" } });
   const listed = await backends.list();

@@ -1,7 +1,7 @@
 import { UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
-import type { BackendReport, ClaimLimits } from "../../core/ports.ts";
+import type { BackendReport, ClaimLimits, ClaimRef } from "../../core/ports.ts";
 import type { BackendRecord } from "../../core/records.ts";
 import { startTables, type TestTables } from "./dynalite.ts";
 import { backendReport, ownerOf } from "./records.ts";
@@ -25,6 +25,7 @@ export function useBackends(): void {
     backends = new DynamoDbBackendRepository({
       client: tables.client,
       tableName: "backends",
+      claimsTableName: "claims",
       clock: { now: () => NOW },
     });
   });
@@ -54,12 +55,12 @@ export async function read(): Promise<BackendRecord> {
 
 /** The capacity figures, and how many claims there are. */
 export async function figures(): Promise<{ allocated: number; provisioned: number; free: unknown; claims: number }> {
-  const { allocated_capacity_gb, provisioned_capacity_gb, free_capacity_gb, claims } = await read();
+  const { allocated_capacity_gb, provisioned_capacity_gb, free_capacity_gb } = await read();
   return {
     allocated: allocated_capacity_gb,
     provisioned: provisioned_capacity_gb,
     free: free_capacity_gb,
-    claims: Object.keys(claims).length,
+    claims: (await backends.openClaims(report.host)).length,
   };
 }
 
@@ -71,6 +72,11 @@ export function claim(
   limits: ClaimLimits = NO_LIMITS,
 ): Promise<BackendRecord | undefined> {
   return backends.claim(backend, ownerOf(volumeId, attempt), size, limits);
+}
+
+/** The claim that {@link claim} makes. */
+export function ref(volumeId: string, attempt = 1, claimedAt = NOW.toISOString()): ClaimRef {
+  return { key: volumeId, attempt, claimedAt };
 }
 
 /** Disables the backend, as an operator would. */

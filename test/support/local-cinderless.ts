@@ -57,7 +57,12 @@ export async function startUnderTest({
   const sqs = new SQSClient({ endpoint: endpoints.sqs, region, credentials });
   const clock = { now: () => new Date() };
   const volumes = new DynamoDbVolumeRepository({ client, tableName: output("VolumesTableName"), clock });
-  const backends = new DynamoDbBackendRepository({ client, tableName: output("BackendsTableName"), clock });
+  const backends = new DynamoDbBackendRepository({
+    client,
+    tableName: output("BackendsTableName"),
+    claimsTableName: output("ClaimsTableName"),
+    clock,
+  });
   const deadLetters = new DynamoDbDeadLetterRepository({ client, tableName: output("DeadLettersTableName") });
   const given = new Set<string>();
   while ((await backends.list()).length < 2) {

@@ -21,7 +21,7 @@ const client = new DynamoDBClient({ region: "us-east-1" });
 const dynamodb = mockClient(client);
 const clock = { now: () => new Date("2026-01-01T01:00:00.000Z") };
 const volumes = new DynamoDbVolumeRepository({ client, tableName: "volumes", clock });
-const backends = new DynamoDbBackendRepository({ client, tableName: "backends", clock });
+const backends = new DynamoDbBackendRepository({ client, tableName: "backends", claimsTableName: "claims", clock });
 
 const volume = queuedVolume();
 const owner = ownerOf(volume.id);

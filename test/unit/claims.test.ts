@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asItEnded, type ClaimFate, claimFate, isClaimOverdue, openClaims } from "../../core/claims.ts";
+import { asItEnded, type ClaimFate, claimFate, isClaimOverdue, openClaimsOn } from "../../core/claims.ts";
 import { type CapacityClaim, fenceOf, type VolumeRecord } from "../../core/records.ts";
 import {
   DEFAULT_PHASE_BOUNDS,
@@ -65,7 +65,7 @@ describe("what the record says of an open claim", () => {
   });
 
   it("a deletion's mark is forgotten when the record is gone, and only then", () => {
-    expect(claimFate(claim({ attempt: 0, size: 0 }), undefined)).toEqual({ action: "forget" });
+    expect(claimFate(claim({ attempt: 0, size: 0 }), undefined)).toEqual({ action: "settle" });
     expect(claimFate(claim({ attempt: 0, size: 0 }), created({ status: "deleting" }))).toEqual({ action: "leave" });
   });
 });
@@ -114,8 +114,8 @@ it("open claims are listed over all backends, the oldest first", async () => {
     Object.assign(world.fakes.backends.records.get(host)?.claims ?? {}, { [id]: { attempt: 1, size: 1, claimed_at } });
   put(FIRST_HOST, "young", LATER);
   put(SECOND_HOST, "old", START);
-  const listed = openClaims(await world.fakes.backends.list()).map(({ host, volumeId }) => [host, volumeId]);
-  expect(listed).toEqual([
+  const listed = await openClaimsOn(world.fakes.backends, [FIRST_HOST, SECOND_HOST]);
+  expect(listed.map(({ host, volumeId }) => [host, volumeId])).toEqual([
     [SECOND_HOST, "old"],
     [FIRST_HOST, "young"],
   ]);

@@ -376,8 +376,12 @@ describe("backend list", () => {
     claims: { [VOLUME_ID]: { attempt: 1, size: 1, claimed_at: NOW.toISOString() } },
   };
 
+  const claim = { attempt: 1, size: 1, claimed_at: NOW.toISOString() };
+  const openClaims = async (host: string) => [{ host, volumeId: VOLUME_ID, claim }];
+
   test("is a table: state, capacity, claims and the age of the report", async () => {
-    const { stdout } = await runCli(["backend", "list"], { backends: { list: async () => [backend] } });
+    const listed = { ...backend, claims: {} };
+    const { stdout } = await runCli(["backend", "list"], { backends: { list: async () => [listed], openClaims } });
     expect(stdout.split("\n")[1]?.split(/ {2,}/)).toEqual([
       "storage@file1#pool",
       "up",
@@ -393,13 +397,15 @@ describe("backend list", () => {
   test("never shows negative free capacity, and shows the over-subscription ratio", async () => {
     const full = { ...backend, free_capacity_gb: -2.5, max_over_subscription_ratio: "20.0" };
     const { stdout } = await runCli(["backend", "list", "-f", "json", "-c", "free", "-c", "ratio"], {
-      backends: { list: async () => [full] },
+      backends: { list: async () => [full], openClaims },
     });
     expect(JSON.parse(stdout)).toEqual([{ Free: 0, Ratio: "20.0" }]);
   });
 
   test("with --json gives the records with their state", async () => {
-    const { stdout } = await runCli(["backend", "list", "--json"], { backends: { list: async () => [backend] } });
+    const { stdout } = await runCli(["backend", "list", "--json"], {
+      backends: { list: async () => [backend], openClaims },
+    });
     expect(JSON.parse(stdout)).toEqual({ backends: [{ ...backend, state: "up" }], total: 1 });
   });
 
@@ -412,7 +418,7 @@ describe("backend list", () => {
       let reads = 0;
       const list = async () => answers[reads++] ?? [];
       const { status, stdout } = await runCli(["backend", "list", "--wait"], {
-        backends: { list },
+        backends: { list, openClaims },
         backendHosts: hosts,
       });
       expect(status).toBe(0);
@@ -421,7 +427,9 @@ describe("backend list", () => {
     });
 
     test("returns when any backend is up if the stack does not name its backends", async () => {
-      const { status } = await runCli(["backend", "list", "--wait"], { backends: { list: async () => [backend] } });
+      const { status } = await runCli(["backend", "list", "--wait"], {
+        backends: { list: async () => [backend], openClaims },
+      });
       expect(status).toBe(0);
     });
 
@@ -475,7 +483,7 @@ describe("backend list", () => {
   ])("is judged by the deployment's service_down_time of %i s", async (serviceDownSeconds, state) => {
     const reported_at = new Date(NOW.getTime() - 600_000).toISOString();
     const { stdout } = await runCli(["backend", "list", "--json"], {
-      backends: { list: async () => [{ ...backend, reported_at }] },
+      backends: { list: async () => [{ ...backend, reported_at }], openClaims },
       serviceDownSeconds,
     });
     expect(JSON.parse(stdout)).toMatchObject({ backends: [{ state }] });

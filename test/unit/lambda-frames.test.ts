@@ -112,6 +112,9 @@ describe("a task's function", () => {
 
   it("casts to the scheduler queue that the stack names", async () => {
     stored(aVolumeInFlow({ fence: `${VOLUME_ID}-a2`, host: null, phase: "queued" }));
+    // There is no claim that could be released.
+    const refusal = new ConditionalCheckFailedException({ message: "no claim", $metadata: {} });
+    dynamodb.on(UpdateItemCommand).rejects(refusal);
     sqs.on(SendMessageCommand).resolves({});
     const input = {
       ...taskInput(),

@@ -4,6 +4,8 @@ import {
   ScanCommand,
   UpdateItemCommand,
   type UpdateItemCommandInput,
+  GetItemCommand,
+  QueryCommand,
 } from "@aws-sdk/client-dynamodb";
 import { SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
@@ -78,6 +80,8 @@ beforeEach(() => {
     mock.reset();
   }
   dynamodb.on(ScanCommand).resolves({ Items: [marshall(backend, { removeUndefinedValues: true })] });
+  dynamodb.on(GetItemCommand).resolves({});
+  dynamodb.on(QueryCommand).resolves({ Items: [] });
   sfn.on(StartExecutionCommand).resolves({});
   sns.on(PublishCommand).resolves({});
   sqs.on(SendMessageCommand).resolves({});

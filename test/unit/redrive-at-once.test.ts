@@ -16,7 +16,7 @@ function idle(): World {
   const [host = ""] = [...world.fakes.backends.records].find(([, { claims }]) => VOLUME_ID in claims) ?? [];
   const fault = { error: "MessageUndeliverable", cause: "lost", attempt: 1, at: START, attempts: [] };
   world.fakes.volumes.records.set(VOLUME_ID, aVolumeInFlow({ status: "error", deadline: null, fault }));
-  void world.fakes.backends.settle(host, VOLUME_ID);
+  void world.fakes.backends.settle(host, { key: VOLUME_ID, attempt: 1, claimedAt: START });
   const body = JSON.stringify(aMessage());
   const letter = { id: "m-1", body, reason: undefined, bodySha256: "", receivedCount: 6, sentAt: new Date(START) };
   world.fakes.deadLetters.records.set("m-1", deadLetterRecord(letter, VOLUME_ID, new Date(START)));

@@ -285,7 +285,7 @@ describe("capacity without a difference", () => {
       Object.assign(figures(world) ?? {}, { allocated_capacity_gb: reads === 1 ? before : after });
       return world.deps.backends.list();
     };
-    expect((await audit(world, {}, { backends: { list } })).findings).toEqual([]);
+    expect((await audit(world, {}, { backends: { list, openClaims: async () => [] } })).findings).toEqual([]);
   });
 });
 

@@ -130,7 +130,7 @@ describe("asking for the deletion of a volume that is being created", () => {
         world.now,
         {},
       );
-      await world.fakes.backends.settle(FIRST_HOST, VOLUME_ID);
+      await world.fakes.backends.settle(FIRST_HOST, { key: VOLUME_ID, attempt: 1, claimedAt: START });
       return requestDelete(...parameters);
     };
     expect(await remove(world)).toEqual({ outcome: "deleted" });
@@ -223,8 +223,8 @@ describe.each<[string, (world: World) => Promise<unknown>]>([
         if (world.fakes.volumes.records.has(VOLUME_ID)) {
           await end(world);
         }
-        // The mark of the returned capacity, which the sweep forgets in time.
-        await world.fakes.backends.forgetReturned(FIRST_HOST, VOLUME_ID);
+        // The claim that is left where work may continue, until the sweep has asked the backend again.
+        delete world.fakes.backends.records.get(FIRST_HOST)?.claims[VOLUME_ID];
       },
       expectGone,
     );

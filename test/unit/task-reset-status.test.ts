@@ -1,12 +1,7 @@
+import { placingClaimOf } from "../../core/claims.ts";
 import { describe, expect, it } from "vitest";
 import { FenceLost, InvalidVolume } from "../../core/errors.ts";
-import {
-  isInFlow,
-  RETURNED_CAPACITY,
-  SNAPSHOT_LOCK,
-  type VolumeRecord,
-  type VolumeStatus,
-} from "../../core/records.ts";
+import { isInFlow, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
 import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache.ts";
 import { auditBackends } from "../../core/tasks/audit-backends.ts";
@@ -194,8 +189,7 @@ describe("a reset during a removal", () => {
 
   it("is refused when the capacity was given back: the backend does not hold the volume", async () => {
     const world = aWorld(atRest({ status: "error_deleting", delete_requested_at: START, deadline: START }));
-    const claim = { attempt: RETURNED_CAPACITY, size: 0, claimed_at: START };
-    Object.assign(world.fakes.backends.records.get(FIRST_HOST)?.claims ?? {}, { [VOLUME_ID]: claim });
+    await world.fakes.backends.returnCapacity(FIRST_HOST, placingClaimOf(await recordOf(world)), 1);
     await expect(reset(world, "available")).rejects.toThrow("gone from");
   });
 });

@@ -59,9 +59,12 @@ describe("the sweep of open claims", () => {
       "volumes.listOverdue",
       "snapshots.listOverdue",
       "backends.list",
+      "backends.openClaims",
+      "backends.openClaims",
       "volumes.get",
       "notifier.publish",
       "backends.settle",
+      "backends.tidy",
     ]);
     expect(world.notifications).toMatchObject([
       { event_type: "volume.create.end", _context_user_id: "user", payload: { status: "available" } },
@@ -144,10 +147,11 @@ describe("the sweep of open claims", () => {
     expect(world.faults.count("volumes.get")).toBe(0);
   });
 
-  it("takes away the mark of a deletion that died at its end", async () => {
+  it("closes the claim that a deleted volume left while work on it might continue", async () => {
     const world = later(undefined);
     const backend = world.fakes.backends.records.get(FIRST_HOST);
-    await world.fakes.backends.returnCapacity(FIRST_HOST, VOLUME_ID, 1);
+    const claim = { key: VOLUME_ID, attempt: 1, claimedAt: START };
+    await world.fakes.backends.returnCapacity(FIRST_HOST, claim, 1, true);
     world.now = new Date("2026-01-01T02:00:00.000Z");
     expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ claims_closed: 1 });
     expect(backend).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
@@ -201,7 +205,7 @@ describe("what a function that was given up makes after its volume was deleted",
     expect([driverOf(world).volumes.size, claimsOf(world)]).toEqual([0, {}]);
   });
 
-  it("stays named on the backend's item, and is reported, while the backend does not delete it", async () => {
+  it("keeps its claim, and is reported, while the backend does not delete it", async () => {
     const world = await deletedInCreate();
     driverOf(world).isInitialized = false;
     expect((await sweepAfter(world, 1000)).failures).toMatchObject([{ error: "DriverNotInitialized" }]);

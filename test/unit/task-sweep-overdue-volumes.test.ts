@@ -81,11 +81,18 @@ describe("the sweep", () => {
     },
   );
 
-  it("costs two queries, and one read of the backends, when nothing is overdue", async () => {
+  it("costs two queries, one read of the backends and one look at the claims of each, when nothing is overdue", async () => {
     const world = aWorld(aVolumeInFlow());
     const nothing = { overdue: 0, errored_out: 0, claims_closed: 0, failures: [] };
     expect(await sweepOverdueVolumes(world.deps)).toEqual(nothing);
-    expect(world.faults.calls).toEqual(["volumes.listOverdue", "snapshots.listOverdue", "backends.list"]);
+    const looks = ["backends.openClaims", "backends.openClaims"];
+    expect(world.faults.calls).toEqual([
+      "volumes.listOverdue",
+      "snapshots.listOverdue",
+      "backends.list",
+      ...looks,
+      "backends.tidy",
+    ]);
   });
 
   it("leaves a volume alone that has moved on since the index was read", async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { openClaimsOn } from "../../core/claims.ts";
 import { longestUndecidedSeconds } from "../../core/time-bounds.ts";
 import { executionsRunning, messagesIn } from "./gather.ts";
 import { persist, type Services } from "./services.ts";
@@ -45,8 +46,8 @@ export async function untilRest<Counts extends Record<string, number>>(
  * @param leftAlone ids of volumes that do not count
  */
 export async function unrestOf(services: Services, leftAlone: ReadonlySet<string> = new Set()): Promise<Unrest> {
-  const backends = await services.backends.list();
-  const claimed = backends.flatMap(({ claims }) => Object.keys(claims));
+  const hosts = (await services.backends.list()).map(({ host }) => host);
+  const claimed = (await openClaimsOn(services.backends, hosts)).map(({ volumeId }) => volumeId);
   return {
     "in flow": (await services.inFlow()) - leftAlone.size,
     messages:

@@ -1,5 +1,7 @@
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { claimKeyOf } from "../../core/claims.ts";
+import type { BackendRecord } from "../../core/records.ts";
 import { synthesize } from "../../infra/synthesize.ts";
 import { findViolations } from "./check.ts";
 import { cachedFiles, truncateFiles } from "./damage.ts";
@@ -177,6 +179,17 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
   }
 }
 
+/** The backends with all of their open claims. */
+async function backendsWithClaims({ backends: repository }: Services): Promise<BackendRecord[]> {
+  const backends = await repository.list();
+  return Promise.all(
+    backends.map(async (backend) => {
+      const open = await repository.openClaims(backend.host);
+      return { ...backend, claims: Object.fromEntries(open.map((each) => [claimKeyOf(each), each.claim])) };
+    }),
+  );
+}
+
 async function backendsReported(services: Services, signal: AbortSignal): Promise<void> {
   while ((await persist(signal, () => services.backends.list())).length < BACKENDS.length) {
     signal.throwIfAborted();
@@ -283,7 +296,7 @@ async function gather(of: Gathering): Promise<Evidence> {
     badMessages: work.bad,
     records: await everything((limit, from) => services.volumes.list({}, limit, from)),
     snapshots: await everything((limit, from) => services.snapshots.list(limit, from)),
-    backends: await services.backends.list(),
+    backends: await backendsWithClaims(services),
     files: await filesOf(directory, sources.offsets),
     told: listener.told,
     deadLetters: await deadLettersOf(services),

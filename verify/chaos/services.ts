@@ -45,7 +45,10 @@ export function connect({ outputs, endpoints, resources }: CloudReady) {
     tables: Object.entries(outputs).flatMap(([name, value]) => (name.endsWith("TableName") ? [value] : [])),
     volumes: new DynamoDbVolumeRepository(table("VolumesTableName")),
     snapshots: new DynamoDbSnapshotRepository(table("SnapshotsTableName")),
-    backends: new DynamoDbBackendRepository(table("BackendsTableName")),
+    backends: new DynamoDbBackendRepository({
+      ...table("BackendsTableName"),
+      claimsTableName: output("ClaimsTableName"),
+    }),
     deadLetters: new DynamoDbDeadLetterRepository(table("DeadLettersTableName")),
     s3: new S3Client({ ...client(endpoints["s3"]), forcePathStyle: true }),
     sqs,

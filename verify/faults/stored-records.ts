@@ -31,7 +31,12 @@ export class StoredBackends extends BackendsFake {
       [...this.records.values()].map((record) =>
         spoiled(toItem(record), this.unreadable.has(record.host), "reserved_percentage"),
       );
-    this.#repository = new DynamoDbBackendRepository({ client: tableOf("host", items), tableName: "backends", clock });
+    this.#repository = new DynamoDbBackendRepository({
+      client: tableOf("host", items),
+      tableName: "backends",
+      claimsTableName: "claims",
+      clock,
+    });
   }
 
   override async list(): Promise<Listed<BackendRecord>> {

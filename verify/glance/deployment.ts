@@ -41,7 +41,12 @@ export async function deploy(
   const sqs = new SQSClient({ endpoint: endpoints.sqs, ...options });
   const clock = { now: () => new Date() };
   const volumes = new DynamoDbVolumeRepository({ client, tableName: outputs["VolumesTableName"] ?? "", clock });
-  const backends = new DynamoDbBackendRepository({ client, tableName: outputs["BackendsTableName"] ?? "", clock });
+  const backends = new DynamoDbBackendRepository({
+    client,
+    tableName: outputs["BackendsTableName"] ?? "",
+    claimsTableName: outputs["ClaimsTableName"] ?? "",
+    clock,
+  });
   const queue = new SqsSchedulerQueue({
     client: sqs,
     queueUrl: outputs["SchedulerQueueUrl"] ?? "",

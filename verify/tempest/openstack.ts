@@ -62,7 +62,12 @@ async function waitForReports({ endpoints, outputs }: EmbeddedCloud): Promise<vo
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
   const client = new DynamoDBClient({ endpoint: endpoints.dynamodb, region: "us-east-1", credentials });
   const clock = { now: () => new Date() };
-  const backends = new DynamoDbBackendRepository({ client, tableName: outputs["BackendsTableName"] ?? "", clock });
+  const backends = new DynamoDbBackendRepository({
+    client,
+    tableName: outputs["BackendsTableName"] ?? "",
+    claimsTableName: outputs["ClaimsTableName"] ?? "",
+    clock,
+  });
   const missing = await waitForBackends(backends, ["cinderless@first", "cinderless@second"], new Date(0), REPORTS_MS);
   client.destroy();
   if (missing.length > 0) {

@@ -1,12 +1,13 @@
 import { VolumeNotFound } from "../../errors.ts";
 import { IMAGE_CACHE_ATTEMPT, type ImageCacheEntry, type ImageCacheRepository } from "../../image-cache.ts";
-import type { Owner, VolumeRepository } from "../../ports.ts";
+import type { BackendRepository, Owner, VolumeRepository } from "../../ports.ts";
 import { fenceOf, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../records.ts";
 import { UNLISTED } from "../leave-project.ts";
 import { type RestRemovalDependencies, removeVolumeAtRest } from "../remove-requested-volume.ts";
 
 /** Dependencies of removing a cached volume. */
 export type EvictDependencies = Omit<RestRemovalDependencies, "membership"> & {
+  backends: Pick<BackendRepository, "claimOf">;
   entries: ImageCacheRepository;
   volumes: Pick<VolumeRepository, "get" | "getMany" | "markError" | "unlock">;
 };
@@ -29,7 +30,11 @@ export async function evictCachedImage(deps: EvictDependencies, entry: ImageCach
   const volume = await findVolume(deps, entry.volume_id);
   if (volume === undefined) {
     // A fill that died between its claim and the record; after a deletion there is no claim to release.
-    await deps.backends.release(entry.host, { volumeId: entry.volume_id, attempt: IMAGE_CACHE_ATTEMPT });
+    const claim = await deps.backends.claimOf(entry.host, entry.volume_id, IMAGE_CACHE_ATTEMPT);
+    if (claim !== undefined) {
+      const { attempt, claimed_at: claimedAt } = claim;
+      await deps.backends.release(entry.host, { key: entry.volume_id, attempt, claimedAt });
+    }
     await deps.entries.finishEvict(entry.id);
     return true;
   }

@@ -1,4 +1,5 @@
 import { requireAnswerWithinBudget } from "../../driver-answers.ts";
+import { placingClaimOf } from "../../claims.ts";
 import { VolumeNotFound } from "../../errors.ts";
 import {
   IMAGE_CACHE_PROJECT_ID,
@@ -137,7 +138,7 @@ async function fillOneTurn(
   }
   const now = deps.clock.now();
   await deps.volumes.markAvailable(ownerOfCached(cached.id), "available", now, outcome.model_update ?? {});
-  await deps.backends.settle(entry.host, cached.id);
+  await deps.backends.settle(entry.host, placingClaimOf(cached));
   return (await entries.complete(entry.id, entry.fence, now)) ? "done" : "impossible";
 }
 

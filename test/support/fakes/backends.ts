@@ -1,5 +1,6 @@
-import type { BackendReport, BackendRepository, ClaimLimits, ClaimOwner, Clock, Owner } from "../../../core/ports.ts";
-import { type BackendRecord, RETURNED_CAPACITY } from "../../../core/records.ts";
+import { openClaim, type OpenClaim } from "../../../core/claims.ts";
+import type { BackendReport, BackendRepository, ClaimLimits, ClaimRef, Clock, Owner } from "../../../core/ports.ts";
+import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../../core/records.ts";
 
 /** Backends in memory, under the contract of the port: a claim is counted once, and settled or given back once. */
 export class BackendsFake implements BackendRepository {
@@ -7,7 +8,7 @@ export class BackendsFake implements BackendRepository {
   /** Every claim that was settled or released, as `settle|release host volume attempt`. */
   readonly closed: string[] = [];
   readonly #clock: Clock;
-  #unaskedReturns = 0;
+  readonly #givenBack = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -29,9 +30,9 @@ export class BackendsFake implements BackendRepository {
     limits: ClaimLimits,
   ): Promise<BackendRecord | undefined> {
     const found = this.records.get(backend.host);
-    const claim = found?.claims[owner.volumeId];
-    if (found === undefined || claim !== undefined) {
-      return claim?.attempt === owner.attempt ? structuredClone(found) : undefined;
+    const held = found?.claims[owner.volumeId];
+    if (found === undefined || held?.attempt === owner.attempt) {
+      return structuredClone(found);
     }
     const { maxProvisionedCapacityGb, minFreeCapacityGb } = limits;
     const fits =
@@ -42,78 +43,81 @@ export class BackendsFake implements BackendRepository {
     if (!fits) {
       return undefined;
     }
-    found.claims[owner.volumeId] = { attempt: owner.attempt, size, claimed_at: this.#clock.now().toISOString() };
+    const claimedAt = this.#clock.now().toISOString();
+    if (held !== undefined) {
+      found.claims[`${owner.volumeId}#${held.attempt}`] = held;
+    }
+    found.claims[owner.volumeId] = { attempt: owner.attempt, size, claimed_at: claimedAt };
+    this.#givenBack.delete(nameOf(backend.host, { key: owner.volumeId, attempt: owner.attempt, claimedAt }));
     addCapacity(found, size);
     return structuredClone(found);
   }
 
-  async settle(host: string, volumeId: string, claimedAt?: string): Promise<void> {
-    const claim = this.records.get(host)?.claims[volumeId];
-    if (
-      claim !== undefined &&
-      claim.attempt > RETURNED_CAPACITY &&
-      (claimedAt ?? claim.claimed_at) === claim.claimed_at
-    ) {
-      this.closed.push(`settle ${host} ${volumeId} ${claim.attempt}`);
-      delete this.records.get(host)?.claims[volumeId];
+  async claimOf(host: string, key: string, attempt: number): Promise<CapacityClaim | undefined> {
+    return structuredClone(this.#claimsOf(host, key).find(([, claim]) => claim.attempt === attempt)?.[1]);
+  }
+
+  async openClaims(host: string, before?: Date): Promise<OpenClaim[]> {
+    return Object.entries(this.records.get(host)?.claims ?? {})
+      .filter(([, { claimed_at: at }]) => before === undefined || at < before.toISOString())
+      .map(([name, claim]) => openClaim(host, keyIn(name), structuredClone(claim)));
+  }
+
+  async settle(host: string, ref: ClaimRef): Promise<void> {
+    const [name = "", claim] = this.#find(host, ref) ?? [];
+    if (claim !== undefined) {
+      this.closed.push(`settle ${host} ${ref.key} ${claim.attempt}`);
+      delete this.records.get(host)?.claims[name];
     }
   }
 
-  async settleUnsent(host: string, volumeId: string, claimedAt: string): Promise<void> {
-    const claim = this.records.get(host)?.claims[volumeId];
-    if (claim !== undefined && claim.attempt > RETURNED_CAPACITY && claim.claimed_at === claimedAt) {
+  async settleUnsent(host: string, ref: ClaimRef): Promise<void> {
+    const [, claim] = this.#find(host, ref) ?? [];
+    if (claim !== undefined) {
       claim.size = 0;
     }
   }
 
-  async release(host: string, owner: ClaimOwner, claimedAt?: string): Promise<void> {
+  async release(host: string, ref: ClaimRef): Promise<void> {
     const found = this.records.get(host);
-    const claim = found?.claims[owner.volumeId];
-    if (found === undefined || claim?.attempt !== owner.attempt || claim.attempt === RETURNED_CAPACITY) {
-      return;
+    const [name = "", claim] = this.#find(host, ref) ?? [];
+    if (found !== undefined && claim !== undefined) {
+      this.closed.push(`release ${host} ${ref.key} ${claim.attempt}`);
+      addCapacity(found, -claim.size);
+      delete found.claims[name];
+      this.#givenBack.add(nameOf(host, ref));
     }
-    if (claimedAt !== undefined && claim.claimed_at !== claimedAt) {
-      return;
-    }
-    this.closed.push(`release ${host} ${owner.volumeId} ${claim.attempt}`);
-    addCapacity(found, -claim.size);
-    delete found.claims[owner.volumeId];
   }
 
-  async returnCapacity(host: string, volumeId: string, size: number, suspectedOrphan = false): Promise<void> {
-    await this.settle(host, volumeId);
+  async returnCapacity(host: string, ref: ClaimRef, size: number, suspectedOrphan = false): Promise<void> {
     const found = this.records.get(host);
-    if (found === undefined || found.claims[volumeId] !== undefined) {
+    if (found === undefined) {
       return;
     }
-    found.claims[volumeId] = {
-      attempt: RETURNED_CAPACITY,
-      size: 0,
-      claimed_at: this.#clock.now().toISOString(),
-      ...(suspectedOrphan && { suspected_orphan: true }),
-    };
-    found.allocated_capacity_gb -= size;
-    found.provisioned_capacity_gb -= size;
+    await this.settle(host, ref);
+    if (!(await this.isGivenBack(host, ref))) {
+      this.#givenBack.add(nameOf(host, ref));
+      found.allocated_capacity_gb -= size;
+      found.provisioned_capacity_gb -= size;
+    }
+    if (suspectedOrphan) {
+      const mark = { attempt: RETURNED_CAPACITY, size: 0, claimed_at: this.#clock.now().toISOString() };
+      found.claims[ref.key] = { ...mark, suspected_orphan: true };
+    }
   }
 
-  async returnUnasked(
-    host: string,
-    volumeId: string,
-    size: number,
-    isStillThere: () => Promise<boolean>,
-  ): Promise<void> {
-    for (;;) {
-      const seen = this.#unaskedReturns;
-      const found = this.records.get(host);
-      if (found === undefined || found.claims[volumeId] !== undefined || !(await isStillThere())) {
-        return;
-      }
-      if (seen === this.#unaskedReturns) {
-        this.#unaskedReturns += 1;
-        await this.returnCapacity(host, volumeId, size);
-        return;
-      }
-    }
+  async isGivenBack(host: string, ref: ClaimRef): Promise<boolean> {
+    return this.#givenBack.has(nameOf(host, ref));
+  }
+
+  async tidy(): Promise<void> {}
+
+  #claimsOf(host: string, key: string): [string, CapacityClaim][] {
+    return Object.entries(this.records.get(host)?.claims ?? {}).filter(([name]) => keyIn(name) === key);
+  }
+
+  #find(host: string, { key, attempt, claimedAt }: ClaimRef): [string, CapacityClaim] | undefined {
+    return this.#claimsOf(host, key).find(([, one]) => one.attempt === attempt && one.claimed_at === claimedAt);
   }
 
   async setDisabled(host: string, disabled: boolean, reason: string | null = null): Promise<boolean> {
@@ -124,13 +128,6 @@ export class BackendsFake implements BackendRepository {
     const record = { ...found, disabled, ...(reason !== null && { disabled_reason: reason }) } as BackendRecord;
     this.records.set(host, record);
     return true;
-  }
-
-  async forgetReturned(host: string, volumeId: string): Promise<void> {
-    const found = this.records.get(host);
-    if (found?.claims[volumeId]?.attempt === RETURNED_CAPACITY) {
-      delete found.claims[volumeId];
-    }
   }
 
   async report(report: BackendReport): Promise<void> {
@@ -146,6 +143,15 @@ export class BackendsFake implements BackendRepository {
       claims: found?.claims ?? {},
     });
   }
+}
+
+/** A claim is kept under its key, and under a name that begins with it once there is a newer one. */
+function keyIn(name: string): string {
+  return name.split("#")[0] ?? "";
+}
+
+function nameOf(host: string, { key, attempt, claimedAt }: ClaimRef): string {
+  return `${host} ${key} ${attempt} ${claimedAt}`;
 }
 
 function addCapacity(backend: BackendRecord, size: number): void {

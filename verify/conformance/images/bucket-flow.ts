@@ -45,7 +45,12 @@ export async function startBucketFlow(): Promise<BucketFlow> {
   const s3 = new S3Client({ ...connection, endpoint: endpoints.s3, forcePathStyle: true });
   const clock = { now: () => new Date() };
   const volumes = new DynamoDbVolumeRepository({ client, tableName: output("VolumesTableName"), clock });
-  const backends = new DynamoDbBackendRepository({ client, tableName: output("BackendsTableName"), clock });
+  const backends = new DynamoDbBackendRepository({
+    client,
+    tableName: output("BackendsTableName"),
+    claimsTableName: output("ClaimsTableName"),
+    clock,
+  });
   const bucket = output("ImagesBucketName");
   while ((await backends.list()).length === 0) {
     await delay(50);
