@@ -428,8 +428,8 @@ function checkCapacity(account: Account): void {
         account.breach(4, `${column} of ${backend.host} is ${backend[column]}, its volumes take ${size}`);
       }
     }
-    for (const [id, claim] of Object.entries(backend.claims)) {
-      account.breach(4, `the claim of attempt ${claim.attempt} of ${id} on ${backend.host} is left open`);
+    for (const claim of account.stores.backends.openOn(backend.host).keys()) {
+      account.breach(4, `the claim ${claim} on ${backend.host} is left open`);
     }
   }
 }

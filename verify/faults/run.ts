@@ -124,7 +124,8 @@ function isAtRest(account: Account, nextAtMs: number): boolean {
   const hasUndecided = [...records.values()].some(
     (record) => !unreadable.has(record.id) && (isInFlow(record) || record.deadline !== null),
   );
-  const claims = [...account.stores.backends.records.values()].flatMap((backend) => Object.values(backend.claims));
+  const { backends } = account.stores;
+  const claims = [...backends.records.keys()].flatMap((host) => [...backends.openOn(host).values()]);
   if (hasUndecided || hasOpenSnapshot || claims.some(({ attempt }) => attempt !== RETURNED_CAPACITY)) {
     account.undecidedUntilMs = nextAtMs;
   }

@@ -1,7 +1,13 @@
 import type { ImageMeta } from "../../core/driver-ports.ts";
 import { IMAGE_CACHE_PROJECT_ID, type ImageCacheEntry } from "../../core/image-cache.ts";
 import type { WorkflowInput } from "../../core/messages.ts";
-import { type Attempt, fenceOf, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
+import {
+  type BackendRecord,
+  type Attempt,
+  fenceOf,
+  type SnapshotRecord,
+  type VolumeRecord,
+} from "../../core/records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
 import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
 import { type Account, START } from "./account.ts";
@@ -91,9 +97,8 @@ export function send(account: Account, keys: Record<string, unknown> = {}): stri
 export function startScheduled(account: Account, keys: Partial<WorkflowInput>): string[] {
   const fence = fenceOf(VOLUME, 1);
   const record = account.stores.volumes.records.get(VOLUME);
-  const backend = account.stores.backends.records.get(FIRST_HOST);
-  if (record === undefined || backend === undefined) {
-    throw new Error("the scenario has no volume or no backend");
+  if (record === undefined) {
+    throw new Error("the scenario has no volume");
   }
   const line: Attempt = { host: FIRST_HOST, execution: fence, started_at: START, outcome: "running" };
   account.stores.volumes.records.set(VOLUME, {
@@ -103,9 +108,7 @@ export function startScheduled(account: Account, keys: Partial<WorkflowInput>): 
     phase: "scheduled",
     attempts: { 1: line },
   });
-  backend.claims[VOLUME] = { attempt: 1, size: record.size, claimed_at: START };
-  backend.allocated_capacity_gb += record.size;
-  backend.provisioned_capacity_gb += record.size;
+  countOn(account, FIRST_HOST, record.size, { [VOLUME]: { attempt: 1, size: record.size, claimed_at: START } });
   account.executions.start({
     context: CONTEXT,
     volume_id: VOLUME,
@@ -138,12 +141,22 @@ export function addSource(account: Account, columns: Partial<VolumeRecord> = {})
   });
   account.stores.volumes.records.set(SOURCE, source);
   driverOf(account, FIRST_HOST).volumes.set(SOURCE, { from: "nothing" });
-  const backend = account.stores.backends.records.get(FIRST_HOST);
-  if (backend !== undefined) {
-    backend.allocated_capacity_gb += 1;
-    backend.provisioned_capacity_gb += 1;
-    backend.free_capacity_gb = Number(backend.free_capacity_gb) - 1;
+  countOn(account, FIRST_HOST, 1);
+}
+
+/** Counts GiB on a backend, as claims and reports have done, with the claims that are still open. */
+export function countOn(account: Account, host: string, size: number, claims: BackendRecord["claims"] = {}): void {
+  const { records } = account.stores.backends;
+  const backend = records.get(host);
+  if (backend === undefined) {
+    throw new Error(`the scenario has no backend ${host}`);
   }
+  records.change(host, {
+    allocated_capacity_gb: backend.allocated_capacity_gb + size,
+    provisioned_capacity_gb: backend.provisioned_capacity_gb + size,
+    free_capacity_gb: Number(backend.free_capacity_gb) - size,
+    claims: { ...backend.claims, ...claims },
+  });
 }
 
 export function addSnapshot(account: Account, columns: Partial<SnapshotRecord> = {}): void {
@@ -204,12 +217,7 @@ export function addCached(
     at: START,
   });
   driverOf(account, FIRST_HOST).volumes.set(id, { from: "image", source: imageId });
-  const backend = account.stores.backends.records.get(FIRST_HOST);
-  if (backend !== undefined) {
-    backend.allocated_capacity_gb += 2;
-    backend.provisioned_capacity_gb += 2;
-    backend.free_capacity_gb = Number(backend.free_capacity_gb) - 2;
-  }
+  countOn(account, FIRST_HOST, 2);
 }
 
 export function entryOf(account: Account, number: number): ImageCacheEntry {

@@ -7,6 +7,7 @@ import {
   addSource,
   arrange,
   castOf,
+  countOn,
   driverOf,
   drivers,
   LOST,
@@ -22,7 +23,6 @@ const HANGING_REMOVALS = 49;
 
 /** Removals on the first backend that have begun and have to continue. */
 function addRemovals(account: Account): void {
-  const backend = account.stores.backends.records.get(FIRST_HOST);
   for (let number = 100; number < 100 + HANGING_REMOVALS; number += 1) {
     const id = uuidOf(number);
     const line = { host: FIRST_HOST, execution: fenceOf(id, 1), started_at: START, ended_at: START };
@@ -37,10 +37,7 @@ function addRemovals(account: Account): void {
       delete_requested_at: START,
     });
     driverOf(account, FIRST_HOST).volumes.set(id, { from: "nothing" });
-    if (backend !== undefined) {
-      backend.allocated_capacity_gb += 1;
-      backend.provisioned_capacity_gb += 1;
-    }
+    countOn(account, FIRST_HOST, 1);
   }
 }
 
@@ -69,7 +66,7 @@ export const BACKENDS: readonly Scenario[] = [
       const first = driverOf(account, FIRST_HOST);
       first.hangs = true;
       // No volume is placed there.
-      Object.assign(account.stores.backends.records.get(FIRST_HOST) ?? {}, { disabled: true });
+      account.stores.backends.records.change(FIRST_HOST, { disabled: true });
       addRemovals(account);
       account.time.after(1_000_000, () => (first.hangs = false));
       return send(account);

@@ -259,8 +259,8 @@ export const CREATES: readonly Scenario[] = [
       account.stores.imageCacheEntries.records.change(entryOf(account, 22).id, { state: "evicting" });
       account.stores.volumes.records.delete(uuidOf(22));
       driverOf(account, FIRST_HOST).volumes.delete(uuidOf(22));
-      const backend = account.stores.backends.records.get(FIRST_HOST);
-      Object.assign(backend?.claims ?? {}, { [uuidOf(22)]: { attempt: 1, size: 2, claimed_at: START } });
+      const claims = { [uuidOf(22)]: { attempt: 1, size: 2, claimed_at: START } };
+      account.stores.backends.records.change(FIRST_HOST, { claims });
       return send(account);
     },
   },

@@ -1,81 +1,49 @@
-import {
-  BatchGetItemCommand,
-  GetItemCommand,
-  ScanCommand,
-  type BatchGetItemCommandOutput,
-  type GetItemCommandOutput,
-  type ScanCommandOutput,
-} from "@aws-sdk/client-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { BACKENDS, type Entry } from "../../adapters/dynamodb/backend-item.ts";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
-import { type DynamoDb, type Item, toItem } from "../../adapters/dynamodb/table.ts";
-import type { Clock, Listed } from "../../core/ports.ts";
-import type { BackendRecord } from "../../core/records.ts";
-import { BackendsFake } from "../../test/support/fakes/backends.ts";
+import { claimOfItem, type ClaimItem, nameOf, refOf } from "../../adapters/dynamodb/claim-items.ts";
+import { toItem } from "../../adapters/dynamodb/table.ts";
+import type { Clock } from "../../core/ports.ts";
+import type { BackendRecord, CapacityClaim } from "../../core/records.ts";
+import { InMemoryDynamoDb } from "../../simulation/dynamodb/in-memory-dynamodb.ts";
+import { RecordsView } from "../../simulation/dynamodb/records-view.ts";
+import { TABLES } from "../../simulation/dynamodb/tables.ts";
 
-/**
- * Records in memory of which some cannot be read. While there is one, the product's own repositories read: from the items of a table, so
- * that a bad item among good ones costs what it costs the product.
- */
-
-/** A number that JavaScript does not have. */
-const UNREADABLE_NUMBER = { N: "9007199254740993.5" };
-
-/** Backends of which those in `unreadable` cannot be read. */
-export class StoredBackends extends BackendsFake {
-  readonly unreadable = new Set<string>();
-  readonly #repository: DynamoDbBackendRepository;
+/** Backends and their claims in memory, under the product's own repository. */
+export class StoredBackends extends DynamoDbBackendRepository {
+  /** The backends' items. Their `claims` are entries that may be closed already: see {@link openOn}. */
+  readonly records: RecordsView<BackendRecord>;
+  /** Hosts of records that are there and cannot be read. */
+  readonly unreadable: RecordsView<BackendRecord>["unreadable"];
+  readonly #store: InMemoryDynamoDb;
 
   constructor(clock: Clock) {
-    super(clock);
-    const items = () =>
-      [...this.records.values()].map((record) =>
-        spoiled(toItem(record), this.unreadable.has(record.host), "reserved_percentage"),
-      );
-    this.#repository = new DynamoDbBackendRepository({
-      client: tableOf("host", items),
-      tableName: "backends",
-      claimsTableName: "claims",
-      clock,
+    const store = new InMemoryDynamoDb(TABLES);
+    super({ client: store.client, tableName: "backends", claimsTableName: "claims", clock });
+    this.#store = store;
+    this.records = new RecordsView(store.table("backends"), {
+      // As the first report begins the counts.
+      toItem: (record) => toItem({ moves: 0, claimed_gb: 0, ...record }),
+      read: BACKENDS.read,
+      number: "reserved_percentage",
     });
+    this.unreadable = this.records.unreadable;
   }
 
-  override async list(): Promise<Listed<BackendRecord>> {
-    return this.unreadable.size === 0 ? super.list() : this.#repository.list();
+  /** The open claims of a backend, by name, without a call of the repository. */
+  openOn(host: string): Map<string, CapacityClaim> {
+    const items = [...this.#store.table("claims").items.values()]
+      .map((item) => unmarshall(item) as ClaimItem)
+      .filter((item) => item.host === host);
+    const known = new Map(items.map((item) => [item.claim, item]));
+    const entries: [string, Entry][] = Object.entries(this.records.get(host)?.claims ?? {}).map(([key, entry]) => [
+      nameOf(refOf(key, entry)),
+      entry,
+    ]);
+    const open = items.filter(({ state }) => state === "open");
+    return new Map([
+      ...entries.filter(([name]) => !known.has(name)),
+      ...open.map((item): [string, CapacityClaim] => [item.claim, claimOfItem(item)]),
+    ]);
   }
-
-  override async get(host: string): Promise<BackendRecord | undefined> {
-    return this.unreadable.has(host) ? this.#repository.get(host) : super.get(host);
-  }
-}
-
-function spoiled(item: Item, isUnreadable: boolean, column: string): Item {
-  return isUnreadable ? { ...item, [column]: UNREADABLE_NUMBER } : item;
-}
-
-type Output = Partial<BatchGetItemCommandOutput & GetItemCommandOutput & ScanCommandOutput>;
-
-/** The reads of DynamoDB, as far as the repositories make them: an item by its key, many by their keys, and a scan in pages. */
-function tableOf(key: "id" | "host", items: () => Item[]): DynamoDb {
-  const keyOf = (item: Item | undefined): string => item?.[key]?.S ?? "";
-  const answer = (command: unknown): Output => {
-    if (command instanceof GetItemCommand) {
-      const found = items().find((item) => keyOf(item) === keyOf(command.input.Key));
-      return found === undefined ? {} : { Item: found };
-    }
-    if (command instanceof BatchGetItemCommand) {
-      const [[tableName, request] = ["", undefined]] = Object.entries(command.input.RequestItems ?? {});
-      const asked = new Set((request?.Keys ?? []).map(keyOf));
-      return { Responses: { [tableName]: items().filter((item) => asked.has(keyOf(item))) } };
-    }
-    if (command instanceof ScanCommand) {
-      const all = items();
-      const { ExclusiveStartKey: after, Limit: limit = all.length } = command.input;
-      const start = all.findIndex((item) => keyOf(item) === keyOf(after)) + 1;
-      const page = all.slice(start, start + limit);
-      const isLast = start + limit >= all.length;
-      return { Items: page, ...(!isLast && { LastEvaluatedKey: { [key]: { S: keyOf(page.at(-1)) } } }) };
-    }
-    throw new Error("a table of the fault matrix is only read");
-  };
-  return { send: (async (command: unknown) => answer(command)) as DynamoDb["send"] };
 }
