@@ -273,7 +273,7 @@ export class Account {
   async audit(): Promise<void> {
     let report: AuditReport;
     try {
-      report = (await this.invoke("AuditBackends", {}, this.nextVisit("AuditBackends"))) as AuditReport;
+      report = (await this.invoke("AuditBackends", {}, "AuditBackends#at rest")) as AuditReport;
     } catch (error) {
       this.breach(4, `the audit fails: ${describeError(error).message}`);
       return;

@@ -72,8 +72,8 @@ export async function runScenario(
   if (!account.faults.mayLeaveLock) {
     checkLocks(account);
   }
-  await auditIfNeeded(account);
   const invocations = [...account.invocations];
+  await auditIfNeeded(account);
   await auditIfProjectsDisagree(account);
   checkInvariants(account, scenario, volumeIds, undisturbed);
   if (faults.length <= 1) {
@@ -130,6 +130,7 @@ function isAtRest(account: Account, nextAtMs: number): boolean {
     account.undecidedUntilMs = nextAtMs;
   }
   if (nextAtMs - account.startMs > LONGEST_RUN_MS) {
+    account.breach(1, `something is under way for ever: after ${LONGEST_RUN_MS / 3_600_000} hours it changes yet`);
     return true;
   }
   const isCacheBusy = [...account.stores.imageCacheEntries.records.values()].some(({ state }) => state !== "available");

@@ -250,7 +250,7 @@ export const CREATES: readonly Scenario[] = [
     begin: (account) => {
       arrange(account);
       account.stores.imageCacheSettings = { maxCount: 0, maxSizeGib: 0 };
-      addCached(account, 20, { status: "creating", launched_at: null });
+      addCached(account, 20, { status: "creating", launched_at: null, in_flow: true });
       account.stores.imageCacheEntries.records.change(entryOf(account, 20).id, {
         state: "copying",
         lease_until: START,

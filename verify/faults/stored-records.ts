@@ -16,6 +16,8 @@ export class StoredBackends extends DynamoDbBackendRepository {
   /** Hosts of records that are there and cannot be read. */
   readonly unreadable: RecordsView<BackendRecord>["unreadable"];
   readonly #store: InMemoryDynamoDb;
+  /** Open claims by host, as of so many write units. */
+  #open = { asOf: -1, byHost: new Map<string, ReadonlyMap<string, CapacityClaim>>() };
 
   constructor(clock: Clock) {
     const store = new InMemoryDynamoDb(TABLES);
@@ -31,7 +33,17 @@ export class StoredBackends extends DynamoDbBackendRepository {
   }
 
   /** The open claims of a backend, by name, without a call of the repository. */
-  openOn(host: string): Map<string, CapacityClaim> {
+  openOn(host: string): ReadonlyMap<string, CapacityClaim> {
+    const { write: asOf } = this.#store.units;
+    if (this.#open.asOf !== asOf) {
+      this.#open = { asOf, byHost: new Map() };
+    }
+    const found = this.#open.byHost.get(host) ?? this.#findOpen(host);
+    this.#open.byHost.set(host, found);
+    return found;
+  }
+
+  #findOpen(host: string): ReadonlyMap<string, CapacityClaim> {
     const items = [...this.#store.table("claims").items.values()]
       .map((item) => unmarshall(item) as ClaimItem)
       .filter((item) => item.host === host);
