@@ -35,7 +35,7 @@ function change(columns: Partial<VolumeRecord>): void {
 }
 
 function changeBackend(columns: Partial<BackendRecord>): void {
-  Object.assign(account.stores.backends.records.get(FIRST_HOST) ?? {}, columns);
+  account.stores.backends.records.change(FIRST_HOST, columns);
 }
 
 function publish(event: VolumeEventType, attempt = 1): void {

@@ -16,8 +16,8 @@ export class StoredBackends extends DynamoDbBackendRepository {
   /** Hosts of records that are there and cannot be read. */
   readonly unreadable: RecordsView<BackendRecord>["unreadable"];
   readonly #store: InMemoryDynamoDb;
-  /** Open claims by host, as of so many write units. */
-  #open = { asOf: -1, byHost: new Map<string, ReadonlyMap<string, CapacityClaim>>() };
+  /** Open claims by the host's record, as of so many write units. */
+  #open = { asOf: -1, byRecord: new WeakMap<BackendRecord, ReadonlyMap<string, CapacityClaim>>() };
 
   constructor(clock: Clock) {
     const store = new InMemoryDynamoDb(TABLES);
@@ -34,24 +34,25 @@ export class StoredBackends extends DynamoDbBackendRepository {
 
   /** The open claims of a backend, by name, without a call of the repository. */
   openOn(host: string): ReadonlyMap<string, CapacityClaim> {
+    const record = this.records.get(host);
+    if (record === undefined) {
+      return new Map();
+    }
     const { write: asOf } = this.#store.units;
     if (this.#open.asOf !== asOf) {
-      this.#open = { asOf, byHost: new Map() };
+      this.#open = { asOf, byRecord: new WeakMap() };
     }
-    const found = this.#open.byHost.get(host) ?? this.#findOpen(host);
-    this.#open.byHost.set(host, found);
+    const found = this.#open.byRecord.get(record) ?? this.#findOpen(record);
+    this.#open.byRecord.set(record, found);
     return found;
   }
 
-  #findOpen(host: string): ReadonlyMap<string, CapacityClaim> {
+  #findOpen({ host, claims }: BackendRecord): ReadonlyMap<string, CapacityClaim> {
     const items = [...this.#store.table("claims").items.values()]
       .map((item) => unmarshall(item) as ClaimItem)
       .filter((item) => item.host === host);
     const known = new Map(items.map((item) => [item.claim, item]));
-    const entries: [string, Entry][] = Object.entries(this.records.get(host)?.claims ?? {}).map(([key, entry]) => [
-      nameOf(refOf(key, entry)),
-      entry,
-    ]);
+    const entries: [string, Entry][] = Object.entries(claims).map(([key, entry]) => [nameOf(refOf(key, entry)), entry]);
     const open = items.filter(({ state }) => state === "open");
     return new Map([
       ...entries.filter(([name]) => !known.has(name)),
