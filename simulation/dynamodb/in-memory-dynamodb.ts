@@ -223,6 +223,9 @@ function requireCondition(
   return placeholders;
 }
 
+/** A name that needs no further check. */
+const PLAIN_NAME = /^[\w-]{1,255}$/;
+
 /** @throws ValidationException for a placeholder that is not defined, or not used */
 function placeholdersOf(input: Input, usedBy: readonly ReadonlySet<string>[]): Placeholders {
   const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
@@ -237,7 +240,9 @@ function placeholdersOf(input: Input, usedBy: readonly ReadonlySet<string>[]): P
     throw validationError(`Value provided in ExpressionAttributeNames or Values unused in expressions: ${unused}`);
   }
   for (const name of Object.values(names)) {
-    requireValid({ [name]: { BOOL: true } });
+    if (!PLAIN_NAME.test(name)) {
+      requireValid({ [name]: { BOOL: true } });
+    }
   }
   requireValid(values);
   return { names, values };
@@ -334,8 +339,13 @@ function only(item: Readonly<Item>, names: readonly string[]): Item {
   return copyItem(Object.fromEntries(names.map((name) => [name, item[name] as AttributeValue])));
 }
 
+/** Sizes of items: one that is stored does not change any more. */
+const BYTES = new WeakMap<Readonly<Item>, number>();
+
 function bytesOf(item: Readonly<Item>): number {
-  return itemBytes(wire(item));
+  const known = BYTES.get(item) ?? itemBytes(wire(item));
+  BYTES.set(item, known);
+  return known;
 }
 
 /** The item as JSON has it; no table here holds binary values. */

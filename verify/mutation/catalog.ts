@@ -518,7 +518,7 @@ export const CATALOG: readonly Bug[] = [
     title: "the sweep closes claims without sending the missing notification",
     file: "core/tasks/close-claim.ts",
     find: "await notifyAndSettle(deps, volume, claim.attempt, notification);",
-    replace: "await deps.backends.settle(host, volumeId, claim.claimed_at);",
+    replace: "await deps.backends.settle(host, refOfClaim(open));",
     test: "test/unit/task-sweep-open-claims.test.ts",
     cell: "a backend hangs while volumes are removed from it, and another one's end is not told",
   },
@@ -549,7 +549,7 @@ export const CATALOG: readonly Bug[] = [
     file: "core/tasks/error-out-volume.ts",
     find: "  await notifyAndSettle(deps, volume, owner.attempt, notification);\n",
     replace:
-      "  if (volume.host !== null) {\n    await unlockSource(deps, volume);\n    await deps.backends.settle(volume.host, volume.id, volume.attempts[owner.attempt]?.started_at);\n  }\n  void notification;\n",
+      "  if (volume.host !== null) {\n    await unlockSource(deps, volume);\n    const claimedAt = volume.attempts[owner.attempt]?.started_at ?? volume.created_at;\n    await deps.backends.settle(volume.host, { key: volume.id, attempt: owner.attempt, claimedAt });\n  }\n  void notification;\n",
     test: "test/unit/task-error-out-volume.test.ts",
     cell: "image with fewer bytes than its document says",
   },
