@@ -11,6 +11,9 @@ import { drawFault, drawName, type RandomFault } from "./random-faults.ts";
 /** Longest wait of a timer; the caller has timed out long before. */
 const FOREVER_MS = 2 ** 31 - 1;
 
+/** How often a call looks whether the backend answers again. */
+const HANG_LOOK_MS = 200;
+
 /** For demonstrations and tests: a driver whose calls fail as configured, and otherwise call the wrapped driver. */
 export class FaultDriver implements Driver {
   readonly #driver: Driver;
@@ -115,7 +118,8 @@ export class FaultDriver implements Driver {
 
   async #call<Result>(call: FaultCall, subject: string | null, run: () => Promise<Result>): Promise<Result> {
     if (await this.#isHanging()) {
-      await sleep(FOREVER_MS);
+      await this.#serverAgain();
+      throw new errors.VolumeBackendAPIException("the backend was restarted, and does not know the call any more");
     }
     const fault = await this.#due(call);
     if (fault === undefined) {
@@ -145,6 +149,13 @@ export class FaultDriver implements Driver {
       await run();
     }
     return strike({ call, error, message: "made to fail at random", times: 1, when });
+  }
+
+  /** Resolves when the backend answers again, so that the call does not hold a place among those that were given up. */
+  async #serverAgain(): Promise<void> {
+    while (await this.#isHanging()) {
+      await sleep(HANG_LOOK_MS);
+    }
   }
 
   async #isHanging(): Promise<boolean> {

@@ -115,7 +115,7 @@ const FaultDriverOptionsSchema = v.strictObject({
   faults: v.optional(v.array(FaultSchema), []),
   /** Apply when no entry of `faults` does. */
   random: v.optional(RandomFaultsSchema),
-  /** While a file of this name exists, no call returns, as on a mount whose server does not answer. */
+  /** While a file of this name exists, no call returns, as on a mount whose server does not answer. After that they fail. */
   hang_file: v.exactOptional(absolutePath("hang_file")),
   /** Directory in which faults are counted, shared by all processes that serve the backend. */
   state_directory: absolutePath("state_directory"),

@@ -127,7 +127,7 @@ test("timeout never answers", async () => {
   await exit;
 });
 
-test("no call returns or has an effect while the file is there that makes it hang", async () => {
+test("no call returns while the file is there that makes it hang, and those calls fail without an effect when it is gone", async () => {
   const directory = await temporaryDirectory();
   const hang_file = join(directory, "hang");
   const options = {
@@ -141,12 +141,16 @@ test("no call returns or has an effect while the file is there that makes it han
   await driver.createVolume(aVolume(), unhurried());
   await writeFile(hang_file, "");
   const answered = vi.fn();
-  void driver.deleteVolume(uuid(1), null).then(answered, answered);
-  void driver.getVolumeStats().then(answered, answered);
+  const calls = [driver.deleteVolume(uuid(1), null), driver.getVolumeStats()];
+  calls.forEach((call) => void call.then(answered, answered));
   await sound.getVolumeStats();
   expect(await sound.findVolume(uuid(1), null)).toBe("present");
   expect(answered).not.toHaveBeenCalled();
   await rm(hang_file);
+  for (const call of calls) {
+    await expect(call).rejects.toThrow("the backend was restarted");
+  }
+  expect(await sound.findVolume(uuid(1), null)).toBe("present");
   await driver.deleteVolume(uuid(1), null);
   expect(await sound.findVolume(uuid(1), null)).toBe("absent");
 });
