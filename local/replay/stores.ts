@@ -41,6 +41,7 @@ export async function startStores(recording: Recording): Promise<() => Promise<v
     [ENVIRONMENT.snapshotsTable]: output("SnapshotsTableName"),
     [ENVIRONMENT.volumeTypesTable]: output("VolumeTypesTableName"),
     [ENVIRONMENT.backendsTable]: output("BackendsTableName"),
+    [ENVIRONMENT.claimsTable]: output("ClaimsTableName"),
     [ENVIRONMENT.projectsTable]: output("ProjectsTableName"),
     [ENVIRONMENT.deadLettersTable]: output("DeadLettersTableName"),
     [ENVIRONMENT.imageCacheTable]: output("ImageCacheTableName"),

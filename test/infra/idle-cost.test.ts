@@ -77,7 +77,7 @@ describe("cinderless cost --idle", () => {
   it("prices the template that deployment.json leads to", async () => {
     const { status, stdout } = await runCli(["cost", "--idle"]);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/in all .* 8\.38\n/);
+    expect(stdout).toMatch(/in all .* 8\.43\n/);
   });
 
   it("prices the template of a file", async () => {

@@ -206,8 +206,8 @@ async function usesOfTheConsole(volume: string): Promise<readonly (readonly [ask
 
 /** Asked for in cases that the commands above do not come into. */
 const RARE: Readonly<Record<Role, readonly string[]>> = {
-  // With --stack, of CloudFormation, which the embedded cloud does not serve; and of the console's page of alarms.
-  "read-only": ["cloudformation:DescribeStacks", "cloudwatch:DescribeAlarms"],
+  // With --stack, of CloudFormation, which the embedded cloud does not serve; of the console's page of alarms, and of its second reading.
+  "read-only": ["cloudformation:DescribeStacks", "cloudwatch:DescribeAlarms", "states:ListExecutions"],
   // Uploads in parts, of more than this image, that are given up.
   creator: ["s3:AbortMultipartUpload"],
   // A type of a name that is there.
