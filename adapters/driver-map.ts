@@ -1,5 +1,5 @@
-import { type Backend, backendHost, type UnusableBackend } from "../core/backends.ts";
-import type { Driver, Drivers } from "../core/driver-ports.ts";
+import { type Backend, backendHost, type UnusableBackend } from "../core/backends/backends.ts";
+import type { Driver, Drivers } from "../core/drivers/driver-ports.ts";
 import { describeError, DriverNotInitialized } from "../core/errors.ts";
 
 /**

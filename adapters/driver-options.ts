@@ -1,6 +1,6 @@
-import { type Backend, MODULE_DRIVER } from "../core/backends.ts";
+import { type Backend, MODULE_DRIVER } from "../core/backends/backends.ts";
 import { describeError, InvalidInput } from "../core/errors.ts";
-import { unknownName } from "../core/suggestion.ts";
+import { unknownName } from "../core/text/suggestion.ts";
 import { type FaultDriverOptions, parseFaultDriverOptions } from "./fault/options.ts";
 import { type FileDriverOptions, parseFileDriverOptions } from "./file/options.ts";
 

@@ -1,5 +1,5 @@
-import { type Backend, MODULE_DRIVER, type UnusableBackend } from "../core/backends.ts";
-import type { Driver, Drivers } from "../core/driver-ports.ts";
+import { type Backend, MODULE_DRIVER, type UnusableBackend } from "../core/backends/backends.ts";
+import type { Driver, Drivers } from "../core/drivers/driver-ports.ts";
 import { driversOf } from "./driver-map.ts";
 import { type DriverOptions, readDriverOptions } from "./driver-options.ts";
 import { FaultDriver } from "./fault/driver.ts";

@@ -1,10 +1,10 @@
 import { InvalidImageRef } from "../core/errors.ts";
-import { foreignText } from "../core/foreign-text.ts";
-import { canonicalImageReference } from "../core/identifiers.ts";
-import { allowedOrigins, type GlanceOptions } from "../core/image-services.ts";
-import type { RequestContext } from "../core/messages.ts";
-import { maskAddress } from "../core/secrets.ts";
-import type { ImageService, ImageServices } from "../core/driver-ports.ts";
+import { foreignText } from "../core/text/foreign-text.ts";
+import { canonicalImageReference } from "../core/requests/identifiers.ts";
+import { allowedOrigins, type GlanceOptions } from "../core/images/image-services.ts";
+import type { RequestContext } from "../core/requests/messages.ts";
+import { maskAddress } from "../core/text/secrets.ts";
+import type { ImageService, ImageServices } from "../core/drivers/driver-ports.ts";
 import type { Clock, Secrets } from "../core/ports.ts";
 import { PATIENCE, type Patience } from "./glance/http.ts";
 import { identities, type Identity, identityOfToken } from "./glance/identity.ts";

@@ -1,5 +1,5 @@
 import { InvalidInput } from "../core/errors.ts";
-import type { Driver } from "../core/driver-ports.ts";
+import type { Driver } from "../core/drivers/driver-ports.ts";
 import { MODULE_DRIVERS } from "./module-drivers.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Driver } from "../core/driver-ports.ts";
+import type { Driver } from "../core/drivers/driver-ports.ts";
 
 /**
  * The default export of a module that is a driver: creates the driver of a backend. If it throws, the backend has no driver, for that

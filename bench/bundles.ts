@@ -3,7 +3,7 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../core/settings/functions.ts";
 import { bundleFunctions } from "../infra/bundle.ts";
 import { percentile } from "./rig.ts";
 

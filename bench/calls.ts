@@ -1,5 +1,5 @@
 import type { EmbeddedCloud, HistoryEvent } from "../local/cloud/embedded-cloud.ts";
-import type { CreateRequestInput } from "../core/create-request.ts";
+import type { CreateRequestInput } from "../core/requests/create-request.ts";
 import { functionNameIn } from "../infra/inline-template.ts";
 import { STACK_NAME } from "../infra/stack-name.ts";
 import { inFlight, type Rig, startRig } from "./rig.ts";

@@ -5,7 +5,7 @@ import { open, rm, stat, truncate } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { type NewImage, putImage } from "../adapters/s3/put-image.ts";
-import { DEFAULT_PROJECT_ID } from "../core/create-request.ts";
+import { DEFAULT_PROJECT_ID } from "../core/requests/create-request.ts";
 import { percentile, ROOM_FOR_ALL, type Rig, startRig } from "./rig.ts";
 import { convertToQcow2, DATA_SHARE, imageServed, withGlance, writeData } from "./served-images.ts";
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildCreateRequest } from "../core/create-request.ts";
+import { buildCreateRequest } from "../core/requests/create-request.ts";
 import { CHROMIUM, openBrowser } from "../test/console/browser.ts";
 import { startConsole } from "../test/support/console-command.ts";
 import { inFlight, percentile, type Rig, startRig } from "./rig.ts";

@@ -8,8 +8,8 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDbBackendRepository } from "../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbVolumeRepository } from "../adapters/dynamodb/volume-repository.ts";
-import { buildCreateRequest, type CreateRequestInput } from "../core/create-request.ts";
-import type { CreateVolumeMessage } from "../core/messages.ts";
+import { buildCreateRequest, type CreateRequestInput } from "../core/requests/create-request.ts";
+import type { CreateVolumeMessage } from "../core/requests/messages.ts";
 import { type LocalCinderless, type LocalOptions, startCinderless } from "../local/cinderless.ts";
 
 /** Cinderless in a temporary directory, with the actions of a benchmark. */

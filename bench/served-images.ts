@@ -7,9 +7,9 @@ import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { blankImageMeta } from "../core/blank-image-meta.ts";
-import { DEFAULT_PROJECT_ID } from "../core/create-request.ts";
-import type { ImageMeta } from "../core/driver-ports.ts";
+import { blankImageMeta } from "../core/images/blank-image-meta.ts";
+import { DEFAULT_PROJECT_ID } from "../core/requests/create-request.ts";
+import type { ImageMeta } from "../core/drivers/driver-ports.ts";
 import type { ServedImage } from "./glance-server.ts";
 
 /** Images of the benchmarks, and the Glance that serves them. */

@@ -1,5 +1,5 @@
 import { unlogged } from "../adapters/unlogged.ts";
-import { SERVICE_DOWN_SECONDS } from "../core/time-bounds.ts";
+import { SERVICE_DOWN_SECONDS } from "../core/settings/time-bounds.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
 import { CliError } from "./errors.ts";

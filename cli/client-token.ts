@@ -1,5 +1,5 @@
 import { v5 as nameBasedUuid } from "uuid";
-import type { CreateRequestInput } from "../core/create-request.ts";
+import type { CreateRequestInput } from "../core/requests/create-request.ts";
 
 /**
  * `--client-token`: the volume's id follows from its project and the token, so a repeated create finds the volume of the first one. A token

@@ -1,7 +1,7 @@
 import type { AuditRepository } from "../core/audit/kept-audit.ts";
 import type { AuditReport, AuditRequest } from "../core/audit/report.ts";
-import type { ImageCacheRepository } from "../core/image-cache.ts";
-import type { ImageMeta } from "../core/driver-ports.ts";
+import type { ImageCacheRepository } from "../core/image-cache/image-cache.ts";
+import type { ImageMeta } from "../core/drivers/driver-ports.ts";
 import type {
   BackendRepository,
   DeadLetterRepository,

@@ -5,10 +5,10 @@ import { checkImageFile, type ImageReport } from "../adapters/file/check-image.t
 import { documentKey } from "../adapters/s3/image-document.ts";
 import { S3ImageService } from "../adapters/s3/image-service.ts";
 import { putImage } from "../adapters/s3/put-image.ts";
-import { blankImageMeta } from "../core/blank-image-meta.ts";
+import { blankImageMeta } from "../core/images/blank-image-meta.ts";
 import { ImageNotFound, ImageUnacceptable } from "../core/errors.ts";
-import type { RequestContext } from "../core/messages.ts";
-import type { ImageMeta } from "../core/driver-ports.ts";
+import type { RequestContext } from "../core/requests/messages.ts";
+import type { ImageMeta } from "../core/drivers/driver-ports.ts";
 import type { ImageStore, NewImage } from "./connection.ts";
 import { CliError } from "./errors.ts";
 

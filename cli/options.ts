@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from "commander";
 import { validate as isUuid } from "uuid";
-import { MAX_VOLUME_SIZE_GIB } from "../core/create-request.ts";
-import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference } from "../core/identifiers.ts";
-import { isPathOfSecret } from "../core/secrets.ts";
+import { MAX_VOLUME_SIZE_GIB } from "../core/requests/create-request.ts";
+import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference } from "../core/requests/identifiers.ts";
+import { isPathOfSecret } from "../core/text/secrets.ts";
 import { UsageError } from "./errors.ts";
 
 /**

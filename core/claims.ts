@@ -1,4 +1,4 @@
-import { isCachedVolume } from "./image-cache.ts";
+import { isCachedVolume } from "./image-cache/image-cache.ts";
 import type { BackendRepository, ClaimRef } from "./ports.ts";
 import {
   attemptOfFence,
@@ -10,7 +10,7 @@ import {
   STATUSES_CREATED,
   type VolumeRecord,
 } from "./records.ts";
-import { DEFAULT_PHASE_BOUNDS, type PhaseBounds } from "./time-bounds.ts";
+import { DEFAULT_PHASE_BOUNDS, type PhaseBounds } from "./settings/time-bounds.ts";
 
 /**
  * The meaning of an open claim. A claim is closed last, when the volume's record has the end of the attempt and the notification was sent.

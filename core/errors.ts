@@ -1,4 +1,4 @@
-import { foreignErrorName, foreignText } from "./foreign-text.ts";
+import { foreignErrorName, foreignText } from "./text/foreign-text.ts";
 
 /**
  * Every error the flow raises by name, and the one table that says where each name leads.

@@ -1,4 +1,4 @@
-import { foreignErrorName, foreignText } from "./foreign-text.ts";
+import { foreignErrorName, foreignText } from "./text/foreign-text.ts";
 import type { Attempt, Fault, VolumeRecord } from "./records.ts";
 import type { Failure } from "./spec.ts";
 

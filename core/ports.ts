@@ -1,7 +1,7 @@
 import type { OpenClaim } from "./claims.ts";
-import type { DeadLetterRecord } from "./dead-letters.ts";
-import type { WorkflowInput } from "./messages.ts";
-import type { Notification, NotificationEra } from "./notifications.ts";
+import type { DeadLetterRecord } from "./dead-letters/dead-letters.ts";
+import type { WorkflowInput } from "./requests/messages.ts";
+import type { Notification, NotificationEra } from "./notifications/notifications.ts";
 import type {
   AttachStatus,
   Attempt,

@@ -138,7 +138,7 @@ export type Fault = {
   attempts: string[];
 };
 
-/** Data that a record has dropped to stay within its bounds: see `core/record-room.ts`. */
+/** Data that a record has dropped to stay within its bounds: see `core/requests/record-room.ts`. */
 export type Dropped = {
   /** Lines of the ledger. */
   attempts?: number;

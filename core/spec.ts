@@ -1,5 +1,5 @@
 import type { ModelUpdate, VolumeStatus } from "./records.ts";
-import type { ImageMeta } from "./driver-ports.ts";
+import type { ImageMeta } from "./drivers/driver-ports.ts";
 
 /** How the volume comes to be; the keys of Cinder's jump table in CreateVolumeFromSpecTask. */
 export type CreateType = "raw" | "snap" | "source_vol" | "image";

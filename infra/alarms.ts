@@ -10,9 +10,9 @@ import {
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
-import { FUNCTION_NAMES, type FunctionName, FUNCTIONS } from "../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, FUNCTIONS } from "../core/settings/functions.ts";
 import { METRICS, METRICS_NAMESPACE } from "../core/metrics.ts";
-import { SWEEP_INTERVAL_SECONDS, type TimeBounds } from "../core/time-bounds.ts";
+import { SWEEP_INTERVAL_SECONDS, type TimeBounds } from "../core/settings/time-bounds.ts";
 import type { Functions } from "./functions.ts";
 import type { Messaging } from "./messaging.ts";
 import { LIVE_ALIAS, type Workflow } from "./workflow.ts";

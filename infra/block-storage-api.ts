@@ -5,7 +5,7 @@ import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { ApiOptions } from "../core/api/options.ts";
-import { functionsOfKind } from "../core/functions.ts";
+import { functionsOfKind } from "../core/settings/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Functions } from "./functions.ts";

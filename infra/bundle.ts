@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { FUNCTION_NAMES, fileNameOf } from "../core/functions.ts";
+import { FUNCTION_NAMES, fileNameOf } from "../core/settings/functions.ts";
 import type { CodeOf } from "./functions.ts";
 import { buildUnlessKept } from "./kept-build.ts";
 import { TRIM_SDK } from "./trim-sdk.ts";
@@ -20,7 +20,7 @@ const DECIDES_BUNDLES = [
   "node_modules/.package-lock.json",
   "package.json",
   "tsconfig.json",
-  "core/functions.ts",
+  "core/settings/functions.ts",
   "infra/bundle.ts",
   "infra/trim-sdk.ts",
 ].map((file) => `${ROOT}${file}`);

@@ -1,10 +1,10 @@
 import { Annotations, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
-import { BACKENDS_FILE } from "../core/environment.ts";
+import { BACKENDS_FILE } from "../core/settings/environment.ts";
 import { InvalidInput } from "../core/errors.ts";
-import { FUNCTIONS, functionsOfKind, functionsUsing } from "../core/functions.ts";
-import { type ImageServicesOptions, secretsOf } from "../core/image-services.ts";
+import { FUNCTIONS, functionsOfKind, functionsUsing } from "../core/settings/functions.ts";
+import { type ImageServicesOptions, secretsOf } from "../core/images/image-services.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { BlockStorageApi } from "./block-storage-api.ts";
 import { readConfiguration } from "./configuration.ts";

@@ -2,12 +2,21 @@ import type { Node } from "constructs";
 import { checkDriverOptions } from "../adapters/driver-options.ts";
 import { type AuditSchedule, parseAuditSchedule } from "../core/audit/schedule.ts";
 import { type ApiOptions, parseApiOptions } from "../core/api/options.ts";
-import { type Backend, parseBackends } from "../core/backends.ts";
+import { type Backend, parseBackends } from "../core/backends/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
-import { type ImageServicesOptions, parseImageServices } from "../core/image-services.ts";
-import { DEFAULT_NOTIFICATION_ERA, notificationEra, type NotificationEra } from "../core/notifications.ts";
+import { type ImageServicesOptions, parseImageServices } from "../core/images/image-services.ts";
+import {
+  DEFAULT_NOTIFICATION_ERA,
+  notificationEra,
+  type NotificationEra,
+} from "../core/notifications/notifications.ts";
 import { DEFAULT_SETTINGS, type SchedulerSettings, schedulerSettings } from "../core/scheduling/settings.ts";
-import { leastServiceDownSeconds, parseTimeBounds, phaseBoundsOf, type TimeBounds } from "../core/time-bounds.ts";
+import {
+  leastServiceDownSeconds,
+  parseTimeBounds,
+  phaseBoundsOf,
+  type TimeBounds,
+} from "../core/settings/time-bounds.ts";
 import type { Deployment } from "./deployment.ts";
 import { MOUNT_POINT } from "./mount-point.ts";
 
@@ -42,8 +51,8 @@ const MOST_BACKENDS = 1_000;
 const IMAGE_SERVICES_BYTES_LIMIT = 3072;
 
 /**
- * Reads the configuration from CDK context: `backends` (an array as `core/backends.ts` describes it), `image_services` (as
- * `core/image-services.ts` describes it), `scheduler` (settings by Cinder's option names), `audit` (as `core/audit/schedule.ts` describes it), `time_bounds` (as `core/time-bounds.ts` describes it)
+ * Reads the configuration from CDK context: `backends` (an array as `core/backends/backends.ts` describes it), `image_services` (as
+ * `core/images/image-services.ts` describes it), `scheduler` (settings by Cinder's option names), `audit` (as `core/audit/schedule.ts` describes it), `time_bounds` (as `core/settings/time-bounds.ts` describes it)
  * `blockStorageApi` (as `core/api/options.ts` describes it, or `none`)
  * and `notification_era` (a word). On the command line all but the last are JSON: `-c backends='[...]'`.
  *

@@ -3,8 +3,14 @@ import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws
 import { Architecture, type Code, Function, type FunctionOptions, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import { ENVIRONMENT, type EnvironmentKey } from "../core/environment.ts";
-import { FUNCTION_NAMES, type FunctionName, FUNCTIONS, type FunctionUse, type NameOfKind } from "../core/functions.ts";
+import { ENVIRONMENT, type EnvironmentKey } from "../core/settings/environment.ts";
+import {
+  FUNCTION_NAMES,
+  type FunctionName,
+  FUNCTIONS,
+  type FunctionUse,
+  type NameOfKind,
+} from "../core/settings/functions.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { DataProps } from "./records.ts";
 
@@ -94,7 +100,7 @@ export class Functions extends Construct {
     this.get(name).addToRolePolicy(new PolicyStatement({ actions: [...actions], resources, conditions }));
   }
 
-  /** Sets the variables of a function, by their keys in `core/environment.ts`. */
+  /** Sets the variables of a function, by their keys in `core/settings/environment.ts`. */
   setEnvironment(name: FunctionName, variables: Partial<Record<EnvironmentKey, string>>): void {
     for (const [key, value] of Object.entries(variables)) {
       this.get(name).addEnvironment(ENVIRONMENT[key as EnvironmentKey], value);
@@ -153,7 +159,7 @@ export class Functions extends Construct {
 /**
  * Threads of Node's pool in those functions. A call to a hung mount holds its thread until the server answers, and the pool also resolves
  * the names of AWS's endpoints: with the usual four, one hung backend would stop the reports of all others. A process gives up four calls of
- * one backend at most (`core/tasks/limited-drivers.ts`), and a survey of files that is cut off holds up to 32 threads, so these suffice for
+ * one backend at most (`core/backends/limited-drivers.ts`), and a survey of files that is cut off holds up to 32 threads, so these suffice for
  * several backends that hang. A thread costs some 10 KB until it is used. In every other function a hung call ends with its process.
  *
  * @see https://nodejs.org/api/cli.html#uv_threadpool_sizesize

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Code } from "aws-cdk-lib/aws-lambda";
-import type { FunctionName } from "../core/functions.ts";
+import type { FunctionName } from "../core/settings/functions.ts";
 import type { CodeOf } from "./functions.ts";
 import { createCinderlessApp } from "./cinderless-app.ts";
 

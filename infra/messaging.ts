@@ -3,8 +3,8 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
-import { LARGEST_MESSAGE_BYTES } from "../core/byte-budget.ts";
-import { SCHEDULER_RECEIVES, SHORT_FUNCTION_TIMEOUT_SECONDS, visibilitySeconds } from "../core/time-bounds.ts";
+import { LARGEST_MESSAGE_BYTES } from "../core/requests/byte-budget.ts";
+import { SCHEDULER_RECEIVES, SHORT_FUNCTION_TIMEOUT_SECONDS, visibilitySeconds } from "../core/settings/time-bounds.ts";
 import { acknowledge } from "./acknowledge.ts";
 
 /** Protection of a queue: encrypted under the service's key or the customer's, with access by TLS only. */

@@ -4,7 +4,7 @@ import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { AuditSchedule } from "../core/audit/schedule.ts";
-import type { TimeBounds } from "../core/time-bounds.ts";
+import type { TimeBounds } from "../core/settings/time-bounds.ts";
 import type { EventFunctionName, Functions } from "./functions.ts";
 import type { Workflow } from "./workflow.ts";
 

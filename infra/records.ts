@@ -2,7 +2,7 @@ import { RemovalPolicy } from "aws-cdk-lib";
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
-import { INDEXES } from "../core/environment.ts";
+import { INDEXES } from "../core/settings/environment.ts";
 
 /** For tables, buckets, file system and logs: whether they are kept when the stack is deleted, and the key that encrypts them. */
 export type DataProps = { removalPolicy: RemovalPolicy; encryptionKey: IKey | undefined };

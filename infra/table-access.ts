@@ -1,7 +1,7 @@
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
-import type { EnvironmentKey } from "../core/environment.ts";
-import type { FunctionName } from "../core/functions.ts";
-import { settingsByHost } from "../core/image-cache.ts";
+import type { EnvironmentKey } from "../core/settings/environment.ts";
+import type { FunctionName } from "../core/settings/functions.ts";
+import { settingsByHost } from "../core/image-cache/image-cache.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Conditions, Functions } from "./functions.ts";
 import type { Records } from "./records.ts";

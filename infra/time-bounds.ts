@@ -1,13 +1,13 @@
 import type { CfnFunction } from "aws-cdk-lib/aws-lambda";
 import type { CfnQueue, Queue } from "aws-cdk-lib/aws-sqs";
-import { FUNCTIONS } from "../core/functions.ts";
+import { FUNCTIONS } from "../core/settings/functions.ts";
 import {
   LONG_FUNCTION_TIMEOUT_SECONDS,
   parseTimeBounds,
   phaseBoundsOf,
   type TimeBounds,
   visibilitySeconds,
-} from "../core/time-bounds.ts";
+} from "../core/settings/time-bounds.ts";
 import type { Functions } from "./functions.ts";
 
 /**

@@ -43,17 +43,16 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     /@aws-sdk\/client-lambda\/dist-es\/endpoint\/endpointResolver\.js$/,
     `export { lambdaEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
   ],
-  // Dates of answers are read by another module. This one writes them, and reads the header Retry-After.
+  // Two modules read dates, and the bundles need the newer one anyway: it reads all forms of answers.
   [
     /@smithy\/core\/dist-es\/submodules\/serde\/date-utils\.js$/,
-    `const leftOut = () => { throw new Error("other dates are left out of this bundle"); };
-    export { leftOut as parseRfc3339DateTime, leftOut as parseRfc3339DateTimeWithOffset, leftOut as parseEpochTimestamp };
-    export const dateToUtcString = (date) => date.toUTCString();
-    export const parseRfc7231DateTime = (value) => {
-      const date = new Date(value);
-      if (Number.isNaN(date.getTime())) throw new TypeError("Invalid RFC-7231 date-time value");
-      return date;
-    };`,
+    `export {
+      _parseEpochTimestamp as parseEpochTimestamp,
+      _parseRfc3339DateTimeWithOffset as parseRfc3339DateTime,
+      _parseRfc3339DateTimeWithOffset as parseRfc3339DateTimeWithOffset,
+      _parseRfc7231DateTime as parseRfc7231DateTime,
+    } from "./schema-serde-lib/schema-date-utils.js";
+    export const dateToUtcString = (date) => date.toUTCString();`,
   ],
   // Only requests that copy or complete an object are answered with an error under the status 200.
   [

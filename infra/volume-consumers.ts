@@ -4,9 +4,9 @@ import type { FileSystem } from "aws-cdk-lib/aws-efs";
 import { AnyPrincipal, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import * as v from "valibot";
-import type { ExportedFileSystem } from "../core/backends.ts";
+import type { ExportedFileSystem } from "../core/backends/backends.ts";
 import { InvalidInput } from "../core/errors.ts";
-import { parseOrThrow } from "../core/parsing.ts";
+import { parseOrThrow } from "../core/requests/parsing.ts";
 import { MOUNT_POINT } from "./mount-point.ts";
 
 /** Hosts that may mount the volumes in addition to the functions, by their security groups or their addresses. */

@@ -13,8 +13,8 @@ import {
   StateMachineType,
 } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { TASK_NAMES } from "../core/functions.ts";
-import { EXECUTION_TIMEOUT_SECONDS } from "../core/time-bounds.ts";
+import { TASK_NAMES } from "../core/settings/functions.ts";
+import { EXECUTION_TIMEOUT_SECONDS } from "../core/settings/time-bounds.ts";
 import { createVolumeDefinition } from "../statemachine/create-volume.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { Deployment } from "./deployment.ts";

@@ -2,9 +2,9 @@ import { keptAudit } from "../core/audit/kept-audit.ts";
 import { describeError } from "../core/errors.ts";
 import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
 import { longestPhaseSeconds } from "../core/audit/run.ts";
-import { auditBackends } from "../core/tasks/audit-backends.ts";
-import { auditProjects } from "../core/tasks/audit-projects.ts";
-import { limitDrivers } from "../core/tasks/limited-drivers.ts";
+import { auditBackends } from "../core/audit/audit-backends.ts";
+import { auditProjects } from "../core/audit/audit-projects.ts";
+import { limitDrivers } from "../core/backends/limited-drivers.ts";
 import {
   audits,
   backends,

@@ -1,6 +1,6 @@
-import { DriverCallSchema } from "../core/driver-call.ts";
-import { parseOrThrow } from "../core/parsing.ts";
-import { callDriver } from "../core/tasks/call-driver.ts";
+import { DriverCallSchema } from "../core/drivers/driver-call.ts";
+import { parseOrThrow } from "../core/requests/parsing.ts";
+import { callDriver } from "../core/drivers/call-driver.ts";
 import { drivers } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 

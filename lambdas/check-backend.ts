@@ -1,4 +1,4 @@
-import { checkBackend } from "../core/tasks/check-backend.ts";
+import { checkBackend } from "../core/workflow/check-backend.ts";
 import { bounds, clock, drivers, imageCache, images, snapshots, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";

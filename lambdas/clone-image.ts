@@ -1,4 +1,4 @@
-import { cloneImage } from "../core/tasks/clone-image.ts";
+import { cloneImage } from "../core/workflow/clone-image.ts";
 import { bounds, clock, drivers, imageCache, images, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";

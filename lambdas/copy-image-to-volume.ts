@@ -1,4 +1,4 @@
-import { copyImageToVolume } from "../core/tasks/copy-image-to-volume.ts";
+import { copyImageToVolume } from "../core/workflow/copy-image-to-volume.ts";
 import { backends, bounds, clock, drivers, imageCache, images, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";

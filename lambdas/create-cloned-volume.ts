@@ -1,4 +1,4 @@
-import { createClonedVolume } from "../core/tasks/create-cloned-volume.ts";
+import { createClonedVolume } from "../core/workflow/create-cloned-volume.ts";
 import { bounds, clock, drivers, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 

@@ -1,4 +1,4 @@
-import { createRawVolume } from "../core/tasks/create-raw-volume.ts";
+import { createRawVolume } from "../core/workflow/create-raw-volume.ts";
 import { bounds, clock, drivers, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 

@@ -1,5 +1,5 @@
-import { parseOrThrow } from "../core/parsing.ts";
-import { createSnapshot, CreateSnapshotInputSchema } from "../core/tasks/create-snapshot.ts";
+import { parseOrThrow } from "../core/requests/parsing.ts";
+import { createSnapshot, CreateSnapshotInputSchema } from "../core/snapshots/create-snapshot.ts";
 import { bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 

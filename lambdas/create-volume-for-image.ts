@@ -1,4 +1,4 @@
-import { createVolumeForImage } from "../core/tasks/create-volume-for-image.ts";
+import { createVolumeForImage } from "../core/workflow/create-volume-for-image.ts";
 import { bounds, clock, drivers, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 

@@ -1,4 +1,4 @@
-import { createVolumeFromSnapshot } from "../core/tasks/create-volume-from-snapshot.ts";
+import { createVolumeFromSnapshot } from "../core/workflow/create-volume-from-snapshot.ts";
 import { bounds, clock, drivers, snapshots, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 

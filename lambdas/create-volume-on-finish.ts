@@ -1,4 +1,4 @@
-import { createVolumeOnFinish } from "../core/tasks/create-volume-on-finish.ts";
+import { createVolumeOnFinish } from "../core/workflow/create-volume-on-finish.ts";
 import { backends, clock, notifier, snapshots, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";

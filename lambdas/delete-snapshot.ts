@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import { Uuid } from "../core/identifiers.ts";
-import { parseOrThrow } from "../core/parsing.ts";
-import { deleteSnapshot } from "../core/tasks/delete-snapshot.ts";
+import { Uuid } from "../core/requests/identifiers.ts";
+import { parseOrThrow } from "../core/requests/parsing.ts";
+import { deleteSnapshot } from "../core/snapshots/delete-snapshot.ts";
 import { bounds, clock, drivers, projects, snapshots, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 

@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import { Uuid } from "../core/identifiers.ts";
-import { parseOrThrow } from "../core/parsing.ts";
-import { deleteVolume } from "../core/tasks/delete-volume.ts";
+import { Uuid } from "../core/requests/identifiers.ts";
+import { parseOrThrow } from "../core/requests/parsing.ts";
+import { deleteVolume } from "../core/volumes/delete-volume.ts";
 import { backends, bounds, clock, drivers, snapshots, membership, projects, volumes } from "./runtime/composition.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 

@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import { parseOrThrow } from "../core/parsing.ts";
-import { errorOutFailedExecution } from "../core/tasks/error-out-failed-execution.ts";
-import { limitDrivers } from "../core/tasks/limited-drivers.ts";
+import { parseOrThrow } from "../core/requests/parsing.ts";
+import { errorOutFailedExecution } from "../core/nets/error-out-failed-execution.ts";
+import { limitDrivers } from "../core/backends/limited-drivers.ts";
 import {
   backends,
   bounds,

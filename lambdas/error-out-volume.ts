@@ -1,6 +1,6 @@
 import { routeOf } from "../core/errors.ts";
-import { errorOutVolume } from "../core/tasks/error-out-volume.ts";
-import { limitDrivers } from "../core/tasks/limited-drivers.ts";
+import { errorOutVolume } from "../core/workflow/error-out-volume.ts";
+import { limitDrivers } from "../core/backends/limited-drivers.ts";
 import {
   backends,
   bounds,

@@ -1,5 +1,5 @@
-import { parseOrThrow } from "../core/parsing.ts";
-import { extendVolume, ExtendVolumeInputSchema } from "../core/tasks/extend-volume.ts";
+import { parseOrThrow } from "../core/requests/parsing.ts";
+import { extendVolume, ExtendVolumeInputSchema } from "../core/volumes/extend-volume.ts";
 import {
   backends,
   bounds,

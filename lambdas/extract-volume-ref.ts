@@ -1,4 +1,4 @@
-import { extractVolumeRef } from "../core/tasks/extract-volume-ref.ts";
+import { extractVolumeRef } from "../core/workflow/extract-volume-ref.ts";
 import { volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 

@@ -1,6 +1,6 @@
-import { extractVolumeSpec } from "../core/tasks/extract-volume-spec.ts";
-import { ownerOf } from "../core/tasks/input.ts";
-import { keepLockOfOurs } from "../core/tasks/source-locks.ts";
+import { extractVolumeSpec } from "../core/workflow/extract-volume-spec.ts";
+import { ownerOf } from "../core/workflow/input.ts";
+import { keepLockOfOurs } from "../core/attempt/source-locks.ts";
 import { images, snapshots, volumes } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 

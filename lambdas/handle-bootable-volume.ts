@@ -1,4 +1,4 @@
-import { handleBootableVolume, unstorableProperties } from "../core/tasks/handle-bootable-volume.ts";
+import { handleBootableVolume, unstorableProperties } from "../core/workflow/handle-bootable-volume.ts";
 import { snapshots, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { taskHandler } from "./runtime/task-handler.ts";

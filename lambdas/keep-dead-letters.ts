@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import type { SQSHandler, SQSRecord } from "aws-lambda";
-import { MESSAGE_ATTRIBUTES } from "../core/environment.ts";
+import { MESSAGE_ATTRIBUTES } from "../core/settings/environment.ts";
 import { describeError } from "../core/errors.ts";
-import { keepDeadLetter, type KeepDependencies } from "../core/tasks/keep-dead-letter.ts";
+import { keepDeadLetter, type KeepDependencies } from "../core/dead-letters/keep-dead-letter.ts";
 import {
   backends,
   bounds,

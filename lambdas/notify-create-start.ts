@@ -1,4 +1,4 @@
-import { notifyCreateStart } from "../core/tasks/notify-create-start.ts";
+import { notifyCreateStart } from "../core/workflow/notify-create-start.ts";
 import { clock, notifier } from "./runtime/composition.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 

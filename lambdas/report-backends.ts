@@ -1,4 +1,4 @@
-import { reportBackends } from "../core/tasks/report-backends.ts";
+import { reportBackends } from "../core/backends/report-backends.ts";
 import { backends, clock, configuredBackends, drivers, givenUpCalls } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";

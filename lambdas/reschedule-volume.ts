@@ -1,6 +1,6 @@
 import { routeOf } from "../core/errors.ts";
-import { limitDrivers } from "../core/tasks/limited-drivers.ts";
-import { rescheduleVolume } from "../core/tasks/reschedule-volume.ts";
+import { limitDrivers } from "../core/backends/limited-drivers.ts";
+import { rescheduleVolume } from "../core/workflow/reschedule-volume.ts";
 import { backends, bounds, clock, remoteDrivers, queue, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";

@@ -3,7 +3,7 @@ import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { describeError, UnreadableRecord } from "../core/errors.ts";
 import type { Found } from "../core/ports.ts";
 import type { VolumeRecord } from "../core/records.ts";
-import { readMessage, receiveMessage, type ReceiveDependencies } from "../core/tasks/receive-message.ts";
+import { readMessage, receiveMessage, type ReceiveDependencies } from "../core/scheduling/receive-message.ts";
 import {
   backends,
   bounds,

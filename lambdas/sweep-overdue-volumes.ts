@@ -1,4 +1,4 @@
-import { sweepOverdueVolumes } from "../core/tasks/sweep-overdue-volumes.ts";
+import { sweepOverdueVolumes } from "../core/nets/sweep-overdue-volumes.ts";
 import {
   backends,
   bounds,

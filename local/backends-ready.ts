@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { backendHost } from "../core/backends.ts";
+import { backendHost } from "../core/backends/backends.ts";
 import type { BackendRepository } from "../core/ports.ts";
 
 const PAUSE_MILLISECONDS = 25;

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import type { Plugin } from "esbuild";
-import { LOCAL_SECRETS } from "../core/environment.ts";
+import { LOCAL_SECRETS } from "../core/settings/environment.ts";
 import { STACK_NAME } from "../infra/stack-name.ts";
 import { synthesize } from "../infra/synthesize.ts";
 import { holdDirectory } from "./cloud/data-directory.ts";

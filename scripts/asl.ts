@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import type { FunctionName } from "../core/functions.ts";
+import type { FunctionName } from "../core/settings/functions.ts";
 import { definitionText, inlineTemplate, localFunctionArn } from "../infra/inline-template.ts";
 import { FAIL_FUNCTION, FAIL_FUNCTION_SOURCE, forStepFunctionsLocal } from "../statemachine/step-functions-local.ts";
 

@@ -2,7 +2,7 @@ import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Choice, Condition, Fail, type IChainable, Succeed, Wait, WaitTime } from "aws-cdk-lib/aws-stepfunctions";
 import type { LambdaInvoke } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import type { Construct } from "constructs";
-import type { TaskFunctionName } from "../core/functions.ts";
+import type { TaskFunctionName } from "../core/settings/functions.ts";
 import { catchByRoute, FAILURE_PATH, taskState, type TaskStateProps } from "./task-state.ts";
 
 /** Returns the function of a task state. */

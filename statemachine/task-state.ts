@@ -4,8 +4,8 @@ import { type IChainable, JsonPath, TaskInput, Timeout } from "aws-cdk-lib/aws-s
 import { LambdaInvoke } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import type { Construct } from "constructs";
 import { errorNamesOf } from "../core/errors.ts";
-import { FUNCTIONS, type TaskFunctionName } from "../core/functions.ts";
-import { STATE_TIMEOUT_MARGIN_SECONDS } from "../core/time-bounds.ts";
+import { FUNCTIONS, type TaskFunctionName } from "../core/settings/functions.ts";
+import { STATE_TIMEOUT_MARGIN_SECONDS } from "../core/settings/time-bounds.ts";
 
 /** Key under which a Catch stores the failure: `$.failure.Error` and `$.failure.Cause`. */
 export const FAILURE_PATH = "$.failure";

@@ -1,6 +1,6 @@
 import { QueryCommand, type QueryCommandInput } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { INDEXES } from "../../core/environment.ts";
+import { INDEXES } from "../../core/settings/environment.ts";
 import type { ClaimRef } from "../../core/ports.ts";
 import { type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
 import { readItems } from "./batch.ts";

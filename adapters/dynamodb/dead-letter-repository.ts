@@ -1,5 +1,5 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
-import type { DeadLetterRecord } from "../../core/dead-letters.ts";
+import type { DeadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
 import type { DeadLetterRepository, Page } from "../../core/ports.ts";
 import { scanPage } from "./paging.ts";
 import { pageOf, readerOf } from "./reading.ts";

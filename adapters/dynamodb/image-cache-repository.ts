@@ -1,6 +1,6 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
-import type { FillLease, ImageCacheEntry, ImageCacheRepository, NewEntry } from "../../core/image-cache.ts";
+import type { FillLease, ImageCacheEntry, ImageCacheRepository, NewEntry } from "../../core/image-cache/image-cache.ts";
 import type { Listed } from "../../core/ports.ts";
 import type { WorkCheckpoint } from "../../core/spec.ts";
 import { scanAll } from "./paging.ts";

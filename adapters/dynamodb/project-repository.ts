@@ -1,6 +1,6 @@
 import { DeleteItemCommand, PutItemCommand, QueryCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { INDEXES } from "../../core/environment.ts";
+import { INDEXES } from "../../core/settings/environment.ts";
 import type { Clock } from "../../core/ports.ts";
 import {
   type CountedQuota,

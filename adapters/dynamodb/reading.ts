@@ -1,6 +1,6 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { describeError, UnreadableRecord } from "../../core/errors.ts";
-import { foreignText } from "../../core/foreign-text.ts";
+import { foreignText } from "../../core/text/foreign-text.ts";
 import type { Found, Listed, Unreadable } from "../../core/ports.ts";
 import type { Item } from "./table.ts";
 

@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { Clock } from "../../core/ports.ts";
-import type { Expendable } from "../../core/record-room.ts";
+import type { Expendable } from "../../core/requests/record-room.ts";
 
 /**
  * Shared by the repositories: one table with a string key, and writes that are one conditional UpdateItem each. Errors of the SDK
@@ -36,7 +36,7 @@ export type Statement = {
   readonly condition: string;
   readonly names: Readonly<Record<string, string>>;
   readonly constants: Item;
-  /** Data that a full record drops for the update: see `core/record-room.ts`. */
+  /** Data that a full record drops for the update: see `core/requests/record-room.ts`. */
   readonly makesRoom?: Expendable;
 };
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { INDEXES } from "../../core/environment.ts";
+import { INDEXES } from "../../core/settings/environment.ts";
 import { InvalidInput, InvalidVolume } from "../../core/errors.ts";
 import type {
   AttachmentChange,

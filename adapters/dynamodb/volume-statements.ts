@@ -1,5 +1,5 @@
 import { STATUSES_IN_FLOW } from "../../core/records.ts";
-import type { RecordCut } from "../../core/record-room.ts";
+import type { RecordCut } from "../../core/requests/record-room.ts";
 import { statement, type Statement } from "./table.ts";
 import { IN_FLOW } from "./overdue.ts";
 

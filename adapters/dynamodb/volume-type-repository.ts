@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
-import { INDEXES } from "../../core/environment.ts";
+import { INDEXES } from "../../core/settings/environment.ts";
 import { InvalidInput, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../core/errors.ts";
 import type { Found, Page, VolumeTypeChange, VolumeTypeRepository } from "../../core/ports.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";

@@ -1,8 +1,8 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/byte-budget.ts";
+import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/requests/byte-budget.ts";
 import { FenceLost, InvalidInput, VolumeDeleteRequested, VolumeNotFound } from "../../core/errors.ts";
 import type { Clock, Owner } from "../../core/ports.ts";
-import { cutForAttempt, cutForWrite, type Expendable } from "../../core/record-room.ts";
+import { cutForAttempt, cutForWrite, type Expendable } from "../../core/requests/record-room.ts";
 import type { Attempt, VolumeRecord } from "../../core/records.ts";
 import {
   find,

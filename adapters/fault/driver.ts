@@ -2,7 +2,7 @@ import { access, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as errors from "../../core/errors.ts";
-import type { CopyWork, Driver, ImageSource, StoredContent, Work } from "../../core/driver-ports.ts";
+import type { CopyWork, Driver, ImageSource, StoredContent, Work } from "../../core/drivers/driver-ports.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import type { Fault, FaultCall, FaultDriverOptions, RandomFaultKind, RandomFaults } from "./options.ts";

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import * as v from "valibot";
-import { parseOrThrow } from "../../core/parsing.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
 
 /** Calls that may be made to fail. */
 const CALLS = [

@@ -1,5 +1,5 @@
 import { type FileHandle, realpath } from "node:fs/promises";
-import { blankImageMeta } from "../../core/blank-image-meta.ts";
+import { blankImageMeta } from "../../core/images/blank-image-meta.ts";
 import { ImageUnacceptable, InvalidInput, VolumeBackendAPIException, describeError } from "../../core/errors.ts";
 import {
   DEFAULT_IMAGE_POLICY,
@@ -18,7 +18,7 @@ import {
   describeRawContent,
   sniffImageFormat,
 } from "../../core/images/sniff.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import { openRegular } from "./files.ts";
 import { handleBytes } from "./image-bytes.ts";
 import { decompressOrRefuse, tableChecksum } from "./qcow2-sink.ts";

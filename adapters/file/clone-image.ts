@@ -4,7 +4,7 @@ import { isAbsolute, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { requireDeclaredContent, requireReadableFormat, requireSizeWithin } from "../../core/images/acceptance.ts";
 import { SNIFF_BYTES } from "../../core/images/sniff.ts";
-import type { ImageSource } from "../../core/driver-ports.ts";
+import type { ImageSource } from "../../core/drivers/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import { isWhole } from "./attempt.ts";
 import { reflink } from "./copy-file.ts";

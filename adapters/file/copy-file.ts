@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, copyFile, truncate } from "node:fs/promises";
-import type { Work } from "../../core/driver-ports.ts";
+import type { Work } from "../../core/drivers/driver-ports.ts";
 import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
 import { InvalidInput, SourceDamaged, VolumeBackendAPIException } from "../../core/errors.ts";
 import { isWhole, takeWorkAway } from "./attempt.ts";

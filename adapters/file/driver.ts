@@ -1,6 +1,6 @@
 import { unlink } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { backendHost } from "../../core/backends.ts";
+import { backendHost } from "../../core/backends/backends.ts";
 import {
   DriverNotInitialized,
   SnapshotNotFound,
@@ -15,7 +15,7 @@ import type {
   ImageSource,
   StoredContent,
   Work,
-} from "../../core/driver-ports.ts";
+} from "../../core/drivers/driver-ports.ts";
 import type { ConnectionInfo, ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import type { ImageLocation, WorkStatus } from "../../core/spec.ts";
 import { closeAttempt, closedOr, forgetAttempts, hasWork, takeWorkAway } from "./attempt.ts";

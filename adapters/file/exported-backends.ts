@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import type { Backend, ExportedFileSystem } from "../../core/backends.ts";
-import { parseOrThrow } from "../../core/parsing.ts";
+import type { Backend, ExportedFileSystem } from "../../core/backends/backends.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
 
 const ExportedFileSystemSchema: v.GenericSchema<ExportedFileSystem> = v.object({
   mount_point: v.string(),

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { ImageCopyFailure } from "../../core/errors.ts";
 import type { FileBytes } from "../../core/images/qcow2/tables.ts";
-import type { ImageSource } from "../../core/driver-ports.ts";
+import type { ImageSource } from "../../core/drivers/driver-ports.ts";
 import { CHUNK_BYTES } from "./sparse.ts";
 
 /** Random access to an image's bytes, wherever they are. */

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { ImageCopyFailure } from "../../core/errors.ts";
 import { requireDeclaredContent } from "../../core/images/acceptance.ts";
 import { SNIFF_BYTES } from "../../core/images/sniff.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import { RESERVED_MS } from "./copy-file.ts";
 import type { ImageHasher } from "./image-hash.ts";
 import { CHUNK_BYTES } from "./sparse.ts";

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { ImageCopyFailure, ImageTooBig } from "../../core/errors.ts";
 import type { ImagePolicy } from "../../core/images/acceptance.ts";
 import type { Qcow2Rules } from "../../core/images/qcow2/header.ts";
-import type { CopyWork, ImageSource } from "../../core/driver-ports.ts";
+import type { CopyWork, ImageSource } from "../../core/drivers/driver-ports.ts";
 import type { Content, Cursor } from "./image-progress.ts";
 import type { TurnWatch } from "./turn-watch.ts";
 import type { Place } from "./paths.ts";

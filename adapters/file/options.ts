@@ -1,7 +1,7 @@
 import { isAbsolute, normalize, sep } from "node:path";
 import * as v from "valibot";
 import { DEFAULT_IMAGE_POLICY, type ImagePolicy } from "../../core/images/acceptance.ts";
-import { parseOrThrow } from "../../core/parsing.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
 
 const absolutePath = (what: string) =>
   v.pipe(

@@ -8,8 +8,8 @@ import {
   ImageNotFound,
   InvalidInput,
 } from "../../core/errors.ts";
-import { foreignText } from "../../core/foreign-text.ts";
-import { MASK } from "../../core/secrets.ts";
+import { foreignText } from "../../core/text/foreign-text.ts";
+import { MASK } from "../../core/text/secrets.ts";
 import { steadyBytes, WINDOW_MS } from "../steady-bytes.ts";
 
 /** How long an answer to a small request may take: a try with each of a few servers must fit a function of 30 s. */

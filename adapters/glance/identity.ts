@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { GlanceConnectionFailed, ImageNotAuthorized } from "../../core/errors.ts";
-import type { RequestContext } from "../../core/messages.ts";
+import type { RequestContext } from "../../core/requests/messages.ts";
 import type { Clock, Secrets } from "../../core/ports.ts";
-import type { GlanceAuth } from "../../core/image-services.ts";
+import type { GlanceAuth } from "../../core/images/image-services.ts";
 
 /** A token with less remaining time than this is not used, because a request lasts a while. */
 const RENEW_BEFORE_MS = 120_000;

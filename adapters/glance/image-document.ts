@@ -1,8 +1,8 @@
 import * as v from "valibot";
-import { IMAGE_BYTES } from "../../core/byte-budget.ts";
+import { IMAGE_BYTES } from "../../core/requests/byte-budget.ts";
 import { GlanceConnectionFailed, ImageUnacceptable } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
-import { maskSecrets } from "../../core/secrets.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
+import { maskSecrets } from "../../core/text/secrets.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 
 const nullableText = v.optional(v.nullable(v.string()), null);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { ImageCopyFailure, ImageNotAuthorized, ImageNotFound } from "../../core/errors.ts";
-import type { RequestContext } from "../../core/messages.ts";
-import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/driver-ports.ts";
+import type { RequestContext } from "../../core/requests/messages.ts";
+import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/drivers/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import { ask, imageBytes, type Patience, readJson, type ServerRequest } from "./http.ts";
 import type { Identity } from "./identity.ts";

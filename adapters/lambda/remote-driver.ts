@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import type { Driver } from "../../core/driver-ports.ts";
-import type { DriverCall } from "../../core/driver-call.ts";
-import { parseOrThrow } from "../../core/parsing.ts";
+import type { Driver } from "../../core/drivers/driver-ports.ts";
+import type { DriverCall } from "../../core/drivers/driver-call.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
 import type { ConnectionInfo, VolumeRecord } from "../../core/records.ts";
 
 /** A driver's connection document. */

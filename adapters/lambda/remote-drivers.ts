@@ -1,5 +1,5 @@
-import { type Backend, MODULE_DRIVER, type UnusableBackend } from "../../core/backends.ts";
-import type { Drivers } from "../../core/driver-ports.ts";
+import { type Backend, MODULE_DRIVER, type UnusableBackend } from "../../core/backends/backends.ts";
+import type { Drivers } from "../../core/drivers/driver-ports.ts";
 import { type DriverOptions, readDriverOptions } from "../driver-options.ts";
 import { driversOf } from "../driver-map.ts";
 import { makeModuleDriver } from "../module-driver.ts";

@@ -1,8 +1,8 @@
 import * as v from "valibot";
-import { bytesOf, IMAGE_BYTES, requireWithinBudget } from "../../core/byte-budget.ts";
+import { bytesOf, IMAGE_BYTES, requireWithinBudget } from "../../core/requests/byte-budget.ts";
 import { ImageUnacceptable } from "../../core/errors.ts";
-import { parseOrThrow } from "../../core/parsing.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 
 /** Description of an image in the bucket: a JSON document next to the object, or the object's own metadata. */
 

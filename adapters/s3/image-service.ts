@@ -8,8 +8,8 @@ import {
 } from "@aws-sdk/client-s3";
 import type { Readable } from "node:stream";
 import { describeError, ImageCopyFailure, ImageNotAuthorized, ImageNotFound } from "../../core/errors.ts";
-import type { RequestContext } from "../../core/messages.ts";
-import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/driver-ports.ts";
+import type { RequestContext } from "../../core/requests/messages.ts";
+import type { ImageMeta, ImageRange, ImageService, RangeOptions } from "../../core/drivers/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import { steadyBytes } from "../steady-bytes.ts";
 import { documentKey, parseImageDocument, parseObjectMetadata } from "./image-document.ts";

@@ -1,6 +1,6 @@
 import { StartExecutionCommand, type SFNClient } from "@aws-sdk/client-sfn";
-import { bytesOf, LARGEST_STATE_BYTES, requireWithinBudget } from "../../core/byte-budget.ts";
-import type { WorkflowInput } from "../../core/messages.ts";
+import { bytesOf, LARGEST_STATE_BYTES, requireWithinBudget } from "../../core/requests/byte-budget.ts";
+import type { WorkflowInput } from "../../core/requests/messages.ts";
 import type { WorkflowStarter } from "../../core/ports.ts";
 
 /** Dependencies of the starter. */

@@ -1,11 +1,11 @@
 import { PublishCommand, type MessageAttributeValue, type SNSClient } from "@aws-sdk/client-sns";
-import { MESSAGE_ATTRIBUTES } from "../../core/environment.ts";
+import { MESSAGE_ATTRIBUTES } from "../../core/settings/environment.ts";
 import { describeError, NotificationNotSent } from "../../core/errors.ts";
-import { DEFAULT_NOTIFICATION_ERA } from "../../core/notifications.ts";
-import type { Notification, NotificationEra } from "../../core/notifications.ts";
+import { DEFAULT_NOTIFICATION_ERA } from "../../core/notifications/notifications.ts";
+import type { Notification, NotificationEra } from "../../core/notifications/notifications.ts";
 import type { Notifier } from "../../core/ports.ts";
-import { withinTopic } from "../../core/truncate-notification.ts";
-import { messageText } from "../../core/byte-budget.ts";
+import { withinTopic } from "../../core/notifications/truncate-notification.ts";
+import { messageText } from "../../core/requests/byte-budget.ts";
 import { attributeText } from "../message-text.ts";
 
 /** Dependencies of the notifier; `era` is the Cinder release whose payloads the topic's subscribers read. */

@@ -1,7 +1,7 @@
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
-import { MESSAGE_ATTRIBUTES } from "../../core/environment.ts";
+import { MESSAGE_ATTRIBUTES } from "../../core/settings/environment.ts";
 import type { SchedulerQueue } from "../../core/ports.ts";
-import { bytesOf, LARGEST_MESSAGE_BYTES, messageText } from "../../core/byte-budget.ts";
+import { bytesOf, LARGEST_MESSAGE_BYTES, messageText } from "../../core/requests/byte-budget.ts";
 import { attributeText } from "../message-text.ts";
 
 /** Name and type of the attribute count as the message's bytes, too. */

@@ -10,7 +10,7 @@ import prices from "../../cli/cost/prices.json" with { type: "json" };
 import { priced } from "../../cli/cost/receipt.ts";
 import { invocation, REQUESTS, type Step, workOf } from "../../cli/cost/work.ts";
 import { SfnExecutions } from "../../cli/executions.ts";
-import { fileNameOf } from "../../core/functions.ts";
+import { fileNameOf } from "../../core/settings/functions.ts";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { ROOM_FOR_ALL, type Rig, startRig } from "../rig.ts";
 import { convertToQcow2, imageServed, withGlance } from "../served-images.ts";

@@ -1,7 +1,7 @@
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { buildCreateRequest } from "../../core/create-request.ts";
+import { buildCreateRequest } from "../../core/requests/create-request.ts";
 import { SNAPSHOT_LOCK } from "../../core/records.ts";
 import { newId, type Store } from "./store.ts";
 

@@ -2,7 +2,7 @@ import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repos
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { buildCreateRequest } from "../../core/create-request.ts";
+import { buildCreateRequest } from "../../core/requests/create-request.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import type { ScaleSizes } from "./scale.ts";
 import { newId, type Store } from "./store.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { attach, attachmentsOf, changeAttachments, detach } from "../../core/attachments.ts";
+import { attach, attachmentsOf, changeAttachments, detach } from "../../core/volumes/attachments.ts";
 import { attachmentPosition } from "../../core/projects.ts";
 import type { VolumeAttachment, VolumeRecord } from "../../core/records.ts";
 import { CliError } from "../errors.ts";

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { backendHost } from "../../core/backends.ts";
+import { backendHost } from "../../core/backends/backends.ts";
 import { claimKeyOf, type OpenClaim, openClaimsOn } from "../../core/claims.ts";
 import type { BackendRepository } from "../../core/ports.ts";
 import type { BackendRecord } from "../../core/records.ts";

@@ -1,10 +1,10 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 import { validate as isUuid } from "uuid";
-import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/create-request.ts";
-import type { CreateRequest, CreateRequestInput } from "../../core/create-request.ts";
+import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/requests/create-request.ts";
+import type { CreateRequest, CreateRequestInput } from "../../core/requests/create-request.ts";
 import { describeError } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { digestOf, idOfToken } from "../client-token.ts";
 import { CliError, UsageError } from "../errors.ts";

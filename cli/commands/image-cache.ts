@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ImageCacheEntry } from "../../core/image-cache.ts";
+import type { ImageCacheEntry } from "../../core/image-cache/image-cache.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { formatTime, text } from "../format.ts";
 import { addListOptions, answerList, type Column, type ListOptions } from "../listing.ts";

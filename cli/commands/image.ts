@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { BytesLeft } from "../../adapters/s3/bytes-left.ts";
-import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import { DEFAULT_PROJECT_ID } from "../../core/requests/create-request.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import { Interrupted } from "../errors.ts";
 import { formatBytes, text } from "../format.ts";
 import { collectKeyValue, parseMinDisk, parseName, parseUuidOption } from "../options.ts";

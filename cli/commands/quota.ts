@@ -6,7 +6,7 @@ import {
   quotaOf,
   shownResource,
 } from "../../core/api/quotas/limits.ts";
-import { DEFAULT_PROJECT_ID } from "../../core/create-request.ts";
+import { DEFAULT_PROJECT_ID } from "../../core/requests/create-request.ts";
 import { UNLIMITED } from "../../core/projects.ts";
 import { UsageError } from "../errors.ts";
 import { addListOptions, allPages, answerList, type Column, type ListOptions } from "../listing.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { validate as isUuid } from "uuid";
-import type { DeadLetterRecord } from "../../core/dead-letters.ts";
-import type { RedriveResult } from "../../core/tasks/redrive-dead-letter.ts";
+import type { DeadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
+import type { RedriveResult } from "../../core/dead-letters/redrive-dead-letter.ts";
 import { CliError, type ErrorReport, explainError, readTextFile, UsageError } from "../errors.ts";
 import { formatTime, text } from "../format.ts";
 import {
@@ -207,7 +207,7 @@ export async function redrive(
   letter: DeadLetterRecord,
   body?: string,
 ): Promise<RedriveResult> {
-  const { redriveDeadLetter } = await import("../../core/tasks/redrive-dead-letter.ts");
+  const { redriveDeadLetter } = await import("../../core/dead-letters/redrive-dead-letter.ts");
   const deps = {
     deadLetters: await connection.deadLetters(),
     volumes: await connection.volumes(),

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import type { RetryResult } from "../../core/tasks/retry-volume.ts";
-import { buildCreateRequest, type CreateRequestInput } from "../../core/create-request.ts";
+import type { RetryResult } from "../../core/dead-letters/retry-volume.ts";
+import { buildCreateRequest, type CreateRequestInput } from "../../core/requests/create-request.ts";
 import { InvalidVolume } from "../../core/errors.ts";
 import type { CreateRequestMemo, VolumeRecord } from "../../core/records.ts";
 import { mayBeOnBackend } from "../../core/volume-lifecycle.ts";
-import { latestAttempt } from "../../core/tasks/requeue-volume.ts";
+import { latestAttempt } from "../../core/dead-letters/requeue-volume.ts";
 import { digestOf, idOfToken } from "../client-token.ts";
 import { CliError, explainError, UsageError } from "../errors.ts";
 import { addRecordOptions, type RecordOptions } from "../listing.ts";
@@ -135,7 +135,7 @@ export async function askAgain(
   { connection, clock }: Pick<Session, "connection" | "clock">,
   volumeId: string,
 ): Promise<RetryResult> {
-  const { retryVolume } = await import("../../core/tasks/retry-volume.ts");
+  const { retryVolume } = await import("../../core/dead-letters/retry-volume.ts");
   const deps = {
     volumes: await connection.volumes(),
     volumeTypes: await connection.volumeTypes(),

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { backendHost } from "../../core/backends.ts";
+import { backendHost } from "../../core/backends/backends.ts";
 import type { BackendRecord } from "../../core/records.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { formatTime } from "../format.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { changeVolumeDetails } from "../../core/create-request.ts";
+import { changeVolumeDetails } from "../../core/requests/create-request.ts";
 import type { MapChange, VolumeDetails } from "../../core/ports.ts";
 import { UsageError } from "../errors.ts";
 import { findVolume } from "../names.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/create-request.ts";
+import { DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/requests/create-request.ts";
 import type { SnapshotRecord } from "../../core/records.ts";
 import { formatMap, formatTime, text } from "../format.ts";
 import {

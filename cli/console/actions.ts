@@ -1,4 +1,4 @@
-import type { DeadLetterRecord } from "../../core/dead-letters.ts";
+import type { DeadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
 import { CliError } from "../errors.ts";
 import { getLetter, redrive } from "../commands/redrive.ts";
 import { askAgain } from "../commands/retry.ts";
@@ -50,7 +50,7 @@ export async function resetVolume(
   id: string,
   status: "available" | "error",
 ): Promise<unknown> {
-  const { resetVolumeStatus } = await import("../../core/tasks/reset-status.ts");
+  const { resetVolumeStatus } = await import("../../core/volumes/reset-status.ts");
   const deps = {
     volumes: await connection.volumes(),
     snapshots: await connection.snapshots(),

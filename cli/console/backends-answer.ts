@@ -1,10 +1,10 @@
-import { createMessage } from "../../core/create-request.ts";
+import { createMessage } from "../../core/requests/create-request.ts";
 import { describeError } from "../../core/errors.ts";
 import type { BackendRecord, VolumeRecord } from "../../core/records.ts";
 import { type DroppedPool, selectPool } from "../../core/scheduling/schedule.ts";
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
-import { poolsInService } from "../../core/tasks/claim-backend.ts";
-import { scheduledSpec } from "../../core/tasks/scheduled-spec.ts";
+import { poolsInService } from "../../core/scheduling/claim-backend.ts";
+import { scheduledSpec } from "../../core/scheduling/scheduled-spec.ts";
 import { claimsByHost, stateOfBackend } from "../commands/backend.ts";
 import type { Session } from "../session.ts";
 import type { VolumeFeed } from "./volume-feed.ts";

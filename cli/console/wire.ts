@@ -1,5 +1,5 @@
 import type { KeptAudit } from "../../core/audit/kept-audit.ts";
-import type { DeadLetterRecord } from "../../core/dead-letters.ts";
+import type { DeadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
 import type { ErrorRoute } from "../../core/errors.ts";
 import type { BackendRecord, VolumeRecord, VolumeStatus } from "../../core/records.ts";
 

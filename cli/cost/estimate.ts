@@ -1,5 +1,5 @@
-import type { FunctionName } from "../../core/functions.ts";
-import { LONG_FUNCTION_TIMEOUT_SECONDS } from "../../core/time-bounds.ts";
+import type { FunctionName } from "../../core/settings/functions.ts";
+import { LONG_FUNCTION_TIMEOUT_SECONDS } from "../../core/settings/time-bounds.ts";
 import { invocation, sourceSteps, type Step, workOf } from "./work.ts";
 
 /** The creates to estimate. */

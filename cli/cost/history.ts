@@ -1,4 +1,4 @@
-import { FUNCTIONS, type FunctionName } from "../../core/functions.ts";
+import { FUNCTIONS, type FunctionName } from "../../core/settings/functions.ts";
 import { addWork, invocation, sourceSteps, type Step, workOf } from "./work.ts";
 
 /** An event of GetExecutionHistory, as far as the commands use it; the event of a failure has its error. */

@@ -1,4 +1,4 @@
-import { FUNCTIONS, functionsOfKind, type NameOfKind } from "../../core/functions.ts";
+import { FUNCTIONS, functionsOfKind, type NameOfKind } from "../../core/settings/functions.ts";
 import prices from "./prices.json" with { type: "json" };
 import { invocation, type Requests, timesWork, type Work, workOf } from "./work.ts";
 

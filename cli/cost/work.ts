@@ -1,4 +1,4 @@
-import { type FunctionName, FUNCTIONS, type TaskFunctionName } from "../../core/functions.ts";
+import { type FunctionName, FUNCTIONS, type TaskFunctionName } from "../../core/settings/functions.ts";
 
 /** Billed quantities, each in its own unit; the keys are those of the price file. */
 export type Work = {

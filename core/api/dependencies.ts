@@ -6,9 +6,9 @@ import type {
   VolumeRepository,
   VolumeTypeRepository,
 } from "../ports.ts";
-import type { Drivers, ImageServices } from "../driver-ports.ts";
+import type { Drivers, ImageServices } from "../drivers/driver-ports.ts";
 import type { ProjectRepository } from "../projects.ts";
-import type { PhaseBounds } from "../time-bounds.ts";
+import type { PhaseBounds } from "../settings/time-bounds.ts";
 import type { ApiEnvironment } from "./options.ts";
 
 /** Starts a function that works on after the API has answered. */

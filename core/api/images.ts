@@ -1,5 +1,5 @@
 import { describeError } from "../errors.ts";
-import type { ImageMeta } from "../driver-ports.ts";
+import type { ImageMeta } from "../drivers/driver-ports.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { ApiError, badRequest, invalidInput } from "./errors.ts";
 import type { Call } from "./http.ts";

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { InvalidInput } from "../errors.ts";
-import { parseOrThrow } from "../parsing.ts";
+import { parseOrThrow } from "../requests/parsing.ts";
 
 /** How the Block Storage API is configured, as CDK context gives it and as the function reads it from its environment. */
 

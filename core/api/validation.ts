@@ -1,4 +1,4 @@
-import { pythonRepr } from "../python-str.ts";
+import { pythonRepr } from "../text/python-str.ts";
 import { badRequest, type ApiError } from "./errors.ts";
 
 /**

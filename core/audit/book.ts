@@ -1,4 +1,4 @@
-import { backendHost } from "../backends.ts";
+import { backendHost } from "../backends/backends.ts";
 import type { Unreadable } from "../ports.ts";
 import {
   type AuditReport,

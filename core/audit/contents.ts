@@ -1,12 +1,12 @@
-import { clearSnapshot, clearVolume } from "../clear-backend.ts";
+import { clearSnapshot, clearVolume } from "../drivers/clear-backend.ts";
 import { describeError } from "../errors.ts";
 import { causeText } from "../fault.ts";
-import type { Driver, StoredContent } from "../driver-ports.ts";
+import type { Driver, StoredContent } from "../drivers/driver-ports.ts";
 import { damageOf, isOn, judgeSnapshot, judgeVolume, type Judgement } from "./judge.ts";
 import { fenceOf } from "../records.ts";
 import type { Finding } from "./report.ts";
 import { type AuditRun, hasTime } from "./run.ts";
-import { deadlineAfter } from "../time-bounds.ts";
+import { deadlineAfter } from "../settings/time-bounds.ts";
 
 /** One direction of an audit: compares a backend's content with the records. The reaping follows from it. */
 

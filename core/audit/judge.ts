@@ -1,5 +1,5 @@
-import { backendHost } from "../backends.ts";
-import type { StoredContent } from "../driver-ports.ts";
+import { backendHost } from "../backends/backends.ts";
+import type { StoredContent } from "../drivers/driver-ports.ts";
 import { type Attempt, isInFlow, type SnapshotRecord, type VolumeRecord } from "../records.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { bounded } from "../foreign-text.ts";
+import { bounded } from "../text/foreign-text.ts";
 import type { AuditReport, Finding } from "./report.ts";
 
 /** The last audit of all backends as it is kept: its report with counts in place of the backends, and with limited lists. */

@@ -1,9 +1,9 @@
-import { backendHost } from "../backends.ts";
+import { backendHost } from "../backends/backends.ts";
 import type { SnapshotRecord, VolumeRecord } from "../records.ts";
 import { keyOf, oneLineOf, type Seen } from "./contents.ts";
 import { isBeingCreated, isOn, mustBeThere } from "./judge.ts";
 import type { Finding } from "./report.ts";
-import { removeStaleLocks } from "../tasks/source-locks.ts";
+import { removeStaleLocks } from "../attempt/source-locks.ts";
 import { type AuditRun, hasTime } from "./run.ts";
 
 /** The other direction of an audit: every record, held against what its backend was seen to hold. Stale locks on it are removed. */

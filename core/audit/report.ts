@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { InvalidInput } from "../errors.ts";
-import { parseOrThrow } from "../parsing.ts";
-import { PHASE_BOUND_SECONDS } from "../time-bounds.ts";
+import { parseOrThrow } from "../requests/parsing.ts";
+import { PHASE_BOUND_SECONDS } from "../settings/time-bounds.ts";
 
 /** Request and answer of an audit; both travel as JSON. */
 

@@ -1,6 +1,6 @@
-import type { Drivers } from "../driver-ports.ts";
+import type { Drivers } from "../drivers/driver-ports.ts";
 import type { BackendRepository, Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
-import { PHASE_BOUND_SECONDS, type PhaseBounds } from "../time-bounds.ts";
+import { PHASE_BOUND_SECONDS, type PhaseBounds } from "../settings/time-bounds.ts";
 import { type AuditBook, openBook } from "./book.ts";
 import type { AuditRequest } from "./report.ts";
 

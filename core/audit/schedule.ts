@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { parseOrThrow } from "../parsing.ts";
+import { parseOrThrow } from "../requests/parsing.ts";
 import { type AuditRequest, parseAuditRequest } from "./report.ts";
 
 const MINUTES = "interval_minutes must be a whole number from 5 to 1440";

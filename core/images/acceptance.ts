@@ -1,5 +1,5 @@
 import { ImageConversionNotAllowed, ImageUnacceptable } from "../errors.ts";
-import type { ImageMeta } from "../driver-ports.ts";
+import type { ImageMeta } from "../drivers/driver-ports.ts";
 import { sniffImageFormat } from "./sniff.ts";
 
 /** The rules by which an image may become a volume, without its bytes or with its first ones. */

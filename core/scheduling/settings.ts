@@ -1,8 +1,8 @@
 /** The scheduler's settings, by Cinder's option names. */
 
-import { LEDGER_ATTEMPTS } from "../byte-budget.ts";
+import { LEDGER_ATTEMPTS } from "../requests/byte-budget.ts";
 import { InvalidInput } from "../errors.ts";
-import { SERVICE_DOWN_SECONDS } from "../time-bounds.ts";
+import { SERVICE_DOWN_SECONDS } from "../settings/time-bounds.ts";
 import { FILTERS } from "./filters/index.ts";
 import { pythonFloat } from "./python-values.ts";
 import { WEIGHERS } from "./weighers/index.ts";

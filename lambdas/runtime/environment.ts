@@ -1,4 +1,4 @@
-import { ENVIRONMENT, type EnvironmentKey } from "../../core/environment.ts";
+import { ENVIRONMENT, type EnvironmentKey } from "../../core/settings/environment.ts";
 
 /**
  * A variable that the stack sets.

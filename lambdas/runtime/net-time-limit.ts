@@ -1,4 +1,4 @@
-import type { TimeLimit } from "../../core/tasks/limited-drivers.ts";
+import type { TimeLimit } from "../../core/backends/limited-drivers.ts";
 import { withTimeLimit } from "./time-limit.ts";
 
 /** The part of its function's time that one call of a net may take: a removal makes three, and must not outlive the function. */

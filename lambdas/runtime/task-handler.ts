@@ -1,6 +1,6 @@
 import type { Context, Handler } from "aws-lambda";
-import type { Turn } from "../../core/tasks/create-on-backend.ts";
-import { type OwnerInput, parseTaskInput } from "../../core/tasks/input.ts";
+import type { Turn } from "../../core/attempt/create-on-backend.ts";
+import { type OwnerInput, parseTaskInput } from "../../core/workflow/input.ts";
 import { leavingError } from "./leaving-error.ts";
 import { logger } from "./logger.ts";
 

@@ -14,7 +14,7 @@ import type {
   SnapshotRepository,
   VolumeRepository,
 } from "../../core/ports.ts";
-import type { CreateSnapshotInput } from "../../core/tasks/create-snapshot.ts";
+import type { CreateSnapshotInput } from "../../core/snapshots/create-snapshot.ts";
 import type { EmbeddedCloud } from "../cloud/embedded-cloud.ts";
 
 /** The deployed stack as its clients reach it: through the AWS SDK. */

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { version as versionOfUuid } from "uuid";
-import { backendHost } from "../../core/backends.ts";
+import { backendHost } from "../../core/backends/backends.ts";
 import { attemptOf, snapshotName, volumeName, type VolumeRecord } from "../../core/records.ts";
 import { FLAKY_HOST } from "./backends.ts";
 import { messageIdsOf } from "./notifications.ts";

@@ -1,6 +1,6 @@
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Notification } from "../../core/notifications.ts";
+import type { Notification } from "../../core/notifications/notifications.ts";
 import type { Deployment } from "./deployment.ts";
 
 /** A notification, with its volume's record at its arrival. */

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { putImage } from "../../adapters/s3/put-image.ts";
-import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/create-request.ts";
+import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/requests/create-request.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import { explain } from "../screen.ts";
 import type { Deployment } from "./deployment.ts";

@@ -1,4 +1,4 @@
-import type { CreateOutcome, Driver, Drivers } from "../../core/driver-ports.ts";
+import type { CreateOutcome, Driver, Drivers } from "../../core/drivers/driver-ports.ts";
 import type { ModelUpdate } from "../../core/records.ts";
 import type { WorkCheckpoint } from "../../core/spec.ts";
 import { recordedAnswer } from "./recording.ts";

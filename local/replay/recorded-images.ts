@@ -1,4 +1,4 @@
-import type { ImageMeta, ImageService, ImageServices } from "../../core/driver-ports.ts";
+import type { ImageMeta, ImageService, ImageServices } from "../../core/drivers/driver-ports.ts";
 import type { ImageLocation } from "../../core/spec.ts";
 import { recordedAnswer, replayed } from "./recording.ts";
 

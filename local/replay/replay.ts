@@ -1,7 +1,7 @@
 import { registerHooks } from "node:module";
 import type { Context } from "aws-lambda";
 import type { CallOutcome, RecordedCall, ReplayedCall } from "../../cli/replay.ts";
-import { FUNCTIONS, type FunctionName, fileNameOf } from "../../core/functions.ts";
+import { FUNCTIONS, type FunctionName, fileNameOf } from "../../core/settings/functions.ts";
 import { differencesOf } from "./compare.ts";
 import { readCause } from "../../core/fault.ts";
 import { type Recording, replayed } from "./recording.ts";

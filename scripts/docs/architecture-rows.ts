@@ -4,7 +4,7 @@ import {
   type FunctionPurpose,
   FUNCTIONS,
   TASK_NAMES,
-} from "../../core/functions.ts";
+} from "../../core/settings/functions.ts";
 import type { Template } from "../../infra/inline-template.ts";
 import { isTask, permissionsOf, shortId, triggersOf } from "./template-facts.ts";
 

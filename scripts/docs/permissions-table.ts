@@ -1,4 +1,4 @@
-import { FUNCTION_NAMES } from "../../core/functions.ts";
+import { FUNCTION_NAMES } from "../../core/settings/functions.ts";
 import type { Template } from "../../infra/inline-template.ts";
 import { table } from "./table.ts";
 import { type Conditions, type Permission, permissionsOf, shortId } from "./template-facts.ts";

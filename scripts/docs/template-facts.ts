@@ -1,4 +1,4 @@
-import { type FunctionName, FUNCTIONS } from "../../core/functions.ts";
+import { type FunctionName, FUNCTIONS } from "../../core/settings/functions.ts";
 import { functionNameIn, type Template } from "../../infra/inline-template.ts";
 
 /** One statement of a function's role: actions on a resource, by the resource's logical id or `*`, and their conditions. */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/settings/functions.ts";
 import type { Repositories } from "./repository-requests.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -9,7 +9,7 @@ import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
 import type { AuditRepository } from "../../core/audit/kept-audit.ts";
-import type { ImageCacheRepository } from "../../core/image-cache.ts";
+import type { ImageCacheRepository } from "../../core/image-cache/image-cache.ts";
 import type {
   BackendRepository,
   DeadLetterRepository,

@@ -1,8 +1,8 @@
 import { noCounts } from "../../core/audit/book.ts";
 import type { KeptAudit } from "../../core/audit/kept-audit.ts";
-import { LEDGER_ATTEMPTS } from "../../core/byte-budget.ts";
-import type { DeadLetterRecord } from "../../core/dead-letters.ts";
-import type { ImageCacheEntry } from "../../core/image-cache.ts";
+import { LEDGER_ATTEMPTS } from "../../core/requests/byte-budget.ts";
+import type { DeadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
+import type { ImageCacheEntry } from "../../core/image-cache/image-cache.ts";
 import type { BackendReport } from "../../core/ports.ts";
 import type {
   Attempt,

@@ -1,4 +1,4 @@
-import type { FunctionName } from "../../core/functions.ts";
+import type { FunctionName } from "../../core/settings/functions.ts";
 import { type RepositoryCalls, repositoryCalls } from "./repository-calls.ts";
 import { CLAIMS_TABLE, type Repositories, repositoryRequests } from "./repository-requests.ts";
 

@@ -1,5 +1,5 @@
 import type { CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
-import { INDEXES } from "../../core/environment.ts";
+import { INDEXES } from "../../core/settings/environment.ts";
 
 const string = (name: string) => ({ AttributeName: name, AttributeType: "S" }) as const;
 const hash = (name: string) => ({ AttributeName: name, KeyType: "HASH" }) as const;

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { FUNCTION_NAMES, fileNameOf } from "../../core/functions.ts";
+import { FUNCTION_NAMES, fileNameOf } from "../../core/settings/functions.ts";
 import { METRICS, METRICS_NAMESPACE } from "../../core/metrics.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
 import { SAVED_QUERIES } from "../../infra/observability.ts";

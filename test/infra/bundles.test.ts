@@ -6,7 +6,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Handler } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/settings/functions.ts";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { taskInput } from "../support/builders.ts";
 import { FUNCTION_ENVIRONMENT, invoke } from "../support/lambda.ts";

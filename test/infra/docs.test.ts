@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { FUNCTION_NAMES, FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTION_NAMES, FUNCTIONS } from "../../core/settings/functions.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
 import { groupsOf } from "../../scripts/docs/architecture-rows.ts";
 import { readDefinition, type Definition } from "../../scripts/docs/definition.ts";

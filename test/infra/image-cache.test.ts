@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FUNCTION_NAMES, type FunctionName } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName } from "../../core/settings/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
 /** The additions of the image-volume cache to a stack that enables it. */

@@ -9,10 +9,11 @@ import { beforeAll, expect, it } from "vitest";
 const FORBIDDEN: [string, string][] = [
   ["core/breaks-aws.ts", "@aws-sdk/client-dynamodb"],
   ["core/breaks-node.ts", "node:fs"],
-  ["core/tasks/breaks-adapters.ts", "../../adapters/drivers.ts"],
-  ["core/tasks/breaks-lambdas.ts", "../../lambdas/runtime/logger.ts"],
+  ["core/workflow/breaks-adapters.ts", "../../adapters/drivers.ts"],
+  ["core/workflow/breaks-lambdas.ts", "../../lambdas/runtime/logger.ts"],
   ["core/breaks-tests.ts", "../test/support/builders.ts"],
-  ["adapters/breaks-tasks.ts", "../core/tasks/create-raw-volume.ts"],
+  ["adapters/breaks-tasks.ts", "../core/workflow/create-raw-volume.ts"],
+  ["adapters/breaks-nets.ts", "../core/nets/sweep-open-claims.ts"],
   ["adapters/breaks-infra.ts", "../infra/functions.ts"],
   ["lambdas/breaks-adapters.ts", "../adapters/drivers.ts"],
   ["lambdas/breaks-aws.ts", "@aws-sdk/client-sqs"],
@@ -32,10 +33,10 @@ const FORBIDDEN: [string, string][] = [
 
 /** Allowed imports that the same rules could forbid by mistake. */
 const ALLOWED: [string, string][] = [
-  ["core/tasks/keeps.ts", "../errors.ts"],
+  ["core/workflow/keeps.ts", "../errors.ts"],
   ["adapters/keeps.ts", "../core/ports.ts"],
   ["adapters/keeps-aws.ts", "@aws-sdk/client-dynamodb"],
-  ["lambdas/keeps.ts", "../core/tasks/create-raw-volume.ts"],
+  ["lambdas/keeps.ts", "../core/workflow/create-raw-volume.ts"],
   ["lambdas/runtime/keeps.ts", "../../adapters/drivers.ts"],
   ["statemachine/keeps.ts", "../core/errors.ts"],
   ["infra/keeps.ts", "../statemachine/create-volume.ts"],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readDeployedBackends } from "../../core/backends.ts";
+import { readDeployedBackends } from "../../core/backends/backends.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 import { backendsOf } from "../support/code-files.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FUNCTION_NAMES } from "../../core/functions.ts";
+import { FUNCTION_NAMES } from "../../core/settings/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 import { statementsOf } from "../support/iam.ts";
 

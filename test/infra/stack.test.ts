@@ -1,12 +1,12 @@
 import { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { INDEXES } from "../../core/environment.ts";
-import { FUNCTIONS, FUNCTION_NAMES, type FunctionName } from "../../core/functions.ts";
+import { INDEXES } from "../../core/settings/environment.ts";
+import { FUNCTIONS, FUNCTION_NAMES, type FunctionName } from "../../core/settings/functions.ts";
 import {
   LONG_FUNCTION_TIMEOUT_SECONDS,
   PHASE_BOUND_SECONDS,
   SHORT_FUNCTION_TIMEOUT_SECONDS,
-} from "../../core/time-bounds.ts";
+} from "../../core/settings/time-bounds.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 import { codeFilesOf } from "../support/code-files.ts";
 

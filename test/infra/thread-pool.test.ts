@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/settings/functions.ts";
 import { functionNameIn, inlineTemplate } from "../../infra/inline-template.ts";
 
 /** Whether the function survives a call to a backend that hangs, and asks other backends then. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { functionsUsing } from "../../core/functions.ts";
+import { functionsUsing } from "../../core/settings/functions.ts";
 import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
 
 const SHORT = {

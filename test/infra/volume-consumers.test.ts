@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { exportedBackends } from "../../adapters/file/exported-backends.ts";
-import { parseBackends } from "../../core/backends.ts";
+import { parseBackends } from "../../core/backends/backends.ts";
 import { inlineTemplate, type Template } from "../../infra/inline-template.ts";
 import { environmentText } from "../support/environment-text.ts";
 

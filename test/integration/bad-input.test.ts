@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildCreateRequest, type CreateRequestInput } from "../../core/create-request.ts";
-import type { CreateVolumeMessage } from "../../core/messages.ts";
+import { buildCreateRequest, type CreateRequestInput } from "../../core/requests/create-request.ts";
+import type { CreateVolumeMessage } from "../../core/requests/messages.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 
 let under: CinderlessUnderTest;

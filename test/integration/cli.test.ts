@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
-import { buildCreateRequest } from "../../core/create-request.ts";
+import { buildCreateRequest } from "../../core/requests/create-request.ts";
 import { type LocalCinderless, startCinderless } from "../../local/cinderless.ts";
 
 /** The command itself, as a process, against Cinderless in the embedded cloud. */

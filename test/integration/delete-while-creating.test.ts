@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
-import type { CreateRequestInput } from "../../core/create-request.ts";
+import type { CreateRequestInput } from "../../core/requests/create-request.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { until } from "../support/cloud-fixtures.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { writeSparse } from "../../adapters/file/sparse.ts";
-import { parseBackends } from "../../core/backends.ts";
-import type { CreateOutcome, Driver } from "../../core/driver-ports.ts";
+import { parseBackends } from "../../core/backends/backends.ts";
+import type { CreateOutcome, Driver } from "../../core/drivers/driver-ports.ts";
 import { SourceDamaged } from "../../core/errors.ts";
 import {
   aSnapshot,

@@ -2,7 +2,7 @@ import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import type { CopyWork, ImageSource, Work } from "../../core/driver-ports.ts";
+import type { CopyWork, ImageSource, Work } from "../../core/drivers/driver-ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import {
   aSnapshot,

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { createDrivers } from "../../adapters/drivers.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import { parseBackends } from "../../core/backends.ts";
+import { parseBackends } from "../../core/backends/backends.ts";
 import { ERROR_ROUTES, ImageUnacceptable, VolumeBackendAPIException } from "../../core/errors.ts";
 import { aVolume, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
@@ -98,7 +98,7 @@ test("crash ends the process, and a new process continues after it", async () =>
   const { driver, backends } = await setUp([{ call: "createVolume", error: "crash", when: "after" }]);
   const script = `
     const { createDrivers } = await import(${JSON.stringify(join(import.meta.dirname, "../../adapters/drivers.ts"))});
-    const { parseBackends } = await import(${JSON.stringify(join(import.meta.dirname, "../../core/backends.ts"))});
+    const { parseBackends } = await import(${JSON.stringify(join(import.meta.dirname, "../../core/backends/backends.ts"))});
     const driver = createDrivers(parseBackends(${JSON.stringify(backends)})).forHost("node@fault");
     await driver.createVolume(${JSON.stringify(aVolume())}, { checkpoint: null, remainingTimeMs: () => 900000 });
     process.exit(0);`;
@@ -113,7 +113,7 @@ test("timeout never answers", async () => {
   const { backends } = await setUp([{ call: "findVolume", error: "timeout" }]);
   const script = `
     const { createDrivers } = await import(${JSON.stringify(join(import.meta.dirname, "../../adapters/drivers.ts"))});
-    const { parseBackends } = await import(${JSON.stringify(join(import.meta.dirname, "../../core/backends.ts"))});
+    const { parseBackends } = await import(${JSON.stringify(join(import.meta.dirname, "../../core/backends/backends.ts"))});
     process.send("ready");
     await createDrivers(parseBackends(${JSON.stringify(backends)})).forHost("node@fault").findVolume("${uuid(1)}");
     process.exit(0);`;

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import type { StoredContent } from "../../core/driver-ports.ts";
+import type { StoredContent } from "../../core/drivers/driver-ports.ts";
 import type { FileDriverOptions } from "../../adapters/file/options.ts";
 import {
   aSnapshot,

@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from "vitest";
 import { copyFileInTurns } from "../../adapters/file/copy-file.ts";
 import { volumePlace } from "../../adapters/file/paths.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import type { Work } from "../../core/driver-ports.ts";
+import type { Work } from "../../core/drivers/driver-ports.ts";
 import { volumeName } from "../../core/records.ts";
 import type { WorkCheckpoint, WorkStatus } from "../../core/spec.ts";
 import {

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { DriverFactory } from "../../adapters/module-drivers.ts";
-import { parseBackends } from "../../core/backends.ts";
+import { parseBackends } from "../../core/backends/backends.ts";
 import { moduleDrivers } from "../../infra/module-drivers.ts";
 import { startUnderTest } from "../support/local-cinderless.ts";
 import { driverContract } from "../support/driver-contract.ts";

@@ -5,7 +5,7 @@ import { createDrivers } from "../../adapters/drivers.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import { RANDOM_FAULT_KINDS, type RandomFaultKind } from "../../adapters/fault/options.ts";
 import { countRandomFaults, drawFault } from "../../adapters/fault/random-faults.ts";
-import { parseBackends } from "../../core/backends.ts";
+import { parseBackends } from "../../core/backends/backends.ts";
 import { aVolume, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 
 const OPTIONS = { seed: 7, rate: 0.1, kinds: [...RANDOM_FAULT_KINDS], slow_milliseconds: 50, late_milliseconds: 50 };

@@ -5,7 +5,7 @@ import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cach
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { describeError } from "../../core/errors.ts";
-import type { ImageCacheRepository } from "../../core/image-cache.ts";
+import type { ImageCacheRepository } from "../../core/image-cache/image-cache.ts";
 import type { BackendRepository, ClaimRef, SnapshotRepository, VolumeRepository } from "../../core/ports.ts";
 import type { VolumeExtension, VolumeRecord } from "../../core/records.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createImageServices } from "../../adapters/images.ts";
-import { type GlanceAuth, type GlanceOptions, parseImageServices } from "../../core/image-services.ts";
-import type { RequestContext } from "../../core/messages.ts";
+import { type GlanceAuth, type GlanceOptions, parseImageServices } from "../../core/images/image-services.ts";
+import type { RequestContext } from "../../core/requests/messages.ts";
 import type { Secrets } from "../../core/ports.ts";
 import { MemoryImages } from "../support/drivers.ts";
 import { FakeGlance, FakeKeystone } from "../support/fake-glance.ts";

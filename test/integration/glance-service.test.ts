@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { GlanceOptions } from "../../core/image-services.ts";
-import { parseImageServices } from "../../core/image-services.ts";
-import type { RequestContext } from "../../core/messages.ts";
-import type { ImageRange } from "../../core/driver-ports.ts";
+import type { GlanceOptions } from "../../core/images/image-services.ts";
+import { parseImageServices } from "../../core/images/image-services.ts";
+import type { RequestContext } from "../../core/requests/messages.ts";
+import type { ImageRange } from "../../core/drivers/driver-ports.ts";
 import { createImageServices } from "../../adapters/images.ts";
 import { EnvironmentSecrets } from "../../adapters/secrets/environment.ts";
 import { MemoryImages, sparseContent } from "../support/drivers.ts";

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
-import type { ImageCacheEntry } from "../../core/image-cache.ts";
+import type { ImageCacheEntry } from "../../core/image-cache/image-cache.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 import { type ServiceClients, serviceClients } from "../support/service-clients.ts";

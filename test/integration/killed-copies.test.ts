@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { expect, test } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import type { CopyProgress } from "../../core/records.ts";
 import { anImage, aVolume, finishedIn, MIB, temporaryDirectory, unhurried, uuid } from "../support/drivers.ts";
 import type { CopyOrder } from "../support/killed-copy.ts";

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import { type Call, startTally, type Tally } from "../../bench/tally.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
-import { FUNCTION_NAMES, type FunctionName } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName } from "../../core/settings/functions.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { functionNameIn, inlineTemplate, type Template } from "../../infra/inline-template.ts";
 import { STACK_NAME } from "../../infra/stack-name.ts";

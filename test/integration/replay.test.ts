@@ -141,7 +141,7 @@ describe("cinderless replay", () => {
   it("waits for a debugger with --debug, and stops at a breakpoint in a function's TypeScript source", async () => {
     const id = await create({});
     const child = startChild(COMMAND, ["--outputs", path.join(directory, "outputs.json"), "replay", id, "--debug"]);
-    const source = "core/tasks/create-raw-volume.ts";
+    const source = "core/workflow/create-raw-volume.ts";
     const lines = readFileSync(source, "utf8").split("\n");
     const line = lines.findIndex((text) => text.includes("return createOnBackend("));
     const address = await child.warns(/ws:\/\/127\.0\.0\.1:\S+/);

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
-import { deadLetterRecord } from "../../core/dead-letters.ts";
+import { deadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
 import type { DeadLetterRepository } from "../../core/ports.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
 import { DeadLettersFake } from "../support/fakes/dead-letters.ts";

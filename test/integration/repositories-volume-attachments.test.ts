@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { attach, changeAttachments, createAttachment, detach, reserve } from "../../core/attachments.ts";
+import { attach, changeAttachments, createAttachment, detach, reserve } from "../../core/volumes/attachments.ts";
 import { NOW, replaceWith, useVolumes, volume, volumes, DEADLINE } from "../support/volume-contract.ts";
 
 useVolumes();

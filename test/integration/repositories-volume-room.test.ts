@@ -2,7 +2,7 @@ import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { describe, expect, test } from "vitest";
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
-import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/byte-budget.ts";
+import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/requests/byte-budget.ts";
 import type { Attempt, VolumeRecord } from "../../core/records.ts";
 import { ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ERROR_ROUTES, errorNamesOf } from "../../core/errors.ts";
-import { FUNCTIONS, TASK_NAMES, type TaskFunctionName } from "../../core/functions.ts";
+import { FUNCTIONS, TASK_NAMES, type TaskFunctionName } from "../../core/settings/functions.ts";
 import { localFunctionArn } from "../../infra/inline-template.ts";
 import { DEFINITION, DEFINITION_TEXT, type State, stateOf, STATES, TASK_STATES } from "./definition.ts";
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { StateMachine } from "aws-local-stepfunctions";
-import type { TaskFunctionName } from "../../core/functions.ts";
+import type { TaskFunctionName } from "../../core/settings/functions.ts";
 import { readFailure } from "../../core/fault.ts";
 import { prepareDefinition } from "../../local/cloud/states/asl-definition.ts";
 import { StateError } from "../../local/cloud/states/state-error.ts";

@@ -1,5 +1,5 @@
-import type { TaskFunctionName } from "../../core/functions.ts";
-import type { WorkflowInput } from "../../core/messages.ts";
+import type { TaskFunctionName } from "../../core/settings/functions.ts";
+import type { WorkflowInput } from "../../core/requests/messages.ts";
 
 /**
  * Scenarios of the workflow as data: what each task's function answers, and which way the execution takes then. They run on the

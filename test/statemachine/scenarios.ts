@@ -1,4 +1,4 @@
-import type { TaskFunctionName } from "../../core/functions.ts";
+import type { TaskFunctionName } from "../../core/settings/functions.ts";
 import {
   done,
   failedBy,

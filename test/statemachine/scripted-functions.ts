@@ -1,5 +1,5 @@
 import { FAIL_FUNCTION, FAIL_FUNCTION_SOURCE } from "../../statemachine/step-functions-local.ts";
-import { FUNCTIONS, TASK_NAMES, type TaskFunctionName } from "../../core/functions.ts";
+import { FUNCTIONS, TASK_NAMES, type TaskFunctionName } from "../../core/settings/functions.ts";
 import { MESSAGE, ORDINARY, type Scenario } from "./scenario.ts";
 
 /** The fence of a scenario's execution: by it a function finds the answers of the scenario. */

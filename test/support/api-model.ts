@@ -1,26 +1,26 @@
 import fc from "fast-check";
 import type { WorkStarter } from "../../core/api/dependencies.ts";
-import { readMessage, receiveMessage } from "../../core/tasks/receive-message.ts";
-import { auditProjects, type ProjectsAudit } from "../../core/tasks/audit-projects.ts";
-import { createRawVolume } from "../../core/tasks/create-raw-volume.ts";
+import { readMessage, receiveMessage } from "../../core/scheduling/receive-message.ts";
+import { auditProjects, type ProjectsAudit } from "../../core/audit/audit-projects.ts";
+import { createRawVolume } from "../../core/workflow/create-raw-volume.ts";
 import {
   createSnapshot,
   type CreateSnapshotDependencies,
   CreateSnapshotInputSchema,
-} from "../../core/tasks/create-snapshot.ts";
-import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
-import { deleteSnapshot, type DeleteSnapshotDependencies } from "../../core/tasks/delete-snapshot.ts";
-import { deleteVolume, type DeleteVolumeDependencies } from "../../core/tasks/delete-volume.ts";
+} from "../../core/snapshots/create-snapshot.ts";
+import { createVolumeOnFinish } from "../../core/workflow/create-volume-on-finish.ts";
+import { deleteSnapshot, type DeleteSnapshotDependencies } from "../../core/snapshots/delete-snapshot.ts";
+import { deleteVolume, type DeleteVolumeDependencies } from "../../core/volumes/delete-volume.ts";
 import {
   extendVolume,
   type ExtendVolumeDependencies,
   ExtendVolumeInputSchema,
-} from "../../core/tasks/extend-volume.ts";
-import { membershipOf } from "../../core/tasks/leave-project.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
-import { FUNCTIONS, type FunctionName } from "../../core/functions.ts";
+} from "../../core/volumes/extend-volume.ts";
+import { membershipOf } from "../../core/volumes/leave-project.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
+import { FUNCTIONS, type FunctionName } from "../../core/settings/functions.ts";
 import { isInFlow, SNAPSHOT_LOCK } from "../../core/records.ts";
-import { parseOrThrow } from "../../core/parsing.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
 import { Api, CALLERS, idOf } from "./api.ts";
 import { World } from "./fakes/world.ts";
 import { type Gate, Interleaver } from "./interleaver.ts";

@@ -1,7 +1,7 @@
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import { fenceOf, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import type { VolumeSpec } from "../../core/spec.ts";
-import type { OwnerInput } from "../../core/tasks/input.ts";
+import type { OwnerInput } from "../../core/workflow/input.ts";
 import { uuid } from "./drivers.ts";
 import { CONTEXT, START, World } from "./fakes/world.ts";
 import { queuedVolume } from "./records.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { FunctionName } from "../../core/functions.ts";
+import type { FunctionName } from "../../core/settings/functions.ts";
 import { createCinderlessApp } from "../../infra/cinderless-app.ts";
 import type { CodeFiles } from "../../infra/functions.ts";
 import { INLINE_CODE } from "../../infra/inline-template.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Driver, Work } from "../../core/driver-ports.ts";
+import type { Driver, Work } from "../../core/drivers/driver-ports.ts";
 import { fenceOf, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import { aSnapshot, aVolume, GIB, unhurried, uuid } from "./drivers.ts";
 

@@ -12,7 +12,7 @@ import type {
   ImageSource,
   RangeOptions,
   Work,
-} from "../../core/driver-ports.ts";
+} from "../../core/drivers/driver-ports.ts";
 import { type CopyProgress, newVolume, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 
 /** Builders and fakes for tests of drivers and image services. */

@@ -1,7 +1,7 @@
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import { aVolume, imageSource, KeptProgress, temporaryDirectory, unhurried } from "./drivers.ts";
 
 /** How an image is copied in a test. */

@@ -1,7 +1,7 @@
 import { appendFileSync, createReadStream, openSync, readFileSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { FileDriver } from "../../adapters/file/driver.ts";
-import type { ImageMeta, ImageService } from "../../core/driver-ports.ts";
+import type { ImageMeta, ImageService } from "../../core/drivers/driver-ports.ts";
 import type { CopyProgress } from "../../core/records.ts";
 import { aVolume } from "./drivers.ts";
 

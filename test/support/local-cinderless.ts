@@ -9,9 +9,9 @@ import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repos
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
-import { buildCreateRequest, type CreateRequestInput } from "../../core/create-request.ts";
-import type { DeadLetterRecord } from "../../core/dead-letters.ts";
-import type { CreateVolumeMessage } from "../../core/messages.ts";
+import { buildCreateRequest, type CreateRequestInput } from "../../core/requests/create-request.ts";
+import type { DeadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
+import type { CreateVolumeMessage } from "../../core/requests/messages.ts";
 import { isInFlow, type VolumeRecord } from "../../core/records.ts";
 import { type LocalCinderless, type LocalOptions, startCinderless } from "../../local/cinderless.ts";
 

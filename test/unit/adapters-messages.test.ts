@@ -3,14 +3,14 @@ import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { mockClient } from "aws-sdk-client-mock";
 import { beforeEach, describe, expect, test } from "vitest";
-import { messageText } from "../../core/byte-budget.ts";
+import { messageText } from "../../core/requests/byte-budget.ts";
 import { attributeText } from "../../adapters/message-text.ts";
 import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
 import { SnsNotifier } from "../../adapters/sns/notifier.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { InvalidInput, NotificationNotSent } from "../../core/errors.ts";
-import type { WorkflowInput } from "../../core/messages.ts";
-import { buildNotification } from "../../core/notifications.ts";
+import type { WorkflowInput } from "../../core/requests/messages.ts";
+import { buildNotification } from "../../core/notifications/notifications.ts";
 import { queuedVolume } from "../support/records.ts";
 
 const sqsClient = new SQSClient({ region: "us-east-1" });

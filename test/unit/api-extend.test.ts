@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { VolumeRecord } from "../../core/records.ts";
-import { extendVolume, type ExtendVolumeInput } from "../../core/tasks/extend-volume.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { extendVolume, type ExtendVolumeInput } from "../../core/volumes/extend-volume.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import { Api, messageOf } from "../support/api.ts";
 import { driverOf, FIRST_HOST } from "../support/builders.ts";
 import { START, World } from "../support/fakes/world.ts";

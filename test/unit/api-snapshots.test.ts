@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { createSnapshot } from "../../core/tasks/create-snapshot.ts";
-import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
+import { createSnapshot } from "../../core/snapshots/create-snapshot.ts";
+import { deleteSnapshot } from "../../core/snapshots/delete-snapshot.ts";
 import { Api, idOf, messageOf } from "../support/api.ts";
 import { aSource, SOURCE_ID } from "../support/builders.ts";
 import { World } from "../support/fakes/world.ts";

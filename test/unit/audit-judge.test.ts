@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { damageOf, judgeSnapshot, judgeVolume } from "../../core/audit/judge.ts";
-import type { StoredContent } from "../../core/driver-ports.ts";
+import type { StoredContent } from "../../core/drivers/driver-ports.ts";
 import type { Attempt } from "../../core/records.ts";
 import { aSnapshot, aSource, aVolume, aVolumeInFlow, FIRST_HOST, SECOND_HOST, VOLUME_ID } from "../support/builders.ts";
 

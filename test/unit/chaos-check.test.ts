@@ -3,8 +3,8 @@ import { CHECKS, findViolations } from "../../verify/chaos/check.ts";
 import { digestOf } from "../../verify/chaos/content.ts";
 import type { AcceptedVolume, Evidence, StoredFile, Told } from "../../verify/chaos/evidence.ts";
 import type { Attempt, BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
-import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache.ts";
-import { buildCreateRequest } from "../../core/create-request.ts";
+import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache/image-cache.ts";
+import { buildCreateRequest } from "../../core/requests/create-request.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";
 const GIB = 2 ** 30;

@@ -6,7 +6,7 @@ import {
   LONG_FUNCTION_TIMEOUT_SECONDS,
   OPEN_CLAIM_BOUND_SECONDS,
   PHASE_BOUND_SECONDS,
-} from "../../core/time-bounds.ts";
+} from "../../core/settings/time-bounds.ts";
 import { aVolume, aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST, VOLUME_ID } from "../support/builders.ts";
 import { START } from "../support/fakes/world.ts";
 

@@ -6,7 +6,7 @@ import {
   VolumeTypeNotFound,
   VolumeTypeNotFoundByName,
 } from "../../core/errors.ts";
-import type { CreateVolumeMessage } from "../../core/messages.ts";
+import type { CreateVolumeMessage } from "../../core/requests/messages.ts";
 import type { Fault, VolumeRecord } from "../../core/records.ts";
 import { image, NOW, runCli, volume, volumeAtWork, VOLUME_ID } from "../support/cli-context.ts";
 import type { CliRunOptions } from "../support/cli-context.ts";

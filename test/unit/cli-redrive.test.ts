@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { deadLetterRecord, GIVEN_UP } from "../../core/dead-letters.ts";
+import { deadLetterRecord, GIVEN_UP } from "../../core/dead-letters/dead-letters.ts";
 import { fenceOf } from "../../core/records.ts";
 import { aMessage, aVolume, aVolumeInFlow, aWorld, VOLUME_ID } from "../support/builders.ts";
 import { runCli } from "../support/cli-context.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { InvalidVolume } from "../../core/errors.ts";
-import type { CreateVolumeMessage } from "../../core/messages.ts";
+import type { CreateVolumeMessage } from "../../core/requests/messages.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { runCli, volume, VOLUME_ID } from "../support/cli-context.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { REQUEST_BYTES } from "../../core/byte-budget.ts";
-import { buildCreateRequest, changeVolumeDetails } from "../../core/create-request.ts";
-import type { CreateRequestInput } from "../../core/create-request.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
+import { REQUEST_BYTES } from "../../core/requests/byte-budget.ts";
+import { buildCreateRequest, changeVolumeDetails } from "../../core/requests/create-request.ts";
+import type { CreateRequestInput } from "../../core/requests/create-request.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
 
 const IDS = { volumeId: "11111111-1111-4111-8111-111111111111", requestId: "req-1" };

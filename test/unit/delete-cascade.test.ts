@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { fenceOf, SNAPSHOT_LOCK } from "../../core/records.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import { Api } from "../support/api.ts";
 import {
   aSnapshot,

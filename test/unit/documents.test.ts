@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { ENVIRONMENT } from "../../core/environment.ts";
+import { ENVIRONMENT } from "../../core/settings/environment.ts";
 import { runCli } from "../support/cli-context.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { checkDriverOptions } from "../../adapters/driver-options.ts";
 import { createDrivers } from "../../adapters/drivers.ts";
-import { parseBackends, readDeployedBackends } from "../../core/backends.ts";
+import { parseBackends, readDeployedBackends } from "../../core/backends/backends.ts";
 
 function drivers(...options: Record<string, unknown>[]) {
   return createDrivers(

@@ -10,10 +10,10 @@ import {
 } from "../../verify/faults/invariants.ts";
 import { FIRST_HOST, SECOND_HOST, uuidOf } from "../../verify/faults/identifiers.ts";
 import { CONTEXT, type Scenario } from "../../verify/faults/scenario.ts";
-import type { WorkflowInput } from "../../core/messages.ts";
+import type { WorkflowInput } from "../../core/requests/messages.ts";
 import type { Execution } from "../../verify/faults/executions.ts";
 import { METADATA } from "../../verify/faults/expected.ts";
-import { buildNotification, type VolumeEventType } from "../../core/notifications.ts";
+import { buildNotification, type VolumeEventType } from "../../core/notifications/notifications.ts";
 import { queuedVolume } from "../support/records.ts";
 
 /** Each invariant is broken once, in an account that is otherwise as a create leaves it, and has to be found broken. */

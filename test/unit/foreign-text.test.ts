@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { describeError } from "../../core/errors.ts";
-import { foreignErrorName, foreignText } from "../../core/foreign-text.ts";
-import { MASK, maskAddress, maskSecretText } from "../../core/secrets.ts";
+import { foreignErrorName, foreignText } from "../../core/text/foreign-text.ts";
+import { MASK, maskAddress, maskSecretText } from "../../core/text/secrets.ts";
 
 const SECRET = "gK3cr3t9";
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { fileNameOf, FUNCTION_NAMES, FUNCTIONS, type FunctionUse } from "../../core/functions.ts";
+import { fileNameOf, FUNCTION_NAMES, FUNCTIONS, type FunctionUse } from "../../core/settings/functions.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const read = (file: string): string => readFileSync(path.join(ROOT, file), "utf8");

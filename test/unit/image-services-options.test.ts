@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allowedOrigins, parseImageServices, secretsOf } from "../../core/image-services.ts";
+import { allowedOrigins, parseImageServices, secretsOf } from "../../core/images/image-services.ts";
 
 const SERVER = "http://glance.example:9292";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { noCounts } from "../../core/audit/book.ts";
 import { keptAudit } from "../../core/audit/kept-audit.ts";
 import type { AuditReport, Finding } from "../../core/audit/report.ts";
-import { bytesOf } from "../../core/byte-budget.ts";
+import { bytesOf } from "../../core/requests/byte-budget.ts";
 
 const LARGEST_ITEM = 400 * 1024;
 

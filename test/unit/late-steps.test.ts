@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { createRawVolume } from "../../core/tasks/create-raw-volume.ts";
-import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
-import { rescheduleVolume } from "../../core/tasks/reschedule-volume.ts";
-import { scheduleVolume } from "../../core/tasks/schedule-volume.ts";
+import { createRawVolume } from "../../core/workflow/create-raw-volume.ts";
+import { createVolumeOnFinish } from "../../core/workflow/create-volume-on-finish.ts";
+import { rescheduleVolume } from "../../core/workflow/reschedule-volume.ts";
+import { scheduleVolume } from "../../core/scheduling/schedule-volume.ts";
 import { plainVolumeType } from "../support/records.ts";
 import {
   aMessage,

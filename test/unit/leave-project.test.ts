@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { holderOfQuota, usageOfVolume } from "../../core/projects.ts";
-import { membershipOf } from "../../core/tasks/leave-project.ts";
+import { membershipOf } from "../../core/volumes/leave-project.ts";
 import { aSource, aWorld } from "../support/builders.ts";
 
 it("gives back as much quota as the create took, after the volume was extended", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { REQUEST_BYTES } from "../../core/byte-budget.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
-import { readMessage } from "../../core/tasks/receive-message.ts";
+import { REQUEST_BYTES } from "../../core/requests/byte-budget.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
+import { readMessage } from "../../core/scheduling/receive-message.ts";
 import { aMessage, IMAGE_ID, SNAPSHOT_ID, SOURCE_ID, VOLUME_ID } from "../support/builders.ts";
 import { CONTEXT } from "../support/fakes/world.ts";
 

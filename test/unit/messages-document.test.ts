@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 
 const page = readFileSync(new URL("../../docs/messages.md", import.meta.url), "utf8");
 

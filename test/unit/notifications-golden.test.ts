@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { type CreateVolumeMessage, parseCreateVolumeMessage } from "../../core/messages.ts";
+import { type CreateVolumeMessage, parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 import {
   buildNotification,
   buildSchedulerNotification,
@@ -9,7 +9,7 @@ import {
   NOTIFICATION_ERAS,
   notificationEra,
   type NotificationEra,
-} from "../../core/notifications.ts";
+} from "../../core/notifications/notifications.ts";
 import type { Fault } from "../../core/records.ts";
 import { aVolumeInFlow } from "../support/builders.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buildNotification, type VolumeEventType } from "../../core/notifications.ts";
+import { buildNotification, type VolumeEventType } from "../../core/notifications/notifications.ts";
 import type { Fault } from "../../core/records.ts";
 import { aVolumeInFlow, FIRST_HOST, VOLUME_ID } from "../support/builders.ts";
 import { CONTEXT } from "../support/fakes/world.ts";

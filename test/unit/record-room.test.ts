@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { FAILURE_BYTES, LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/byte-budget.ts";
+import { FAILURE_BYTES, LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/requests/byte-budget.ts";
 import { buildFault } from "../../core/fault.ts";
-import { cutForAttempt, cutForWrite } from "../../core/record-room.ts";
+import { cutForAttempt, cutForWrite } from "../../core/requests/record-room.ts";
 import type { Attempt, VolumeRecord } from "../../core/records.ts";
 import { aVolumeInFlow } from "../support/builders.ts";
 import { START } from "../support/fakes/world.ts";

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
-import { deadLetterRecord } from "../../core/dead-letters.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
+import { deadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 import { RETURNED_CAPACITY } from "../../core/records.ts";
-import { createRawVolume } from "../../core/tasks/create-raw-volume.ts";
-import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
-import { redriveDeadLetter } from "../../core/tasks/redrive-dead-letter.ts";
-import { scheduleVolume } from "../../core/tasks/schedule-volume.ts";
+import { createRawVolume } from "../../core/workflow/create-raw-volume.ts";
+import { createVolumeOnFinish } from "../../core/workflow/create-volume-on-finish.ts";
+import { redriveDeadLetter } from "../../core/dead-letters/redrive-dead-letter.ts";
+import { scheduleVolume } from "../../core/scheduling/schedule-volume.ts";
 import { aMessage, aSpec, aVolumeInFlow, aWorld, UNHURRIED, VOLUME_ID } from "../support/builders.ts";
 import { START, type World } from "../support/fakes/world.ts";
 import { type Gate, Interleaver } from "../support/interleaver.ts";

@@ -5,11 +5,11 @@ import { createDrivers } from "../../adapters/drivers.ts";
 import { lambdaDriverCaller } from "../../adapters/lambda/driver-caller.ts";
 import { RemoteDriver } from "../../adapters/lambda/remote-driver.ts";
 import { createRemoteDrivers } from "../../adapters/lambda/remote-drivers.ts";
-import type { Backend } from "../../core/backends.ts";
-import { clearVolume } from "../../core/clear-backend.ts";
-import { DriverCallSchema } from "../../core/driver-call.ts";
-import { parseOrThrow } from "../../core/parsing.ts";
-import { callDriver } from "../../core/tasks/call-driver.ts";
+import type { Backend } from "../../core/backends/backends.ts";
+import { clearVolume } from "../../core/drivers/clear-backend.ts";
+import { DriverCallSchema } from "../../core/drivers/driver-call.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
+import { callDriver } from "../../core/drivers/call-driver.ts";
 import { DriverFake } from "../support/fakes/driver.ts";
 import { aSnapshot, aVolumeInFlow, VOLUME_ID } from "../support/builders.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isPlainAddress, MASK, maskAddress, maskSecrets, maskSecretText } from "../../core/secrets.ts";
+import { isPlainAddress, MASK, maskAddress, maskSecrets, maskSecretText } from "../../core/text/secrets.ts";
 import { endsSoon } from "../support/ends-soon.ts";
 
 describe("a document", () => {

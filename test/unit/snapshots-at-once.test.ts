@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Driver } from "../../core/driver-ports.ts";
+import type { Driver } from "../../core/drivers/driver-ports.ts";
 import { SNAPSHOT_LOCK, type SnapshotRecord } from "../../core/records.ts";
-import { createSnapshot } from "../../core/tasks/create-snapshot.ts";
-import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
+import { createSnapshot } from "../../core/snapshots/create-snapshot.ts";
+import { deleteSnapshot } from "../../core/snapshots/delete-snapshot.ts";
 import { aSnapshot, aSource, aWorld, driverOf, SNAPSHOT_ID, SOURCE_ID } from "../support/builders.ts";
 import type { World } from "../support/fakes/world.ts";
 import { type Gate, Interleaver } from "../support/interleaver.ts";

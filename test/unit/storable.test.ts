@@ -1,8 +1,8 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { describe, expect, it } from "vitest";
 import { toItem } from "../../adapters/dynamodb/table.ts";
-import { requireMetadata, storable } from "../../core/storable.ts";
-import { captureImageMetadata, unstorableProperties } from "../../core/tasks/handle-bootable-volume.ts";
+import { requireMetadata, storable } from "../../core/requests/storable.ts";
+import { captureImageMetadata, unstorableProperties } from "../../core/workflow/handle-bootable-volume.ts";
 import { anImage } from "../support/builders.ts";
 
 /** Own keys, of which an object literal would take `__proto__` for its prototype. */

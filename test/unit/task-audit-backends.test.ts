@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { openFindings, parseAuditRequest } from "../../core/audit/report.ts";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
 import { fenceOf, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
-import { type AuditDependencies, auditBackends } from "../../core/tasks/audit-backends.ts";
+import { type AuditDependencies, auditBackends } from "../../core/audit/audit-backends.ts";
 import {
   aSnapshot,
   aSource,

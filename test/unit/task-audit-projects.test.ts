@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { holderOfQuota } from "../../core/projects.ts";
-import { auditProjects } from "../../core/tasks/audit-projects.ts";
+import { auditProjects } from "../../core/audit/audit-projects.ts";
 import { Api } from "../support/api.ts";
 import { World } from "../support/fakes/world.ts";
 

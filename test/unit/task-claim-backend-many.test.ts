@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import type { BackendRepository, Owner } from "../../core/ports.ts";
 import type { BackendRecord } from "../../core/records.ts";
 import { DEFAULT_SETTINGS } from "../../core/scheduling/settings.ts";
-import { backendView } from "../../core/tasks/backend-view.ts";
-import { claimBackend } from "../../core/tasks/claim-backend.ts";
+import { backendView } from "../../core/scheduling/backend-view.ts";
+import { claimBackend } from "../../core/scheduling/claim-backend.ts";
 import { aWorld, FIRST_HOST } from "../support/builders.ts";
 import { ownerOf } from "../support/records.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { NoValidBackend } from "../../core/errors.ts";
 import type { BackendRepository } from "../../core/ports.ts";
-import { backendView } from "../../core/tasks/backend-view.ts";
-import { claimBackend } from "../../core/tasks/claim-backend.ts";
+import { backendView } from "../../core/scheduling/backend-view.ts";
+import { claimBackend } from "../../core/scheduling/claim-backend.ts";
 import { aWorld, FIRST_HOST, SECOND_HOST, VOLUME_ID } from "../support/builders.ts";
 import { START, type World } from "../support/fakes/world.ts";
 import { ownerOf } from "../support/records.ts";

@@ -9,8 +9,8 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import type { CopyWork } from "../../core/driver-ports.ts";
-import { copyImageToVolume } from "../../core/tasks/copy-image-to-volume.ts";
+import type { CopyWork } from "../../core/drivers/driver-ports.ts";
+import { copyImageToVolume } from "../../core/workflow/copy-image-to-volume.ts";
 import {
   anImageSpec,
   aSpec,

@@ -10,10 +10,10 @@ import {
   VolumeTypeNotFound,
 } from "../../core/errors.ts";
 import type { CreateType, Creation, NextStep, VolumeSpec } from "../../core/spec.ts";
-import { checkBackend } from "../../core/tasks/check-backend.ts";
-import { cloneImage } from "../../core/tasks/clone-image.ts";
-import { createClonedVolume } from "../../core/tasks/create-cloned-volume.ts";
-import { createVolumeFromSnapshot } from "../../core/tasks/create-volume-from-snapshot.ts";
+import { checkBackend } from "../../core/workflow/check-backend.ts";
+import { cloneImage } from "../../core/workflow/clone-image.ts";
+import { createClonedVolume } from "../../core/workflow/create-cloned-volume.ts";
+import { createVolumeFromSnapshot } from "../../core/workflow/create-volume-from-snapshot.ts";
 import {
   anImageSpec,
   aSnapshot,

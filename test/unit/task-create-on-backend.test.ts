@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { DriverNotInitialized, FenceLost, VolumeBackendAPIException, VolumeNotFound } from "../../core/errors.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import type { Creation, VolumeSpec } from "../../core/spec.ts";
-import { cloneImage } from "../../core/tasks/clone-image.ts";
-import { createClonedVolume } from "../../core/tasks/create-cloned-volume.ts";
-import type { Turn } from "../../core/tasks/create-on-backend.ts";
-import { createRawVolume } from "../../core/tasks/create-raw-volume.ts";
-import { createVolumeForImage } from "../../core/tasks/create-volume-for-image.ts";
-import { createVolumeFromSnapshot } from "../../core/tasks/create-volume-from-snapshot.ts";
+import { cloneImage } from "../../core/workflow/clone-image.ts";
+import { createClonedVolume } from "../../core/workflow/create-cloned-volume.ts";
+import type { Turn } from "../../core/attempt/create-on-backend.ts";
+import { createRawVolume } from "../../core/workflow/create-raw-volume.ts";
+import { createVolumeForImage } from "../../core/workflow/create-volume-for-image.ts";
+import { createVolumeFromSnapshot } from "../../core/workflow/create-volume-from-snapshot.ts";
 import {
   anImageSpec,
   aSnapshot,

@@ -6,7 +6,7 @@ import {
   VolumeDeleteRequested,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 import {
   fenceOf,
   RETURNED_CAPACITY,
@@ -14,18 +14,18 @@ import {
   type VolumeRecord,
   type VolumeStatus,
 } from "../../core/records.ts";
-import { copyImageToVolume } from "../../core/tasks/copy-image-to-volume.ts";
-import { createRawVolume } from "../../core/tasks/create-raw-volume.ts";
-import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { errorOutFailedExecution } from "../../core/tasks/error-out-failed-execution.ts";
-import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
-import { extractVolumeRef } from "../../core/tasks/extract-volume-ref.ts";
-import { handleBootableVolume } from "../../core/tasks/handle-bootable-volume.ts";
-import { readMessage, receiveMessage } from "../../core/tasks/receive-message.ts";
-import { rescheduleVolume } from "../../core/tasks/reschedule-volume.ts";
-import { scheduleVolume } from "../../core/tasks/schedule-volume.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { copyImageToVolume } from "../../core/workflow/copy-image-to-volume.ts";
+import { createRawVolume } from "../../core/workflow/create-raw-volume.ts";
+import { createVolumeOnFinish } from "../../core/workflow/create-volume-on-finish.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { errorOutFailedExecution } from "../../core/nets/error-out-failed-execution.ts";
+import { errorOutVolume } from "../../core/workflow/error-out-volume.ts";
+import { extractVolumeRef } from "../../core/workflow/extract-volume-ref.ts";
+import { handleBootableVolume } from "../../core/workflow/handle-bootable-volume.ts";
+import { readMessage, receiveMessage } from "../../core/scheduling/receive-message.ts";
+import { rescheduleVolume } from "../../core/workflow/reschedule-volume.ts";
+import { scheduleVolume } from "../../core/scheduling/schedule-volume.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import {
   aMessage,
   anImageSpec,

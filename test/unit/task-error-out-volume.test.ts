@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { NotificationNotSent } from "../../core/errors.ts";
 import { fenceOf, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { errorOutFailedExecution, type FailedExecution } from "../../core/tasks/error-out-failed-execution.ts";
-import { errorOutVolume, finishQueuedError } from "../../core/tasks/error-out-volume.ts";
-import { ownContext } from "../../core/tasks/own-context.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { errorOutFailedExecution, type FailedExecution } from "../../core/nets/error-out-failed-execution.ts";
+import { errorOutVolume, finishQueuedError } from "../../core/workflow/error-out-volume.ts";
+import { ownContext } from "../../core/attempt/own-context.ts";
 import { aVolume, aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST, taskInput, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { START, type World } from "../support/fakes/world.ts";

@@ -7,12 +7,12 @@ import {
   NoValidBackend,
   VolumeBackendAPIException,
 } from "../../core/errors.ts";
-import { parseOrThrow } from "../../core/parsing.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
 import { fenceOf, SNAPSHOT_LOCK, type VolumeStatus } from "../../core/records.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { beginExtendVolume } from "../../core/tasks/begin-extend-volume.ts";
-import { extendVolume, ExtendVolumeInputSchema } from "../../core/tasks/extend-volume.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { beginExtendVolume } from "../../core/volumes/begin-extend-volume.ts";
+import { extendVolume, ExtendVolumeInputSchema } from "../../core/volumes/extend-volume.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import {
   aSnapshot,
   aSource,

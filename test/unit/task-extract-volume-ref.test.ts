@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { FenceLost, VolumeNotFound } from "../../core/errors.ts";
-import { extractVolumeRef } from "../../core/tasks/extract-volume-ref.ts";
+import { extractVolumeRef } from "../../core/workflow/extract-volume-ref.ts";
 import { aVolumeInFlow, aWorld, taskInput } from "../support/builders.ts";
 
 it("gives the volume's columns without those of the flow's own", async () => {

@@ -9,9 +9,9 @@ import {
   SnapshotNotFound,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import { fenceOf, type VolumeStatus } from "../../core/records.ts";
-import { extractVolumeSpec, type SpecInput } from "../../core/tasks/extract-volume-spec.ts";
+import { extractVolumeSpec, type SpecInput } from "../../core/workflow/extract-volume-spec.ts";
 import {
   anImage,
   aSnapshot,

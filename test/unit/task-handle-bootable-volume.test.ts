@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { FenceLost, InvalidInput, MetadataCopyFailure } from "../../core/errors.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import type { VolumeSpec } from "../../core/spec.ts";
-import { captureImageMetadata, handleBootableVolume } from "../../core/tasks/handle-bootable-volume.ts";
+import { captureImageMetadata, handleBootableVolume } from "../../core/workflow/handle-bootable-volume.ts";
 import {
   anImage,
   anImageSpec,

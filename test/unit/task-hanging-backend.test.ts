@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Driver } from "../../core/driver-ports.ts";
+import type { Driver } from "../../core/drivers/driver-ports.ts";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
 import type { VolumeRecord } from "../../core/records.ts";
-import { limitDrivers, type TimeLimit } from "../../core/tasks/limited-drivers.ts";
-import { reportBackends } from "../../core/tasks/report-backends.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { limitDrivers, type TimeLimit } from "../../core/backends/limited-drivers.ts";
+import { reportBackends } from "../../core/backends/report-backends.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import { aVolume, aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
 import type { DriverFake } from "../support/fakes/driver.ts";

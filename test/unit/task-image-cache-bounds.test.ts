@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { auditBackends } from "../../core/tasks/audit-backends.ts";
+import { auditBackends } from "../../core/audit/audit-backends.ts";
 import { claimFate } from "../../core/claims.ts";
 import { InvalidVolume } from "../../core/errors.ts";
-import { createVolumeForImage } from "../../core/tasks/create-volume-for-image.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { evictCachedImage } from "../../core/tasks/image-cache/evict-cached-image.ts";
+import { createVolumeForImage } from "../../core/workflow/create-volume-for-image.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { evictCachedImage } from "../../core/image-cache/evict-cached-image.ts";
 import { anImage, aWorld, driverOf, FIRST_HOST, IMAGE_ID, UNHURRIED } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";

@@ -6,10 +6,10 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import { cachedVolumeId, type ImageCache, imageCacheId } from "../../core/image-cache.ts";
-import { checkBackend } from "../../core/tasks/check-backend.ts";
-import { COPY_LEASE_SECONDS } from "../../core/tasks/image-cache/fill-image-cache.ts";
-import { createVolumeForImage } from "../../core/tasks/create-volume-for-image.ts";
+import { cachedVolumeId, type ImageCache, imageCacheId } from "../../core/image-cache/image-cache.ts";
+import { checkBackend } from "../../core/workflow/check-backend.ts";
+import { COPY_LEASE_SECONDS } from "../../core/image-cache/fill-image-cache.ts";
+import { createVolumeForImage } from "../../core/workflow/create-volume-for-image.ts";
 import { anImage, aWorld, driverOf, FIRST_HOST, IMAGE_ID, UNHURRIED } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { GIVEN_UP, type ReceivedDeadLetter } from "../../core/dead-letters.ts";
+import { GIVEN_UP, type ReceivedDeadLetter } from "../../core/dead-letters/dead-letters.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { keepDeadLetter } from "../../core/tasks/keep-dead-letter.ts";
-import { readMessage } from "../../core/tasks/receive-message.ts";
+import { keepDeadLetter } from "../../core/dead-letters/keep-dead-letter.ts";
+import { readMessage } from "../../core/scheduling/receive-message.ts";
 import { aMessage, aVolume, aVolumeInFlow, aWorld, FIRST_HOST, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { START, type World } from "../support/fakes/world.ts";

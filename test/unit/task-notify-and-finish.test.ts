@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { FenceLost, NotificationNotSent, VolumeNotFound } from "../../core/errors.ts";
 import type { VolumeStatus } from "../../core/records.ts";
-import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
-import { notifyCreateStart } from "../../core/tasks/notify-create-start.ts";
+import { createVolumeOnFinish } from "../../core/workflow/create-volume-on-finish.ts";
+import { notifyCreateStart } from "../../core/workflow/notify-create-start.ts";
 import { aSpec, aVolumeInFlow, aWorld, FIRST_HOST, taskInput, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { START, type World } from "../support/fakes/world.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NotificationNotSent } from "../../core/errors.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
-import { scheduleVolume } from "../../core/tasks/schedule-volume.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
+import { scheduleVolume } from "../../core/scheduling/schedule-volume.ts";
 import { aMessage, aVolume, aWorld, VOLUME_ID } from "../support/builders.ts";
 import type { World } from "../support/fakes/world.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { readMessage, receiveMessage } from "../../core/tasks/receive-message.ts";
+import { readMessage, receiveMessage } from "../../core/scheduling/receive-message.ts";
 import { aMessage, aVolume, aVolumeInFlow, aWorld, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { CONTEXT, START, type World } from "../support/fakes/world.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { type DeadLetterRecord, deadLetterRecord } from "../../core/dead-letters.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
+import { type DeadLetterRecord, deadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 import { type Fault, fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { redriveDeadLetter } from "../../core/tasks/redrive-dead-letter.ts";
-import { scheduleVolume } from "../../core/tasks/schedule-volume.ts";
+import { redriveDeadLetter } from "../../core/dead-letters/redrive-dead-letter.ts";
+import { scheduleVolume } from "../../core/scheduling/schedule-volume.ts";
 import { aMessage, aVolume, aVolumeInFlow, aWorld, FIRST_HOST, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { START, type World } from "../support/fakes/world.ts";

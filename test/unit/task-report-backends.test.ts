@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { type Backend, parseBackends } from "../../core/backends.ts";
-import { reportBackends } from "../../core/tasks/report-backends.ts";
+import { type Backend, parseBackends } from "../../core/backends/backends.ts";
+import { reportBackends } from "../../core/backends/report-backends.ts";
 import { World } from "../support/fakes/world.ts";
 import { DriverFake } from "../support/fakes/driver.ts";
 import { START } from "../support/fakes/world.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { BackendNotCleared, ERROR_ROUTES, VolumeBackendAPIException } from "../../core/errors.ts";
 import type { VolumeRecord } from "../../core/records.ts";
-import { rescheduleVolume, type RescheduleInput } from "../../core/tasks/reschedule-volume.ts";
+import { rescheduleVolume, type RescheduleInput } from "../../core/workflow/reschedule-volume.ts";
 import { aVolumeInFlow, aWorld, driverOf, FIRST_HOST, taskInput, VOLUME_ID } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { CONTEXT, START, type World } from "../support/fakes/world.ts";

@@ -3,17 +3,17 @@ import { describe, expect, it } from "vitest";
 import { FenceLost, InvalidVolume } from "../../core/errors.ts";
 import { isInFlow, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
-import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache.ts";
-import { auditBackends } from "../../core/tasks/audit-backends.ts";
-import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { errorOutFailedExecution } from "../../core/tasks/error-out-failed-execution.ts";
-import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
-import { resetVolumeStatus } from "../../core/tasks/reset-status.ts";
-import { rescheduleVolume } from "../../core/tasks/reschedule-volume.ts";
-import { scheduleVolume } from "../../core/tasks/schedule-volume.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache/image-cache.ts";
+import { auditBackends } from "../../core/audit/audit-backends.ts";
+import { createVolumeOnFinish } from "../../core/workflow/create-volume-on-finish.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { errorOutFailedExecution } from "../../core/nets/error-out-failed-execution.ts";
+import { errorOutVolume } from "../../core/workflow/error-out-volume.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
+import { resetVolumeStatus } from "../../core/volumes/reset-status.ts";
+import { rescheduleVolume } from "../../core/workflow/reschedule-volume.ts";
+import { scheduleVolume } from "../../core/scheduling/schedule-volume.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import {
   aMessage,
   aSource,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { buildCreateRequest } from "../../core/create-request.ts";
+import { buildCreateRequest } from "../../core/requests/create-request.ts";
 import { InvalidVolume } from "../../core/errors.ts";
 import type { VolumeRecord } from "../../core/records.ts";
-import { retryVolume } from "../../core/tasks/retry-volume.ts";
+import { retryVolume } from "../../core/dead-letters/retry-volume.ts";
 import { aVolumeInFlow, aWorld, FIRST_HOST, IMAGE_ID, VOLUME_ID } from "../support/builders.ts";
 import { START, type World } from "../support/fakes/world.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { FenceLost, InvalidInput } from "../../core/errors.ts";
-import { parseCreateVolumeMessage } from "../../core/messages.ts";
+import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 import { type BackendRecord, fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { scheduleVolume } from "../../core/tasks/schedule-volume.ts";
+import { scheduleVolume } from "../../core/scheduling/schedule-volume.ts";
 import {
   aMessage,
   aSnapshot,

@@ -6,12 +6,12 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import { parseOrThrow } from "../../core/parsing.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
 import type { VolumeStatus } from "../../core/records.ts";
-import { createSnapshot, CreateSnapshotInputSchema } from "../../core/tasks/create-snapshot.ts";
-import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { createSnapshot, CreateSnapshotInputSchema } from "../../core/snapshots/create-snapshot.ts";
+import { deleteSnapshot } from "../../core/snapshots/delete-snapshot.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import {
   aSnapshot,
   aSource,

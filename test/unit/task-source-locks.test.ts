@@ -2,17 +2,17 @@ import { describe, expect, it } from "vitest";
 import { claimFate } from "../../core/claims.ts";
 import { FenceLost, InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../../core/errors.ts";
 import { fenceOf, SNAPSHOT_LOCK, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
-import { closeClaim } from "../../core/tasks/close-claim.ts";
-import { createSnapshot } from "../../core/tasks/create-snapshot.ts";
-import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
-import { deleteSnapshot } from "../../core/tasks/delete-snapshot.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { errorOutFailedExecution } from "../../core/tasks/error-out-failed-execution.ts";
-import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
-import { extractVolumeSpec, type SpecInput } from "../../core/tasks/extract-volume-spec.ts";
-import { ownerOf } from "../../core/tasks/input.ts";
-import { keepLockOfOurs } from "../../core/tasks/source-locks.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { closeClaim } from "../../core/attempt/close-claim.ts";
+import { createSnapshot } from "../../core/snapshots/create-snapshot.ts";
+import { createVolumeOnFinish } from "../../core/workflow/create-volume-on-finish.ts";
+import { deleteSnapshot } from "../../core/snapshots/delete-snapshot.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { errorOutFailedExecution } from "../../core/nets/error-out-failed-execution.ts";
+import { errorOutVolume } from "../../core/workflow/error-out-volume.ts";
+import { extractVolumeSpec, type SpecInput } from "../../core/workflow/extract-volume-spec.ts";
+import { ownerOf } from "../../core/workflow/input.ts";
+import { keepLockOfOurs } from "../../core/attempt/source-locks.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import {
   aSnapshot,
   aSource,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { NotificationNotSent } from "../../core/errors.ts";
 import type { VolumeRecord } from "../../core/records.ts";
-import { createVolumeOnFinish } from "../../core/tasks/create-volume-on-finish.ts";
-import { deleteVolume } from "../../core/tasks/delete-volume.ts";
-import { errorOutVolume } from "../../core/tasks/error-out-volume.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
-import { LONG_FUNCTION_TIMEOUT_SECONDS } from "../../core/time-bounds.ts";
+import { createVolumeOnFinish } from "../../core/workflow/create-volume-on-finish.ts";
+import { deleteVolume } from "../../core/volumes/delete-volume.ts";
+import { errorOutVolume } from "../../core/workflow/error-out-volume.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
+import { LONG_FUNCTION_TIMEOUT_SECONDS } from "../../core/settings/time-bounds.ts";
 import {
   aSpec,
   aVolume,

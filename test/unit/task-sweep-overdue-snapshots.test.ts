@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SNAPSHOT_LOCK, type SnapshotRecord } from "../../core/records.ts";
-import { createSnapshot } from "../../core/tasks/create-snapshot.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
+import { createSnapshot } from "../../core/snapshots/create-snapshot.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import { aSnapshot, aSource, aWorld, driverOf, SNAPSHOT_ID, SOURCE_ID } from "../support/builders.ts";
 import type { World } from "../support/fakes/world.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { FenceLost, VolumeNotFound } from "../../core/errors.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { sweepOverdueVolumes } from "../../core/tasks/sweep-overdue-volumes.ts";
-import { PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
+import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
+import { PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/settings/time-bounds.ts";
 import { aVolume, aVolumeInFlow, aWorld, FIRST_HOST, VOLUME_ID } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
 import { START, type World } from "../support/fakes/world.ts";

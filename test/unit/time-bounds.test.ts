@@ -7,7 +7,7 @@ import {
   phaseBoundsOf,
   phaseDeadline,
   visibilitySeconds,
-} from "../../core/time-bounds.ts";
+} from "../../core/settings/time-bounds.ts";
 
 const clock = { now: () => new Date("2026-01-01T00:00:00.000Z") };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, LARGEST_MESSAGE_BYTES, messageText } from "../../core/byte-budget.ts";
-import { buildNotification, buildSchedulerNotification } from "../../core/notifications.ts";
-import { withinTopic } from "../../core/truncate-notification.ts";
+import { bytesOf, LARGEST_MESSAGE_BYTES, messageText } from "../../core/requests/byte-budget.ts";
+import { buildNotification, buildSchedulerNotification } from "../../core/notifications/notifications.ts";
+import { withinTopic } from "../../core/notifications/truncate-notification.ts";
 import { aMessage, aVolumeInFlow } from "../support/builders.ts";
 import { CONTEXT } from "../support/fakes/world.ts";
 

@@ -1,5 +1,5 @@
-import { backendHost } from "../../core/backends.ts";
-import { isCachedVolume } from "../../core/image-cache.ts";
+import { backendHost } from "../../core/backends/backends.ts";
+import { isCachedVolume } from "../../core/image-cache/image-cache.ts";
 import { fenceOf, isFlowStatus, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
 import { type AcceptedVolume, type Evidence, type StoredFile, suspectedBackends, type Violation } from "./evidence.ts";
 

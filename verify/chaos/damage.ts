@@ -1,7 +1,7 @@
 import { truncate } from "node:fs/promises";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { volumePlace } from "../../adapters/file/paths.ts";
-import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache.ts";
+import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache/image-cache.ts";
 import { everything } from "./gather.ts";
 import { persist, type Services } from "./services.ts";
 import { backendDirectory, CACHING_BACKEND } from "./stack.ts";

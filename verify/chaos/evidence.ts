@@ -1,4 +1,4 @@
-import { backendHost } from "../../core/backends.ts";
+import { backendHost } from "../../core/backends/backends.ts";
 import type { Zone } from "./stack.ts";
 import type { BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 

@@ -8,7 +8,7 @@ import {
   ReceiveMessageCommand,
 } from "@aws-sdk/client-sqs";
 import { VolumeNotFound } from "../../core/errors.ts";
-import type { Notification } from "../../core/notifications.ts";
+import type { Notification } from "../../core/notifications/notifications.ts";
 import type { Told } from "./evidence.ts";
 import { persist, type Services } from "./services.ts";
 import { SECRET } from "./work.ts";

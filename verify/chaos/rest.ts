@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { openClaimsOn } from "../../core/claims.ts";
-import { longestUndecidedSeconds } from "../../core/time-bounds.ts";
+import { longestUndecidedSeconds } from "../../core/settings/time-bounds.ts";
 import { executionsRunning, messagesIn } from "./gather.ts";
 import { persist, type Services } from "./services.ts";
 import { TIME_BOUNDS } from "./stack.ts";

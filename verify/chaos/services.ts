@@ -10,7 +10,7 @@ import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-lette
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
-import { INDEXES } from "../../core/environment.ts";
+import { INDEXES } from "../../core/settings/environment.ts";
 import type { CloudReady } from "./cloud-process.ts";
 
 /** The cloud as its users see it, past the faults of services. */

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { parseTimeBounds, type TimeBounds } from "../../core/time-bounds.ts";
+import { parseTimeBounds, type TimeBounds } from "../../core/settings/time-bounds.ts";
 
 /**
  * Short, so that what no message or execution decides any more is decided within a minute or two. The long time-out leaves a copy ten

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { buildCreateRequest } from "../../core/create-request.ts";
+import { buildCreateRequest } from "../../core/requests/create-request.ts";
 import { VolumeNotFound } from "../../core/errors.ts";
 import { isBeforeTheBackend, isInFlow } from "../../core/records.ts";
 import { digestOf } from "./content.ts";

@@ -8,7 +8,7 @@ import { SFNClient } from "@aws-sdk/client-sfn";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { SfnWorkflowStarter } from "../../adapters/sfn/workflow-starter.ts";
-import type { WorkflowInput } from "../../core/messages.ts";
+import type { WorkflowInput } from "../../core/requests/messages.ts";
 import { functionNameIn } from "../../infra/inline-template.ts";
 import type { EmbeddedCloud, ExecutionView } from "../../local/cloud/embedded-cloud.ts";
 import { startCinderless } from "../../local/cinderless.ts";

@@ -1,5 +1,5 @@
-import { blankImageMeta } from "../../core/blank-image-meta.ts";
-import type { ImageMeta } from "../../core/driver-ports.ts";
+import { blankImageMeta } from "../../core/images/blank-image-meta.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import type { Given } from "./cases.ts";
 
 /** The image that the recording's service shows when a case says nothing else. */

@@ -1,5 +1,5 @@
 import { isFlowStatus } from "../../core/records.ts";
-import { captureImageMetadata } from "../../core/tasks/handle-bootable-volume.ts";
+import { captureImageMetadata } from "../../core/workflow/handle-bootable-volume.ts";
 import type { Given } from "./cases.ts";
 import { imageMetaOf } from "./image-meta.ts";
 import { raisedName } from "./inject/errors.ts";

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { buildCreateRequest } from "../../core/create-request.ts";
+import { buildCreateRequest } from "../../core/requests/create-request.ts";
 import { describeError, VolumeNotFound } from "../../core/errors.ts";
-import type { WorkflowInput } from "../../core/messages.ts";
+import type { WorkflowInput } from "../../core/requests/messages.ts";
 import {
   fenceOf,
   isFlowStatus,
@@ -13,7 +13,7 @@ import {
   type VolumeStatus,
 } from "../../core/records.ts";
 import type { Retry } from "../../core/scheduling/request.ts";
-import { mayReschedule } from "../../core/tasks/schedule-volume.ts";
+import { mayReschedule } from "../../core/scheduling/schedule-volume.ts";
 import type { Given } from "./cases.ts";
 import type { Deployment } from "./deployment.ts";
 import { eventsOf, fileIn, type Plan } from "./inject/plan.ts";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { FUNCTION_NAMES } from "../../core/functions.ts";
+import { FUNCTION_NAMES } from "../../core/settings/functions.ts";
 import { findUncovered, NOTHING_UNCOVERED, type Uncovered } from "./coverage.ts";
 import { type Deployment, readDeployment } from "./deployment.ts";
 import { documentOf } from "./document.ts";

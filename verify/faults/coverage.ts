@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { FUNCTION_NAMES, fileNameOf } from "../../core/functions.ts";
+import { FUNCTION_NAMES, fileNameOf } from "../../core/settings/functions.ts";
 import type { Deployment } from "./deployment.ts";
 import { callsOf, type Discovered } from "./matrix.ts";
 
@@ -24,17 +24,17 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   // Only some faults lead to their rare calls, and each seed runs another share of these scenarios' cells.
   "core/api/": "test/unit/api-at-once.test.ts",
   // The audits at the end of a run are not part of it.
-  "core/tasks/audit-projects.ts": "test/unit/task-audit-projects.test.ts",
-  "core/create-request.ts": "test/unit/create-request.test.ts",
+  "core/audit/audit-projects.ts": "test/unit/task-audit-projects.test.ts",
+  "core/requests/create-request.ts": "test/unit/create-request.test.ts",
   // Only a deletion between two calls of one creation leads there.
-  "core/tasks/create-snapshot.ts": "test/unit/task-snapshots-and-deletion.test.ts",
+  "core/snapshots/create-snapshot.ts": "test/unit/task-snapshots-and-deletion.test.ts",
   // Only the command line and the API ask for these.
-  "core/snapshot-details.ts": "test/integration/repositories-details.test.ts",
-  "core/tasks/reset-status.ts": "test/unit/task-reset-status.test.ts",
+  "core/snapshots/snapshot-details.ts": "test/integration/repositories-details.test.ts",
+  "core/volumes/reset-status.ts": "test/unit/task-reset-status.test.ts",
   // No scenario deletes a volume together with its snapshots: the sweep continues that through CallDriver.
-  "driver.closeSnapshot in core/tasks/call-driver.ts": "test/unit/remote-driver.test.ts",
-  "driver.deleteSnapshot in core/tasks/call-driver.ts": "test/unit/remote-driver.test.ts",
-  "driver.findSnapshot in core/tasks/call-driver.ts": "test/unit/remote-driver.test.ts",
+  "driver.closeSnapshot in core/drivers/call-driver.ts": "test/unit/remote-driver.test.ts",
+  "driver.deleteSnapshot in core/drivers/call-driver.ts": "test/unit/remote-driver.test.ts",
+  "driver.findSnapshot in core/drivers/call-driver.ts": "test/unit/remote-driver.test.ts",
 };
 
 export const NOTHING_UNCOVERED: Uncovered = { states: [], functions: [], calls: [] };

@@ -1,5 +1,5 @@
 import { definitionText, functionNameIn, inlineTemplate, localFunctionArn } from "../../infra/inline-template.ts";
-import type { FunctionName } from "../../core/functions.ts";
+import type { FunctionName } from "../../core/settings/functions.ts";
 import type { AlarmSettings } from "../../local/cloud/monitoring/alarms.ts";
 import { readAlarms } from "./alarms.ts";
 import type { Definition } from "../../test/statemachine/definition.ts";

@@ -1,6 +1,6 @@
 import { functionNameOf } from "../../local/cloud/functions/function-emulator.ts";
-import { type FunctionName, TASK_NAMES } from "../../core/functions.ts";
-import type { WorkflowInput } from "../../core/messages.ts";
+import { type FunctionName, TASK_NAMES } from "../../core/settings/functions.ts";
+import type { WorkflowInput } from "../../core/requests/messages.ts";
 import type { Definition, State } from "../../test/statemachine/definition.ts";
 import type { Account } from "./account.ts";
 import { deferred, type Timer } from "./virtual-time.ts";

@@ -1,6 +1,6 @@
 import { registerHooks } from "node:module";
 import type { Context } from "aws-lambda";
-import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/settings/functions.ts";
 
 /**
  * The functions as they are deployed, from `lambdas/`, with some of their frame's modules replaced: the composition root by one that

@@ -1,4 +1,4 @@
-import { LEDGER_ATTEMPTS } from "../../core/byte-budget.ts";
+import { LEDGER_ATTEMPTS } from "../../core/requests/byte-budget.ts";
 import { FAULT_ATTEMPTS } from "../../core/fault.ts";
 import { routeOf } from "../../core/errors.ts";
 import { attemptOfFence, type Fault, fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";

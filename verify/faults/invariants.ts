@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { FUNCTIONS } from "../../core/functions.ts";
+import { FUNCTIONS } from "../../core/settings/functions.ts";
 import {
   attemptOfFence,
   type Fault,
@@ -10,7 +10,11 @@ import {
   type VolumeRecord,
   type VolumeStatus,
 } from "../../core/records.ts";
-import { OPEN_CLAIM_BOUND_SECONDS, PHASE_BOUND_SECONDS, SWEEP_INTERVAL_SECONDS } from "../../core/time-bounds.ts";
+import {
+  OPEN_CLAIM_BOUND_SECONDS,
+  PHASE_BOUND_SECONDS,
+  SWEEP_INTERVAL_SECONDS,
+} from "../../core/settings/time-bounds.ts";
 import type { MadeFrom } from "../../test/support/fakes/driver.ts";
 import { projectProblems, type ProjectsAtRest } from "../../test/support/project-problems.ts";
 import type { Account } from "./account.ts";

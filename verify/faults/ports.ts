@@ -1,16 +1,16 @@
-import type { Drivers } from "../../core/driver-ports.ts";
+import type { Drivers } from "../../core/drivers/driver-ports.ts";
 import { driversOf } from "../../adapters/driver-map.ts";
 import { RemoteDriver } from "../../adapters/lambda/remote-driver.ts";
-import { type Backend, backendHost } from "../../core/backends.ts";
+import { type Backend, backendHost } from "../../core/backends/backends.ts";
 import { InvalidImageRef, InvalidInput } from "../../core/errors.ts";
-import type { ImageCache } from "../../core/image-cache.ts";
-import type { FunctionName } from "../../core/functions.ts";
-import type { RequestContext, WorkflowInput } from "../../core/messages.ts";
-import type { Notification } from "../../core/notifications.ts";
+import type { ImageCache } from "../../core/image-cache/image-cache.ts";
+import type { FunctionName } from "../../core/settings/functions.ts";
+import type { RequestContext, WorkflowInput } from "../../core/requests/messages.ts";
+import type { Notification } from "../../core/notifications/notifications.ts";
 import type { SchedulerSettings } from "../../core/scheduling/settings.ts";
-import { membershipOf } from "../../core/tasks/leave-project.ts";
-import { backendView } from "../../core/tasks/backend-view.ts";
-import { withinTopic } from "../../core/truncate-notification.ts";
+import { membershipOf } from "../../core/volumes/leave-project.ts";
+import { backendView } from "../../core/scheduling/backend-view.ts";
+import { withinTopic } from "../../core/notifications/truncate-notification.ts";
 import type { Account } from "./account.ts";
 import type { SimulatedBackend } from "./stores.ts";
 

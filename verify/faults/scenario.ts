@@ -1,6 +1,6 @@
-import type { ImageMeta } from "../../core/driver-ports.ts";
-import { IMAGE_CACHE_PROJECT_ID, type ImageCacheEntry } from "../../core/image-cache.ts";
-import type { WorkflowInput } from "../../core/messages.ts";
+import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
+import { IMAGE_CACHE_PROJECT_ID, type ImageCacheEntry } from "../../core/image-cache/image-cache.ts";
+import type { WorkflowInput } from "../../core/requests/messages.ts";
 import {
   type BackendRecord,
   type Attempt,
@@ -8,7 +8,7 @@ import {
   type SnapshotRecord,
   type VolumeRecord,
 } from "../../core/records.ts";
-import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/time-bounds.ts";
+import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/settings/time-bounds.ts";
 import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
 import { type Account, START } from "./account.ts";
 import { METADATA, type Made } from "./expected.ts";

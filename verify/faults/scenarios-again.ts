@@ -1,7 +1,7 @@
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { CINDER_SETTINGS } from "../../core/scheduling/settings.ts";
-import { redriveDeadLetter } from "../../core/tasks/redrive-dead-letter.ts";
-import { retryVolume } from "../../core/tasks/retry-volume.ts";
+import { redriveDeadLetter } from "../../core/dead-letters/redrive-dead-letter.ts";
+import { retryVolume } from "../../core/dead-letters/retry-volume.ts";
 import { anImage } from "../../test/support/builders.ts";
 import { queuedVolume } from "../../test/support/records.ts";
 import type { Account } from "./account.ts";

@@ -1,7 +1,7 @@
 import { idOfKey } from "../../core/api/volumes/idempotency.ts";
 import { type Account, START } from "./account.ts";
 import { plainVolumeType } from "../../test/support/records.ts";
-import { backendHost } from "../../core/backends.ts";
+import { backendHost } from "../../core/backends/backends.ts";
 import { FIRST_HOST, IMAGE, SECOND_HOST, uuidOf } from "./identifiers.ts";
 import { METADATA } from "./expected.ts";
 import { addImage, type Scenario } from "./scenario.ts";

@@ -1,4 +1,4 @@
-import { imageCacheId } from "../../core/image-cache.ts";
+import { imageCacheId } from "../../core/image-cache/image-cache.ts";
 import { plainVolumeType } from "../../test/support/records.ts";
 import { START } from "./account.ts";
 import { FIRST_HOST, uuidOf, VOLUME, OTHER_VOLUME, SOURCE, SNAPSHOT, IMAGE, TYPE } from "./identifiers.ts";

@@ -1,4 +1,4 @@
-import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/byte-budget.ts";
+import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/requests/byte-budget.ts";
 import { type Attempt, fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { redrivenRetry } from "../../core/scheduling/retry.ts";
 import { type Account, START } from "./account.ts";

@@ -2,11 +2,18 @@ import { requireWhole } from "../../adapters/file/copy-file.ts";
 import { requireHash } from "../../adapters/file/image-turn.ts";
 import { S3ImageService } from "../../adapters/s3/image-service.ts";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import type { CopyWork, CreateOutcome, DriverStats, ImageMeta, ImageSource, Work } from "../../core/driver-ports.ts";
+import type {
+  CopyWork,
+  CreateOutcome,
+  DriverStats,
+  ImageMeta,
+  ImageSource,
+  Work,
+} from "../../core/drivers/driver-ports.ts";
 import type { AuditRepository, KeptAudit } from "../../core/audit/kept-audit.ts";
 import type { Clock } from "../../core/ports.ts";
-import type { ImageCacheSettings } from "../../core/image-cache.ts";
-import type { Notification } from "../../core/notifications.ts";
+import type { ImageCacheSettings } from "../../core/image-cache/image-cache.ts";
+import type { Notification } from "../../core/notifications/notifications.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
 import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";

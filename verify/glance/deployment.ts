@@ -7,8 +7,8 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
-import { buildCreateRequest, type CreateRequestInput } from "../../core/create-request.ts";
-import type { GlanceAuth } from "../../core/image-services.ts";
+import { buildCreateRequest, type CreateRequestInput } from "../../core/requests/create-request.ts";
+import type { GlanceAuth } from "../../core/images/image-services.ts";
 import { isInFlow, type VolumeRecord } from "../../core/records.ts";
 import { startCinderless } from "../../local/cinderless.ts";
 

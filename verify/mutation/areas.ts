@@ -6,20 +6,33 @@ const UNIT = "test/unit/**/*.test.ts";
 /** The areas by name. */
 export const AREAS = {
   claims: {
-    sources: ["core/claims.ts", "core/tasks/claim-backend.ts", "core/tasks/close-claim.ts", "core/tasks/sweep-*.ts"],
+    sources: [
+      "core/claims.ts",
+      "core/scheduling/claim-backend.ts",
+      "core/attempt/close-claim.ts",
+      "core/nets/sweep-*.ts",
+    ],
     tests: [UNIT],
   },
-  tasks: { sources: ["core/tasks/**/*.ts", "core/fault.ts", "core/spec.ts", "core/time-bounds.ts"], tests: [UNIT] },
+  tasks: {
+    sources: [
+      "core/{workflow,attempt,nets,dead-letters,volumes,snapshots,image-cache,backends,drivers}/**/*.ts",
+      "core/fault.ts",
+      "core/spec.ts",
+      "core/settings/time-bounds.ts",
+    ],
+    tests: [UNIT],
+  },
   scheduling: { sources: ["core/scheduling/**/*.ts"], tests: [UNIT] },
   audit: { sources: ["core/audit/**/*.ts"], tests: [UNIT] },
   messages: {
     sources: [
-      "core/messages.ts",
-      "core/notifications.ts",
-      "core/secrets.ts",
-      "core/dead-letters.ts",
-      "core/create-request.ts",
-      "core/image-services.ts",
+      "core/requests/messages.ts",
+      "core/notifications/notifications.ts",
+      "core/text/secrets.ts",
+      "core/dead-letters/dead-letters.ts",
+      "core/requests/create-request.ts",
+      "core/images/image-services.ts",
     ],
     tests: [
       "test/unit/{message,secret,adapters-secrets,notif,truncate,foreign,create-request,image-serv}*.test.ts",

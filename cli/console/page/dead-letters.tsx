@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { DeadLetterRecord } from "../../../core/dead-letters.ts";
+import type { DeadLetterRecord } from "../../../core/dead-letters/dead-letters.ts";
 import type { DeadLettersAnswer } from "../wire.ts";
 import { usePoll } from "./api.ts";
 import { ActionButton, Ago, Badge, FailureBanner, type Notice, NoticeBar, pretty, Text } from "./parts.tsx";

@@ -5,7 +5,7 @@ import {
   connectAttachment,
   createAttachment,
   detach,
-} from "../../attachments.ts";
+} from "../../volumes/attachments.ts";
 import { attachmentPosition } from "../../projects.ts";
 import type { VolumeAttachment, VolumeRecord } from "../../records.ts";
 import { readAction } from "../actions.ts";

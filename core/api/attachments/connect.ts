@@ -1,6 +1,6 @@
-import type { Connection } from "../../attachments.ts";
-import { requireConnectable } from "../../attachments.ts";
-import { requireAnswerWithinBudget } from "../../driver-answers.ts";
+import type { Connection } from "../../volumes/attachments.ts";
+import { requireConnectable } from "../../volumes/attachments.ts";
+import { requireAnswerWithinBudget } from "../../drivers/driver-answers.ts";
 import { describeError } from "../../errors.ts";
 import type { ConnectionInfo, VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";

@@ -1,4 +1,4 @@
-import { attachmentsOf } from "../../attachments.ts";
+import { attachmentsOf } from "../../volumes/attachments.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { notFound } from "../errors.ts";

@@ -1,6 +1,6 @@
 import type { Reservation } from "../../projects.ts";
 import type { VolumeTypeRecord } from "../../records.ts";
-import { deadlineAfter } from "../../time-bounds.ts";
+import { deadlineAfter } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { quotaExceeded } from "./exceeded.ts";
 import { LEFT_OVER_SECONDS, settleLeftOvers } from "./settle.ts";

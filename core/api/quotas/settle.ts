@@ -1,7 +1,7 @@
 import { describeError } from "../../errors.ts";
 import type { Clock, SnapshotRepository, VolumeRepository } from "../../ports.ts";
 import type { Movement, ProjectQuota, ProjectRepository } from "../../projects.ts";
-import { deadlineAfter } from "../../time-bounds.ts";
+import { deadlineAfter } from "../../settings/time-bounds.ts";
 
 /** A movement that is older was left behind: the function that made it has ended long ago. */
 export const LEFT_OVER_SECONDS = 900;

@@ -1,5 +1,5 @@
 import { badRequest } from "../errors.ts";
-import { pythonRepr } from "../../python-str.ts";
+import { pythonRepr } from "../../text/python-str.ts";
 import type { Schema } from "../validation.ts";
 import * as types from "./types.ts";
 import { STRICT } from "./volumes.ts";

@@ -1,4 +1,4 @@
-import { backendHost } from "../../backends.ts";
+import { backendHost } from "../../backends/backends.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, invalidInput, notFound } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";

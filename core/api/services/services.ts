@@ -1,4 +1,4 @@
-import { backendHost } from "../../backends.ts";
+import { backendHost } from "../../backends/backends.ts";
 import type { BackendRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";

@@ -1,7 +1,7 @@
 import { describeError } from "../../errors.ts";
 import type { SnapshotRecord, SnapshotStatus } from "../../records.ts";
 import { SNAPSHOT_STATUSES } from "../../records.ts";
-import { phaseDeadline } from "../../time-bounds.ts";
+import { phaseDeadline } from "../../settings/time-bounds.ts";
 import { readAction } from "../actions.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest } from "../errors.ts";

@@ -1,9 +1,9 @@
 import { describeError } from "../../errors.ts";
 import { positionOfSnapshot } from "../../projects.ts";
 import type { SnapshotRecord } from "../../records.ts";
-import { changeSnapshotDetails, requireRoomForSnapshotChange } from "../../snapshot-details.ts";
-import { requireUnused } from "../../tasks/delete-snapshot.ts";
-import { phaseDeadline } from "../../time-bounds.ts";
+import { changeSnapshotDetails, requireRoomForSnapshotChange } from "../../snapshots/snapshot-details.ts";
+import { requireUnused } from "../../snapshots/delete-snapshot.ts";
+import { phaseDeadline } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
 import { type Answer, type Call, HTML } from "../http.ts";

@@ -1,7 +1,7 @@
 import { holderOfQuota, positionOfSnapshot, usageOfSnapshot } from "../../projects.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../records.ts";
-import { requireRoomForSnapshot } from "../../snapshot-details.ts";
-import { phaseDeadline } from "../../time-bounds.ts";
+import { requireRoomForSnapshot } from "../../snapshots/snapshot-details.ts";
+import { phaseDeadline } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";

@@ -1,5 +1,5 @@
 import type { VolumeTypeRecord } from "../../records.ts";
-import { deadlineAfter } from "../../time-bounds.ts";
+import { deadlineAfter } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, badRequest, notFound } from "../errors.ts";
 import type { Answer, Call, Caller } from "../http.ts";

@@ -1,4 +1,4 @@
-import { attachmentsOf } from "../../attachments.ts";
+import { attachmentsOf } from "../../volumes/attachments.ts";
 import type { ConnectionInfo, VolumeAttachment, VolumeRecord } from "../../records.ts";
 import type { Caller } from "../http.ts";
 import { apiTime } from "../links.ts";

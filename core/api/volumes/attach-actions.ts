@@ -7,7 +7,7 @@ import {
   reserve,
   rollDetaching,
   unreserve,
-} from "../../attachments.ts";
+} from "../../volumes/attachments.ts";
 import { attachmentPosition } from "../../projects.ts";
 import type { VolumeRecord } from "../../records.ts";
 import { type Connector, connectionInfo } from "../attachments/connect.ts";

@@ -1,4 +1,4 @@
-import type { CreateRequestInput } from "../../create-request.ts";
+import type { CreateRequestInput } from "../../requests/create-request.ts";
 import type { SnapshotRecord, VolumeRecord, VolumeTypeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, invalidInput, notFound } from "../errors.ts";

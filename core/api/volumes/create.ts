@@ -1,8 +1,8 @@
-import { buildCreateRequest, createMessage, type CreateRequestInput } from "../../create-request.ts";
+import { buildCreateRequest, createMessage, type CreateRequestInput } from "../../requests/create-request.ts";
 import { describeError, FenceLost, InvalidInput, VolumeNotFound } from "../../errors.ts";
 import { holderOfQuota, positionOfVolume, UNLIMITED, usageOfVolume } from "../../projects.ts";
 import type { VolumeRecord, VolumeTypeRecord } from "../../records.ts";
-import { phaseDeadline } from "../../time-bounds.ts";
+import { phaseDeadline } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, overLimit } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";

@@ -1,10 +1,10 @@
 import { describeError } from "../../errors.ts";
-import { isCachedVolume } from "../../image-cache.ts";
+import { isCachedVolume } from "../../image-cache/image-cache.ts";
 import { isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../records.ts";
-import { requireUnused as requireUnusedSnapshot } from "../../tasks/delete-snapshot.ts";
-import { requireUnused } from "../../tasks/delete-volume.ts";
-import { holderOf } from "../../tasks/source-locks.ts";
-import { phaseDeadline } from "../../time-bounds.ts";
+import { requireUnused as requireUnusedSnapshot } from "../../snapshots/delete-snapshot.ts";
+import { requireUnused } from "../../volumes/delete-volume.ts";
+import { holderOf } from "../../attempt/source-locks.ts";
+import { phaseDeadline } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";

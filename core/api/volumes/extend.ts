@@ -1,7 +1,7 @@
 import { describeError, VolumeNotFound } from "../../errors.ts";
 import { holderOfExtension, UNLIMITED, usageOfExtension } from "../../projects.ts";
 import type { VolumeRecord } from "../../records.ts";
-import { beginExtendVolume } from "../../tasks/begin-extend-volume.ts";
+import { beginExtendVolume } from "../../volumes/begin-extend-volume.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, invalidInput, overLimit } from "../errors.ts";
 import type { Answer } from "../http.ts";

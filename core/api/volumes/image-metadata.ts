@@ -1,4 +1,4 @@
-import { changeVolumeDetails } from "../../create-request.ts";
+import { changeVolumeDetails } from "../../requests/create-request.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { notFound } from "../errors.ts";

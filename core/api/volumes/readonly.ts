@@ -1,4 +1,4 @@
-import { changeAttachments, type Decide } from "../../attachments.ts";
+import { changeAttachments, type Decide } from "../../volumes/attachments.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest } from "../errors.ts";

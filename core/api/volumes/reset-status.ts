@@ -1,7 +1,7 @@
-import { changeAttachments, type Decide } from "../../attachments.ts";
+import { changeAttachments, type Decide } from "../../volumes/attachments.ts";
 import { describeError } from "../../errors.ts";
 import { CINDER_VOLUME_STATUSES, type VolumeRecord, type VolumeStatus } from "../../records.ts";
-import { resetVolumeStatus } from "../../tasks/reset-status.ts";
+import { resetVolumeStatus } from "../../volumes/reset-status.ts";
 import { leaveAttachments } from "../attachments/find.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { type ApiError, badRequest } from "../errors.ts";

@@ -1,4 +1,4 @@
-import { changeVolumeDetails, requireRoomForDetails } from "../../create-request.ts";
+import { changeVolumeDetails, requireRoomForDetails } from "../../requests/create-request.ts";
 import { positionOfVolume } from "../../projects.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";

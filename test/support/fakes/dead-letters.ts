@@ -1,6 +1,6 @@
 import { DEAD_LETTERS, DynamoDbDeadLetterRepository } from "../../../adapters/dynamodb/dead-letter-repository.ts";
 import { toItem } from "../../../adapters/dynamodb/table.ts";
-import type { DeadLetterRecord } from "../../../core/dead-letters.ts";
+import type { DeadLetterRecord } from "../../../core/dead-letters/dead-letters.ts";
 import { InMemoryDynamoDb } from "../../../simulation/dynamodb/in-memory-dynamodb.ts";
 import { RecordsView } from "../../../simulation/dynamodb/records-view.ts";
 import { TABLES } from "../../../simulation/dynamodb/tables.ts";

@@ -6,7 +6,7 @@ import type {
   ImageSource,
   StoredContent,
   Work,
-} from "../../../core/driver-ports.ts";
+} from "../../../core/drivers/driver-ports.ts";
 import { AttemptClosed, VolumeBackendAPIException } from "../../../core/errors.ts";
 import {
   attemptOfFence,

@@ -3,7 +3,7 @@ import {
   IMAGE_CACHE_ENTRIES,
 } from "../../../adapters/dynamodb/image-cache-repository.ts";
 import { toItem } from "../../../adapters/dynamodb/table.ts";
-import type { FillLease, ImageCacheEntry, NewEntry } from "../../../core/image-cache.ts";
+import type { FillLease, ImageCacheEntry, NewEntry } from "../../../core/image-cache/image-cache.ts";
 import { InMemoryDynamoDb } from "../../../simulation/dynamodb/in-memory-dynamodb.ts";
 import { RecordsView } from "../../../simulation/dynamodb/records-view.ts";
 import { TABLES } from "../../../simulation/dynamodb/tables.ts";

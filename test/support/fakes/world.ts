@@ -1,10 +1,10 @@
 import { DriverNotInitialized, InvalidImageRef } from "../../../core/errors.ts";
-import type { ImageCache, ImageCacheSettings } from "../../../core/image-cache.ts";
-import type { RequestContext, WorkflowInput } from "../../../core/messages.ts";
-import type { Notification } from "../../../core/notifications.ts";
-import type { ImageMeta } from "../../../core/driver-ports.ts";
+import type { ImageCache, ImageCacheSettings } from "../../../core/image-cache/image-cache.ts";
+import type { RequestContext, WorkflowInput } from "../../../core/requests/messages.ts";
+import type { Notification } from "../../../core/notifications/notifications.ts";
+import type { ImageMeta } from "../../../core/drivers/driver-ports.ts";
 import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
-import { membershipOf } from "../../../core/tasks/leave-project.ts";
+import { membershipOf } from "../../../core/volumes/leave-project.ts";
 import { BackendsFake } from "./backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "./catalogues.ts";
 import { DeadLettersFake } from "./dead-letters.ts";

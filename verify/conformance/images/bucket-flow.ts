@@ -9,7 +9,7 @@ import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDbBackendRepository } from "../../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbVolumeRepository } from "../../../adapters/dynamodb/volume-repository.ts";
 import { putImage } from "../../../adapters/s3/put-image.ts";
-import { buildCreateRequest, DEFAULT_PROJECT_ID } from "../../../core/create-request.ts";
+import { buildCreateRequest, DEFAULT_PROJECT_ID } from "../../../core/requests/create-request.ts";
 import { isInFlow, type VolumeRecord } from "../../../core/records.ts";
 import { startCinderless } from "../../../local/cinderless.ts";
 

@@ -2,7 +2,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDbSnapshotRepository } from "../../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../../adapters/dynamodb/volume-repository.ts";
 import { NotificationNotSent } from "../../../core/errors.ts";
-import type { Drivers, ImageService, ImageServices } from "../../../core/driver-ports.ts";
+import type { Drivers, ImageService, ImageServices } from "../../../core/drivers/driver-ports.ts";
 import type { Clock, Notifier, SchedulerQueue } from "../../../core/ports.ts";
 import * as real from "../../../lambdas/runtime/composition.ts";
 import { environmentVariable } from "../../../lambdas/runtime/environment.ts";

@@ -1,7 +1,7 @@
 import { GetItemCommand, UpdateItemCommand, type UpdateItemCommandInput } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDb } from "../../../adapters/dynamodb/table.ts";
-import { pythonStr } from "../../../core/python-str.ts";
+import { pythonStr } from "../../../core/text/python-str.ts";
 import type { Given, WriteFault } from "../cases.ts";
 import { errorRaised } from "./errors.ts";
 import { eventsOf, log, type Plan, planOf } from "./plan.ts";

@@ -1,4 +1,4 @@
-import type { CreateOutcome, Driver } from "../../../core/driver-ports.ts";
+import type { CreateOutcome, Driver } from "../../../core/drivers/driver-ports.ts";
 import type { ModelUpdate } from "../../../core/records.ts";
 import { DELETED_BY, type Given } from "../cases.ts";
 import { currentPlan } from "./current-plan.ts";

@@ -15,7 +15,7 @@ import { addRetryBackend, populateRetry } from "../../../core/scheduling/retry.t
 import { schedulerSettings } from "../../../core/scheduling/settings.ts";
 import { WEIGHERS, weighPools } from "../../../core/scheduling/weighers/index.ts";
 import { normalize } from "../../../core/scheduling/weighers/normalize.ts";
-import { mayReschedule } from "../../../core/tasks/schedule-volume.ts";
+import { mayReschedule } from "../../../core/scheduling/schedule-volume.ts";
 import { recordedRun, runLoop } from "./create-loop.ts";
 import { aPool, type CapacityVector, type Recorded, type SchedulerVectors } from "./recorded.ts";
 
