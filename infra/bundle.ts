@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { build, type BuildOptions, type Plugin } from "esbuild";
 import { FUNCTION_NAMES, fileNameOf } from "../core/settings/functions.ts";
 import type { CodeOf } from "./functions.ts";
 import { buildUnlessKept } from "./kept-build.ts";
@@ -59,31 +59,39 @@ async function codeFrom(directory: string, bundling: Promise<unknown>): Promise<
   };
 }
 
+/** How the bundler makes a function's code, and how tests bundle the SDK as the functions have it. */
+export const BUNDLING = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  mainFields: ["module", "main"],
+  alias: {
+    "@aws-sdk/credential-provider-node": `${ROOT}lambdas/runtime/credentials.ts`,
+    "node:http": `${ROOT}lambdas/runtime/node-http.ts`,
+    "@smithy/core/event-streams": `${ROOT}lambdas/runtime/no-event-streams.ts`,
+  },
+  minify: true,
+  sourcemap: true,
+  sourcesContent: false,
+  legalComments: "none",
+  plugins: [TRIM_SDK],
+  banner: { js: REQUIRE_BANNER },
+  logLevel: "warning",
+} satisfies BuildOptions;
+
 /** @returns the files that were read */
 async function bundle(directory: string, plugins: readonly Plugin[]): Promise<string[]> {
-  const names = FUNCTION_NAMES;
   const { metafile } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: names.map((name) => ({ in: `lambdas/${fileNameOf(name)}.ts`, out: `${fileNameOf(name)}/index` })),
+    ...BUNDLING,
+    entryPoints: FUNCTION_NAMES.map((name) => ({
+      in: `lambdas/${fileNameOf(name)}.ts`,
+      out: `${fileNameOf(name)}/index`,
+    })),
     outdir: directory,
     outExtension: { ".js": ".mjs" },
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    mainFields: ["module", "main"],
-    alias: {
-      "@aws-sdk/credential-provider-node": `${ROOT}lambdas/runtime/credentials.ts`,
-      "node:http": `${ROOT}lambdas/runtime/node-http.ts`,
-      "@smithy/core/event-streams": `${ROOT}lambdas/runtime/no-event-streams.ts`,
-    },
-    minify: true,
-    sourcemap: true,
-    sourcesContent: false,
-    legalComments: "none",
-    plugins: [TRIM_SDK, ...plugins],
-    banner: { js: REQUIRE_BANNER },
-    logLevel: "warning",
+    plugins: [...BUNDLING.plugins, ...plugins],
     metafile: true,
   });
   return Object.keys(metafile.inputs).flatMap((input) => fileOf(input));

@@ -14,7 +14,6 @@ const ERROR_REGISTRATION = /^n\d+_registry\.registerError\(\w+\$, \w+\);$/gm;
 
 const PARTITIONS = /@aws-sdk[\\/]core[\\/].*[\\/]util-endpoints[\\/]lib[\\/]aws[\\/]partitions\.js$/;
 
-const S3_ENDPOINT = fileURLToPath(new URL("../lambdas/runtime/s3-endpoint.ts", import.meta.url));
 const SERVICE_ENDPOINTS = fileURLToPath(new URL("../lambdas/runtime/service-endpoints.ts", import.meta.url));
 
 /** Replaces a class that is never constructed in a function: its use would be a mistake, and throws. */
@@ -24,16 +23,8 @@ const leftOut = (name: string): string =>
 /** Modules of packages by the end of their paths, with their replacements. */
 const REPLACEMENTS: readonly [RegExp, string][] = [
   [
-    /@aws-sdk\/client-s3\/dist-es\/endpoint\/endpointResolver\.js$/,
-    `export { defaultEndpointResolver } from ${JSON.stringify(S3_ENDPOINT)};`,
-  ],
-  [
     /@aws-sdk\/client-dynamodb\/dist-es\/endpoint\/endpointResolver\.js$/,
     `export { dynamoDbEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
-  ],
-  [
-    /@aws-sdk\/client-secrets-manager\/dist-es\/endpoint\/endpointResolver\.js$/,
-    `export { secretsManagerEndpoint as defaultEndpointResolver } from ${JSON.stringify(SERVICE_ENDPOINTS)};`,
   ],
   [
     /@aws-sdk\/client-sqs\/dist-es\/endpoint\/endpointResolver\.js$/,
@@ -54,27 +45,11 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     } from "./schema-serde-lib/schema-date-utils.js";
     export const dateToUtcString = (date) => date.toUTCString();`,
   ],
-  // Only requests that copy or complete an object are answered with an error under the status 200.
-  [
-    /@aws-sdk\/middleware-sdk-s3\/.*\/throw-200-exceptions\.js$/,
-    `export const throw200ExceptionsMiddleware = () => (next) => next;
-    export const throw200ExceptionsMiddlewareOptions = {};
-    export const getThrow200ExceptionsPlugin = () => ({ applyToStack: () => {} });`,
-  ],
   // Signs messages of event streams.
   [/@smithy\/signature-v4\/dist-es\/HeaderFormatter\.js$/, "export class HeaderFormatter {}"],
-  // Only multi-region access points are signed differently, and the module above refuses their addresses.
-  [
-    /@aws-sdk\/signature-v4-multi-region\/dist-es\/SignatureV4MultiRegion\.js$/,
-    `import { SignatureV4SignWithCredentials } from "./SignatureV4SignWithCredentials";
-    export class SignatureV4MultiRegion extends SignatureV4SignWithCredentials {
-      static sigv4aDependency() { return "none"; }
-    }`,
-  ],
   // For a JavaScript engine without Node's crypto module.
   [/@smithy\/core\/dist-es\/submodules\/checksum\/sha256\/Sha256Js\.js$/, leftOut("Sha256Js")],
   [/@smithy\/core\/dist-es\/submodules\/checksum\/md5\/Md5Js\.js$/, leftOut("Md5Js")],
-  [/@aws-sdk\/checksums\/dist-es\/submodules\/sha\/sha1\/Sha1Js\.js$/, leftOut("Sha1Js")],
   // Clients retry in the standard mode: the other mode is not used.
   [
     /@smithy\/core\/dist-es\/submodules\/retry\/util-retry\/AdaptiveRetryStrategy\.js$/,
@@ -85,87 +60,12 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/sdk-stream-mixin\.browser\.js$/,
     'export const sdkStreamMixin = () => { throw new Error("no stream of Node"); };',
   ],
-  [
-    /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/checksum\/createChecksumStream\.browser\.js$/,
-    'export const createChecksumStream = () => { throw new Error("no stream of Node"); };',
-  ],
-  // The function's runtime is chosen by the stack.
-  [
-    /@aws-sdk\/core\/dist-es\/submodules\/client\/emitWarningIfUnsupportedVersion\.js$/,
-    "export const state = { warningEmitted: true }; export const emitWarningIfUnsupportedVersion = () => {};",
-  ],
-  // Functions only read objects, and their requests have no XML body.
-  [
-    /@aws-sdk\/core\/dist-es\/submodules\/protocols\/xml\/XmlShapeSerializer\.js$/,
-    `export class XmlShapeSerializer {
-      setSerdeContext() {}
-      write() { throw new Error("bodies of XML are left out of this bundle"); }
-      flush() { throw new Error("bodies of XML are left out of this bundle"); }
-    }`,
-  ],
-  [
-    /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/createBufferedReadable\.js$/,
-    'export const createBufferedReadable = () => { throw new Error("uploads are left out of this bundle"); };',
-  ],
-  [
-    /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/getAwsChunkedEncodingStream\.js$/,
-    'export const getAwsChunkedEncodingStream = () => { throw new Error("uploads are left out of this bundle"); };',
-  ],
-  // Directory buckets are refused by the endpoints above.
-  [
-    /@aws-sdk\/middleware-sdk-s3\/.*\/S3ExpressIdentityProviderImpl\.js$/,
-    `export class S3ExpressIdentityProviderImpl {
-      async getS3ExpressIdentity() { throw new Error("directory buckets are left out of this bundle"); }
-    }`,
-  ],
-  [/@aws-sdk\/client-s3\/dist-es\/commands\/CreateSessionCommand\.js$/, leftOut("CreateSessionCommand")],
-  [
-    /@aws-sdk\/middleware-sdk-s3\/.*\/s3ExpressMiddleware\.js$/,
-    `export const s3ExpressMiddleware = () => (next) => next;
-    export const s3ExpressMiddlewareOptions = {};
-    export const getS3ExpressPlugin = () => ({ applyToStack: () => {} });`,
-  ],
-  // No request is signed for several regions.
-  [
-    /@aws-sdk\/core\/dist-es\/submodules\/httpAuthSchemes\/aws_sdk\/AwsSdkSigV4ASigner\.js$/,
-    "export class AwsSdkSigV4ASigner {}",
-  ],
-  // No code reads the expiry of an object.
-  [
-    /@aws-sdk\/middleware-sdk-s3\/.*\/s3-expires-middleware\.js$/,
-    `export const s3ExpiresMiddleware = () => (next) => next;
-    export const s3ExpiresMiddlewareOptions = {};
-    export const getS3ExpiresMiddlewarePlugin = () => ({ applyToStack: () => {} });`,
-  ],
-  // The bucket is in the stack's own region, and clients follow redirects to another region only if configured.
-  [
-    /@aws-sdk\/middleware-sdk-s3\/.*\/region-redirect-middleware\.js$/,
-    `export const regionRedirectMiddleware = () => (next) => next;
-    export const regionRedirectMiddlewareOptions = {};
-    export const getRegionRedirectMiddlewarePlugin = () => ({ applyToStack: () => {} });`,
-  ],
-  // No request has its own encryption key, or a body that waits for `100 Continue`.
-  [
-    /@aws-sdk\/middleware-sdk-s3\/.*\/middleware-ssec\.js$/,
-    `export const ssecMiddleware = () => (next) => next;
-    export const ssecMiddlewareOptions = {};
-    export const isValidBase64EncodedSSECustomerKey = () => false;
-    export const getSsecPlugin = () => ({ applyToStack: () => {} });`,
-  ],
-  [
-    /@aws-sdk\/middleware-sdk-s3\/.*\/middleware-expect-continue\.js$/,
-    `export const addExpectContinueMiddleware = () => (next) => next;
-    export const addExpectContinueMiddlewareOptions = {};
-    export const getAddExpectContinuePlugin = () => ({ applyToStack: () => {} });`,
-  ],
   // A function has no home directory with settings: all of its settings are in the environment.
   [
     /@smithy\/core\/dist-es\/submodules\/config\/shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
     `export { CONFIG_PREFIX_SEPARATOR } from "./constants";
     export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} });`,
   ],
-  // Endpoint discovery is switched off.
-  [/@aws-sdk\/client-dynamodb\/dist-es\/commands\/DescribeEndpointsCommand\.js$/, leftOut("DescribeEndpointsCommand")],
   // Lambda names the region in the environment, and the bundles run only in Lambda.
   [
     /@smithy\/core\/dist-es\/submodules\/config\/config-resolver\/regionConfig\/getInstanceMetadataRegion\.js$/,

@@ -9,29 +9,10 @@ export type ServiceEndpointParameters = {
   AccountIdEndpointMode?: string;
 };
 
-/** Differences of a service's names from `SERVICE-fips.REGION.SUFFIX`, by partition. */
-type Rules = {
-  service: string;
-  /** Partitions whose plain name is also the FIPS name. */
-  plainIsFips: readonly string[];
-  /** Partitions whose plain suffix is also the dual-stack suffix; and with FIPS. */
-  plainIsDualStack: readonly string[];
-  plainIsDualStackFips: readonly string[];
-};
+/** A service's name in its endpoints, and the partitions whose plain endpoint is also the FIPS endpoint. */
+type Rules = { service: string; plainIsFips: readonly string[] };
 
-const DYNAMODB: Rules = {
-  service: "dynamodb",
-  plainIsFips: ["aws-us-gov"],
-  plainIsDualStack: [],
-  plainIsDualStackFips: [],
-};
-
-const SECRETS_MANAGER: Rules = {
-  service: "secretsmanager",
-  plainIsFips: [],
-  plainIsDualStack: ["aws", "aws-cn", "aws-us-gov"],
-  plainIsDualStackFips: ["aws", "aws-us-gov"],
-};
+const DYNAMODB: Rules = { service: "dynamodb", plainIsFips: ["aws-us-gov"] };
 
 const SQS: Rules = { ...DYNAMODB, service: "sqs" };
 
@@ -48,11 +29,6 @@ export function dynamoDbEndpoint(parameters: ServiceEndpointParameters) {
     throw new Error("Endpoints by account are left out of this bundle");
   }
   return endpointOf(DYNAMODB, parameters);
-}
-
-/** As {@link dynamoDbEndpoint}, for `@aws-sdk/client-secrets-manager`. @throws Error where a partition has no such endpoint */
-export function secretsManagerEndpoint(parameters: ServiceEndpointParameters) {
-  return endpointOf(SECRETS_MANAGER, parameters);
 }
 
 /** As {@link dynamoDbEndpoint}, for `@aws-sdk/client-sqs`. @throws Error where a partition has no such endpoint */
@@ -85,8 +61,7 @@ function regionalEndpoint(rules: Rules, region: string | undefined, fips: boolea
   if ((fips && !supportsFIPS) || (dualStack && !supportsDualStack)) {
     throw new Error(`${rules.service} has no such endpoint in ${name}`);
   }
-  const plain = fips ? rules.plainIsDualStackFips : rules.plainIsDualStack;
-  const suffix = dualStack && !plain.includes(name) ? dualStackDnsSuffix : dnsSuffix;
+  const suffix = dualStack ? dualStackDnsSuffix : dnsSuffix;
   const isPlain = !fips || (!dualStack && rules.plainIsFips.includes(name));
   return `https://${rules.service}${isPlain ? "" : "-fips"}.${region}.${suffix}`;
 }

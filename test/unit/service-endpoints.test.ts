@@ -1,12 +1,10 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient } from "@aws-sdk/client-lambda";
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { describe, expect, it, test } from "vitest";
 import {
   dynamoDbEndpoint,
   lambdaEndpoint,
-  secretsManagerEndpoint,
   type ServiceEndpointParameters,
   sqsEndpoint,
 } from "../../lambdas/runtime/service-endpoints.ts";
@@ -16,11 +14,6 @@ type Resolver = (parameters: ServiceEndpointParameters) => { url: URL; propertie
 /** The SDK's own rules, as clients that are not bundled have them. */
 const RULES: [string, Resolver, Resolver][] = [
   ["DynamoDB", dynamoDbEndpoint, new DynamoDBClient({ region: "us-east-1" }).config.endpointProvider as Resolver],
-  [
-    "Secrets Manager",
-    secretsManagerEndpoint,
-    new SecretsManagerClient({ region: "us-east-1" }).config.endpointProvider as Resolver,
-  ],
   ["SQS", sqsEndpoint, new SQSClient({ region: "us-east-1" }).config.endpointProvider as Resolver],
   ["Lambda", lambdaEndpoint, new LambdaClient({ region: "us-east-1" }).config.endpointProvider as Resolver],
 ];
