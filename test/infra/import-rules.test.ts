@@ -29,6 +29,8 @@ const FORBIDDEN: [string, string][] = [
   ["lambdas/runtime/breaks-verify.ts", "../../verify/conformance/model.ts"],
   ["infra/breaks-verify.ts", "../verify/conformance/bundler-plugin.ts"],
   ["local/breaks-verify.ts", "../verify/conformance/bundler-plugin.ts"],
+  ["simulation/breaks-tests.ts", "../test/support/builders.ts"],
+  ["simulation/stores/breaks-verify.ts", "../../verify/conformance/model.ts"],
 ];
 
 /** Allowed imports that the same rules could forbid by mistake. */

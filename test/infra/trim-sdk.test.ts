@@ -15,7 +15,7 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BUNDLING } from "../../infra/bundle.ts";
 
-/** Bundles drop parts of the SDK (`infra/trim-sdk.ts`). What is left must read every answer as the whole SDK does. */
+/** Bundles drop parts of the SDK (`infra/trim-sdk.ts`). The rest must read every answer as the whole SDK does. */
 const SDK = { dynamodb, lambda, s3, secrets, sfn, sns, sqs };
 
 /** The operations of the functions, as their bundles import them. */
@@ -50,7 +50,7 @@ type Settings = {
 const JSON_1_0 = { "content-type": "application/x-amz-json-1.0" };
 const XML = { "content-type": "application/xml" };
 
-/** What an answer is, and a call that receives it. */
+/** Answers, each with a call that receives it. */
 const CASES: [string, Answer, (sdk: Sdk, settings: Settings) => Promise<unknown>][] = [
   ...[1_767_225_600, 1_767_225_600.123].map((startDate): (typeof CASES)[number] => [
     `the start date ${startDate} of an execution`,
@@ -187,7 +187,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** What a call ends with: its answer, or its error by what the adapters match. */
+/** The answer of a call, or its error by the fields that adapters match. */
 async function endOf(call: Promise<unknown>): Promise<unknown> {
   try {
     const { $metadata, ...answer } = (await call) as { $metadata: { httpStatusCode: number } };

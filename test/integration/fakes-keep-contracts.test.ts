@@ -9,10 +9,10 @@ import type { ImageCacheRepository } from "../../core/image-cache/image-cache.ts
 import type { BackendRepository, ClaimRef, SnapshotRepository, VolumeRepository } from "../../core/ports.ts";
 import type { VolumeExtension, VolumeRecord } from "../../core/records.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
-import { BackendsFake } from "../support/fakes/backends.ts";
-import { SnapshotsFake } from "../support/fakes/catalogues.ts";
-import { ImageCacheFake } from "../support/fakes/image-cache.ts";
-import { VolumesFake } from "../support/fakes/volumes.ts";
+import { BackendsFake } from "../../simulation/stores/backends.ts";
+import { SnapshotsFake } from "../../simulation/stores/catalogues.ts";
+import { ImageCacheFake } from "../../simulation/stores/image-cache.ts";
+import { VolumesFake } from "../../simulation/stores/volumes.ts";
 import { backendReport, beginningSnapshot, ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
 
 /** Any sequence of calls does the same to the fakes that the unit tests trust as to the repositories that the product uses. */

@@ -4,7 +4,7 @@ import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-lette
 import { deadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
 import type { DeadLetterRepository } from "../../core/ports.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
-import { DeadLettersFake } from "../support/fakes/dead-letters.ts";
+import { DeadLettersFake } from "../../simulation/stores/dead-letters.ts";
 
 const NOW = new Date("2026-01-01T01:00:00.000Z");
 const VOLUME_ID = randomUUID();

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import { holderOfQuota, type ListEntry, type ProjectRepository } from "../../core/projects.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
-import { ProjectsFake } from "../support/fakes/projects.ts";
+import { ProjectsFake } from "../../simulation/stores/projects.ts";
 
 const NOW = new Date("2026-01-01T00:00:00.000Z");
 const clock = { now: () => NOW };

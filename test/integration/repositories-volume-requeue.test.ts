@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import { InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
 import type { VolumeRecord } from "../../core/records.ts";
-import { VolumesFake } from "../support/fakes/volumes.ts";
+import { VolumesFake } from "../../simulation/stores/volumes.ts";
 import { ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
 import {
   DEADLINE,

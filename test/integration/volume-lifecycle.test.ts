@@ -12,7 +12,7 @@ import {
   TRANSITIONS,
 } from "../../core/volume-lifecycle.ts";
 import { startTables, type TestTables } from "../support/dynalite.ts";
-import { VolumesFake } from "../support/fakes/volumes.ts";
+import { VolumesFake } from "../../simulation/stores/volumes.ts";
 import { ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
 
 /** The stores agree with the table of transitions: each record, by each method, in both of them. */

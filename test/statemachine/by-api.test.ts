@@ -9,7 +9,7 @@ import {
 import { mockClient } from "aws-sdk-client-mock";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EmbeddedCloud, startEmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
-import { DEFINITION, DEFINITION_TEXT, type Definition, stateOf, STATES } from "./definition.ts";
+import { DEFINITION, DEFINITION_TEXT, type Definition, stateOf, STATES } from "../../simulation/definition.ts";
 import { convertedDefinition, createMachines, differences, runByApi } from "./run-by-api.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";

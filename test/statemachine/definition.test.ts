@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ERROR_ROUTES, errorNamesOf } from "../../core/errors.ts";
 import { FUNCTIONS, TASK_NAMES, type TaskFunctionName } from "../../core/settings/functions.ts";
 import { localFunctionArn } from "../../infra/inline-template.ts";
-import { DEFINITION, DEFINITION_TEXT, type State, stateOf, STATES, TASK_STATES } from "./definition.ts";
+import { DEFINITION, DEFINITION_TEXT, type State, stateOf, STATES, TASK_STATES } from "../../simulation/definition.ts";
 
 /** The part of the Amazon States Language that every engine runs alike, and that this workflow keeps to. */
 const FIELDS: Record<string, readonly string[]> = {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ERROR_ROUTES, type ErrorName, routeOf } from "../../core/errors.ts";
 import { parseTaskInput } from "../../core/workflow/input.ts";
-import { stateOf } from "./definition.ts";
+import { stateOf } from "../../simulation/definition.ts";
 import { runScenario } from "./run-scenario.ts";
 import { failing, SCENARIOS, TASK_NAMES } from "./scenarios.ts";
 

@@ -12,7 +12,7 @@ import { readFailure } from "../../core/fault.ts";
 import { forStepFunctionsLocal } from "../../statemachine/step-functions-local.ts";
 import { localFunctionArn } from "../../infra/inline-template.ts";
 import type { FunctionName } from "../../core/settings/functions.ts";
-import { DEFINITION, stateOf } from "./definition.ts";
+import { DEFINITION, stateOf } from "../../simulation/definition.ts";
 import type { Run } from "./run-scenario.ts";
 import { callsOf } from "./run-scenario.ts";
 import { inputOf, type Outcome, type Scenario } from "./scenario.ts";

@@ -4,7 +4,7 @@ import type { TaskFunctionName } from "../../core/settings/functions.ts";
 import { readFailure } from "../../core/fault.ts";
 import { prepareDefinition } from "../../local/cloud/states/asl-definition.ts";
 import { StateError } from "../../local/cloud/states/state-error.ts";
-import { DEFINITION_TEXT, stateOf, TASK_STATES } from "./definition.ts";
+import { DEFINITION_TEXT, stateOf, TASK_STATES } from "../../simulation/definition.ts";
 import { type Answer, inputOf, MESSAGE, ORDINARY, type Outcome, type Scenario } from "./scenario.ts";
 
 /** The behavior of an execution. */

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { STATES, stateOf } from "./definition.ts";
+import { STATES, stateOf } from "../../simulation/definition.ts";
 import { callsOf, type Run, runScenario } from "./run-scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 

@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { type BackendRecord, type Fault, fenceOf, type VolumeRecord } from "../../core/records.ts";
-import { Account, START } from "../../verify/faults/account.ts";
-import { SECRET } from "../../verify/faults/identifiers.ts";
+import { Account, START } from "../../simulation/account.ts";
+import { SECRET } from "../../simulation/identifiers.ts";
 import {
   checkInvariants,
   checkTimeOfEnds,
   type Undisturbed,
   UNDECIDED_BOUND_SECONDS,
 } from "../../verify/faults/invariants.ts";
-import { FIRST_HOST, SECOND_HOST, uuidOf } from "../../verify/faults/identifiers.ts";
+import { FIRST_HOST, SECOND_HOST, uuidOf } from "../../simulation/identifiers.ts";
 import { CONTEXT, type Scenario } from "../../verify/faults/scenario.ts";
 import type { WorkflowInput } from "../../core/requests/messages.ts";
-import type { Execution } from "../../verify/faults/executions.ts";
+import type { Execution } from "../../simulation/executions.ts";
 import { METADATA } from "../../verify/faults/expected.ts";
 import { buildNotification, type VolumeEventType } from "../../core/notifications/notifications.ts";
 import { queuedVolume } from "../support/records.ts";

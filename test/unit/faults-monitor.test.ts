@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Account, START } from "../../verify/faults/account.ts";
+import { Account, START } from "../../simulation/account.ts";
 import type { AlarmSettings } from "../../local/cloud/monitoring/alarms.ts";
-import { FIRST_HOST, uuidOf } from "../../verify/faults/identifiers.ts";
+import { FIRST_HOST, uuidOf } from "../../simulation/identifiers.ts";
 import { checkInvariants } from "../../verify/faults/invariants.ts";
 import type { Scenario } from "../../verify/faults/scenario.ts";
 import { queuedVolume } from "../support/records.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { walk, StateFailure, LARGEST_PAYLOAD_BYTES, type WalkerHost } from "../../verify/faults/walker.ts";
-import { DEFINITION, type Definition } from "../statemachine/definition.ts";
+import { walk, StateFailure, LARGEST_PAYLOAD_BYTES, type WalkerHost } from "../../simulation/walker.ts";
+import { DEFINITION, type Definition } from "../../simulation/definition.ts";
 import { runScenario } from "../statemachine/run-scenario.ts";
 import { type Answer, inputOf, MESSAGE, ORDINARY, type Scenario } from "../statemachine/scenario.ts";
 import { SCENARIOS } from "../statemachine/scenarios.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { randomNumbers } from "../../verify/faults/virtual-time.ts";
+import { randomNumbers } from "../../simulation/virtual-time.ts";
 import { readOptions, UsageError } from "../../verify/mutation/options.ts";
 import { sampleLines } from "../../verify/mutation/sample.ts";
 

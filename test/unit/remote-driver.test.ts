@@ -10,7 +10,7 @@ import { clearVolume } from "../../core/drivers/clear-backend.ts";
 import { DriverCallSchema } from "../../core/drivers/driver-call.ts";
 import { parseOrThrow } from "../../core/requests/parsing.ts";
 import { callDriver } from "../../core/drivers/call-driver.ts";
-import { DriverFake } from "../support/fakes/driver.ts";
+import { DriverFake } from "../../simulation/driver.ts";
 import { aSnapshot, aVolumeInFlow, VOLUME_ID } from "../support/builders.ts";
 
 const HOST = "node@files";

@@ -26,7 +26,7 @@ import {
   VOLUME_ID,
 } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
-import type { MadeFrom } from "../support/fakes/driver.ts";
+import type { MadeFrom } from "../../simulation/driver.ts";
 import { START, type World } from "../support/fakes/world.ts";
 
 /** Tests of all states that create on a backend; each runs the same tests. */

@@ -7,7 +7,7 @@ import { reportBackends } from "../../core/backends/report-backends.ts";
 import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import { aVolume, aVolumeInFlow, aWorld, FIRST_HOST, SECOND_HOST } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
-import type { DriverFake } from "../support/fakes/driver.ts";
+import type { DriverFake } from "../../simulation/driver.ts";
 import { START, World } from "../support/fakes/world.ts";
 
 const LATER = new Date("2026-01-01T03:00:00.000Z");

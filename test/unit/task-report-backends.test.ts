@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { type Backend, parseBackends } from "../../core/backends/backends.ts";
 import { reportBackends } from "../../core/backends/report-backends.ts";
 import { World } from "../support/fakes/world.ts";
-import { DriverFake } from "../support/fakes/driver.ts";
+import { DriverFake } from "../../simulation/driver.ts";
 import { START } from "../support/fakes/world.ts";
 
 const BACKENDS: Backend[] = parseBackends([

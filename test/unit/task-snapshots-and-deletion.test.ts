@@ -25,7 +25,7 @@ import {
   VOLUME_ID,
 } from "../support/builders.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
-import { DriverFake } from "../support/fakes/driver.ts";
+import { DriverFake } from "../../simulation/driver.ts";
 import { START, type World } from "../support/fakes/world.ts";
 
 const REQUEST = { snapshot_id: SNAPSHOT_ID, volume_id: SOURCE_ID, name: "s", project_id: "project", user_id: "user" };

@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { FUNCTION_NAMES } from "../../core/settings/functions.ts";
 import { findUncovered, NOTHING_UNCOVERED, type Uncovered } from "./coverage.ts";
-import { type Deployment, readDeployment } from "./deployment.ts";
+import { type Deployment, readDeployment } from "../../simulation/deployment.ts";
 import { documentOf } from "./document.ts";
-import { loadFunctions } from "./functions.ts";
+import { loadFunctions } from "../../simulation/functions.ts";
 import { INVARIANTS } from "./invariants.ts";
 import {
   type Cell,
@@ -20,11 +20,11 @@ import {
 } from "./matrix.ts";
 import { type Options, UsageError } from "./options.ts";
 import { pictureOf } from "./picture.ts";
-import { isPortMethod } from "./port-methods.ts";
+import { isPortMethod } from "../../simulation/port-methods.ts";
 import type { Share, ShareResult } from "./worker.ts";
 import { summarize, type Summary } from "./summary.ts";
 import { matrixText } from "./text-report.ts";
-import { randomNumbers } from "./virtual-time.ts";
+import { randomNumbers } from "../../simulation/virtual-time.ts";
 
 /** Runs cells in threads, each of which takes every n-th one. */
 async function runCells(deployment: Deployment, cells: readonly Cell[], { seed, jobs }: Options): Promise<ShareResult> {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { FUNCTION_NAMES, fileNameOf } from "../../core/settings/functions.ts";
-import type { Deployment } from "./deployment.ts";
+import type { Deployment } from "../../simulation/deployment.ts";
 import { callsOf, type Discovered } from "./matrix.ts";
 
 /** Code that the scenarios did not reach. Everything here fails the run: a fault there would never be tried. */

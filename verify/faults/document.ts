@@ -1,5 +1,5 @@
 import { table } from "../../scripts/docs/table.ts";
-import { CALL_FAULTS, type FaultName, VISIT_FAULTS } from "./faults.ts";
+import { CALL_FAULTS, type FaultName, VISIT_FAULTS } from "../../simulation/faults.ts";
 import { INVARIANTS, UNDECIDED_BOUND_SECONDS } from "./invariants.ts";
 import type { Counts } from "./command.ts";
 import { SCENARIOS } from "./scenarios.ts";

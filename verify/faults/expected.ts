@@ -1,6 +1,6 @@
-import type { MadeFrom } from "../../test/support/fakes/driver.ts";
+import type { MadeFrom } from "../../simulation/driver.ts";
 import type { VolumeRecord } from "../../core/records.ts";
-import { IMAGE, SNAPSHOT, SOURCE } from "./identifiers.ts";
+import { IMAGE, SNAPSHOT, SOURCE } from "../../simulation/identifiers.ts";
 
 /**
  * The expected content and record of a created volume, written by hand: a comparison with another run of the same code would not notice

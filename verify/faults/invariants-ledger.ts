@@ -2,8 +2,8 @@ import { LEDGER_ATTEMPTS } from "../../core/requests/byte-budget.ts";
 import { FAULT_ATTEMPTS } from "../../core/fault.ts";
 import { routeOf } from "../../core/errors.ts";
 import { attemptOfFence, type Fault, fenceOf, STATUSES_CREATED, type VolumeRecord } from "../../core/records.ts";
-import type { Account } from "./account.ts";
-import type { Execution } from "./executions.ts";
+import type { Account } from "../../simulation/account.ts";
+import type { Execution } from "../../simulation/executions.ts";
 
 /** Names under which the nets end an attempt that no error of its own ended. */
 const NET_NAMES: ReadonlySet<string> = new Set(["DeadlineExceeded"]);

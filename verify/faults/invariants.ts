@@ -15,12 +15,12 @@ import {
   PHASE_BOUND_SECONDS,
   SWEEP_INTERVAL_SECONDS,
 } from "../../core/settings/time-bounds.ts";
-import type { MadeFrom } from "../../test/support/fakes/driver.ts";
+import type { MadeFrom } from "../../simulation/driver.ts";
 import { projectProblems, type ProjectsAtRest } from "../../test/support/project-problems.ts";
-import type { Account } from "./account.ts";
+import type { Account } from "../../simulation/account.ts";
 import { EXPECTED } from "./expected.ts";
 import { checkLedger } from "./invariants-ledger.ts";
-import { SNAPSHOT } from "./identifiers.ts";
+import { SNAPSHOT } from "../../simulation/identifiers.ts";
 import { type End, type Scenario, STALE_LOCK } from "./scenario.ts";
 
 /** The invariants of the architecture by their numbers, checked when everything has come to rest. */

@@ -1,5 +1,5 @@
-import type { Violation } from "./account.ts";
-import type { Deployment } from "./deployment.ts";
+import type { Violation } from "../../simulation/account.ts";
+import type { Deployment } from "../../simulation/deployment.ts";
 import {
   CALL_FAULTS,
   type CallFaultName,
@@ -10,7 +10,7 @@ import {
   OF_NOTIFICATIONS,
   VISIT_FAULTS,
   type VisitFaultName,
-} from "./faults.ts";
+} from "../../simulation/faults.ts";
 import { type RunResult, runScenario } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";

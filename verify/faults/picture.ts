@@ -1,4 +1,4 @@
-import { CALL_FAULTS } from "./faults.ts";
+import { CALL_FAULTS } from "../../simulation/faults.ts";
 import { duration, lettersOf, type Square, type Summary } from "./summary.ts";
 
 const LEFT = 190;

@@ -1,8 +1,8 @@
 import { isInFlow, RETURNED_CAPACITY } from "../../core/records.ts";
-import { Account, type Violation } from "./account.ts";
-import { simulate } from "./current-account.ts";
-import type { Deployment } from "./deployment.ts";
-import type { Fault } from "./faults.ts";
+import { Account, type Violation } from "../../simulation/account.ts";
+import { simulate } from "../../simulation/current-account.ts";
+import type { Deployment } from "../../simulation/deployment.ts";
+import type { Fault } from "../../simulation/faults.ts";
 import {
   checkInvariants,
   checkTimeOfEnds,

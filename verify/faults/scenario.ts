@@ -10,11 +10,20 @@ import {
 } from "../../core/records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../../core/settings/time-bounds.ts";
 import { beginningSnapshot, queuedVolume } from "../../test/support/records.ts";
-import { type Account, START } from "./account.ts";
+import { type Account, START } from "../../simulation/account.ts";
 import { METADATA, type Made } from "./expected.ts";
-import type { Fault } from "./faults.ts";
-import { FIRST_HOST, IMAGE, SECOND_HOST, SECRET, SNAPSHOT, SOURCE, uuidOf, VOLUME } from "./identifiers.ts";
-import { TRUNCATED_BYTES } from "./stores.ts";
+import type { Fault } from "../../simulation/faults.ts";
+import {
+  FIRST_HOST,
+  IMAGE,
+  SECOND_HOST,
+  SECRET,
+  SNAPSHOT,
+  SOURCE,
+  uuidOf,
+  VOLUME,
+} from "../../simulation/identifiers.ts";
+import { TRUNCATED_BYTES } from "../../simulation/stores.ts";
 import { anImage } from "../../test/support/builders.ts";
 
 /** The definition of a scenario, and the initial records, backends and images. */

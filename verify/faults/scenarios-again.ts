@@ -4,9 +4,9 @@ import { redriveDeadLetter } from "../../core/dead-letters/redrive-dead-letter.t
 import { retryVolume } from "../../core/dead-letters/retry-volume.ts";
 import { anImage } from "../../test/support/builders.ts";
 import { queuedVolume } from "../../test/support/records.ts";
-import type { Account } from "./account.ts";
-import type { Fault } from "./faults.ts";
-import { FIRST_HOST, IMAGE, SOURCE, VOLUME } from "./identifiers.ts";
+import type { Account } from "../../simulation/account.ts";
+import type { Fault } from "../../simulation/faults.ts";
+import { FIRST_HOST, IMAGE, SOURCE, VOLUME } from "../../simulation/identifiers.ts";
 import { addImage, addSource, arrange, castOf, driverOf, drivers, failing, type Scenario, send } from "./scenario.ts";
 
 /** With Cinder's own filters the backend that failed and still weighs best is chosen again. */

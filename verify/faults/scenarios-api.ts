@@ -1,8 +1,8 @@
 import { idOfKey } from "../../core/api/volumes/idempotency.ts";
-import { type Account, START } from "./account.ts";
+import { type Account, START } from "../../simulation/account.ts";
 import { plainVolumeType } from "../../test/support/records.ts";
 import { backendHost } from "../../core/backends/backends.ts";
-import { FIRST_HOST, IMAGE, SECOND_HOST, uuidOf } from "./identifiers.ts";
+import { FIRST_HOST, IMAGE, SECOND_HOST, uuidOf } from "../../simulation/identifiers.ts";
 import { METADATA } from "./expected.ts";
 import { addImage, type Scenario } from "./scenario.ts";
 

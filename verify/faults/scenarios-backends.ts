@@ -1,6 +1,14 @@
 import { fenceOf } from "../../core/records.ts";
-import { START } from "./account.ts";
-import { FIRST_HOST, OTHER_VOLUME, SNAPSHOT, SOURCE, THIRD_HOST, uuidOf, VOLUME } from "./identifiers.ts";
+import { START } from "../../simulation/account.ts";
+import {
+  FIRST_HOST,
+  OTHER_VOLUME,
+  SNAPSHOT,
+  SOURCE,
+  THIRD_HOST,
+  uuidOf,
+  VOLUME,
+} from "../../simulation/identifiers.ts";
 import {
   addQueued,
   addSnapshot,
@@ -14,7 +22,7 @@ import {
   type Scenario,
   send,
 } from "./scenario.ts";
-import type { Account } from "./account.ts";
+import type { Account } from "../../simulation/account.ts";
 
 /** One bad backend or record among good ones: only its own work may suffer, and an alarm must report it. */
 

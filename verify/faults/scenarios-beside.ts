@@ -1,7 +1,16 @@
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { beginningSnapshot, plainVolumeType, queuedVolume } from "../../test/support/records.ts";
-import type { Account } from "./account.ts";
-import { FIRST_HOST, SECOND_HOST, uuidOf, VOLUME, SOURCE, SNAPSHOT, IMAGE, TYPE } from "./identifiers.ts";
+import type { Account } from "../../simulation/account.ts";
+import {
+  FIRST_HOST,
+  SECOND_HOST,
+  uuidOf,
+  VOLUME,
+  SOURCE,
+  SNAPSHOT,
+  IMAGE,
+  TYPE,
+} from "../../simulation/identifiers.ts";
 import {
   CONTEXT,
   arrange,

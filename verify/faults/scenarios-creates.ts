@@ -1,7 +1,16 @@
 import { imageCacheId } from "../../core/image-cache/image-cache.ts";
 import { plainVolumeType } from "../../test/support/records.ts";
-import { START } from "./account.ts";
-import { FIRST_HOST, uuidOf, VOLUME, OTHER_VOLUME, SOURCE, SNAPSHOT, IMAGE, TYPE } from "./identifiers.ts";
+import { START } from "../../simulation/account.ts";
+import {
+  FIRST_HOST,
+  uuidOf,
+  VOLUME,
+  OTHER_VOLUME,
+  SOURCE,
+  SNAPSHOT,
+  IMAGE,
+  TYPE,
+} from "../../simulation/identifiers.ts";
 import {
   arrange,
   addQueued,

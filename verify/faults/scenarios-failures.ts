@@ -1,5 +1,5 @@
 import { fenceOf } from "../../core/records.ts";
-import { FIRST_HOST, VOLUME, OTHER_VOLUME, IMAGE, SECRET } from "./identifiers.ts";
+import { FIRST_HOST, VOLUME, OTHER_VOLUME, IMAGE, SECRET } from "../../simulation/identifiers.ts";
 import { arrange, addQueued, send, addImage, driverOf, drivers, failing, type Scenario } from "./scenario.ts";
 
 /** Creates that fail by themselves, and what the retries and nets make of them. */

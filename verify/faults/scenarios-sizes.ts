@@ -1,9 +1,9 @@
 import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/requests/byte-budget.ts";
 import { type Attempt, fenceOf, type VolumeRecord } from "../../core/records.ts";
 import { redrivenRetry } from "../../core/scheduling/retry.ts";
-import { type Account, START } from "./account.ts";
+import { type Account, START } from "../../simulation/account.ts";
 import { EMOJI_METADATA } from "./expected.ts";
-import { FIRST_HOST, VOLUME } from "./identifiers.ts";
+import { FIRST_HOST, VOLUME } from "../../simulation/identifiers.ts";
 import { arrange, STALE_LOCK, driverOf, drivers, type Scenario, send } from "./scenario.ts";
 
 /** Requests and records near the limits of AWS, which the stores enforce: nothing may get stuck, and the cause must not get lost. */

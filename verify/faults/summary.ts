@@ -1,4 +1,4 @@
-import { CALL_FAULTS, type FaultName, VISIT_FAULTS } from "./faults.ts";
+import { CALL_FAULTS, type FaultName, VISIT_FAULTS } from "../../simulation/faults.ts";
 import type { CellResult } from "./matrix.ts";
 
 /** The results of all cells of one function and one fault. */

@@ -1,6 +1,6 @@
 import Table from "cli-table3";
-import type { FaultName } from "./faults.ts";
-import { CALL_FAULTS } from "./faults.ts";
+import type { FaultName } from "../../simulation/faults.ts";
+import { CALL_FAULTS } from "../../simulation/faults.ts";
 import { duration, lettersOf, type Summary } from "./summary.ts";
 
 /** The matrix for a terminal: one table for the faults of a call, one for those of a whole invocation. */

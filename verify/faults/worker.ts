@@ -1,8 +1,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { describeError } from "../../core/errors.ts";
-import { simulated } from "./current-account.ts";
-import type { Deployment } from "./deployment.ts";
-import { loadFunctions } from "./functions.ts";
+import { simulated } from "../../simulation/current-account.ts";
+import type { Deployment } from "../../simulation/deployment.ts";
+import { loadFunctions } from "../../simulation/functions.ts";
 import { type Cell, type CellResult, discover, runCell } from "./matrix.ts";
 import { SCENARIOS } from "./scenarios.ts";
 

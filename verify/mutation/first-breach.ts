@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { Deployment } from "../faults/deployment.ts";
-import { loadFunctions } from "../faults/functions.ts";
+import type { Deployment } from "../../simulation/deployment.ts";
+import { loadFunctions } from "../../simulation/functions.ts";
 import { type Cell, cellsMeant, discover, type Discovered, nameOf, runCell } from "../faults/matrix.ts";
 import { SCENARIOS } from "../faults/scenarios.ts";
-import { randomNumbers } from "../faults/virtual-time.ts";
+import { randomNumbers } from "../../simulation/virtual-time.ts";
 
 /**
  * Looks for one cell of the fault matrix that breaks a promise, and prints it as JSON, or null: `node verify/mutation/first-breach.ts
@@ -46,7 +46,7 @@ async function deploymentOf(file: string): Promise<Deployment> {
     return JSON.parse(await readFile(file, "utf8")) as Deployment;
   }
   // The CDK takes more time to load than everything else, which a run with a known deployment need not wait for.
-  const { readDeployment } = await import("../faults/deployment.ts");
+  const { readDeployment } = await import("../../simulation/deployment.ts");
   return readDeployment();
 }
 

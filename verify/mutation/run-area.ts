@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { randomNumbers } from "../faults/virtual-time.ts";
+import { randomNumbers } from "../../simulation/virtual-time.ts";
 import { AREAS, type AreaName } from "./areas.ts";
 import { sampleLines } from "./sample.ts";
 

@@ -1,7 +1,7 @@
 import { registerHooks } from "node:module";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Deployment } from "../faults/deployment.ts";
+import type { Deployment } from "../../simulation/deployment.ts";
 
 /** The deployment that a repository synthesises. */
 export type Synthesis = {
@@ -22,7 +22,7 @@ export async function synthesise(root: string): Promise<Synthesis> {
     },
   });
   try {
-    const { readDeployment } = await import("../faults/deployment.ts");
+    const { readDeployment } = await import("../../simulation/deployment.ts");
     return { deployment: readDeployment(), files };
   } finally {
     hooks.deregister();

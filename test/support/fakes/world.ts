@@ -5,15 +5,15 @@ import type { Notification } from "../../../core/notifications/notifications.ts"
 import type { ImageMeta } from "../../../core/drivers/driver-ports.ts";
 import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
 import { membershipOf } from "../../../core/volumes/leave-project.ts";
-import { BackendsFake } from "./backends.ts";
-import { SnapshotsFake, VolumeTypesFake } from "./catalogues.ts";
-import { DeadLettersFake } from "./dead-letters.ts";
-import { DriverFake } from "./driver.ts";
+import { BackendsFake } from "../../../simulation/stores/backends.ts";
+import { SnapshotsFake, VolumeTypesFake } from "../../../simulation/stores/catalogues.ts";
+import { DeadLettersFake } from "../../../simulation/stores/dead-letters.ts";
+import { DriverFake } from "../../../simulation/driver.ts";
 import { Faults } from "./faults.ts";
-import { ImageCacheFake } from "./image-cache.ts";
-import { imageServiceFake } from "./image-service.ts";
-import { ProjectsFake } from "./projects.ts";
-import { VolumesFake } from "./volumes.ts";
+import { ImageCacheFake } from "../../../simulation/stores/image-cache.ts";
+import { imageServiceFake } from "../../../simulation/image-service.ts";
+import { ProjectsFake } from "../../../simulation/stores/projects.ts";
+import { VolumesFake } from "../../../simulation/stores/volumes.ts";
 
 /** The moment at which the world's clock begins. */
 export const START = "2026-01-01T01:00:00.000Z";

@@ -1,12 +1,9 @@
-import {
-  DynamoDbImageCacheRepository,
-  IMAGE_CACHE_ENTRIES,
-} from "../../../adapters/dynamodb/image-cache-repository.ts";
-import { toItem } from "../../../adapters/dynamodb/table.ts";
-import type { FillLease, ImageCacheEntry, NewEntry } from "../../../core/image-cache/image-cache.ts";
-import { InMemoryDynamoDb } from "../../../simulation/dynamodb/in-memory-dynamodb.ts";
-import { RecordsView } from "../../../simulation/dynamodb/records-view.ts";
-import { TABLES } from "../../../simulation/dynamodb/tables.ts";
+import { DynamoDbImageCacheRepository, IMAGE_CACHE_ENTRIES } from "../../adapters/dynamodb/image-cache-repository.ts";
+import { toItem } from "../../adapters/dynamodb/table.ts";
+import type { FillLease, ImageCacheEntry, NewEntry } from "../../core/image-cache/image-cache.ts";
+import { InMemoryDynamoDb } from "../dynamodb/in-memory-dynamodb.ts";
+import { RecordsView } from "../dynamodb/records-view.ts";
+import { TABLES } from "../dynamodb/tables.ts";
 
 /** Entries of the image-volume cache in memory. */
 export class ImageCacheFake extends DynamoDbImageCacheRepository {

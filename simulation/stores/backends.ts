@@ -1,6 +1,6 @@
-import { openClaim, type OpenClaim } from "../../../core/claims.ts";
-import type { BackendReport, BackendRepository, ClaimLimits, ClaimRef, Clock, Owner } from "../../../core/ports.ts";
-import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../../core/records.ts";
+import { openClaim, type OpenClaim } from "../../core/claims.ts";
+import type { BackendReport, BackendRepository, ClaimLimits, ClaimRef, Clock, Owner } from "../../core/ports.ts";
+import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
 
 /** Backends in memory, under the contract of the port: a claim is counted once, and settled or given back once. */
 export class BackendsFake implements BackendRepository {

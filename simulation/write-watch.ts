@@ -1,6 +1,6 @@
-import { attemptOfFence, isFlowStatus, isInFlow, isUntouched, type VolumeRecord } from "../../core/records.ts";
-import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache/image-cache.ts";
-import { PHASE_BOUND_SECONDS } from "../../core/settings/time-bounds.ts";
+import { attemptOfFence, isFlowStatus, isInFlow, isUntouched, type VolumeRecord } from "../core/records.ts";
+import { IMAGE_CACHE_PROJECT_ID } from "../core/image-cache/image-cache.ts";
+import { PHASE_BOUND_SECONDS } from "../core/settings/time-bounds.ts";
 import type { Account } from "./account.ts";
 import type { Execution } from "./executions.ts";
 

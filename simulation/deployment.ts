@@ -1,8 +1,8 @@
-import { definitionText, functionNameIn, inlineTemplate, localFunctionArn } from "../../infra/inline-template.ts";
-import type { FunctionName } from "../../core/settings/functions.ts";
-import type { AlarmSettings } from "../../local/cloud/monitoring/alarms.ts";
+import { definitionText, functionNameIn, inlineTemplate, localFunctionArn } from "../infra/inline-template.ts";
+import type { FunctionName } from "../core/settings/functions.ts";
+import type { AlarmSettings } from "../local/cloud/monitoring/alarms.ts";
 import { readAlarms } from "./alarms.ts";
-import type { Definition } from "../../test/statemachine/definition.ts";
+import type { Definition } from "./definition.ts";
 
 /** A queue of the template. */
 export type QueueSettings = {

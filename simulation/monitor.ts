@@ -4,7 +4,7 @@ import {
   statesOf,
   valuesOf,
   type WatchedMetric,
-} from "../../local/cloud/monitoring/alarms.ts";
+} from "../local/cloud/monitoring/alarms.ts";
 
 /** One value of a metric. */
 type Datum = { value: number; atMs: number };

@@ -1,5 +1,5 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { bytesOf, LARGEST_MESSAGE_BYTES } from "../../core/requests/byte-budget.ts";
+import { bytesOf, LARGEST_MESSAGE_BYTES } from "../core/requests/byte-budget.ts";
 import type { Account } from "./account.ts";
 import type { QueueSettings } from "./deployment.ts";
 

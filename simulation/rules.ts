@@ -1,4 +1,4 @@
-import type { FunctionName } from "../../core/settings/functions.ts";
+import type { FunctionName } from "../core/settings/functions.ts";
 import type { Account } from "./account.ts";
 import type { RuleSettings } from "./deployment.ts";
 import type { Execution } from "./executions.ts";

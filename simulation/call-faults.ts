@@ -1,5 +1,5 @@
-import { InvalidInput, NotificationNotSent, VolumeBackendAPIException } from "../../core/errors.ts";
-import { resetVolumeStatus } from "../../core/volumes/reset-status.ts";
+import { InvalidInput, NotificationNotSent, VolumeBackendAPIException } from "../core/errors.ts";
+import { resetVolumeStatus } from "../core/volumes/reset-status.ts";
 import type { Account, Invocation } from "./account.ts";
 import { SECRET } from "./identifiers.ts";
 import { StateFailure } from "./walker.ts";

@@ -1,7 +1,7 @@
-import { requireWhole } from "../../adapters/file/copy-file.ts";
-import { requireHash } from "../../adapters/file/image-turn.ts";
-import { S3ImageService } from "../../adapters/s3/image-service.ts";
-import { VolumeBackendAPIException } from "../../core/errors.ts";
+import { requireWhole } from "../adapters/file/copy-file.ts";
+import { requireHash } from "../adapters/file/image-turn.ts";
+import { S3ImageService } from "../adapters/s3/image-service.ts";
+import { VolumeBackendAPIException } from "../core/errors.ts";
 import type {
   CopyWork,
   CreateOutcome,
@@ -9,20 +9,20 @@ import type {
   ImageMeta,
   ImageSource,
   Work,
-} from "../../core/drivers/driver-ports.ts";
-import type { AuditRepository, KeptAudit } from "../../core/audit/kept-audit.ts";
-import type { Clock } from "../../core/ports.ts";
-import type { ImageCacheSettings } from "../../core/image-cache/image-cache.ts";
-import type { Notification } from "../../core/notifications/notifications.ts";
-import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
-import { DEFAULT_SETTINGS, type SchedulerSettings } from "../../core/scheduling/settings.ts";
-import { SnapshotsFake, VolumeTypesFake } from "../../test/support/fakes/catalogues.ts";
-import { DeadLettersFake } from "../../test/support/fakes/dead-letters.ts";
-import { DriverFake } from "../../test/support/fakes/driver.ts";
-import { ImageCacheFake } from "../../test/support/fakes/image-cache.ts";
+} from "../core/drivers/driver-ports.ts";
+import type { AuditRepository, KeptAudit } from "../core/audit/kept-audit.ts";
+import type { Clock } from "../core/ports.ts";
+import type { ImageCacheSettings } from "../core/image-cache/image-cache.ts";
+import type { Notification } from "../core/notifications/notifications.ts";
+import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../core/records.ts";
+import { DEFAULT_SETTINGS, type SchedulerSettings } from "../core/scheduling/settings.ts";
+import { SnapshotsFake, VolumeTypesFake } from "./stores/catalogues.ts";
+import { DeadLettersFake } from "./stores/dead-letters.ts";
+import { DriverFake } from "./driver.ts";
+import { ImageCacheFake } from "./stores/image-cache.ts";
 import { imageBucket } from "./image-bucket.ts";
-import { ProjectsFake } from "../../test/support/fakes/projects.ts";
-import { VolumesFake } from "../../test/support/fakes/volumes.ts";
+import { ProjectsFake } from "./stores/projects.ts";
+import { VolumesFake } from "./stores/volumes.ts";
 import { StoredBackends } from "./stored-records.ts";
 
 /** GiB of each simulated backend. */

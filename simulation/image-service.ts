@@ -1,5 +1,5 @@
-import { ImageNotFound } from "../../../core/errors.ts";
-import type { ImageMeta, ImageService } from "../../../core/drivers/driver-ports.ts";
+import { ImageNotFound } from "../core/errors.ts";
+import type { ImageMeta, ImageService } from "../core/drivers/driver-ports.ts";
 
 /** Images in memory, without bytes: seen by their owner and, if public, by everybody. */
 export function imageServiceFake(images: ReadonlyMap<string, ImageMeta>): ImageService {

@@ -1,10 +1,10 @@
-import { messageText } from "../../core/requests/byte-budget.ts";
+import { messageText } from "../core/requests/byte-budget.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Context } from "aws-lambda";
-import type { AuditReport } from "../../core/audit/report.ts";
-import { describeError, routeOf } from "../../core/errors.ts";
-import { FUNCTIONS, type FunctionName } from "../../core/settings/functions.ts";
-import type { Notification } from "../../core/notifications/notifications.ts";
+import type { AuditReport } from "../core/audit/report.ts";
+import { describeError, routeOf } from "../core/errors.ts";
+import { FUNCTIONS, type FunctionName } from "../core/settings/functions.ts";
+import type { Notification } from "../core/notifications/notifications.ts";
 import { SECRET } from "./identifiers.ts";
 import { callUnderFault, FAULTS_OWN } from "./call-faults.ts";
 import type { Deployment } from "./deployment.ts";

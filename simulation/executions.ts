@@ -1,7 +1,7 @@
-import { functionNameOf } from "../../local/cloud/functions/function-emulator.ts";
-import { type FunctionName, TASK_NAMES } from "../../core/settings/functions.ts";
-import type { WorkflowInput } from "../../core/requests/messages.ts";
-import type { Definition, State } from "../../test/statemachine/definition.ts";
+import { functionNameOf } from "../local/cloud/functions/function-emulator.ts";
+import { type FunctionName, TASK_NAMES } from "../core/settings/functions.ts";
+import type { WorkflowInput } from "../core/requests/messages.ts";
+import type { Definition, State } from "./definition.ts";
 import type { Account } from "./account.ts";
 import { deferred, type Timer } from "./virtual-time.ts";
 import { LARGEST_PAYLOAD_BYTES, StateFailure, walk, type WalkResult } from "./walker.ts";

@@ -1,10 +1,10 @@
-import { DynamoDbVolumeRepository } from "../../../adapters/dynamodb/volume-repository.ts";
-import { readVolume, volumeItem } from "../../../adapters/dynamodb/volume-item.ts";
-import type { Clock } from "../../../core/ports.ts";
-import type { VolumeRecord } from "../../../core/records.ts";
-import { InMemoryDynamoDb } from "../../../simulation/dynamodb/in-memory-dynamodb.ts";
-import { RecordsView } from "../../../simulation/dynamodb/records-view.ts";
-import { TABLES } from "../../../simulation/dynamodb/tables.ts";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import { readVolume, volumeItem } from "../../adapters/dynamodb/volume-item.ts";
+import type { Clock } from "../../core/ports.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { InMemoryDynamoDb } from "../dynamodb/in-memory-dynamodb.ts";
+import { RecordsView } from "../dynamodb/records-view.ts";
+import { TABLES } from "../dynamodb/tables.ts";
 
 /** Volumes in memory. */
 export class VolumesFake extends DynamoDbVolumeRepository {

@@ -1,4 +1,4 @@
-import { definitionText, inlineTemplate, localFunctionArn } from "../../infra/inline-template.ts";
+import { definitionText, inlineTemplate, localFunctionArn } from "../infra/inline-template.ts";
 
 /** A retrier or catcher. */
 export type Retrier = {

@@ -1,12 +1,12 @@
-import { type Authenticator, NO_AUTHENTICATION } from "../../core/api/authentication.ts";
-import type { ApiDependencies } from "../../core/api/dependencies.ts";
-import type { Backend } from "../../core/backends/backends.ts";
-import type { ImageCache } from "../../core/image-cache/image-cache.ts";
-import type { Clock } from "../../core/ports.ts";
-import type { SchedulerSettings } from "../../core/scheduling/settings.ts";
-import type { ProjectMembership } from "../../core/volumes/leave-project.ts";
-import type { GivenUpCalls } from "../../core/backends/limited-drivers.ts";
-import type { PhaseBounds } from "../../core/settings/time-bounds.ts";
+import { type Authenticator, NO_AUTHENTICATION } from "../core/api/authentication.ts";
+import type { ApiDependencies } from "../core/api/dependencies.ts";
+import type { Backend } from "../core/backends/backends.ts";
+import type { ImageCache } from "../core/image-cache/image-cache.ts";
+import type { Clock } from "../core/ports.ts";
+import type { SchedulerSettings } from "../core/scheduling/settings.ts";
+import type { ProjectMembership } from "../core/volumes/leave-project.ts";
+import type { GivenUpCalls } from "../core/backends/limited-drivers.ts";
+import type { PhaseBounds } from "../core/settings/time-bounds.ts";
 import { simulated } from "./current-account.ts";
 import type { Ports } from "./ports.ts";
 

@@ -1,13 +1,8 @@
-import {
-  DynamoDbProjectRepository,
-  QUOTA,
-  readEntry,
-  readQuota,
-} from "../../../adapters/dynamodb/project-repository.ts";
-import type { Clock } from "../../../core/ports.ts";
-import type { ListEntry, ProjectQuota } from "../../../core/projects.ts";
-import { InMemoryDynamoDb, type MemoryTable } from "../../../simulation/dynamodb/in-memory-dynamodb.ts";
-import { TABLES } from "../../../simulation/dynamodb/tables.ts";
+import { DynamoDbProjectRepository, QUOTA, readEntry, readQuota } from "../../adapters/dynamodb/project-repository.ts";
+import type { Clock } from "../../core/ports.ts";
+import type { ListEntry, ProjectQuota } from "../../core/projects.ts";
+import { InMemoryDynamoDb, type MemoryTable } from "../dynamodb/in-memory-dynamodb.ts";
+import { TABLES } from "../dynamodb/tables.ts";
 
 /** Lists, quotas and names of projects in memory. */
 export class ProjectsFake extends DynamoDbProjectRepository {

@@ -1,4 +1,4 @@
-import { type MetricName, METRICS, METRICS_NAMESPACE } from "../../core/metrics.ts";
+import { type MetricName, METRICS, METRICS_NAMESPACE } from "../core/metrics.ts";
 import { simulated } from "./current-account.ts";
 
 /** Stands for `lambdas/runtime/metrics.ts`: metrics are lines of the log, and alarms see those without dimensions of their own. */

@@ -1,6 +1,6 @@
 import { GetObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
-import { documentKey } from "../../adapters/s3/image-document.ts";
-import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
+import { documentKey } from "../adapters/s3/image-document.ts";
+import type { ImageMeta } from "../core/drivers/driver-ports.ts";
 
 /** The SDK client's error for a missing key. */
 class NoSuchKey extends Error {

@@ -6,8 +6,8 @@ import type {
   ImageSource,
   StoredContent,
   Work,
-} from "../../../core/drivers/driver-ports.ts";
-import { AttemptClosed, VolumeBackendAPIException } from "../../../core/errors.ts";
+} from "../core/drivers/driver-ports.ts";
+import { AttemptClosed, VolumeBackendAPIException } from "../core/errors.ts";
 import {
   attemptOfFence,
   fenceOf,
@@ -15,8 +15,8 @@ import {
   type ModelUpdate,
   type SnapshotRecord,
   type VolumeRecord,
-} from "../../../core/records.ts";
-import type { ImageLocation } from "../../../core/spec.ts";
+} from "../core/records.ts";
+import type { ImageLocation } from "../core/spec.ts";
 
 /** The source of a fake volume. */
 export type MadeFrom = { from: "nothing" | "snapshot" | "volume" | "image"; source?: string; bytes?: number };

@@ -1,4 +1,4 @@
-import type { Definition, Retrier, State } from "../../test/statemachine/definition.ts";
+import type { Definition, Retrier, State } from "./definition.ts";
 
 /**
  * Walks a definition in the Amazon States Language, as far as this project uses it, with invocations and waits given from outside:

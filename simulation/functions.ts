@@ -1,6 +1,6 @@
 import { registerHooks } from "node:module";
 import type { Context } from "aws-lambda";
-import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../../core/settings/functions.ts";
+import { FUNCTION_NAMES, type FunctionName, fileNameOf } from "../core/settings/functions.ts";
 
 /**
  * The functions as they are deployed, from `lambdas/`, with some of their frame's modules replaced: the composition root by one that
@@ -39,7 +39,7 @@ export async function loadFunctions(): Promise<void> {
   for (const name of FUNCTION_NAMES) {
     const handlers: FunctionHandler[] = [];
     for (let environment = 1; environment <= ENVIRONMENTS; environment += 1) {
-      const url = new URL(`../../lambdas/${fileNameOf(name)}.ts?environment=${environment}`, import.meta.url);
+      const url = new URL(`../lambdas/${fileNameOf(name)}.ts?environment=${environment}`, import.meta.url);
       const { handler } = (await import(url.href)) as { handler: FunctionHandler };
       handlers.push(handler);
     }

@@ -1,10 +1,10 @@
-import { DynamoDbSnapshotRepository, snapshotItem, SNAPSHOTS } from "../../../adapters/dynamodb/snapshot-repository.ts";
-import { toItem } from "../../../adapters/dynamodb/table.ts";
-import { DynamoDbVolumeTypeRepository, VOLUME_TYPES } from "../../../adapters/dynamodb/volume-type-repository.ts";
-import type { SnapshotRecord, VolumeTypeRecord } from "../../../core/records.ts";
-import { InMemoryDynamoDb } from "../../../simulation/dynamodb/in-memory-dynamodb.ts";
-import { RecordsView } from "../../../simulation/dynamodb/records-view.ts";
-import { TABLES } from "../../../simulation/dynamodb/tables.ts";
+import { DynamoDbSnapshotRepository, snapshotItem, SNAPSHOTS } from "../../adapters/dynamodb/snapshot-repository.ts";
+import { toItem } from "../../adapters/dynamodb/table.ts";
+import { DynamoDbVolumeTypeRepository, VOLUME_TYPES } from "../../adapters/dynamodb/volume-type-repository.ts";
+import type { SnapshotRecord, VolumeTypeRecord } from "../../core/records.ts";
+import { InMemoryDynamoDb } from "../dynamodb/in-memory-dynamodb.ts";
+import { RecordsView } from "../dynamodb/records-view.ts";
+import { TABLES } from "../dynamodb/tables.ts";
 
 /** Snapshots in memory. */
 export class SnapshotsFake extends DynamoDbSnapshotRepository {

@@ -1,13 +1,13 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { BACKENDS, type Entry } from "../../adapters/dynamodb/backend-item.ts";
-import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
-import { claimOfItem, type ClaimItem, nameOf, refOf } from "../../adapters/dynamodb/claim-items.ts";
-import { toItem } from "../../adapters/dynamodb/table.ts";
-import type { Clock } from "../../core/ports.ts";
-import type { BackendRecord, CapacityClaim } from "../../core/records.ts";
-import { InMemoryDynamoDb } from "../../simulation/dynamodb/in-memory-dynamodb.ts";
-import { RecordsView } from "../../simulation/dynamodb/records-view.ts";
-import { TABLES } from "../../simulation/dynamodb/tables.ts";
+import { BACKENDS, type Entry } from "../adapters/dynamodb/backend-item.ts";
+import { DynamoDbBackendRepository } from "../adapters/dynamodb/backend-repository.ts";
+import { claimOfItem, type ClaimItem, nameOf, refOf } from "../adapters/dynamodb/claim-items.ts";
+import { toItem } from "../adapters/dynamodb/table.ts";
+import type { Clock } from "../core/ports.ts";
+import type { BackendRecord, CapacityClaim } from "../core/records.ts";
+import { InMemoryDynamoDb } from "./dynamodb/in-memory-dynamodb.ts";
+import { RecordsView } from "./dynamodb/records-view.ts";
+import { TABLES } from "./dynamodb/tables.ts";
 
 /** Backends and their claims in memory, under the product's own repository. */
 export class StoredBackends extends DynamoDbBackendRepository {

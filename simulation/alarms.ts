@@ -1,10 +1,10 @@
-import { functionNameIn, type Template } from "../../infra/inline-template.ts";
+import { functionNameIn, type Template } from "../infra/inline-template.ts";
 import {
   alarmOf,
   type AlarmProperties,
   type AlarmSettings,
   type WatchedMetric,
-} from "../../local/cloud/monitoring/alarms.ts";
+} from "../local/cloud/monitoring/alarms.ts";
 
 /** The alarms of a template, each under its construct's id, which is its section of the runbook. Their metrics name functions as the code does. */
 export function readAlarms({ Resources: resources }: Template): AlarmSettings[] {
