@@ -31,7 +31,7 @@ const WITHOUT_ADAPTERS: Plugin = {
 const WITHOUT_IMAGE_CACHE: Plugin = {
   name: "without-image-cache",
   setup(bundler) {
-    bundler.onLoad({ filter: /[\\/]core[\\/]tasks[\\/]image-cache[\\/]/ }, () => ({
+    bundler.onLoad({ filter: /[\\/]core[\\/]image-cache[\\/](?!image-cache\.ts$)/ }, () => ({
       contents: "module.exports = {}",
       loader: "js",
     }));

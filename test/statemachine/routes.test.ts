@@ -38,7 +38,7 @@ const FINAL = [
 /** The backend has refused: another one may succeed, at once. */
 const RESCHEDULABLE = ["VolumeBackendAPIException", "VolumeDriverException", "DriverNotInitialized"];
 
-/** Nobody knows how far the work came: it is tried again, and then on another backend. Some of these have no row in the table. */
+/** The work may have been done or not: it is tried again, and then on another backend. Some of these have no row in the table. */
 const UNCERTAIN = [
   "GlanceConnectionFailed",
   "BackendNotAnswering",
