@@ -31,7 +31,7 @@ const WITHOUT_ADAPTERS: Plugin = {
 const WITHOUT_IMAGE_CACHE: Plugin = {
   name: "without-image-cache",
   setup(bundler) {
-    bundler.onLoad({ filter: /[\\/]core[\\/]image-cache[\\/](?!image-cache\.ts$)/ }, () => ({
+    bundler.onLoad({ filter: /[\\/]core[\\/]image-cache[\\/](?:evict|fill|sweep|use)-/ }, () => ({
       contents: "module.exports = {}",
       loader: "js",
     }));
