@@ -1,6 +1,7 @@
 import { messageText } from "../core/requests/byte-budget.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Context } from "aws-lambda";
+import type { GivenUpCalls } from "../core/backends/limited-drivers.ts";
 import type { AuditReport } from "../core/audit/report.ts";
 import { describeError, routeOf } from "../core/errors.ts";
 import { FUNCTIONS, type FunctionName } from "../core/settings/functions.ts";
@@ -10,7 +11,7 @@ import { callUnderFault, FAULTS_OWN } from "./call-faults.ts";
 import type { Deployment } from "./deployment.ts";
 import { type Execution, Executions } from "./executions.ts";
 import { type Fault, FaultPlan, type VisitFaultName } from "./faults.ts";
-import { giveEnvironment, takeEnvironment } from "./functions.ts";
+import { type FunctionHandler, giveEnvironment, takeEnvironment } from "./functions.ts";
 import { type Ports, portsOf } from "./ports.ts";
 import { Monitor } from "./monitor.ts";
 import { Queues, requireMessageSize } from "./queues.ts";
@@ -32,8 +33,12 @@ export type Invocation = {
   /** Ended from outside: none of its calls continues. */
   isDead: boolean;
   hasAnswered: boolean;
+  readonly memory: ProcessMemory;
   end(failure: StateFailure): void;
 };
+
+/** The memory of a function's process, which its next invocations find. It ends with the process. */
+export type ProcessMemory = { readonly givenUp: GivenUpCalls };
 
 /** A breach of an invariant of the architecture, by its number there; 0 is the harness's own. */
 export type Violation = { invariant: number; text: string };
@@ -67,8 +72,6 @@ export class Account {
   readonly monitor: Monitor;
   /** Ids of what lies on a backend without a record, and the audit has found. */
   readonly orphans = new Set<string>();
-  /** Calls that hang, of all environments: more than one has. */
-  readonly givenUp = new Map<string, number>();
   /** Ids of what the scenario put on a backend without a record. */
   scenariosOwn: ReadonlySet<string> = new Set();
   /** Whether a dead letter was sent again. */
@@ -80,6 +83,7 @@ export class Account {
   readonly #running = new AsyncLocalStorage<Invocation>();
   readonly #visits = new Map<string, number>();
   readonly #executionOf = new Map<string, Execution>();
+  readonly #memories = new WeakMap<FunctionHandler, ProcessMemory>();
   #atRest: (() => void)[] = [];
 
   constructor(deployment: Deployment, seed: number, faults: readonly Fault[] = []) {
@@ -181,14 +185,19 @@ export class Account {
    */
   async invoke(functionName: FunctionName, event: unknown, visit: string): Promise<unknown> {
     const ended = deferred<StateFailure>();
+    const environment = takeEnvironment(functionName);
+    const memory = this.#memories.get(environment) ?? { givenUp: new Map<string, number>() };
+    this.#memories.set(environment, memory);
     const invocation: Invocation = {
       functionName,
       visit,
       calls: [],
       isDead: false,
       hasAnswered: false,
+      memory,
       end: (failure) => {
         invocation.isDead = true;
+        this.#memories.delete(environment);
         ended.resolve(failure);
       },
     };
@@ -196,7 +205,6 @@ export class Account {
     const timeoutMs = FUNCTIONS[functionName].timeoutSeconds * 1000;
     const deadlineMs = this.time.nowMs + timeoutMs;
     const timer = this.time.after(timeoutMs, () => invocation.end(timedOut(timeoutMs)));
-    const environment = takeEnvironment(functionName);
     const context = { getRemainingTimeInMillis: () => deadlineMs - this.time.nowMs } as Context;
     const payload: unknown = JSON.parse(JSON.stringify(event));
     const work = this.#running.run(invocation, async () => {
@@ -285,12 +293,18 @@ export class Account {
     }
   }
 
-  /** A call of a port, by the current function. */
-  async call(name: string, effect: () => Promise<unknown>, parameters: readonly unknown[]): Promise<unknown> {
+  /** The invocation whose code runs now. @throws Error outside of any function */
+  running(what: string): Invocation {
     const invocation = this.#running.getStore();
     if (invocation === undefined) {
-      throw new Error(`${name} was called outside of any function`);
+      throw new Error(`${what} was called outside of any function`);
     }
+    return invocation;
+  }
+
+  /** A call of a port, by the current function. */
+  async call(name: string, effect: () => Promise<unknown>, parameters: readonly unknown[]): Promise<unknown> {
+    const invocation = this.running(name);
     const occurrence = invocation.calls.filter((call) => call.startsWith(`${name}#`)).length + 1;
     const call = `${name}#${occurrence}`;
     invocation.calls.push(call);

@@ -26,7 +26,7 @@ export const queue = (): Ports["queue"] => simulated().ports.queue;
 export const notifier = (): Ports["notifier"] => simulated().ports.notifier;
 export const workflow = (): Ports["workflow"] => simulated().ports.workflow;
 export const drivers = (): Ports["drivers"] => simulated().ports.drivers;
-export const givenUpCalls = (): GivenUpCalls => simulated().givenUp;
+export const givenUpCalls = (): GivenUpCalls => simulated().running("givenUpCalls").memory.givenUp;
 export const remoteDrivers = (): Ports["remoteDrivers"] => simulated().ports.remoteDrivers;
 export const imageCache = (): ImageCache | undefined => simulated().ports.imageCache;
 export const images = (): Ports["images"] => simulated().ports.images;

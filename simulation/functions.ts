@@ -58,5 +58,7 @@ export function takeEnvironment(name: FunctionName): FunctionHandler {
 
 /** Gives an environment back. Its invocation has ended, or never continues. */
 export function giveEnvironment(name: FunctionName, handler: FunctionHandler): void {
-  idle.get(name)?.push(handler);
+  const handlers = idle.get(name) ?? [];
+  handlers.push(handler);
+  idle.set(name, handlers);
 }
