@@ -81,8 +81,8 @@ export interface ProjectRepository {
   /** The quotas of all projects, in no order. For the audit: it reads the whole table. */
   listQuotas(): Promise<{ projectId: string; quota: CountedQuota }[]>;
   /**
-   * Writes what a project uses, if nothing of its quota has changed since it was read and nothing is moving. False, and nothing changed, when
-   * that is not so.
+   * Writes the sums of a project that are wrong, if none of them has changed since it was read and nothing is moving. False when that is not
+   * so; of many sums, some may be corrected by then.
    */
   correctUsage(projectId: string, read: CountedQuota, used: Usage): Promise<boolean>;
   /** Takes of the quota, all of it or nothing, within every limit. Repeated by the same holder it changes nothing. */

@@ -8,6 +8,9 @@ import { find, type Item, type Statement, type Table, tryUpdate } from "./table.
 /** At so many entries, the one who made the last takes them off. */
 const TIDY_AT = 8;
 
+/** Entries that one tidy takes off: the update names each of them, and DynamoDB takes expressions of 4 KiB. The rest is left to the next. */
+const TIDIED_AT_ONCE = 50;
+
 /** How often capacity is given back again because others were faster. */
 const GIVE_BACK_ROUNDS = 100;
 
@@ -57,11 +60,11 @@ export class BackendClaims {
         return undefined;
       }
       const held = await this.#afterRefusal(state, key, claim);
+      if (held === "closed" || (state.moves === moves && state.entries[key] === undefined)) {
+        return undefined;
+      }
       if (held !== undefined) {
         return withClaim(state, key, held);
-      }
-      if (state.moves === moves && state.entries[key] === undefined) {
-        return undefined;
       }
       moves = state.moves;
     }
@@ -92,18 +95,33 @@ export class BackendClaims {
 
   /**
    * The claim of the same attempt, if the refused one finds it: made by another delivery, or by the first try of this very write, whose
-   * answer was lost. An entry of anything else is taken off.
+   * answer was lost. `closed`: the first try was counted, and others have closed it since; it must not be counted again. An entry of
+   * anything else is taken off.
    */
-  async #afterRefusal(state: BackendState, key: string, claim: CapacityClaim): Promise<CapacityClaim | undefined> {
+  async #afterRefusal(
+    state: BackendState,
+    key: string,
+    claim: CapacityClaim,
+  ): Promise<CapacityClaim | "closed" | undefined> {
     const entry = state.entries[key];
-    const item = await this.#items.get(state.backend.host, refOf(key, entry ?? claim));
-    if (entry === undefined) {
-      return item?.state === "open" ? claimOfItem(item) : undefined;
+    const own = refOf(key, claim);
+    const isOwn = entry !== undefined && isOf(entry, own);
+    const refs = entry === undefined || isOwn ? [own] : [own, refOf(key, entry)];
+    const items = await this.#items.getMany(state.backend.host, refs);
+    const item = items.get(nameOf(own));
+    if (!isOpen(item) || (isOwn && entry.given_back === true)) {
+      return "closed";
     }
-    if (entry.given_back !== true && entry.attempt === claim.attempt && isOpen(item)) {
+    if (item !== undefined) {
+      return claimOfItem(item);
+    }
+    if (entry === undefined) {
+      return undefined;
+    }
+    if (entry.given_back !== true && entry.attempt === claim.attempt && isOpen(items.get(nameOf(refOf(key, entry))))) {
       return entry;
     }
-    await this.tidy(state);
+    await this.tidy(state, key);
     return undefined;
   }
 
@@ -147,17 +165,22 @@ export class BackendClaims {
       const entry = found !== undefined && isOf(found, ref) ? found : undefined;
       const item = await this.#items.get(host, ref);
       const size = sizeOf(item, entry);
-      if (item?.state === "given_back" || size === undefined) {
+      if (item?.state === "given_back") {
+        // As long as a removal comes again, the item that shows that nothing is to be given back must not expire.
+        await this.#items.giveBack(host, ref);
+        return;
+      }
+      if (size === undefined) {
         return;
       }
       if (found !== entry) {
-        await this.tidy(state);
+        await this.tidy(state, ref.key);
         continue;
       }
       const given =
         entry?.given_back === true
           ? state
-          : await this.#takeOff(state, ref, size, statements.giveBack(countsFree(state)));
+          : await this.#takeOff(state, ref, size, statements.giveBack(countsFree(state), entry !== undefined));
       if (given !== undefined) {
         await this.#items.giveBack(host, ref);
         await this.#tidyWhenFull(given);
@@ -231,22 +254,34 @@ export class BackendClaims {
     return { state, claims: [...claims.values()] };
   }
 
-  /** Takes the entries off, after every claim has its item. Returns the backend as it is then; undefined when another call was faster. */
-  async tidy({ backend: { host }, entries, moves }: BackendState): Promise<BackendState | undefined> {
-    const list = Object.entries(entries);
+  /**
+   * Takes entries off, {@link TIDIED_AT_ONCE} at most, after every claim has its item. Returns the backend as it is then; undefined when
+   * another call was faster.
+   *
+   * @param first the key whose entry has to be among them
+   */
+  async tidy({ backend: { host }, entries, moves }: BackendState, first?: string): Promise<BackendState | undefined> {
+    const others = Object.entries(entries).filter(([key]) => key !== first);
+    const wanted = first === undefined ? undefined : entries[first];
+    const list = [...(first !== undefined && wanted !== undefined ? [[first, wanted] as const] : []), ...others].slice(
+      0,
+      TIDIED_AT_ONCE,
+    );
     const items = await this.#items.getMany(
       host,
       list.map(([key, entry]) => refOf(key, entry)),
     );
-    for (const [key, entry] of list) {
-      const ref = refOf(key, entry);
-      const item = items.get(nameOf(ref));
-      if (entry.given_back === true) {
-        await (item?.state === "given_back" ? undefined : this.#items.giveBack(host, ref));
-      } else if (item === undefined) {
-        await this.#items.enter(host, key, entry);
-      }
-    }
+    await Promise.all(
+      list.map(async ([key, entry]) => {
+        const ref = refOf(key, entry);
+        const item = items.get(nameOf(ref));
+        if (entry.given_back === true) {
+          await (item?.state === "given_back" ? undefined : this.#items.giveBack(host, ref));
+        } else if (item === undefined) {
+          await this.#items.enter(host, key, entry);
+        }
+      }),
+    );
     const names = Object.fromEntries(list.map(([key], index) => [`#volume${index}`, key]));
     const values = { ":moves": moves, ":next_moves": moves + 1 };
     const item = await tryUpdate(this.#table, host, statements.tidy(list.length), {
@@ -255,6 +290,14 @@ export class BackendClaims {
       returnItem: true,
     });
     return item === undefined ? undefined : stateOf(item);
+  }
+
+  /** Takes all entries off that are there now, as far as no other call is faster. */
+  async tidyAll(state: BackendState): Promise<void> {
+    let left: BackendState | undefined = state;
+    do {
+      left = await this.tidy(left);
+    } while (left !== undefined && Object.keys(left.entries).length >= TIDIED_AT_ONCE);
   }
 
   async #tidyWhenFull(state: BackendState): Promise<BackendState> {

@@ -86,7 +86,7 @@ export class DynamoDbBackendRepository implements BackendRepository {
     const item = await find(this.#table, host);
     const state = item === undefined ? undefined : stateOf(item);
     if (state !== undefined && Object.keys(state.entries).length > 0) {
-      await this.#claims.tidy(state);
+      await this.#claims.tidyAll(state);
     }
   }
 

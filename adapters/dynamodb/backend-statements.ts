@@ -30,13 +30,16 @@ export function claim({ countsFree, boundsProvisioned, boundsFree }: ClaimShape)
   );
 }
 
-/** Takes a claim's capacity off the sums. `countsFree`: what is free grows by it at once. */
-export function giveBack(countsFree: boolean): Statement {
+/**
+ * Takes a claim's capacity off the sums. `countsFree`: what is free grows by it at once. `isEntered`: the claim has an entry, which this
+ * replaces; without one, the key may have got the entry of another claim since, which must stay.
+ */
+export function giveBack(countsFree: boolean, isEntered: boolean): Statement {
   const free = countsFree ? ", #free_capacity_gb = #free_capacity_gb + :size" : "";
   return statement(
     "SET #claims.#volume = :entry, #allocated_capacity_gb = #allocated_capacity_gb - :size, " +
       `#provisioned_capacity_gb = #provisioned_capacity_gb - :size, #moves = :next_moves${free}`,
-    "#moves = :moves AND #reported_at = :reported_at",
+    `#moves = :moves AND #reported_at = :reported_at${isEntered ? "" : " AND attribute_not_exists(#claims.#volume)"}`,
   );
 }
 

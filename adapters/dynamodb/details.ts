@@ -12,8 +12,44 @@ export type ColumnChange = Readonly<Record<string, string | boolean | object | n
 /** A map of the item, with its changes. */
 export type NamedMapChange = { column: string; change: MapChange };
 
-/** Runs the update. Undefined when the thing does not exist. */
+/** Entries that one update changes: it names each of them, and DynamoDB takes expressions of 4 KiB. */
+const ENTRIES_AT_ONCE = 50;
+
+/**
+ * Runs the update, in several writes where it changes many entries: removals first, so that the item never has old and new entries at once.
+ * Interrupted between two of them: the entries of the first ones have changed, and the same request changes the others.
+ * Returns undefined when the thing does not exist.
+ */
 export async function changeItem(
+  table: Table,
+  key: string,
+  columns: ColumnChange,
+  { column, change }: NamedMapChange,
+): Promise<Item | undefined> {
+  const parts = partsOf(change);
+  const last = parts.pop() ?? {};
+  for (const part of parts) {
+    if ((await changeAtOnce(table, key, {}, { column, change: part })) === undefined) {
+      return undefined;
+    }
+  }
+  return changeAtOnce(table, key, columns, { column, change: last });
+}
+
+/** A change as changes of at most {@link ENTRIES_AT_ONCE} entries. */
+function partsOf({ set = {}, unset = [] }: MapChange): MapChange[] {
+  const entries = [...unset.map((name) => [name] as const), ...Object.entries(set)];
+  const count = Math.ceil(entries.length / ENTRIES_AT_ONCE);
+  return Array.from({ length: count }, (_, index) => {
+    const part = entries.slice(index * ENTRIES_AT_ONCE, (index + 1) * ENTRIES_AT_ONCE);
+    return {
+      set: Object.fromEntries(part.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+      unset: part.flatMap(([name, value]) => (value === undefined ? [name] : [])),
+    };
+  });
+}
+
+async function changeAtOnce(
   table: Table,
   key: string,
   columns: ColumnChange,

@@ -33,6 +33,9 @@ import {
 /** Sort key of the item that holds a project's usage and limits. */
 export const QUOTA = "quota";
 
+/** Limits or sums that one update changes: it names each of them, and DynamoDB takes expressions of 4 KiB. */
+const RESOURCES_AT_ONCE = 50;
+
 /**
  * The projects' lists and usage, in one table: partition key `project_id`, sort key `entry`, which is `quota` or `KIND#CREATED_AT#ID`. A
  * local index has the entries by name. Both are read consistently: a volume is in the list when the answer to its create arrives.
@@ -145,21 +148,21 @@ export class DynamoDbProjectRepository implements ProjectRepository {
   }
 
   async correctUsage(projectId: string, { used: read, returns }: CountedQuota, used: Usage): Promise<boolean> {
-    const resources = Object.entries(read);
-    const unchanged = resources.map((_each, index) => `#used.#resource${index} = :read${index}`);
-    const prepared = statement(
-      "SET #used = :used",
-      ["#returns = :returns", "size(#moving) = :none", "size(#used) = :count", ...unchanged].join(" AND "),
-      { ":none": 0 },
+    const wrong = [...new Set([...Object.keys(read), ...Object.keys(used)])].filter(
+      (resource) => read[resource] !== used[resource],
     );
-    const values = {
-      ":used": used,
-      ":returns": returns,
-      ":count": resources.length,
-      ...Object.fromEntries(resources.map(([, amount], index) => [`:read${index}`, amount])),
-    };
-    const names = Object.fromEntries(resources.map(([resource], index) => [`#resource${index}`, resource]));
-    return (await tryUpdate(this.#table, quotaKey(projectId), prepared, { values, names })) !== undefined;
+    let isCorrected = true;
+    for (let from = 0; from < wrong.length; from += RESOURCES_AT_ONCE) {
+      const sums = wrong
+        .slice(from, from + RESOURCES_AT_ONCE)
+        .map((resource): WrongSum => [resource, read[resource], used[resource]]);
+      const { prepared, values, names } = correctStatement(sums);
+      const all = { ...values, ":returns": returns };
+      isCorrected =
+        (await tryUpdate(this.#table, quotaKey(projectId), prepared, { values: all, names })) !== undefined &&
+        isCorrected;
+    }
+    return isCorrected;
   }
 
   async reserve(reservation: Reservation): Promise<ReserveResult> {
@@ -278,9 +281,13 @@ export class DynamoDbProjectRepository implements ProjectRepository {
 
   async setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota> {
     const entries = Object.entries(limits);
-    if (entries.length === 0) {
-      return this.quota(projectId);
+    for (let from = 0; from < entries.length; from += RESOURCES_AT_ONCE) {
+      await this.#setLimits(projectId, entries.slice(from, from + RESOURCES_AT_ONCE));
     }
+    return this.quota(projectId);
+  }
+
+  async #setLimits(projectId: string, entries: readonly [string, number | null][]): Promise<void> {
     const names = Object.fromEntries(entries.map(([resource], index) => [`#resource${index}`, resource]));
     const set = entries.flatMap(([, limit], index) =>
       limit === null ? [] : [`#limits.#resource${index} = :limit${index}`],
@@ -294,7 +301,6 @@ export class DynamoDbProjectRepository implements ProjectRepository {
       entries.flatMap(([, limit], index) => (limit === null ? [] : [[`:limit${index}`, limit]])),
     );
     await this.#updateQuota(projectId, () => statement(update, "attribute_exists(#limits)"), values, names);
-    return this.quota(projectId);
   }
 
   /** Runs an update of the quota's item; makes the item first where the project has none. False when the condition failed. */
@@ -390,6 +396,33 @@ function reserveStatement({ usage, limits }: Reservation, replaces: boolean) {
   const set = [...assignments, "#moving.#holder = :movement"].join(", ");
   const prepared = statement(`SET ${set}`, conditions.join(" AND "), constants);
   return { prepared, values: { ...values, ...bounds }, names };
+}
+
+/** A resource, its sum as it was read, and as it should be; undefined for none. */
+type WrongSum = readonly [string, number | undefined, number | undefined];
+
+/** Writes these sums if none of them has changed since it was read, and nothing is under way. */
+function correctStatement(sums: readonly WrongSum[]) {
+  const at = (index: number): string => `#used.#resource${index}`;
+  const set = sums.flatMap(([, , right], index) => (right === undefined ? [] : [`${at(index)} = :right${index}`]));
+  const removed = sums.flatMap(([, , right], index) => (right === undefined ? [at(index)] : []));
+  const unchanged = sums.map(([, read], index) =>
+    read === undefined ? `attribute_not_exists(${at(index)})` : `${at(index)} = :read${index}`,
+  );
+  const update = [
+    ...(set.length > 0 ? [`SET ${set.join(", ")}`] : []),
+    ...(removed.length > 0 ? [`REMOVE ${removed.join(", ")}`] : []),
+  ];
+  const condition = ["#returns = :returns", "size(#moving) = :none", ...unchanged].join(" AND ");
+  const values = sums.flatMap(([, read, right], index) => [
+    ...(read === undefined ? [] : [[`:read${index}`, read] as const]),
+    ...(right === undefined ? [] : [[`:right${index}`, right] as const]),
+  ]);
+  return {
+    prepared: statement(update.join(" "), condition, { ":none": 0 }),
+    values: Object.fromEntries(values),
+    names: Object.fromEntries(sums.map(([resource], index) => [`#resource${index}`, resource])),
+  };
 }
 
 /** The first resource, in the order of their names as in Cinder, that has no room; the last one when a change in between made room. */

@@ -1,6 +1,6 @@
 import type { AttributeValue, CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
 import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
-import { itemBytes, itemProblem } from "../../local/cloud/parts/dynamodb-rules.ts";
+import { expressionProblem, itemBytes, itemProblem } from "../../local/cloud/parts/dynamodb-rules.ts";
 import { type Action, parseCondition, parseUpdate, type Placeholders, validationError } from "./expressions.ts";
 import { copyItem, type Item, order, type Path, setOwn, valueAt } from "./values.ts";
 
@@ -228,6 +228,10 @@ const PLAIN_NAME = /^[\w-]{1,255}$/;
 
 /** @throws ValidationException for a placeholder that is not defined, or not used */
 function placeholdersOf(input: Input, usedBy: readonly ReadonlySet<string>[]): Placeholders {
+  const problem = expressionProblem(input);
+  if (problem !== undefined) {
+    throw validationError(problem);
+  }
   const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
   const defined = new Set([...Object.keys(names), ...Object.keys(values)]);
   const used = new Set(usedBy.flatMap((each) => [...each]));

@@ -173,6 +173,28 @@ describe("an item is stored with", () => {
   });
 });
 
+describe("an expression", () => {
+  /** Sets one attribute by an expression that spaces make so long. */
+  const setWith = async (bytes: number): Promise<void> => {
+    await under.dynamodb.send(
+      new UpdateItemCommand({
+        TableName,
+        Key: { id: { S: id }, part: { S: "1" } },
+        UpdateExpression: "SET a = :value".padEnd(bytes),
+        ExpressionAttributeValues: { ":value": { S: "x" } },
+      }),
+    );
+  };
+
+  it("of 4 KiB is taken, and one that is a byte longer is refused", async () => {
+    await setWith(4096);
+    await expect(setWith(4097)).rejects.toMatchObject({
+      name: "ValidationException",
+      message: "Invalid UpdateExpression: Expression size has exceeded the maximum allowed size; expression size: 4097",
+    });
+  });
+});
+
 describe("a page token that no page gave", () => {
   it.each([
     ["of other attributes", { other: { S: "x" } }],

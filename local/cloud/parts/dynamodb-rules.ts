@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 
 /**
- * Adds the rules of DynamoDB that dynalite 4 lacks: empty and overlong names, deep nesting, keys and items that are too large in bytes,
+ * Adds the rules of DynamoDB that dynalite 4 lacks: empty and overlong names, expressions of more than 4 KiB, deep nesting, keys and items that are too large in bytes,
  * empty keys of indexes. It also refuses malformed requests, some of which throw in dynalite where they cannot be caught. The rules are
  * added to dynalite's own functions, so all other checks keep their order. Check this file when the pinned version changes.
  */
@@ -38,6 +38,17 @@ type Validations = {
 const LARGEST_NAME = 65_535;
 const LARGEST_HASH_KEY = 2048;
 const LARGEST_RANGE_KEY = 1024;
+
+/** Bytes of one expression, with its placeholders (Amazon DynamoDB, "Quotas"). */
+const LARGEST_EXPRESSION = 4096;
+
+const EXPRESSIONS = [
+  "UpdateExpression",
+  "ConditionExpression",
+  "FilterExpression",
+  "KeyConditionExpression",
+  "ProjectionExpression",
+] as const;
 
 /** An attribute is at level 1: a value may be wrapped 31 times. */
 const DEEPEST_LEVEL = 32;
@@ -98,9 +109,19 @@ function serializationError(): ApiError {
 const VALUE_MAPS = ["Item", "Key", "ExclusiveStartKey", "ExpressionAttributeValues"] as const;
 const CONDITION_MAPS = ["Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter"] as const;
 
-/** The first problem of a request's attribute values. */
+/** The first problem of a request's attribute values and expressions. */
 function requestProblem(request: Record<string, unknown>): string | undefined {
-  return first(valueMapsOf(request), itemProblem) ?? first(namesOf(request), nameProblem);
+  return first(valueMapsOf(request), itemProblem) ?? first(namesOf(request), nameProblem) ?? expressionProblem(request);
+}
+
+/** The first problem of a request's expressions. */
+export function expressionProblem(request: Readonly<Record<string, unknown>>): string | undefined {
+  return first(EXPRESSIONS, (name) => {
+    const expression = request[name];
+    return typeof expression === "string" && exceeds(expression, LARGEST_EXPRESSION)
+      ? `Invalid ${name}: Expression size has exceeded the maximum allowed size; expression size: ${Buffer.byteLength(expression)}`
+      : undefined;
+  });
 }
 
 function* valueMapsOf(request: Record<string, unknown>): Generator<Item> {
