@@ -1,5 +1,6 @@
 import type { Drivers } from "../core/drivers/driver-ports.ts";
 import { driversOf } from "../adapters/driver-map.ts";
+import { RemoteConnections } from "../adapters/lambda/connections.ts";
 import { RemoteDriver } from "../adapters/lambda/remote-driver.ts";
 import { type Backend, backendHost } from "../core/backends/backends.ts";
 import { InvalidImageRef, InvalidInput } from "../core/errors.ts";
@@ -156,9 +157,7 @@ export function portsOf(account: Account) {
       queue,
       imagesFor: () => images,
       work,
-      get drivers() {
-        return remoteDrivers();
-      },
+      connections: watched("driver", new RemoteConnections((request) => account.callDriver(request))),
       clock,
       newId: () => account.newId(),
       zones: ["nova"],

@@ -1,21 +1,12 @@
-import * as v from "valibot";
 import type { Driver } from "../../core/drivers/driver-ports.ts";
 import type { DriverCall } from "../../core/drivers/driver-call.ts";
-import { parseOrThrow } from "../../core/requests/parsing.ts";
-import type { ConnectionInfo, VolumeRecord } from "../../core/records.ts";
-
-/** A driver's connection document. */
-const ConnectionInfoSchema = v.object({
-  driver_volume_type: v.string(),
-  data: v.record(v.string(), v.unknown()),
-  mount_point_base: v.optional(v.string()),
-});
+import type { VolumeRecord } from "../../core/records.ts";
 
 /** Sends a call to the function that has the drivers. Throws: an error under the name of the driver's own. */
 export type CallDriver = (request: DriverCall) => Promise<unknown>;
 
 /**
- * A driver that another function has. It has the methods that clear a backend, end an extension or connect a host; the others fail, because the functions
+ * A driver that another function has. It has the methods that clear a backend or end an extension; the others fail, because the functions
  * that use this driver never create anything.
  *
  * Repeated, late: each method is safe to repeat and may take effect late, as {@link Driver} says, so a lost answer needs nothing else.
@@ -67,14 +58,6 @@ export class RemoteDriver implements Driver {
 
   async extendVolume(volume: VolumeRecord, newSize: number): Promise<void> {
     await this.#call({ call: "extendVolume", host: this.#host, volume, new_size: newSize });
-  }
-
-  async initializeConnection(
-    volume: VolumeRecord,
-    connector: Readonly<Record<string, unknown>>,
-  ): Promise<ConnectionInfo> {
-    const answer = await this.#call({ call: "initializeConnection", host: this.#host, volume, connector });
-    return parseOrThrow(ConnectionInfoSchema, answer, `connection to volume ${volume.id}`) as ConnectionInfo;
   }
 
   createVolume = this.#refuse("createVolume");

@@ -6,7 +6,7 @@ import type {
   VolumeRepository,
   VolumeTypeRepository,
 } from "../ports.ts";
-import type { Drivers, ImageServices } from "../drivers/driver-ports.ts";
+import type { Connections, ImageServices } from "../drivers/driver-ports.ts";
 import type { ProjectRepository } from "../projects.ts";
 import type { PhaseBounds } from "../settings/time-bounds.ts";
 import type { ApiEnvironment } from "./options.ts";
@@ -24,8 +24,7 @@ export type ApiDependencies = {
   volumeTypes: VolumeTypeRepository;
   projects: ProjectRepository;
   backends: Pick<BackendRepository, "get" | "isGivenBack" | "list" | "release" | "setDisabled" | "settle">;
-  /** Asked for connections only. */
-  drivers: Drivers;
+  connections: Connections;
   /** Images as the owner of a token sees them; undefined where the API cannot ask, so that the workflow alone checks images. */
   imagesFor: (token: string | undefined) => ImageServices | undefined;
   queue: SchedulerQueue;

@@ -193,3 +193,17 @@ export interface ImageServices {
   /** `get_remote_image_service`. @throws InvalidImageRef */
   forHref(context: RequestContext, imageHref: string): { service: ImageService; imageId: string };
 }
+
+/** Asks the drivers how hosts reach volumes. */
+export interface Connections {
+  /**
+   * Asks the driver of the backend, as {@link Driver.initializeConnection}. Changes nothing.
+   *
+   * Throws: InvalidInput where the driver has no connections; DriverNotInitialized for a backend that is not configured; the driver's own errors.
+   */
+  initializeConnection(
+    host: string,
+    volume: VolumeRecord,
+    connector: Readonly<Record<string, unknown>>,
+  ): Promise<ConnectionInfo>;
+}

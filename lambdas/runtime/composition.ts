@@ -21,6 +21,7 @@ import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-typ
 import { exportedBackends } from "../../adapters/file/exported-backends.ts";
 import { createImageServices, glanceOfCaller } from "../../adapters/images.ts";
 import { KeystoneAuthenticator } from "../../adapters/keystone/authenticator.ts";
+import { RemoteConnections } from "../../adapters/lambda/connections.ts";
 import { LambdaWorkStarter } from "../../adapters/lambda/work-starter.ts";
 import { lambdaDriverCaller } from "../../adapters/lambda/driver-caller.ts";
 import { createRemoteDrivers } from "../../adapters/lambda/remote-drivers.ts";
@@ -146,17 +147,19 @@ export const drivers = /* @__PURE__ */ once(() => {
 /** Calls to backends that this process has given up, and that have not returned: see {@link limitDrivers}. */
 export const givenUpCalls = /* @__PURE__ */ once((): GivenUpCalls => new Map());
 
+const lambda = /* @__PURE__ */ once(() => unlogged(new LambdaClient({})));
+
+const callDriver = /* @__PURE__ */ once(() =>
+  lambdaDriverCaller({
+    client: lambda(),
+    functionName: environmentVariable("callDriverFunction"),
+    timeoutMs: SHORT_FUNCTION_TIMEOUT_SECONDS * 1000,
+  }),
+);
+
 /** The same drivers for a function that cannot reach the backends itself: see {@link RemoteDriver}. */
 export const remoteDrivers = /* @__PURE__ */ once(() =>
-  createRemoteDrivers(
-    configuredBackends(),
-    deployedBackends().unusable,
-    lambdaDriverCaller({
-      client: unlogged(new LambdaClient({})),
-      functionName: environmentVariable("callDriverFunction"),
-      timeoutMs: SHORT_FUNCTION_TIMEOUT_SECONDS * 1000,
-    }),
-  ),
+  createRemoteDrivers(configuredBackends(), deployedBackends().unusable, callDriver()),
 );
 
 /** Undefined if no backend enables it. */
@@ -229,10 +232,10 @@ export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   volumeTypes: volumeTypes(),
   projects: projects(),
   backends: backends(),
-  drivers: remoteDrivers(),
+  connections: new RemoteConnections(callDriver()),
   imagesFor: imagesOfCaller,
   queue: queue(),
-  work: new LambdaWorkStarter({ client: unlogged(new LambdaClient({})), functions: apiEnvironment().functions }),
+  work: new LambdaWorkStarter({ client: lambda(), functions: apiEnvironment().functions }),
   clock,
   newId,
   zones: zonesOf(configuredBackends()),

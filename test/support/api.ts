@@ -1,8 +1,12 @@
+import { RemoteConnections } from "../../adapters/lambda/connections.ts";
 import { NO_AUTHENTICATION, type Authenticator } from "../../core/api/authentication.ts";
 import type { ApiDependencies } from "../../core/api/dependencies.ts";
 import type { ApiResponse, Caller } from "../../core/api/http.ts";
 import { apiRoutes } from "../../core/api/routes.ts";
 import { serve } from "../../core/api/serve.ts";
+import { callDriver } from "../../core/drivers/call-driver.ts";
+import { DriverCallSchema } from "../../core/drivers/driver-call.ts";
+import { parseOrThrow } from "../../core/requests/parsing.ts";
 import type { World } from "./fakes/world.ts";
 
 /** A UUID by its number. */
@@ -45,7 +49,9 @@ export class Api {
     this.deps = {
       ...world.deps,
       imagesFor: () => world.deps.images,
-      drivers: world.deps.drivers,
+      connections: new RemoteConnections((request) =>
+        callDriver(world.deps, parseOrThrow(DriverCallSchema, JSON.parse(JSON.stringify(request)), "driver call")),
+      ),
       work: { start: async (name, event) => void this.started.push([name, event]) },
       newId: () => idOf((this.#ids += 1)),
       zones: ["nova", "second"],

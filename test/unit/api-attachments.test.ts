@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { VolumeRecord } from "../../core/records.ts";
+import type { DriverFake } from "../../simulation/driver.ts";
 import { Api, idOf, messageOf } from "../support/api.ts";
 import { aVolumeInFlow } from "../support/builders.ts";
 import { World } from "../support/fakes/world.ts";
@@ -193,6 +194,17 @@ describe("the actions of attaching", () => {
   it("are refused to readers and to other projects", async () => {
     expect((await act({ "os-reserve": null }, "reader")).status).toBe(403);
     expect((await act({ "os-reserve": null }, "other")).status).toBe(404);
+  });
+
+  it("of a driver without connections answer 400, and change nothing", async () => {
+    const driver: Partial<DriverFake> = world.drivers.get("node@first#pool") ?? {};
+    Object.defineProperty(driver, "initializeConnection", { value: undefined });
+    const response = await act({ "os-initialize_connection": { connector: CONNECTOR } });
+    expect([response.status, messageOf(response)]).toEqual([
+      400,
+      "Invalid input received: the driver of backend node@first#pool has no connections for hosts",
+    ]);
+    expect(await shown()).toMatchObject({ status: "available" });
   });
 
   it("of a driver that fails answer 500, and change nothing", async () => {

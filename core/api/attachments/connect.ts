@@ -15,7 +15,7 @@ export type Connector = Readonly<Record<string, unknown>>;
  * @throws ApiError 400 for a volume that is on no backend, or that its backend offers to no host; 500 when the driver fails
  */
 export async function connectionInfo(
-  deps: Pick<ApiDependencies, "drivers">,
+  deps: Pick<ApiDependencies, "connections">,
   volume: VolumeRecord,
   connector: Connector,
 ): Promise<ConnectionInfo> {
@@ -24,11 +24,7 @@ export async function connectionInfo(
     throw badRequest(`Invalid volume: volume ${volume.id} is not assigned to a host`);
   }
   try {
-    const driver = deps.drivers.forHost(volume.host);
-    if (driver.initializeConnection === undefined) {
-      throw badRequest(`The driver of ${volume.host} has no connections for hosts.`);
-    }
-    const info = await driver.initializeConnection(volume, connector);
+    const info = await deps.connections.initializeConnection(volume.host, volume, connector);
     requireAnswerWithinBudget("connection", info);
     return info;
   } catch (error) {
@@ -51,7 +47,7 @@ const LONGEST_TEXT = 255;
  * @throws ApiError 400 for a part of the connector that cannot be kept; see {@link connectionInfo}
  */
 export async function connectionOf(
-  deps: Pick<ApiDependencies, "drivers">,
+  deps: Pick<ApiDependencies, "connections">,
   volume: VolumeRecord,
   connector: Connector,
   askedMode: string | null,
