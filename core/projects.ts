@@ -78,6 +78,11 @@ export interface ProjectRepository {
 
   /** A project's quota; empty for one that has nothing. */
   quota(projectId: string): Promise<ProjectQuota>;
+  /** Quotas of projects and claims of names, in the order in which they are asked for, by one request. */
+  readTogether(
+    projectIds: readonly string[],
+    names: readonly Pick<NameClaim, "scope" | "name">[],
+  ): Promise<{ quotas: ProjectQuota[]; claims: (NameClaim | undefined)[] }>;
   /** The quotas of all projects, in no order. For the audit: it reads the whole table. */
   listQuotas(): Promise<{ projectId: string; quota: CountedQuota }[]>;
   /**

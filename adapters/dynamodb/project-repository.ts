@@ -18,6 +18,7 @@ import {
   UNLIMITED,
   type Usage,
 } from "../../core/projects.ts";
+import { readItems } from "./batch.ts";
 import {
   find,
   isConditionFailure,
@@ -123,6 +124,18 @@ export class DynamoDbProjectRepository implements ProjectRepository {
 
   async quota(projectId: string): Promise<ProjectQuota> {
     return readQuota(await find(this.#table, quotaKey(projectId)));
+  }
+
+  async readTogether(
+    projectIds: readonly string[],
+    names: readonly Pick<NameClaim, "scope" | "name">[],
+  ): Promise<{ quotas: ProjectQuota[]; claims: (NameClaim | undefined)[] }> {
+    const keys = [...[...new Set(projectIds)].map(quotaKey), ...names.map(({ scope, name }) => nameKey(scope, name))];
+    const found = new Map((await readItems(this.#table, keys)).map((item) => [item["project_id"]?.S, item]));
+    return {
+      quotas: projectIds.map((projectId) => readQuota(found.get(projectId))),
+      claims: names.map(({ scope, name }) => this.#readClaim(scope, name, found.get(partitionOfName(scope, name)))),
+    };
   }
 
   async listQuotas(): Promise<{ projectId: string; quota: CountedQuota }[]> {
@@ -254,9 +267,12 @@ export class DynamoDbProjectRepository implements ProjectRepository {
     return (await this.findName(scope, name)) ?? this.claimName(scope, name, holder, expiresAt && { expiresAt });
   }
 
-  /** DynamoDB removes what has expired some time later. */
   async findName(scope: NameScope, name: string): Promise<NameClaim | undefined> {
-    const item = await find(this.#table, nameKey(scope, name));
+    return this.#readClaim(scope, name, await find(this.#table, nameKey(scope, name)));
+  }
+
+  /** DynamoDB removes what has expired some time later. */
+  #readClaim(scope: NameScope, name: string, item: Item | undefined): NameClaim | undefined {
     const { holder, claimed_at: claimedAt, expires_at: expiresAt } = item === undefined ? {} : unmarshall(item);
     const isExpired = typeof expiresAt === "number" && expiresAt <= seconds(this.#clock.now());
     return item === undefined || isExpired
@@ -441,7 +457,11 @@ function seconds(time: Date): number {
 
 /** Each name is a partition of its own. */
 function nameKey(scope: NameScope, name: string): Item {
-  return toItem({ project_id: `name#${scope}#${name}`, entry: "holder" });
+  return toItem({ project_id: partitionOfName(scope, name), entry: "holder" });
+}
+
+function partitionOfName(scope: NameScope, name: string): string {
+  return `name#${scope}#${name}`;
 }
 
 function claimStatement(expires: boolean, replaces: boolean) {

@@ -296,6 +296,7 @@ const PROJECTS: Calls<ProjectRepository> = {
   ),
   listAll: [(projects) => projects.listAll("volume")],
   quota: [(projects) => projects.quota("project")],
+  readTogether: [(projects) => projects.readTogether(["project"], [{ scope: "volume_type", name: "name" }])],
   listQuotas: [(projects) => projects.listQuotas()],
   correctUsage: [
     (projects) =>

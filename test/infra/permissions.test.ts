@@ -156,6 +156,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
     Backends: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
     Claims: CLAIM_ITEMS,
     Projects: [
+      "dynamodb:BatchGetItem",
       "dynamodb:DeleteItem",
       "dynamodb:GetItem",
       "dynamodb:PutItem",

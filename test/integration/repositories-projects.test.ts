@@ -300,6 +300,18 @@ describe.each(IMPLEMENTATIONS)("projects %s", (_name, make) => {
       expect(await projects.quota(project)).toEqual({ used: {}, limits: {}, moving: {} });
     });
 
+    it("is read together with other quotas and claims of names, in the order in which they are asked for", async () => {
+      const [other, name] = [randomUUID(), randomUUID()];
+      await projects.setLimits(project, { volumes: 5 });
+      const claim = await projects.claimName("volume_type", name, "holder");
+      const expired = await projects.claimName("deleted_volume", name, "holder", { expiresAt: new Date(0) });
+      const none = { used: {}, limits: {}, moving: {} };
+      expect(await projects.readTogether([other, project, other], [expired, claim])).toEqual({
+        quotas: [none, { ...none, limits: { volumes: 5 } }, none],
+        claims: [undefined, claim],
+      });
+    });
+
     it("has limits of its own until they are set back", async () => {
       await projects.setLimits(project, { volumes: 5, "volumes_a-b": -1 });
       expect((await projects.quota(project)).limits).toEqual({ volumes: 5, "volumes_a-b": -1 });

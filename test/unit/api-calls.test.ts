@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { positionOfVolume } from "../../core/projects.ts";
+import type { VolumeRecord } from "../../core/records.ts";
 import { Api, idOf } from "../support/api.ts";
 import { World } from "../support/fakes/world.ts";
 import { plainVolumeType, queuedVolume } from "../support/records.ts";
@@ -68,17 +69,36 @@ describe("the calls of the stores", () => {
     expect((await callsOf(`GET /volumes/${idOf(1)}`)).calls).toEqual(["volumes.get"]);
   });
 
-  it("are six for a create, and its message", async () => {
+  it("are five for a create, and its message", async () => {
     api.deps.newId = () => idOf(5000);
     const { calls } = await callsOf("POST /volumes", { body: { volume: { size: 1 } } });
     expect(calls).toEqual([
-      "projects.quota",
-      "projects.quota",
+      "projects.readTogether",
       "projects.reserve",
       "projects.enter",
       "volumes.create",
       "projects.confirm",
       "queue.send",
     ]);
+  });
+
+  it("are seven for a create with a key, and its message; two for its repetition", async () => {
+    api.deps.newId = () => idOf(5000);
+    const request = { body: { volume: { size: 1 } }, headers: { "idempotency-key": "one" } };
+    expect((await callsOf("POST /volumes", request)).calls).toEqual([
+      "volumes.get",
+      "projects.readTogether",
+      "projects.reserve",
+      "projects.enter",
+      "volumes.create",
+      "projects.findName",
+      "projects.confirm",
+      "queue.send",
+    ]);
+    const created = [...world.fakes.volumes.records.values()].find(
+      ({ request_digest: digest }) => digest !== undefined,
+    );
+    world.fakes.volumes.records.set(created?.id ?? "", { ...(created as VolumeRecord), status: "available" });
+    expect((await callsOf("POST /volumes", request)).calls).toEqual(["volumes.get", "projects.readTogether"]);
   });
 });

@@ -553,9 +553,12 @@ describe("quota", () => {
 
   test("show lists limits and usage, with the names of types", async () => {
     const used = { volumes: 2, gigabytes: 5, [`volumes_${TYPE_ID}`]: 1 };
-    const quota = async (project: string) => ({ used: project === "p" ? used : {}, limits: {}, moving: {} });
+    const readTogether = async (projects: string[]) => ({
+      quotas: projects.map((project) => ({ used: project === "p" ? used : {}, limits: {}, moving: {} })),
+      claims: [],
+    });
     const { stdout } = await runCli(["quota", "show", "p", "-f", "json"], {
-      projects: { quota },
+      projects: { readTogether },
       volumeTypes: types,
     });
     expect(JSON.parse(stdout)).toEqual(

@@ -25,12 +25,31 @@ export function effectiveLimits(
 
 /** A project's quota and the limits that hold for it. */
 export async function quotaOf(
-  projects: Pick<ProjectRepository, "quota">,
+  projects: Pick<ProjectRepository, "readTogether">,
   projectId: string,
-): Promise<{ quota: ProjectQuota; limits: Readonly<Record<string, number>> }> {
-  const [quota, byDefault] = await Promise.all([projects.quota(projectId), projects.quota(DEFAULT_CLASS)]);
+): Promise<ProjectLimits> {
+  const { quotas } = await projects.readTogether([projectId, DEFAULT_CLASS], []);
+  return limitsOf(quotas);
+}
+
+/** As {@link quotaOf}, and whether a volume of the id was deleted that was made with an Idempotency-Key. By one request. */
+export async function quotaOfCreate(
+  projects: Pick<ProjectRepository, "readTogether">,
+  projectId: string,
+  volumeId: string,
+): Promise<ProjectLimits & { isDeleted: boolean }> {
+  const names = [{ scope: "deleted_volume", name: volumeId }] as const;
+  const { quotas, claims } = await projects.readTogether([projectId, DEFAULT_CLASS], names);
+  return { ...limitsOf(quotas), isDeleted: claims[0] !== undefined };
+}
+
+type ProjectLimits = { quota: ProjectQuota; limits: Readonly<Record<string, number>> };
+
+function limitsOf([quota = NO_QUOTA, byDefault = NO_QUOTA]: readonly ProjectQuota[]): ProjectLimits {
   return { quota, limits: effectiveLimits(quota, byDefault) };
 }
+
+const NO_QUOTA: ProjectQuota = { used: {}, limits: {}, moving: {} };
 
 /** A resource as requests and answers name it: of a type by its name, where the store has its id. */
 export function shownResource(resource: string, type: Pick<VolumeTypeRecord, "id" | "name"> | null): string {

@@ -6,7 +6,7 @@ import { phaseDeadline } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, overLimit } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
-import { quotaOf } from "../quotas/limits.ts";
+import { quotaOf, quotaOfCreate } from "../quotas/limits.ts";
 import { reserve } from "../quotas/reserve.ts";
 import { volumeDetail } from "../views/volumes.ts";
 import { idOfKey, requireSameRequest, requestDigest } from "./idempotency.ts";
@@ -32,7 +32,15 @@ export async function createVolume(deps: ApiDependencies, call: Call): Promise<A
   const body = call.body as CreateVolumeBody;
   const digest = key === undefined ? undefined : requestDigest(body);
   const id = key === undefined ? deps.newId() : idOfKey(call.caller.projectId, key);
-  const earlier = key === undefined ? undefined : await findEarlier(deps, id, digest);
+  const [earlier, quota] = await Promise.all([
+    key === undefined ? undefined : findRecorded(deps, id, digest),
+    key === undefined
+      ? quotaOf(deps.projects, call.caller.projectId)
+      : quotaOfCreate(deps.projects, call.caller.projectId, id),
+  ]);
+  if (earlier === undefined && "isDeleted" in quota && quota.isDeleted) {
+    throw deletedBefore(id);
+  }
   const volume = earlier !== undefined && !isWaitingForItsCast(earlier) ? earlier : await makeVolume();
   return { status: 202, body: { volume: volumeDetail(call, volume, await viewContext(deps, [volume])) } };
 
@@ -41,18 +49,14 @@ export async function createVolume(deps: ApiDependencies, call: Call): Promise<A
       ...(await readCreateRequest(deps, call, body)),
       ...(digest !== undefined && { requestDigest: digest }),
     };
-    const record = earlier ?? (await recordOnce(deps, call, id, input));
+    const record = earlier ?? (await recordOnce(deps, call, { id, input, limits: quota.limits }));
     await cast(deps, record, input.volumeType ?? null);
     return record;
   }
 }
 
-/**
- * The volume that an earlier request with the same key has made.
- *
- * @throws ApiError 422 when that request was another one; 409 when the volume was deleted
- */
-async function findEarlier(
+/** The volume that an earlier request with the same key has made. @throws ApiError 422 when that request was another one */
+async function findRecorded(
   deps: ApiDependencies,
   id: string,
   digest: string | undefined,
@@ -65,11 +69,21 @@ async function findEarlier(
     if (!(error instanceof VolumeNotFound)) {
       throw error;
     }
+    return undefined;
   }
-  if (await isDeleted(deps, id)) {
+}
+
+/** As {@link findRecorded}. @throws ApiError 409 when the volume was deleted */
+async function findEarlier(
+  deps: ApiDependencies,
+  id: string,
+  digest: string | undefined,
+): Promise<VolumeRecord | undefined> {
+  const volume = await findRecorded(deps, id, digest);
+  if (volume === undefined && (await isDeleted(deps, id))) {
     throw deletedBefore(id);
   }
-  return undefined;
+  return volume;
 }
 
 /** No attempt has taken the record, so its message may never have been sent. */
@@ -77,14 +91,17 @@ function isWaitingForItsCast({ phase, fence, status }: VolumeRecord): boolean {
   return phase === "queued" && fence === null && status === "creating";
 }
 
+/** The volume to create, with the limits of its project's quota. */
+type WantedVolume = {
+  id: string;
+  input: CreateRequestInput & { requestDigest?: string };
+  limits: Readonly<Record<string, number>>;
+};
+
 /** Records the volume, or finds the one that another request with the same key has recorded in between. */
-async function recordOnce(
-  deps: ApiDependencies,
-  call: Call,
-  id: string,
-  input: CreateRequestInput & { requestDigest?: string },
-): Promise<VolumeRecord> {
-  const record = await enterVolume(deps, call, id, input);
+async function recordOnce(deps: ApiDependencies, call: Call, wanted: WantedVolume): Promise<VolumeRecord> {
+  const { id, input } = wanted;
+  const record = await enterVolume(deps, call, wanted);
   try {
     await deps.volumes.create(record);
   } catch (error) {
@@ -130,13 +147,11 @@ function deletedBefore(id: string): ApiError {
 async function enterVolume(
   deps: ApiDependencies,
   call: Call,
-  id: string,
-  input: CreateRequestInput,
+  { id, input, limits }: WantedVolume,
 ): Promise<VolumeRecord> {
   const { projects } = deps;
   const { projectId } = call.caller;
   const usage = usageOfVolume({ size: input.sizeGib, volume_type_id: input.volumeType?.id ?? null });
-  const { limits } = await quotaOf(projects, projectId);
   requireAllowedSize(input.sizeGib, limits["per_volume_gigabytes"] ?? UNLIMITED);
   const holder = holderOfQuota("volume", id);
   const reservedAt = await reserve(deps, { holder, projectId, usage, limits }, input.volumeType ?? null);
