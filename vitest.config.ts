@@ -28,9 +28,15 @@ export default defineConfig({
     // with two workers).
     maxWorkers: 3,
     projects: [
-      { test: { ...SHARED, name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      { test: { ...SHARED, name: "unit", include: ["test/unit/**/*.test.ts", "packages/*/test/unit/**/*.test.ts"] } },
       { test: { ...SHARED, name: "statemachine", include: ["test/statemachine/**/*.test.ts"] } },
-      { test: { ...APART, name: "integration", include: ["test/integration/**/*.test.ts"] } },
+      {
+        test: {
+          ...APART,
+          name: "integration",
+          include: ["test/integration/**/*.test.ts", "packages/*/test/integration/**/*.test.ts"],
+        },
+      },
       // Apart from `npm test`: it needs a browser.
       { test: { ...APART, name: "console", include: ["test/console/**/*.test.ts"] } },
       { test: { ...SHARED, name: "infra", include: ["test/infra/**/*.test.ts"] } },

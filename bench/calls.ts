@@ -1,4 +1,4 @@
-import type { EmbeddedCloud, HistoryEvent } from "../local/cloud/embedded-cloud.ts";
+import type { EmbeddedCloud, HistoryEvent } from "@cinderless/embedded-cloud";
 import type { CreateRequestInput } from "../core/requests/create-request.ts";
 import { functionNameIn } from "../infra/inline-template.ts";
 import { STACK_NAME } from "../infra/stack-name.ts";

@@ -1,11 +1,15 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import type { Plugin } from "esbuild";
+import {
+  type EmbeddedCloud,
+  type EmbeddedCloudOptions,
+  holdDirectory,
+  startEmbeddedCloud,
+} from "@cinderless/embedded-cloud";
 import { LOCAL_SECRETS } from "../core/settings/environment.ts";
 import { STACK_NAME } from "../infra/stack-name.ts";
 import { synthesize } from "../infra/synthesize.ts";
-import { holdDirectory } from "./cloud/data-directory.ts";
-import { type EmbeddedCloud, type EmbeddedCloudOptions, startEmbeddedCloud } from "./cloud/embedded-cloud.ts";
 
 /** Options of Cinderless on this machine. */
 export type LocalOptions = Pick<

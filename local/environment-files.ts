@@ -1,8 +1,8 @@
 import { renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import type { EmbeddedCloud } from "@cinderless/embedded-cloud";
 import { VARIABLES_IN_THE_WAY } from "../cli/embedded-environment.ts";
 import { STACK_NAME } from "../infra/stack-name.ts";
-import type { EmbeddedCloud } from "./cloud/embedded-cloud.ts";
 
 /** Paths of the files with the addresses of the embedded cloud. */
 export type EnvironmentFiles = {

@@ -1,6 +1,7 @@
 import { createWriteStream, readFileSync } from "node:fs";
 import path from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { type EmbeddedCloud, EmbeddedCloudError } from "@cinderless/embedded-cloud";
 import { DynamoDbBackendRepository } from "../adapters/dynamodb/backend-repository.ts";
 import { checkDriverOptions } from "../adapters/driver-options.ts";
 import { type Backend, parseBackends } from "../core/backends/backends.ts";
@@ -8,7 +9,6 @@ import { InvalidInput } from "../core/errors.ts";
 import { parseImageServices } from "../core/images/image-services.ts";
 import { waitForBackends } from "./backends-ready.ts";
 import { localContext, startCinderless } from "./cinderless.ts";
-import { type EmbeddedCloud, EmbeddedCloudError } from "./cloud/embedded-cloud.ts";
 import { type ConsoleProcess, startConsoleProcess } from "./console-process.ts";
 import { type EnvironmentFiles, quoteForShell, writeEnvironmentFiles } from "./environment-files.ts";
 import { failureIn } from "./function-logs.ts";

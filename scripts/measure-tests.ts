@@ -79,8 +79,8 @@ async function countLines(): Promise<Measured["tests"]["lines"]> {
   };
   return {
     product: await count("core,adapters,lambdas,statemachine,infra,cli"),
-    local: await count("local"),
-    tests: await count("test,verify"),
+    local: await count("local,packages/*/src"),
+    tests: await count("test,verify,packages/*/test"),
   };
 }
 

@@ -1,10 +1,10 @@
-import { functionNameIn, type Template } from "../infra/inline-template.ts";
 import {
   alarmOf,
   type AlarmProperties,
   type AlarmSettings,
   type WatchedMetric,
-} from "../local/cloud/monitoring/alarms.ts";
+} from "@cinderless/embedded-cloud/monitoring";
+import { functionNameIn, type Template } from "../infra/inline-template.ts";
 
 /** The alarms of a template, each under its construct's id, which is its section of the runbook. Their metrics name functions as the code does. */
 export function readAlarms({ Resources: resources }: Template): AlarmSettings[] {

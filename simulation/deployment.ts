@@ -1,6 +1,6 @@
+import type { AlarmSettings } from "@cinderless/embedded-cloud/monitoring";
 import { definitionText, functionNameIn, inlineTemplate, localFunctionArn } from "../infra/inline-template.ts";
 import type { FunctionName } from "../core/settings/functions.ts";
-import type { AlarmSettings } from "../local/cloud/monitoring/alarms.ts";
 import { readAlarms } from "./alarms.ts";
 import type { Definition } from "./definition.ts";
 

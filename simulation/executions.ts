@@ -1,4 +1,3 @@
-import { functionNameOf } from "../local/cloud/functions/function-emulator.ts";
 import { type FunctionName, TASK_NAMES } from "../core/settings/functions.ts";
 import type { WorkflowInput } from "../core/requests/messages.ts";
 import type { Definition, State } from "./definition.ts";
@@ -120,7 +119,7 @@ export class Executions {
     const visits = new WeakMap<object, string>();
     const throttlings = new Map<string, number>();
     return async (_name, state, input) => {
-      const functionName = functionNameOf(state.Resource ?? "") as FunctionName;
+      const functionName = functionOf(state);
       const visit = visits.get(input) ?? this.#account.nextVisit(functionName);
       if (!visits.has(input)) {
         visits.set(input, visit);
@@ -202,6 +201,11 @@ const AFTER_THE_WORK = [
 ] as const;
 
 /** The result with a key more, so that it has so many bytes as JSON. */
+/** The function that a Task calls: the last part of its ARN. */
+function functionOf({ Resource = "" }: State): FunctionName {
+  return Resource.split(":").at(-1) as FunctionName;
+}
+
 function padded(result: unknown, bytes: number): object {
   const own = { ...(result as object | null), padding: "" };
   return { ...own, padding: "x".repeat(bytes - Buffer.byteLength(JSON.stringify(own))) };

@@ -4,7 +4,7 @@ import {
   statesOf,
   valuesOf,
   type WatchedMetric,
-} from "../local/cloud/monitoring/alarms.ts";
+} from "@cinderless/embedded-cloud/monitoring";
 
 /** One value of a metric. */
 type Datum = { value: number; atMs: number };

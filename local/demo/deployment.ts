@@ -3,6 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
+import type { EmbeddedCloud } from "@cinderless/embedded-cloud";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
@@ -15,7 +16,6 @@ import type {
   VolumeRepository,
 } from "../../core/ports.ts";
 import type { CreateSnapshotInput } from "../../core/snapshots/create-snapshot.ts";
-import type { EmbeddedCloud } from "../cloud/embedded-cloud.ts";
 
 /** The deployed stack as its clients reach it: through the AWS SDK. */
 export type Deployment = {

@@ -1,8 +1,8 @@
 import { lstat, readdir } from "node:fs/promises";
 import path from "node:path";
+import type { EmbeddedCloud } from "@cinderless/embedded-cloud";
 import { parseEntry } from "../../adapters/file/paths.ts";
 import type { SnapshotRecord, VolumeRecord } from "../../core/records.ts";
-import type { EmbeddedCloud } from "../cloud/embedded-cloud.ts";
 import { compareWithSource, type Comparison } from "./compare.ts";
 import type { Received } from "./notifications.ts";
 import type { Outcome } from "./scenario.ts";

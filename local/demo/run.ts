@@ -1,9 +1,9 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import path from "node:path";
+import type { EmbeddedCloud } from "@cinderless/embedded-cloud";
 import { waitForBackends } from "../backends-ready.ts";
 import { backendsDirectoryOf, type LocalCinderless, startCinderless } from "../cinderless.ts";
 import { explain, type Screen, seconds } from "../screen.ts";
-import type { EmbeddedCloud } from "../cloud/embedded-cloud.ts";
 import { demoBackends, FLAKY_HOST } from "./backends.ts";
 import { connect, type Deployment } from "./deployment.ts";
 import { documentOf } from "./document.ts";

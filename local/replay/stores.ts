@@ -2,13 +2,13 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { startEmbeddedCloud } from "@cinderless/embedded-cloud";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { BACKENDS_FILE, ENVIRONMENT } from "../../core/settings/environment.ts";
 import { DEFAULT_NOTIFICATION_ERA } from "../../core/notifications/notifications.ts";
 import { attemptOfFence, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import { inlineTemplate } from "../../infra/inline-template.ts";
-import { startEmbeddedCloud } from "../cloud/embedded-cloud.ts";
 import type { RecordedCall } from "../../cli/replay.ts";
 import { type Recording, replayed } from "./recording.ts";
 

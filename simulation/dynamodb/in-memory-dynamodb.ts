@@ -1,6 +1,6 @@
 import type { AttributeValue, CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
+import { expressionProblem, itemBytes, itemProblem } from "@cinderless/embedded-cloud/dynamodb-rules";
 import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
-import { expressionProblem, itemBytes, itemProblem } from "../../local/cloud/parts/dynamodb-rules.ts";
 import { type Action, parseCondition, parseUpdate, type Placeholders, validationError } from "./expressions.ts";
 import { copyItem, type Item, order, type Path, setOwn, valueAt } from "./values.ts";
 

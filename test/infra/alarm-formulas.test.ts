@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { type AlarmSettings, type Series, statesOf, valuesOf } from "@cinderless/embedded-cloud/monitoring";
 import { inlineTemplate } from "../../infra/inline-template.ts";
-import { type AlarmSettings, type Series, statesOf, valuesOf } from "../../local/cloud/monitoring/alarms.ts";
 import { readAlarms } from "../../simulation/alarms.ts";
 
 /** Each alarm of the template, evaluated on what CloudWatch would have of it: where it goes off, and just below. */

@@ -21,7 +21,8 @@ const FORBIDDEN: [string, string][] = [
   ["statemachine/breaks-lambdas.ts", "../lambdas/create-raw-volume.ts"],
   ["infra/breaks-adapters.ts", "../adapters/drivers.ts"],
   ["infra/breaks-local.ts", "../local/cinderless.ts"],
-  ["local/cloud/breaks-core.ts", "../../core/errors.ts"],
+  ["packages/embedded-cloud/src/breaks-core.ts", "../../../core/errors.ts"],
+  ["packages/embedded-cloud/test/unit/breaks-simulation.ts", "../../../../simulation/account.ts"],
   ["cli/breaks-lambdas.ts", "../lambdas/create-raw-volume.ts"],
   ["cli/breaks-local.ts", "../local/cinderless.ts"],
   ["core/breaks-verify.ts", "../verify/conformance/model.ts"],
@@ -44,6 +45,8 @@ const ALLOWED: [string, string][] = [
   ["infra/keeps.ts", "../statemachine/create-volume.ts"],
   ["infra/keeps-options.ts", "../adapters/driver-options.ts"],
   ["cli/keeps.ts", "../adapters/drivers.ts"],
+  ["packages/embedded-cloud/src/states/keeps.ts", "../json.ts"],
+  ["packages/embedded-cloud/test/unit/keeps.ts", "../../src/states/history.ts"],
   ["verify/keeps.ts", "../lambdas/runtime/composition.ts"],
 ];
 

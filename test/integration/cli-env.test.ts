@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { runChild, startChild } from "../support/child.ts";
-import { temporaryDirectory } from "../support/cloud-fixtures.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 /** `cinderless env -- COMMAND` as a process, with the files that an embedded cloud leaves. */
 

@@ -7,7 +7,7 @@ import { GIVEN_UP } from "../../core/dead-letters/dead-letters.ts";
 import type { CreateVolumeMessage } from "../../core/requests/messages.ts";
 import { fenceOf } from "../../core/records.ts";
 import { runChild } from "../support/child.ts";
-import { temporaryDirectory } from "../support/cloud-fixtures.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });

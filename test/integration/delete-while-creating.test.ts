@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { putImage } from "../../adapters/s3/put-image.ts";
 import type { CreateRequestInput } from "../../core/requests/create-request.ts";
 import type { VolumeRecord } from "../../core/records.ts";
-import { until } from "../support/cloud-fixtures.ts";
 import { type CinderlessUnderTest, startUnderTest } from "../support/local-cinderless.ts";
 import { type ServiceClients, serviceClients } from "../support/service-clients.ts";
+import { until } from "../support/until.ts";
 
 /**
  * Deletes during creates, with real bundles, the synthesised workflow and the records. A backend that does not answer holds each create

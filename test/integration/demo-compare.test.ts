@@ -3,7 +3,7 @@ import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { compareWithSource } from "../../local/demo/compare.ts";
-import { temporaryDirectory } from "../support/cloud-fixtures.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const MIB = 2 ** 20;
 const temporary = temporaryDirectory();

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { runChild, startChild } from "../support/child.ts";
-import { temporaryDirectory } from "../support/cloud-fixtures.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const DEMO = "local/demo/main.ts";
 const TIMEOUT_MILLISECONDS = 120_000;

@@ -5,7 +5,7 @@ import { checkImageFile } from "../../adapters/file/check-image.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import { wrongContent } from "../../verify/conformance/images/content.ts";
 import { readCorpus, readImage } from "../../verify/conformance/images/corpus.ts";
-import { temporaryDirectory } from "../support/cloud-fixtures.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { aVolume, imageSource, KeptProgress, unhurried } from "../support/drivers.ts";
 
 /** The corpus of `npm run conformance -- --images`, over the driver alone: each way to read an image, and in as many turns as can be. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { startRig } from "../../bench/rig.ts";
-import { until } from "../support/cloud-fixtures.ts";
+import { until } from "../support/until.ts";
 
 type Embedded = Record<string, unknown> & {
   _aws: { CloudWatchMetrics: { Namespace: string; Dimensions: string[][] }[] };

@@ -4,7 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type Child, runChild, startChild } from "../support/child.ts";
-import { temporaryDirectory, until } from "../support/cloud-fixtures.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
 
 /** Ctrl-C while volumes are created by `npm start`, and what the next start makes of them. */
 

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TOKEN_HEADER } from "../../cli/console/wire.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type Child, runChild, startChild } from "../support/child.ts";
-import { temporaryDirectory } from "../support/cloud-fixtures.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 /** `npm start` as a process, used by the command line as another process. */
 

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { temporaryDirectory } from "../support/cloud-fixtures.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 

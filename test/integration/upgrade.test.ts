@@ -6,7 +6,7 @@ import { STACK_NAME } from "../../infra/stack-name.ts";
 import { synthesize } from "../../infra/synthesize.ts";
 import { localContext } from "../../local/cinderless.ts";
 import { inFlight, startRig } from "../../bench/rig.ts";
-import { until } from "../support/cloud-fixtures.ts";
+import { until } from "../support/until.ts";
 
 const directories: string[] = [];
 

@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-sfn";
 import { mockClient } from "aws-sdk-client-mock";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EmbeddedCloud, startEmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
+import { type EmbeddedCloud, startEmbeddedCloud } from "@cinderless/embedded-cloud";
 import { DEFINITION, DEFINITION_TEXT, type Definition, stateOf, STATES } from "../../simulation/definition.ts";
 import { convertedDefinition, createMachines, differences, runByApi } from "./run-by-api.ts";
 import type { Scenario } from "./scenario.ts";

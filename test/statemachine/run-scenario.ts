@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { StateMachine } from "aws-local-stepfunctions";
+import { prepareDefinition, StateError, StateMachine } from "@cinderless/embedded-cloud/states";
 import type { TaskFunctionName } from "../../core/settings/functions.ts";
 import { readFailure } from "../../core/fault.ts";
-import { prepareDefinition } from "../../local/cloud/states/asl-definition.ts";
-import { StateError } from "../../local/cloud/states/state-error.ts";
 import { DEFINITION_TEXT, stateOf, TASK_STATES } from "../../simulation/definition.ts";
 import { type Answer, inputOf, MESSAGE, ORDINARY, type Outcome, type Scenario } from "./scenario.ts";
 

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { DeleteStateMachineCommand, SFNClient } from "@aws-sdk/client-sfn";
-import { EmbeddedCloudError, startEmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
+import { EmbeddedCloudError, startEmbeddedCloud } from "@cinderless/embedded-cloud";
 import { createMachines, differences, runByApi } from "./run-by-api.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { scriptedFunctions } from "./scripted-functions.ts";

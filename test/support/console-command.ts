@@ -1,8 +1,8 @@
+import type { EmbeddedCloud } from "@cinderless/embedded-cloud";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { EmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
 
 const COMMAND = fileURLToPath(new URL("../../cli/cinderless.js", import.meta.url));
 

@@ -1,12 +1,7 @@
-import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createRequire } from "node:module";
 import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import dynalite from "dynalite";
 import { TABLES } from "../../simulation/dynamodb/tables.ts";
-
-type Dynalite = (options: { createTableMs: number; updateTableMs: number; deleteTableMs: number }) => Server;
-
-const dynalite = createRequire(import.meta.url)("dynalite") as Dynalite;
 
 /** The product's tables in a DynamoDB of the test's own. */
 export type TestTables = {

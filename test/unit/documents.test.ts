@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -14,12 +14,10 @@ function read(file: string): string {
   return readFileSync(path.join(ROOT, file), "utf8");
 }
 
-const pages = ["README.md", ...readdirSync(path.join(ROOT, "docs"), { recursive: true, encoding: "utf8" })]
-  .filter((file) => file.endsWith(".md"))
-  .map((file) => (file === "README.md" ? file : path.join("docs", file)));
+const pages = globSync(["README.md", "docs/**/*.md", "packages/*/README.md"], { cwd: ROOT }).toSorted();
 
 /** Folders of the repository, as a path in a text begins. */
-const FOLDERS = "core|adapters|lambdas|statemachine|infra|local|cli|test|verify|docs|scripts|bench";
+const FOLDERS = "core|adapters|lambdas|statemachine|infra|local|cli|packages|simulation|test|verify|docs|scripts|bench";
 
 describe.each(pages)("%s", (page) => {
   const text = read(page);
@@ -153,9 +151,12 @@ async function unknownWords(line: string): Promise<string[]> {
 
 describe("the table of dependencies", () => {
   const table = read("README.md").split("## Dependencies")[1] ?? "";
-  const packages = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+  const manifests = globSync(["package.json", "packages/*/package.json"], { cwd: ROOT }).map(
+    (file) => JSON.parse(read(file)) as Manifest,
+  );
+  const packages = manifests.flatMap((each) => Object.keys({ ...each.dependencies, ...each.devDependencies }));
 
-  test.each(packages)("gives a reason for %s", (name) => {
+  test.each([...new Set(packages)])("gives a reason for %s", (name) => {
     expect(table.includes(`\`${name}\``)).toBe(true);
   });
 

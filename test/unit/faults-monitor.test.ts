@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { AlarmSettings } from "@cinderless/embedded-cloud/monitoring";
 import { Account, START } from "../../simulation/account.ts";
-import type { AlarmSettings } from "../../local/cloud/monitoring/alarms.ts";
 import { FIRST_HOST, uuidOf } from "../../simulation/identifiers.ts";
 import { checkInvariants } from "../../verify/faults/invariants.ts";
 import type { Scenario } from "../../verify/faults/scenario.ts";

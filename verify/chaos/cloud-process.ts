@@ -1,7 +1,7 @@
 import { createWriteStream, readFileSync } from "node:fs";
 import path from "node:path";
+import { startEmbeddedCloud } from "@cinderless/embedded-cloud";
 import { STACK_NAME } from "../../infra/stack-name.ts";
-import { startEmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
 import { explain } from "../../local/screen.ts";
 
 /** Start parameters of the process, as JSON in its first argument. */

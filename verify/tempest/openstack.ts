@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { EmbeddedCloud } from "@cinderless/embedded-cloud";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { startCinderless } from "../../local/cinderless.ts";
 import { waitForBackends } from "../../local/backends-ready.ts";
-import type { EmbeddedCloud } from "../../local/cloud/embedded-cloud.ts";
 import { GlanceClient, KeystoneClient } from "../glance/clients.ts";
 import { KEYSTONE_ADMIN, startGlance, startKeystone } from "../glance/openstack.ts";
 import type { Configuration } from "./configuration.ts";
