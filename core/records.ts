@@ -281,7 +281,7 @@ export type VolumeRecord = {
   attached_mode?: string;
   /** Whether the volume may only be attached for reading (Cinder's admin metadata `readonly`); absent until someone has said. */
   readonly?: boolean;
-  /** Counts the changes of attachments: each is conditional on the count that it was decided by. */
+  /** Another number with each change of attachments: each is conditional on the number that it was decided by. */
   attach_revision?: number;
   /** Marks a volume that the flow owns without a deadline: a cached image being filled, which has the lease of its entry instead. */
   in_flow?: true;

@@ -153,7 +153,10 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     const values = { ":status": status, ...(from !== undefined && { ":from": from }) };
     if ((await tryUpdate(this.#table, snapshotId, prepared, { values })) === undefined) {
       const { status: found } = await this.get(snapshotId);
-      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found}`);
+      // Otherwise the SDK's repeat of a write whose answer was lost would be refused.
+      if (found !== status) {
+        throw new InvalidSnapshot(`snapshot ${snapshotId} is ${found}`);
+      }
     }
   }
 
@@ -178,7 +181,11 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
   async beginDelete(snapshotId: string, status: SnapshotRecord["status"], deadline: Date): Promise<void> {
     const values = { ":status": status, ":deadline": deadline.toISOString() };
     if ((await tryUpdate(this.#table, snapshotId, BEGIN_DELETE, { values })) === undefined) {
-      const { status: found, locks } = await this.get(snapshotId);
+      const { status: found, deadline: pending, locks } = await this.get(snapshotId);
+      if (found === "deleting" && pending === deadline.toISOString()) {
+        // The SDK's repeat of a write whose answer was lost.
+        return;
+      }
       const [holder] = Object.keys(locks);
       const why = holder === undefined ? `${found}, not ${status}` : `${found} and locked by ${holder}`;
       throw new InvalidSnapshot(`snapshot ${snapshotId} is ${why}`);

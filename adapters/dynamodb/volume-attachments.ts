@@ -1,9 +1,16 @@
+import { randomInt } from "node:crypto";
 import type { AttachmentChange } from "../../core/ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { statement, type Statement } from "./table.ts";
 import type { VolumeWriter } from "./volume-writer.ts";
 
-/** The method of the same name of the repository. */
+/** Revisions are drawn from so many: `randomInt` gives no more. */
+const REVISIONS = 2 ** 48 - 1;
+
+/**
+ * The method of the same name of the repository. Each write draws a revision of its own, so that the SDK's repeat of one whose answer was lost
+ * finds its own: decided again, a reservation would be refused, and nobody would know that the volume is reserved.
+ */
 export async function changeAttachments(
   writer: VolumeWriter,
   volume: VolumeRecord,
@@ -24,18 +31,19 @@ export async function changeAttachments(
     removed,
     revision !== undefined,
   );
+  const nextRevision = randomInt(1, REVISIONS);
   const changed = await writer.writeAndRead(volume.id, prepared, {
     ":status": status,
     ":was": volume.status,
-    ":next_revision": (revision ?? 0) + 1,
+    ":next_revision": nextRevision,
     ...(revision !== undefined && { ":revision": revision }),
     ...Object.fromEntries(set.map(([column, value]) => [`:${column}`, value])),
   });
-  if (changed === undefined) {
-    // The caller learns of a volume that is gone.
-    await writer.get(volume.id);
+  if (changed !== undefined) {
+    return changed;
   }
-  return changed;
+  const found = await writer.get(volume.id);
+  return found.attach_revision === nextRevision ? found : undefined;
 }
 
 function changeStatement(set: readonly string[], removed: readonly string[], again: boolean): Statement {

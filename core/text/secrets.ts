@@ -99,8 +99,31 @@ function matchAt(
 const SCHEME_SECRET =
   /\b(bearer|negotiate)(\s{1,8})[^\s"'\\,;]+|\b(basic|digest|token|password|passphrase)((?:\s{1,8}(?:is|was))?\s{1,8})(?=[\w.~+/=-]*\d|[\w.~+=-]{20})(?![\w.-]+\/)[\w.~+/=-]{8,}/gi;
 
-/** Tokens that are known by their looks: Fernet (Keystone), JSON Web Tokens, access keys of AWS. */
-const KNOWN_TOKEN = /\bgAAAA[\w-]{3,}=*|\beyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?|\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g;
+/** Tokens that are known by their looks: Fernet (Keystone), access keys of AWS. */
+const KNOWN_TOKEN = /\bgAAAA[\w-]{3,}=*|\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g;
+
+/** A run of characters that JSON Web Tokens are made of. */
+const WEB_TOKEN_RUN = /[\w.-]+/g;
+
+/** The least of a JSON Web Token's header: the beginning of an object in base64url, and eight characters more. */
+const LEAST_HEADER = 11;
+
+/**
+ * Masks JSON Web Tokens in a run: a header, and the two parts behind it. Part by part, because a pattern that looks for the point behind each
+ * possible beginning takes quadratic time.
+ */
+function maskWebTokens(run: string): string {
+  const parts = run.split(".");
+  const kept: string[] = [];
+  for (let index = 0; index < parts.length; index += 1) {
+    const part = parts[index] ?? "";
+    const start = index + 1 < parts.length ? part.search(/\beyJ/) : -1;
+    const isToken = start >= 0 && part.length - start >= LEAST_HEADER;
+    kept.push(isToken ? `${part.slice(0, start)}${MASK}` : part);
+    index += isToken ? 2 : 0;
+  }
+  return kept.join(".");
+}
 
 /** A run of characters that an address can be made of. */
 const ADDRESS = /[^\s"'<>\\,;]+/g;
@@ -111,6 +134,7 @@ export function maskSecretText(text: string): string {
     .replaceAll(SCHEME_SECRET, (_match, open: string, gap: string, other: string, otherGap: string) =>
       open === undefined ? `${other}${otherGap}${MASK}` : `${open}${gap}${MASK}`,
     )
+    .replaceAll(WEB_TOKEN_RUN, maskWebTokens)
     .replaceAll(KNOWN_TOKEN, MASK)
     .replaceAll(ADDRESS, (run) => (/[:@]/.test(run) ? maskAddress(run) : run));
 }

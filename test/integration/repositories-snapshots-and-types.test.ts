@@ -3,6 +3,7 @@ import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
+import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
 import {
   InvalidInput,
   InvalidSnapshot,
@@ -43,6 +44,24 @@ describe("a snapshot", () => {
     const found = await snapshots.getMany([...ids, ...ids.slice(0, 2), randomUUID()]);
     expect(found).toEqual(new Map(some.map((snapshot) => [snapshot.id, snapshot])));
     expect(await snapshots.getMany([])).toEqual(new Map());
+  });
+
+  test("is taken for its deletion, and given a status, also when the answer is lost and the SDK sends the write again", async () => {
+    const send = async (command: { constructor: { name: string } }): Promise<unknown> => {
+      const answer: unknown = await tables.client.send(command as never);
+      return command.constructor.name === "UpdateItemCommand" ? tables.client.send(command as never) : answer;
+    };
+    const client = { send: send as DynamoDb["send"] };
+    const twice = new DynamoDbSnapshotRepository({ client, tableName: "snapshots" });
+    const snapshot = beginningSnapshot();
+    await snapshots.create(snapshot);
+    await twice.resetStatus(snapshot.id, "available", "creating");
+    await expect(twice.resetStatus(snapshot.id, "error", "creating")).rejects.toThrow(InvalidSnapshot);
+    const deadline = new Date("2026-01-02T00:00:00.000Z");
+    await twice.beginDelete(snapshot.id, "available", deadline);
+    expect(await snapshots.get(snapshot.id)).toMatchObject({ status: "deleting", deadline: deadline.toISOString() });
+    const later = new Date("2026-01-02T00:00:01.000Z");
+    await expect(twice.beginDelete(snapshot.id, "available", later)).rejects.toThrow(InvalidSnapshot);
   });
 
   test("becomes available, with the driver's location, and stays so when that is repeated without one", async () => {

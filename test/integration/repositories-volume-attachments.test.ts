@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { attach, changeAttachments, createAttachment, detach, reserve } from "../../core/volumes/attachments.ts";
-import { NOW, replaceWith, useVolumes, volume, volumes, DEADLINE } from "../support/volume-contract.ts";
+import {
+  attach,
+  beginDetaching,
+  changeAttachments,
+  createAttachment,
+  detach,
+  reserve,
+} from "../../core/volumes/attachments.ts";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
+import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
+import { NOW, replaceWith, tables, useVolumes, volume, volumes, DEADLINE } from "../support/volume-contract.ts";
 
 useVolumes();
 
@@ -15,11 +24,12 @@ describe("a change of attachments", () => {
       attach_status: "attached",
       attached_mode: "rw",
       readonly: false,
-      attach_revision: 1,
+      attach_revision: expect.any(Number) as number,
       attachments: { one: { attach_status: "attached", instance_uuid: "instance", connection_info: null } },
     });
     const detached = await changeAttachments(volumes, attached, detach(null));
-    expect(detached).toMatchObject({ status: "available", attach_revision: 2, readonly: false });
+    expect(detached).toMatchObject({ status: "available", readonly: false });
+    expect(detached.attach_revision).not.toBe(attached.attach_revision);
     for (const column of ["attachments", "attach_status", "attached_mode"]) {
       expect(detached).not.toHaveProperty(column);
     }
@@ -31,15 +41,37 @@ describe("a change of attachments", () => {
       Array.from({ length: 5 }, () => changeAttachments(volumes, volume, reserve)),
     );
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-    expect(await volumes.get(volume.id)).toMatchObject({ status: "attaching", attach_revision: 1 });
+    expect(await volumes.get(volume.id)).toMatchObject({ status: "attaching" });
   });
+
+  it.each([
+    ["reserves", "available", reserve, "attaching"],
+    ["begins to detach", "in-use", beginDetaching, "detaching"],
+  ] as const)(
+    "%s also when the answer is lost and the SDK sends the write again",
+    async (_what, status, decide, then) => {
+      await replaceWith({ status, ...(status === "in-use" && { attach_status: "attached" }) });
+      const twice = new DynamoDbVolumeRepository({
+        client: {
+          send: (async (command: { constructor: { name: string } }) => {
+            const answer: unknown = await tables.client.send(command as never);
+            return command.constructor.name === "UpdateItemCommand" ? tables.client.send(command as never) : answer;
+          }) as DynamoDb["send"],
+        },
+        tableName: "volumes",
+        clock: { now: () => NOW },
+      });
+      const asRead = await volumes.get(volume.id);
+      expect(await changeAttachments(twice, asRead, decide)).toMatchObject({ status: then });
+      await expect(changeAttachments(twice, asRead, decide)).rejects.toMatchObject({ name: "InvalidVolume" });
+    },
+  );
 
   it("repeated after a lost answer finds what the first call wrote", async () => {
     await replaceWith({ status: "available" });
     const request = { attachmentId: "one", instanceUuid: null, mode: null, connection: null, at: NOW };
-    await changeAttachments(volumes, volume, createAttachment(request));
-    const again = await changeAttachments(volumes, volume, createAttachment(request));
-    expect(again).toMatchObject({ status: "reserved", attach_revision: 1 });
+    const first = await changeAttachments(volumes, volume, createAttachment(request));
+    expect(await changeAttachments(volumes, volume, createAttachment(request))).toEqual(first);
   });
 
   it("writes nothing when the status is no longer as it was read", async () => {

@@ -37,6 +37,18 @@ describe("a text", () => {
     expect(masked).toContain(MASK);
   });
 
+  it.each([
+    ["eyJhbGciOiJI.eyJzdWIi.c2ln", MASK],
+    ["(eyJhbGciOiJI.eyJzdWIi)", `(${MASK})`],
+    ["a-eyJhbGciOiJI.x.y.z", `a-${MASK}.z`],
+    ["v.eyJhbGciOiJI.x", `v.${MASK}`],
+    ["eyJhbGciOiJI", "eyJhbGciOiJI"],
+    ["eyJhbGc.eyJzdWI.c2ln", "eyJhbGc.eyJzdWI.c2ln"],
+    ["aeyJhbGciOiJI.x.y", "aeyJhbGciOiJI.x.y"],
+  ])("%s has its JSON Web Tokens masked", (text, masked) => {
+    expect(maskSecretText(text)).toBe(masked);
+  });
+
   it("without secrets stays as it is", () => {
     const text = 'Unexpected token in "volume_id": nothing here';
     expect(maskSecretText(text)).toBe(text);
@@ -45,6 +57,8 @@ describe("a text", () => {
   it("that was made to be slow is masked at once", () => {
     expect(endsSoon(() => maskSecretText("token".repeat(50_000)))).toBe("token".repeat(50_000));
     expect(endsSoon(() => maskSecretText(`password${" ".repeat(250_000)}`))).toMatch(/^password/);
+    expect(endsSoon(() => maskSecretText("eyJ-".repeat(65_000)))).toBe("eyJ-".repeat(65_000));
+    expect(endsSoon(() => maskSecretText("eyJhbGciOiJ.".repeat(20_000)))).toMatch(/^\*\*\*(?:\.\*\*\*)+/);
   });
 });
 
