@@ -24,7 +24,7 @@ export interface Connection {
   volumeTypes(): Promise<VolumeTypeRepository>;
   backends(): Promise<BackendRepository>;
   deadLetters(): Promise<DeadLetterRepository>;
-  projects(): Promise<Pick<ProjectRepository, "quota" | "readTogether" | "setLimits" | "enter" | "leave">>;
+  projects(): Promise<ProjectRepository>;
   audits(): Promise<Pick<AuditRepository, "last">>;
   imageCache(): Promise<Pick<ImageCacheRepository, "list" | "beginEvict">>;
   schedulerQueue(): Promise<Pick<SchedulerQueue, "send">>;

@@ -1,5 +1,7 @@
 import { validate as isUuid } from "uuid";
 import { describeError, SnapshotNotFound, VolumeNotFound } from "../core/errors.ts";
+import type { SnapshotRepository } from "../core/ports.ts";
+import { DEFAULT_PROJECT_ID } from "../core/requests/create-request.ts";
 import type { SnapshotRecord, VolumeRecord, VolumeTypeRecord } from "../core/records.ts";
 import { CliError } from "./errors.ts";
 import { formatTime, text } from "./format.ts";
@@ -13,15 +15,38 @@ import type { Session } from "./session.ts";
 
 const PAGE_SIZE = 1000;
 
-/** @throws VolumeNotFound; CliError `NotUnique` with the candidates */
+/**
+ * A volume by its id or its name. A name is looked up in the caller's own project first, by the index of its list, which is read consistently:
+ * a volume is found right after its create. Only a name that the project does not have is looked for among all volumes.
+ *
+ * @throws VolumeNotFound; CliError `NotUnique` with the candidates
+ */
 export async function findVolume(session: Session, nameOrId: string): Promise<VolumeRecord> {
   const volumes = await session.connection.volumes();
   const byId = await unlessNotFound("VolumeNotFound", nameOrId, (id) => volumes.get(id));
   if (byId !== undefined) {
     return byId;
   }
-  const named = await allPages((from) => volumes.list({ name: nameOrId }, PAGE_SIZE, from));
+  const own = await inOwnList(session, "volume", nameOrId, (ids) => volumes.getMany(ids));
+  const named = own.length > 0 ? own : await allPages((from) => volumes.list({ name: nameOrId }, PAGE_SIZE, from));
   return only("volume", nameOrId, named, () => new VolumeNotFound(text(nameOrId)));
+}
+
+/** The records of a name in the list of the caller's project. An entry whose record is gone, or is of another time, counts for nothing. */
+async function inOwnList<Found extends { created_at: string; display_name: string | null }>(
+  { connection, defaults }: Session,
+  kind: "volume" | "snapshot",
+  name: string,
+  getMany: (ids: readonly string[]) => Promise<ReadonlyMap<string, Found>>,
+): Promise<Found[]> {
+  const projects = await connection.projects();
+  const project = defaults.project ?? DEFAULT_PROJECT_ID;
+  const entries = await projects.list(project, kind, { limit: Infinity, name });
+  const records = entries.length === 0 ? new Map<string, Found>() : await getMany(entries.map(({ id }) => id));
+  return entries.flatMap(({ id, createdAt }) => {
+    const record = records.get(id);
+    return record?.created_at === createdAt && record.display_name === name ? [record] : [];
+  });
 }
 
 /** The ids of volumes that may be gone already: a value that is not a name and has the form of an id stays unchanged. */
@@ -29,16 +54,21 @@ export async function findVolumeIds(session: Session, namesOrIds: readonly strin
   return idsOf(namesOrIds, async (name) => (await findVolume(session, name)).id);
 }
 
-/** @throws SnapshotNotFound; CliError `NotUnique` with the candidates */
+/** As {@link findVolume}. @throws SnapshotNotFound; CliError `NotUnique` with the candidates */
 export async function findSnapshot(session: Session, nameOrId: string): Promise<SnapshotRecord> {
   const snapshots = await session.connection.snapshots();
   const byId = await unlessNotFound("SnapshotNotFound", nameOrId, (id) => snapshots.get(id));
   if (byId !== undefined) {
     return byId;
   }
-  const all = await allPages((from) => snapshots.list(PAGE_SIZE, from));
-  const named = all.filter(({ display_name: name }) => name === nameOrId);
+  const own = await inOwnList(session, "snapshot", nameOrId, (ids) => snapshots.getMany(ids));
+  const named = own.length > 0 ? own : await namedSnapshots(snapshots, nameOrId);
   return only("snapshot", nameOrId, named, () => new SnapshotNotFound(text(nameOrId)));
+}
+
+async function namedSnapshots(snapshots: Pick<SnapshotRepository, "list">, name: string): Promise<SnapshotRecord[]> {
+  const all = await allPages((from) => snapshots.list(PAGE_SIZE, from));
+  return all.filter(({ display_name: each }) => each === name);
 }
 
 /** As {@link findVolumeIds}. */

@@ -5,6 +5,7 @@ import { buildCreateRequest, DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../c
 import type { CreateRequest, CreateRequestInput } from "../../core/requests/create-request.ts";
 import { describeError } from "../../core/errors.ts";
 import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
+import { positionOfVolume } from "../../core/projects.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { digestOf, idOfToken } from "../client-token.ts";
 import { CliError, UsageError } from "../errors.ts";
@@ -259,12 +260,14 @@ export async function submitOnce(session: Session, request: CreateRequest): Prom
 }
 
 /**
+ * The entry in the project's list comes before the record: an entry without a record is skipped, and the audit removes it.
  * The record is written before the message is sent: a message that overtakes its record names a volume that does not exist. A message whose
  * answer was lost may still have arrived. If an attempt owns the volume by then, the create is in progress and nothing has failed.
  */
 async function submit(session: Session, { record, message }: CreateRequest): Promise<VolumeRecord> {
   const queue = await session.connection.schedulerQueue();
-  const volumes = await session.connection.volumes();
+  const [volumes, projects] = await Promise.all([session.connection.volumes(), session.connection.projects()]);
+  await projects.enter({ ...positionOfVolume(record), name: record.display_name });
   await volumes.create(record);
   try {
     await queue.send(message);

@@ -90,6 +90,7 @@ async function change(session: Session, nameOrId: string, details: VolumeDetails
     throw new UsageError("there is nothing to change", "see the options of this command with --help");
   }
   const found = await findVolume(session, nameOrId);
-  const volume = await changeVolumeDetails(await session.connection.volumes(), found, details);
+  const [volumes, projects] = await Promise.all([session.connection.volumes(), session.connection.projects()]);
+  const volume = await changeVolumeDetails({ volumes, projects }, found, details);
   await session.answer(volume, () => `volume ${found.id} is changed\n`);
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DEFAULT_PROJECT_ID, DEFAULT_USER_ID } from "../../core/requests/create-request.ts";
+import { positionOfSnapshot } from "../../core/projects.ts";
 import type { SnapshotRecord } from "../../core/records.ts";
 import { formatMap, formatTime, text } from "../format.ts";
 import {
@@ -69,7 +70,10 @@ export function registerSnapshot(program: Command, context: CliContext): void {
     .addHelpText("after", "\nExamples:\n  $ cinderless snapshot set before-upgrade --name kept\n")
     .action(
       inSession(context, async (session, nameOrId: string, { name }: { name: string }) => {
-        const { id } = await findSnapshot(session, nameOrId);
+        const snapshot = await findSnapshot(session, nameOrId);
+        const { id } = snapshot;
+        // First the entry in the project's list, as with volumes.
+        await (await session.connection.projects()).rename(positionOfSnapshot(snapshot), name);
         const renamed = await (await session.connection.snapshots()).rename(id, name);
         await session.answer(renamed, () => `snapshot ${id} is named ${text(name)}\n`);
       }),

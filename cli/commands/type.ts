@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { describeError } from "../../core/errors.ts";
+import { takeTypeName } from "../../core/api/types/names.ts";
 import type { VolumeTypeChange } from "../../core/ports.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
 import { CliError, UsageError } from "../errors.ts";
@@ -88,11 +88,12 @@ export function registerType(program: Command, context: CliContext): void {
     .addHelpText("after", "\nExamples:\n  $ cinderless type delete fast\n")
     .action(
       inSession(context, async (session, names: string[]) => {
-        const ids: string[] = [];
+        const types = new Map<string, VolumeTypeRecord>();
         for (const name of names) {
-          ids.push((await findType(session, name)).id);
+          const type = await findType(session, name);
+          types.set(type.id, type);
         }
-        await deleteEach(session, ids, "volume type", (id) => deleteType(session, id));
+        await deleteEach(session, [...types.keys()], "volume type", (id) => deleteType(session, id, types.get(id)));
       }),
     );
 }
@@ -128,9 +129,10 @@ function registerSet(type: Command, context: CliContext): void {
 
 async function createType(session: Session, name: string, options: CreateOptions): Promise<void> {
   const types = await session.connection.volumeTypes();
-  await requireFreeName(session, name);
+  const id = session.newId();
+  await takeName(session, name, id);
   const record: VolumeTypeRecord = {
-    id: session.newId(),
+    id,
     name,
     extra_specs: options.property ?? {},
     description: options.description ?? null,
@@ -146,19 +148,19 @@ async function createType(session: Session, name: string, options: CreateOptions
   );
 }
 
-async function requireFreeName({ connection }: Session, name: string): Promise<void> {
-  try {
-    await (await connection.volumeTypes()).getByName(name);
-  } catch (error) {
-    if (describeError(error).name === "VolumeTypeNotFoundByName") {
-      return;
-    }
-    throw error;
+/** Takes the name as the Block Storage API does, so that two commands, or a command and the API, make one type of a name. */
+async function takeName({ connection, clock }: Session, name: string, id: string): Promise<void> {
+  const [volumeTypes, projects] = await Promise.all([connection.volumeTypes(), connection.projects()]);
+  if (!(await takeTypeName({ volumeTypes, projects, clock }, name, id))) {
+    throw new CliError(`there is a volume type ${text(name)} already`, {
+      name: "VolumeTypeExists",
+      hint: "`cinderless type list` shows the types",
+    });
   }
-  throw new CliError(`there is a volume type ${text(name)} already`, {
-    name: "VolumeTypeExists",
-    hint: "`cinderless type list` shows the types",
-  });
+}
+
+async function releaseName({ connection }: Session, { id, name }: VolumeTypeRecord): Promise<void> {
+  await (await connection.projects()).releaseName("volume_type", name, id);
 }
 
 async function listTypes(session: Session, options: ListOptions): Promise<void> {
@@ -188,11 +190,15 @@ async function setType(session: Session, nameOrId: string, options: SetOptions):
   if (Object.keys(change).length === 0) {
     throw new UsageError("there is nothing to change", "see cinderless type set --help");
   }
-  const { id, name } = await findType(session, nameOrId);
-  if (change.name !== undefined && change.name !== name) {
-    await requireFreeName(session, change.name);
+  const found = await findType(session, nameOrId);
+  const isRenamed = change.name !== undefined && change.name !== found.name;
+  if (isRenamed) {
+    await takeName(session, change.name ?? "", found.id);
   }
-  const type = await (await session.connection.volumeTypes()).change(id, change);
+  const type = await (await session.connection.volumeTypes()).change(found.id, change);
+  if (isRenamed) {
+    await releaseName(session, found);
+  }
   await session.answer(type, () => `volume type ${text(type.name)} is changed\n`);
 }
 
@@ -218,7 +224,8 @@ function changeOf(options: SetOptions): VolumeTypeChange {
 }
 
 /** As in Cinder (VolumeTypeInUse). A create that named the type just before keeps the extra specs of its request. */
-async function deleteType({ connection }: Session, id: string): Promise<"deleted"> {
+async function deleteType(session: Session, id: string, type: VolumeTypeRecord | undefined): Promise<"deleted"> {
+  const { connection } = session;
   const volumes = await connection.volumes();
   const all = await allPages((from) => volumes.list({}, PAGE_SIZE, from));
   const users = all.filter(({ volume_type_id: typeId }) => typeId === id);
@@ -229,5 +236,8 @@ async function deleteType({ connection }: Session, id: string): Promise<"deleted
     });
   }
   await (await connection.volumeTypes()).delete(id);
+  if (type !== undefined) {
+    await releaseName(session, type);
+  }
   return "deleted";
 }

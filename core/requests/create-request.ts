@@ -4,6 +4,7 @@ import { canonicalImageReference, IMAGE_REFERENCE_RULE, isImageReference, lowerC
 import { requireMetadata } from "./storable.ts";
 import type { CreateVolumeMessage } from "./messages.ts";
 import type { MapChange, VolumeDetails, VolumeRepository } from "../ports.ts";
+import { positionOfVolume, type ProjectRepository } from "../projects.ts";
 import { volumeRefOf } from "../workflow/extract-volume-ref.ts";
 import { type CreateRequestMemo, newVolume, type VolumeRecord, type VolumeTypeRecord } from "../records.ts";
 import { deadlineAfter, PHASE_BOUND_SECONDS } from "../settings/time-bounds.ts";
@@ -95,7 +96,7 @@ function requireRequestRoom(record: VolumeRecord, message: CreateVolumeMessage):
  *
  * @throws InvalidInput
  */
-export function requireRoomForDetails(volume: VolumeRecord, change: VolumeDetails): void {
+function requireRoomForDetails(volume: VolumeRecord, change: VolumeDetails): void {
   const { displayName, displayDescription, metadata = {}, glanceMetadata = {} } = change;
   requireMetadata({ ...metadata.set, ...glanceMetadata.set });
   const changedMap = (map: Readonly<Record<string, string>>, { set = {}, unset = [] }: MapChange) =>
@@ -113,13 +114,27 @@ export function requireRoomForDetails(volume: VolumeRecord, change: VolumeDetail
   }
 }
 
-/** Changes a volume's user-editable fields. @throws as {@link requireRoomForDetails}; VolumeNotFound */
+/**
+ * Changes a volume's user-editable fields. The entry in the project's list gets a new name before the record, so that the volume is found by
+ * it at once.
+ *
+ * Repeated: nothing changes.
+ * Interrupted in between: the next change of the name completes it, or the audit writes the record's name into the entry.
+ *
+ * @throws as {@link requireRoomForDetails}; VolumeNotFound
+ */
 export async function changeVolumeDetails(
-  volumes: Pick<VolumeRepository, "changeDetails">,
+  {
+    volumes,
+    projects,
+  }: { volumes: Pick<VolumeRepository, "changeDetails">; projects: Pick<ProjectRepository, "rename"> },
   volume: VolumeRecord,
   change: VolumeDetails,
 ): Promise<VolumeRecord> {
   requireRoomForDetails(volume, change);
+  if (change.displayName !== undefined) {
+    await projects.rename(positionOfVolume(volume), change.displayName);
+  }
   return volumes.changeDetails(volume.id, change);
 }
 

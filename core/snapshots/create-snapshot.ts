@@ -4,6 +4,7 @@ import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from
 import { Uuid } from "../requests/identifiers.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
 import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
+import { positionOfSnapshot, type ProjectRepository } from "../projects.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { requireRoomForSnapshot } from "./snapshot-details.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../settings/time-bounds.ts";
@@ -14,6 +15,7 @@ import { deleteSnapshotFromBackend } from "./delete-snapshot.ts";
 export type CreateSnapshotDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
   snapshots: SnapshotRepository;
+  projects: Pick<ProjectRepository, "enter">;
   drivers: Drivers;
 };
 
@@ -55,7 +57,7 @@ export async function createSnapshot(
   const volume = await sourceOf(deps, input);
   const snapshot = snapshotOf(deps, volume, volume.host, input);
   requireRoomForSnapshot(snapshot);
-  const known = input.recorded === true ? await deps.snapshots.get(snapshot.id) : await deps.snapshots.create(snapshot);
+  const known = input.recorded === true ? await deps.snapshots.get(snapshot.id) : await recordSnapshot(deps, snapshot);
   if (known.status === "available") {
     return known;
   }
@@ -73,6 +75,15 @@ export async function createSnapshot(
     await abandon(deps, snapshot).catch(() => {});
     throw error;
   }
+}
+
+/** Puts the record, after its entry in the project's list. An entry of a repeated call has no record of its time, and lists skip it. */
+async function recordSnapshot(
+  { projects, snapshots }: CreateSnapshotDependencies,
+  snapshot: SnapshotRecord,
+): Promise<SnapshotRecord> {
+  await projects.enter({ ...positionOfSnapshot(snapshot), name: snapshot.display_name });
+  return snapshots.create(snapshot);
 }
 
 /** The volume, if a snapshot of it may be taken. Otherwise a record that the caller has put already goes to `error`. */

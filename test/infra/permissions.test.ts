@@ -115,6 +115,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   CreateSnapshot: {
     Volumes: UPDATE,
     Snapshots: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+    Projects: ["dynamodb:PutItem"],
   },
   DeleteSnapshot: {
     Volumes: ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"],
@@ -338,6 +339,7 @@ describe("writes of tables", () => {
         .map((statement) => `${name}: ${resourcesOf(statement).join()}`),
     );
     expect(silent.toSorted()).toEqual([
+      "CreateSnapshot: Projects",
       "CreateVolumeOnFinish: Claims",
       "CreateVolumeOnFinish: Snapshots",
       "ErrorOutFailedExecution: Snapshots",

@@ -102,6 +102,7 @@ async function usesOfACreator(): Promise<{ roles: Record<string, Role | undefine
     "snapshot delete": ["snapshot", "delete", snapshot],
     extend: ["extend", volume, "2"],
     set: ["set", "first", "--property", "a=b"],
+    rename: ["set", "first", "--name", "other"],
     unset: ["unset", volume, "--property", "a"],
   };
   for (const [name, argv] of Object.entries(uses)) {

@@ -5,6 +5,7 @@ import { run } from "../../cli/program.ts";
 import type { CliContext } from "../../cli/session.ts";
 import type { Output } from "../../cli/terminal.ts";
 import { newVolume, type VolumeRecord } from "../../core/records.ts";
+import { ProjectsFake } from "../../simulation/stores/projects.ts";
 
 /** The command line with everything outside replaced. */
 
@@ -62,7 +63,7 @@ export type CliRunOptions = {
   onSleep?: (turn: number, abort: () => void) => void;
 };
 
-/** Runs the command line on parts of a connection; a part that is not given must not be asked for. */
+/** Runs the command line on parts of a connection; a part that is not given must not be asked for, but for the projects, which are empty. */
 export async function runCli(
   argv: readonly string[],
   parts: Partial<{ [Part in keyof Connection]: unknown }> = {},
@@ -75,6 +76,7 @@ export async function runCli(
   let ids = 0;
   let turn = 0;
   let now = NOW.getTime();
+  const noProjects = new ProjectsFake({ now: () => new Date(now) });
   const controller = new AbortController();
   if (options.interrupted === true) {
     controller.abort();
@@ -118,7 +120,7 @@ export async function runCli(
         volumeTypes: part("volumeTypes"),
         backends: part("backends"),
         deadLetters: part("deadLetters"),
-        projects: part("projects"),
+        projects: parts.projects === undefined ? async () => noProjects : part("projects"),
         imageCache: part("imageCache"),
         schedulerQueue: part("schedulerQueue"),
         images: part("images"),

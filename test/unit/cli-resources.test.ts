@@ -209,12 +209,7 @@ describe("type", () => {
       create: async (record: VolumeTypeRecord) => {
         created.push(record);
       },
-      getByName: async (name: string) => {
-        if (!known.includes(name)) {
-          throw new VolumeTypeNotFoundByName(name);
-        }
-        return {};
-      },
+      list: async () => ({ items: known.map((name) => ({ id: name, name })) }),
     };
   }
 
@@ -245,6 +240,7 @@ describe("type", () => {
   test("list is a table, and with --json the records", async () => {
     const volumeTypes = types();
     await runCli(["type", "create", "fast", "--property", "b=2", "--property", "a=1"], { volumeTypes });
+    expect(volumeTypes.created).toHaveLength(1);
     const list = async () => ({ items: volumeTypes.created });
     const { stdout } = await runCli(["type", "list"], { volumeTypes: { list } });
     expect(stdout.split("\n")[1]?.split(/ {2,}/).slice(1)).toEqual(["fast", "true", "a=1, b=2"]);
@@ -278,7 +274,8 @@ describe("type show, set and delete", () => {
   test("set sends what is to be changed, and nothing else", async () => {
     const change = vi.fn(async (_id: string, _change: object) => TYPE);
     const argv = "type set fast --property c=3 --unset-property a --private --name faster".split(" ");
-    expect((await runCli(argv, { volumeTypes: { getByName, change } })).status).toBe(0);
+    const list = async () => ({ items: [TYPE] });
+    expect((await runCli(argv, { volumeTypes: { getByName, change, list } })).status).toBe(0);
     expect(change.mock.calls).toEqual([
       [TYPE.id, { name: "faster", isPublic: false, extraSpecs: { set: { c: "3" }, unset: ["a"] } }],
     ]);

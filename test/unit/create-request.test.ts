@@ -163,7 +163,8 @@ describe("the byte budget of a request", () => {
     const change = async (details: Parameters<typeof changeVolumeDetails>[2]) => {
       let changes = 0;
       const volumes = { changeDetails: async () => ((changes += 1), volume) };
-      await changeVolumeDetails(volumes, volume, details);
+      const projects = { rename: async () => {} };
+      await changeVolumeDetails({ volumes, projects }, volume, details);
       return changes;
     };
 

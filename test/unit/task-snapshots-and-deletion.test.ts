@@ -43,6 +43,9 @@ describe("CreateSnapshot", () => {
       provider_location: "there",
     });
     expect(driverOf(world).snapshots).toEqual(new Set([SNAPSHOT_ID]));
+    expect(await world.fakes.projects.list("project", "snapshot", { limit: 9, name: "s" })).toMatchObject([
+      { id: SNAPSHOT_ID, createdAt: aSnapshot().created_at },
+    ]);
   });
 
   it("dead at any call and asked for again, makes one", async () => {
@@ -50,7 +53,7 @@ describe("CreateSnapshot", () => {
       () => aWorld(aSource()),
       (world) => take(world),
     );
-    expect(deaths).toBe(12);
+    expect(deaths).toBe(14);
   });
 
   it.each<VolumeStatus>(["creating", "downloading", "error", "deleting", "migration_target"])(

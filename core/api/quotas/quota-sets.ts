@@ -3,7 +3,7 @@ import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, badRequest, forbidden, invalidInput } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
 import { booleanParameter, integerParameter, MAX_INT } from "../parameters.ts";
-import { allTypes } from "../types/types.ts";
+import { allTypes } from "../types/names.ts";
 import { isObject } from "../validation.ts";
 import { DEFAULT_CLASS, DEFAULT_LIMITS, effectiveLimits, quotaOf } from "./limits.ts";
 

@@ -1,11 +1,11 @@
 import type { VolumeTypeRecord } from "../../records.ts";
-import { deadlineAfter } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, badRequest, notFound } from "../errors.ts";
 import type { Answer, Call, Caller } from "../http.ts";
 import { linksOfPage } from "../links.ts";
 import { booleanOf, paginationOf, sortOf } from "../parameters.ts";
 import { DEFAULT_TYPE, DEFAULT_TYPE_ID, findType } from "./default-type.ts";
+import { allTypes, takeTypeName } from "./names.ts";
 import { isVisibleType } from "./visible.ts";
 
 type TypeBody = {
@@ -18,9 +18,6 @@ type TypeBody = {
   };
 };
 
-/** Records that are read at once; there are few types. */
-const PAGE = 500;
-
 /** A type as its view has it; members see no extra specs. */
 function typeView(caller: Caller, type: VolumeTypeRecord, shown: { access: boolean }): Record<string, unknown> {
   return {
@@ -32,18 +29,6 @@ function typeView(caller: Caller, type: VolumeTypeRecord, shown: { access: boole
     ...(caller.isAdmin && { qos_specs_id: null }),
     ...(shown.access && { "os-volume-type-access:is_public": type.is_public }),
   };
-}
-
-/** Every type, including an unchanged default type. */
-export async function allTypes({ volumeTypes }: Pick<ApiDependencies, "volumeTypes">): Promise<VolumeTypeRecord[]> {
-  const types: VolumeTypeRecord[] = [];
-  let from: string | undefined;
-  do {
-    const page = await volumeTypes.list(PAGE, from);
-    types.push(...page.items);
-    from = page.next;
-  } while (from !== undefined);
-  return types.some(({ id }) => id === DEFAULT_TYPE_ID) ? types : [...types, DEFAULT_TYPE];
 }
 
 /** Sort keys of types. */
@@ -136,13 +121,13 @@ export async function showDefaultType(deps: ApiDependencies, call: Call): Promis
 /**
  * `POST /types`. Its name is taken by one conditional write first, so two at once with one name are one type.
  *
- * Interrupted after the name is taken: the name is free again when {@link NAME_SECONDS} have passed.
+ * Interrupted after the name is taken: see {@link takeTypeName}.
  */
 export async function createType(deps: ApiDependencies, call: Call): Promise<Answer> {
   const { volume_type: body } = call.body as TypeBody;
   const name = body.name?.trim() ?? "";
   const id = deps.newId();
-  await takeName(deps, name, id);
+  await requireName(deps, name, id);
   const type: VolumeTypeRecord = {
     id,
     name,
@@ -158,25 +143,9 @@ export async function createType(deps: ApiDependencies, call: Call): Promise<Ans
   return { status: 200, body: { volume_type: view } };
 }
 
-/** A name without a type is free after this time: the function that claimed it has ended long before. */
-const NAME_SECONDS = 900;
-
 /** Takes a name for a type. @throws ApiError 409 when another type has it */
-async function takeName(deps: ApiDependencies, name: string, id: string): Promise<void> {
-  await requireFreeName(deps, name, id);
-  const taken = await deps.projects.claimName("volume_type", name, id);
-  const isOld = deadlineAfter(new Date(taken.claimedAt), NAME_SECONDS) <= deps.clock.now();
-  if (taken.holder !== id && isOld && (await findType(deps.volumeTypes, taken.holder))?.name !== name) {
-    const replaced = await deps.projects.claimName("volume_type", name, id, { replaces: taken });
-    taken.holder = replaced.holder;
-  }
-  if (taken.holder !== id) {
-    throw new ApiError(409, `Volume Type ${name} already exists.`);
-  }
-}
-
-async function requireFreeName(deps: ApiDependencies, name: string, ownId?: string): Promise<void> {
-  if ((await allTypes(deps)).some((type) => type.name === name && type.id !== ownId)) {
+async function requireName(deps: ApiDependencies, name: string, id: string): Promise<void> {
+  if (!(await takeTypeName(deps, name, id))) {
     throw new ApiError(409, `Volume Type ${name} already exists.`);
   }
 }
@@ -202,7 +171,7 @@ export async function updateType(deps: ApiDependencies, call: Call): Promise<Ans
     throw badRequest("Volume type name can not be empty.");
   }
   if (name !== undefined) {
-    await takeName(deps, name, type.id);
+    await requireName(deps, name, type.id);
   }
   const changed = await deps.volumeTypes.change(type.id, {
     ...(name !== undefined && { name }),

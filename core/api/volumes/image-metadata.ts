@@ -38,7 +38,7 @@ export async function showImageMetadata(_deps: ApiDependencies, volume: VolumeRe
 /** `os-set_image_metadata` adds to it. Repeated: nothing changes. */
 export async function setImageMetadata(deps: ApiDependencies, volume: VolumeRecord, body: unknown): Promise<Answer> {
   const { metadata: set } = body as { metadata: Record<string, string> };
-  const { glance_metadata: metadata } = await changeVolumeDetails(deps.volumes, volume, { glanceMetadata: { set } });
+  const { glance_metadata: metadata } = await changeVolumeDetails(deps, volume, { glanceMetadata: { set } });
   return { status: 200, body: { metadata } };
 }
 
@@ -48,6 +48,6 @@ export async function unsetImageMetadata(deps: ApiDependencies, volume: VolumeRe
   if (!Object.hasOwn(volume.glance_metadata, key)) {
     throw notFound(`Glance metadata for volume/snapshot ${volume.id} cannot be found.`);
   }
-  await changeVolumeDetails(deps.volumes, volume, { glanceMetadata: { unset: [key] } });
+  await changeVolumeDetails(deps, volume, { glanceMetadata: { unset: [key] } });
   return { status: 200, headers: HTML };
 }

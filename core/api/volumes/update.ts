@@ -1,5 +1,4 @@
-import { changeVolumeDetails, requireRoomForDetails } from "../../requests/create-request.ts";
-import { positionOfVolume } from "../../projects.ts";
+import { changeVolumeDetails } from "../../requests/create-request.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, notFound } from "../errors.ts";
@@ -23,12 +22,7 @@ function replacement(volume: VolumeRecord, metadata: Readonly<Record<string, str
   return { set: metadata, unset: Object.keys(volume.metadata).filter((key) => !Object.hasOwn(metadata, key)) };
 }
 
-/**
- * `PUT /volumes/{id}`: name, description, metadata. The list's entry gets a new name before the record, so that the volume is found by it
- * at once.
- * Interrupted in between: the next update of the name completes it.
- * Repeated: nothing changes.
- */
+/** `PUT /volumes/{id}`: name, description, metadata. */
 export async function updateVolume(deps: ApiDependencies, call: Call): Promise<Answer> {
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
   const { volume: body } = call.body as UpdateBody;
@@ -39,11 +33,7 @@ export async function updateVolume(deps: ApiDependencies, call: Call): Promise<A
     ...(description !== undefined && { displayDescription: description?.trim() ?? null }),
     ...(body.metadata !== undefined && { metadata: replacement(volume, body.metadata) }),
   };
-  requireRoomForDetails(volume, change);
-  if (name !== undefined) {
-    await deps.projects.rename(positionOfVolume(volume), name?.trim() ?? null);
-  }
-  const changed = await deps.volumes.changeDetails(volume.id, change);
+  const changed = await changeVolumeDetails(deps, volume, change);
   return { status: 200, body: { volume: volumeDetail(call, changed, await viewContext(deps, [changed])) } };
 }
 
@@ -58,7 +48,7 @@ export async function writeMetadata(deps: ApiDependencies, call: Call, replaces:
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
   const { metadata: set } = call.body as { metadata: Record<string, string> };
   const change = replaces ? replacement(volume, set) : { set };
-  const { metadata } = await changeVolumeDetails(deps.volumes, volume, { metadata: change });
+  const { metadata } = await changeVolumeDetails(deps, volume, { metadata: change });
   return { status: 200, body: { metadata } };
 }
 
@@ -76,7 +66,7 @@ export async function writeMetadataKey(deps: ApiDependencies, call: Call): Promi
   if (!Object.hasOwn(meta, call.params["key"] ?? "")) {
     throw badRequest("Request body and URI mismatch");
   }
-  await changeVolumeDetails(deps.volumes, volume, { metadata: { set: meta } });
+  await changeVolumeDetails(deps, volume, { metadata: { set: meta } });
   return { status: 200, body: { meta } };
 }
 
@@ -85,7 +75,7 @@ export async function deleteMetadataKey(deps: ApiDependencies, call: Call): Prom
   const volume = await visibleVolume(deps, call.caller, call.params["id"] ?? "");
   const key = call.params["key"] ?? "";
   valueOf(volume, key);
-  await changeVolumeDetails(deps.volumes, volume, { metadata: { unset: [key] } });
+  await changeVolumeDetails(deps, volume, { metadata: { unset: [key] } });
   return { status: 200, headers: HTML };
 }
 
@@ -100,6 +90,6 @@ function valueOf({ id, metadata }: VolumeRecord, key: string): string {
 /** `os-set_bootable` */
 export async function setBootable(deps: ApiDependencies, volume: VolumeRecord, body: unknown): Promise<Answer> {
   const { bootable } = body as { bootable: boolean | string };
-  await changeVolumeDetails(deps.volumes, volume, { bootable: booleanOf(String(bootable)) ?? false });
+  await changeVolumeDetails(deps, volume, { bootable: booleanOf(String(bootable)) ?? false });
   return { status: 200 };
 }
