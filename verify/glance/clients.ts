@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { GLANCE_USER, KEYSTONE_ADMIN, type Running } from "./openstack.ts";
+import { GLANCE_USER, KEYSTONE_ADMIN } from "./openstack.ts";
+import type { Running } from "./server-process.ts";
 
 /** Just enough of the APIs of Keystone and Glance to make what the scenarios need. */
 

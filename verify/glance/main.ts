@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { explain } from "../../local/screen.ts";
 import { endProcess, Interrupted, interruption } from "../../local/signals.ts";
-import { findInstalled, type Running, startGlance, startKeystone } from "./openstack.ts";
+import { findInstalled, startGlance, startKeystone } from "./openstack.ts";
 import { type Check, checksWithKeystone, checksWithTrustedHeaders } from "./scenarios.ts";
+import type { Running } from "./server-process.ts";
 
 const HELP = `Usage: npm run test:glance
 

@@ -1,11 +1,10 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { constants, openSync } from "node:fs";
-import { access, mkdir, readFile, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import { execFile } from "node:child_process";
+import { constants } from "node:fs";
+import { access, mkdir, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { answers, freePort, type Running, startServer, whenReady } from "./server-process.ts";
 
 const run = promisify(execFile);
 
@@ -27,25 +26,9 @@ export async function findInstalled(): Promise<Installed> {
   return { glance: glance === true && manage === true, keystone: keystone === true && wsgi === true && uwsgi === true };
 }
 
-/** A server that was started here. */
-export type Running = { url: string; stop: () => Promise<void> };
-
 /** Passwords of a Keystone that lives for minutes, on loopback. */
 export const KEYSTONE_ADMIN = { user: "admin", password: "adminpw", project: "admin" };
 export const GLANCE_USER = { user: "glance", password: "glancepw", project: "service" };
-
-const START_MS = 60_000;
-
-/** A free port; another process may take it before it is used, and then the start fails. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
-}
 
 /** Keystone on SQLite, with Fernet tokens, bootstrapped with {@link KEYSTONE_ADMIN}. */
 export async function startKeystone(directory: string): Promise<Running> {
@@ -79,8 +62,8 @@ export async function startKeystone(directory: string): Promise<Running> {
   await run("python3", ["-c", pragma, join(directory, "keystone.sqlite")]);
   const ini = join(directory, "etc", "uwsgi.ini");
   await writeFile(ini, uwsgiConfiguration(directory, port, configuration));
-  const child = start("/usr/bin/uwsgi", ["--ini", ini], join(directory, "keystone.log"));
-  return whenAnswering(child, url, "/v3", join(directory, "keystone.log"));
+  const log = join(directory, "keystone.log");
+  return whenReady(startServer("/usr/bin/uwsgi", ["--ini", ini], log), url, log, () => answers(`${url}/v3`));
 }
 
 function keystoneConfiguration(directory: string): string {
@@ -141,8 +124,8 @@ export async function startGlance(directory: string, keystone: Running | undefin
   await writeFile(configuration, glanceConfiguration(directory, port, paste, keystone?.url));
   await run("/usr/bin/glance-manage", ["--config-file", configuration, "db_sync"]);
   const log = join(directory, "glance.log");
-  const child = start("/usr/bin/glance-api", ["--config-file", configuration], log);
-  return whenAnswering(child, url, "/healthcheck", log);
+  const child = startServer("/usr/bin/glance-api", ["--config-file", configuration], log);
+  return whenReady(child, url, log, () => answers(`${url}/healthcheck`));
 }
 
 function pasteConfiguration(directory: string, withKeystone: boolean): string {
@@ -210,33 +193,4 @@ function glanceConfiguration(directory: string, port: number, paste: string, key
     "token_cache_time = -1",
     "",
   ].join("\n");
-}
-
-function start(program: string, argv: readonly string[], log: string): ChildProcess {
-  const file = openSync(log, "a");
-  return spawn(program, argv, { stdio: ["ignore", file, file] });
-}
-
-/** @throws Error with the end of the log when the server ends or does not answer */
-async function whenAnswering(child: ChildProcess, url: string, path: string, log: string): Promise<Running> {
-  const ended = new Promise<void>((resolve) => {
-    child.once("exit", () => resolve());
-    child.once("error", () => resolve());
-  });
-  const stop = async (): Promise<void> => {
-    child.kill("SIGTERM");
-    const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
-    await ended;
-    clearTimeout(timer);
-  };
-  const until = Date.now() + START_MS;
-  while (child.exitCode === null && Date.now() < until) {
-    const answer = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
-    if (answer?.status === 200) {
-      return { url, stop };
-    }
-    await delay(100);
-  }
-  await stop();
-  throw new Error(`${url} did not start:\n${(await readFile(log, "utf8")).slice(-2000)}`);
 }

@@ -7,7 +7,7 @@ import type { VolumeRecord } from "../../core/records.ts";
 import { makeDiskImage } from "../../local/demo/disk-image.ts";
 import { type Account, GlanceClient, KeystoneClient, type Who } from "./clients.ts";
 import { deploy, type Deployment } from "./deployment.ts";
-import type { Running } from "./openstack.ts";
+import type { Running } from "./server-process.ts";
 
 /** One thing that must hold. */
 export type Check = { name: string; run: () => Promise<void> };

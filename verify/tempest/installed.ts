@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
+import { join } from "node:path";
 
 /** Programs and files that the tests need, and the package of Debian that has each. */
 const NEEDED: Readonly<Record<string, string>> = {
@@ -14,11 +15,21 @@ const NEEDED: Readonly<Record<string, string>> = {
   "/usr/lib/python3/dist-packages/cinder_tempest_plugin": "cinder-tempest-plugin",
 };
 
-/** Packages that this machine lacks. */
-export async function missingPrograms(): Promise<string[]> {
+/** Packages that this machine lacks for Tempest. */
+export function missingPrograms(): Promise<string[]> {
+  return missingPackages(NEEDED);
+}
+
+/**
+ * Packages of which a file is missing.
+ *
+ * @param needed a package by a file that it installs
+ * @param root the root of the file system
+ */
+export async function missingPackages(needed: Readonly<Record<string, string>>, root = "/"): Promise<string[]> {
   const missing = new Set<string>();
-  for (const [file, name] of Object.entries(NEEDED)) {
-    await access(file, constants.R_OK).catch(() => missing.add(name));
+  for (const [file, name] of Object.entries(needed)) {
+    await access(join(root, file), constants.R_OK).catch(() => missing.add(name));
   }
   return [...missing];
 }
