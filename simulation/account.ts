@@ -30,6 +30,8 @@ export type Invocation = {
   visit: string;
   /** Calls of ports as `driver.createVolume#1`, in their order. */
   calls: string[];
+  /** How often each port's method was called. */
+  readonly counts: Map<string, number>;
   /** Ended from outside: none of its calls continues. */
   isDead: boolean;
   hasAnswered: boolean;
@@ -192,6 +194,7 @@ export class Account {
       functionName,
       visit,
       calls: [],
+      counts: new Map(),
       isDead: false,
       hasAnswered: false,
       memory,
@@ -305,7 +308,8 @@ export class Account {
   /** A call of a port, by the current function. */
   async call(name: string, effect: () => Promise<unknown>, parameters: readonly unknown[]): Promise<unknown> {
     const invocation = this.running(name);
-    const occurrence = invocation.calls.filter((call) => call.startsWith(`${name}#`)).length + 1;
+    const occurrence = (invocation.counts.get(name) ?? 0) + 1;
+    invocation.counts.set(name, occurrence);
     const call = `${name}#${occurrence}`;
     invocation.calls.push(call);
     // Requests take their time, so that what runs at once comes in any order.

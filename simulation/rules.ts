@@ -19,11 +19,15 @@ export class Rules {
     this.#rules = rules;
   }
 
-  /** Starts the schedules; they do not count as work under way. */
-  begin(): void {
+  /**
+   * Starts the schedules; they do not count as work under way.
+   *
+   * @param firstWithinSeconds the latest first tick of a schedule with a longer period
+   */
+  begin(firstWithinSeconds = Infinity): void {
     for (const { everySeconds, functionName, event } of this.#rules) {
       if (everySeconds !== null) {
-        const offsetMs = Math.floor(this.#account.random() * everySeconds * 1000);
+        const offsetMs = Math.floor(this.#account.random() * Math.min(everySeconds, firstWithinSeconds) * 1000);
         this.#account.time.after(offsetMs, () => this.#tick(functionName, everySeconds, event), true);
       }
     }

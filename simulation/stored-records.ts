@@ -16,7 +16,7 @@ export class StoredBackends extends DynamoDbBackendRepository {
   /** Hosts of records that are there and cannot be read. */
   readonly unreadable: RecordsView<BackendRecord>["unreadable"];
   readonly #store: InMemoryDynamoDb;
-  /** Open claims by the host's record, as of so many write units. */
+  /** Open claims by the host's record, as of a version of the claims. */
   #open = { asOf: -1, byRecord: new WeakMap<BackendRecord, ReadonlyMap<string, CapacityClaim>>() };
 
   constructor(clock: Clock) {
@@ -32,13 +32,18 @@ export class StoredBackends extends DynamoDbBackendRepository {
     this.unreadable = this.records.unreadable;
   }
 
+  /** Grows with every change of a backend or a claim. */
+  get version(): number {
+    return this.records.version + this.#store.table("claims").version;
+  }
+
   /** The open claims of a backend, by name, without a call of the repository. */
   openOn(host: string): ReadonlyMap<string, CapacityClaim> {
     const record = this.records.get(host);
     if (record === undefined) {
       return new Map();
     }
-    const { write: asOf } = this.#store.units;
+    const { version: asOf } = this.#store.table("claims");
     if (this.#open.asOf !== asOf) {
       this.#open = { asOf, byRecord: new WeakMap() };
     }

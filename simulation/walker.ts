@@ -166,7 +166,7 @@ function parametersOf(state: State, document: StateDocument): StateDocument {
     if (!key.endsWith(".$") || typeof value !== "string") {
       throw new Error(`the walker knows no parameter ${key} of ${JSON.stringify(value)}`);
     }
-    parameters[key.slice(0, -2)] = structuredClone(valueAt(document, value));
+    parameters[key.slice(0, -2)] = valueAt(document, value);
   }
   return parameters;
 }

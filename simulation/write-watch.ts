@@ -40,15 +40,13 @@ export class WriteWatch {
       return effect();
     }
     const { records } = this.#account.stores.volumes;
-    const before = new Map(records);
+    const mark = records.mark();
     try {
       return await effect();
     } finally {
-      for (const id of new Set([...before.keys(), ...records.keys()])) {
-        if (before.get(id) !== records.get(id)) {
-          this.#judge(call, ownerIn(parameters), before.get(id), records.get(id));
-          this.#judgeWriter(call, writer, before.get(id));
-        }
+      for (const [before, after] of records.changedSince(mark)) {
+        this.#judge(call, ownerIn(parameters), before, after);
+        this.#judgeWriter(call, writer, before);
       }
     }
   }

@@ -2,7 +2,7 @@ import type { AttributeValue, CreateTableCommandInput } from "@aws-sdk/client-dy
 import { expressionProblem, itemBytes, itemProblem } from "@cinderless/embedded-cloud/dynamodb-rules";
 import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
 import { type Action, parseCondition, parseUpdate, type Placeholders, validationError } from "./expressions.ts";
-import { copyItem, type Item, order, type Path, setOwn, valueAt } from "./values.ts";
+import { frozenItem, frozenValue, type Item, order, type Path, setOwn, valueAt } from "./values.ts";
 
 /**
  * DynamoDB in this process, without a server: the repositories' own requests on items in memory, with DynamoDB's rejections and the
@@ -38,13 +38,17 @@ type Input = {
 
 type Index = { keys: readonly string[]; isGlobal: boolean; isKeysOnly: boolean };
 
-/** A table: its items by their keys. */
+/** A table: its items by their keys. An item is frozen; a write puts another one in its place. */
 export class MemoryTable {
   readonly keys: readonly string[];
   readonly indexes: ReadonlyMap<string, Index>;
-  readonly items = new Map<string, Item>();
+  readonly items: ReadonlyMap<string, Item>;
+  /** Grows with every change of an item. */
+  version = 0;
+  readonly #items = new Map<string, Item>();
 
   constructor({ KeySchema, GlobalSecondaryIndexes = [], LocalSecondaryIndexes = [] }: CreateTableCommandInput) {
+    this.items = this.#items;
     this.keys = namesOf(KeySchema);
     this.indexes = new Map(
       [...GlobalSecondaryIndexes, ...LocalSecondaryIndexes].map((index) => [
@@ -58,17 +62,27 @@ export class MemoryTable {
     );
   }
 
-  /** The text that stands for an item's key. @throws ValidationException */
+  /** Puts an item, which is frozen. */
+  put(key: string, item: Item): void {
+    this.version += 1;
+    this.#items.set(key, frozenItem(item));
+  }
+
+  delete(key: string): boolean {
+    this.version += 1;
+    return this.#items.delete(key);
+  }
+
+  /** The text that stands for an item's key: the key itself where it is one attribute. @throws ValidationException */
   keyOf(item: Readonly<Item>): string {
-    return JSON.stringify(
-      this.keys.map((name) => {
-        const value = item[name]?.S;
-        if (value === undefined || value === "") {
-          throw validationError(`One or more parameter values were invalid: the key ${name} is missing or empty`);
-        }
-        return value;
-      }),
-    );
+    const values = this.keys.map((name) => {
+      const value = item[name]?.S;
+      if (value === undefined || value === "") {
+        throw validationError(`One or more parameter values were invalid: the key ${name} is missing or empty`);
+      }
+      return value;
+    });
+    return values.length === 1 ? (values[0] ?? "") : JSON.stringify(values);
   }
 }
 
@@ -126,7 +140,7 @@ function getItem(store: InMemoryDynamoDb, { TableName, Key = {}, ConsistentRead 
   const table = store.table(TableName);
   const item = table.items.get(table.keyOf(Key));
   countRead(store, item === undefined ? 0 : bytesOf(item), ConsistentRead);
-  return item === undefined ? {} : { Item: copyItem(item) };
+  return item === undefined ? {} : { Item: item };
 }
 
 function batchGetItem(store: InMemoryDynamoDb, { RequestItems = {} }: Input) {
@@ -143,9 +157,10 @@ function batchGetItem(store: InMemoryDynamoDb, { RequestItems = {} }: Input) {
 
 function putItem(store: InMemoryDynamoDb, input: Input) {
   const table = store.table(input.TableName);
-  const item = copyItem(input.Item ?? {});
+  const item = frozenItem(input.Item ?? {});
   const key = table.keyOf(item);
   requireCondition(input, table.items.get(key), input.ConditionExpression);
+  requireValid(item);
   write(store, table, key, item);
   return {};
 }
@@ -156,13 +171,13 @@ function updateItem(store: InMemoryDynamoDb, input: Input) {
   const before = table.items.get(key);
   const update = parseUpdate(input.UpdateExpression ?? "");
   const placeholders = requireCondition(input, before, input.ConditionExpression, update.used);
-  const after = copyItem(before ?? input.Key ?? {});
-  applyActions(after, before ?? {}, update.result, placeholders);
+  const after = applied(before ?? frozenItem(input.Key ?? {}), before ?? {}, update.result, placeholders);
   if (table.keyOf(after) !== key) {
     throw validationError("One or more parameter values were invalid: Cannot update attribute. It is part of the key");
   }
+  requireValid(changed(before ?? {}, after));
   write(store, table, key, after);
-  return input.ReturnValues === "ALL_NEW" ? { Attributes: copyItem(after) } : {};
+  return input.ReturnValues === "ALL_NEW" ? { Attributes: after } : {};
 }
 
 function deleteItem(store: InMemoryDynamoDb, input: Input) {
@@ -171,37 +186,66 @@ function deleteItem(store: InMemoryDynamoDb, input: Input) {
   const before = table.items.get(key);
   requireCondition(input, before, input.ConditionExpression);
   countWrite(store, before);
-  table.items.delete(key);
+  table.delete(key);
   return {};
 }
 
-/** Every value is worked out of the item as it was. */
-function applyActions(
-  item: Item,
+/** The item after the actions, which shares with the one before what they do not touch. Every value is worked out of the item as it was. */
+function applied(
+  item: Readonly<Item>,
   before: Readonly<Item>,
   actions: readonly Action[],
   placeholders: Placeholders,
-): void {
+): Item {
   const changes = actions.map(({ path, value }) => ({
     path: path(placeholders),
     value: value?.(before, placeholders),
   }));
   requireDistinct(changes.map(({ path }) => path));
+  const after = { ...item };
+  const open = new Set<Item>([after]);
   for (const { path, value } of changes) {
     const name = path.at(-1) ?? "";
-    const parent = path.length === 1 ? item : valueAt(item, path.slice(0, -1))?.M;
-    if (parent === undefined) {
-      throw validationError("The document path provided in the update expression is invalid for update");
-    }
+    const parent = openedAt(after, path, open);
     if (value === undefined) {
       Reflect.deleteProperty(parent, name);
     } else {
-      setOwn(parent, name, copyItem({ value })["value"] as AttributeValue);
+      setOwn(parent, name, frozenValue(value));
     }
   }
+  open.forEach((map) => Object.freeze(map));
+  return after;
+}
+
+/** The map that holds the path's last name, and is open for changes as are those around it. @throws ValidationException */
+function openedAt(item: Item, path: Path, open: Set<Item>): Item {
+  let map = item;
+  for (const name of path.slice(0, -1)) {
+    const inner = valueAt(map, [name])?.M;
+    if (inner === undefined) {
+      throw validationError("The document path provided in the update expression is invalid for update");
+    }
+    if (open.has(inner)) {
+      map = inner;
+    } else {
+      const copy = { ...inner };
+      open.add(copy);
+      setOwn(map, name, Object.freeze({ M: copy }));
+      map = copy;
+    }
+  }
+  return map;
+}
+
+/** The attributes that an update has changed: the others were checked before. */
+function changed(before: Readonly<Item>, after: Readonly<Item>): Item {
+  return Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value));
 }
 
 function requireDistinct(paths: readonly Path[]): void {
+  if (paths.every(({ length }) => length === 1) && new Set(paths.map(([name]) => name)).size === paths.length) {
+    return;
+  }
   const isPrefix = (one: Path, other: Path): boolean => one.every((name, index) => other[index] === name);
   if (paths.some((one, index) => paths.some((other, at) => index !== at && isPrefix(one, other)))) {
     throw validationError("Invalid UpdateExpression: Two document paths overlap with each other");
@@ -233,15 +277,17 @@ function placeholdersOf(input: Input, usedBy: readonly ReadonlySet<string>[]): P
     throw validationError(problem);
   }
   const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
-  const defined = new Set([...Object.keys(names), ...Object.keys(values)]);
-  const used = new Set(usedBy.flatMap((each) => [...each]));
-  const missing = [...used].find((each) => !defined.has(each));
-  const unused = [...defined].find((each) => !used.has(each));
-  if (missing !== undefined) {
-    throw validationError(`Invalid expression: an expression attribute is used and not defined: ${missing}`);
+  for (const used of usedBy) {
+    for (const each of used) {
+      if (!Object.hasOwn(names, each) && !Object.hasOwn(values, each)) {
+        throw validationError(`Invalid expression: an expression attribute is used and not defined: ${each}`);
+      }
+    }
   }
-  if (unused !== undefined) {
-    throw validationError(`Value provided in ExpressionAttributeNames or Values unused in expressions: ${unused}`);
+  for (const each of [...Object.keys(names), ...Object.keys(values)]) {
+    if (!usedBy.some((used) => used.has(each))) {
+      throw validationError(`Value provided in ExpressionAttributeNames or Values unused in expressions: ${each}`);
+    }
   }
   for (const name of Object.values(names)) {
     if (!PLAIN_NAME.test(name)) {
@@ -260,7 +306,6 @@ function requireValid(item: Readonly<Item>): void {
 }
 
 function write(store: InMemoryDynamoDb, table: MemoryTable, key: string, item: Item): void {
-  requireValid(item);
   if (bytesOf(item) > LARGEST_ITEM) {
     throw validationError("Item size to update has exceeded the maximum allowed size");
   }
@@ -273,7 +318,7 @@ function write(store: InMemoryDynamoDb, table: MemoryTable, key: string, item: I
     }
   }
   countWrite(store, table.items.get(key), item);
-  table.items.set(key, item);
+  table.put(key, item);
 }
 
 /** A page of a table or an index: the items of the key condition, in order, from a start to a limit; then the filter. */
@@ -336,11 +381,11 @@ function inKeyOrder(
 }
 
 function projected(item: Item, keys: readonly string[], index: Index | undefined): Item {
-  return index?.isKeysOnly === true ? only(item, keys) : copyItem(item);
+  return index?.isKeysOnly === true ? only(item, keys) : item;
 }
 
 function only(item: Readonly<Item>, names: readonly string[]): Item {
-  return copyItem(Object.fromEntries(names.map((name) => [name, item[name] as AttributeValue])));
+  return Object.fromEntries(names.map((name) => [name, item[name] as AttributeValue]));
 }
 
 /** Sizes of items: one that is stored does not change any more. */

@@ -13,6 +13,9 @@ export type Storing<Value> = {
 /** A number that JavaScript does not have. */
 const UNREADABLE_NUMBER = { N: "9007199254740993.5" };
 
+/** The items of a table at one moment. */
+export type Mark = { readonly version: number; readonly items: ReadonlyMap<string, Item> };
+
 /**
  * The items of a table as records, by key, for a look into the store and for arrangements that no repository would write. A record that is
  * read is frozen, and is the same object until its item is written again.
@@ -21,6 +24,7 @@ export class RecordsView<Value extends object> {
   readonly #table: MemoryTable;
   readonly #storing: Storing<Value>;
   readonly #read = new WeakMap<Item, Value>();
+  #mark: Mark = { version: -1, items: new Map() };
 
   /** The numbers that spoiled items had. */
   readonly #spoiled = new Map<string, AttributeValue>();
@@ -37,21 +41,47 @@ export class RecordsView<Value extends object> {
     this.#storing = storing;
   }
 
+  /** Grows with every change of a record. */
+  get version(): number {
+    return this.#table.version;
+  }
+
+  /** The items as they are now, for {@link changedSince}. */
+  mark(): Mark {
+    if (this.#mark.version !== this.#table.version) {
+      this.#mark = { version: this.#table.version, items: new Map(this.#table.items) };
+    }
+    return this.#mark;
+  }
+
+  /** The records that were written or removed since then, as they were and as they are. */
+  *changedSince({ version, items }: Mark): Generator<[Value | undefined, Value | undefined]> {
+    if (version === this.#table.version) {
+      return;
+    }
+    for (const key of new Set([...items.keys(), ...this.#table.items.keys()])) {
+      const [before, after] = [items.get(key), this.#table.items.get(key)];
+      if (before !== after) {
+        yield [before && this.#recordOf(key, before), after && this.#recordOf(key, after)];
+      }
+    }
+  }
+
   get size(): number {
     return this.#table.items.size;
   }
 
   get(key: string): Value | undefined {
-    const item = this.#table.items.get(tableKey(key));
+    const item = this.#table.items.get(key);
     return item === undefined ? undefined : this.#recordOf(key, item);
   }
 
   has(key: string): boolean {
-    return this.#table.items.has(tableKey(key));
+    return this.#table.items.has(key);
   }
 
   set(key: string, record: Value): this {
-    this.#table.items.set(tableKey(key), this.#storing.toItem(record));
+    this.#table.put(key, this.#storing.toItem(record));
     if (this.#spoiled.has(key)) {
       this.#spoil(key);
     }
@@ -76,17 +106,15 @@ export class RecordsView<Value extends object> {
 
   delete(key: string): boolean {
     this.#spoiled.delete(key);
-    return this.#table.items.delete(tableKey(key));
+    return this.#table.delete(key);
   }
 
   clear(): void {
-    this.#table.items.clear();
+    [...this.#table.items.keys()].forEach((key) => this.#table.delete(key));
   }
 
-  *keys(): Generator<string> {
-    for (const key of this.#table.items.keys()) {
-      yield plainKey(key);
-    }
+  keys(): IterableIterator<string> {
+    return this.#table.items.keys();
   }
 
   *values(): Generator<Value> {
@@ -96,8 +124,7 @@ export class RecordsView<Value extends object> {
   }
 
   *[Symbol.iterator](): Generator<[string, Value]> {
-    for (const [tableKeyOfItem, item] of this.#table.items) {
-      const key = plainKey(tableKeyOfItem);
+    for (const [key, item] of this.#table.items) {
       yield [key, this.#recordOf(key, item)];
     }
   }
@@ -113,27 +140,18 @@ export class RecordsView<Value extends object> {
   }
 
   #spoil(key: string): void {
-    const item = this.#table.items.get(tableKey(key));
+    const item = this.#table.items.get(key);
     const number = item?.[this.#number];
     if (item === undefined || number === undefined) {
       throw new Error(`there is no record ${key} with a ${this.#number}`);
     }
     this.#spoiled.set(key, number);
-    this.#table.items.set(tableKey(key), { ...item, [this.#number]: UNREADABLE_NUMBER });
+    this.#table.put(key, { ...item, [this.#number]: UNREADABLE_NUMBER });
   }
 
   get #number(): string {
     return this.#storing.number ?? "size";
   }
-}
-
-/** Keys of the store are lists of the key's attributes; of these tables, of one. */
-function tableKey(key: string): string {
-  return JSON.stringify([key]);
-}
-
-function plainKey(key: string): string {
-  return (JSON.parse(key) as [string])[0];
 }
 
 function frozen<Value extends object>(value: Value): Value {

@@ -8,23 +8,30 @@ export type Item = Record<string, AttributeValue>;
 /** A document path: names of attributes and map entries. The project's expressions have no list elements in paths. */
 export type Path = readonly string[];
 
-/** A deep copy, faster than a structured clone. */
-export function copyItem(item: Readonly<Item>): Item {
+/** A deep, frozen copy, so that items can share their common parts. A frozen item is not copied. */
+export function frozenItem(item: Readonly<Item>): Item {
+  if (Object.isFrozen(item)) {
+    return item;
+  }
   const copy: Item = {};
   for (const name of Object.keys(item)) {
-    setOwn(copy, name, copyValue(item[name] as AttributeValue));
+    setOwn(copy, name, frozenValue(item[name] as AttributeValue));
   }
-  return copy;
+  return Object.freeze(copy);
 }
 
-function copyValue(value: AttributeValue): AttributeValue {
+/** The same of one value. */
+export function frozenValue(value: AttributeValue): AttributeValue {
+  if (Object.isFrozen(value)) {
+    return value;
+  }
   if (value.M !== undefined) {
-    return { M: copyItem(value.M) };
+    return Object.freeze({ M: frozenItem(value.M) });
   }
   if (value.L !== undefined) {
-    return { L: value.L.map(copyValue) };
+    return Object.freeze({ L: Object.freeze(value.L.map(frozenValue)) as AttributeValue[] });
   }
-  return { ...value };
+  return Object.freeze({ ...value });
 }
 
 /** The value at a path, if there is one. */
@@ -40,7 +47,11 @@ export function valueAt(item: Readonly<Item>, path: Path): AttributeValue | unde
 
 /** Sets an entry of a map, whatever its name. */
 export function setOwn(map: Item, name: string, value: AttributeValue): void {
-  Object.defineProperty(map, name, { value, writable: true, enumerable: true, configurable: true });
+  if (name === "__proto__") {
+    Object.defineProperty(map, name, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    map[name] = value;
+  }
 }
 
 /** Equality of DynamoDB: of type and value, with numbers by their value. */

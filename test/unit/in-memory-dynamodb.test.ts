@@ -125,12 +125,28 @@ it("an update works every value out of the item as it was", async () => {
   expect(Attributes).toEqual({ ...Key, a: { N: "4" }, b: { N: "1" } });
 });
 
-it("an update makes an item that is not there, and returns a copy", async () => {
+it("an update makes an item that is not there, and returns what no caller can change", async () => {
   const { Attributes } = await update("SET #a = :a", { ...names("a"), ...values({ a: { b: 1 } }) });
   expect(Attributes).toEqual({ ...Key, a: { M: { b: { N: "1" } } } });
-  Object.assign(Attributes?.["a"]?.M ?? {}, { b: { N: "2" } });
+  expect(() => Object.assign(Attributes?.["a"]?.M ?? {}, { b: { N: "2" } })).toThrow(TypeError);
+});
+
+it("an item stays as it was read when an entry of its map is updated", async () => {
+  await put({ m: { a: "old", kept: { x: "x" } }, other: "o" });
+  const read = async () => (await client.send(new GetItemCommand({ TableName, Key }))).Item;
+  const before = await read();
+  await update("SET #m.#a = :a", { ...names("m", "a"), ...values({ a: "new" }) });
+  const kept = { kept: { M: { x: { S: "x" } } } };
+  expect(before).toMatchObject({ m: { M: { a: { S: "old" }, ...kept } } });
+  expect(await read()).toEqual({ ...Key, m: { M: { a: { S: "new" }, ...kept } }, other: { S: "o" } });
+});
+
+it("an item stays as it was stored when the request's own objects are changed later", async () => {
+  const item = { ...Key, m: { M: { a: { S: "stored" } } } };
+  await client.send(new PutItemCommand({ TableName, Item: item }));
+  item.m.M.a.S = "changed";
   expect((await client.send(new GetItemCommand({ TableName, Key }))).Item).toMatchObject({
-    a: { M: { b: { N: "1" } } },
+    m: { M: { a: { S: "stored" } } },
   });
 });
 

@@ -30,6 +30,13 @@ export type CellResult = {
 /** A scenario as it runs by itself: where its faults can strike, and what it must come to. */
 export type Discovered = { scenario: Scenario; run: RunResult; cells: Cell[] };
 
+/** The part of a scenario's own run that its cells are compared with. */
+export type Baseline = Pick<RunResult, "contents" | "decidedSeconds">;
+
+export function baselineOf({ contents, decidedSeconds }: RunResult): Baseline {
+  return { contents, decidedSeconds };
+}
+
 /** Calls that only read: there is no effect that could be late, or done without an answer. */
 const READS = /\.(get|getMany|getByName|list\w*|initialized|findVolume|getVolumeStats|show|getLocation)#/;
 
@@ -169,7 +176,7 @@ export function callsOf({ invocations }: RunResult): Set<string> {
 /** Runs one cell. */
 export async function runCell(
   deployment: Deployment,
-  { scenario, run }: Discovered,
+  { scenario, run }: { scenario: Scenario; run: Baseline },
   cell: Cell,
   seed: number,
 ): Promise<CellResult & { calls: ReadonlySet<string> }> {

@@ -64,10 +64,11 @@ export async function runScenario(
   simulate(account);
   const volumeIds = scenario.begin(account);
   account.scenariosOwn = new Set(unclaimedOn(account).map(({ id }) => id));
-  account.rules.begin();
+  account.rules.begin(scenario.firstTickWithinSeconds);
+  const pending = pendingOf(account);
   do {
     account.lastChangeMs = account.time.nowMs;
-    await account.time.run((nextAtMs) => isAtRest(account, nextAtMs));
+    await account.time.run((nextAtMs) => isAtRest(account, nextAtMs, pending()));
   } while (account.disturbRest());
   if (!account.faults.mayLeaveLock) {
     checkLocks(account);
@@ -117,29 +118,45 @@ async function auditIfProjectsDisagree(account: Account): Promise<void> {
   }
 }
 
+/** Unfinished work, by the records. */
+type Pending = {
+  /** A volume or snapshot is in the flow, or its claim is open. */
+  isUndecided: boolean;
+  /** That, or a mark of returned capacity, or an entry of the image cache that is being filled or evicted. */
+  isAny: boolean;
+};
+
+/** Finds what is pending, again only if a record has changed. */
+function pendingOf({ stores: { volumes, snapshots, backends, imageCacheEntries } }: Account): () => Pending {
+  let version = -1;
+  let pending: Pending = { isUndecided: false, isAny: false };
+  return () => {
+    const sources = [volumes.records, snapshots.records, backends, imageCacheEntries.records];
+    const now = sources.reduce((sum, source) => sum + source.version, 0);
+    if (now !== version) {
+      version = now;
+      const claims = [...backends.records.keys()].flatMap((host) => [...backends.openOn(host).values()]);
+      const isUndecided =
+        [...snapshots.records.values()].some(({ deadline }) => deadline !== undefined) ||
+        [...volumes.records.values()].some(
+          (record) => !volumes.unreadable.has(record.id) && (isInFlow(record) || record.deadline !== null),
+        ) ||
+        claims.some(({ attempt }) => attempt !== RETURNED_CAPACITY);
+      const isCacheBusy = [...imageCacheEntries.records.values()].some(({ state }) => state !== "available");
+      pending = { isUndecided, isAny: isUndecided || claims.length > 0 || isCacheBusy };
+    }
+    return pending;
+  };
+}
+
 /** Only recurring work is in progress, every volume is decided, no claim is open, and nothing has changed for a while. */
-function isAtRest(account: Account, nextAtMs: number): boolean {
-  const { records, unreadable } = account.stores.volumes;
-  const hasOpenSnapshot = [...account.stores.snapshots.records.values()].some(({ deadline }) => deadline !== undefined);
-  const hasUndecided = [...records.values()].some(
-    (record) => !unreadable.has(record.id) && (isInFlow(record) || record.deadline !== null),
-  );
-  const { backends } = account.stores;
-  const claims = [...backends.records.keys()].flatMap((host) => [...backends.openOn(host).values()]);
-  if (hasUndecided || hasOpenSnapshot || claims.some(({ attempt }) => attempt !== RETURNED_CAPACITY)) {
+function isAtRest(account: Account, nextAtMs: number, { isUndecided, isAny }: Pending): boolean {
+  if (isUndecided) {
     account.undecidedUntilMs = nextAtMs;
   }
   if (nextAtMs - account.startMs > LONGEST_RUN_MS) {
     account.breach(1, `something is under way for ever: after ${LONGEST_RUN_MS / 3_600_000} hours it changes yet`);
     return true;
   }
-  const isCacheBusy = [...account.stores.imageCacheEntries.records.values()].some(({ state }) => state !== "available");
-  return (
-    !account.time.isBusy &&
-    !isCacheBusy &&
-    !hasUndecided &&
-    !hasOpenSnapshot &&
-    claims.length === 0 &&
-    nextAtMs - account.lastChangeMs > QUIET_MS
-  );
+  return !isAny && nextAtMs - account.lastChangeMs > QUIET_MS && !account.time.isBusy;
 }

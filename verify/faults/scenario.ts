@@ -41,6 +41,8 @@ export type Scenario = {
   never?: readonly End[];
   /** The content of its created volume, alone or under a fault. */
   makes?: Made;
+  /** Within how many seconds each schedule ticks first, for a scenario that needs the audit. Absent: within its period. */
+  firstTickWithinSeconds?: number;
   /** Alarms that must go off in its own run. */
   alarms?: readonly string[];
   /** For a scenario that does much alike: how many of its cells a run tries, another part of them for each seed. Absent: all. */

@@ -18,8 +18,25 @@ function arrangeAgain(account: Account, columns: Parameters<typeof arrange>[1] =
 /** The scheduling after the first attempt cannot claim, however often it is tried: its message becomes a dead letter. */
 const UNSCHEDULABLE: Fault = { visit: "ScheduleVolume#2", call: "backends.claim#1", fault: "unknown error, each time" };
 
-/** When an operator redrives: the dead letter is kept by then, and its volume in error. */
+/** How often an operator looks at the volume, and how much later the redrive follows: what comes twice or late may come before that, or after. */
+const LOOK_MS = 60_000;
+const ACT_AFTER_MS = 300_000;
+
+/** When an operator redrives who does not look: the dead letter is kept by then, and its volume in error. */
 const REDRIVE_AFTER_MS = 3_600_000;
+
+/** An operator acts once the volume has ended in error. */
+function onceInError(account: Account, act: () => Promise<void>): void {
+  const look = (): void => {
+    const volume = account.stores.volumes.records.get(VOLUME);
+    if (volume?.status === "error" && volume.deadline === null) {
+      account.time.after(ACT_AFTER_MS, () => void act());
+    } else {
+      account.time.after(LOOK_MS, look, true);
+    }
+  };
+  account.time.after(LOOK_MS, look, true);
+}
 
 /** Creates whose backend is asked by more than one attempt. Late effects of an earlier one must not affect a later one. */
 export const AGAIN: readonly Scenario[] = [
@@ -138,7 +155,7 @@ export const AGAIN: readonly Scenario[] = [
     faults: [failing("answer lost, each time"), UNSCHEDULABLE],
     begin: (account) => {
       arrangeAgain(account);
-      account.time.after(REDRIVE_AFTER_MS, () => void redriveAll(account));
+      onceInError(account, () => redriveAll(account));
       return send(account);
     },
   },
@@ -149,7 +166,7 @@ export const AGAIN: readonly Scenario[] = [
     faults: [{ visit: "ScheduleVolume#1", call: "workflow.start#1", fault: "unknown error, each time" }],
     begin: (account) => {
       arrangeAgain(account, { request: { request_id: "req-1", roles: ["member"] } });
-      account.time.after(REDRIVE_AFTER_MS, () => void retry(account));
+      onceInError(account, () => retry(account));
       return send(account);
     },
   },
@@ -161,7 +178,7 @@ export const AGAIN: readonly Scenario[] = [
     begin: (account) => {
       arrangeAgain(account);
       driverOf(account, FIRST_HOST).turns = 2;
-      account.time.after(REDRIVE_AFTER_MS, () => void redriveAll(account));
+      onceInError(account, () => redriveAll(account));
       return send(account);
     },
   },

@@ -129,13 +129,14 @@ export const BACKENDS: readonly Scenario[] = [
     mostCells: 200,
     makes: "an empty volume",
     end: "available",
+    firstTickWithinSeconds: 600,
     alarms: ["UnreadableRecords"],
     begin: (account) => {
       arrange(account);
       account.stores.addBackend(THIRD_HOST, START);
       account.stores.backends.unreadable.add(THIRD_HOST);
       // Until the schedule of the audit has come round twice: nothing else looks at such a record.
-      account.time.after(7_300_000, () => {});
+      account.time.after(4_300_000, () => {});
       return send(account);
     },
   },

@@ -269,6 +269,7 @@ export const OTHERS: readonly Scenario[] = [
     name: "audited",
     makes: "an empty volume",
     end: "available",
+    firstTickWithinSeconds: 600,
     begin: (account) => {
       arrange(account);
       addSource(account);
@@ -276,7 +277,7 @@ export const OTHERS: readonly Scenario[] = [
       driverOf(account, SECOND_HOST).volumes.set(uuidOf(9), { from: "nothing" });
       driverOf(account, SECOND_HOST).snapshots.add(uuidOf(8));
       // Until the schedule of the audit has come round.
-      account.time.after(3_700_000, () => {});
+      account.time.after(700_000, () => {});
       return send(account);
     },
   },
@@ -285,13 +286,14 @@ export const OTHERS: readonly Scenario[] = [
     mostCells: 200,
     makes: "an empty volume",
     end: "available",
+    firstTickWithinSeconds: 600,
     begin: (account) => {
       arrange(account);
       const locks = { [uuidOf(12)]: fenceOf(uuidOf(12), 1) };
       addSource(account, { locks: { ...locks } });
       addSnapshot(account, { locks: { ...locks } });
       // Until the schedule of the audit has come round twice: nothing else removes such a lock.
-      account.time.after(7_300_000, () => {});
+      account.time.after(4_300_000, () => {});
       return send(account);
     },
   },

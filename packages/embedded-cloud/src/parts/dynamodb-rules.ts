@@ -219,11 +219,12 @@ function keyBytes({ S: text, B: binary }: Value): number {
 
 /** Size of an item as DynamoDB counts it (Amazon DynamoDB, "DynamoDB item sizes and formats"). */
 export function itemBytes(item: Item): number {
-  return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
+  return sum(Object.keys(item), (name) => Buffer.byteLength(name) + valueBytes(item[name] ?? {}));
 }
 
 function valueBytes(value: Value): number {
-  const [[type, content] = ["", undefined]] = Object.entries(value);
+  const [type = ""] = Object.keys(value);
+  const content = value[type];
   switch (type) {
     case "S":
       return Buffer.byteLength(content as string);
