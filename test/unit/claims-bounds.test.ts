@@ -34,7 +34,7 @@ async function crowded(): Promise<{ store: InMemoryDynamoDb; to: DynamoDbBackend
     ]),
   );
   const sums = { claims, allocated_capacity_gb: ENTRIES, provisioned_capacity_gb: ENTRIES, claimed_gb: ENTRIES };
-  store.table("backends").items.set(key, { ...item, ...toItem(sums) });
+  store.table("backends").put(key, { ...item, ...toItem(sums) });
   const backend = await to.get(host);
   if (backend === undefined) {
     throw new Error("the backend was not reported");
@@ -74,9 +74,11 @@ it("a removal that is repeated for days gives capacity back once, although Dynam
     now = new Date(Date.parse("2026-01-01T01:00:00.000Z") + hours * 3_600_000);
     await to.returnCapacity(backend.host, ref, 1);
     await to.tidy(backend.host);
-    const { items } = store.table("claims");
-    const expired = [...items].filter(([, item]) => Number(item["expires_at"]?.N ?? Infinity) < now.getTime() / 1000);
-    expired.forEach(([key]) => items.delete(key));
+    const claims = store.table("claims");
+    const expired = [...claims.items].filter(
+      ([, item]) => Number(item["expires_at"]?.N ?? Infinity) < now.getTime() / 1000,
+    );
+    expired.forEach(([key]) => claims.delete(key));
   }
   expect((await to.get(backend.host))?.allocated_capacity_gb).toBe(ENTRIES - 1);
 });

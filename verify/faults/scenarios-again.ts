@@ -52,6 +52,21 @@ export const AGAIN: readonly Scenario[] = [
     },
   },
   {
+    // The second attempt outlives everything of the first one that comes twice or late.
+    name: "refused, and the same backend chosen again, which then takes its time",
+    makes: "an empty volume",
+    withinSeconds: 600,
+    end: "available",
+    faults: [failing("reschedulable error")],
+    begin: (account) => {
+      arrangeAgain(account);
+      const first = driverOf(account, FIRST_HOST);
+      first.turns = 3;
+      first.waitSeconds = 240;
+      return send(account);
+    },
+  },
+  {
     name: "done, then refused, and the same backend chosen again",
     makes: "an empty volume",
     withinSeconds: 30,

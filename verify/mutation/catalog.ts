@@ -381,6 +381,16 @@ export const CATALOG: readonly Bug[] = [
     cell: "tried again after an execution that could not be started",
   },
   {
+    id: "foreign-claim-closed",
+    promise: 4,
+    title: "a repeated RescheduleVolume closes the claim of the attempt that came after its own",
+    file: "core/workflow/reschedule-volume.ts",
+    find: "claim = placingClaimOf(volume, owner.attempt);",
+    replace: "claim = placingClaimOf(volume);",
+    test: "test/unit/task-reschedule-volume.test.ts",
+    cell: "refused, and the same backend chosen again, which then takes its time/RescheduleVolume#1/twice, soon",
+  },
+  {
     id: "audit-claims-everything",
     promise: 4,
     title: "the audit takes data without a record for claimed",
