@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { CHECKS, findViolations } from "../../verify/chaos/check.ts";
 import { digestOf } from "../../verify/chaos/content.ts";
-import type { AcceptedVolume, Evidence, StoredFile, Told } from "../../verify/chaos/evidence.ts";
+import type {
+  AcceptedVolume,
+  ApiEvidence,
+  Evidence,
+  ProjectState,
+  StoredFile,
+  Told,
+} from "../../verify/chaos/evidence.ts";
 import type { Attempt, BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache/image-cache.ts";
 import { buildCreateRequest } from "../../core/requests/create-request.ts";
@@ -35,12 +42,17 @@ function attemptOf(id: string, number: number): Attempt {
 function accepted(id: string, change: Partial<AcceptedVolume> = {}): AcceptedVolume {
   return {
     id,
+    name: null,
+    project: "admin",
     kind: "raw",
     sizeGib: 1,
     digest: EMPTY,
     deletion: "none",
     spoiled: false,
     foreign: false,
+    abandoned: false,
+    extendedTo: null,
+    resetTo: null,
     redriven: false,
     suspectedOn: [],
     zone: "nova",
@@ -67,11 +79,48 @@ function end(volumeId: string, change: Partial<Told> = {}): Told {
 const FAULT = { error: "NoValidBackend", cause: "full", attempt: 1, at: AT, attempts: [] };
 const BACKEND = {
   host: FIRST,
-  allocated_capacity_gb: 3,
-  provisioned_capacity_gb: 3,
+  allocated_capacity_gb: 4,
+  provisioned_capacity_gb: 4,
   claims: {},
 } as unknown as BackendRecord;
 const SNAPSHOT_RECORD = { id: SNAPSHOT, status: "available", host: FIRST } as SnapshotRecord;
+
+const CREATE = { name: "one", project: "small", sizeGib: 1, ids: [uuid(20)], end: "accepted" } as const;
+const COUNTED = { volumes: 1, gigabytes: 2, snapshots: 1 };
+
+/** Made by the API: a volume and a snapshot of it in a project with room for one volume. */
+const BY_API = {
+  accepted: accepted(uuid(20), { name: "one", project: "small" }),
+  record: record(uuid(20), { display_name: "one", project_id: "small", use_quota: true, created_at: AT, size: 1 }),
+  file: file(uuid(20)),
+  end: end(uuid(20)),
+  snapshot: {
+    ...({ id: uuid(21), status: "available", host: FIRST, display_name: "two", project_id: "small" } as SnapshotRecord),
+    ...({ volume_size: 1, use_quota: true, created_at: AT } as const),
+  },
+  snapshotFile: file(uuid(21), { what: "snapshot" }),
+  evidence: {
+    creates: [CREATE, { ...CREATE, name: "three", ids: [], end: "refused by the quota" }],
+    snapshots: [{ name: "two", project: "small", deletion: "none" }],
+    projects: [
+      {
+        id: "small",
+        limits: { volumes: 1, gigabytes: -1, snapshots: 1 },
+        leftOverGib: 0,
+        settled: COUNTED,
+        audited: COUNTED,
+        reservations: [],
+        entries: [
+          { kind: "volume", id: uuid(20), name: "one", createdAt: AT },
+          { kind: "snapshot", id: uuid(21), name: "two", createdAt: AT },
+        ],
+      },
+    ],
+    readProblems: [],
+    failures: [],
+    corrections: 0,
+  } satisfies ApiEvidence as ApiEvidence,
+};
 
 /** A run in which everything went as it should. */
 const GOOD: Evidence = {
@@ -80,26 +129,30 @@ const GOOD: Evidence = {
     accepted(IMAGED, { kind: "image", digest: IMAGE }),
     accepted(FAILED),
     accepted(DELETED, { deletion: "accepted" }),
+    BY_API.accepted,
   ],
   known: [],
   snapshotDigests: { [SNAPSHOT]: IMAGE },
   badMessages: [{ marker: BAD, why: "is not valid JSON" }],
-  records: [record(RAW), record(IMAGED), record(FAILED, { status: "error", fault: FAULT })],
-  snapshots: [SNAPSHOT_RECORD],
+  records: [record(RAW), record(IMAGED), record(FAILED, { status: "error", fault: FAULT }), BY_API.record],
+  snapshots: [SNAPSHOT_RECORD, BY_API.snapshot],
   backends: [BACKEND],
   files: [
     file(RAW),
     file(IMAGED, { digest: IMAGE }),
     file(SNAPSHOT, { what: "snapshot", digest: IMAGE }),
     file(UNREADABLE),
+    BY_API.file,
+    BY_API.snapshotFile,
   ],
-  told: [end(RAW), end(IMAGED)],
+  told: [end(RAW), end(IMAGED), BY_API.end],
   deadLetters: [{ body: `{"x":${BAD}`, reason: "the message is not valid JSON" }],
   messagesLeft: 0,
   executionsRunning: 0,
   planted: [{ id: uuid(7), backend: "chaos@first" }],
   unreadable: { put: [{ id: UNREADABLE, backend: "chaos@first" }], reported: [UNREADABLE] },
   besideHanging: { unrest: null, planted: [] },
+  api: BY_API.evidence,
   leaks: [],
 };
 
@@ -115,6 +168,16 @@ function withWish(id: string, change: Partial<AcceptedVolume>): Evidence {
 function withFile(id: string, change: Partial<StoredFile>): Evidence {
   return { ...GOOD, files: GOOD.files.map((each) => (each.id === id ? { ...each, ...change } : each)) };
 }
+
+function withApi(change: Partial<ApiEvidence>): Evidence {
+  return { ...GOOD, api: { ...BY_API.evidence, ...change } };
+}
+
+function withProject(change: Partial<ProjectState>): Evidence {
+  return withApi({ projects: BY_API.evidence.projects.map((each) => ({ ...each, ...change })) });
+}
+
+const EXTENSION = { id: "e", number: 1, size: 2, counted: true, previous_status: "available", started_at: AT } as const;
 
 it("nothing is wrong where everything went as it should", () => {
   expect(findViolations(GOOD)).toEqual([]);
@@ -166,6 +229,41 @@ it("a deleted volume may be on a backend that its ledger suspected", () => {
   const evidence = withWish(DELETED, { suspectedOn: ["chaos@second"] });
   expect(findViolations({ ...evidence, files: [...GOOD.files, left] })).toEqual([]);
   expect(findViolations({ ...GOOD, files: [...GOOD.files, left] })).not.toEqual([]);
+});
+
+it("an extension may have failed after its work, and the audit then corrects the project's sum", () => {
+  const failed = { ...EXTENSION, outcome: "failed", error: "Refused", cause: "full" } as const;
+  const id = BY_API.record.id;
+  const evidence = {
+    ...withRecord(id, { status: "error_extending", extension: failed }),
+    accepted: GOOD.accepted.map((each) => (each.id === id ? { ...each, extendedTo: 2 } : each)),
+    files: GOOD.files.map((each) => (each.id === id ? { ...each, sizeBytes: 2 * GIB } : each)),
+  };
+  const { api } = withProject({ settled: { ...COUNTED, gigabytes: 3 } });
+  expect(findViolations({ ...evidence, api: { ...api, corrections: 1 } })).toEqual([]);
+});
+
+it("a status that an operator has set stays, and needs neither a cause nor a notification", () => {
+  expect(findViolations({ ...withWish(RAW, { resetTo: "available" }), told: GOOD.told.slice(1) })).toEqual([]);
+  const evidence = withWish(RAW, { resetTo: "error" });
+  const records = withRecord(RAW, { status: "error", reset_at: AT }).records;
+  expect(findViolations({ ...evidence, records })).toEqual([]);
+});
+
+it("a snapshot that was deleted through the API is gone", () => {
+  const snapshots = [{ name: "two", project: "small", deletion: "accepted" } as const];
+  const [project] = BY_API.evidence.projects;
+  const counted = { volumes: 1, gigabytes: 1, snapshots: 0 };
+  const entries = project?.entries.filter(({ kind }) => kind === "volume") ?? [];
+  const { api } = withProject({ settled: counted, audited: counted, entries });
+  expect(
+    findViolations({
+      ...GOOD,
+      snapshots: [SNAPSHOT_RECORD],
+      files: GOOD.files.filter(({ id }) => id !== BY_API.snapshot.id),
+      api: { ...api, snapshots },
+    }),
+  ).toEqual([]);
 });
 
 const CLAIM = { attempt: 1, size: 1, claimed_at: AT };
@@ -385,13 +483,13 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
     "allocated capacity was lost",
     { ...GOOD, backends: [{ ...BACKEND, allocated_capacity_gb: 2 }] },
     "capacity adds up",
-    /2 GiB are counted as allocated, and the volumes there have 3 GiB/,
+    /2 GiB are counted as allocated, and the volumes there have 4 GiB/,
   ],
   [
     "provisioned capacity was counted twice",
-    { ...GOOD, backends: [{ ...BACKEND, provisioned_capacity_gb: 4 }] },
+    { ...GOOD, backends: [{ ...BACKEND, provisioned_capacity_gb: 5 }] },
     "capacity adds up",
-    /4 GiB are counted as provisioned/,
+    /5 GiB are counted as provisioned/,
   ],
   ["a host does not exist", withRecord(RAW, { host: "a@b#c" }), "capacity adds up", /on a@b#c, which no backend is/],
   [
@@ -438,6 +536,162 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
     },
     "dead letters explain the rest",
     /its message is among the dead letters, and it is creating/,
+  ],
+  [
+    "a request whose answer was lost has made two volumes",
+    {
+      ...GOOD,
+      records: [...GOOD.records, record(uuid(22), { display_name: "one", project_id: "small" })],
+    },
+    "one volume for each request",
+    /its request has made 2 volumes/,
+  ],
+  [
+    "the answers to one request name two volumes",
+    withApi({ creates: [{ ...CREATE, ids: [uuid(20), uuid(22)] }] }),
+    "one volume for each request",
+    /its answers name 2 volumes/,
+  ],
+  [
+    "an answer names another volume than the record",
+    withApi({ creates: [{ ...CREATE, ids: [uuid(22)] }] }),
+    "one volume for each request",
+    /its answer names volume .* and its record is that of/,
+  ],
+  [
+    "a refused create has made a volume",
+    withApi({ creates: [{ ...CREATE, ids: [], end: "refused by the quota" }] }),
+    "one volume for each request",
+    /refused by the quota, and it has a record/,
+  ],
+  [
+    "a deletion gives its quota back twice",
+    withProject({ settled: { ...COUNTED, volumes: 0 } }),
+    "quotas count what exists",
+    /0 volumes are counted before the audit, and 1 exist/,
+  ],
+  [
+    "a create that was repeated counts twice",
+    withProject({ settled: { ...COUNTED, gigabytes: 3 } }),
+    "quotas count what exists",
+    /3 gigabytes are counted before the audit, and 2 exist/,
+  ],
+  [
+    "the audit counts wrong",
+    withProject({ audited: { ...COUNTED, snapshots: 2 } }),
+    "quotas count what exists",
+    /2 snapshots are counted, and 1 exist/,
+  ],
+  [
+    "a reservation is never settled",
+    withProject({ reservations: ["volume:x"] }),
+    "quotas count what exists",
+    /the reservation of volume:x is left/,
+  ],
+  [
+    "an audit during the run has hidden a wrong sum",
+    withApi({ corrections: 1 }),
+    "quotas count what exists",
+    /they have corrected 1 sums, and 0 extensions have failed/,
+  ],
+  ["a project has no counter", withApi({ projects: [] }), "quotas count what exists", /it has volumes, and no counter/],
+  [
+    "a project has more than its limit",
+    withProject({ limits: { volumes: 0, gigabytes: -1, snapshots: -1 } }),
+    "no project exceeds its limit",
+    /it has 1 volumes, and its limit is 0/,
+  ],
+  [
+    "a create is refused while there is room",
+    withProject({ limits: { volumes: 2, gigabytes: -1, snapshots: -1 } }),
+    "no project exceeds its limit",
+    /it was refused, and small has 1 volumes/,
+  ],
+  [
+    "a list lacks a volume",
+    withProject({ entries: [] }),
+    "lists have what exists",
+    /its list does not have volume .* with the name one/,
+  ],
+  [
+    "a list has an entry without a record",
+    withProject({
+      entries: [...(BY_API.evidence.projects[0]?.entries ?? []), { kind: "volume", id: RAW, name: "x", createdAt: AT }],
+    }),
+    "lists have what exists",
+    /its list has volume .* with the name x, and no record is so/,
+  ],
+  [
+    "a volume was not listed while it was there",
+    withApi({ readProblems: [{ subject: RAW, message: "the list does not have it" }] }),
+    "reads hold while everything changes",
+    /the list does not have it/,
+  ],
+  [
+    "a request fails for a reason of its own",
+    withApi({ failures: [{ request: "GET /volumes", cause: "500 TypeError: x" }] }),
+    "only injected faults fail a request",
+    /500 TypeError: x, which no injected fault explains/,
+  ],
+  [
+    "an accepted snapshot is gone",
+    { ...GOOD, snapshots: [SNAPSHOT_RECORD] },
+    "snapshots are whole",
+    /the snapshot was accepted, and is gone/,
+  ],
+  [
+    "a snapshot through the API has no file",
+    { ...GOOD, files: GOOD.files.filter(({ id }) => id !== BY_API.snapshot.id) },
+    "snapshots are whole",
+    /the snapshot is available on .*, and 0 files are there/,
+  ],
+  [
+    "a deleted snapshot is there",
+    withApi({ snapshots: [{ name: "two", project: "small", deletion: "accepted" }] }),
+    "snapshots are whole",
+    /the snapshot is available, and its deletion was accepted/,
+  ],
+  [
+    "a snapshot is stuck",
+    { ...GOOD, snapshots: GOOD.snapshots.map((each) => ({ ...each, status: "creating", deadline: AT })) },
+    "at rest",
+    /the snapshot is creating, with the deadline/,
+  ],
+  [
+    "a volume whose cast never left is available",
+    withWish(RAW, { abandoned: true }),
+    "every volume is decided",
+    /its cast never reached the queue/,
+  ],
+  [
+    "an extension was accepted and never made",
+    withWish(RAW, { extendedTo: 2 }),
+    "every volume is decided",
+    /its extension was accepted, and has not ended/,
+  ],
+  [
+    "an extended volume has another size",
+    {
+      ...withRecord(RAW, { extension: { ...EXTENSION, outcome: "extended" } }),
+      accepted: withWish(RAW, { extendedTo: 2 }).accepted,
+    },
+    "every volume is decided",
+    /its extension to 2 GiB has extended, and it has 1 GiB/,
+  ],
+  [
+    "an extension did not make the file larger",
+    {
+      ...withRecord(RAW, { extension: { ...EXTENSION, outcome: "extended" }, size: 2 }),
+      accepted: withWish(RAW, { extendedTo: 2 }).accepted,
+    },
+    "one volume on one backend, with its bytes",
+    /bytes, not 2 GiB/,
+  ],
+  [
+    "a status that an operator has set did not stay",
+    withWish(RAW, { resetTo: "error" }),
+    "every volume is decided",
+    /an operator has set error, and it is available/,
   ],
 ];
 

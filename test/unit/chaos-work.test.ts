@@ -31,6 +31,31 @@ describe("the work of a run", () => {
     }
   });
 
+  it.each([60, 2000])("of %i volumes, goes through the API and by message, in projects with limits too", (volumes) => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const { wishes, limits } = planWork(randomOf(seed), volumes);
+      expect(wishes.some(({ byApi }) => !byApi)).toBe(true);
+      expect(wishes.filter(({ byApi }) => byApi).length).toBeGreaterThan(volumes / 2);
+      const abandoned = wishes.filter((wish) => wish.abandoned);
+      expect(abandoned.length).toBeGreaterThanOrEqual(1);
+      expect(abandoned.length).toBeLessThanOrEqual(8);
+      expect(abandoned.some(({ byApi, use, deletion }) => !byApi || use !== null || deletion !== null)).toBe(false);
+      // Sources belong to one project, and only messages may ask for them from another one.
+      expect(wishes.filter((wish) => wish.byApi && wish.kind !== "raw" && wish.project !== "chaos")).toEqual([]);
+      for (const [project, { volumes: most, gigabytes }] of Object.entries(limits)) {
+        const there = wishes.filter((wish) => wish.project === project);
+        const sum = there.reduce((all, { sizeGib }) => all + sizeGib, 0);
+        expect(most === -1 ? gigabytes < sum || sum < 3 : most < there.length || there.length < 3).toBe(true);
+      }
+    }
+  });
+
+  it("uses some of the volumes that the API has made, and none that is deleted", () => {
+    const used = planWork(randomOf(1), 2000).wishes.filter(({ use }) => use !== null);
+    expect(new Set(used.map(({ use }) => use?.what))).toEqual(new Set(["extend", "snapshot", "reset"]));
+    expect(used.some(({ byApi, kind, deletion }) => !byApi || kind !== "raw" || deletion !== null)).toBe(false);
+  });
+
   it.each([60, 300, 2000])(
     "of %i volumes, asks for some on the backend that hangs and deletes some of them",
     (volumes) => {

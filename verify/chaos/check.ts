@@ -1,11 +1,18 @@
-import { backendHost } from "../../core/backends/backends.ts";
 import { isCachedVolume } from "../../core/image-cache/image-cache.ts";
+import { checkEntries, checkFailures, checkLimits, checkOnePerRequest, checkQuotas, checkReads } from "./check-api.ts";
+import {
+  checkNoOrphans,
+  checkSnapshots,
+  checkVolumesStored,
+  everyVolume,
+  filesById,
+  placesOf,
+  recordsById,
+  type Report,
+} from "./check-stored.ts";
 import { fenceOf, isFlowStatus, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
-import { type AcceptedVolume, type Evidence, type StoredFile, suspectedBackends, type Violation } from "./evidence.ts";
+import type { AcceptedVolume, Evidence, Violation } from "./evidence.ts";
 
-const BYTES_PER_GIB = 2 ** 30;
-
-type Report = (subject: string, message: string) => void;
 type Check = (evidence: Evidence, report: Report) => void;
 
 /** The checks by name. Each looks at the evidence alone and reports every violation that it finds. */
@@ -25,6 +32,12 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   "the audit removes what no record claims": checkReaped,
   "the audit reports records that cannot be read": checkUnreadable,
   "a backend that hangs holds up nothing else": checkBesideHanging,
+  "one volume for each request": checkOnePerRequest,
+  "quotas count what exists": checkQuotas,
+  "no project exceeds its limit": checkLimits,
+  "lists have what exists": checkEntries,
+  "reads hold while everything changes": checkReads,
+  "only injected faults fail a request": checkFailures,
 };
 
 /** Everything that does not hold, by check. */
@@ -36,16 +49,7 @@ export function findViolations(evidence: Evidence): Violation[] {
   });
 }
 
-/** The volumes that were asked for, those that were there before among them. */
-function everyVolume({ accepted, known }: Evidence): readonly AcceptedVolume[] {
-  return [...known, ...accepted];
-}
-
-function recordsById({ records }: Evidence): Map<string, VolumeRecord> {
-  return new Map(records.map((record) => [record.id, record]));
-}
-
-function checkRest({ messagesLeft, executionsRunning, backends, records }: Evidence, report: Report): void {
+function checkRest({ messagesLeft, executionsRunning, backends, records, snapshots }: Evidence, report: Report): void {
   if (messagesLeft > 0) {
     report("scheduler queue", `${messagesLeft} messages are left`);
   }
@@ -62,6 +66,11 @@ function checkRest({ messagesLeft, executionsRunning, backends, records }: Evide
     // A status that an operator has set is the operator's to change.
     if ((isFlowStatus(status) && resetAt === undefined) || deadline !== null) {
       report(id, `it is ${status}, in phase ${phase ?? "none"}, with the deadline ${deadline ?? "none"}`);
+    }
+  }
+  for (const { id, status, deadline } of snapshots) {
+    if (deadline !== undefined) {
+      report(id, `the snapshot is ${status}, with the deadline ${deadline}`);
     }
   }
 }
@@ -93,14 +102,23 @@ function checkOutcome(volume: AcceptedVolume, record: VolumeRecord, report: Repo
     report(volume.id, `its deletion was accepted, and it is ${record.status}`);
     return;
   }
+  if (volume.resetTo !== null) {
+    if (record.status !== volume.resetTo) {
+      report(volume.id, `an operator has set ${volume.resetTo}, and it is ${record.status}`);
+    }
+    return;
+  }
   if (record.status === "error") {
     if ((record.fault?.error ?? "") === "" || (record.fault?.cause ?? "") === "") {
       report(volume.id, "it is in error, and its record does not say why");
     }
     return;
   }
-  if (record.status !== "available") {
+  checkExtension(volume, record, report);
+  if (record.status !== "available" && !(volume.extendedTo !== null && record.status === "error_extending")) {
     report(volume.id, `it is ${record.status}`);
+  } else if (volume.abandoned) {
+    report(volume.id, `it is ${record.status}, and its cast never reached the queue`);
   } else if (volume.spoiled && !volume.redriven) {
     report(volume.id, "it is available, and its message could not be read");
   }
@@ -110,91 +128,15 @@ function checkOutcome(volume: AcceptedVolume, record: VolumeRecord, report: Repo
   }
 }
 
-function checkVolumesStored(evidence: Evidence, report: Report): void {
-  const files = filesById(evidence, "volume");
-  const records = recordsById(evidence);
-  for (const volume of everyVolume(evidence)) {
-    const record = records.get(volume.id);
-    if (record?.status !== "available") {
-      continue;
-    }
-    // The ledger names the possible remains of a refused attempt.
-    const suspected = suspectedBackends(record);
-    const found = (files.get(volume.id) ?? []).filter(
-      ({ backend }) => backend === backendHost(record.host ?? "") || !suspected.includes(backend),
-    );
-    const [file] = found;
-    if (found.length !== 1 || file === undefined) {
-      report(volume.id, `it is available, and ${found.length} backends hold it: ${placesOf(found)}`);
-    } else {
-      checkFile(volume, record, file, report);
-    }
-  }
-}
-
-function checkFile(volume: AcceptedVolume, record: VolumeRecord, file: StoredFile, report: Report): void {
-  if (file.backend !== backendHost(record.host ?? "")) {
-    report(volume.id, `its record says ${record.host ?? "no host"}, and it is on ${file.backend}`);
-  }
-  if (file.partial) {
-    report(volume.id, `it is available, and half-made on ${file.backend}`);
+/** An extension that was accepted has ended, with the size that was asked for or with a reason. */
+function checkExtension({ id, extendedTo }: AcceptedVolume, { extension, size }: VolumeRecord, report: Report): void {
+  if (extendedTo === null) {
     return;
   }
-  if (file.sizeBytes !== volume.sizeGib * BYTES_PER_GIB) {
-    report(volume.id, `it has ${file.sizeBytes} bytes, not ${volume.sizeGib} GiB`);
-  }
-  if (file.digest !== volume.digest) {
-    report(volume.id, `its bytes are not those of its ${volume.kind === "raw" ? "empty beginning" : volume.kind}`);
-  }
-}
-
-function filesById({ files }: Evidence, what: StoredFile["what"]): Map<string, StoredFile[]> {
-  return Map.groupBy(
-    files.filter((file) => file.what === what),
-    ({ id }) => id,
-  );
-}
-
-function placesOf(files: readonly StoredFile[]): string {
-  return files.map(({ backend, partial }) => `${backend}${partial ? " (half-made)" : ""}`).join(", ") || "none";
-}
-
-/** The remains of a failed create are on the record's host, or named in the ledger as suspected. */
-function checkNoOrphans(evidence: Evidence, report: Report): void {
-  const records = recordsById(evidence);
-  const planted = new Set([...evidence.planted, ...evidence.unreadable.put].map(({ id }) => id));
-  const suspectedOn = new Map(evidence.accepted.map((volume) => [volume.id, volume.suspectedOn]));
-  for (const file of evidence.files) {
-    if (file.what !== "volume" || planted.has(file.id)) {
-      continue;
-    }
-    const record = records.get(file.id);
-    if (record === undefined) {
-      if (suspectedOn.get(file.id)?.includes(file.backend) !== true) {
-        report(file.id, `it is on ${placesOf([file])}, and there is no record of it`);
-      }
-    } else if (backendHost(record.host ?? "") !== file.backend && !suspectedBackends(record).includes(file.backend)) {
-      report(file.id, `it is on ${placesOf([file])}, and its record, on ${record.host ?? "no host"}, does not say so`);
-    }
-  }
-}
-
-function checkSnapshots(evidence: Evidence, report: Report): void {
-  const files = filesById(evidence, "snapshot");
-  for (const [id, digest] of Object.entries(evidence.snapshotDigests)) {
-    const record = evidence.snapshots.find((snapshot) => snapshot.id === id);
-    const found = files.get(id) ?? [];
-    if (record?.status !== "available") {
-      report(id, `the snapshot was taken, and is ${record?.status ?? "gone"}`);
-    } else if (found.length !== 1 || found[0]?.backend !== backendHost(record.host)) {
-      report(id, `the snapshot is of ${record.host}, and on ${placesOf(found)}`);
-    } else if (found[0].digest !== digest) {
-      report(id, "the snapshot's bytes are not those of its volume");
-    }
-    files.delete(id);
-  }
-  for (const [id, found] of files) {
-    report(id, `a snapshot that was not requested is on ${placesOf(found)}`);
+  if (extension?.outcome === undefined) {
+    report(id, "its extension was accepted, and has not ended");
+  } else if (extension.outcome === "extended" ? size !== extendedTo : (extension.cause ?? "") === "") {
+    report(id, `its extension to ${extendedTo} GiB has ${extension.outcome}, and it has ${size} GiB`);
   }
 }
 
@@ -236,8 +178,10 @@ function checkTold(evidence: Evidence, report: Report): void {
     evidence.told.filter(({ eventType }) => eventType === "volume.create.end"),
     ({ volumeId }) => volumeId,
   );
+  // An operator who sets a status takes the volume from the flow, which sends nothing then.
+  const taken = new Set(evidence.accepted.flatMap(({ id, resetTo }) => (resetTo === null ? [] : [id])));
   for (const { id, status } of evidence.records.filter((record) => !isCachedVolume(record))) {
-    if (status === "available" && !ends.has(id)) {
+    if (status === "available" && !ends.has(id) && !taken.has(id)) {
       report(id, "it is available, and volume.create.end was not sent");
     }
   }

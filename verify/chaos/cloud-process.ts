@@ -9,7 +9,7 @@ export type CloudProcessOptions = {
   directory: string;
   /** The cloud assembly that the CDK app was synthesised to. */
   assembly: string;
-  ports: { dynamodb: number; messaging: number; compute: number };
+  ports: { dynamodb: number; messaging: number; compute: number; httpApi: number };
   functionEnvironment: Record<string, string>;
 };
 

@@ -11,6 +11,8 @@ export type KillableCloud = CloudReady & {
    * @param whileDead done in between
    */
   killAndRestart(whileDead: () => Promise<void>): Promise<number>;
+  /** Whether a kill is under way, and the next process does not serve yet. */
+  isRestarting(): boolean;
   /** Ends the process for good. May be called twice. */
   end(): Promise<void>;
 };
@@ -22,29 +24,34 @@ const PROGRAM = fileURLToPath(new URL("./cloud-process.ts", import.meta.url));
 
 /** @throws Error with one line when it does not start */
 export async function startCloud(options: Omit<CloudProcessOptions, "ports">): Promise<KillableCloud> {
-  const free = { dynamodb: 0, messaging: 0, compute: 0 };
+  const free = { dynamodb: 0, messaging: 0, compute: 0, httpApi: 0 };
   let running = await startProcess({ ...options, ports: free });
-  const { endpoints } = running.ready;
+  const { endpoints, outputs } = running.ready;
   // The next process has the same addresses, so that clients only have to repeat their requests.
   const ports = {
     dynamodb: portOf(endpoints["dynamodb"]),
     messaging: portOf(endpoints["sqs"]),
     compute: portOf(endpoints["sfn"]),
+    httpApi: portOf(outputs["BlockStorageApiUrl"]),
   };
   let ended = false;
+  let isRestarting = false;
   return {
     ...running.ready,
     killAndRestart: async (whileDead) => {
+      isRestarting = true;
       await kill(running.child);
       await whileDead();
       const start = performance.now();
       const next = await startProcess({ ...options, ports });
       running = next;
+      isRestarting = false;
       if (ended) {
         await kill(next.child);
       }
       return performance.now() - start;
     },
+    isRestarting: () => isRestarting,
     end: async () => {
       ended = true;
       await kill(running.child);

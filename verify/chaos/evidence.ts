@@ -11,9 +11,12 @@ export type Kind = "raw" | "image" | "snapshot" | "clone";
  */
 export type Deletion = "none" | "accepted" | "refused" | "unanswered";
 
-/** A volume whose message the queue took. */
+/** A volume whose message the queue took, or whose create the API accepted. */
 export type AcceptedVolume = {
   id: string;
+  /** Null for one that has none. */
+  name: string | null;
+  project: string;
   kind: Kind;
   sizeGib: number;
   /** Digest of its bytes: see `content.ts`. */
@@ -23,6 +26,12 @@ export type AcceptedVolume = {
   spoiled: boolean;
   /** It is asked for by a project that does not own its source, which must not get it. */
   foreign: boolean;
+  /** Its cast never reached the queue. */
+  abandoned: boolean;
+  /** The size that it was extended to, if the API accepted that. */
+  extendedTo: number | null;
+  /** The status that an operator set last. */
+  resetTo: "error" | "available" | null;
   /** An operator has tried to send its dead letter again. */
   redriven: boolean;
   /** Backends that its ledger suspected when its deletion was asked for; its record says so no more. */
@@ -75,6 +84,49 @@ export type BesideHanging = {
   planted: readonly PlantedOrphan[];
 };
 
+/** A create through the API: the ids in the answers to its requests, and how it ended for its client. */
+export type ApiCreate = {
+  name: string;
+  project: string;
+  sizeGib: number;
+  ids: readonly string[];
+  end: "accepted" | "refused by the quota" | "abandoned";
+};
+
+/** A snapshot that the API accepted; it was taken of an empty volume. */
+export type ApiSnapshot = { name: string; project: string; deletion: "none" | "accepted" };
+
+/** A project when all is at rest. Usages are those of its counter. */
+export type ProjectState = {
+  id: string;
+  limits: { volumes: number; gigabytes: number; snapshots: number };
+  /** GiB that interrupted requests for extensions and snapshots had reserved, and that no record has. */
+  leftOverGib: number;
+  /** After what interrupted requests left was settled, and before the audit counted again. */
+  settled: Readonly<Record<string, number>>;
+  /** After the audit. */
+  audited: Readonly<Record<string, number>>;
+  /** Reservations that are left after the audit, by their holders. */
+  reservations: readonly string[];
+  /** Ids and times of its list's entries after the audit, newest first. */
+  entries: readonly { kind: string; id: string; name: string | null; createdAt: string }[];
+};
+
+/** An answer to a reading client that cannot be right. */
+export type ReadProblem = { subject: string; message: string };
+
+/** The clients' view of the API during the run. */
+export type ApiEvidence = {
+  creates: readonly ApiCreate[];
+  snapshots: readonly ApiSnapshot[];
+  projects: readonly ProjectState[];
+  readProblems: readonly ReadProblem[];
+  /** Answers with 5xx that no injected fault explains, with their causes. */
+  failures: readonly { request: string; cause: string }[];
+  /** How often an audit of the run found a sum wrong and wrote another. */
+  corrections: number;
+};
+
 /** Everything that is there when all is at rest. */
 export type Evidence = {
   accepted: readonly AcceptedVolume[];
@@ -95,6 +147,7 @@ export type Evidence = {
   /** Volumes whose records cannot be read: those that were put, and the ids that the audits reported. */
   unreadable: { put: readonly PlantedOrphan[]; reported: readonly string[] };
   besideHanging: BesideHanging;
+  api: ApiEvidence;
   /** Places in which the token of a request's context was found. */
   leaks: readonly string[];
 };

@@ -137,13 +137,13 @@ async function redriveAll(
   const letters = await everything((limit, from) => services.deadLetters.list(limit, from));
   for (const letter of letters) {
     const volume = accepted.find(({ id }) => id === letter.volume_id);
-    const message = messages.get(letter.volume_id ?? "");
-    if (volume === undefined || letter.redriven_at !== null || message === undefined) {
+    if (volume === undefined || letter.redriven_at !== null) {
       continue;
     }
     volume.redriven = true;
     try {
-      await redriveDeadLetter({ ...services, queue: services.schedulerQueue, clock, phaseBounds }, letter, message);
+      const deps = { ...services, queue: services.schedulerQueue, clock, phaseBounds };
+      await redriveDeadLetter(deps, letter, messages.get(volume.id));
       counts.redriven += 1;
     } catch (error) {
       // A volume that has moved on, or is gone, is not sent again; anything else is tried at the next look.

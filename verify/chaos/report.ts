@@ -47,6 +47,9 @@ export function report(result: ChaosResult, screen: Screen): string {
       : [
           ["  until it served again", `${secondsOf(Math.min(...recoveries))} to ${secondsOf(Math.max(...recoveries))}`],
         ]),
+    ...rowsOf("", result.kills_before, (step) => `  before ${step}`),
+    ...rowsOf("creates through the API", result.creates),
+    ...rowsOf("the API", result.api),
     ["cached volumes damaged", String(result.cached_volumes_damaged)],
     ...rowsOf("operators", result.operators),
     ...rowsOf("notifications received", result.notifications),

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { openClaimsOn } from "../../core/claims.ts";
 import { longestUndecidedSeconds } from "../../core/settings/time-bounds.ts";
-import { executionsRunning, messagesIn } from "./gather.ts";
+import { everything, executionsRunning, messagesIn } from "./gather.ts";
 import { persist, type Services } from "./services.ts";
 import { TIME_BOUNDS } from "./stack.ts";
 
 /** Amount of open work of each kind. */
-export type Unrest = { "in flow": number; messages: number; executions: number; claims: number };
+export type Unrest = { "in flow": number; messages: number; executions: number; claims: number; snapshots: number };
 
 const QUIET_LOOKS = 3;
 const LOOK_MS = 300;
@@ -48,11 +48,13 @@ export async function untilRest<Counts extends Record<string, number>>(
 export async function unrestOf(services: Services, leftAlone: ReadonlySet<string> = new Set()): Promise<Unrest> {
   const hosts = (await services.backends.list()).map(({ host }) => host);
   const claimed = (await openClaimsOn(services.backends, hosts)).map(({ volumeId }) => volumeId);
+  const snapshots = await everything((limit, from) => services.snapshots.list(limit, from));
   return {
     "in flow": (await services.inFlow()) - leftAlone.size,
     messages:
       (await messagesIn(services, "SchedulerQueueUrl")) + (await messagesIn(services, "SchedulerDeadLetterQueueUrl")),
     executions: await executionsRunning(services),
     claims: claimed.filter((volumeId) => !leftAlone.has(volumeId)).length,
+    snapshots: snapshots.filter(({ deadline }) => deadline !== undefined).length,
   };
 }

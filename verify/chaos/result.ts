@@ -11,6 +11,12 @@ export type ChaosResult = {
   seconds_to_rest: number;
   /** From each kill until the next process served. */
   recovery_ms: number[];
+  /** How often the process was killed before each step of the API. */
+  kills_before: Readonly<Record<string, number>>;
+  /** Requests of clients to the API, and what came of them. */
+  api: Record<string, number>;
+  /** Creates through the API by how they ended for their clients; the others came as messages. */
+  creates: Record<string, number>;
   outcomes: Record<"available" | "error" | "deleted", number>;
   by_kind: Record<string, { asked: number; available: number }>;
   /** Volumes by the number of their attempts; those that were deleted are not among them. */
@@ -30,13 +36,21 @@ export type ChaosResult = {
 /** The counts that the evidence gives. */
 export function countsOf(
   evidence: Evidence,
-): Pick<ChaosResult, "outcomes" | "by_kind" | "attempts" | "errors" | "notifications" | "dead_letters"> {
+): Pick<ChaosResult, "creates" | "outcomes" | "by_kind" | "attempts" | "errors" | "notifications" | "dead_letters"> {
   const records = new Map(evidence.records.map((record) => [record.id, record]));
   const recordOf = ({ id }: AcceptedVolume) => records.get(id);
   const statuses = evidence.accepted.map((volume) => recordOf(volume)?.status ?? "deleted");
   const count = (status: string): number => statuses.filter((each) => each === status).length;
   const present = evidence.accepted.flatMap((volume) => recordOf(volume) ?? []);
+  const { creates, snapshots } = evidence.api;
   return {
+    creates: {
+      ...tally(creates.map(({ end }) => end)),
+      "by message": evidence.accepted.length - creates.filter(({ end }) => end !== "refused by the quota").length,
+      snapshots: snapshots.length,
+      extensions: evidence.accepted.filter(({ extendedTo }) => extendedTo !== null).length,
+      "statuses set": evidence.accepted.filter(({ resetTo }) => resetTo !== null).length,
+    },
     outcomes: { available: count("available"), error: count("error"), deleted: count("deleted") },
     by_kind: Object.fromEntries(
       ["raw", "image", "snapshot", "clone"].map((kind) => {

@@ -1,35 +1,27 @@
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { claimKeyOf } from "../../core/claims.ts";
-import type { BackendRecord } from "../../core/records.ts";
 import { synthesize } from "../../infra/synthesize.ts";
-import { findViolations } from "./check.ts";
-import { cachedFiles, truncateFiles } from "./damage.ts";
-import { type KillableCloud, startCloud } from "./cloud.ts";
-import type { BesideHanging, Evidence, PlantedOrphan } from "./evidence.ts";
-import {
-  deadLettersOf,
-  driverFaultsIn,
-  everything,
-  executionsRunning,
-  filesOf,
-  leaksOf,
-  messagesIn,
-} from "./gather.ts";
+import { type Api, connectApi } from "./api.ts";
 import { keepBusy } from "./busy.ts";
+import { findViolations } from "./check.ts";
+import { type KillableCloud, startCloud } from "./cloud.ts";
+import { driverFaultsIn } from "./gather.ts";
+import { gatherEvidence } from "./gather-evidence.ts";
 import { planHang, restBesideHanging, whenHanging } from "./hang.ts";
+import { killerOf } from "./kills.ts";
 import { type Listener, listen } from "./listener.ts";
 import { type Operators, plantOrphans, plantUnreadable, startOperators } from "./operators.ts";
 import type { ChaosOptions } from "./options.ts";
-import { type Random, randomOf } from "./random.ts";
+import { randomOf } from "./random.ts";
+import { type Readers, startReaders } from "./readers.ts";
 import { LONGEST_REST_MS, type Unrest, unrestOf, untilRest } from "./rest.ts";
 import { type ChaosResult, countsOf } from "./result.ts";
 import { type ServiceFaults, startServiceFaults } from "./service-faults.ts";
 import { connect, persist, type Services } from "./services.ts";
-import { makeSources, type Sources } from "./sources.ts";
+import { makeSources } from "./sources.ts";
 import { BACKENDS, chaosContext } from "./stack.ts";
-import { type Submission, submit } from "./submit.ts";
-import { planWork, SECRET, type Work } from "./work.ts";
+import { submit } from "./submit.ts";
+import { type Limits, planWork, PROJECT, UNLIMITED } from "./work.ts";
 
 /** The progress of a run, for observers. */
 export type Progress = {
@@ -85,7 +77,7 @@ async function runInCloud(run: RunOptions): Promise<ChaosResult> {
     signal.throwIfAborted();
     cloud = await startCloud({ directory, assembly, functionEnvironment: faults.environment });
     signal.throwIfAborted();
-    faults.connect(cloud.endpoints);
+    faults.connect({ ...cloud.endpoints, api: new URL(cloud.outputs["BlockStorageApiUrl"] ?? "").origin });
     return await runOn(cloud, faults, run);
   } finally {
     await cloud?.end();
@@ -98,11 +90,13 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
   const { volumes, faultRate: fault_rate, kills, seed } = options;
   const random = randomOf(seed);
   const services = connect(cloud);
+  const api = connectApi(`${faults.apiUrl()}/v3`, signal, () => cloud.isRestarting());
   await backendsReported(services, signal);
   const listener = await listen(services, signal);
   const planted = await plantOrphans(directory);
   const unreadable = await persist(signal, () => plantUnreadable(services, directory));
   let operators: Operators | undefined;
+  let readers: Readers | undefined;
   const watch = progressOf(run, listener, faults);
   try {
     watch.set({ phase: "making sources" });
@@ -110,16 +104,36 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
     const work = planWork(random, volumes);
     watch.set({ phase: "creating" });
     const start = performance.now();
-    const killer = killerOf({ cloud, services, directory, signal }, options, randomOf(seed + 1), (count) =>
-      watch.set({ kills: count }),
-    );
+    await setLimits(api, work.limits);
     const hang = planHang(directory, work.hangAfter);
+    const killer = killerOf(
+      {
+        cloud,
+        faults,
+        services,
+        directory,
+        signal,
+        asking: () => submission.asking,
+        onKill: (count) => watch.set({ kills: count }),
+      },
+      options,
+      randomOf(seed + 1),
+    );
     const onAccepted = (accepted: number): void => {
       killer.onAccepted(accepted);
       hang.onAccepted(accepted);
       watch.set({ accepted });
     };
-    const submission = submit({ services, sources, work, hang, signal, onAccepted });
+    const submission = submit({ services, api, faults, sources, work, hang, signal, onAccepted });
+    const { known } = submission;
+    const { limits } = work;
+    readers = startReaders({
+      api,
+      projects: [PROJECT, ...Object.keys(limits)],
+      limits,
+      known,
+      random: randomOf(seed + 2),
+    });
     operators = startOperators(services, submission);
     const before = whenHanging(hang, services, operators, signal);
     // The waiting caller gets the error.
@@ -140,6 +154,7 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
       onLook,
     });
     await hang.end();
+    await readers.finish();
     watch.set({ phase: "coming to rest" });
     await submission.answered;
     await operators.finish();
@@ -147,11 +162,13 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
     const rested = performance.now();
     await listener.drained();
     watch.set({ phase: "checking" });
-    const evidence = await gather({
+    const evidence = await gatherEvidence({
       services,
       directory,
       sources,
       submission,
+      api,
+      readers,
       listener,
       work,
       planted,
@@ -165,29 +182,32 @@ async function runOn(cloud: KillableCloud, faults: ServiceFaults, run: RunOption
       kills,
       seconds: (rested - start) / 1000,
       seconds_to_rest: (rested - asked) / 1000,
-      recovery_ms: killer.recoveries,
+      recovery_ms: [...killer.recoveries],
       ...countsOf(evidence),
+      kills_before: killer.before,
       cached_volumes_damaged: killer.damaged(),
+      api: { ...api.counts, ...readers.counts },
       operators: operators.counts,
       faults: { backends: await driverFaultsIn(directory), services: Object.fromEntries(faults.counts) },
       violations: findViolations(evidence),
     };
   } finally {
     operators?.stop();
+    void readers?.finish().catch(() => undefined);
     listener.stop();
     watch.stop();
   }
 }
 
-/** The backends with all of their open claims. */
-async function backendsWithClaims({ backends: repository }: Services): Promise<BackendRecord[]> {
-  const backends = await repository.list();
-  return Promise.all(
-    backends.map(async (backend) => {
-      const open = await repository.openClaims(backend.host);
-      return { ...backend, claims: Object.fromEntries(open.map((each) => [claimKeyOf(each), each.claim])) };
-    }),
-  );
+/** The project of most volumes has room for all of them. */
+async function setLimits(api: Api, limits: Readonly<Record<string, Limits>>): Promise<void> {
+  for (const [project, quota] of Object.entries({ [PROJECT]: UNLIMITED, ...limits })) {
+    const request = { project, method: "PUT", path: `/os-quota-sets/${project}`, body: { quota_set: quota } };
+    const { status } = await api.ask(request);
+    if (status !== 200) {
+      throw new Error(`the quota of ${project} is answered by ${status}`);
+    }
+  }
 }
 
 async function backendsReported(services: Services, signal: AbortSignal): Promise<void> {
@@ -195,50 +215,6 @@ async function backendsReported(services: Services, signal: AbortSignal): Promis
     signal.throwIfAborted();
     await delay(50);
   }
-}
-
-/**
- * Kills at moments that the number of accepted volumes decides, one after the other. While the process is dead, the cached volumes lose
- * bytes.
- */
-function killerOf(
-  {
-    cloud,
-    services,
-    directory,
-    signal,
-  }: { cloud: KillableCloud; services: Services; directory: string; signal: AbortSignal },
-  options: ChaosOptions,
-  random: Random,
-  onKill: (count: number) => void,
-) {
-  const moments = Array.from({ length: options.kills }, (_, index) =>
-    Math.max(1, Math.floor(((index + 0.3 + random.next() * 0.7) / options.kills) * options.volumes)),
-  );
-  const recoveries: number[] = [];
-  let damaged = 0;
-  let last = Promise.resolve();
-  const kill = async (afterMs: number): Promise<void> => {
-    await delay(afterMs);
-    const cached = await cachedFiles(services, directory, signal);
-    recoveries.push(await cloud.killAndRestart(async () => void (damaged += await truncateFiles(cached))));
-    onKill(recoveries.length);
-  };
-  return {
-    recoveries,
-    /** How many cached volumes have lost bytes. */
-    damaged: () => damaged,
-    onAccepted: (accepted: number): void => {
-      while ((moments[0] ?? Number.POSITIVE_INFINITY) <= accepted) {
-        moments.shift();
-        const afterMs = random.below(500);
-        last = last.then(() => kill(afterMs));
-        // Called when the run waits for it.
-        last.catch(() => undefined);
-      }
-    },
-    done: () => last,
-  };
 }
 
 /** Keeps the known state of the run, and reports it twice a second. */
@@ -269,45 +245,5 @@ function progressOf({ onProgress }: RunOptions, listener: Listener, faults: Serv
       state = { ...state, ...change };
     },
     stop: (): void => clearInterval(timer),
-  };
-}
-
-type Gathering = {
-  services: Services;
-  directory: string;
-  sources: Sources;
-  submission: Submission;
-  listener: Listener;
-  work: Work;
-  planted: readonly PlantedOrphan[];
-  besideHanging: BesideHanging;
-  unreadable: Evidence["unreadable"];
-};
-
-async function gather(of: Gathering): Promise<Evidence> {
-  const { services, directory, sources, submission, listener, work, planted, besideHanging, unreadable } = of;
-  const notifications = listener.leaks();
-  return {
-    accepted: submission.accepted,
-    known: sources.known,
-    snapshotDigests: Object.fromEntries(
-      sources.snapshots.map(({ id, digest, damage }) => [id, damage?.digest ?? digest]),
-    ),
-    badMessages: work.bad,
-    records: await everything((limit, from) => services.volumes.list({}, limit, from)),
-    snapshots: await everything((limit, from) => services.snapshots.list(limit, from)),
-    backends: await backendsWithClaims(services),
-    files: await filesOf(directory, sources.offsets),
-    told: listener.told,
-    deadLetters: await deadLettersOf(services),
-    messagesLeft: await messagesIn(services, "SchedulerQueueUrl"),
-    executionsRunning: await executionsRunning(services),
-    planted,
-    besideHanging,
-    unreadable,
-    leaks: [
-      ...(await leaksOf(services, directory, SECRET)),
-      ...(notifications === 0 ? [] : [`${notifications} notifications`]),
-    ],
   };
 }

@@ -5,8 +5,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import { randomOf } from "./random.ts";
 
 /** Services that the functions call, by the SDK's name for them. */
-const SERVICES = ["dynamodb", "sqs", "sns", "s3", "sfn"] as const;
-type Service = (typeof SERVICES)[number];
+const SERVICES = ["dynamodb", "sqs", "sns", "s3", "sfn", "lambda"] as const;
+/** The Block Storage API, which the clients call. */
+const API = "api";
+type Service = (typeof SERVICES)[number] | typeof API;
+
+/** Marks an answer that no function has given. */
+export const INJECTED_HEADER = "x-chaos-injected";
+
+/** A call of a service, before it reaches it. */
+export type ServiceCall = { service: Service; target: string; body: string };
 
 /**
  * Effects of a fault on a call of a service.
@@ -25,9 +33,19 @@ export type ServiceFaults = {
   readonly environment: Record<string, string>;
   /** How often each kind has struck, as `dynamodb: lost answer`. */
   readonly counts: ReadonlyMap<string, number>;
+  /** Address of the Block Storage API behind it. */
+  readonly apiUrl: () => string;
+  /** From now on calls for which this holds never reach their service: each is answered with 503. */
+  refuse(matches: (call: ServiceCall) => boolean): void;
+  /**
+   * Holds the next call for which this holds, before it reaches its service. Resolves when one is held; undefined when none has come in the
+   * given time. The held call's connection breaks when `release` is called.
+   */
+  hold(
+    matches: (call: ServiceCall) => boolean,
+    milliseconds: number,
+  ): Promise<{ call: ServiceCall; release: () => void } | undefined>;
   connect(endpoints: Readonly<Record<string, string>>): void;
-  /** No call fails any more. */
-  calm(): void;
   stop(): void;
 };
 
@@ -36,16 +54,24 @@ export async function startServiceFaults(seed: number, rate: number): Promise<Se
   const random = randomOf(seed);
   const counts = new Map<string, number>();
   let endpoints: Readonly<Record<string, string>> = {};
-  let calm = false;
+  const refusals: ((call: ServiceCall) => boolean)[] = [];
+  const holds = new Set<Hold>();
 
   const answer = async (service: Service, incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const kind = !calm && random.chance(rate) ? random.pick(KINDS) : undefined;
+    const kind = random.chance(rate) ? random.pick(KINDS) : undefined;
     if (kind !== undefined) {
       counts.set(`${service}: ${kind}`, (counts.get(`${service}: ${kind}`) ?? 0) + 1);
     }
     const body = await buffer(incoming);
-    if (kind === "unavailable") {
-      response.writeHead(503).end();
+    const call = callOf(service, incoming, body);
+    if (kind === "unavailable" || refusals.some((matches) => matches(call))) {
+      response.writeHead(503, { [INJECTED_HEADER]: "unavailable" }).end();
+      return;
+    }
+    for (const hold of [...holds].filter(({ matches }) => matches(call))) {
+      holds.delete(hold);
+      await new Promise<void>((release) => hold.take({ call, release }));
+      response.destroy();
       return;
     }
     const answered = await forward(endpoints[service] ?? "", incoming, body);
@@ -58,25 +84,35 @@ export async function startServiceFaults(seed: number, rate: number): Promise<Se
     }
     response.writeHead(answered.status, answered.headers).end(answered.body);
   };
+  const behind: readonly Service[] = [...SERVICES, API];
   const servers = await Promise.all(
-    SERVICES.map((service) =>
+    behind.map((service) =>
       // The cloud may be dead by now, and so may the caller.
       listen((incoming, response) => void answer(service, incoming, response).catch(() => response.destroy())),
     ),
   );
   return {
     environment: Object.fromEntries(
-      servers.map(({ port }, index) => [
-        `AWS_ENDPOINT_URL_${(SERVICES[index] ?? "").toUpperCase()}`,
-        `http://127.0.0.1:${port}`,
+      SERVICES.map((service, index) => [
+        `AWS_ENDPOINT_URL_${service.toUpperCase()}`,
+        `http://127.0.0.1:${servers[index]?.port}`,
       ]),
     ),
     counts,
+    apiUrl: () => `http://127.0.0.1:${servers.at(-1)?.port}`,
+    refuse: (matches) => void refusals.push(matches),
+    hold: (matches, milliseconds) =>
+      new Promise((resolve) => {
+        const hold = { matches, take: resolve };
+        holds.add(hold);
+        setTimeout(() => {
+          holds.delete(hold);
+          // Without effect when a call is held.
+          resolve(undefined);
+        }, milliseconds);
+      }),
     connect: (to) => {
       endpoints = to;
-    },
-    calm: () => {
-      calm = true;
     },
     stop: () => {
       for (const { server } of servers) {
@@ -85,6 +121,18 @@ export async function startServiceFaults(seed: number, rate: number): Promise<Se
       }
     },
   };
+}
+
+type Hold = {
+  matches: (call: ServiceCall) => boolean;
+  take: (held: { call: ServiceCall; release: () => void }) => void;
+};
+
+/** The operation of the call: the target of the JSON protocols, or the path of the others. */
+function callOf(service: Service, { headers, url }: IncomingMessage, body: Buffer): ServiceCall {
+  const target = String(headers["x-amz-target"] ?? "").replace(/^.*\./, "") || (url ?? "");
+  // An upload to S3 is of no interest here.
+  return { service, target, body: service === "s3" ? "" : body.toString("utf8") };
 }
 
 async function listen(

@@ -7,6 +7,7 @@ import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
+import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
@@ -49,6 +50,7 @@ export function connect({ outputs, endpoints, resources }: CloudReady) {
       ...table("BackendsTableName"),
       claimsTableName: output("ClaimsTableName"),
     }),
+    projects: new DynamoDbProjectRepository(table("ProjectsTableName")),
     deadLetters: new DynamoDbDeadLetterRepository(table("DeadLettersTableName")),
     s3: new S3Client({ ...client(endpoints["s3"]), forcePathStyle: true }),
     sqs,
@@ -105,8 +107,8 @@ async function callFunction(client: LambdaClient, name: string, payload: object)
 }
 
 const PAUSE_MS = 100;
-/** A kill and a restart on a busy machine, and then some. */
-const LONGEST_MS = 180_000;
+/** A kill and a restart on a machine that is very busy, and then some. */
+const LONGEST_MS = 600_000;
 
 /**
  * Repeats a call until it is answered, as a client does whose service is away for a moment.

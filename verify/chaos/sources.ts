@@ -13,7 +13,7 @@ import type { AcceptedVolume } from "./evidence.ts";
 import type { Random } from "./random.ts";
 import { persist, type Services } from "./services.ts";
 import { BACKENDS, backendDirectory, TIME_BOUNDS, ZONE } from "./stack.ts";
-import { DAMAGED_IMAGES, IMAGES, SOURCES } from "./work.ts";
+import { DAMAGED_IMAGES, IMAGES, PROJECT, SOURCES } from "./work.ts";
 
 /**
  * Something that volumes are made of. `digest` is that of its bytes when it was made; `damage` says what is left when it has lost some
@@ -38,7 +38,6 @@ const BLOCK = 4096;
 const GIB = 2 ** 30;
 /** Remaining bytes of a source that loses bytes: all of its data except the last piece. */
 const LEFT_BYTES = GIB / 2;
-const PROJECT = "chaos";
 
 /** Makes images, of which some are damaged, source volumes with data in them, and snapshots of those. Faults strike these as well, so each may take some tries. */
 export async function makeSources(
@@ -124,12 +123,17 @@ async function makeVolume(
     await persist(signal, () => services.sqs.send(new SendMessageCommand(request)));
     known.push({
       id: record.id,
+      name: null,
+      project: PROJECT,
       kind: "raw",
       sizeGib: 1,
       digest,
       deletion: "none",
       spoiled: false,
       foreign: false,
+      abandoned: false,
+      extendedTo: null,
+      resetTo: null,
       redriven: false,
       suspectedOn: [],
       zone: ZONE,

@@ -86,5 +86,11 @@ export function chaosContext(directory: string, seed: number, rate: number): Rec
       ...(host === HANGING_BACKEND.host && { hang_file: hangFile(directory) }),
     },
   }));
-  return { fileSystem: "none", backends, time_bounds: TIME_BOUNDS, scheduler: { max_over_subscription_ratio: 10_000 } };
+  return {
+    fileSystem: "none",
+    backends,
+    time_bounds: TIME_BOUNDS,
+    scheduler: { max_over_subscription_ratio: 10_000 },
+    blockStorageApi: { auth: "noauth" },
+  };
 }

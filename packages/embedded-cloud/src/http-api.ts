@@ -70,7 +70,8 @@ async function answer(
   functionName: string | undefined,
   functions: FunctionEmulator,
 ): Promise<HttpAnswer> {
-  if (functionName === undefined) return failure(404, "Not Found");
+  // The port is open before the stack is deployed. To a client that waits for a restart, a 404 would mean that something is gone.
+  if (functionName === undefined) return failure(503, "Service Unavailable");
   const body = await readBody(request);
   if (body === undefined) return failure(413, "Request Entity Too Large");
   const outcome = await functions.invoke(functionName, JSON.stringify(eventOf(request, body)));
