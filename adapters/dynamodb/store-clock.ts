@@ -8,6 +8,12 @@ import type { Clock } from "../../core/ports.ts";
 const LEAST_SKEW_MS = 3_000;
 
 /**
+ * An answer that took longer says nothing about the clock: Lambda freezes a function between two invocations, with the requests that it has
+ * not waited for, and half of the time until it continues would count as the skew.
+ */
+const LONGEST_ANSWER_MS = 5_000;
+
+/**
  * The clock by which every function writes and compares times: this machine's, corrected by what DynamoDB's answers say in their
  * `Date` header. A report is judged by a function on another machine than the one that made it, and a deadline is looked at by the
  * sweep; with a clock of its own each, one that is five minutes off would call every backend down, or every volume overdue.
@@ -46,7 +52,7 @@ export class StoreClock implements Clock {
   #hear(response: unknown, sentMs: number, receivedMs: number): void {
     const { headers } = (response ?? {}) as { headers?: Record<string, string> };
     const theirs = Date.parse(headers?.["date"] ?? "");
-    if (Number.isNaN(theirs)) {
+    if (Number.isNaN(theirs) || receivedMs - sentMs > LONGEST_ANSWER_MS) {
       return;
     }
     const earliest = theirs - receivedMs;

@@ -60,3 +60,18 @@ it.each([
 ])("the clock of a store whose time %s", async (_what, header, expected) => {
   expect(await clockAfter(header)).toBe(expected);
 });
+
+it("the answer to a request that was frozen with its function for ten minutes does not move the clock", async () => {
+  date = "Thu, 01 Jan 2026 00:10:00 GMT";
+  // The request is sent at the first look, and its answer is read at the second one.
+  const looks = [LOCAL, new Date(LOCAL.getTime() + 600_000)];
+  const thawed = new Date(LOCAL.getTime() + 600_001);
+  const clock = new StoreClock({ now: () => looks.shift() ?? thawed });
+  clock.follow(client);
+  try {
+    await client.send(new ListTablesCommand({}));
+  } finally {
+    client.middlewareStack.remove("storeClock");
+  }
+  expect(clock.now()).toEqual(thawed);
+});
