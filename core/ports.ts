@@ -331,6 +331,9 @@ export type BackendReport = Omit<
   "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "moves" | "disabled" | "disabled_reason"
 >;
 
+/** What is claimed on a pool at one time: by claims that are open, and by all that were ever made. GiB. */
+export type OpenCapacity = { openGib: number; everClaimedGib: number };
+
 /** The bounds within which a claim still fits the backend; null means no bound. See `claimLimits` of the scheduler's rules. */
 export type ClaimLimits = { maxProvisionedCapacityGb: number | null; minFreeCapacityGb: number | null };
 
@@ -383,8 +386,15 @@ export interface BackendRepository {
    * @param reason why, for people; without one there is none
    */
   setDisabled(host: string, disabled: boolean, reason?: string | null): Promise<boolean>;
-  /** Takes a new report; what is claimed stays counted. The one that is received last holds, whatever its time. */
-  report(report: BackendReport): Promise<void>;
+  /** What is claimed on a pool; consistent. For {@link report}, before the driver is asked. */
+  openCapacity(host: string): Promise<OpenCapacity>;
+  /**
+   * Takes a new report; what is claimed stays counted. The one that is received last holds, whatever its time.
+   *
+   * @param claimed what was claimed before the driver was asked: a volume that was finished in between may or may not be among what the
+   *   driver has seen, and is subtracted. By default what is claimed now.
+   */
+  report(report: BackendReport, claimed?: OpenCapacity): Promise<void>;
 }
 
 /** Where scheduler messages go. */

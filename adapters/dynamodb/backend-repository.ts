@@ -6,6 +6,7 @@ import type {
   ClaimRef,
   Clock,
   Listed,
+  OpenCapacity,
   Owner,
 } from "../../core/ports.ts";
 import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
@@ -96,18 +97,23 @@ export class DynamoDbBackendRepository implements BackendRepository {
     return (await tryUpdate(this.#table, host, prepared, { values })) !== undefined;
   }
 
-  /**
-   * A driver knows nothing of open claims: the report subtracts them from what is free. A claim that is made while it reads them is
-   * subtracted too, because `claimed_gb` counts all that was ever claimed; one that it reads in addition is subtracted twice until the
-   * next report, and never not at all.
-   */
-  async report(report: BackendReport): Promise<void> {
-    const { host, ...columns } = report;
+  async openCapacity(host: string): Promise<OpenCapacity> {
     const { state, claims } = await this.#claims.open(host);
-    const open = claims.reduce((sum, { claim }) => sum + claim.size, 0);
+    const openGib = claims.reduce((sum, { claim }) => sum + claim.size, 0);
+    return { openGib, everClaimedGib: state?.claimedGib ?? 0 };
+  }
+
+  /**
+   * A driver knows nothing of open claims: the report subtracts them from what is free. A claim that is made after they were read is
+   * subtracted too, because `claimed_gb` counts all that was ever claimed; one that was read in addition, or closed since, is subtracted once
+   * too often until the next report, and never once too little.
+   */
+  async report(report: BackendReport, claimed?: OpenCapacity): Promise<void> {
+    const { host, ...columns } = report;
+    const { openGib, everClaimedGib } = claimed ?? (await this.openCapacity(host));
     const { free_capacity_gb: free } = report;
     const isNumber = typeof free === "number";
-    const stored = { ...columns, ...(isNumber && { free_capacity_gb: free - open + (state?.claimedGib ?? 0) }) };
+    const stored = { ...columns, ...(isNumber && { free_capacity_gb: free - openGib + everClaimedGib }) };
     const set = Object.entries(stored).filter(([, value]) => value !== null);
     const removed = Object.keys(columns).filter((column) => columns[column as keyof typeof columns] === null);
     const prepared = statements.report(

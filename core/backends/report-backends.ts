@@ -1,7 +1,7 @@
 import { type Backend, poolOf } from "./backends.ts";
 import { describeError } from "../errors.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
-import type { BackendReport, BackendRepository, Clock } from "../ports.ts";
+import type { BackendReport, BackendRepository, Clock, OpenCapacity } from "../ports.ts";
 import { storable } from "../requests/storable.ts";
 import { type GivenUpCalls, limitDrivers, type TimeLimit } from "./limited-drivers.ts";
 
@@ -12,7 +12,7 @@ export type ReportDependencies = {
   timeLimit: TimeLimit;
   /** Calls of earlier reports of this process that hang still. */
   givenUp?: GivenUpCalls;
-  backends: Pick<BackendRepository, "report">;
+  backends: Pick<BackendRepository, "openCapacity" | "report">;
   clock: Clock;
   /** Receives the names of capabilities that cannot be stored, which the report omits. */
   onDropped?: (host: string, names: readonly string[]) => void;
@@ -56,13 +56,16 @@ async function reportBackend(deps: ReportDependencies, host: string, backend: Ba
   if (!(await driver.initialized())) {
     throw new Error("its driver is not initialized");
   }
+  const pool = `${backend.host}#${poolOf(backend)}`;
+  // Read before the driver looks: a volume that is finished in between would be neither claimed any more nor among what the driver has seen.
+  const claimed = await deps.backends.openCapacity(pool);
   const stats = await driver.getVolumeStats();
   const { value: capabilities, dropped } = storable({ ...stats.capabilities, ...backend.capabilities });
   if (dropped.length > 0) {
     deps.onDropped?.(host, dropped);
   }
-  await takeReport(deps, {
-    host: `${backend.host}#${poolOf(backend)}`,
+  const report = {
+    host: pool,
     availability_zone: backend.availability_zone,
     driver: backend.driver,
     total_capacity_gb: stats.total_capacity_gb,
@@ -72,7 +75,8 @@ async function reportBackend(deps: ReportDependencies, host: string, backend: Ba
     thin_provisioning_support: stats.thin_provisioning_support,
     thick_provisioning_support: stats.thick_provisioning_support,
     capabilities,
-  });
+  };
+  await takeReport(deps, report, claimed);
 }
 
 /**
@@ -80,12 +84,13 @@ async function reportBackend(deps: ReportDependencies, host: string, backend: Ba
  * more, with the time of the one clock that the scheduler compares it with.
  */
 async function takeReport(
-  { backends, clock }: Pick<ReportDependencies, "backends" | "clock">,
+  { backends, clock }: Pick<ReportDependencies, "clock"> & { backends: Pick<BackendRepository, "report"> },
   report: Omit<BackendReport, "reported_at">,
+  claimed: OpenCapacity,
 ): Promise<void> {
   for (;;) {
     const reportedAt = clock.now();
-    await backends.report({ ...report, reported_at: reportedAt.toISOString() });
+    await backends.report({ ...report, reported_at: reportedAt.toISOString() }, claimed);
     if (Math.abs(clock.now().getTime() - reportedAt.getTime()) < CLOCK_CORRECTION_MS) {
       return;
     }

@@ -243,6 +243,7 @@ const BACKENDS: Calls<BackendRepository> = {
   setDisabled: [null, "reason"].map(
     (reason) => (backends: BackendRepository) => backends.setDisabled(BACKEND.host, true, reason),
   ),
+  openCapacity: [(backends) => backends.openCapacity(BACKEND.host)],
   report: [
     (backends) => backends.report(samples.REPORT),
     (backends) => backends.report({ ...samples.REPORT, free_capacity_gb: null, max_over_subscription_ratio: null }),

@@ -1,5 +1,13 @@
 import { openClaim, type OpenClaim } from "../../core/claims.ts";
-import type { BackendReport, BackendRepository, ClaimLimits, ClaimRef, Clock, Owner } from "../../core/ports.ts";
+import type {
+  BackendReport,
+  BackendRepository,
+  ClaimLimits,
+  ClaimRef,
+  Clock,
+  OpenCapacity,
+  Owner,
+} from "../../core/ports.ts";
 import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
 
 /** Backends in memory, under the contract of the port: a claim is counted once, and settled or given back once. */
@@ -9,6 +17,7 @@ export class BackendsFake implements BackendRepository {
   readonly closed: string[] = [];
   readonly #clock: Clock;
   readonly #givenBack = new Set<string>();
+  readonly #everClaimed = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -50,6 +59,7 @@ export class BackendsFake implements BackendRepository {
     found.claims[owner.volumeId] = { attempt: owner.attempt, size, claimed_at: claimedAt };
     this.#givenBack.delete(nameOf(backend.host, { key: owner.volumeId, attempt: owner.attempt, claimedAt }));
     addCapacity(found, size);
+    this.#everClaimed.set(backend.host, (this.#everClaimed.get(backend.host) ?? 0) + size);
     return structuredClone(found);
   }
 
@@ -130,9 +140,15 @@ export class BackendsFake implements BackendRepository {
     return true;
   }
 
-  async report(report: BackendReport): Promise<void> {
+  async openCapacity(host: string): Promise<OpenCapacity> {
+    const openGib = Object.values(this.records.get(host)?.claims ?? {}).reduce((sum, { size }) => sum + size, 0);
+    return { openGib, everClaimedGib: this.#everClaimed.get(host) ?? 0 };
+  }
+
+  async report(report: BackendReport, claimed?: OpenCapacity): Promise<void> {
     const found = this.records.get(report.host);
-    const open = Object.values(found?.claims ?? {}).reduce((sum, { size }) => sum + size, 0);
+    const { openGib, everClaimedGib } = claimed ?? (await this.openCapacity(report.host));
+    const open = openGib + (this.#everClaimed.get(report.host) ?? 0) - everClaimedGib;
     const { free_capacity_gb: free } = report;
     this.records.set(report.host, {
       ...structuredClone(report),

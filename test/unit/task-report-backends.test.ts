@@ -4,6 +4,10 @@ import { reportBackends } from "../../core/backends/report-backends.ts";
 import { World } from "../support/fakes/world.ts";
 import { DriverFake } from "../../simulation/driver.ts";
 import { START } from "../support/fakes/world.ts";
+import { ownerOf } from "../support/records.ts";
+
+const OWNER = ownerOf("volume");
+const NO_LIMITS = { maxProvisionedCapacityGb: null, minFreeCapacityGb: null };
 
 const BACKENDS: Backend[] = parseBackends([
   {
@@ -85,6 +89,7 @@ it("a report is stamped once more when the table's first answer corrects the clo
   const clock = { now: () => (isCorrected ? new Date(START) : local) };
   const times: string[] = [];
   const backends = {
+    openCapacity: async () => ({ openGib: 0, everClaimedGib: 0 }),
     report: async ({ reported_at }: { reported_at: string }) => {
       times.push(reported_at);
       isCorrected = true;
@@ -99,4 +104,22 @@ it("names a backend that has a driver's host and no readable configuration", asy
   expect(await reportBackends(here.deps, BACKENDS.slice(0, 1))).toEqual([
     { host: "node@second", reason: "it is not configured" },
   ]);
+});
+
+it("subtracts a volume that is finished while its driver counts, whether the driver has seen it or not", async () => {
+  const here = world();
+  const host = "node@first#gold";
+  await reportBackends(here.deps, BACKENDS);
+  const backend = await here.deps.backends.get(host);
+  const claimed = backend && (await here.deps.backends.claim(backend, OWNER, 4, NO_LIMITS));
+  const claimedAt = claimed?.claims[OWNER.volumeId]?.claimed_at ?? "";
+  const stats = await here.drivers.get("node@first")?.getVolumeStats();
+  Object.assign(here.drivers.get("node@first") ?? {}, {
+    getVolumeStats: async () => {
+      await here.deps.backends.settle(host, { key: OWNER.volumeId, attempt: OWNER.attempt, claimedAt });
+      return stats;
+    },
+  });
+  expect(await reportBackends(here.deps, BACKENDS)).toEqual([]);
+  expect((await here.deps.backends.get(host))?.free_capacity_gb).toBe(Number(stats?.free_capacity_gb) - 4);
 });
