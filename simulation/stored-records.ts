@@ -19,8 +19,7 @@ export class StoredBackends extends DynamoDbBackendRepository {
   /** Open claims by the host's record, as of a version of the claims. */
   #open = { asOf: -1, byRecord: new WeakMap<BackendRecord, ReadonlyMap<string, CapacityClaim>>() };
 
-  constructor(clock: Clock) {
-    const store = new InMemoryDynamoDb(TABLES);
+  constructor(clock: Clock, store = new InMemoryDynamoDb(TABLES)) {
     super({ client: store.client, tableName: "backends", claimsTableName: "claims", clock });
     this.#store = store;
     this.records = new RecordsView(store.table("backends"), {

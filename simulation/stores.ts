@@ -16,6 +16,8 @@ import type { ImageCacheSettings } from "../core/image-cache/image-cache.ts";
 import type { Notification } from "../core/notifications/notifications.ts";
 import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../core/records.ts";
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../core/scheduling/settings.ts";
+import { InMemoryDynamoDb } from "./dynamodb/in-memory-dynamodb.ts";
+import { TABLES } from "./dynamodb/tables.ts";
 import { SnapshotsFake, VolumeTypesFake } from "./stores/catalogues.ts";
 import { DeadLettersFake } from "./stores/dead-letters.ts";
 import { DriverFake } from "./driver.ts";
@@ -151,13 +153,14 @@ class KeptAudits implements AuditRepository {
 
 /** Everything that lasts: records, the backends' contents, notifications, images. */
 export class Stores {
+  readonly #tables = new InMemoryDynamoDb(TABLES);
   readonly volumes: VolumesFake;
   readonly backends: StoredBackends;
   readonly projects: ProjectsFake;
-  readonly snapshots = new SnapshotsFake();
-  readonly volumeTypes = new VolumeTypesFake();
-  readonly deadLetters = new DeadLettersFake();
-  readonly imageCacheEntries = new ImageCacheFake();
+  readonly snapshots = new SnapshotsFake(this.#tables);
+  readonly volumeTypes = new VolumeTypesFake(this.#tables);
+  readonly deadLetters = new DeadLettersFake(this.#tables);
+  readonly imageCacheEntries = new ImageCacheFake(this.#tables);
   readonly audits = new KeptAudits();
   schedulerSettings: SchedulerSettings = DEFAULT_SETTINGS;
   /** Of every backend, where a scenario switches it on. */
@@ -168,9 +171,9 @@ export class Stores {
   readonly published: Published[] = [];
 
   constructor(clock: Clock) {
-    this.volumes = new VolumesFake(clock);
-    this.backends = new StoredBackends(clock);
-    this.projects = new ProjectsFake(clock);
+    this.volumes = new VolumesFake(clock, this.#tables);
+    this.backends = new StoredBackends(clock, this.#tables);
+    this.projects = new ProjectsFake(clock, this.#tables);
   }
 
   /** A backend in service. */

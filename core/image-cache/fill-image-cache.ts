@@ -1,6 +1,6 @@
 import { requireAnswerWithinBudget } from "../drivers/driver-answers.ts";
 import { placingClaimOf } from "../claims.ts";
-import { VolumeNotFound } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import {
   IMAGE_CACHE_PROJECT_ID,
   type ImageCache,
@@ -147,12 +147,9 @@ async function cachedVolume(
   deps: FillDependencies,
   entry: ImageCacheEntry,
 ): Promise<VolumeRecord | "uncertain" | undefined> {
-  try {
-    return await deps.volumes.get(entry.volume_id);
-  } catch (error) {
-    if (!(error instanceof VolumeNotFound)) {
-      throw error;
-    }
+  const cached = await ifThere(deps.volumes.get(entry.volume_id));
+  if (cached !== undefined) {
+    return cached;
   }
   const startedAt = await claimedAt(deps, entry);
   if (startedAt === undefined) {

@@ -1,9 +1,8 @@
 import { claimFate, isClaimOverdue, type OpenClaim, openClaimsOn } from "../claims.ts";
 import { clearVolume } from "../drivers/clear-backend.ts";
-import { VolumeNotFound } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
 import type { BackendRepository, VolumeRepository } from "../ports.ts";
-import type { VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, DEFAULT_PHASE_BOUNDS } from "../settings/time-bounds.ts";
 import { closeClaim, type CloseClaimDependencies } from "../attempt/close-claim.ts";
 import { readyDriver } from "../attempt/create-on-backend.ts";
@@ -43,7 +42,7 @@ export async function sweepOpenClaims(
     isClaimOverdue(open, undefined, now, deps.phaseBounds),
   );
   const close = async (open: OpenClaim): Promise<void> => {
-    const volume = await volumeOf(deps, open.volumeId);
+    const volume = await ifThere(deps.volumes.get(open.volumeId));
     const fate = claimFate(open, volume);
     if (fate.action === "leave" || !isClaimOverdue(open, volume, now, deps.phaseBounds)) {
       return;
@@ -79,16 +78,5 @@ async function removeLateWork(drivers: Drivers, { host, volumeId }: OpenClaim): 
   const driver = await readyDriver(drivers, host);
   if (!driver.fencesAttempts && (await driver.findVolume(volumeId, null)) === "present") {
     await clearVolume(driver, volumeId, null);
-  }
-}
-
-async function volumeOf({ volumes }: SweepClaimsDependencies, volumeId: string): Promise<VolumeRecord | undefined> {
-  try {
-    return await volumes.get(volumeId);
-  } catch (error) {
-    if (error instanceof VolumeNotFound) {
-      return undefined;
-    }
-    throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { SnapshotNotFound } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import type { SnapshotRepository } from "../ports.ts";
 import type { BackendWork } from "./backend-work.ts";
 import { deleteSnapshot, type DeleteSnapshotDependencies } from "../snapshots/delete-snapshot.ts";
@@ -50,15 +50,4 @@ export async function sweepOverdueSnapshots(
     );
     from = page.next;
   } while (from !== undefined && turn.hasTime());
-}
-
-async function ifThere<Value>(read: Promise<Value>): Promise<Value | undefined> {
-  try {
-    return await read;
-  } catch (error) {
-    if (error instanceof SnapshotNotFound) {
-      return undefined;
-    }
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
-import { describeError, isOvertaken, VolumeNotFound } from "../errors.ts";
+import { describeError, isOvertaken } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import type { ImageCache } from "../image-cache/image-cache.ts";
 import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeingRemoved, type VolumeRecord } from "../records.ts";
@@ -202,17 +203,6 @@ async function takeOn(deps: DecideDependencies, volume: VolumeRecord): Promise<v
     await endOverdueExtension(deps, volume);
   } else {
     await errorOutOverdue(deps, volume);
-  }
-}
-
-async function ifThere(read: Promise<VolumeRecord>): Promise<VolumeRecord | undefined> {
-  try {
-    return await read;
-  } catch (error) {
-    if (error instanceof VolumeNotFound) {
-      return undefined;
-    }
-    throw error;
   }
 }
 

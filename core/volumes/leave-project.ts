@@ -1,4 +1,4 @@
-import { VolumeNotFound } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import type { Clock, VolumeRepository } from "../ports.ts";
 import {
   attachmentPosition,
@@ -39,8 +39,9 @@ export function membershipOf(deps: {
     end: async (volume, remove) => {
       if (volume.use_quota === true) {
         const holder = holderOfQuota("volume", volume.id);
+        const isThere = async (): Promise<boolean> => (await ifThere(deps.volumes.get(volume.id))) !== undefined;
         const usage = usageOfVolume({ ...volume, size: countedSize(volume) });
-        await deps.projects.giveBack(volume.project_id, holder, usage, () => exists(deps.volumes, volume.id));
+        await deps.projects.giveBack(volume.project_id, holder, usage, isThere);
       }
       if (volume.request_digest !== undefined) {
         const expiresAt = deadlineAfter(deps.clock.now(), KEY_SECONDS);
@@ -53,16 +54,4 @@ export function membershipOf(deps: {
       await deps.projects.leave(positionOfVolume(volume));
     },
   };
-}
-
-async function exists(volumes: Pick<VolumeRepository, "get">, volumeId: string): Promise<boolean> {
-  try {
-    await volumes.get(volumeId);
-    return true;
-  } catch (error) {
-    if (error instanceof VolumeNotFound) {
-      return false;
-    }
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
-import { VolumeNotFound } from "../../core/errors.ts";
+import { ifThere } from "../../core/if-there.ts";
 import type { Owner, VolumeRepository } from "../../core/ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import {
@@ -131,12 +131,7 @@ async function after(
   call: Promise<unknown>,
 ): Promise<VolumeRecord | undefined> {
   await call.catch(() => {});
-  return store.get(volume.id).catch((error: unknown) => {
-    if (error instanceof VolumeNotFound) {
-      return undefined;
-    }
-    throw error;
-  });
+  return ifThere(store.get(volume.id));
 }
 
 const stateOf = (volume: VolumeRecord | undefined): LifecycleState | "gone" =>

@@ -1,61 +1,18 @@
 import { describe, expect, test } from "vitest";
+import { noCounts } from "../../core/audit/book.ts";
 import type { AuditReport, AuditRequest, Finding, HostCounts } from "../../core/audit/report.ts";
+import { aFinding, anAuditReport } from "../support/audit-reports.ts";
 import { runCli } from "../support/cli-context.ts";
 
-const ID = "4b8f2f3e-5a0e-4f0e-9a7f-0a3b9d1c2e4f";
 const HOST = "storage@file1";
 
-const NONE: HostCounts = {
-  missing: 0,
-  damaged: 0,
-  unreadable: 0,
-  orphan: 0,
-  leftover: 0,
-  suspect: 0,
-  claim: 0,
-  capacity: 0,
-  held: 0,
-  volumes: 3,
-  snapshots: 1,
-  young: 0,
-  cleared: 0,
-  reaped: 0,
-  failed: 0,
-};
-
-function finding(columns: Partial<Finding> = {}): Finding {
-  return {
-    kind: "orphan",
-    what: "volume",
-    id: ID,
-    host: HOST,
-    detail: "no record has this id",
-    size_bytes: 2 ** 30,
-    modified_at: "2026-03-01T00:00:00.000Z",
-    outcome: "reported",
-    reason: null,
-    ...columns,
-  };
-}
-
 function report(findings: Finding[], counts: Partial<HostCounts> = {}, rest: Partial<AuditReport> = {}): AuditReport {
-  const totals = { ...NONE, ...counts };
-  return {
-    audited_at: "2026-03-04T05:06:07.000Z",
-    complete: true,
-    unaudited: [],
-    older_than_hours: 24,
-    reap: false,
-    hosts: { [HOST]: totals },
-    totals,
-    findings,
-    not_listed: 0,
-    ...rest,
-  };
+  const totals = { ...noCounts(), volumes: 3, snapshots: 1, ...counts };
+  return anAuditReport({ hosts: { [HOST]: totals }, totals, findings, ...rest });
 }
 
-const ORPHAN = report([finding()], { orphan: 1 });
-const REAPED = report([finding({ outcome: "reaped" })], { orphan: 1, reaped: 1 }, { reap: true });
+const ORPHAN = report([aFinding()], { orphan: 1 });
+const REAPED = report([aFinding({ outcome: "reaped" })], { orphan: 1, reaped: 1 }, { reap: true });
 
 /** The function that audits; answers in turn, and keeps what it was asked. */
 function auditor(...answers: AuditReport[]) {
@@ -81,12 +38,12 @@ describe("an audit", () => {
   });
 
   test("that finds something says what, why and what to do, and fails", async () => {
-    const missing = finding({
+    const missing = aFinding({
       kind: "missing",
       detail: "the record is available, and nothing is there",
       modified_at: null,
     });
-    const { parts } = auditor(report([missing, finding()], { missing: 1, orphan: 1 }));
+    const { parts } = auditor(report([missing, aFinding()], { missing: 1, orphan: 1 }));
     const { status, stdout, stderr } = await runCli(["audit"], parts);
     expect(status).toBe(1);
     expect(stdout).toMatch(
@@ -99,14 +56,14 @@ describe("an audit", () => {
   });
 
   test("says why something is kept, and how many findings are not listed", async () => {
-    const kept = finding({ outcome: "kept", reason: "the volume is in error" });
+    const kept = aFinding({ outcome: "kept", reason: "the volume is in error" });
     const { stdout } = await runCli(["audit"], auditor(report([kept], { orphan: 9 }, { not_listed: 8 })).parts);
     expect(stdout).toMatch(/^orphan, kept .+\n {4}no record has this id; kept: the volume is in error$/m);
     expect(stdout).toContain("8 more are not listed");
   });
 
   test("that lists what volumes in error hold does not say that it found nothing", async () => {
-    const held = finding({ kind: "held", detail: "the volume is in error" });
+    const held = aFinding({ kind: "held", detail: "the volume is in error" });
     const { status, stdout } = await runCli(["audit"], auditor(report([held], { held: 1 })).parts);
     expect([status, stdout.trimEnd().split("\n").at(-1)]).toEqual([
       0,
@@ -122,7 +79,7 @@ describe("an audit", () => {
   });
 
   test("of which only a volume in error holds something ends well", async () => {
-    const held = finding({ kind: "held", detail: "the volume is in error" });
+    const held = aFinding({ kind: "held", detail: "the volume is in error" });
     const { status, stdout } = await runCli(["audit"], auditor(report([held], { held: 1 })).parts);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^held +nothing is wrong/m);
@@ -136,7 +93,7 @@ describe("an audit", () => {
   });
 
   test("shows nothing that a terminal would act on", async () => {
-    const evil = finding({ detail: "\u001b[2Jgone" });
+    const evil = aFinding({ detail: "\u001b[2Jgone" });
     const { stdout } = await runCli(["audit"], auditor(report([evil], { orphan: 1 })).parts);
     expect(stdout).not.toContain("\u001b");
   });
@@ -168,7 +125,7 @@ describe("reaping", () => {
   });
 
   test("does not ask when there is nothing to delete", async () => {
-    const { asked, parts } = auditor(report([finding({ outcome: "kept", reason: "x" })], { orphan: 1 }));
+    const { asked, parts } = auditor(report([aFinding({ outcome: "kept", reason: "x" })], { orphan: 1 }));
     const { stderr } = await runCli(["audit", "--reap"], parts, { answers: [true] });
     expect(asked).toHaveLength(1);
     expect(stderr).not.toContain("Delete");

@@ -1,35 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { noCounts } from "../../core/audit/book.ts";
 import { keptAudit } from "../../core/audit/kept-audit.ts";
-import type { AuditReport, Finding } from "../../core/audit/report.ts";
+import type { Finding } from "../../core/audit/report.ts";
 import { bytesOf } from "../../core/requests/byte-budget.ts";
+import { aFinding, anAuditReport } from "../support/audit-reports.ts";
 
 const LARGEST_ITEM = 400 * 1024;
 
 function finding(id: string, text: string): Finding {
-  const common = { kind: "orphan", what: "volume", size_bytes: 1, modified_at: null, outcome: "kept" } as const;
-  return { ...common, id, host: "node@file", detail: text, reason: text };
-}
-
-function report(changes: Partial<AuditReport>): AuditReport {
-  return {
-    audited_at: "2026-03-04T05:06:07.000Z",
-    complete: true,
-    unaudited: [],
-    older_than_hours: 24,
-    reap: false,
-    hosts: {},
-    totals: noCounts(),
-    findings: [],
-    not_listed: 0,
-    ...changes,
-  };
+  return aFinding({ id, modified_at: null, outcome: "kept", detail: text, reason: text });
 }
 
 describe("the kept form of an audit's report", () => {
   test("has the first findings, counts the others as not listed, and counts the backends", () => {
     const findings = Array.from({ length: 150 }, (_, index) => finding(String(index), "no record"));
-    const kept = keptAudit(report({ findings, not_listed: 7, hosts: { "a@b": noCounts(), "c@d": noCounts() } }));
+    const kept = keptAudit(anAuditReport({ findings, not_listed: 7, hosts: { "a@b": noCounts(), "c@d": noCounts() } }));
     expect(kept.findings).toEqual(findings.slice(0, 100));
     expect([kept.not_listed, kept.backends]).toEqual([57, 2]);
     expect(kept).not.toHaveProperty("hosts");
@@ -38,7 +23,7 @@ describe("the kept form of an audit's report", () => {
   test("fits into an item, however long its texts are and however many backends failed", () => {
     const long = "\u{1F4BE}".repeat(2000);
     const kept = keptAudit(
-      report({
+      anAuditReport({
         findings: Array.from({ length: 500 }, () => finding("f".repeat(255), long)),
         unaudited: Array.from({ length: 1000 }, () => ({ host: "h".repeat(255), reason: long })),
       }),
@@ -48,7 +33,7 @@ describe("the kept form of an audit's report", () => {
   });
 
   test("is the report itself where nothing is long", () => {
-    const { hosts: _hosts, ...rest } = report({
+    const { hosts: _hosts, ...rest } = anAuditReport({
       findings: [{ ...finding("1", "x"), reason: null }],
       unaudited: [{ host: null, reason: "r" }],
     });

@@ -7,7 +7,7 @@ import {
   type Message,
   ReceiveMessageCommand,
 } from "@aws-sdk/client-sqs";
-import { VolumeNotFound } from "../../core/errors.ts";
+import { ifThere } from "../../core/if-there.ts";
 import type { Notification } from "../../core/notifications/notifications.ts";
 import type { Told } from "./evidence.ts";
 import { persist, type Services } from "./services.ts";
@@ -76,16 +76,7 @@ async function readMessage({ volumes }: Services, message: Message, signal: Abor
   if (eventType !== "volume.create.end") {
     return { eventType, volumeId, messageId, statusThen: null };
   }
-  const record = await persist(
-    signal,
-    () => volumes.get(volumeId),
-    (error) => error instanceof VolumeNotFound,
-  ).catch((error: unknown) => {
-    if (error instanceof VolumeNotFound) {
-      return undefined;
-    }
-    throw error;
-  });
+  const record = await persist(signal, () => ifThere(volumes.get(volumeId)));
   return { eventType, volumeId, messageId, statusThen: record?.status ?? null };
 }
 

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildCreateRequest } from "../../core/requests/create-request.ts";
-import { describeError, VolumeNotFound } from "../../core/errors.ts";
+import { describeError } from "../../core/errors.ts";
+import { ifThere } from "../../core/if-there.ts";
 import type { WorkflowInput } from "../../core/requests/messages.ts";
 import {
   fenceOf,
@@ -223,16 +224,8 @@ function isDecided({ volume, events }: Traces): boolean {
 }
 
 async function tracesOf({ volumes, planDirectory }: Deployment, { plan, execution }: Ran): Promise<Traces> {
-  const found = async (volumeId: string): Promise<VolumeRecord | undefined> => {
-    try {
-      return await volumes.get(volumeId);
-    } catch (error) {
-      if (error instanceof VolumeNotFound) {
-        return undefined;
-      }
-      throw error;
-    }
-  };
-  const [volume, source] = await Promise.all([found(plan.volumeId), found(plan.sourceId)]);
+  const [volume, source] = await Promise.all(
+    [plan.volumeId, plan.sourceId].map((volumeId) => ifThere(volumes.get(volumeId))),
+  );
   return { volume, source, execution, events: eventsOf(plan.volumeId, planDirectory) };
 }

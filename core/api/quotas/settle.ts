@@ -1,4 +1,4 @@
-import { describeError } from "../../errors.ts";
+import { ifThere } from "../../if-there.ts";
 import type { Clock, SnapshotRepository, VolumeRepository } from "../../ports.ts";
 import type { Movement, ProjectQuota, ProjectRepository } from "../../projects.ts";
 import { deadlineAfter } from "../../settings/time-bounds.ts";
@@ -74,12 +74,6 @@ async function settleChange(
 /** When the holder's record was made; undefined when there is none. */
 async function createdAtOf({ volumes, snapshots }: SettleDependencies, holder: string): Promise<string | undefined> {
   const [kind, id = ""] = holder.split(":");
-  try {
-    return (await (kind === "snapshot" ? snapshots.get(id) : volumes.get(id))).created_at;
-  } catch (error) {
-    if (["VolumeNotFound", "SnapshotNotFound"].includes(describeError(error).name)) {
-      return undefined;
-    }
-    throw error;
-  }
+  const found = await ifThere<{ created_at: string }>(kind === "snapshot" ? snapshots.get(id) : volumes.get(id));
+  return found?.created_at;
 }

@@ -1,5 +1,6 @@
 import { buildCreateRequest, createMessage, type CreateRequestInput } from "../../requests/create-request.ts";
-import { describeError, FenceLost, InvalidInput, VolumeNotFound } from "../../errors.ts";
+import { describeError, FenceLost, InvalidInput } from "../../errors.ts";
+import { ifThere } from "../../if-there.ts";
 import { holderOfQuota, positionOfVolume, UNLIMITED, usageOfVolume } from "../../projects.ts";
 import type { VolumeRecord, VolumeTypeRecord } from "../../records.ts";
 import { phaseDeadline } from "../../settings/time-bounds.ts";
@@ -61,16 +62,11 @@ async function findRecorded(
   id: string,
   digest: string | undefined,
 ): Promise<VolumeRecord | undefined> {
-  try {
-    const volume = await deps.volumes.get(id);
+  const volume = await ifThere(deps.volumes.get(id));
+  if (volume !== undefined) {
     requireSameRequest(volume, digest);
-    return volume;
-  } catch (error) {
-    if (!(error instanceof VolumeNotFound)) {
-      throw error;
-    }
-    return undefined;
   }
+  return volume;
 }
 
 /** As {@link findRecorded}. @throws ApiError 409 when the volume was deleted */

@@ -1,4 +1,5 @@
-import { describeError, VolumeNotFound } from "../../errors.ts";
+import { describeError } from "../../errors.ts";
+import { ifThere } from "../../if-there.ts";
 import { holderOfExtension, UNLIMITED, usageOfExtension } from "../../projects.ts";
 import type { VolumeRecord } from "../../records.ts";
 import { beginExtendVolume } from "../../volumes/begin-extend-volume.ts";
@@ -85,12 +86,7 @@ async function refused(
   extensionId: string,
   error: unknown,
 ): Promise<unknown> {
-  const found = await deps.volumes.get(id).catch((thrown: unknown) => {
-    if (thrown instanceof VolumeNotFound) {
-      return undefined;
-    }
-    throw thrown;
-  });
+  const found = await ifThere(deps.volumes.get(id));
   if (found?.extension?.id !== extensionId) {
     await deps.projects.cancel(projectId, holderOfExtension(id, extensionId));
   }

@@ -1,4 +1,4 @@
-import { describeError } from "../../errors.ts";
+import { ifThere } from "../../if-there.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { notFound } from "../errors.ts";
@@ -32,14 +32,7 @@ export async function visibleVolume(deps: VolumeFinder, caller: Caller, id: stri
 
 /** The volume of an id, of any project. Undefined when no record has that id; any other error of the store passes through. */
 export async function findVolume({ volumes }: VolumeFinder, id: string): Promise<VolumeRecord | undefined> {
-  try {
-    return await volumes.get(id);
-  } catch (error) {
-    if (describeError(error).name === "VolumeNotFound") {
-      return undefined;
-    }
-    throw error;
-  }
+  return ifThere(volumes.get(id));
 }
 
 /** Data that the views of these volumes need in addition. */

@@ -6,6 +6,8 @@ import type { ImageMeta } from "../../../core/drivers/driver-ports.ts";
 import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
 import { membershipOf } from "../../../core/volumes/leave-project.ts";
 import { BackendsFake } from "../../../simulation/stores/backends.ts";
+import { InMemoryDynamoDb } from "../../../simulation/dynamodb/in-memory-dynamodb.ts";
+import { TABLES } from "../../../simulation/dynamodb/tables.ts";
 import { SnapshotsFake, VolumeTypesFake } from "../../../simulation/stores/catalogues.ts";
 import { DeadLettersFake } from "../../../simulation/stores/dead-letters.ts";
 import { DriverFake } from "../../../simulation/driver.ts";
@@ -40,14 +42,15 @@ export class World {
   readonly executions = new Map<string, WorkflowInput>();
   readonly imageMetas = new Map<string, ImageMeta>();
   readonly drivers = new Map<string, DriverFake>();
+  readonly #tables = new InMemoryDynamoDb(TABLES);
   readonly fakes = {
-    volumes: new VolumesFake(this.clock),
+    volumes: new VolumesFake(this.clock, this.#tables),
     backends: new BackendsFake(this.clock),
-    snapshots: new SnapshotsFake(),
-    volumeTypes: new VolumeTypesFake(),
-    deadLetters: new DeadLettersFake(),
-    projects: new ProjectsFake(this.clock),
-    imageCache: new ImageCacheFake(),
+    snapshots: new SnapshotsFake(this.#tables),
+    volumeTypes: new VolumeTypesFake(this.#tables),
+    deadLetters: new DeadLettersFake(this.#tables),
+    projects: new ProjectsFake(this.clock, this.#tables),
+    imageCache: new ImageCacheFake(this.#tables),
   };
 
   /** The ports, as a task gets them. */
