@@ -9,7 +9,7 @@ const REVISIONS = 2 ** 48 - 1;
 
 /**
  * The method of the same name of the repository. Each write draws a revision of its own, so that the SDK's repeat of one whose answer was lost
- * finds its own: decided again, a reservation would be refused, and nobody would know that the volume is reserved.
+ * finds its own: decided again, a reservation would be refused, and no caller would know that the volume is reserved.
  */
 export async function changeAttachments(
   writer: VolumeWriter,

@@ -122,7 +122,24 @@ function parseBody({ headers, body }: ApiRequest): unknown {
   if (isTooDeep(value)) {
     throw badRequest("Malformed request body");
   }
+  // An escape of half a character is the only way to text that no store can hold as it is.
+  if (/\\u[dD][89a-fA-F]/.test(body)) {
+    requireText(value, "body");
+  }
   return value;
+}
+
+/** @throws ApiError 400 that names the field whose key or value has half of a surrogate pair */
+function requireText(value: unknown, field: string): void {
+  if (typeof value === "string" && !value.isWellFormed()) {
+    throw badRequest(`Invalid input for field/attribute ${field.slice(0, 255)}. It is not valid Unicode.`);
+  }
+  if (typeof value === "object" && value !== null) {
+    for (const [key, each] of Object.entries(value)) {
+      requireText(key, field);
+      requireText(each, Array.isArray(value) || key.trim() === "" ? field : key);
+    }
+  }
 }
 
 /** Deepest nesting of a body; no schema has more than a few levels. */

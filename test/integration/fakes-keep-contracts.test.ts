@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => tables.close());
 
-/** A client that sends each write a second time, as the SDK does when an answer was lost: nobody may notice. */
+/** A client that sends each write a second time, as the SDK does when an answer was lost: no caller may notice. */
 function twice(): DynamoDb {
   const send = async (command: { constructor: { name: string } }): Promise<unknown> => {
     if (/^(?:Update|Put|Delete)ItemCommand$/.test(command.constructor.name)) {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { apiRoutes } from "../../core/api/routes.ts";
 import { MAX_BODY_BYTES } from "../../core/api/serve.ts";
-import { Api, idOf } from "../support/api.ts";
+import { Api, idOf, messageOf } from "../support/api.ts";
 import { World } from "../support/fakes/world.ts";
 
 let world: World;
@@ -104,6 +104,83 @@ const id = fc.oneof(
   hostile.map(encodeURIComponentSafely),
 );
 
+/** Parameters that any route reads, each with any text; the same one may come again. */
+const parameter = fc
+  .tuple(
+    fc.constantFrom(
+      "limit",
+      "marker",
+      "offset",
+      "sort",
+      "sort_key",
+      "sort_dir",
+      "name",
+      "status",
+      "metadata",
+      "glance_metadata",
+      "bootable",
+      "all_tenants",
+      "with_count",
+      "is_public",
+      "usage",
+      "detail",
+      "resource",
+      "host",
+      "binary",
+      "volume_type",
+      "volume_id",
+      "project_id",
+      "created_at",
+      "updated_at",
+      "__proto__",
+    ),
+    hostile,
+  )
+  .map(([name, text]) => `${name}=${encodeURIComponentSafely(text)}`);
+
+/** Queries that are not well formed, or that no client writes. */
+const BROKEN_QUERIES = [
+  "%",
+  "%zz=1",
+  "limit=%ff",
+  "limit=1&limit=x",
+  "sort=name:asc,",
+  "sort=,:",
+  "sort=id:asc&sort_key=id",
+  "metadata={",
+  "metadata={'a':",
+  "created_at=gt:",
+  "=",
+  "&&",
+  "limit",
+  "marker=%00",
+  "name~=%25",
+  `name=${"x".repeat(5_000)}`,
+];
+
+const headerName = fc.constantFrom(
+  "openstack-api-version",
+  "content-type",
+  "idempotency-key",
+  "host",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "accept",
+  "content-length",
+);
+
+const HEADER_VALUES = [
+  "volume 3.0",
+  "volume 3.",
+  "volume 3.99999999999999999999",
+  "volume -1.0, compute 2.1",
+  "volume latest",
+  "compute 2.1",
+  "text/plain",
+  "application/json; charset=latin1",
+  "a, b",
+];
+
 function encodeURIComponentSafely(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
@@ -163,6 +240,31 @@ describe("whatever a request has in it", () => {
       { numRuns: 400 },
     );
     expect(Object.keys(Object.prototype)).toEqual([]);
+  });
+
+  it("and whatever its query and headers are, no answer is a 500, and each 400 says what is wrong", async () => {
+    await api.ask("POST /volumes", { body: { volume: { size: 1 } } });
+    const routes = apiRoutes(api.deps).filter(({ method, path }) => method === "GET" && path !== "/");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...routes),
+        fc.array(fc.oneof(parameter, fc.constantFrom(...BROKEN_QUERIES)), { maxLength: 4 }),
+        fc.dictionary(headerName, fc.oneof(hostile, fc.constantFrom(...HEADER_VALUES)), { maxKeys: 3 }),
+        fc.constantFrom("member", "reader", "admin"),
+        async (route, query, headers, token) => {
+          const path = route.path.replaceAll(/\{\w+\}/g, idOf(1));
+          const asked = route.withoutProject === true ? `//v3${path}` : path;
+          const answer = await api.ask(`GET ${asked}?${query.join("&")}`, { token, version: LATEST, headers });
+          expect(api.failures).toEqual([]);
+          expect([200, 400, 403, 404, 406]).toContain(answer.status);
+          if (answer.status === 400) {
+            expect(messageOf(answer)).toMatch(/\S/);
+            expect(messageOf(answer).length).toBeLessThan(9_000);
+          }
+        },
+      ),
+      { numRuns: 600, seed: Number(process.env["SEED"] ?? 7) },
+    );
   });
 
   it("nothing of another project is changed", async () => {

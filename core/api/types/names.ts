@@ -23,7 +23,7 @@ export async function allTypes({
   return types.some(({ id }) => id === DEFAULT_TYPE_ID) ? types : [...types, DEFAULT_TYPE];
 }
 
-/** A name without a type is free after this time: whoever claimed it has ended long before. */
+/** A name without a type is free after this time: the request that claimed it has ended long before. */
 const NAME_SECONDS = 900;
 
 /**

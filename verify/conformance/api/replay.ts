@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { startCinderless } from "../../../local/cinderless.ts";
 import { differencesOf } from "./compare.ts";
-import { explains, reasonOf } from "./differences.ts";
+import { explains, reasonOf, type Row } from "./differences.ts";
 import { type Exchange, nameOf } from "./exchanges.ts";
 import { CALLERS, PROJECTS, startKeystone } from "./keystone.ts";
 import { Names } from "./names.ts";
@@ -148,9 +148,7 @@ class Session {
     const body = this.#names.fill(JSON.stringify(request.body));
     const unknown = [...target.unknown, ...body.unknown];
     if (unknown.length > 0) {
-      const verdict = expected === undefined ? "different" : "explained";
-      const differences = [`${unknown.join(", ")} stands for nothing in this run`];
-      return { name, verdict, differences, ...(expected && { reason: expected.reason }) };
+      return verdictOf(name, expected, [`${unknown.join(", ")} stands for nothing in this run`]);
     }
     const actual = await this.#send(as, request, target.text, JSON.parse(body.text) as unknown);
     const differences = [
@@ -163,12 +161,7 @@ class Session {
       this.#names.bind("<request-id>", actual.headers.get("x-openstack-request-id") ?? "");
       await this.#atRest();
     }
-    if (differences.length === 0) {
-      return { name, verdict: "same as Cinder", differences };
-    }
-    return expected === undefined || !explains(expected, differences)
-      ? { name, verdict: "different", differences }
-      : { name, verdict: "explained", differences, reason: expected.reason };
+    return verdictOf(name, expected, differences);
   }
 
   async #makeLater(target: string): Promise<void> {
@@ -226,6 +219,15 @@ class Session {
       await delay(20);
     }
   }
+}
+
+function verdictOf(name: string, expected: Row | undefined, differences: string[]): ApiResult {
+  if (differences.length === 0) {
+    return { name, verdict: "same as Cinder", differences };
+  }
+  return expected === undefined || !explains(expected, differences)
+    ? { name, verdict: "different", differences }
+    : { name, verdict: "explained", differences, reason: expected.reason };
 }
 
 /** A header holds no spaces at its ends only, but tokens have none at all. */
