@@ -250,6 +250,13 @@ it("a status that an operator has set stays, and needs neither a cause nor a not
   expect(findViolations({ ...evidence, records })).toEqual([]);
 });
 
+it("a list may have a record that another program has made", () => {
+  const records = withRecord(RAW, { project_id: "small" }).records;
+  const listed = { kind: "volume", id: RAW, name: null, createdAt: AT };
+  const { api } = withProject({ entries: [...(BY_API.evidence.projects[0]?.entries ?? []), listed] });
+  expect(findViolations({ ...GOOD, records, api })).toEqual([]);
+});
+
 it("a snapshot that was deleted through the API is gone", () => {
   const snapshots = [{ name: "two", project: "small", deletion: "accepted" } as const];
   const [project] = BY_API.evidence.projects;
