@@ -331,7 +331,7 @@ export type BackendReport = Omit<
   "allocated_capacity_gb" | "provisioned_capacity_gb" | "claims" | "moves" | "disabled" | "disabled_reason"
 >;
 
-/** What is claimed on a pool at one time: by claims that are open, and by all that were ever made. GiB. */
+/** The capacity that is claimed on a pool at one time: by claims that are open, and by all that were ever made. GiB. */
 export type OpenCapacity = { openGib: number; everClaimedGib: number };
 
 /** The bounds within which a claim still fits the backend; null means no bound. See `claimLimits` of the scheduler's rules. */
@@ -386,7 +386,7 @@ export interface BackendRepository {
    * @param reason why, for people; without one there is none
    */
   setDisabled(host: string, disabled: boolean, reason?: string | null): Promise<boolean>;
-  /** What is claimed on a pool; consistent. For {@link report}, before the driver is asked. */
+  /** The capacity that is claimed on a pool; consistent. For {@link report}, before the driver is asked. */
   openCapacity(host: string): Promise<OpenCapacity>;
   /**
    * Takes a new report; what is claimed stays counted. The one that is received last holds, whatever its time.

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { VolumeNotFound } from "../../core/errors.ts";
+import { ifThere } from "../../core/if-there.ts";
 import { isBeforeTheBackend, isInFlow } from "../../core/records.ts";
 import type { Api } from "./api.ts";
 import { type AcceptedVolume, type Deletion, suspectedBackends } from "./evidence.ts";
@@ -90,12 +90,7 @@ export async function hasCome(
   if (after === "message") {
     return true;
   }
-  const isGone = (error: unknown): boolean => error instanceof VolumeNotFound;
-  const record = await persist(signal, () => volumes.get(volumeId), isGone).catch((error: unknown) => {
-    if (!isGone(error)) {
-      throw error;
-    }
-  });
+  const record = await persist(signal, () => ifThere(volumes.get(volumeId)));
   if (record === undefined || !isInFlow(record)) {
     return true;
   }

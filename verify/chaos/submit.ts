@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { buildCreateRequest, createMessage } from "../../core/requests/create-request.ts";
-import { VolumeNotFound } from "../../core/errors.ts";
+import { ifThere } from "../../core/if-there.ts";
 import type { Api } from "./api.ts";
 import { digestOf } from "./content.ts";
 import { createByApi, type SourceIds } from "./create-by-api.ts";
@@ -211,13 +211,6 @@ function requestOf(wish: Wish, sources: Sources) {
 
 /** The message that the API has sent for a volume; undefined when the volume is gone. */
 async function castOf({ volumes }: Services, volumeId: string, signal: AbortSignal): Promise<string | undefined> {
-  const isGone = (error: unknown): boolean => error instanceof VolumeNotFound;
-  try {
-    return JSON.stringify(createMessage(await persist(signal, () => volumes.get(volumeId), isGone), null));
-  } catch (error) {
-    if (isGone(error)) {
-      return undefined;
-    }
-    throw error;
-  }
+  const record = await persist(signal, () => ifThere(volumes.get(volumeId)));
+  return record && JSON.stringify(createMessage(record, null));
 }

@@ -72,16 +72,6 @@ export const logQueryDefinition: ResourceHandler = {
   identify: named("QueryDefinitionId"),
 };
 
-export const logResourcePolicy: ResourceHandler = {
-  properties: ["PolicyName", "PolicyDocument"],
-  identify: named("PolicyName"),
-};
-
-export const logMetricFilter: ResourceHandler = {
-  properties: ["FilterName", "FilterPattern", "LogGroupName", "MetricTransformations", "ApplyOnTransformedLogs"],
-  identify: named("FilterName"),
-};
-
 /** AWS::CloudWatch::Alarm. One that is not evaluated here stays in INSUFFICIENT_DATA. Nothing is published to its actions. */
 export const cloudWatchAlarm: ResourceHandler = {
   properties: [
@@ -137,11 +127,6 @@ export const kmsKey: ResourceHandler = {
     const id = stableUuid(`${context.stackName}/${logicalId}`);
     return { ref: id, attributes: { Arn: arnOf(context, "kms", `key/${id}`), KeyId: id } };
   },
-};
-
-export const kmsAlias: ResourceHandler = {
-  properties: ["AliasName", "TargetKeyId"],
-  identify: named("AliasName"),
 };
 
 export const lambdaPermission: ResourceHandler = {

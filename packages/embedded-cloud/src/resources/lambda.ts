@@ -168,25 +168,3 @@ export const lambdaEventInvokeConfig: ResourceHandler = {
     });
   },
 };
-
-/** AWS::Lambda::Version: one version that is the function itself. */
-export const lambdaVersion: ResourceHandler = {
-  properties: ["FunctionName", "Description", "CodeSha256", "ProvisionedConcurrencyConfig", "RuntimePolicy"],
-  identify: ({ properties }, context) => {
-    const arn = arnOf(context, "lambda", `function:${functionNameOf(textOf(properties["FunctionName"]))}:1`);
-    return { ref: arn, attributes: { Version: "1", FunctionArn: arn } };
-  },
-};
-
-/** AWS::Lambda::Alias: another name of the function itself. */
-export const lambdaAlias: ResourceHandler = {
-  properties: ["FunctionName", "FunctionVersion", "Name", "Description", "ProvisionedConcurrencyConfig"],
-  identify: ({ properties }, context) => {
-    const arn = arnOf(
-      context,
-      "lambda",
-      `function:${functionNameOf(textOf(properties["FunctionName"]))}:${textOf(properties["Name"])}`,
-    );
-    return { ref: arn, attributes: { AliasArn: arn } };
-  },
-};
