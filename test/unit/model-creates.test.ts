@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { StoredBackends } from "../../simulation/stored-records.ts";
 import { commandArbitraries, Site } from "../support/create-model.ts";
 
 /** After any events in any order, the state at rest keeps the invariants. */
@@ -13,6 +14,20 @@ it("any interleaving of creates, deliveries, deletions, reschedules, sweeps and 
       expect(await site.problems()).toEqual([]);
     }),
     { numRuns: Number(process.env["MODEL_RUNS"] ?? 300), endOnFailure: false },
+  );
+});
+
+/** Each request for a claim takes a turn of its own in `test/unit/claims-protocol.test.ts`; here each call of the repository does. */
+it("any interleaving over the records of claims that the product stores", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.commands(commandArbitraries(), { maxCommands: 40, size: "max" }), async (commands) => {
+      const site = new Site(({ fakes, clock }) => ({ volumes: fakes.volumes, backends: new StoredBackends(clock) }));
+      await site.create(1);
+      await fc.asyncModelRun(() => ({ model: {}, real: site }), commands);
+      await site.rest();
+      expect(await site.problems()).toEqual([]);
+    }),
+    { numRuns: 40 },
   );
 });
 

@@ -2,12 +2,13 @@ import { randomUUID } from "node:crypto";
 import type { UpdateItemCommand, UpdateItemCommandInput } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
 import type { ClaimRef } from "../../core/ports.ts";
 import type { BackendRecord, CapacityClaim } from "../../core/records.ts";
-import { startTables, type TestTables } from "../support/dynalite.ts";
+import { InMemoryDynamoDb } from "../../simulation/dynamodb/in-memory-dynamodb.ts";
+import { TABLES } from "../../simulation/dynamodb/tables.ts";
 import { Interleaver } from "../support/interleaver.ts";
 import { backendReport, ownerOf } from "../support/records.ts";
 
@@ -22,17 +23,12 @@ const NO_LIMITS = { maxProvisionedCapacityGb: null, minFreeCapacityGb: null };
 const SIZES: Readonly<Record<string, number>> = { one: 1, two: 10 };
 const FILLER_GIB = 100;
 const TOTAL_GIB = 100_000;
-const RUNS = 30;
+const RUNS = 60;
 
-let tables: TestTables;
+const tables = new InMemoryDynamoDb(TABLES);
 /** Moves with every look, so that no two claims are of one time. */
 let now = Date.parse("2026-01-01T01:00:00.000Z");
 const clock = { now: () => new Date((now += 1)) };
-
-beforeAll(async () => {
-  tables = await startTables();
-});
-afterAll(() => tables.close());
 
 /** One backend, and the claims that its sums were made to count. */
 type Site = { host: string; backend: BackendRecord; counted: Map<string, ClaimRef & { size: number }> };
