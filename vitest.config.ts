@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { OrderOfFiles } from "./test/support/order-of-files.ts";
 
 // Each file of the integration tests, and each command that they start, loads its modules again: let Node compile them once.
 process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache/cinderless/modules", import.meta.url));
@@ -27,6 +28,7 @@ export default defineConfig({
     // The default is one less than there are cores, and the integration tests wait half of their time (two cores: 172 s, against 208
     // with two workers).
     maxWorkers: 3,
+    sequence: { sequencer: OrderOfFiles },
     projects: [
       { test: { ...SHARED, name: "unit", include: ["test/unit/**/*.test.ts", "packages/*/test/unit/**/*.test.ts"] } },
       { test: { ...SHARED, name: "statemachine", include: ["test/statemachine/**/*.test.ts"] } },

@@ -23,6 +23,7 @@ export type Rig = LocalCinderless & {
   create(message: CreateVolumeMessage, longestMs?: number): Promise<number>;
   /** Resolves when the execution of the volume has succeeded; to be called before it can have started. */
   ended(volumeId: string): Promise<void>;
+  /** Stops the cloud, removes the directory, and restores the variables of this process, which named the cloud's services. */
   stop(): Promise<void>;
 };
 
@@ -52,6 +53,7 @@ export async function startRig(
   });
   onStarted(local);
   const { outputs, environment } = local.cloud;
+  const replaced = Object.keys(environment).map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, environment);
   const client = new DynamoDBClient({});
   const sqs = new SQSClient({});
@@ -97,6 +99,13 @@ export async function startRig(
     stop: async () => {
       await local.cloud.stop();
       rmSync(directory, { recursive: true, force: true });
+      for (const [name, value] of replaced) {
+        if (value === undefined) {
+          delete process.env[name];
+        } else {
+          process.env[name] = value;
+        }
+      }
     },
   };
 }

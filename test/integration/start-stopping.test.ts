@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { describe, expect, it } from "vitest";
+import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { type Child, runChild, startChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -42,7 +44,23 @@ async function cinderless<Document>(data: string, ...args: string[]): Promise<Do
   return JSON.parse(stdout) as Document;
 }
 
-const show = (data: string, id: string) => cinderless<VolumeRecord>(data, "show", id);
+/** The stored record, without a process for each look at it. */
+async function show(data: string, id: string): Promise<VolumeRecord> {
+  const read = (name: string): string => readFileSync(path.join(data, name), "utf8");
+  const { Cinderless: outputs } = JSON.parse(read("outputs.json")) as { Cinderless: Record<string, string> };
+  const variables = JSON.parse(read("environment.json")) as Record<string, string>;
+  const client = new DynamoDBClient({
+    endpoint: variables["AWS_ENDPOINT_URL_DYNAMODB"] ?? "",
+    region: variables["AWS_REGION"] ?? "",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  try {
+    const tableName = outputs["VolumesTableName"] ?? "";
+    return await new DynamoDbVolumeRepository({ client, tableName, clock: { now: () => new Date() } }).get(id);
+  } finally {
+    client.destroy();
+  }
+}
 
 /** Begins a volume and waits until its backend is asked for it. */
 async function beginVolume(data: string): Promise<string> {
@@ -55,7 +73,7 @@ describe.concurrent("Ctrl-C while a volume is created", () => {
   it("names the execution, lets the call of its function end, and the next start continues it", async () => {
     using temporary = temporaryDirectory();
     const data = path.join(temporary.path, "data");
-    const random = { seed: 1, rate: 1, kinds: ["slow"], slow_milliseconds: 12_000 };
+    const random = { seed: 1, rate: 1, kinds: ["slow"], slow_milliseconds: 6_000 };
     const backends = backendsFile(temporary.path, { random });
     const first = await start(data, backends);
     const id = await beginVolume(data);

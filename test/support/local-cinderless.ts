@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
@@ -14,6 +13,7 @@ import type { DeadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
 import type { CreateVolumeMessage } from "../../core/requests/messages.ts";
 import { isInFlow, type VolumeRecord } from "../../core/records.ts";
 import { type LocalCinderless, type LocalOptions, startCinderless } from "../../local/cinderless.ts";
+import { until } from "./until.ts";
 
 /** Cinderless with its real bundles in the embedded cloud, and what a test does to it. */
 export type CinderlessUnderTest = LocalCinderless & {
@@ -65,9 +65,7 @@ export async function startUnderTest({
   });
   const deadLetters = new DynamoDbDeadLetterRepository({ client, tableName: output("DeadLettersTableName") });
   const given = new Set<string>();
-  while ((await backends.list()).length < 2) {
-    await delay(20);
-  }
+  await until(async () => (await backends.list()).length >= 2);
   const send = async (body: string): Promise<void> => {
     await sqs.send(new SendMessageCommand({ QueueUrl: output("SchedulerQueueUrl"), MessageBody: body }));
   };
@@ -85,30 +83,25 @@ export async function startUnderTest({
       return record.id;
     },
     settled: async (volumeId) => {
-      for (;;) {
-        const volume = await volumes.get(volumeId);
-        if (!isInFlow(volume)) {
-          return volume;
-        }
-        await delay(20);
-      }
+      let volume = await volumes.get(volumeId);
+      await until(async () => !isInFlow((volume = await volumes.get(volumeId))));
+      return volume;
     },
     giveUp: async (body) => {
       const QueueUrl = output("SchedulerDeadLetterQueueUrl");
       await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: body }));
     },
     deadLetters: async (count) => {
-      for (;;) {
+      let letters: DeadLetterRecord[] = [];
+      await until(async () => {
         const { items } = await deadLetters.list(1000);
-        const letters = items.filter(({ id }) => !given.has(id));
-        if (letters.length >= count) {
-          for (const { id } of letters) {
-            given.add(id);
-          }
-          return letters;
-        }
-        await delay(20);
+        letters = items.filter(({ id }) => !given.has(id));
+        return letters.length >= count;
+      });
+      for (const { id } of letters) {
+        given.add(id);
       }
+      return letters;
     },
     files: () => readdirSync(local.backendsDirectory, { recursive: true }).map(String),
     stop: async () => {

@@ -1,6 +1,7 @@
 import { mkdtempDisposableSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
@@ -114,12 +115,20 @@ export function resource(cloud: EmbeddedCloud, logicalId: string): string {
   return ref;
 }
 
-/** Waits until a condition holds; fails after two minutes. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMilliseconds = 120_000): Promise<void> {
-  const deadline = Date.now() + timeoutMilliseconds;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not reached in ${timeoutMilliseconds} ms: ${condition.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+/** Milliseconds between two looks at a condition. Each wait is a third longer than the one before, because a look may cost much. */
+const FIRST_WAIT = 5;
+const LONGEST_WAIT = 50;
+
+/** All waits for one condition: two minutes, without the looks, which take longer on a busy machine. */
+const LONGEST = 120_000;
+
+/** Waits until a condition holds; fails after two minutes of waiting. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  let waited = 0;
+  for (let wait = FIRST_WAIT; !(await condition()); wait = Math.min(LONGEST_WAIT, wait * 1.33)) {
+    if (waited > LONGEST) throw new Error(`not reached in ${LONGEST} ms: ${condition.toString()}`);
+    await delay(wait);
+    waited += wait;
   }
 }
 
