@@ -1,6 +1,7 @@
 import { requireAnswerWithinBudget } from "../drivers/driver-answers.ts";
 import * as v from "valibot";
 import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import { Uuid } from "../requests/identifiers.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
 import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
@@ -15,7 +16,7 @@ import { deleteSnapshotFromBackend } from "./delete-snapshot.ts";
 export type CreateSnapshotDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
   snapshots: SnapshotRepository;
-  projects: Pick<ProjectRepository, "enter">;
+  projects: Pick<ProjectRepository, "enter" | "leave">;
   drivers: Drivers;
 };
 
@@ -77,13 +78,24 @@ export async function createSnapshot(
   }
 }
 
-/** Puts the record, after its entry in the project's list. An entry of a repeated call has no record of its time, and lists skip it. */
+/**
+ * Puts the record, after its entry in the project's list. A call that finds a record has no entry of its own: the one that made it entered it.
+ * Interrupted after the entry: lists skip it, and the audit removes it.
+ */
 async function recordSnapshot(
   { projects, snapshots }: CreateSnapshotDependencies,
   snapshot: SnapshotRecord,
 ): Promise<SnapshotRecord> {
-  await projects.enter({ ...positionOfSnapshot(snapshot), name: snapshot.display_name });
-  return snapshots.create(snapshot);
+  if ((await ifThere(snapshots.get(snapshot.id))) !== undefined) {
+    return snapshots.create(snapshot);
+  }
+  const position = positionOfSnapshot(snapshot);
+  await projects.enter({ ...position, name: snapshot.display_name });
+  const known = await snapshots.create(snapshot);
+  if (known.created_at !== snapshot.created_at) {
+    await projects.leave(position);
+  }
+  return known;
 }
 
 /** The volume, if a snapshot of it may be taken. Otherwise a record that the caller has put already goes to `error`. */
@@ -144,6 +156,7 @@ async function abandon(deps: CreateSnapshotDependencies, snapshot: SnapshotRecor
   // The deletion removes the record itself, and updates the project.
   if (isGone) {
     await deps.snapshots.delete(known.id);
+    await deps.projects.leave(positionOfSnapshot(known));
   }
 }
 

@@ -64,14 +64,16 @@ function quotaProblems(projects: ProjectsAtRest): string[] {
 function listProblems({ volumes, snapshots, entries }: ProjectsAtRest): string[] {
   const lineOf = (projectId: string, id: string, createdAt: string, name: string | null): string =>
     `${projectId} ${id} ${createdAt} ${JSON.stringify(name ?? "")}`;
-  const records = [...counting(volumes), ...counting(snapshots)].map((each) =>
-    lineOf(each.project_id, each.id, each.created_at, each.display_name),
-  );
+  const linesOf = (records: readonly (VolumeRecord | SnapshotRecord)[]): string[] =>
+    records.map((each) => lineOf(each.project_id, each.id, each.created_at, each.display_name));
+  const counted = linesOf([...counting(volumes), ...counting(snapshots)]);
+  // Other programs may enter their records, too.
+  const recorded = linesOf([...volumes, ...snapshots]);
   const listed = entries
     .filter(({ kind }) => kind !== "attachment")
     .map((each) => lineOf(each.projectId, each.id, each.createdAt, each.name));
   return [
-    ...records.filter((line) => !listed.includes(line)).map((line) => `no list has the record ${line}`),
-    ...listed.filter((line) => !records.includes(line)).map((line) => `there is no record of the entry ${line}`),
+    ...counted.filter((line) => !listed.includes(line)).map((line) => `no list has the record ${line}`),
+    ...listed.filter((line) => !recorded.includes(line)).map((line) => `there is no record of the entry ${line}`),
   ];
 }

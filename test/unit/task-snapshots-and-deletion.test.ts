@@ -31,6 +31,8 @@ import { START, type World } from "../support/fakes/world.ts";
 const REQUEST = { snapshot_id: SNAPSHOT_ID, volume_id: SOURCE_ID, name: "s", project_id: "project", user_id: "user" };
 const take = (world: World, keys: Partial<typeof REQUEST> = {}) => createSnapshot(world.deps, { ...REQUEST, ...keys });
 
+const entriesOf = (world: World) => world.fakes.projects.list("project", "snapshot", { limit: 9 });
+
 describe("CreateSnapshot", () => {
   it("takes a snapshot where the volume is, with the volume's size and image metadata", async () => {
     const world = aWorld(aSource({ size: 3, glance_metadata: { image_id: "i" } }));
@@ -53,7 +55,43 @@ describe("CreateSnapshot", () => {
       () => aWorld(aSource()),
       (world) => take(world),
     );
-    expect(deaths).toBe(14);
+    expect(deaths).toBe(16);
+  });
+
+  it("asked for again later, has the entry of its record in the project's list, and no other", async () => {
+    const world = aWorld(aSource());
+    await take(world);
+    world.now = new Date(Date.parse(START) + 60_000);
+    await take(world);
+    expect(await entriesOf(world)).toMatchObject([{ id: SNAPSHOT_ID, createdAt: START }]);
+  });
+
+  it("that finds another call's record after its own entry takes the entry off", async () => {
+    const world = aWorld(aSource());
+    const { projects } = world.deps;
+    const enter: typeof projects.enter = async (entry) => {
+      await projects.enter(entry);
+      world.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot({ created_at: START }));
+    };
+    world.now = new Date(Date.parse(START) + 60_000);
+    await createSnapshot(
+      { ...world.deps, projects: { enter, leave: (position) => projects.leave(position) } },
+      REQUEST,
+    );
+    expect(await entriesOf(world)).toEqual([]);
+  });
+
+  it("that is deleted while it is taken leaves no entry", async () => {
+    const world = aWorld(aSource());
+    const { volumes } = world.deps;
+    const lock = async () => {
+      world.fakes.snapshots.records.delete(SNAPSHOT_ID);
+      return undefined;
+    };
+    const ports = { get: volumes.get.bind(volumes), unlock: volumes.unlock.bind(volumes), lock };
+    await expect(createSnapshot({ ...world.deps, volumes: ports }, REQUEST)).rejects.toThrow(InvalidVolume);
+    expect(world.fakes.snapshots.records.size).toBe(0);
+    expect(await entriesOf(world)).toEqual([]);
   });
 
   it.each<VolumeStatus>(["creating", "downloading", "error", "deleting", "migration_target"])(
