@@ -206,7 +206,7 @@ async function measure(parts: readonly Part[], volumes: readonly number[], large
       case "scale":
         results.scale = await benchScale();
         show("Claims on one backend, write units", tables.claimScaleRows(results.scale));
-        show("Locks on one volume, write units", tables.lockScaleRows(results.scale));
+        show("Locks on one volume, units", tables.lockScaleRows(results.scale));
         show("Reads", tables.readScaleRows(results.scale));
         break;
       case "large-image":

@@ -111,8 +111,17 @@ export function claimScaleRows({ claims }: ScaleResult): string[][] {
 
 export function lockScaleRows({ locks }: ScaleResult): string[][] {
   return [
-    ["locks", "lock", "unlock"],
-    ...locks.map(({ held, lock, unlock }) => [String(held), fixed(lock), fixed(unlock)]),
+    ["locks", "of", "lock", "refuse", "extend", "unlock", "delete", "item, bytes"],
+    ...locks.map((each) => [
+      String(each.held),
+      each.holders,
+      fixed(each.lock),
+      fixed(each.refuse),
+      fixed(each.extend),
+      fixed(each.unlock),
+      fixed(each.delete),
+      String(each.source_item_bytes),
+    ]),
   ];
 }
 

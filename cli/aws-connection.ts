@@ -42,6 +42,10 @@ export async function openConnection(
       const tableName = output("SnapshotsTableName");
       return new DynamoDbSnapshotRepository({ client: await dynamodb(), tableName });
     }),
+    locks: once(async () => {
+      const { DynamoDbLockRepository } = await import("../adapters/dynamodb/lock-repository.ts");
+      return new DynamoDbLockRepository({ client: await dynamodb(), tableName: output("LocksTableName") });
+    }),
     volumeTypes: once(async () => {
       const { DynamoDbVolumeTypeRepository } = await import("../adapters/dynamodb/volume-type-repository.ts");
       const tableName = output("VolumeTypesTableName");

@@ -5,6 +5,7 @@ import type { ImageMeta } from "../core/drivers/driver-ports.ts";
 import type {
   BackendRepository,
   DeadLetterRepository,
+  LockRepository,
   SchedulerQueue,
   SnapshotRepository,
   VolumeRepository,
@@ -21,6 +22,7 @@ import type { HistoryEvent } from "./cost/history.ts";
 export interface Connection {
   volumes(): Promise<VolumeRepository>;
   snapshots(): Promise<SnapshotRepository>;
+  locks(): Promise<Pick<LockRepository, "of" | "remove">>;
   volumeTypes(): Promise<VolumeTypeRepository>;
   backends(): Promise<BackendRepository>;
   deadLetters(): Promise<DeadLetterRepository>;

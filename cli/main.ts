@@ -80,6 +80,7 @@ function connectLazily(target: Target): Connection {
   return {
     volumes: async () => (await open()).volumes(),
     snapshots: async () => (await open()).snapshots(),
+    locks: async () => (await open()).locks(),
     volumeTypes: async () => (await open()).volumeTypes(),
     backends: async () => (await open()).backends(),
     deadLetters: async () => (await open()).deadLetters(),

@@ -13,6 +13,7 @@ export const OUTPUT_NAMES = [
   "VolumeTypesTableName",
   "BackendsTableName",
   "ClaimsTableName",
+  "LocksTableName",
   "DeadLettersTableName",
   "ProjectsTableName",
   "ImageCacheTableName",

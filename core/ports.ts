@@ -112,12 +112,12 @@ export interface VolumeRepository {
   /**
    * Begins the removal of a volume at rest, or begins it again.
    *
+   * @param volume the record as it was before the caller looked for locks
    * @param deadline when the sweep begins it again
-   * @param options `force`: any status; without it only an unused or failed volume. `snapshots`: exactly those
-   *   may have it locked, because they go with it
-   * @throws InvalidVolume when the flow owns the volume, or it is locked; the caller removes stale locks first.
+   * @param options `force`: any status; without it only an unused or failed volume
+   * @throws InvalidVolume when the flow owns the volume, or it was locked since it was read.
    */
-  beginDelete(volumeId: string, deadline: Date, options?: RemovalOptions): Promise<VolumeRecord>;
+  beginDelete(volume: AsLocked, deadline: Date, options?: { force?: boolean }): Promise<VolumeRecord>;
   /**
    * Sets a status by an operator's word (`os-reset_status`). It takes the volume out of the flow or an extension: whatever
    * owned the record is refused at its next write. A deletion that was asked for is void. Repeated it changes nothing.
@@ -157,7 +157,7 @@ export interface VolumeRepository {
   changeType(volume: VolumeRecord, volumeTypeId: string | null): Promise<VolumeRecord | undefined>;
 
   /**
-   * Takes a volume at rest into `extending`, if status, size and last extension are still as they were read.
+   * Takes a volume at rest into `extending`, if status, size and last extension are still as they were read, and it was not locked since.
    *
    * @param deadline when the sweep continues the extension
    * @throws InvalidVolume when the volume has changed since it was read.
@@ -185,17 +185,17 @@ export interface VolumeRepository {
   changeAttachments(volume: VolumeRecord, change: AttachmentChange): Promise<VolumeRecord | undefined>;
 
   /**
-   * Keeps a volume from being deleted while `holder` reads it. Undefined, and nothing changed, when its status is not one of `statuses`, it
-   * belongs to another project than `projectId` (null: any), or it does not exist.
+   * Counts one more lock, which {@link LockRepository.put} has put before: a look for locks before this write no longer lets a removal or
+   * an extension begin. Undefined, and nothing changed, when the volume's status is not one of `statuses`, it belongs to another project
+   * than `projectId` (null: any), or it does not exist. Repeated it counts again, which does no harm.
    */
-  lock(
+  countLock(
     volumeId: string,
-    lock: Lock,
     statuses: readonly VolumeStatus[],
     projectId: string | null,
   ): Promise<VolumeRecord | undefined>;
-  /** Takes the holder's lock off, if it has one of these values; any other stays. */
-  unlock(volumeId: string, holder: string, values: readonly string[]): Promise<void>;
+  /** Removes an entry of `locks` that an earlier release has left. Nothing happens when it is gone or has another value. */
+  forgetLock(volumeId: string, lock: Lock): Promise<void>;
 }
 
 /** Columns of a volume that a change of its attachments sets; absent ones stay, and null removes a column. */
@@ -206,9 +206,6 @@ export type AttachmentChange = {
   attachedMode?: string | null;
   readonly?: boolean;
 };
-
-/** How a removal begins. */
-export type RemovalOptions = { force?: boolean; snapshots?: readonly string[] };
 
 /** Changes of a volume; absent fields stay. */
 export type VolumeDetails = {
@@ -246,8 +243,38 @@ export type ExtensionEnd = { status: VolumeStatus; at: Date } & (
     }
 );
 
-/** An entry of `locks`: the id of the volume or snapshot that is being made, and its fence or SNAPSHOT_LOCK. */
+/** A lock on a source: the id of the volume or snapshot that is being made, and its fence or SNAPSHOT_LOCK. */
 export type Lock = { holder: string; value: string };
+
+/** A source, and how often it was locked when it was read. */
+export type AsLocked = { id: string; times_locked?: number };
+
+/** A volume or a snapshot that others are made of. */
+export type LockedSource = { what: "volume" | "snapshot"; id: string };
+
+/**
+ * Locks on sources, each under its source, its holder and its value. A lock holds while its holder is in the flow, or exists as a snapshot,
+ * and once the source has counted it: see `core/attempt/source-locks.ts`.
+ */
+export interface LockRepository {
+  /**
+   * Puts a lock. Returns the mark of this call, with which {@link withdraw} removes it; undefined when the same lock was there, which may be
+   * another call's. Repeated it changes nothing but the mark.
+   */
+  put(source: LockedSource, lock: Lock): Promise<string | undefined>;
+  /** Removes the lock of a call that came to nothing, unless another call has put the same lock since. */
+  withdraw(source: LockedSource, lock: Lock, mark: string): Promise<void>;
+  /** Removes the holder's locks that have one of these values; any other stays. Nothing happens when there is none. */
+  remove(source: LockedSource, holder: string, values: readonly string[]): Promise<void>;
+  /**
+   * A page of a source's locks, those of creates before those of snapshots; consistent.
+   *
+   * @param creates only those of creates
+   */
+  of(source: LockedSource, creates: boolean, limit: number, from?: string): Promise<Page<Lock>>;
+  /** A page of all locks, in no order. */
+  list(limit: number, from?: string): Promise<Page<Lock & { source: LockedSource }>>;
+}
 
 /** How an attempt ended. */
 export type AttemptClose = {
@@ -273,10 +300,10 @@ export interface SnapshotRepository {
   create(record: SnapshotRecord): Promise<SnapshotRecord>;
   markAvailable(snapshotId: string, providerLocation: string | null): Promise<SnapshotRecord>;
   markError(snapshotId: string): Promise<void>;
-  /** Keeps an available snapshot from being deleted; as the volumes' lock. */
-  lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined>;
-  /** As the volumes' unlock. */
-  unlock(snapshotId: string, holder: string, values: readonly string[]): Promise<void>;
+  /** Counts one more lock on an available snapshot; as that of the volumes. */
+  countLock(snapshotId: string, projectId: string | null): Promise<SnapshotRecord | undefined>;
+  /** As that of the volumes. */
+  forgetLock(snapshotId: string, lock: Lock): Promise<void>;
   /**
    * Sets a status by an operator's word. With `from` only in place of that status.
    *
@@ -288,12 +315,13 @@ export interface SnapshotRepository {
   /** Renames a snapshot, in any state. */
   rename(snapshotId: string, displayName: string | null): Promise<SnapshotRecord>;
   /**
-   * Sets `deleting` in place of `status`.
+   * Sets `deleting` in place of the status that was read.
    *
+   * @param snapshot the record as it was before the caller looked for locks
    * @param deadline when the sweep continues the deletion
-   * @throws InvalidSnapshot when it has another status, or is locked.
+   * @throws InvalidSnapshot when it has another status, or was locked since it was read.
    */
-  beginDelete(snapshotId: string, status: SnapshotRecord["status"], deadline: Date): Promise<void>;
+  beginDelete(snapshot: AsLocked & Pick<SnapshotRecord, "status">, deadline: Date): Promise<void>;
   /** The deletion did not get through. Nothing happens when the snapshot is not `deleting`. */
   markErrorDeleting(snapshotId: string): Promise<void>;
   delete(snapshotId: string): Promise<void>;

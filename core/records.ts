@@ -250,12 +250,10 @@ export type VolumeRecord = {
   fault: Fault | null;
   /** Time at which the volume's deletion was requested during the flow: the flow ends by removing its data. */
   delete_requested_at: string | null;
-  /**
-   * Readers of the volume, which cannot be deleted in the meantime: the creates that copy it, by volume id with their fence, and its
-   * snapshots, by id with {@link SNAPSHOT_LOCK}. An entry may outlast its create, so only a volume that is in the flow counts, and only a
-   * snapshot that exists.
-   */
-  locks: Record<string, string>;
+  /** How often the volume was locked as a source; absent if never. The locks themselves are items of their own (`LockRepository`). */
+  times_locked?: number;
+  /** Locks that a release before 0.3 has left, values by holder. They become items when the volume is deleted or audited. */
+  locks?: Record<string, string>;
   /** The request of the create with an Idempotency-Key, so that the key cannot be used for another request. */
   request_digest?: string;
   /** The part of the request that the columns lack; absent on volumes that another service has recorded. */
@@ -318,12 +316,11 @@ export function newVolume(columns: NewVolumeColumns & Partial<VolumeRecord>): Vo
     deadline: null,
     fault: null,
     delete_requested_at: null,
-    locks: {},
     ...columns,
   };
 }
 
-/** Marks a snapshot's entry in a volume's `locks`; no fence reads so. */
+/** The value of a snapshot's lock on its volume; no fence reads so. */
 export const SNAPSHOT_LOCK = "snapshot";
 
 /** Data that a driver may return to store with the volume (`model_update` in Cinder). */
@@ -364,8 +361,10 @@ export type SnapshotRecord = {
   /** Copied from the volume when the snapshot was taken. */
   glance_metadata: Record<string, string>;
   created_at: string;
-  /** The creates that copy the snapshot, by volume id with their fence; see `locks` of the volume. */
-  locks: Record<string, string>;
+  /** As on a volume. */
+  times_locked?: number;
+  /** As on a volume. */
+  locks?: Record<string, string>;
   display_description?: string;
   metadata?: Record<string, string>;
   /** Type of the volume when the snapshot was taken. */

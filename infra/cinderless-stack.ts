@@ -166,6 +166,7 @@ export class CinderlessStack extends Stack {
       VolumeTypesTableName: records.volumeTypes.tableName,
       BackendsTableName: records.backends.tableName,
       ClaimsTableName: records.claims.tableName,
+      LocksTableName: records.locks.tableName,
       DeadLettersTableName: records.deadLetters.tableName,
       ImageCacheTableName: records.imageCache.tableName,
       ProjectsTableName: records.projects.tableName,

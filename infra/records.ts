@@ -14,6 +14,7 @@ export class Records extends Construct {
   readonly volumeTypes: Table;
   readonly backends: Table;
   readonly claims: Table;
+  readonly locks: Table;
   readonly deadLetters: Table;
   readonly imageCache: Table;
   readonly projects: Table;
@@ -27,6 +28,7 @@ export class Records extends Construct {
     this.volumeTypes = this.table("VolumeTypesTable", "id");
     this.backends = this.table("BackendsTable", "host");
     this.claims = this.table("ClaimsTable", "host", { sortKey: "claim", timeToLiveAttribute: "expires_at" });
+    this.locks = this.table("LocksTable", "source", { sortKey: "lock" });
     this.deadLetters = this.table("DeadLettersTable", "id", { timeToLiveAttribute: "expires_at" });
     this.imageCache = this.table("ImageCacheTable", "id");
     this.projects = this.table("ProjectsTable", "project_id", { sortKey: "entry", timeToLiveAttribute: "expires_at" });

@@ -14,6 +14,7 @@ type TableName =
   | "volumeTypes"
   | "backends"
   | "claims"
+  | "locks"
   | "deadLetters"
   | "imageCache"
   | "projects";
@@ -32,6 +33,7 @@ const ENVIRONMENT_KEYS: Readonly<Record<TableName, EnvironmentKey>> = {
   volumeTypes: "volumeTypesTable",
   backends: "backendsTable",
   claims: "claimsTable",
+  locks: "locksTable",
   deadLetters: "deadLettersTable",
   imageCache: "imageCacheTable",
   projects: "projectsTable",

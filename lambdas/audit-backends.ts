@@ -13,6 +13,7 @@ import {
   drivers,
   givenUpCalls,
   projects,
+  locks,
   snapshots,
   volumes,
 } from "./runtime/composition.ts";
@@ -29,6 +30,7 @@ export const handler = serviceHandler(async (event, context) => {
     {
       volumes: volumes(),
       snapshots: snapshots(),
+      locks: locks(),
       backends: backends(),
       drivers: limitDrivers(drivers(), timeLimit, givenUpCalls()),
       clock,

@@ -2,16 +2,7 @@ import * as v from "valibot";
 import { parseOrThrow } from "../core/requests/parsing.ts";
 import { errorOutFailedExecution } from "../core/nets/error-out-failed-execution.ts";
 import { limitDrivers } from "../core/backends/limited-drivers.ts";
-import {
-  backends,
-  bounds,
-  clock,
-  remoteDrivers,
-  notifier,
-  membership,
-  snapshots,
-  volumes,
-} from "./runtime/composition.ts";
+import { backends, bounds, clock, remoteDrivers, notifier, membership, locks, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
@@ -31,7 +22,7 @@ export const handler = serviceHandler(async (event, context) => {
   const { detail } = parseOrThrow(EventSchema, event, "event");
   const deps = {
     volumes: volumes(),
-    snapshots: snapshots(),
+    locks: locks(),
     backends: backends(),
     membership: membership(),
     drivers: limitDrivers(

@@ -1,16 +1,7 @@
 import { routeOf } from "../core/errors.ts";
 import { errorOutVolume } from "../core/workflow/error-out-volume.ts";
 import { limitDrivers } from "../core/backends/limited-drivers.ts";
-import {
-  backends,
-  bounds,
-  clock,
-  remoteDrivers,
-  notifier,
-  snapshots,
-  membership,
-  volumes,
-} from "./runtime/composition.ts";
+import { backends, bounds, clock, remoteDrivers, notifier, locks, membership, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
@@ -20,7 +11,7 @@ export const handler = taskHandler(["failure", "reschedule_failure"], async (inp
   const result = await errorOutVolume(
     {
       volumes: volumes(),
-      snapshots: snapshots(),
+      locks: locks(),
       backends: backends(),
       membership: membership(),
       drivers: limitDrivers(

@@ -5,6 +5,7 @@ import {
   bounds,
   clock,
   drivers,
+  locks,
   projects,
   settings,
   snapshots,
@@ -19,6 +20,7 @@ export const handler = serviceHandler((event) => {
   const deps = {
     volumes: volumes(),
     snapshots: snapshots(),
+    locks: locks(),
     volumeTypes: volumeTypes(),
     backends: backends(),
     projects: projects(),

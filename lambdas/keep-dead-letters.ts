@@ -4,16 +4,7 @@ import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { MESSAGE_ATTRIBUTES } from "../core/settings/environment.ts";
 import { describeError } from "../core/errors.ts";
 import { keepDeadLetter, type KeepDependencies } from "../core/dead-letters/keep-dead-letter.ts";
-import {
-  backends,
-  bounds,
-  clock,
-  deadLetters,
-  notifier,
-  membership,
-  snapshots,
-  volumes,
-} from "./runtime/composition.ts";
+import { backends, bounds, clock, deadLetters, notifier, membership, locks, volumes } from "./runtime/composition.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 
@@ -27,7 +18,7 @@ export const handler: SQSHandler = (event, context) => {
   const deps = {
     deadLetters: deadLetters(),
     volumes: volumes(),
-    snapshots: snapshots(),
+    locks: locks(),
     backends: backends(),
     membership: membership(),
     notifier: notifier(),

@@ -13,6 +13,7 @@ import {
   membership,
   queue,
   settings,
+  locks,
   snapshots,
   volumes,
   volumeTypes,
@@ -27,6 +28,7 @@ function dependencies(): ReceiveDependencies {
   return {
     volumes: volumes(),
     snapshots: snapshots(),
+    locks: locks(),
     volumeTypes: volumeTypes(),
     backends: backends(),
     membership: membership(),

@@ -8,6 +8,7 @@ import {
   notifier,
   membership,
   projects,
+  locks,
   snapshots,
   volumes,
 } from "./runtime/composition.ts";
@@ -22,6 +23,7 @@ export const handler = serviceHandler(async (_event, context) => {
   const deps = {
     volumes: volumes(),
     snapshots: snapshots(),
+    locks: locks(),
     backends: backends(),
     membership: membership(),
     projects: projects(),

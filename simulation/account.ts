@@ -47,7 +47,7 @@ export type Violation = { invariant: number; text: string };
 
 /** Calls that change nothing that lasts, or nothing that anybody waits for. */
 const READS =
-  /\.(get|getMany|getByName|list\w*|initialized|findVolume|getVolumeStats|show|getLocation|report|claimOf|openClaims|openCapacity|isGivenBack|tidy)#/;
+  /\.(get|getMany|getByName|list\w*|initialized|findVolume|getVolumeStats|show|getLocation|report|of|claimOf|openClaims|openCapacity|isGivenBack|tidy)#/;
 
 /**
  * One simulated deployment: the template's queues, rules and state machine, its functions on ports in memory, a clock of its own

@@ -15,6 +15,7 @@ import type { Ports } from "./ports.ts";
 export const clock: Clock = { now: () => simulated().now() };
 export const volumes = (): Ports["volumes"] => simulated().ports.volumes;
 export const snapshots = (): Ports["snapshots"] => simulated().ports.snapshots;
+export const locks = (): Ports["locks"] => simulated().ports.locks;
 export const volumeTypes = (): Ports["volumeTypes"] => simulated().ports.volumeTypes;
 export const deadLetters = (): Ports["deadLetters"] => simulated().ports.deadLetters;
 export const projects = (): Ports["projects"] => simulated().ports.projects;

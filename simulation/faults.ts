@@ -130,7 +130,7 @@ export class FaultPlan {
    */
   get mayLeaveLock(): boolean {
     const isLate = this.#faults.some(
-      ({ call, fault }) => fault.startsWith("effect late") && /\.lock#/.test(call ?? ""),
+      ({ call, fault }) => fault.startsWith("effect late") && call?.startsWith("locks.put#") === true,
     );
     const visits = this.#faults.map(({ visit }) => visit);
     return isLate || new Set(visits).size < visits.length;

@@ -17,6 +17,7 @@ export function isPortMethod(call: string): boolean {
     volumes: stores.volumes,
     backends: stores.backends,
     snapshots: stores.snapshots,
+    locks: stores.locks,
     volumeTypes: stores.volumeTypes,
     imageCache: stores.imageCacheEntries,
     deadLetters: stores.deadLetters,

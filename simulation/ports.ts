@@ -115,6 +115,7 @@ export function portsOf(account: Account) {
   const backends = watched("backends", stores.backends);
   const volumes = watched("volumes", stores.volumes);
   const snapshots = watched("snapshots", stores.snapshots);
+  const locks = watched("locks", stores.locks);
   const volumeTypes = watched("volumeTypes", stores.volumeTypes);
   const projects = watched("projects", stores.projects);
   const queue = watched("queue", {
@@ -142,6 +143,7 @@ export function portsOf(account: Account) {
   return {
     volumes,
     snapshots,
+    locks,
     volumeTypes,
     deadLetters: watched("deadLetters", stores.deadLetters),
     projects,
@@ -151,6 +153,7 @@ export function portsOf(account: Account) {
     api: {
       volumes,
       snapshots,
+      locks,
       volumeTypes,
       projects,
       backends,

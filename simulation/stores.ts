@@ -23,6 +23,7 @@ import { DeadLettersFake } from "./stores/dead-letters.ts";
 import { DriverFake } from "./driver.ts";
 import { ImageCacheFake } from "./stores/image-cache.ts";
 import { imageBucket } from "./image-bucket.ts";
+import { LocksFake } from "./stores/locks.ts";
 import { ProjectsFake } from "./stores/projects.ts";
 import { VolumesFake } from "./stores/volumes.ts";
 import { StoredBackends } from "./stored-records.ts";
@@ -158,6 +159,7 @@ export class Stores {
   readonly backends: StoredBackends;
   readonly projects: ProjectsFake;
   readonly snapshots = new SnapshotsFake(this.#tables);
+  readonly locks = new LocksFake(this.#tables);
   readonly volumeTypes = new VolumeTypesFake(this.#tables);
   readonly deadLetters = new DeadLettersFake(this.#tables);
   readonly imageCacheEntries = new ImageCacheFake(this.#tables);

@@ -33,7 +33,7 @@ export class WriteWatch {
     parameters: readonly unknown[],
     writer?: Execution,
   ): Promise<unknown> {
-    if (writer !== undefined && /^(volumes|snapshots)\.lock$/.test(call)) {
+    if (writer !== undefined && /^(volumes|snapshots)\.countLock$/.test(call)) {
       return this.#judgeLock(call, await effect(), writer);
     }
     if (!call.startsWith("volumes.")) {
@@ -120,7 +120,7 @@ export class WriteWatch {
         `${call} by ${writer.name} on ${before.id}, which belonged to ${before.fence ?? "nobody"}`,
       );
     }
-    const mayBeAnother = /^volumes\.(un)?lock$/.test(call) || before.project_id === IMAGE_CACHE_PROJECT_ID;
+    const mayBeAnother = /^volumes\.(count|forget)Lock$/.test(call) || before.project_id === IMAGE_CACHE_PROJECT_ID;
     if (!isItsVolume && !mayBeAnother) {
       this.#account.breach(2, `${call} by ${writer.name} on ${before.id}, which is not its volume`);
     }

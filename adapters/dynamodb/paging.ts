@@ -25,7 +25,8 @@ export type ScanFilter = Pick<
 export async function scanPage(table: Table, limit: number, from?: string, filter?: ScanFilter): Promise<Page<Item>> {
   checkLimit(limit);
   const items: Item[] = [];
-  let start = from === undefined ? undefined : decodeToken(from, [table.key]);
+  const keyAttributes = table.sortKey === undefined ? [table.key] : [table.key, table.sortKey];
+  let start = from === undefined ? undefined : decodeToken(from, keyAttributes);
   do {
     const command = new ScanCommand({
       TableName: table.tableName,
@@ -39,7 +40,7 @@ export async function scanPage(table: Table, limit: number, from?: string, filte
   } while (start !== undefined && items.length < limit);
   if (items.length > limit) {
     items.length = limit;
-    start = keyOf(items[limit - 1], [table.key]);
+    start = keyOf(items[limit - 1], keyAttributes);
   }
   return start === undefined ? { items } : { items, next: encodeToken(start) };
 }
@@ -61,20 +62,25 @@ export async function scanAll(table: Table): Promise<Item[]> {
   return items;
 }
 
-/** A query of an index: what it asks, and the attributes that make a key of it. */
-export type IndexQuery = Pick<
+/** A query of a table or an index: what it asks, and the attributes that make a key of it. */
+export type PagedQuery = Pick<
   QueryCommandInput,
-  "IndexName" | "KeyConditionExpression" | "ExpressionAttributeNames" | "ExpressionAttributeValues"
+  | "IndexName"
+  | "KeyConditionExpression"
+  | "ExpressionAttributeNames"
+  | "ExpressionAttributeValues"
+  | "ConsistentRead"
+  | "ScanIndexForward"
 > & {
   keyAttributes: readonly string[];
 };
 
 /**
- * The next `limit` items of an index, in its order. An index is eventually consistent.
+ * The next `limit` items of a query, in its order. A global index is eventually consistent.
  *
  * @throws InvalidInput when the limit or the token is invalid.
  */
-export async function queryPage(table: Table, query: IndexQuery, limit: number, from?: string): Promise<Page<Item>> {
+export async function queryPage(table: Table, query: PagedQuery, limit: number, from?: string): Promise<Page<Item>> {
   checkLimit(limit);
   const { keyAttributes, ...input } = query;
   const items: Item[] = [];

@@ -1,15 +1,25 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { INDEXES } from "../../core/settings/environment.ts";
 import { InvalidInput, InvalidSnapshot, SnapshotNotFound } from "../../core/errors.ts";
-import type { Found, Lock, Page, SnapshotDetails, SnapshotRepository } from "../../core/ports.ts";
+import type { AsLocked, Found, Lock, Page, SnapshotDetails, SnapshotRepository } from "../../core/ports.ts";
 import type { SnapshotRecord } from "../../core/records.ts";
 import { getItems } from "./batch.ts";
 import { changeItem } from "./details.ts";
-import { tryLock, unlock } from "./locks.ts";
+import { countLock, forgetLock, lockColumns, notLockedSince, timesLocked } from "./locks.ts";
 import { IN_FLOW, listOverdue } from "./overdue.ts";
 import { queryPage, scanPage } from "./paging.ts";
 import { foundOf, pageOf, readerOf } from "./reading.ts";
-import { find, statement, toItem, tryCreate, tryUpdate, type Item, type Table, type TableOptions } from "./table.ts";
+import {
+  find,
+  statement,
+  toItem,
+  tryCreate,
+  tryUpdate,
+  type Item,
+  type Statement,
+  type Table,
+  type TableOptions,
+} from "./table.ts";
 
 /** How many snapshots one request of {@link DynamoDbSnapshotRepository.listOfVolume} reads. */
 const PAGE_SIZE = 100;
@@ -39,11 +49,14 @@ const MARK_ERROR = statement(`SET #status = :error_status ${AT_REST}`, "#status 
   ":error_status": "error",
 });
 
-const BEGIN_DELETE = statement(
-  "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline",
-  "#status = :status AND attribute_not_exists(#locks) OR #status = :status AND size(#locks) = :zero",
-  { ":deleting": "deleting", ":zero": 0, ":in_flow": IN_FLOW },
-);
+function beginDelete(snapshot: AsLocked): Statement {
+  const unlocked = `#status = :status AND ${notLockedSince(snapshot)}`;
+  return statement(
+    "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline",
+    `${unlocked} AND attribute_not_exists(#locks) OR ${unlocked} AND size(#locks) = :zero`,
+    { ":deleting": "deleting", ":zero": 0, ":in_flow": IN_FLOW },
+  );
+}
 
 const MARK_ERROR_DELETING = statement(`SET #status = :error_deleting ${AT_REST}`, "#status = :deleting", {
   ":deleting": "deleting",
@@ -135,13 +148,13 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     }
   }
 
-  async lock(snapshotId: string, lock: Lock, projectId: string | null): Promise<SnapshotRecord | undefined> {
-    const item = await tryLock(this.#table, snapshotId, lock, ["available"], projectId);
+  async countLock(snapshotId: string, projectId: string | null): Promise<SnapshotRecord | undefined> {
+    const item = await countLock(this.#table, snapshotId, ["available"], projectId);
     return item === undefined ? undefined : SNAPSHOTS.read(item);
   }
 
-  unlock(snapshotId: string, holder: string, values: readonly string[]): Promise<void> {
-    return unlock(this.#table, snapshotId, holder, values);
+  forgetLock(snapshotId: string, lock: Lock): Promise<void> {
+    return forgetLock(this.#table, snapshotId, lock);
   }
 
   async resetStatus(
@@ -178,17 +191,16 @@ export class DynamoDbSnapshotRepository implements SnapshotRepository {
     return item === undefined ? this.get(snapshotId) : SNAPSHOTS.read(item);
   }
 
-  async beginDelete(snapshotId: string, status: SnapshotRecord["status"], deadline: Date): Promise<void> {
-    const values = { ":status": status, ":deadline": deadline.toISOString() };
-    if ((await tryUpdate(this.#table, snapshotId, BEGIN_DELETE, { values })) === undefined) {
-      const { status: found, deadline: pending, locks } = await this.get(snapshotId);
+  async beginDelete(snapshot: AsLocked & Pick<SnapshotRecord, "status">, deadline: Date): Promise<void> {
+    const { id, status } = snapshot;
+    const values = { ":status": status, ":deadline": deadline.toISOString(), ...timesLocked(snapshot) };
+    if ((await tryUpdate(this.#table, id, beginDelete(snapshot), { values })) === undefined) {
+      const { status: found, deadline: pending } = await this.get(id);
       if (found === "deleting" && pending === deadline.toISOString()) {
         // The SDK's repeat of a write whose answer was lost.
         return;
       }
-      const [holder] = Object.keys(locks);
-      const why = holder === undefined ? `${found}, not ${status}` : `${found} and locked by ${holder}`;
-      throw new InvalidSnapshot(`snapshot ${snapshotId} is ${why}`);
+      throw new InvalidSnapshot(`snapshot ${id} is ${found}, not ${status}, or was locked since it was read`);
     }
   }
 
@@ -210,7 +222,7 @@ export function snapshotItem(record: SnapshotRecord): Item {
 }
 
 /** A stored snapshot: what is null is absent. */
-type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata" | "locks"> &
+type StoredSnapshot = Omit<SnapshotRecord, "display_name" | "provider_location" | "glance_metadata"> &
   Partial<SnapshotRecord>;
 
 /** Reads snapshots. */
@@ -226,6 +238,7 @@ export const SNAPSHOTS = readerOf<SnapshotRecord>(
     created_at: "text",
     glance_metadata: "map",
     locks: "map",
+    times_locked: "number",
     metadata: "map",
   },
   shapeOf,
@@ -244,7 +257,7 @@ function shapeOf(stored: StoredSnapshot): SnapshotRecord {
     provider_location: stored.provider_location ?? null,
     glance_metadata: stored.glance_metadata ?? {},
     created_at: stored.created_at,
-    locks: stored.locks ?? {},
+    ...lockColumns(stored),
     ...(typeof stored.display_description === "string" && { display_description: stored.display_description }),
     ...(stored.metadata !== undefined && { metadata: stored.metadata }),
     ...(typeof stored.volume_type_id === "string" && { volume_type_id: stored.volume_type_id }),

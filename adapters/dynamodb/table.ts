@@ -27,8 +27,13 @@ export type TableOptions = { client: DynamoDb; tableName: string; clock: Clock }
 /** An item as DynamoDB has it. */
 export type Item = Record<string, AttributeValue>;
 
-/** One table and the name of its key. */
-export type Table = { client: DynamoDb; tableName: string; key: "id" | "host" | "project_id" };
+/** One table and the name of its key; the sort key only where pages of the table are read. */
+export type Table = {
+  client: DynamoDb;
+  tableName: string;
+  key: "id" | "host" | "project_id" | "source";
+  sortKey?: string;
+};
 
 /** An update and its condition, which may be empty, with the attribute names and the constants that both use. */
 export type Statement = {

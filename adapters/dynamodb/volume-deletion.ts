@@ -1,7 +1,8 @@
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { InvalidVolume } from "../../core/errors.ts";
-import type { RemovalOptions } from "../../core/ports.ts";
-import { type Fault, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
+import type { AsLocked } from "../../core/ports.ts";
+import type { Fault, VolumeRecord } from "../../core/records.ts";
+import { timesLocked } from "./locks.ts";
 import { isConditionFailure } from "./table.ts";
 import * as statements from "./volume-statements.ts";
 import { refuseAsForeign, type VolumeWriter } from "./volume-writer.ts";
@@ -10,28 +11,21 @@ import { refuseAsForeign, type VolumeWriter } from "./volume-writer.ts";
 
 export async function beginDelete(
   writer: VolumeWriter,
-  volumeId: string,
+  volume: AsLocked,
   deadline: Date,
-  { force = false, snapshots = [] }: RemovalOptions,
+  force: boolean,
 ): Promise<VolumeRecord> {
-  const prepared = statements.beginDelete(force, snapshots.length);
-  const values = {
-    ":deadline": deadline.toISOString(),
-    ":count": snapshots.length,
-    ...(snapshots.length > 0 && { ":snapshot": SNAPSHOT_LOCK }),
-  };
-  const names = Object.fromEntries(snapshots.map((id, index) => [`#snapshot${index}`, id]));
-  const record = await writer.writeAndRead(volumeId, prepared, values, names);
+  const values = { ":deadline": deadline.toISOString(), ...timesLocked(volume) };
+  const record = await writer.writeAndRead(volume.id, statements.beginDelete(force, volume), values);
   if (record !== undefined) {
     return record;
   }
-  const { status, deadline: pending, locks } = await writer.get(volumeId);
-  const [holder] = Object.keys(locks);
+  const { id, status, deadline: pending, times_locked: times, locks } = await writer.get(volume.id);
   throw new InvalidVolume(
-    holder === undefined
-      ? `volume ${volumeId} is ${status}${pending === null ? "" : " and in the flow"}; ` +
+    times === volume.times_locked && locks === undefined
+      ? `volume ${id} is ${status}${pending === null ? "" : " and in the flow"}; ` +
           "only a volume that is available, migration_target or in error can be deleted"
-      : `volume ${volumeId} is ${status} and locked by ${holder}`,
+      : `volume ${id} is ${status}, and was locked since it was read`,
   );
 }
 

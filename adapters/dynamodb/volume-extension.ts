@@ -2,6 +2,7 @@ import { InvalidVolume } from "../../core/errors.ts";
 import type { ExtensionEnd } from "../../core/ports.ts";
 import { countedWhileExtending } from "../../core/projects.ts";
 import type { VolumeExtension, VolumeRecord } from "../../core/records.ts";
+import { timesLocked } from "./locks.ts";
 import * as statements from "./volume-statements.ts";
 import { refuseExtension, type VolumeWriter } from "./volume-writer.ts";
 
@@ -14,14 +15,19 @@ export async function beginExtend(
   deadline: Date,
 ): Promise<VolumeRecord> {
   const { read, values } = asRead(volume);
-  const record = await writer.writeAndRead(volume.id, statements.beginExtend(read, extension.counted === true), {
-    ...values,
-    ":extension": extension,
-    ":status": volume.status,
-    ":size": volume.size,
-    ":deadline": deadline.toISOString(),
-    ...(extension.counted === true && { ":quota_size": countedWhileExtending(volume, extension.size) }),
-  });
+  const record = await writer.writeAndRead(
+    volume.id,
+    statements.beginExtend(read, volume, extension.counted === true),
+    {
+      ...values,
+      ":extension": extension,
+      ":status": volume.status,
+      ":size": volume.size,
+      ":deadline": deadline.toISOString(),
+      ...timesLocked(volume),
+      ...(extension.counted === true && { ":quota_size": countedWhileExtending(volume, extension.size) }),
+    },
+  );
   if (record !== undefined) {
     return record;
   }

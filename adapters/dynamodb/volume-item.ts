@@ -1,4 +1,5 @@
 import type { VolumeRecord } from "../../core/records.ts";
+import { lockColumns } from "./locks.ts";
 import { IN_FLOW } from "./overdue.ts";
 import { readerOf } from "./reading.ts";
 import { toItem, type Item } from "./table.ts";
@@ -32,6 +33,7 @@ export const VOLUMES = readerOf<VolumeRecord>(
     progress: "map",
     fault: "map",
     locks: "map",
+    times_locked: "number",
     extension: "map",
     attachments: "maps",
     dropped: "map",
@@ -75,7 +77,7 @@ function shapeOf(stored: StoredVolume): VolumeRecord {
     deadline: stored.deadline ?? null,
     fault: stored.fault ?? null,
     delete_requested_at: stored.delete_requested_at ?? null,
-    locks: stored.locks ?? {},
+    ...lockColumns(stored),
     ...(stored.request_digest !== undefined &&
       stored.request_digest !== null && { request_digest: stored.request_digest }),
     ...(stored.request !== undefined && stored.request !== null && { request: stored.request }),

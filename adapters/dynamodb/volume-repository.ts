@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { INDEXES } from "../../core/settings/environment.ts";
 import { InvalidInput, InvalidVolume } from "../../core/errors.ts";
 import type {
+  AsLocked,
   AttachmentChange,
   AttemptClose,
   ExtensionEnd,
@@ -9,7 +10,6 @@ import type {
   Lock,
   Owner,
   Page,
-  RemovalOptions,
   VolumeDetails,
   VolumeFilter,
   VolumeRepository,
@@ -26,7 +26,7 @@ import {
   type VolumeStatus,
 } from "../../core/records.ts";
 import { changeItem } from "./details.ts";
-import { tryLock, unlock } from "./locks.ts";
+import { countLock, forgetLock } from "./locks.ts";
 import { find, tryCreate, type Statement, type TableOptions } from "./table.ts";
 import { requeueVolume } from "./requeue-volume.ts";
 import { readVolume, volumeItem } from "./volume-item.ts";
@@ -272,8 +272,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     await this.#writer.write(volumeId, statements.FORGET_DEADLINE, { ":deadline": deadline });
   }
 
-  beginDelete(volumeId: string, deadline: Date, options: RemovalOptions = {}): Promise<VolumeRecord> {
-    return deletion.beginDelete(this.#writer, volumeId, deadline, options);
+  beginDelete(volume: AsLocked, deadline: Date, { force = false } = {}): Promise<VolumeRecord> {
+    return deletion.beginDelete(this.#writer, volume, deadline, force);
   }
 
   async resetStatus(volumeId: string, status: VolumeStatus): Promise<VolumeRecord> {
@@ -339,18 +339,17 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return attaching.changeAttachments(this.#writer, volume, change);
   }
 
-  async lock(
+  async countLock(
     volumeId: string,
-    lock: Lock,
     statuses: readonly VolumeStatus[],
     projectId: string | null,
   ): Promise<VolumeRecord | undefined> {
-    const item = await tryLock(this.#writer.table, volumeId, lock, statuses, projectId);
+    const item = await countLock(this.#writer.table, volumeId, statuses, projectId);
     return item === undefined ? undefined : readVolume(item);
   }
 
-  unlock(volumeId: string, holder: string, values: readonly string[]): Promise<void> {
-    return unlock(this.#writer.table, volumeId, holder, values);
+  forgetLock(volumeId: string, lock: Lock): Promise<void> {
+    return forgetLock(this.#writer.table, volumeId, lock);
   }
 }
 

@@ -1,5 +1,7 @@
+import type { AsLocked } from "../../core/ports.ts";
 import { STATUSES_IN_FLOW } from "../../core/records.ts";
 import type { RecordCut } from "../../core/requests/record-room.ts";
+import { notLockedSince } from "./locks.ts";
 import { statement, type Statement } from "./table.ts";
 import { IN_FLOW } from "./overdue.ts";
 
@@ -10,14 +12,15 @@ import { IN_FLOW } from "./overdue.ts";
 
 const [CREATING, DOWNLOADING, MIGRATION_TARGET_CREATING] = STATUSES_IN_FLOW;
 
+/** Values that have the names of their placeholders. */
+function constants(...values: string[]): Record<string, string> {
+  return Object.fromEntries(values.map((value) => [`:${value}`, value]));
+}
+
 /** A status of the flow, which an operator may set as well. Uses {@link FLOW_STATUSES}. */
 const HAS_FLOW_STATUS = "#status IN (:creating, :downloading, :migration_target_creating)";
 
-const FLOW_STATUSES = {
-  ":creating": CREATING,
-  ":downloading": DOWNLOADING,
-  ":migration_target_creating": MIGRATION_TARGET_CREATING,
-};
+const FLOW_STATUSES = constants(...STATUSES_IN_FLOW);
 
 /** The flow owns the record: see `isInFlow` of core, which these two conditions are. */
 const IS_IN_FLOW = `attribute_exists(#in_flow) AND ${HAS_FLOW_STATUS}`;
@@ -234,7 +237,7 @@ export const FORGET_DEADLINE = statement(
   `SET #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at`,
   `${IS_OVERDUE_OUT_OF_FLOW} AND ${IS_WANTED}` +
     ` OR ${IS_OVERDUE_OUT_OF_FLOW} AND #status <> :deleting AND #status <> :error_deleting`,
-  { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting" },
+  { ...FLOW_STATUSES, ...constants("deleting", "error_deleting") },
 );
 
 /** The previous owner's next write is refused, and a requested deletion is void. */
@@ -268,11 +271,11 @@ export function changeType(read: AsRead, to: boolean): Statement {
 }
 
 /** @param counted whether the volume's usage of its quota changes as well */
-export function beginExtend(read: AsRead, counted: boolean): Statement {
+export function beginExtend(read: AsRead, volume: AsLocked, counted: boolean): Statement {
   return statement(
     "SET #status = :extending, #extension = :extension, #in_flow = :in_flow, #deadline = :deadline, " +
       `#updated_at = :now${counted ? ", #quota_size = :quota_size" : ""}`,
-    `#status = :status AND #size = :size AND attribute_not_exists(#in_flow) AND ${isAsRead(read)}`,
+    `#status = :status AND #size = :size AND attribute_not_exists(#in_flow) AND ${isAsRead(read)} AND ${notLockedSince(volume)}`,
     { ":extending": "extending", ":in_flow": IN_FLOW },
   );
 }
@@ -303,32 +306,25 @@ export function endExtend(outcome: "extended" | "failed", counted: boolean): Sta
 /** A removal was asked for, and no operator has taken the request back. */
 const IS_REMOVAL_ASKED = "attribute_exists(#in_flow) AND attribute_exists(#delete_requested_at)";
 
-/** `deleting` is among the statuses for volumes that another service has set to it. */
-const IS_AT_REST =
-  "attribute_not_exists(#in_flow) AND #attach_status <> :attached AND " +
-  "#status IN (:available, :error_status, :error_deleting, :error_extending, :error_restoring, :error_managing, " +
-  ":migration_target, :deleting)";
+/** `deleting` is among them for volumes that another service has set to it. */
+const DELETABLE = [
+  "available",
+  "error",
+  "error_deleting",
+  "error_extending",
+  "error_restoring",
+  "error_managing",
+  "migration_target",
+  "deleting",
+];
 
-/** The same whatever the status is. */
+/** The same in any status. */
 const IS_UNOWNED = "attribute_exists(#id) AND attribute_not_exists(#in_flow) AND #attach_status <> :attached";
 
-const STATUSES_OF_REMOVAL = {
-  ":attached": "attached",
-  ":deleting": "deleting",
-  ":error_deleting": "error_deleting",
-};
+const IS_AT_REST = `${IS_UNOWNED} AND #status IN (${DELETABLE.map((status) => `:${status}`).join(", ")})`;
 
-const STATUSES_AT_REST = {
-  ":attached": "attached",
-  ":available": "available",
-  ":error_status": "error",
-  ":error_deleting": "error_deleting",
-  ":error_extending": "error_extending",
-  ":error_restoring": "error_restoring",
-  ":error_managing": "error_managing",
-  ":migration_target": "migration_target",
-  ":deleting": "deleting",
-};
+const STATUSES_OF_REMOVAL = constants("attached", "deleting", "error_deleting");
+const STATUSES_AT_REST = constants("attached", ...DELETABLE);
 
 const TAKE_FOR_REMOVAL =
   "SET #status = :deleting, #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
@@ -340,18 +336,16 @@ const IS_REMOVAL_BEGUN = `${IS_REMOVAL_ASKED} AND #status IN (:error_deleting, :
  * The volume comes into the index, so that the sweep takes up a removal that died. A volume that is being removed cannot be locked.
  *
  * @param force whether any status at rest will do
- * @param snapshots how many snapshots go with the volume: `#snapshot0` and so on, which are all of its locks
+ * @param volume as it was read before its locks
  */
-export function beginDelete(force: boolean, snapshots: number): Statement {
-  const atRest = force ? IS_UNOWNED : IS_AT_REST;
-  const locks = Array.from({ length: snapshots }, (_, index) => `#locks.#snapshot${index} = :snapshot`);
-  const isUnlocked = [`${atRest} AND size(#locks) = :count`, ...locks].join(" AND ");
-  const unlocked = snapshots > 0 ? isUnlocked : `${atRest} AND attribute_not_exists(#locks) OR ${isUnlocked}`;
+export function beginDelete(force: boolean, volume: AsLocked): Statement {
+  const unlocked = `${force ? IS_UNOWNED : IS_AT_REST} AND ${notLockedSince(volume)}`;
   return ending(
-    statement(TAKE_FOR_REMOVAL, `${unlocked} OR ${IS_REMOVAL_BEGUN}`, {
-      ...(force ? STATUSES_OF_REMOVAL : STATUSES_AT_REST),
-      ":in_flow": IN_FLOW,
-    }),
+    statement(
+      TAKE_FOR_REMOVAL,
+      `${unlocked} AND attribute_not_exists(#locks) OR ${unlocked} AND size(#locks) = :zero OR ${IS_REMOVAL_BEGUN}`,
+      { ...(force ? STATUSES_OF_REMOVAL : STATUSES_AT_REST), ":in_flow": IN_FLOW, ":zero": 0 },
+    ),
   );
 }
 
@@ -372,7 +366,7 @@ export function beginRequestedDelete(owned: boolean): Statement {
       "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #progress",
       `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND ${IS_REMOVAL_ASKED} AND ` +
         "#status IN (:creating, :downloading, :migration_target_creating, :deleting, :error_deleting)",
-      { ...FLOW_STATUSES, ":deleting": "deleting", ":error_deleting": "error_deleting", ":in_flow": IN_FLOW },
+      { ...FLOW_STATUSES, ...constants("deleting", "error_deleting"), ":in_flow": IN_FLOW },
     ),
   );
 }
@@ -382,7 +376,7 @@ export function markErrorDeleting(owned: boolean): Statement {
     statement(
       "SET #status = :error_deleting, #fault = :fault, #updated_at = :now",
       `${owned ? IS_MINE : "attribute_not_exists(#fence)"} AND ${IS_REMOVAL_ASKED} AND #status = :deleting`,
-      { ":deleting": "deleting", ":error_deleting": "error_deleting" },
+      constants("deleting", "error_deleting"),
     ),
   );
 }

@@ -23,7 +23,9 @@ const FULL_SIZES: ScaleSizes = { openClaims: [1, 100, 1_000, 10_000], volumes: 1
 
 const OPERATIONS = ["claim", "settle", "release", "return_capacity"] as const;
 
-/** An operation on claims costs the same whatever is open, up to this share. */
+const COSTS_OF_LOCKS = ["lock", "refuse", "extend", "unlock", "delete", "source_item_bytes"] as const;
+
+/** An operation on claims or locks costs the same whatever is open, up to this share. */
 const LARGEST_GROWTH = 0.1;
 const LARGEST_BACKEND_BYTES = 4096;
 /** Writes that DynamoDB serves for one item, and creates that one backend is to support, a second. */
@@ -72,14 +74,13 @@ function brokenByClaims(claims: readonly ClaimScale[]): string[] {
 }
 
 function brokenByLocks(locks: readonly LockScale[]): string[] {
-  const [first] = locks;
-  const most = (first?.lock ?? 0) * (1 + LARGEST_GROWTH);
-  return locks
-    .filter(({ lock }) => lock > most)
-    .map(
-      ({ held, lock }) =>
-        `a lock costs ${lock} units on a volume with ${held} locks, and ${first?.lock} with ${first?.held}`,
+  return locks.flatMap((each) => {
+    const first = locks.find(({ holders }) => holders === each.holders) ?? each;
+    return COSTS_OF_LOCKS.filter((name) => each[name] > first[name] * (1 + LARGEST_GROWTH)).map(
+      (name) =>
+        `${name} costs ${each[name]} on a volume with ${each.held} ${each.holders}, and ${first[name]} with ${first.held}`,
     );
+  });
 }
 
 function brokenByRead({ what, of, calls, most_calls: most }: ReadScale): string[] {

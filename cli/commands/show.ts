@@ -1,7 +1,7 @@
 import { droppedText } from "../../core/fault.ts";
 import type { Command } from "commander";
 import { describeError } from "../../core/errors.ts";
-import { attemptOf, type Attempt, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
+import { attemptOf, type Attempt, isInFlow, type VolumeRecord } from "../../core/records.ts";
 import { formatDuration, formatMap, formatTime, text } from "../format.ts";
 import { addRecordOptions, answerRecord, type Column, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";
@@ -64,6 +64,9 @@ async function show(session: Session, nameOrId: string, options: RecordOptions):
   );
 }
 
+/** The most copies in progress that are named. */
+const MOST_COPIES = 100;
+
 /**
  * A deleted type has no name any more. A finished copy depends on nothing; a copy in progress is named by its lock, which may outlast it.
  */
@@ -71,14 +74,11 @@ export async function surroundingsOf(
   { connection }: Pick<Session, "connection">,
   volume: VolumeRecord,
 ): Promise<Surroundings> {
-  const { id, volume_type_id: typeId, locks } = volume;
-  const makers = Object.keys(locks).filter((holder) => locks[holder] !== SNAPSHOT_LOCK);
+  const { id, volume_type_id: typeId } = volume;
   const [typeName, snapshots, copies] = await Promise.all([
     typeId === null ? null : typeNameOf(connection, typeId),
     connection.snapshots().then((repository) => repository.listOfVolume(id)),
-    makers.length === 0
-      ? []
-      : connection.volumes().then(async (volumes) => [...(await volumes.getMany(makers)).values()]),
+    copiesOf(connection, id),
   ]);
   const brief = (one: { id: string; display_name: string | null; status: string }) => {
     return { id: one.id, name: one.display_name, status: one.status };
@@ -88,6 +88,12 @@ export async function surroundingsOf(
     snapshots: snapshots.map(brief),
     volumes: copies.filter((copy) => isInFlow(copy)).map(brief),
   };
+}
+
+async function copiesOf(connection: Session["connection"], id: string): Promise<VolumeRecord[]> {
+  const { items } = await (await connection.locks()).of({ what: "volume", id }, true, MOST_COPIES);
+  const makers = [...new Set(items.map(({ holder }) => holder))];
+  return makers.length === 0 ? [] : [...(await (await connection.volumes()).getMany(makers)).values()];
 }
 
 async function typeNameOf(connection: Session["connection"], typeId: string): Promise<string | null> {

@@ -161,8 +161,13 @@ async function listSnapshots(session: Session, options: SnapshotListOptions): Pr
   await answerList(session, listing, options);
 }
 
+/** The most copies in progress that are named. */
+const MOST_COPIES = 100;
+
 async function showSnapshot(session: Session, nameOrId: string, options: RecordOptions): Promise<void> {
   const snapshot = await findSnapshot(session, nameOrId);
+  const locks = await session.connection.locks();
+  const { items: copies } = await locks.of({ what: "snapshot", id: snapshot.id }, true, MOST_COPIES);
   await answerRecord(session, { row: snapshot, columns: COLUMNS, document: snapshot }, options, () =>
     renderFields(session.stdout, [
       ["id", snapshot.id],
@@ -175,7 +180,7 @@ async function showSnapshot(session: Session, nameOrId: string, options: RecordO
       ["project", `${text(snapshot.project_id)} (user ${text(snapshot.user_id)})`],
       ["created", formatTime(snapshot.created_at)],
       ["image properties", formatMap(snapshot.glance_metadata)],
-      ["copied to", text(Object.keys(snapshot.locks).join(", "))],
+      ["copied to", text([...new Set(copies.map(({ holder }) => holder))].join(", "))],
     ]),
   );
 }

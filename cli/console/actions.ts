@@ -53,7 +53,7 @@ export async function resetVolume(
   const { resetVolumeStatus } = await import("../../core/volumes/reset-status.ts");
   const deps = {
     volumes: await connection.volumes(),
-    snapshots: await connection.snapshots(),
+    locks: await connection.locks(),
     backends: await connection.backends(),
   };
   const volume = await resetVolumeStatus(deps, await deps.volumes.get(id), status);

@@ -1,6 +1,7 @@
 import type {
   BackendRepository,
   Clock,
+  LockRepository,
   SchedulerQueue,
   SnapshotRepository,
   VolumeRepository,
@@ -21,6 +22,7 @@ export interface WorkStarter {
 export type ApiDependencies = {
   volumes: VolumeRepository;
   snapshots: SnapshotRepository;
+  locks: Pick<LockRepository, "of" | "put" | "remove">;
   volumeTypes: VolumeTypeRepository;
   projects: ProjectRepository;
   backends: Pick<BackendRepository, "get" | "isGivenBack" | "list" | "release" | "setDisabled" | "settle">;

@@ -1,7 +1,7 @@
 import { auditAllocated, auditClaims, countBackends } from "./capacity.ts";
 import { auditContents, oneLineOf, type Seen } from "./contents.ts";
 import { isOn } from "./judge.ts";
-import { auditSnapshots, auditVolumes } from "./records.ts";
+import { auditLocks, auditSnapshots, auditVolumes } from "./records.ts";
 import type { AuditReport, AuditRequest } from "./report.ts";
 import { type AuditDependencies, type AuditRun, beginRun } from "./run.ts";
 import { InvalidInput } from "../errors.ts";
@@ -10,7 +10,8 @@ export type { AuditDependencies } from "./run.ts";
 
 /**
  * Compares what each backend holds with the records, in both directions, and the capacity that is counted with the volumes that it is
- * counted for. With `reap` it deletes unclaimed data; without, it changes nothing but stale locks, which it removes from sources.
+ * counted for. With `reap` it deletes unclaimed data; without, it changes nothing but locks on sources: it removes stale ones, and makes
+ * items of those of an earlier release.
  *
  * Reads listings and records in batches: in addition to one batch it keeps the ids on the backends, and the first findings of each kind. A
  * backend that is down, does not answer or cannot be listed to the end is named, and the others are audited. Backends for which the time
@@ -36,6 +37,7 @@ export async function auditBackends(deps: AuditDependencies, request: AuditReque
   }
   const sizes = await auditVolumes(run, seen);
   await auditSnapshots(run, seen);
+  await auditLocks(run);
   const isAsked = ({ host: pool }: { host: string }): boolean => hosts.some((each) => isOn(each, pool));
   const counted = await countBackends(run);
   const after = { ...counted, backends: counted.backends.filter(isAsked) };

@@ -3,10 +3,10 @@ import type { SnapshotRecord, VolumeRecord } from "../records.ts";
 import { keyOf, oneLineOf, type Seen } from "./contents.ts";
 import { isBeingCreated, isOn, mustBeThere } from "./judge.ts";
 import type { Finding } from "./report.ts";
-import { removeStaleLocks } from "../attempt/source-locks.ts";
+import { moveOldLocks, removeStaleLocks } from "../attempt/source-locks.ts";
 import { type AuditRun, hasTime } from "./run.ts";
 
-/** The other direction of an audit: every record, held against what its backend was seen to hold. Stale locks on it are removed. */
+/** The other direction of an audit: every record, held against what its backend was seen to hold; and the locks on sources. */
 
 /** Records of one page. */
 const PAGE_SIZE = 500;
@@ -39,7 +39,7 @@ export async function auditVolumes(run: AuditRun, seen: Map<string, Seen>): Prom
       noteStranger(run, strangers, volume.host);
     }
     await findMissingVolumes(run, seen, page.items);
-    await removeStaleLocks(run, page.items, (...lock) => run.volumes.unlock(...lock));
+    await moveAllOldLocks(run, "volume", page.items);
     from = page.next;
   } while (from !== undefined);
   return sizes;
@@ -55,9 +55,32 @@ export async function auditSnapshots(run: AuditRun, seen: Map<string, Seen>): Pr
     const page = await run.snapshots.list(PAGE_SIZE, from);
     page.unreadable?.forEach((each) => run.book.unreadable("snapshot", each));
     await findMissingSnapshots(run, seen, page.items);
-    await removeStaleLocks(run, page.items, (...lock) => run.snapshots.unlock(...lock));
+    await moveAllOldLocks(run, "snapshot", page.items);
     from = page.next;
   } while (from !== undefined);
+}
+
+/** Removes the locks whose holder has ended, page by page. */
+export async function auditLocks(run: AuditRun): Promise<void> {
+  let from: string | undefined;
+  do {
+    if (!hasTime(run, null)) {
+      return;
+    }
+    const page = await run.locks.list(PAGE_SIZE, from);
+    await removeStaleLocks(run, page.items);
+    from = page.next;
+  } while (from !== undefined);
+}
+
+async function moveAllOldLocks(
+  run: AuditRun,
+  what: "volume" | "snapshot",
+  page: readonly (VolumeRecord | SnapshotRecord)[],
+): Promise<void> {
+  for (const record of page) {
+    await moveOldLocks(run, what, record);
+  }
 }
 
 async function findMissingVolumes(

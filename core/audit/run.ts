@@ -1,13 +1,14 @@
 import type { Drivers } from "../drivers/driver-ports.ts";
-import type { BackendRepository, Clock, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { BackendRepository, Clock, LockRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { PHASE_BOUND_SECONDS, type PhaseBounds } from "../settings/time-bounds.ts";
 import { type AuditBook, openBook } from "./book.ts";
 import type { AuditRequest } from "./report.ts";
 
 /** Dependencies of an audit. */
 export type AuditDependencies = {
-  volumes: Pick<VolumeRepository, "getMany" | "list" | "unlock">;
-  snapshots: Pick<SnapshotRepository, "getMany" | "list" | "unlock">;
+  volumes: Pick<VolumeRepository, "getMany" | "list" | "forgetLock">;
+  snapshots: Pick<SnapshotRepository, "getMany" | "list" | "forgetLock">;
+  locks: LockRepository;
   backends: Pick<BackendRepository, "list" | "openClaims">;
   drivers: Drivers;
   clock: Clock;

@@ -1,16 +1,18 @@
 import { VolumeNotFound } from "../errors.ts";
 import { IMAGE_CACHE_ATTEMPT, type ImageCacheEntry, type ImageCacheRepository } from "./image-cache.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
-import { fenceOf, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../records.ts";
+import { fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
+import { holderOf, type LockHolders } from "../attempt/source-locks.ts";
 import { UNLISTED } from "../volumes/leave-project.ts";
 import { type RestRemovalDependencies, removeVolumeAtRest } from "../volumes/remove-requested-volume.ts";
 
 /** Dependencies of removing a cached volume. */
-export type EvictDependencies = Omit<RestRemovalDependencies, "membership"> & {
-  backends: Pick<BackendRepository, "claimOf">;
-  entries: ImageCacheRepository;
-  volumes: Pick<VolumeRepository, "get" | "getMany" | "markError" | "unlock">;
-};
+export type EvictDependencies = Omit<RestRemovalDependencies, "membership"> &
+  LockHolders & {
+    backends: Pick<BackendRepository, "claimOf">;
+    entries: ImageCacheRepository;
+    volumes: Pick<VolumeRepository, "get" | "markError">;
+  };
 
 /** The attempt that owns a cached volume's record. */
 export function ownerOfCached(volumeId: string): Owner {
@@ -38,18 +40,15 @@ export async function evictCachedImage(deps: EvictDependencies, entry: ImageCach
     await deps.entries.finishEvict(entry.id);
     return true;
   }
-  if (await isInUse(deps, volume)) {
+  if ((await holderOf(deps, "volume", volume)) !== undefined) {
     return false;
-  }
-  for (const [holder, value] of Object.entries(volume.locks)) {
-    await deps.volumes.unlock(volume.id, holder, [value]);
   }
   if (isInFlow(volume)) {
     const at = deps.clock.now().toISOString();
     const fault = { error: "ImageCopyFailure", cause: "The image was not cached.", attempt: IMAGE_CACHE_ATTEMPT, at };
     await deps.volumes.markError(ownerOfCached(volume.id), { ...fault, attempts: [] });
   }
-  await removeVolumeAtRest({ ...deps, membership: UNLISTED }, volume.id);
+  await removeVolumeAtRest({ ...deps, membership: UNLISTED }, volume);
   await deps.entries.finishEvict(entry.id);
   return true;
 }
@@ -63,18 +62,4 @@ async function findVolume(deps: EvictDependencies, volumeId: string): Promise<Vo
     }
     throw error;
   }
-}
-
-/** As with any source: a lock counts while its holder is in the flow. */
-async function isInUse(deps: EvictDependencies, { locks }: VolumeRecord): Promise<boolean> {
-  if (Object.values(locks).includes(SNAPSHOT_LOCK)) {
-    return true;
-  }
-  const holders = Object.keys(locks);
-  if (holders.length === 0) {
-    return false;
-  }
-  const found = await deps.volumes.getMany(holders);
-  // An unreadable holder is not known to be at rest.
-  return found.unreadable !== undefined || [...found.values()].some((volume) => isInFlow(volume));
 }

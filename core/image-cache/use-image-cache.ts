@@ -1,10 +1,11 @@
 import { describeError, routeOf, SourceDamaged, VolumeNotFound } from "../errors.ts";
 import { cachedVolumeId, type ImageCache, type ImageCacheEntry, imageCacheId } from "./image-cache.ts";
 import type { CreateOutcome, Driver, ImageSource, Work } from "../drivers/driver-ports.ts";
-import type { Clock, VolumeRepository } from "../ports.ts";
+import type { Clock, LockedSource, LockRepository, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { WorkCheckpoint } from "../spec.ts";
 import { deadlineAfter } from "../settings/time-bounds.ts";
+import { lockVolume } from "../attempt/source-locks.ts";
 import type { OwnerInput } from "../workflow/input.ts";
 
 /** Dependencies of a clone from the cache. */
@@ -12,7 +13,8 @@ export type UseImageCacheDependencies = {
   imageCache?: ImageCache | undefined;
   /** Called once the cache has decided: the volume is a clone, or its image must be downloaded. Not called without a cache. */
   onImageCacheUse?: (use: "hit" | "miss") => void;
-  volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
+  volumes: Pick<VolumeRepository, "get" | "countLock">;
+  locks: Pick<LockRepository, "put" | "withdraw" | "remove">;
   clock: Clock;
 };
 
@@ -152,7 +154,8 @@ async function cloneCached(
     return undefined;
   }
   const lock = { holder: input.volume_id, value: input.fence };
-  const source = await deps.volumes.lock(entry.volume_id, lock, ["available"], null);
+  const locked: LockedSource = { what: "volume", id: entry.volume_id };
+  const source = await lockVolume(deps, entry.volume_id, lock, ["available"], null);
   if (source === undefined) {
     await evict();
     return undefined;
@@ -165,7 +168,7 @@ async function cloneCached(
       remainingTimeMs: () => work.remainingTimeMs(),
     });
     if (outcome.done) {
-      await deps.volumes.unlock(entry.volume_id, lock.holder, [lock.value]);
+      await deps.locks.remove(locked, lock.holder, [lock.value]);
       return { ...outcome, cloned: true };
     }
     return { ...outcome, checkpoint: { ...outcome.checkpoint, [CHECKPOINT_KEY]: "cloning" }, cloned: true };
@@ -173,7 +176,7 @@ async function cloneCached(
     if (routeOf(describeError(error).name) === "uncertain") {
       throw error;
     }
-    await deps.volumes.unlock(entry.volume_id, lock.holder, [lock.value]);
+    await deps.locks.remove(locked, lock.holder, [lock.value]);
     if (error instanceof VolumeNotFound || error instanceof SourceDamaged) {
       await evict();
     }

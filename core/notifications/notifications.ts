@@ -8,7 +8,15 @@ import { maskSecrets, maskSecretText } from "../text/secrets.ts";
 /** The volume's fields in a notification. */
 type Notified = Omit<
   VolumeRecord,
-  "attempts" | "deadline" | "fault" | "phase" | "progress" | "delete_requested_at" | "locks" | "dropped"
+  | "attempts"
+  | "deadline"
+  | "fault"
+  | "phase"
+  | "progress"
+  | "delete_requested_at"
+  | "locks"
+  | "times_locked"
+  | "dropped"
 >;
 
 /**

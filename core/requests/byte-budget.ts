@@ -11,7 +11,7 @@ import { InvalidInput } from "../errors.ts";
  * | what a driver keeps for its next turn       |         |   8,192        |         |
  * | failures: faults, causes, traces            |  16,384 |  32,768        |  32,768 |
  * | ledger of attempts                          |  81,920 |                |         |
- * | locks, progress                             |  90,112 |                |         |
+ * | progress, locks of an earlier release       |  90,112 |                |         |
  * | limit of AWS                                | 409,600 | 262,144        | 262,144 |
  *
  * A notification has no share of its own: one that would be too large is truncated and says so (`core/notifications/notifications.ts`).

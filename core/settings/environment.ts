@@ -10,6 +10,7 @@ export const ENVIRONMENT = {
   volumeTypesTable: "VOLUME_TYPES_TABLE",
   backendsTable: "BACKENDS_TABLE",
   claimsTable: "CLAIMS_TABLE",
+  locksTable: "LOCKS_TABLE",
   projectsTable: "PROJECTS_TABLE",
   deadLettersTable: "DEAD_LETTERS_TABLE",
   imageCacheTable: "IMAGE_CACHE_TABLE",

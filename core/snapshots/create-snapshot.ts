@@ -4,17 +4,19 @@ import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from
 import { ifThere } from "../if-there.ts";
 import { Uuid } from "../requests/identifiers.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
-import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { LockRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { positionOfSnapshot, type ProjectRepository } from "../projects.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { requireRoomForSnapshot } from "./snapshot-details.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../settings/time-bounds.ts";
 import { readyDriver } from "../attempt/create-on-backend.ts";
+import { lockVolume, type VolumeLocker } from "../attempt/source-locks.ts";
 import { deleteSnapshotFromBackend } from "./delete-snapshot.ts";
 
 /** Dependencies of taking a snapshot. */
 export type CreateSnapshotDependencies = DeadlineDependencies & {
-  volumes: Pick<VolumeRepository, "get" | "lock" | "unlock">;
+  volumes: Pick<VolumeRepository, "get" | "countLock">;
+  locks: Pick<LockRepository, "put" | "withdraw" | "remove">;
   snapshots: SnapshotRepository;
   projects: Pick<ProjectRepository, "enter" | "leave">;
   drivers: Drivers;
@@ -67,7 +69,7 @@ export async function createSnapshot(
   }
   try {
     const driver = await readyDriver(deps.drivers, volume.host);
-    await lockVolume(deps.volumes, volume, snapshot.id);
+    await requireLocked(deps, volume, snapshot.id);
     const update = await driver.createSnapshot(snapshot, volume);
     requireAnswerWithinBudget("model_update", update);
     return await deps.snapshots.markAvailable(snapshot.id, update?.provider_location ?? null);
@@ -152,7 +154,7 @@ async function abandon(deps: CreateSnapshotDependencies, snapshot: SnapshotRecor
     return;
   }
   await deleteSnapshotFromBackend(deps, known);
-  await deps.volumes.unlock(known.volume_id, known.id, [SNAPSHOT_LOCK]);
+  await deps.locks.remove({ what: "volume", id: known.volume_id }, known.id, [SNAPSHOT_LOCK]);
   // The deletion removes the record itself, and updates the project.
   if (isGone) {
     await deps.snapshots.delete(known.id);
@@ -161,13 +163,9 @@ async function abandon(deps: CreateSnapshotDependencies, snapshot: SnapshotRecor
 }
 
 /** @throws InvalidVolume when the volume has left its status in the meantime, mostly for a deletion */
-async function lockVolume(
-  volumes: Pick<VolumeRepository, "lock">,
-  { id }: VolumeRecord,
-  snapshotId: string,
-): Promise<void> {
+async function requireLocked(deps: VolumeLocker, { id }: VolumeRecord, snapshotId: string): Promise<void> {
   const lock = { holder: snapshotId, value: SNAPSHOT_LOCK };
-  if ((await volumes.lock(id, lock, SNAPSHOT_STATUSES, null)) === undefined) {
+  if ((await lockVolume(deps, id, lock, SNAPSHOT_STATUSES, null)) === undefined) {
     throw new InvalidVolume(`volume ${id} is no longer ${SNAPSHOT_STATUSES.join(" or ")}`);
   }
 }
@@ -190,7 +188,6 @@ function snapshotOf(
     provider_location: null,
     glance_metadata: volume.glance_metadata,
     created_at: deps.clock.now().toISOString(),
-    locks: {},
     deadline: phaseDeadline(deps, "creating").toISOString(),
   };
 }

@@ -1,7 +1,7 @@
 import { clearSnapshot } from "../drivers/clear-backend.ts";
 import { InvalidSnapshot, SnapshotNotFound } from "../errors.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
-import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { SnapshotRepository } from "../ports.ts";
 import { holderOfQuota, positionOfSnapshot, type ProjectRepository, usageOfSnapshot } from "../projects.ts";
 import { type SnapshotRecord, SNAPSHOT_LOCK } from "../records.ts";
 import {
@@ -11,15 +11,15 @@ import {
   phaseDeadline,
 } from "../settings/time-bounds.ts";
 import { readyDriver } from "../attempt/create-on-backend.ts";
-import { holderOf } from "../attempt/source-locks.ts";
+import { holderOf, type LockHolders } from "../attempt/source-locks.ts";
 
 /** Dependencies of deleting a snapshot. */
-export type DeleteSnapshotDependencies = DeadlineDependencies & {
-  volumes: Pick<VolumeRepository, "getMany" | "unlock">;
-  snapshots: Pick<SnapshotRepository, "get" | "getMany" | "unlock" | "beginDelete" | "markErrorDeleting" | "delete">;
-  projects: Pick<ProjectRepository, "giveBack" | "leave">;
-  drivers: Drivers;
-};
+export type DeleteSnapshotDependencies = DeadlineDependencies &
+  LockHolders & {
+    snapshots: Pick<SnapshotRepository, "get" | "beginDelete" | "markErrorDeleting" | "delete">;
+    projects: Pick<ProjectRepository, "giveBack" | "leave">;
+    drivers: Drivers;
+  };
 
 /**
  * Deletes a snapshot from its backend, then its volume's lock, then its record. One that is in `creating` longer than its function lives
@@ -27,7 +27,7 @@ export type DeleteSnapshotDependencies = DeadlineDependencies & {
  * Repeated: a snapshot that is gone is deleted.
  * Interrupted: the record reads `deleting`; the next request, or the sweep at the deadline, continues.
  *
- * @param options `goesWithVolume`: the lock stays on the volume, so that a removal of the volume which died finds the snapshot again
+ * @param options `goesWithVolume`: the lock stays on the volume; the removal of the volume takes it off
  * @throws InvalidSnapshot while it is taken, or a volume is created from it; VolumeBackendAPIException, DriverNotInitialized
  */
 export async function deleteSnapshot(
@@ -39,11 +39,11 @@ export async function deleteSnapshot(
     const snapshot = await deps.snapshots.get(snapshotId);
     if (snapshot.status !== "deleting") {
       await requireUnused(deps, snapshot);
-      await deps.snapshots.beginDelete(snapshotId, snapshot.status, phaseDeadline(deps, "removal"));
+      await deps.snapshots.beginDelete(snapshot, phaseDeadline(deps, "removal"));
     }
     await deleteSnapshotFromBackend(deps, snapshot);
     if (!goesWithVolume) {
-      await deps.volumes.unlock(snapshot.volume_id, snapshotId, [SNAPSHOT_LOCK]);
+      await deps.locks.remove({ what: "volume", id: snapshot.volume_id }, snapshotId, [SNAPSHOT_LOCK]);
     }
     await leaveProject(deps, snapshot);
   } catch (error) {
@@ -79,7 +79,7 @@ async function leaveProject(
 
 /** Deletes the data of a snapshot from its backend, after its record reads that it is being deleted. */
 export async function deleteSnapshotFromBackend(
-  deps: Pick<DeleteSnapshotDependencies, "snapshots" | "drivers">,
+  deps: { snapshots: Pick<SnapshotRepository, "markErrorDeleting">; drivers: Drivers },
   { id, host }: SnapshotRecord,
 ): Promise<void> {
   try {
@@ -94,22 +94,16 @@ export async function deleteSnapshotFromBackend(
 
 /** Removes stale locks. @throws InvalidSnapshot while the snapshot is taken, or a volume is created from it */
 export async function requireUnused(
-  deps: Pick<DeleteSnapshotDependencies, "clock"> & {
-    volumes: Pick<VolumeRepository, "getMany">;
-    snapshots: Pick<SnapshotRepository, "getMany" | "unlock">;
-  },
+  deps: LockHolders & Pick<DeleteSnapshotDependencies, "clock">,
   snapshot: SnapshotRecord,
 ): Promise<void> {
-  const { id, status, created_at: createdAt, locks } = snapshot;
+  const { id, status, created_at: createdAt } = snapshot;
   const givenUpAt = deadlineAfter(new Date(createdAt), LONG_FUNCTION_TIMEOUT_SECONDS);
   if (status === "creating" && deps.clock.now() <= givenUpAt) {
     throw new InvalidSnapshot(`snapshot ${id} is being taken; it can be deleted after ${givenUpAt.toISOString()}`);
   }
-  const holder = await holderOf(deps, locks);
+  const holder = await holderOf(deps, "snapshot", snapshot);
   if (holder !== undefined) {
     throw new InvalidSnapshot(`snapshot ${id} is being copied to volume ${holder.id}`);
-  }
-  for (const [stale, value] of Object.entries(locks)) {
-    await deps.snapshots.unlock(id, stale, [value]);
   }
 }

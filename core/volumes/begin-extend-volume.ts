@@ -1,17 +1,17 @@
 import { InvalidInput, InvalidVolume } from "../errors.ts";
 import { isCachedVolume } from "../image-cache/image-cache.ts";
-import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { BackendRepository, VolumeRepository } from "../ports.ts";
 import { STATUSES_EXTENDABLE, type VolumeExtension, type VolumeRecord, type VolumeStatus } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../settings/time-bounds.ts";
 import { closeExtensionClaim } from "./extension-claim.ts";
-import { holderOf } from "../attempt/source-locks.ts";
+import { holderOf, type LockHolders } from "../attempt/source-locks.ts";
 
 /** Dependencies of requesting an extension. */
-export type BeginExtendDependencies = DeadlineDependencies & {
-  volumes: Pick<VolumeRepository, "get" | "getMany" | "beginExtend">;
-  snapshots: Pick<SnapshotRepository, "getMany">;
-  backends: Pick<BackendRepository, "settle" | "release">;
-};
+export type BeginExtendDependencies = DeadlineDependencies &
+  LockHolders & {
+    volumes: Pick<VolumeRepository, "get" | "beginExtend">;
+    backends: Pick<BackendRepository, "settle" | "release">;
+  };
 
 /**
  * The first write alone: takes the volume into `extending`, for callers that answer before the work is done and have `extendVolume` do it
@@ -49,7 +49,7 @@ export async function beginExtendVolume(
 }
 
 async function requireExtendable(deps: BeginExtendDependencies, volume: VolumeRecord, size: number): Promise<void> {
-  const { id, status, host, locks } = volume;
+  const { id, status, host } = volume;
   if (isCachedVolume(volume)) {
     throw new InvalidVolume(`volume ${id} belongs to the image-volume cache`);
   }
@@ -61,8 +61,8 @@ async function requireExtendable(deps: BeginExtendDependencies, volume: VolumeRe
   if (size <= volume.size) {
     throw new InvalidInput(`the new size must be larger than the ${volume.size} GiB of volume ${id}, not ${size} GiB`);
   }
-  const holder = await holderOf(deps, locks);
-  if (holder?.what === "volume") {
+  const holder = await holderOf(deps, "volume", volume, true);
+  if (holder !== undefined) {
     throw new InvalidVolume(`volume ${id} is being copied to volume ${holder.id}`);
   }
 }

@@ -5,12 +5,12 @@ import { isBeingRemoved, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../r
 import { deleteSnapshot, type DeleteSnapshotDependencies } from "../snapshots/delete-snapshot.ts";
 import { phaseDeadline } from "../settings/time-bounds.ts";
 import { releaseClaims, type RestRemovalDependencies, removeVolumeAtRest } from "./remove-requested-volume.ts";
-import { holderOf, unlockSource } from "../attempt/source-locks.ts";
+import { holderOf, type LockHolders, snapshotsOf, unlockSource } from "../attempt/source-locks.ts";
 
 /** Dependencies of deleting a volume. */
 export type DeleteVolumeDependencies = RestRemovalDependencies & {
-  volumes: Pick<VolumeRepository, "get" | "getMany" | "unlock" | "requestDelete">;
-  snapshots: Pick<SnapshotRepository, "getMany" | "listOfVolume" | "unlock">;
+  volumes: Pick<VolumeRepository, "get" | "requestDelete">;
+  snapshots: Pick<SnapshotRepository, "listOfVolume">;
 } & SnapshotsRemovalDependencies;
 
 /** `requested`: the volume is being created, and the end of that removes it. */
@@ -43,7 +43,7 @@ export async function deleteVolume(deps: DeleteVolumeDependencies, volumeId: str
     }
     // A removal that died may have left the lock of a create that never ended.
     await unlockSource(deps, volume);
-    await removeVolumeAtRest(deps, volumeId);
+    await removeVolumeAtRest(deps, volume);
   } catch (error) {
     if (!(error instanceof VolumeNotFound)) {
       throw error;
@@ -58,16 +58,17 @@ export type SnapshotsRemovalDependencies = DeleteSnapshotDependencies;
 
 /**
  * Deletes the snapshots that go with a volume which is being removed: those that have it locked. A snapshot of which a volume is being made
- * holds the removal up until that has ended.
+ * holds the removal up until that has ended. Each lock goes after its snapshot, so that a removal that died finds the snapshot again.
  *
  * Repeated: missing objects are skipped.
  * Interrupted: the sweep, or the next request, continues.
  * Throws: InvalidSnapshot; VolumeBackendAPIException, DriverNotInitialized.
  */
-export async function removeSnapshots(deps: SnapshotsRemovalDependencies, { locks }: VolumeRecord): Promise<void> {
-  for (const [holder, value] of Object.entries(locks)) {
-    if (value === SNAPSHOT_LOCK) {
-      await deleteSnapshot(deps, holder, { goesWithVolume: true });
+export async function removeSnapshots(deps: SnapshotsRemovalDependencies, volume: VolumeRecord): Promise<void> {
+  for await (const ids of snapshotsOf(deps, volume)) {
+    for (const id of ids) {
+      await deleteSnapshot(deps, id, { goesWithVolume: true });
+      await deps.locks.remove({ what: "volume", id: volume.id }, id, [SNAPSHOT_LOCK]);
     }
   }
 }
@@ -86,25 +87,23 @@ async function isRequested(deps: DeleteVolumeDependencies, volumeId: string): Pr
 }
 
 /**
- * Takes stale locks off, so that the first write of the deletion, whose condition is that there are none, refuses only who locked
- * since. The list of snapshots is read as well: it has those that were taken before there were locks.
+ * Refuses a volume that is in use. The first write of the deletion, with the same record, refuses who locked since. The list of snapshots is
+ * read as well: it has those that were taken before there were locks.
+ *
+ * @throws InvalidVolume while snapshots of it exist, or another volume is created from it
  */
 export async function requireUnused(
-  deps: Pick<DeleteVolumeDependencies, "snapshots"> & {
-    volumes: Pick<VolumeRepository, "getMany" | "unlock">;
-  },
-  { id, locks }: VolumeRecord,
+  deps: LockHolders & Pick<DeleteVolumeDependencies, "snapshots">,
+  volume: VolumeRecord,
 ): Promise<void> {
+  const { id } = volume;
   const snapshots = await deps.snapshots.listOfVolume(id);
   if (snapshots.length > 0) {
     throw new InvalidVolume(`volume ${id} still has ${snapshots.length} snapshot(s), first ${snapshots[0]?.id}`);
   }
-  const holder = await holderOf(deps, locks);
+  const holder = await holderOf(deps, "volume", volume);
   if (holder !== undefined) {
     const why = holder.what === "snapshot" ? "still has snapshot" : "is being copied to volume";
     throw new InvalidVolume(`volume ${id} ${why} ${holder.id}`);
-  }
-  for (const [stale, value] of Object.entries(locks)) {
-    await deps.volumes.unlock(id, stale, [value]);
   }
 }

@@ -3,7 +3,7 @@ import { clearVolume } from "../drivers/clear-backend.ts";
 import { describeError, FenceLost } from "../errors.ts";
 import { buildFault } from "../fault.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
-import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
+import type { AsLocked, BackendRepository, Owner, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../settings/time-bounds.ts";
 import { backendToClear } from "../volume-lifecycle.ts";
@@ -58,9 +58,14 @@ export async function removeRequestedVolume(
   return volume;
 }
 
-/** The same for a volume at rest without locks. @throws InvalidVolume when it has locks or is not at rest; the backend's error */
-export async function removeVolumeAtRest(deps: RestRemovalDependencies, volumeId: string): Promise<void> {
-  await removeBegun(deps, await deps.volumes.beginDelete(volumeId, phaseDeadline(deps, "removal")));
+/**
+ * The same for a volume at rest that is not in use.
+ *
+ * @param volume the record as it was before the caller looked for locks
+ * @throws InvalidVolume when it was locked since or is not at rest; the backend's error
+ */
+export async function removeVolumeAtRest(deps: RestRemovalDependencies, volume: AsLocked): Promise<void> {
+  await removeBegun(deps, await deps.volumes.beginDelete(volume, phaseDeadline(deps, "removal")));
 }
 
 async function removeBegun(deps: BegunRemovalDependencies, volume: VolumeRecord): Promise<void> {

@@ -9,7 +9,15 @@ import { type OwnerInput, ownerOf } from "./input.ts";
  */
 export type VolumeRef = Omit<
   VolumeRecord,
-  "attempts" | "deadline" | "fault" | "phase" | "progress" | "delete_requested_at" | "locks" | "dropped"
+  | "attempts"
+  | "deadline"
+  | "fault"
+  | "phase"
+  | "progress"
+  | "delete_requested_at"
+  | "locks"
+  | "times_locked"
+  | "dropped"
 >;
 
 /**
@@ -45,6 +53,7 @@ export function volumeRefOf(volume: VolumeRecord): VolumeRef {
     progress: _progress,
     delete_requested_at: _deleteRequestedAt,
     locks: _locks,
+    times_locked: _timesLocked,
     dropped: _dropped,
     ...volumeRef
   } = volume;

@@ -1,7 +1,7 @@
 import { ImageUnacceptable, InvalidInput } from "../errors.ts";
 import type { RequestContext } from "../requests/messages.ts";
 import type { ImageMeta, ImageServices } from "../drivers/driver-ports.ts";
-import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
+import type { LockRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { volumeName } from "../records.ts";
 import type { VolumeSpec } from "../spec.ts";
 import type { VolumeRef } from "./extract-volume-ref.ts";
@@ -19,8 +19,9 @@ export type SpecInput = {
 
 /** Dependencies of ExtractVolumeSpec. */
 export type SpecDependencies = {
-  volumes: Pick<VolumeRepository, "get" | "lock">;
-  snapshots: Pick<SnapshotRepository, "get" | "lock">;
+  volumes: Pick<VolumeRepository, "get" | "countLock">;
+  snapshots: Pick<SnapshotRepository, "get" | "countLock">;
+  locks: Pick<LockRepository, "put" | "withdraw">;
   images: ImageServices;
 };
 
@@ -49,13 +50,13 @@ export async function extractVolumeSpec(deps: SpecDependencies, input: SpecInput
   const lock = { holder: volume.id, value: input.fence };
   if (input.snapshot_id !== null) {
     requireRecorded("snapshot", input.snapshot_id, volume.id, volume.snapshot_id);
-    const snapshot = await lockSnapshot(deps.snapshots, context, input.snapshot_id, lock);
+    const snapshot = await lockSnapshot(deps, context, input.snapshot_id, lock);
     requireSize(volume, snapshot.volume_size, `snapshot ${snapshot.id}`);
     return { ...base, type: "snap", snapshot_id: snapshot.id };
   }
   if (input.source_volid !== null) {
     requireRecorded("source volume", input.source_volid, volume.id, volume.source_volid);
-    const source = await lockSourceVolume(deps.volumes, context, input.source_volid, lock);
+    const source = await lockSourceVolume(deps, context, input.source_volid, lock);
     requireSize(volume, source.size, `source volume ${source.id}`);
     return { ...base, type: "source_vol", source_volid: source.id, source_volstatus: source.status };
   }

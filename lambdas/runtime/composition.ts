@@ -13,6 +13,7 @@ import { DynamoDbAuditRepository } from "../../adapters/dynamodb/audit-repositor
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
+import { DynamoDbLockRepository } from "../../adapters/dynamodb/lock-repository.ts";
 import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { StoreClock } from "../../adapters/dynamodb/store-clock.ts";
@@ -74,6 +75,11 @@ export const volumes = /* @__PURE__ */ once(
 
 export const snapshots = /* @__PURE__ */ once(
   () => new DynamoDbSnapshotRepository({ client: dynamodb(), tableName: environmentVariable("snapshotsTable") }),
+);
+
+/** Locks on sources. */
+export const locks = /* @__PURE__ */ once(
+  () => new DynamoDbLockRepository({ client: dynamodb(), tableName: environmentVariable("locksTable") }),
 );
 
 export const volumeTypes = /* @__PURE__ */ once(
@@ -229,6 +235,7 @@ export const authenticator = /* @__PURE__ */ once((): Authenticator => {
 export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   volumes: volumes(),
   snapshots: snapshots(),
+  locks: locks(),
   volumeTypes: volumeTypes(),
   projects: projects(),
   backends: backends(),

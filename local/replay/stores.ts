@@ -42,6 +42,7 @@ export async function startStores(recording: Recording): Promise<() => Promise<v
     [ENVIRONMENT.volumeTypesTable]: output("VolumeTypesTableName"),
     [ENVIRONMENT.backendsTable]: output("BackendsTableName"),
     [ENVIRONMENT.claimsTable]: output("ClaimsTableName"),
+    [ENVIRONMENT.locksTable]: output("LocksTableName"),
     [ENVIRONMENT.projectsTable]: output("ProjectsTableName"),
     [ENVIRONMENT.deadLettersTable]: output("DeadLettersTableName"),
     [ENVIRONMENT.imageCacheTable]: output("ImageCacheTableName"),
@@ -101,7 +102,6 @@ function volumeAtStart(execution: string, calls: readonly RecordedCall[]): Volum
     progress: null,
     fault: null,
     delete_requested_at: null,
-    locks: {},
     deadline: new Date(Date.now() + HOUR_MILLISECONDS).toISOString(),
     attempts: {
       [attemptOfFence(execution)]: { host: volumeRef.host, execution, started_at: now, outcome: "running" },

@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const RECEIVERS: Readonly<Record<string, keyof Repositories>> = {
   volumes: "volumes",
   snapshots: "snapshots",
+  locks: "locks",
   volumeTypes: "volumeTypes",
   backends: "backends",
   deadLetters: "deadLetters",

@@ -2,6 +2,7 @@ import { DynamoDbAuditRepository } from "../../adapters/dynamodb/audit-repositor
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbImageCacheRepository } from "../../adapters/dynamodb/image-cache-repository.ts";
+import { DynamoDbLockRepository } from "../../adapters/dynamodb/lock-repository.ts";
 import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { type DynamoDb, toItem } from "../../adapters/dynamodb/table.ts";
@@ -13,6 +14,8 @@ import type { ImageCacheRepository } from "../../core/image-cache/image-cache.ts
 import type {
   BackendRepository,
   DeadLetterRepository,
+  LockedSource,
+  LockRepository,
   SnapshotRepository,
   VolumeRepository,
   VolumeTypeRepository,
@@ -25,6 +28,7 @@ import * as samples from "./sample-records.ts";
 export type Repositories = {
   volumes: VolumeRepository;
   snapshots: SnapshotRepository;
+  locks: LockRepository;
   volumeTypes: VolumeTypeRepository;
   backends: BackendRepository;
   deadLetters: DeadLetterRepository;
@@ -103,8 +107,8 @@ const VOLUMES: Calls<VolumeRepository> = {
   listOverdue: [(volumes) => volumes.listOverdue(AT, 1)],
   forgetDeadline: [(volumes) => volumes.forgetDeadline(VOLUME.id, AT.toISOString())],
   beginDelete: [
-    (volumes) => volumes.beginDelete(VOLUME.id, AT),
-    (volumes) => volumes.beginDelete(VOLUME.id, AT, { force: true, snapshots: ["snapshot"] }),
+    (volumes) => volumes.beginDelete(VOLUME, AT),
+    (volumes) => volumes.beginDelete({ id: VOLUME.id }, AT, { force: true }),
   ],
   finishDelete: [(volumes) => volumes.finishDelete(VOLUME.id)],
   requestDelete: [(volumes) => volumes.requestDelete(VOLUME.id, AT)],
@@ -161,10 +165,10 @@ const VOLUMES: Calls<VolumeRepository> = {
         volumes.changeAttachments(volume, { attachStatus: "detached", attachments: {}, attachedMode: null }),
     ];
   }),
-  lock: [null, "project"].map(
-    (project) => (volumes: VolumeRepository) => volumes.lock(VOLUME.id, LOCK, ["available"], project),
+  countLock: [null, "project"].map(
+    (project) => (volumes: VolumeRepository) => volumes.countLock(VOLUME.id, ["available"], project),
   ),
-  unlock: [(volumes) => volumes.unlock(VOLUME.id, LOCK.holder, [LOCK.value])],
+  forgetLock: [(volumes) => volumes.forgetLock(VOLUME.id, LOCK)],
 };
 
 const SNAPSHOTS: Calls<SnapshotRepository> = {
@@ -191,14 +195,26 @@ const SNAPSHOTS: Calls<SnapshotRepository> = {
         updatedAt: AT,
       }),
   ),
-  lock: [null, "project"].map(
-    (project) => (snapshots: SnapshotRepository) => snapshots.lock(SNAPSHOT.id, LOCK, project),
+  countLock: [null, "project"].map(
+    (project) => (snapshots: SnapshotRepository) => snapshots.countLock(SNAPSHOT.id, project),
   ),
-  unlock: [(snapshots) => snapshots.unlock(SNAPSHOT.id, LOCK.holder, [LOCK.value])],
+  forgetLock: [(snapshots) => snapshots.forgetLock(SNAPSHOT.id, LOCK)],
   rename: [(snapshots) => snapshots.rename(SNAPSHOT.id, "n")],
-  beginDelete: [(snapshots) => snapshots.beginDelete(SNAPSHOT.id, "available", AT)],
+  beginDelete: [SNAPSHOT, { id: SNAPSHOT.id, status: SNAPSHOT.status }].map(
+    (snapshot) => (snapshots: SnapshotRepository) => snapshots.beginDelete(snapshot, AT),
+  ),
   markErrorDeleting: [(snapshots) => snapshots.markErrorDeleting(SNAPSHOT.id)],
   delete: [(snapshots) => snapshots.delete(SNAPSHOT.id)],
+};
+
+const SOURCE: LockedSource = { what: "volume", id: VOLUME.id };
+
+const LOCKS: Calls<LockRepository> = {
+  put: [(locks) => locks.put(SOURCE, LOCK)],
+  withdraw: [(locks) => locks.withdraw(SOURCE, LOCK, "mark")],
+  remove: [(locks) => locks.remove(SOURCE, LOCK.holder, [LOCK.value])],
+  of: [false, true].map((creates) => (locks: LockRepository) => locks.of(SOURCE, creates, 1)),
+  list: [(locks) => locks.list(1)],
 };
 
 const VOLUME_TYPES: Calls<VolumeTypeRepository> = {
@@ -360,6 +376,7 @@ export async function repositoryRequests(): Promise<Record<keyof Repositories, R
   return {
     volumes: await record((options) => new DynamoDbVolumeRepository(options), VOLUMES, VOLUME_ITEMS),
     snapshots: await record((options) => new DynamoDbSnapshotRepository(options), SNAPSHOTS, [toItem(SNAPSHOT)]),
+    locks: await record((options) => new DynamoDbLockRepository(options), LOCKS, []),
     volumeTypes: await record((options) => new DynamoDbVolumeTypeRepository(options), VOLUME_TYPES, [
       toItem(VOLUME_TYPE),
     ]),

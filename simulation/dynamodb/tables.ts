@@ -63,6 +63,12 @@ export const TABLES: CreateTableCommandInput[] = [
     ],
   },
   {
+    TableName: "locks",
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: [string("source"), string("lock")],
+    KeySchema: [hash("source"), range("lock")],
+  },
+  {
     TableName: "image_cache",
     BillingMode: "PAY_PER_REQUEST",
     AttributeDefinitions: [string("id")],

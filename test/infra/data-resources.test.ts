@@ -21,6 +21,7 @@ describe("what keeps data", () => {
         "RecordsClaimsTable01E128FE",
         "RecordsDeadLettersTable7B7C0786",
         "RecordsImageCacheTableA801D12E",
+        "RecordsLocksTable5425F56B",
         "RecordsProjectsTableCC066223",
         "RecordsSnapshotsTable4FC82172",
         "RecordsVolumeTypesTable8776872E",

@@ -31,7 +31,8 @@ function holdingsOf(resources: Resources, name: FunctionName): string[] {
 const withoutCache = inlineTemplate({ fileSystem: "none" }).Resources;
 const withCache = inlineTemplate({ fileSystem: "none", backends: BACKENDS }).Resources;
 
-const USE = ["IMAGE_CACHE_TABLE", "dynamodb:GetItem on ImageCache", "dynamodb:UpdateItem on ImageCache"];
+const LOCKS = ["LOCKS_TABLE", "dynamodb:DeleteItem on Locks", "dynamodb:PutItem on Locks"];
+const USE = ["IMAGE_CACHE_TABLE", "dynamodb:GetItem on ImageCache", "dynamodb:UpdateItem on ImageCache", ...LOCKS];
 const EVICT = [
   "IMAGE_CACHE_TABLE",
   "dynamodb:DeleteItem on ImageCache",
@@ -44,6 +45,11 @@ const ADDED: Partial<Record<FunctionName, string[]>> = {
   CheckBackend: USE,
   CopyImageToVolume: [
     ...EVICT,
+    ...LOCKS,
+    "dynamodb:Query on Locks",
+    "SNAPSHOTS_TABLE",
+    "dynamodb:BatchGetItem on Snapshots",
+    "dynamodb:UpdateItem on Snapshots",
     "BACKENDS_TABLE",
     "dynamodb:GetItem on ImageCache",
     "dynamodb:BatchGetItem on Volumes",

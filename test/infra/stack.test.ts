@@ -43,6 +43,7 @@ describe("the outputs", () => {
       "ExtendVolumeFunctionName",
       "ImageCacheTableName",
       "ImagesBucketName",
+      "LocksTableName",
       "NotificationsTopicArn",
       "ProjectsTableName",
       "SchedulerDeadLetterQueueUrl",
@@ -65,6 +66,7 @@ describe("the outputs", () => {
     ["VolumeTypesTableName", "RecordsVolumeTypesTable"],
     ["BackendsTableName", "RecordsBackendsTable"],
     ["ClaimsTableName", "RecordsClaimsTable"],
+    ["LocksTableName", "RecordsLocksTable"],
     ["DeadLettersTableName", "RecordsDeadLettersTable"],
     ["ImageCacheTableName", "RecordsImageCacheTable"],
     ["ProjectsTableName", "RecordsProjectsTable"],
@@ -88,6 +90,15 @@ describe("the tables", () => {
     ["RecordsDeadLettersTable", "id", undefined, [], ""],
     ["RecordsImageCacheTable", "id", undefined, [], ""],
   ];
+
+  it("of locks has an item for each lock on a source", () => {
+    expect(propertiesOf("AWS::DynamoDB::Table", "RecordsLocksTable")).toMatchObject({
+      KeySchema: [
+        { AttributeName: "source", KeyType: "HASH" },
+        { AttributeName: "lock", KeyType: "RANGE" },
+      ],
+    });
+  });
 
   it("of claims has a sort key, expires what is over, and an index of what is open that can be read consistently", () => {
     expect(propertiesOf("AWS::DynamoDB::Table", "RecordsClaimsTable")).toMatchObject({
@@ -148,7 +159,7 @@ describe("the tables", () => {
   });
 
   it("are all on demand, encrypted, recoverable, and kept when the stack goes", () => {
-    expect(Object.keys(template.findResources("AWS::DynamoDB::Table"))).toHaveLength(TABLES.length + 2);
+    expect(Object.keys(template.findResources("AWS::DynamoDB::Table"))).toHaveLength(TABLES.length + 3);
     template.allResources("AWS::DynamoDB::Table", {
       Properties: {
         BillingMode: "PAY_PER_REQUEST",

@@ -58,10 +58,10 @@ describe("a snapshot", () => {
     await twice.resetStatus(snapshot.id, "available", "creating");
     await expect(twice.resetStatus(snapshot.id, "error", "creating")).rejects.toThrow(InvalidSnapshot);
     const deadline = new Date("2026-01-02T00:00:00.000Z");
-    await twice.beginDelete(snapshot.id, "available", deadline);
+    await twice.beginDelete({ id: snapshot.id, status: "available" }, deadline);
     expect(await snapshots.get(snapshot.id)).toMatchObject({ status: "deleting", deadline: deadline.toISOString() });
     const later = new Date("2026-01-02T00:00:01.000Z");
-    await expect(twice.beginDelete(snapshot.id, "available", later)).rejects.toThrow(InvalidSnapshot);
+    await expect(twice.beginDelete({ id: snapshot.id, status: "available" }, later)).rejects.toThrow(InvalidSnapshot);
   });
 
   test("becomes available, with the driver's location, and stays so when that is repeated without one", async () => {
@@ -82,7 +82,7 @@ describe("a snapshot", () => {
     expect(await isOverdue("2026-01-01T00:00:00.001Z")).toBe(true);
     await snapshots.markAvailable(snapshot.id, null);
     expect(await isOverdue("2027-01-01T00:00:00.000Z")).toBe(false);
-    await snapshots.beginDelete(snapshot.id, "available", new Date("2026-01-02T00:00:00.000Z"));
+    await snapshots.beginDelete({ id: snapshot.id, status: "available" }, new Date("2026-01-02T00:00:00.000Z"));
     expect(await isOverdue("2026-01-01T00:00:00.001Z")).toBe(false);
     expect(await isOverdue("2026-01-02T00:00:00.001Z")).toBe(true);
     expect((await snapshots.get(snapshot.id)).deadline).toBe("2026-01-02T00:00:00.000Z");

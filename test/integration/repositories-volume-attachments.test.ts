@@ -76,7 +76,7 @@ describe("a change of attachments", () => {
 
   it("writes nothing when the status is no longer as it was read", async () => {
     await replaceWith({ status: "available" });
-    await volumes.beginDelete(volume.id, DEADLINE);
+    await volumes.beginDelete(volume, DEADLINE);
     expect(await volumes.changeAttachments(volume, { status: "attaching" })).toBeUndefined();
     expect(await volumes.get(volume.id)).toMatchObject({ status: "deleting" });
   });
@@ -91,8 +91,8 @@ describe("a change of attachments", () => {
 describe("the deletion of a volume", () => {
   it("is refused while the volume is attached, whatever its status says", async () => {
     await replaceWith({ status: "error", attach_status: "attached" });
-    await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toMatchObject({ name: "InvalidVolume" });
+    await expect(volumes.beginDelete(volume, DEADLINE)).rejects.toMatchObject({ name: "InvalidVolume" });
     await replaceWith({ status: "error", attach_status: "reserved" });
-    await expect(volumes.beginDelete(volume.id, DEADLINE)).resolves.toMatchObject({ status: "deleting" });
+    await expect(volumes.beginDelete(volume, DEADLINE)).resolves.toMatchObject({ status: "deleting" });
   });
 });

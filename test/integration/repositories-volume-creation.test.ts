@@ -144,7 +144,7 @@ describe("markAvailable", () => {
   test("repeated leaves the status that a user has given the volume since", async () => {
     await assign();
     await volumes.markAvailable(owner, "available", NOW, {});
-    await volumes.beginDelete(volume.id, DEADLINE);
+    await volumes.beginDelete(volume, DEADLINE);
     expect((await volumes.markAvailable(owner, "available", NOW, {})).status).toBe("deleting");
     expect((await volumes.get(volume.id)).status).toBe("deleting");
   });

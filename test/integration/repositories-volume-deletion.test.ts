@@ -26,30 +26,30 @@ describe("deletion", () => {
   for (const status of ["available", "error", "error_deleting", "migration_target", "deleting"] as const) {
     test(`begins for a volume that is ${status}`, async () => {
       await replaceWith({ status });
-      expect((await volumes.beginDelete(volume.id, DEADLINE)).status).toBe("deleting");
+      expect((await volumes.beginDelete(volume, DEADLINE)).status).toBe("deleting");
     });
   }
 
   for (const status of ["creating", "downloading", "migration_target_creating", "in-use", "backing-up"] as const) {
     test(`is refused for a volume that is ${status}, by that name`, async () => {
       await replaceWith({ status });
-      await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow(InvalidVolume);
-      await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow(`is ${status};`);
+      await expect(volumes.beginDelete(volume, DEADLINE)).rejects.toThrow(InvalidVolume);
+      await expect(volumes.beginDelete(volume, DEADLINE)).rejects.toThrow(`is ${status};`);
     });
   }
 
   test("is refused for a volume that is in the flow whatever its status", async () => {
     await replaceWith({ status: "error", deadline: DEADLINE.toISOString() });
-    await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow("is error and in the flow");
+    await expect(volumes.beginDelete(volume, DEADLINE)).rejects.toThrow("is error and in the flow");
   });
 
   test("of a volume that does not exist is VolumeNotFound", async () => {
-    await expect(volumes.beginDelete(queuedVolume().id, DEADLINE)).rejects.toThrow(VolumeNotFound);
+    await expect(volumes.beginDelete(queuedVolume(), DEADLINE)).rejects.toThrow(VolumeNotFound);
   });
 
   test("removes the record, and may be repeated", async () => {
     await replaceWith({ status: "available" });
-    await volumes.beginDelete(volume.id, DEADLINE);
+    await volumes.beginDelete(volume, DEADLINE);
     await volumes.finishDelete(volume.id);
     await volumes.finishDelete(volume.id);
     await expect(volumes.get(volume.id)).rejects.toThrow(VolumeNotFound);
@@ -57,12 +57,12 @@ describe("deletion", () => {
 
   test("of a volume at rest has a deadline, and may be begun again when it died or was refused", async () => {
     await replaceWith({ status: "available" });
-    const begun = await volumes.beginDelete(volume.id, DEADLINE);
+    const begun = await volumes.beginDelete(volume, DEADLINE);
     expect(begun).toMatchObject({ deadline: DEADLINE.toISOString(), delete_requested_at: NOW.toISOString() });
     expect(await isInIndex()).toBe(true);
     await volumes.markErrorDeleting(volume.id, null, fault);
     expect(await volumes.get(volume.id)).toMatchObject({ status: "error_deleting", fault });
-    expect(await volumes.beginDelete(volume.id, FAR)).toMatchObject({
+    expect(await volumes.beginDelete(volume, FAR)).toMatchObject({
       status: "deleting",
       deadline: FAR.toISOString(),
     });
@@ -77,7 +77,7 @@ describe("deletion", () => {
   test("keeps a late attempt from the record", async () => {
     await assign();
     await volumes.markError(owner, fault);
-    await volumes.beginDelete(volume.id, DEADLINE);
+    await volumes.beginDelete(volume, DEADLINE);
     await expect(volumes.beginCreate(owner, DEADLINE)).rejects.toThrow(VolumeDeleteRequested);
   });
 });
@@ -90,7 +90,7 @@ describe("the deadline of a volume whose status somebody else has set", () => {
     await volumes.forgetDeadline(volume.id, deadline);
     expect(await volumes.get(volume.id)).toMatchObject({ status: "error", deadline: null });
     expect(await isInIndex()).toBe(false);
-    await volumes.beginDelete(volume.id, DEADLINE);
+    await volumes.beginDelete(volume, DEADLINE);
   });
 
   test.each<[string, Parameters<typeof replaceWith>[0]]>([
@@ -192,47 +192,70 @@ describe("a deletion that is asked for during the flow", () => {
 });
 
 describe("a lock", () => {
-  const lock = { holder: "holder", value: "holder-a1" };
-  const take = (statuses: Parameters<typeof volumes.lock>[2] = ["available"], project: string | null = "project") =>
-    volumes.lock(volume.id, lock, statuses, project);
+  const count = (
+    statuses: Parameters<typeof volumes.countLock>[1] = ["available"],
+    project: string | null = "project",
+  ) => volumes.countLock(volume.id, statuses, project);
 
-  test("is one update that returns the record, and keeps the volume from being deleted", async () => {
+  test("is counted by one update that returns the record", async () => {
     await replaceWith({ status: "available" });
     tables.calls.clear();
-    expect(await take()).toMatchObject({
-      id: volume.id,
-      locks: { holder: "holder-a1" },
-      updated_at: volume.updated_at,
-    });
-    expect([...tables.calls]).toEqual([["UpdateItemCommand", 1]]);
-    await expect(volumes.beginDelete(volume.id, DEADLINE)).rejects.toThrow("is available and locked by holder");
-    await volumes.unlock(volume.id, lock.holder, [lock.value]);
-    expect((await volumes.beginDelete(volume.id, DEADLINE)).status).toBe("deleting");
+    expect(await count()).toMatchObject({ id: volume.id, times_locked: 1, updated_at: volume.updated_at });
+    expect(await count()).toMatchObject({ times_locked: 2 });
+    expect([...tables.calls]).toEqual([["UpdateItemCommand", 2]]);
   });
 
-  test("is made, and taken off, where another service wrote the volume without locks", async () => {
-    await putBare({ status: { S: "available" }, project_id: { S: "project" } });
-    await volumes.unlock(volume.id, lock.holder, [lock.value]);
-    expect((await take())?.locks).toEqual({ holder: "holder-a1" });
-    await volumes.unlock(volume.id, lock.holder, ["holder-a2"]);
-    expect((await volumes.get(volume.id)).locks).toEqual({ holder: "holder-a1" });
+  test("refuses a deletion by a caller that has read the volume before, and no other", async () => {
+    await replaceWith({ status: "available" });
+    const before = await count();
+    const after = await count();
+    const removal = (read = volume) => volumes.beginDelete(read, DEADLINE);
+    await expect(removal()).rejects.toThrow("is available, and was locked since it was read");
+    await expect(removal(before)).rejects.toThrow(InvalidVolume);
+    expect((await removal(after)).status).toBe("deleting");
   });
 
-  test("is refused in another status, to another project, and of nothing", async () => {
+  test("refuses an extension by a caller that has read the volume before, and no other", async () => {
+    await replaceWith({ status: "available" });
+    const extension = { id: "one", number: 1, size: 9, previous_status: "available", started_at: "x" } as const;
+    const after = (await count()) ?? volume;
+    const { times_locked: _times, ...before } = after;
+    await expect(volumes.beginExtend(before, extension, DEADLINE)).rejects.toThrow(InvalidVolume);
+    expect((await volumes.beginExtend(after, extension, DEADLINE)).status).toBe("extending");
+  });
+
+  test("is not counted in another status, for another project, and of nothing", async () => {
     await replaceWith({ status: "deleting" });
-    expect(await take()).toBeUndefined();
-    expect(await take(["deleting"], "another")).toBeUndefined();
-    expect((await volumes.get(volume.id)).locks).toEqual({});
-    expect(await volumes.lock(queuedVolume().id, lock, ["available"], null)).toBeUndefined();
-    expect((await take(["deleting"], null))?.locks).toEqual({ holder: "holder-a1" });
+    expect(await count()).toBeUndefined();
+    expect(await count(["deleting"], "another")).toBeUndefined();
+    expect(await volumes.get(volume.id)).not.toHaveProperty("times_locked");
+    expect(await volumes.countLock(queuedVolume().id, ["available"], null)).toBeUndefined();
+    expect(await count(["deleting"], null)).toMatchObject({ times_locked: 1 });
   });
 
   test("and the first write of a deletion: whichever comes first wins", async () => {
     for (let round = 0; round < 10; round += 1) {
       await replaceWith({ status: "available" });
-      const [deleted, locked] = await Promise.allSettled([volumes.beginDelete(volume.id, DEADLINE), take()]);
+      const [deleted, locked] = await Promise.allSettled([volumes.beginDelete(volume, DEADLINE), count()]);
       const isLocked = locked.status === "fulfilled" && locked.value !== undefined;
       expect(isLocked).toBe(deleted.status === "rejected");
     }
+  });
+
+  test("that an earlier release has left on the record refuses its deletion until it is forgotten", async () => {
+    await replaceWith({ status: "available", locks: { holder: "holder-a1" } });
+    await expect(volumes.beginDelete(volume, DEADLINE)).rejects.toThrow(InvalidVolume);
+    await volumes.forgetLock(volume.id, { holder: "holder", value: "holder-a2" });
+    expect((await volumes.get(volume.id)).locks).toEqual({ holder: "holder-a1" });
+    await volumes.forgetLock(volume.id, { holder: "holder", value: "holder-a1" });
+    expect(await volumes.get(volume.id)).not.toHaveProperty("locks");
+    expect((await volumes.beginDelete(volume, DEADLINE)).status).toBe("deleting");
+    await volumes.forgetLock(volume.id, { holder: "holder", value: "holder-a1" });
+  });
+
+  test("is forgotten where another service wrote the volume without locks", async () => {
+    await putBare({ status: { S: "available" }, project_id: { S: "project" } });
+    await volumes.forgetLock(volume.id, { holder: "holder", value: "holder-a1" });
+    expect(await count()).toMatchObject({ times_locked: 1 });
   });
 });

@@ -130,8 +130,9 @@ describe("a record of almost 400 KB that another service has put", () => {
   });
 
   test("is deleted, and its failed deletion is kept", async () => {
-    const { id } = await putFull({ id: volume.id, status: "available", phase: null, deadline: null, host: HOST }, 0);
-    expect(await volumes.beginDelete(id, DEADLINE)).toMatchObject({ status: "deleting" });
+    const full = await putFull({ id: volume.id, status: "available", phase: null, deadline: null, host: HOST }, 0);
+    const { id } = full;
+    expect(await volumes.beginDelete(full, DEADLINE)).toMatchObject({ status: "deleting" });
     await volumes.markErrorDeleting(id, null, fault);
     expect(await volumes.get(id)).toMatchObject({ status: "error_deleting", fault });
   });

@@ -93,7 +93,7 @@ const CALLS: Readonly<Record<TransitionName, Call>> = {
   requestDelete: (to, volume) => to.requestDelete(volume.id, DEADLINE),
   beginRequestedDelete: (to, volume, owner) =>
     to.beginRequestedDelete(volume.id, volume.fence === null ? null : owner.fence, DEADLINE),
-  beginDelete: (to, volume) => to.beginDelete(volume.id, DEADLINE),
+  beginDelete: (to, volume) => to.beginDelete(volume, DEADLINE),
   markErrorDeleting: (to, volume, owner) =>
     to.markErrorDeleting(volume.id, volume.fence === null ? null : owner.fence, FAULT),
   finishDelete: (to, volume) => to.finishDelete(volume.id),

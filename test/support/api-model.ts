@@ -257,12 +257,12 @@ export class ApiSite {
   }
 
   #recordProblems(): string[] {
-    const { volumes, snapshots } = this.world.fakes;
+    const { volumes, snapshots, locks } = this.world.fakes;
     return [
       ...[...volumes.records.values()].flatMap((volume) => {
-        const { id, status, deadline, locks, reset_at: resetAt } = volume;
+        const { id, status, deadline, reset_at: resetAt } = volume;
         const isStuck = isInFlow(volume) || deadline !== null || (resetAt === undefined && !AT_REST.includes(status));
-        const stale = Object.entries(locks).filter(
+        const stale = Object.entries(locks.on(id)).filter(
           ([holder, value]) => value === SNAPSHOT_LOCK && !snapshots.records.has(holder),
         );
         return [

@@ -71,7 +71,6 @@ export function aSnapshot(columns: Partial<SnapshotRecord> = {}): SnapshotRecord
     provider_location: null,
     glance_metadata: {},
     created_at: START,
-    locks: {},
     ...columns,
   };
 }

@@ -12,6 +12,9 @@ import { ProjectsFake } from "../../simulation/stores/projects.ts";
 /** The clock of {@link runCli}; each sleep moves it on. */
 export const NOW = new Date("2026-03-04T05:06:07.000Z");
 
+/** No source is being copied, unless a test brings its own locks. */
+const NO_LOCKS = { of: async () => ({ items: [] }) };
+
 /** An output that keeps what is written; `live` areas are kept as their successive texts. */
 export type RecordedOutput = Output & { text: string; frames: string[]; persisted: string[] };
 
@@ -117,6 +120,7 @@ export async function runCli(
       return {
         volumes: part("volumes"),
         snapshots: part("snapshots"),
+        locks: async () => (parts.locks ?? NO_LOCKS) as never,
         volumeTypes: part("volumeTypes"),
         backends: part("backends"),
         deadLetters: part("deadLetters"),

@@ -70,7 +70,6 @@ export function aSnapshot(overrides: Partial<SnapshotRecord> = {}): SnapshotReco
     provider_location: null,
     glance_metadata: {},
     created_at: "2026-01-01T00:00:00.000Z",
-    locks: {},
     ...overrides,
   };
 }

@@ -10,6 +10,7 @@ export const FUNCTION_ENVIRONMENT: Record<string, string> = {
   DEAD_LETTERS_TABLE: "dead-letters",
   PROJECTS_TABLE: "projects",
   CLAIMS_TABLE: "claims",
+  LOCKS_TABLE: "locks",
   SCHEDULER_QUEUE_URL: "https://sqs.us-east-1.amazonaws.com/000000000000/scheduler",
   SCHEDULER_DEAD_LETTER_QUEUE_URL: "https://sqs.us-east-1.amazonaws.com/000000000000/dead-letters",
   NOTIFICATIONS_TOPIC_ARN: "arn:aws:sns:us-east-1:000000000000:notifications",

@@ -47,7 +47,6 @@ export function beginningSnapshot(columns: Partial<SnapshotRecord> = {}): Snapsh
     provider_location: null,
     glance_metadata: {},
     created_at: "2026-01-01T00:00:00.000Z",
-    locks: {},
     ...columns,
   };
 }

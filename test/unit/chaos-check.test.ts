@@ -121,6 +121,11 @@ const BY_API = {
     corrections: 0,
   } satisfies ApiEvidence as ApiEvidence,
 };
+const lockOn = (what: "volume" | "snapshot", id: string, holder: string, value: string) => ({
+  source: { what, id },
+  holder,
+  value,
+});
 
 /** A run in which everything went as it should. */
 const GOOD: Evidence = {
@@ -136,6 +141,7 @@ const GOOD: Evidence = {
   badMessages: [{ marker: BAD, why: "is not valid JSON" }],
   records: [record(RAW), record(IMAGED), record(FAILED, { status: "error", fault: FAULT }), BY_API.record],
   snapshots: [SNAPSHOT_RECORD, BY_API.snapshot],
+  locks: [],
   backends: [BACKEND],
   files: [
     file(RAW),
@@ -219,9 +225,9 @@ it("an available volume may be on a second backend that its ledger suspects", ()
 });
 
 it("cached image volumes need no request and no notification, and volumes that were created from them lock them", () => {
-  const locks = { [RAW]: `${RAW}-a1` };
-  const cached = record(uuid(11), { project_id: IMAGE_CACHE_PROJECT_ID, locks, size: 0 });
-  expect(findViolations({ ...GOOD, records: [...GOOD.records, cached] })).toEqual([]);
+  const cached = record(uuid(11), { project_id: IMAGE_CACHE_PROJECT_ID, size: 0 });
+  const locks = [lockOn("volume", cached.id, RAW, `${RAW}-a1`)];
+  expect(findViolations({ ...GOOD, records: [...GOOD.records, cached], locks })).toEqual([]);
 });
 
 it("a deleted volume may be on a backend that its ledger suspected", () => {
@@ -476,13 +482,13 @@ const TAMPERED: [string, Evidence, string, RegExp][] = [
   ],
   [
     "a create that has ended has left its lock on its source",
-    { ...GOOD, snapshots: GOOD.snapshots.map((each) => ({ ...each, locks: { [RAW]: `${RAW}-a1` } })) },
+    { ...GOOD, locks: GOOD.snapshots.map(({ id }) => lockOn("snapshot", id, RAW, `${RAW}-a1`)) },
     "no lock is left behind",
     /it is locked by .*-a1 of .*, which has ended/,
   ],
   [
     "a snapshot that is gone has left its lock on its volume",
-    { ...GOOD, records: GOOD.records.map((each) => ({ ...each, locks: { [uuid(9)]: "snapshot" } })) },
+    { ...GOOD, locks: GOOD.records.map(({ id }) => lockOn("volume", id, uuid(9), "snapshot")) },
     "no lock is left behind",
     /it is locked by snapshot of .*, which has ended/,
   ],

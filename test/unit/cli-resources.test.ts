@@ -17,7 +17,6 @@ const SNAPSHOT: SnapshotRecord = {
   provider_location: null,
   glance_metadata: {},
   created_at: "2026-03-04T05:00:00.000Z",
-  locks: {},
 };
 
 describe("snapshot", () => {

@@ -120,12 +120,12 @@ describe("show", () => {
     const record = volume({
       volume_type_id: TYPE_ID,
       request: { request_id: "req-1", roles: [], image_id: IMAGE_ID },
-      locks: { [OTHER_ID]: `${OTHER_ID}-a1`, [SNAPSHOT_ID]: "snapshot" },
     });
     const parts = {
       volumes: { get: async () => record, getMany: async (ids: string[]) => new Map(ids.map((id) => [id, copy])) },
       volumeTypes: { get: async () => ({ id: TYPE_ID, name: "fast" }) },
       snapshots: { listOfVolume: async () => [{ id: SNAPSHOT_ID, display_name: "before", status: "available" }] },
+      locks: { of: async () => ({ items: [{ holder: OTHER_ID, value: `${OTHER_ID}-a1` }] }) },
     };
     const { stdout } = await runCli(["show", VOLUME_ID], parts);
     expect(stdout).toContain(`type       fast (${TYPE_ID})\nsource     image ${IMAGE_ID}\n`);

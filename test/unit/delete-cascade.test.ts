@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { fenceOf, SNAPSHOT_LOCK } from "../../core/records.ts";
+import { lockVolume } from "../../core/attempt/source-locks.ts";
 import { deleteVolume } from "../../core/volumes/delete-volume.ts";
 import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import { Api } from "../support/api.ts";
@@ -18,11 +19,13 @@ import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
 import { START, type World } from "../support/fakes/world.ts";
 
 const OTHER_ID = uuid(33);
+const SOURCE = { what: "volume", id: SOURCE_ID } as const;
 
 /** A volume with two snapshots, all on their backend. */
 function withSnapshots(): World {
   const locks = { [SNAPSHOT_ID]: SNAPSHOT_LOCK, [OTHER_ID]: SNAPSHOT_LOCK };
-  const world = aWorld(aSource({ project_id: "a1b2", locks }));
+  const world = aWorld(aSource({ project_id: "a1b2" }));
+  world.fakes.locks.arrange(SOURCE, locks);
   driverOf(world).volumes.set(SOURCE_ID, { from: "nothing" });
   for (const id of [SNAPSHOT_ID, OTHER_ID]) {
     world.fakes.snapshots.records.set(id, aSnapshot({ id, project_id: "a1b2" }));
@@ -45,6 +48,7 @@ function expectGone(of: World): void {
   expect(of.fakes.volumes.records.has(SOURCE_ID)).toBe(false);
   expect([...of.fakes.snapshots.records]).toEqual([]);
   expect([...driverOf(of).volumes, ...driverOf(of).snapshots]).toEqual([]);
+  expect(of.fakes.locks.all).toEqual([]);
 }
 
 describe("a delete of a volume with its snapshots", () => {
@@ -80,7 +84,7 @@ describe("a delete of a volume with its snapshots", () => {
   it("is refused while a volume is made of one of the snapshots", async () => {
     const copy = aVolumeInFlow({ phase: "creating", snapshot_id: SNAPSHOT_ID });
     world.fakes.volumes.records.set(VOLUME_ID, copy);
-    world.fakes.snapshots.records.change(SNAPSHOT_ID, { locks: { [VOLUME_ID]: fenceOf(VOLUME_ID, 1) } });
+    world.fakes.locks.arrange({ what: "snapshot", id: SNAPSHOT_ID }, { [VOLUME_ID]: fenceOf(VOLUME_ID, 1) });
     expect(await remove()).toMatchObject({
       status: 400,
       body: { badRequest: { message: "Invalid volume: Failed to update snapshot." } },
@@ -91,7 +95,7 @@ describe("a delete of a volume with its snapshots", () => {
   it("is refused when a snapshot is taken after the snapshots were read", async () => {
     const begin = world.fakes.volumes.beginDelete.bind(world.fakes.volumes);
     world.fakes.volumes.beginDelete = async (...parameters) => {
-      await world.fakes.volumes.lock(SOURCE_ID, { holder: uuid(34), value: SNAPSHOT_LOCK }, ["available"], null);
+      await lockVolume(world.fakes, SOURCE_ID, { holder: uuid(34), value: SNAPSHOT_LOCK }, ["available"], null);
       return begin(...parameters);
     };
     expect((await remove()).status).toBe(400);
@@ -99,8 +103,7 @@ describe("a delete of a volume with its snapshots", () => {
   });
 
   it("takes off the lock of a create that has ended", async () => {
-    const { locks } = await world.fakes.volumes.get(SOURCE_ID);
-    world.fakes.volumes.records.change(SOURCE_ID, { locks: { ...locks, [uuid(35)]: fenceOf(uuid(35), 1) } });
+    world.fakes.locks.arrange(SOURCE, { [uuid(35)]: fenceOf(uuid(35), 1) });
     expect((await remove()).status).toBe(202);
   });
 });

@@ -126,13 +126,13 @@ describe("found broken", () => {
     const { records } = account.stores.volumes;
     records.set(other, queuedVolume({ id: other }));
     const write = async () => void records.set(other, queuedVolume({ id: other, updated_at: START }));
-    await account.watch.around("volumes.lock", write, [], execution(1));
+    await account.watch.around("volumes.countLock", write, [], execution(1));
     expect(account.violations).toEqual([]);
     await account.watch.around("volumes.markError", write, [], execution(1));
     expect(account.violations).toMatchObject([{ invariant: 2, text: expect.stringContaining("is not its volume") }]);
   });
 
-  it.each(["volumes.lock", "snapshots.lock"])(
+  it.each(["volumes.countLock", "snapshots.countLock"])(
     "%s of a source of another project, for a caller who is not an administrator",
     async (call) => {
       const writer = (isAdmin: boolean) => {

@@ -12,12 +12,15 @@ const REQUEST = { snapshot_id: SNAPSHOT_ID, volume_id: SOURCE_ID, name: "s", pro
 
 function gated({ deps }: World, gate: Gate) {
   const drivers = { ...deps.drivers, forHost: (host: string): Driver => gate(deps.drivers.forHost(host)) };
-  return { ...deps, drivers, volumes: gate(deps.volumes), snapshots: gate(deps.snapshots) };
+  const { volumes, snapshots, locks } = deps;
+  return { ...deps, drivers, volumes: gate(volumes), snapshots: gate(snapshots), locks: gate(locks) };
 }
 
 /** A volume whose snapshot is in some status, or not there. */
 function world(status: SnapshotRecord["status"] | undefined, fences: boolean): World {
-  const made = aWorld(aSource(status === undefined ? {} : { locks: { [SNAPSHOT_ID]: SNAPSHOT_LOCK } }));
+  const made = aWorld(aSource());
+  const source = { what: "volume", id: SOURCE_ID } as const;
+  made.fakes.locks.arrange(source, status === undefined ? {} : { [SNAPSHOT_ID]: SNAPSHOT_LOCK });
   const driver = driverOf(made);
   driver.fencesAttempts = fences;
   if (status !== undefined) {
@@ -47,8 +50,7 @@ it.each([true, false])(
         const record = made.fakes.snapshots.records.get(SNAPSHOT_ID);
         expect(driverOf(made).snapshots.has(SNAPSHOT_ID) && record === undefined).toBe(false);
         expect(record?.status === "available" && !driverOf(made).snapshots.has(SNAPSHOT_ID)).toBe(false);
-        const { locks } = await made.fakes.volumes.get(SOURCE_ID);
-        expect(record === undefined && SNAPSHOT_ID in locks).toBe(false);
+        expect(record === undefined && SNAPSHOT_ID in made.fakes.locks.on(SOURCE_ID)).toBe(false);
       }),
       { numRuns: 1_500 },
     );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openFindings, parseAuditRequest } from "../../core/audit/report.ts";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import { fenceOf, SNAPSHOT_LOCK, type VolumeRecord } from "../../core/records.ts";
+import { fenceOf, SNAPSHOT_LOCK, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
 import { type AuditDependencies, auditBackends } from "../../core/audit/audit-backends.ts";
 import {
   aSnapshot,
@@ -332,7 +332,7 @@ describe("what it leaves alone", () => {
       {
         volumes: {
           list: (...parameters) => world.deps.volumes.list(...parameters),
-          unlock: (...parameters) => world.deps.volumes.unlock(...parameters),
+          forgetLock: (...parameters) => world.deps.volumes.forgetLock(...parameters),
           getMany: async (ids) => {
             reads += ids.length;
             const record = aVolumeInFlow({ id: uuid(1000) });
@@ -565,13 +565,17 @@ describe("locks on sources", () => {
   const TAKEN = uuid(53);
   const GONE = uuid(54);
 
-  /** A source and its snapshot, locked by every kind of holder. */
-  function aLockedWorld(): World {
+  const SOURCE = { what: "volume", id: SOURCE_ID } as const;
+  const SNAPSHOT = { what: "snapshot", id: SNAPSHOT_ID } as const;
+  const CREATES = Object.fromEntries([IN_FLOW, AT_REST, UNREADABLE, GONE].map((id) => [id, fenceOf(id, 1)]));
+  const SNAPSHOTS = { [TAKEN]: SNAPSHOT_LOCK, [uuid(55)]: SNAPSHOT_LOCK };
+
+  /** A source and its snapshot, and a holder of every kind. */
+  function aSourceWithHolders(source: Partial<VolumeRecord> = {}, snapshot: Partial<SnapshotRecord> = {}): World {
     const world = aWorld();
     const { volumes, snapshots } = world.fakes;
-    const locks = Object.fromEntries([IN_FLOW, AT_REST, UNREADABLE, GONE].map((id) => [id, fenceOf(id, 1)]));
-    addFinished(world, { locks: { ...locks, [TAKEN]: SNAPSHOT_LOCK, [uuid(55)]: SNAPSHOT_LOCK } });
-    snapshots.records.set(SNAPSHOT_ID, aSnapshot({ locks: { ...locks } }));
+    addFinished(world, source);
+    snapshots.records.set(SNAPSHOT_ID, aSnapshot(snapshot));
     snapshots.records.set(TAKEN, aSnapshot({ id: TAKEN }));
     volumes.records.set(IN_FLOW, aVolumeInFlow({ id: IN_FLOW, source_volid: SOURCE_ID }));
     volumes.records.set(AT_REST, aVolumeInFlow({ id: AT_REST, status: "error", deadline: null }));
@@ -580,13 +584,37 @@ describe("locks on sources", () => {
     return world;
   }
 
+  /** The same, locked by each of them. */
+  function aLockedWorld(): World {
+    const world = aSourceWithHolders();
+    world.fakes.locks.arrange(SOURCE, { ...CREATES, ...SNAPSHOTS });
+    world.fakes.locks.arrange(SNAPSHOT, CREATES);
+    return world;
+  }
+
+  const holdersOf = (world: World, id: string): string[] => Object.keys(world.fakes.locks.on(id)).toSorted();
+
   it("are removed when their holder has ended, and kept while it may use the source", async () => {
     const world = aLockedWorld();
     await audit(world);
-    const source = await world.fakes.volumes.get(SOURCE_ID);
-    expect(Object.keys(source.locks).toSorted()).toEqual([IN_FLOW, UNREADABLE, TAKEN].toSorted());
-    const snapshot = await world.fakes.snapshots.get(SNAPSHOT_ID);
-    expect(Object.keys(snapshot.locks).toSorted()).toEqual([IN_FLOW, UNREADABLE].toSorted());
+    expect(holdersOf(world, SOURCE_ID)).toEqual([IN_FLOW, UNREADABLE, TAKEN].toSorted());
+    expect(holdersOf(world, SNAPSHOT_ID)).toEqual([IN_FLOW, UNREADABLE].toSorted());
+  });
+
+  it("are removed when their source is gone", async () => {
+    const world = aWorld();
+    world.fakes.locks.arrange({ what: "volume", id: uuid(56) }, { [GONE]: fenceOf(GONE, 1) });
+    await audit(world);
+    expect(world.fakes.locks.all).toEqual([]);
+  });
+
+  it("that an earlier release has left on the records become items, unless their holder has ended", async () => {
+    const world = aSourceWithHolders({ locks: { ...CREATES, ...SNAPSHOTS } }, { locks: CREATES });
+    await audit(world);
+    expect(holdersOf(world, SOURCE_ID)).toEqual([IN_FLOW, UNREADABLE, TAKEN].toSorted());
+    expect(holdersOf(world, SNAPSHOT_ID)).toEqual([IN_FLOW, UNREADABLE].toSorted());
+    expect(await world.fakes.volumes.get(SOURCE_ID)).not.toHaveProperty("locks");
+    expect(await world.fakes.snapshots.get(SNAPSHOT_ID)).not.toHaveProperty("locks");
   });
 
   it("are kept when the holder has locked again in the meantime", async () => {
@@ -594,9 +622,9 @@ describe("locks on sources", () => {
     const { volumes } = world.fakes;
     const lockedAgain = async (ids: readonly string[]) => {
       const found = await volumes.getMany(ids);
-      const source = await volumes.get(SOURCE_ID);
-      const locks = { ...source.locks, [AT_REST]: fenceOf(AT_REST, 2) };
-      volumes.records.set(SOURCE_ID, { ...source, locks });
+      if (ids.includes(AT_REST)) {
+        world.fakes.locks.arrange(SOURCE, { [AT_REST]: fenceOf(AT_REST, 2) });
+      }
       return found;
     };
     await audit(
@@ -605,19 +633,19 @@ describe("locks on sources", () => {
       {
         volumes: {
           list: (...parameters) => volumes.list(...parameters),
-          unlock: (...parameters) => volumes.unlock(...parameters),
+          forgetLock: (...parameters) => volumes.forgetLock(...parameters),
           getMany: lockedAgain,
         },
       },
     );
-    expect((await volumes.get(SOURCE_ID)).locks).toMatchObject({ [AT_REST]: fenceOf(AT_REST, 2) });
+    expect(world.fakes.locks.on(SOURCE_ID)).toMatchObject({ [AT_REST]: fenceOf(AT_REST, 2) });
   });
 
   it("cost no call where there are none", async () => {
     const world = aWorld();
     addFinished(world);
     await audit(world);
-    expect(world.faults.calls).not.toContain("volumes.unlock");
+    expect(world.faults.calls.filter((call) => call.startsWith("locks."))).toEqual(["locks.list"]);
     expect(world.faults.calls.filter((call) => call === "volumes.getMany")).toHaveLength(1);
   });
 });

@@ -205,7 +205,9 @@ describe("ExtendVolume", () => {
   });
 
   it("is refused while another volume is made of the volume, and not for its snapshots", async () => {
-    const world = atRest({ locks: { [VOLUME_ID]: fenceOf(VOLUME_ID, 1), [uuid(9)]: SNAPSHOT_LOCK } });
+    const world = atRest();
+    const locks = { [VOLUME_ID]: fenceOf(VOLUME_ID, 1), [uuid(9)]: SNAPSHOT_LOCK };
+    world.fakes.locks.arrange({ what: "volume", id: SOURCE_ID }, locks);
     world.fakes.snapshots.records.set(uuid(9), aSnapshot({ id: uuid(9) }));
     world.fakes.volumes.records.set(VOLUME_ID, aVolumeInFlow({ source_volid: SOURCE_ID }));
     await expect(extend(world)).rejects.toThrow(`is being copied to volume ${VOLUME_ID}`);

@@ -177,10 +177,10 @@ describe("a later volume of the image", () => {
     const cachedId = entryOf(world).volume_id;
     const turn = await clone(world, second, cache);
     expect(turn).toMatchObject({ cloned: true, done: false, next: "bootable" });
-    expect(world.fakes.volumes.records.get(cachedId)?.locks).toEqual({ [second.id]: second.input.fence });
+    expect(world.fakes.locks.on(cachedId)).toEqual({ [second.id]: second.input.fence });
     expect(await clone(world, second, cache, turn.checkpoint)).toMatchObject({ cloned: true, done: true });
     expect(driverOf(world).volumes.get(second.id)).toEqual({ from: "volume", source: cachedId });
-    expect(world.fakes.volumes.records.get(cachedId)?.locks).toEqual({});
+    expect(world.fakes.locks.on(cachedId)).toEqual({});
     expect(world.faults.count("driver.cloneImage")).toBe(2);
   });
 
@@ -240,7 +240,7 @@ describe("a later volume of the image", () => {
     const { world, cache, second } = await aWorldWithCachedImage();
     world.faults.fail("driver.createClonedVolume", error);
     expect((await clone(world, second, cache)).cloned).toBe(false);
-    expect(world.fakes.volumes.records.get(entryOf(world).volume_id)?.locks).toEqual({});
+    expect(world.fakes.locks.on(entryOf(world).volume_id)).toEqual({});
     expect(entryOf(world).state).toBe(error.constructor === VolumeBackendAPIException ? "available" : "evicting");
   });
 

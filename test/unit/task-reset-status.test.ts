@@ -112,7 +112,8 @@ describe("a volume at rest that an operator has set to a status of the flow", ()
   });
 
   it("does not hold a lock on its source", async () => {
-    const world = aWorld(atRest({ source_volid: SOURCE_ID }), aSource({ locks: { [VOLUME_ID]: FENCE } }));
+    const world = aWorld(atRest({ source_volid: SOURCE_ID }), aSource());
+    world.fakes.locks.arrange({ what: "volume", id: SOURCE_ID }, { [VOLUME_ID]: FENCE });
     await reset(world, "creating");
     await expect(deleteVolume(world.deps, SOURCE_ID)).resolves.toEqual({ outcome: "deleted" });
   });
@@ -121,7 +122,7 @@ describe("a volume at rest that an operator has set to a status of the flow", ()
     const world = aWorld(atRest());
     await reset(world, "creating");
     await expect(deleteVolume(world.deps, VOLUME_ID)).rejects.toThrow(InvalidVolume);
-    await world.fakes.volumes.beginDelete(VOLUME_ID, world.now, { force: true });
+    await world.fakes.volumes.beginDelete({ id: VOLUME_ID }, world.now, { force: true });
     expect(await deleteVolume(world.deps, VOLUME_ID)).toEqual({ outcome: "deleted" });
   });
 });
@@ -159,10 +160,10 @@ describe("a reset during the create", () => {
   );
 
   it("takes the create's lock off its source, and no other", async () => {
-    const locks = { [VOLUME_ID]: FENCE, snapshot: SNAPSHOT_LOCK };
-    const world = aWorld(aVolumeInFlow({ source_volid: SOURCE_ID, phase: "creating" }), aSource({ locks }));
+    const world = aWorld(aVolumeInFlow({ source_volid: SOURCE_ID, phase: "creating" }), aSource());
+    world.fakes.locks.arrange({ what: "volume", id: SOURCE_ID }, { [VOLUME_ID]: FENCE, snapshot: SNAPSHOT_LOCK });
     await reset(world, "error");
-    expect((await world.fakes.volumes.get(SOURCE_ID)).locks).toEqual({ snapshot: SNAPSHOT_LOCK });
+    expect(world.fakes.locks.on(SOURCE_ID)).toEqual({ snapshot: SNAPSHOT_LOCK });
   });
 
   it("makes a deletion void that was asked for", async () => {
@@ -176,7 +177,7 @@ describe("a reset during the create", () => {
 describe("a reset during a removal", () => {
   it("is refused while the removal is under way", async () => {
     const world = aWorld(atRest());
-    await world.fakes.volumes.beginDelete(VOLUME_ID, world.now);
+    await world.fakes.volumes.beginDelete({ id: VOLUME_ID }, world.now);
     await expect(reset(world, "available")).rejects.toThrow(InvalidVolume);
     expect(await recordOf(world)).toMatchObject({ status: "deleting" });
   });

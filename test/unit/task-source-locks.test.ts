@@ -40,10 +40,14 @@ function makeWorld(
   source: Partial<VolumeRecord> = {},
   snapshot: Partial<SnapshotRecord> | null = null,
 ): World {
-  const world = aWorld(volume, aSource(source));
+  const { locks = {}, ...columns } = source;
+  const world = aWorld(volume, aSource(columns));
+  world.fakes.locks.arrange({ what: "volume", id: SOURCE_ID }, locks);
   driverOf(world).volumes.set(SOURCE_ID, { from: "nothing" });
   if (snapshot !== null) {
-    world.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot(snapshot));
+    const { locks: own = {}, ...rest } = snapshot;
+    world.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot(rest));
+    world.fakes.locks.arrange({ what: "snapshot", id: SNAPSHOT_ID }, own);
     driverOf(world).snapshots.add(SNAPSHOT_ID);
   }
   return world;
@@ -51,10 +55,7 @@ function makeWorld(
 
 const clone = (columns: Partial<VolumeRecord> = {}) => aVolumeInFlow({ source_volid: SOURCE_ID, ...columns });
 const fromSnapshot = (columns: Partial<VolumeRecord> = {}) => aVolumeInFlow({ snapshot_id: SNAPSHOT_ID, ...columns });
-const locksOf = async (world: World) => ({
-  volume: (await world.fakes.volumes.get(SOURCE_ID)).locks,
-  snapshot: world.fakes.snapshots.records.get(SNAPSHOT_ID)?.locks,
-});
+const locksOf = ({ fakes }: World) => ({ volume: fakes.locks.on(SOURCE_ID), snapshot: fakes.locks.on(SNAPSHOT_ID) });
 
 function extract(world: World, keys: Partial<SpecInput>) {
   const input = { context: CONTEXT, fence: FENCE, snapshot_id: null, source_volid: null, image_id: null };
@@ -67,14 +68,14 @@ describe("ExtractVolumeSpec", () => {
     const world = makeWorld(clone());
     await extract(world, { source_volid: SOURCE_ID });
     await extract(world, { source_volid: SOURCE_ID, fence: fenceOf(VOLUME_ID, 2) });
-    expect((await locksOf(world)).volume).toEqual({ [VOLUME_ID]: fenceOf(VOLUME_ID, 2) });
+    expect(world.fakes.locks.all.map(({ value }) => value)).toEqual([FENCE, fenceOf(VOLUME_ID, 2)]);
     expect((await world.fakes.volumes.get(SOURCE_ID)).updated_at).toBe(aSource().updated_at);
   });
 
   it("locks a snapshot", async () => {
     const world = makeWorld(fromSnapshot(), {}, {});
     await extract(world, { snapshot_id: SNAPSHOT_ID });
-    expect(await locksOf(world)).toEqual({ volume: {}, snapshot: { [VOLUME_ID]: FENCE } });
+    expect(locksOf(world)).toEqual({ volume: {}, snapshot: { [VOLUME_ID]: FENCE } });
   });
 
   it.each([
@@ -84,20 +85,20 @@ describe("ExtractVolumeSpec", () => {
     const world = makeWorld(clone(), {}, {});
     await expect(extract(world, { context, source_volid: SOURCE_ID })).rejects.toThrow(VolumeNotFound);
     await expect(extract(world, { context, snapshot_id: SNAPSHOT_ID })).rejects.toThrow(SnapshotNotFound);
-    expect(await locksOf(world)).toEqual({ volume: {}, snapshot: {} });
+    expect(locksOf(world)).toEqual({ volume: {}, snapshot: {} });
   });
 
   it("lets an administrator lock any project's", async () => {
     const world = makeWorld(clone(), { project_id: "another" });
     await extract(world, { source_volid: SOURCE_ID, context: { ...CONTEXT, is_admin: true } });
-    expect((await locksOf(world)).volume).toHaveProperty(VOLUME_ID);
+    expect(locksOf(world).volume).toHaveProperty(VOLUME_ID);
   });
 
   it("is refused by a source that is being deleted, which stays unlocked", async () => {
     const world = makeWorld(clone(), { status: "deleting" }, { status: "deleting" });
     await expect(extract(world, { source_volid: SOURCE_ID })).rejects.toThrow(InvalidVolume);
     await expect(extract(world, { snapshot_id: SNAPSHOT_ID })).rejects.toThrow(InvalidSnapshot);
-    expect(await locksOf(world)).toEqual({ volume: {}, snapshot: {} });
+    expect(locksOf(world)).toEqual({ volume: {}, snapshot: {} });
   });
 });
 
@@ -113,29 +114,29 @@ describe("the end of a create", () => {
     const others = { locks: { ...LOCKED.locks, other: "other-a1" } };
     const ofVolume = makeWorld(clone(), others);
     await end(ofVolume);
-    expect((await locksOf(ofVolume)).volume).toEqual({ other: "other-a1" });
+    expect(locksOf(ofVolume).volume).toEqual({ other: "other-a1" });
     const ofSnapshot = makeWorld(fromSnapshot(), {}, others);
     await end(ofSnapshot);
-    expect((await locksOf(ofSnapshot)).snapshot).toEqual({ other: "other-a1" });
+    expect(locksOf(ofSnapshot).snapshot).toEqual({ other: "other-a1" });
   });
 
   it("is not a failure when the lock cannot be removed", async () => {
     const world = makeWorld(clone(), LOCKED);
-    world.faults.fail("volumes.unlock", new Error("throttled"));
+    world.faults.fail("locks.remove", new Error("throttled"));
     await finish(world);
     expect((await world.fakes.volumes.get(VOLUME_ID)).status).toBe("available");
   });
 
   it("keeps the claim open where the lock cannot be taken off, so that the sweep takes it off", async () => {
     const world = makeWorld(clone(), LOCKED);
-    world.faults.fail("volumes.unlock", new Error("throttled"));
+    world.faults.fail("locks.remove", new Error("throttled"));
     await finish(world);
     expect(world.fakes.backends.records.get(FIRST_HOST)?.claims[VOLUME_ID]).toMatchObject({ size: 0 });
     const volume = await world.fakes.volumes.get(VOLUME_ID);
     const claim = { attempt: 1, size: 0, claimed_at: volume.attempts[1]?.started_at ?? "" };
     const open = { host: FIRST_HOST, volumeId: VOLUME_ID, claim };
     await closeClaim(world.deps, open, claimFate(open, volume), volume);
-    expect((await locksOf(world)).volume).toEqual({});
+    expect(locksOf(world).volume).toEqual({});
     expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toEqual({});
   });
 
@@ -190,21 +191,21 @@ describe("the end of a create", () => {
   ])("%s leaves no lock on its source", async (_how, volume, end) => {
     const world = makeWorld(volume, { locks: { ...LOCKED.locks, other: "other-a1" } });
     await end(world);
-    expect((await locksOf(world)).volume).toEqual({ other: "other-a1" });
+    expect(locksOf(world).volume).toEqual({ other: "other-a1" });
   });
 
   it("takes off a lock that a late call makes after it", async () => {
     const world = makeWorld(clone({ status: "error", deadline: null }), LOCKED);
     const source = { snapshot_id: null, source_volid: SOURCE_ID };
     await expect(keepLockOfOurs(world.deps, ownerOf(taskInput()), source)).rejects.toThrow(FenceLost);
-    expect((await locksOf(world)).volume).toEqual({});
+    expect(locksOf(world).volume).toEqual({});
   });
 
   it("takes off a lock on a snapshot that a late call makes after it", async () => {
     const world = makeWorld(fromSnapshot({ status: "error", deadline: null }), {}, LOCKED);
     const source = { snapshot_id: SNAPSHOT_ID, source_volid: null };
     await expect(keepLockOfOurs(world.deps, ownerOf(taskInput()), source)).rejects.toThrow(FenceLost);
-    expect((await locksOf(world)).snapshot).toEqual({});
+    expect(locksOf(world).snapshot).toEqual({});
   });
 
   it("costs nothing more where there is no source", async () => {
@@ -271,16 +272,16 @@ describe("CreateSnapshot", () => {
   it("locks the volume until the snapshot is deleted", async () => {
     const world = makeWorld(aVolume());
     await createSnapshot(world.deps, request);
-    expect((await locksOf(world)).volume).toEqual({ [SNAPSHOT_ID]: SNAPSHOT_LOCK });
+    expect(locksOf(world).volume).toEqual({ [SNAPSHOT_ID]: SNAPSHOT_LOCK });
     await deleteSnapshot(world.deps, SNAPSHOT_ID);
-    expect((await locksOf(world)).volume).toEqual({});
+    expect(locksOf(world).volume).toEqual({});
   });
 
   it("fails for a volume that is deleted in the meantime, before the backend is asked", async () => {
     const world = makeWorld(aVolume());
     const create = world.fakes.snapshots.create.bind(world.fakes.snapshots);
     world.fakes.snapshots.create = async (record) => {
-      await world.fakes.volumes.beginDelete(SOURCE_ID, world.now);
+      await world.fakes.volumes.beginDelete({ id: SOURCE_ID }, world.now);
       return create(record);
     };
     await expect(createSnapshot(world.deps, request)).rejects.toThrow(InvalidVolume);
@@ -316,7 +317,7 @@ describe("DeleteSnapshot", () => {
   it("keeps a create from reading it once it has begun", async () => {
     const world = makeWorld(fromSnapshot(), {}, {});
     const { deps } = world;
-    await deps.snapshots.beginDelete(SNAPSHOT_ID, "available", deps.clock.now());
+    await deps.snapshots.beginDelete({ id: SNAPSHOT_ID, status: "available" }, deps.clock.now());
     await expect(extract(world, { snapshot_id: SNAPSHOT_ID })).rejects.toThrow(InvalidSnapshot);
     await remove(world);
     expect(world.fakes.snapshots.records.size).toBe(0);

@@ -9,7 +9,8 @@ const PASSED = "2026-01-01T00:59:00.000Z";
 
 /** A volume with a snapshot whose function died. */
 function world(columns: Partial<SnapshotRecord>): World {
-  const made = aWorld(aSource({ locks: { [SNAPSHOT_ID]: SNAPSHOT_LOCK } }));
+  const made = aWorld(aSource());
+  made.fakes.locks.arrange({ what: "volume", id: SOURCE_ID }, { [SNAPSHOT_ID]: SNAPSHOT_LOCK });
   made.fakes.snapshots.records.set(SNAPSHOT_ID, aSnapshot({ deadline: PASSED, ...columns }));
   driverOf(made).snapshots.add(SNAPSHOT_ID);
   return made;
@@ -39,7 +40,7 @@ describe("the sweep of snapshots", () => {
     expect(await sweepOverdueVolumes(made.deps)).toMatchObject({ snapshots_ended: 1, failures: [] });
     expect(found(made)).toBeUndefined();
     expect(driverOf(made).snapshots.size).toBe(0);
-    expect(made.fakes.volumes.records.get(SOURCE_ID)?.locks).toEqual({});
+    expect(made.fakes.locks.all).toEqual([]);
   });
 
   it("leaves error_deleting when the backend refuses, and does not try again by itself", async () => {

@@ -144,13 +144,12 @@ function checkExtension({ id, extendedTo }: AcceptedVolume, { extension, size }:
  * At rest no create uses a source: only the locks of existing snapshots remain. A clone of a cached volume has no source on its record, so
  * the eviction of the cached volume checks its holder.
  */
-function checkLocks({ records, snapshots }: Evidence, report: Report): void {
+function checkLocks({ records, snapshots, locks }: Evidence, report: Report): void {
   const taken = new Set(snapshots.map(({ id }) => id));
-  for (const { id, locks } of [...records.filter((record) => !isCachedVolume(record)), ...snapshots]) {
-    for (const [holder, value] of Object.entries(locks ?? {})) {
-      if (value !== SNAPSHOT_LOCK || !taken.has(holder)) {
-        report(id, `it is locked by ${value} of ${holder}, which has ended`);
-      }
+  const cached = new Set(records.filter((record) => isCachedVolume(record)).map(({ id }) => id));
+  for (const { source, holder, value } of locks) {
+    if (!cached.has(source.id) && (value !== SNAPSHOT_LOCK || !taken.has(holder))) {
+      report(source.id, `it is locked by ${value} of ${holder}, which has ended`);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { backendHost } from "../../core/backends/backends.ts";
 import type { Zone } from "./stack.ts";
+import type { Lock, LockedSource } from "../../core/ports.ts";
 import type { BackendRecord, SnapshotRecord, VolumeRecord } from "../../core/records.ts";
 
 /** The source of a volume. */
@@ -137,6 +138,7 @@ export type Evidence = {
   badMessages: readonly BadMessage[];
   records: readonly VolumeRecord[];
   snapshots: readonly SnapshotRecord[];
+  locks: readonly (Lock & { source: LockedSource })[];
   backends: readonly BackendRecord[];
   files: readonly StoredFile[];
   told: readonly Told[];

@@ -41,6 +41,7 @@ export async function gatherEvidence(of: Gathering): Promise<Evidence> {
     badMessages: work.bad,
     records: await everything((limit, from) => services.volumes.list({}, limit, from)),
     snapshots: await everything((limit, from) => services.snapshots.list(limit, from)),
+    locks: await everything((limit, from) => services.locks.list(limit, from)),
     backends: await backendsWithClaims(services),
     files: await filesOf(directory, sources.offsets),
     told: listener.told,

@@ -8,6 +8,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
 import { DynamoDbDeadLetterRepository } from "../../adapters/dynamodb/dead-letter-repository.ts";
 import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
+import { DynamoDbLockRepository } from "../../adapters/dynamodb/lock-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
@@ -46,6 +47,7 @@ export function connect({ outputs, endpoints, resources }: CloudReady) {
     tables: Object.entries(outputs).flatMap(([name, value]) => (name.endsWith("TableName") ? [value] : [])),
     volumes: new DynamoDbVolumeRepository(table("VolumesTableName")),
     snapshots: new DynamoDbSnapshotRepository(table("SnapshotsTableName")),
+    locks: new DynamoDbLockRepository(table("LocksTableName")),
     backends: new DynamoDbBackendRepository({
       ...table("BackendsTableName"),
       claimsTableName: output("ClaimsTableName"),

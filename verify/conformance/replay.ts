@@ -177,7 +177,6 @@ async function putSource({ volumes, snapshots }: Deployment, plan: Plan): Promis
       provider_location: null,
       glance_metadata: source.glance_metadata,
       created_at: source.created_at,
-      locks: {},
     };
     await snapshots.create(snapshot);
   }

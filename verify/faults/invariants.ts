@@ -375,16 +375,19 @@ function checkBackends(account: Account): void {
 
 /** At rest no create uses a source: only the locks of existing snapshots remain. */
 export function checkLocks(account: Account): void {
-  const { volumes, snapshots, imageCacheEntries } = account.stores;
-  for (const { id, locks } of [...volumes.records.values(), ...snapshots.records.values()]) {
-    for (const [holder, value] of Object.entries(locks)) {
-      // A clone of a cached volume has no source on its record; the eviction of the cached one checks its holder.
-      const isCached = imageCacheEntries.imageOf.has(id);
-      const isScenarios = value === STALE_LOCK;
-      const isHeld = value === SNAPSHOT_LOCK ? snapshots.records.has(holder) : isCached;
-      if (!isHeld && !isScenarios) {
-        account.breach(4, `${id} is locked by ${value} of ${holder}, which has ended`);
-      }
+  const { locks, volumes, snapshots, imageCacheEntries } = account.stores;
+  for (const { id, locks: entries = {} } of [...volumes.records.values(), ...snapshots.records.values()]) {
+    if (Object.values(entries).some((value) => value !== STALE_LOCK)) {
+      account.breach(4, `${id} has locks that an earlier release has left: ${JSON.stringify(entries)}`);
+    }
+  }
+  for (const { source, holder, value } of locks.all) {
+    // A clone of a cached volume has no source on its record; the eviction of the cached one checks its holder.
+    const isCached = imageCacheEntries.imageOf.has(source.id);
+    const isScenarios = value === STALE_LOCK;
+    const isHeld = value === SNAPSHOT_LOCK ? snapshots.records.has(holder) : isCached;
+    if (!isHeld && !isScenarios) {
+      account.breach(4, `${source.what} ${source.id} is locked by ${value} of ${holder}, which has ended`);
     }
   }
 }

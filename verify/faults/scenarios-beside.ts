@@ -260,7 +260,7 @@ export const OTHERS: readonly Scenario[] = [
       arrange(account);
       addSource(account);
       addSnapshot(account);
-      account.stores.snapshots.records.change(SNAPSHOT, { locks: { [uuidOf(12)]: STALE_LOCK } });
+      account.stores.locks.arrange({ what: "snapshot", id: SNAPSHOT }, { [uuidOf(12)]: STALE_LOCK });
       account.time.after(60_000, () => account.request("DeleteSnapshot", { snapshot_id: SNAPSHOT }));
       return send(account);
     },
@@ -292,6 +292,7 @@ export const OTHERS: readonly Scenario[] = [
       const locks = { [uuidOf(12)]: fenceOf(uuidOf(12), 1) };
       addSource(account, { locks: { ...locks } });
       addSnapshot(account, { locks: { ...locks } });
+      account.stores.locks.arrange({ what: "volume", id: SOURCE }, { [uuidOf(13)]: fenceOf(uuidOf(13), 1) });
       // Until the schedule of the audit has come round twice: nothing else removes such a lock.
       account.time.after(4_300_000, () => {});
       return send(account);

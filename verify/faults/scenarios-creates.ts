@@ -178,7 +178,8 @@ export const CREATES: readonly Scenario[] = [
       addImage(account, STRONG_HASH);
       account.stores.imageCacheSettings = { maxCount: 1, maxSizeGib: 0 };
       // The least recently used one, with a lock of a create that has left no record, and one of which only a claim was made.
-      addCached(account, 20, { locks: { [uuidOf(21)]: STALE_LOCK } });
+      addCached(account, 20);
+      account.stores.locks.arrange({ what: "volume", id: uuidOf(20) }, { [uuidOf(21)]: STALE_LOCK });
       return send(account, { image_id: IMAGE });
     },
   },

@@ -113,7 +113,7 @@ function requireUpdate({ status }: SnapshotRecord, value: unknown): SnapshotStat
 /** Deletes in any status; the source of a create in progress stays. */
 async function forceDelete(deps: ApiDependencies, snapshot: SnapshotRecord): Promise<void> {
   try {
-    await deps.snapshots.beginDelete(snapshot.id, snapshot.status, phaseDeadline(deps, "removal"));
+    await deps.snapshots.beginDelete(snapshot, phaseDeadline(deps, "removal"));
   } catch (error) {
     throw describeError(error).name === "InvalidSnapshot"
       ? badRequest("Invalid snapshot: a volume is being made of the snapshot, or its status has changed.")

@@ -110,7 +110,7 @@ export async function deleteSnapshot(deps: ApiDependencies, call: Call): Promise
   }
   try {
     await requireUnused(deps, snapshot);
-    await deps.snapshots.beginDelete(snapshot.id, snapshot.status, phaseDeadline(deps, "removal"));
+    await deps.snapshots.beginDelete(snapshot, phaseDeadline(deps, "removal"));
   } catch (error) {
     throw describeError(error).name === "InvalidSnapshot" ? badRequest(NOT_DELETABLE) : error;
   }

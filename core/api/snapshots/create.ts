@@ -119,7 +119,6 @@ function askedSnapshot(
     provider_location: null,
     glance_metadata: volume.glance_metadata,
     created_at: "",
-    locks: {},
     ...(body.description != null && { display_description: body.description }),
     metadata: body.metadata ?? {},
     ...(volume.volume_type_id !== null && { volume_type_id: volume.volume_type_id }),

@@ -1,9 +1,9 @@
 import { describeError } from "../../errors.ts";
 import { isCachedVolume } from "../../image-cache/image-cache.ts";
-import { isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../../records.ts";
+import { isInFlow, type SnapshotRecord, type VolumeRecord } from "../../records.ts";
 import { requireUnused as requireUnusedSnapshot } from "../../snapshots/delete-snapshot.ts";
 import { requireUnused } from "../../volumes/delete-volume.ts";
-import { holderOf } from "../../attempt/source-locks.ts";
+import { holderOf, snapshotsOf } from "../../attempt/source-locks.ts";
 import { phaseDeadline } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest } from "../errors.ts";
@@ -72,53 +72,47 @@ async function markForDeletion(
     throw badRequest(NOT_DELETABLE);
   }
   try {
-    const snapshots = cascade ? await removableSnapshots(deps, volume) : [];
-    if (snapshots.length === 0) {
+    if (!cascade || !(await hasRemovableSnapshots(deps, volume))) {
       await requireUnused(deps, volume);
     }
-    await deps.volumes.beginDelete(volume.id, phaseDeadline(deps, "removal"), { force, snapshots });
+    await deps.volumes.beginDelete(volume, phaseDeadline(deps, "removal"), { force });
   } catch (error) {
     throw describeError(error).name === "InvalidVolume" ? badRequest(NOT_DELETABLE) : error;
   }
 }
 
-/** More snapshots than these are not deleted with their volume: one condition has to name them all. */
-const MOST_SNAPSHOTS = 100;
+/** Statuses of a snapshot that goes with its volume. */
+const REMOVABLE: readonly string[] = ["available", "error", "deleting", "error_deleting"];
 
 /**
- * Ids of the snapshots that go with the volume. The removal deletes them before it asks the backend for the volume.
+ * Whether there are snapshots that go with the volume. The removal deletes them before it asks the backend for the volume.
  *
- * @throws ApiError 400 when one of them is in use, or they are too many
+ * @throws ApiError 400 when one of them is in use, or a volume is created from this one
  */
-async function removableSnapshots(deps: ApiDependencies, volume: VolumeRecord): Promise<string[]> {
-  const holders = Object.entries(volume.locks).flatMap(([id, value]) => (value === SNAPSHOT_LOCK ? [id] : []));
-  await removeStaleLocks(deps, volume);
-  const snapshots = await deps.snapshots.getMany(holders);
-  for (const snapshot of snapshots.values()) {
-    if (!["available", "error", "deleting", "error_deleting"].includes(snapshot.status)) {
-      throw badRequest("Invalid volume: Failed to update snapshot.");
-    }
-    await requireUnusedSnapshot(deps, snapshot).catch((error: unknown) => {
-      throw describeError(error).name === "InvalidSnapshot"
-        ? badRequest("Invalid volume: Failed to update snapshot.")
-        : error;
-    });
-  }
-  if (holders.length > MOST_SNAPSHOTS) {
-    throw badRequest(
-      `Invalid volume: the volume has ${holders.length} snapshots, and at most ${MOST_SNAPSHOTS} are deleted with it. Delete some first.`,
-    );
-  }
-  return holders;
-}
-
-/** Removes the locks of creates that have ended. @throws ApiError 400 while a volume is created from this one */
-async function removeStaleLocks(deps: ApiDependencies, { id, locks }: VolumeRecord): Promise<void> {
-  const others = Object.entries(locks).filter(([, value]) => value !== SNAPSHOT_LOCK);
-  if (others.length > 0 && (await holderOf(deps, Object.fromEntries(others))) !== undefined) {
+async function hasRemovableSnapshots(deps: ApiDependencies, volume: VolumeRecord): Promise<boolean> {
+  if ((await holderOf(deps, "volume", volume, true)) !== undefined) {
     throw badRequest(NOT_DELETABLE);
   }
-  for (const [holder, value] of others) {
-    await deps.volumes.unlock(id, holder, [value]);
+  let isFound = false;
+  for await (const ids of snapshotsOf(deps, volume)) {
+    for (const snapshot of (await deps.snapshots.getMany(ids)).values()) {
+      isFound = true;
+      if (!REMOVABLE.includes(snapshot.status) || !(await isUnused(deps, snapshot))) {
+        throw badRequest("Invalid volume: Failed to update snapshot.");
+      }
+    }
+  }
+  return isFound;
+}
+
+async function isUnused(deps: ApiDependencies, snapshot: SnapshotRecord): Promise<boolean> {
+  try {
+    await requireUnusedSnapshot(deps, snapshot);
+    return true;
+  } catch (error) {
+    if (describeError(error).name === "InvalidSnapshot") {
+      return false;
+    }
+    throw error;
   }
 }
