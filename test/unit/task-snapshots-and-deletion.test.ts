@@ -55,7 +55,7 @@ describe("CreateSnapshot", () => {
       () => aWorld(aSource()),
       (world) => take(world),
     );
-    expect(deaths).toBe(16);
+    expect(deaths).toBe(18);
   });
 
   it("asked for again later, has the entry of its record in the project's list, and no other", async () => {
