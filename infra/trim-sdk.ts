@@ -60,6 +60,11 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     /@smithy\/core\/dist-es\/submodules\/serde\/util-stream\/sdk-stream-mixin\.browser\.js$/,
     'export const sdkStreamMixin = () => { throw new Error("no stream of Node"); };',
   ],
+  // The function's runtime is chosen by the stack.
+  [
+    /@aws-sdk\/core\/dist-es\/submodules\/client\/emitWarningIfUnsupportedVersion\.js$/,
+    "export const state = { warningEmitted: true }; export const emitWarningIfUnsupportedVersion = () => {};",
+  ],
   // A function has no home directory with settings: all of its settings are in the environment.
   [
     /@smithy\/core\/dist-es\/submodules\/config\/shared-ini-file-loader\/loadSharedConfigFiles\.js$/,

@@ -121,7 +121,7 @@ const ALLOWED: Record<FunctionName, Record<string, string[]>> = {
   CreateSnapshot: {
     Volumes: UPDATE,
     Snapshots: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
-    Projects: ["dynamodb:PutItem"],
+    Projects: ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
     Locks: LOCK,
   },
   DeleteSnapshot: {
@@ -357,6 +357,7 @@ describe("writes of tables", () => {
     );
     expect(silent.toSorted()).toEqual([
       "CreateSnapshot: Locks",
+      "CreateSnapshot: Projects",
       "CreateSnapshot: Projects",
       "CreateVolumeOnFinish: Claims",
       "ExtractVolumeSpec: Locks",
