@@ -1,5 +1,5 @@
 import { checkBackend } from "../core/workflow/check-backend.ts";
-import { bounds, clock, drivers, imageCache, images, locks, snapshots, volumes } from "./runtime/composition.ts";
+import { bounds, clock, drivers, imageCache, images, snapshots, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
@@ -9,7 +9,6 @@ export const handler = taskHandler(["volume_spec", "creation"], (input, turn) =>
     {
       volumes: volumes(),
       snapshots: snapshots(),
-      locks: locks(),
       drivers: drivers(),
       images: images(),
       imageCache: imageCache(),

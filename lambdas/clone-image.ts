@@ -1,5 +1,5 @@
 import { cloneImage } from "../core/workflow/clone-image.ts";
-import { bounds, clock, drivers, imageCache, images, locks, volumes } from "./runtime/composition.ts";
+import { bounds, clock, drivers, imageCache, images, volumes } from "./runtime/composition.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
 
@@ -8,7 +8,6 @@ export const handler = taskHandler(["volume_spec"], (input, turn) =>
   cloneImage(
     {
       volumes: volumes(),
-      locks: locks(),
       drivers: drivers(),
       images: images(),
       imageCache: imageCache(),

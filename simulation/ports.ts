@@ -186,7 +186,7 @@ export function portsOf(account: Account) {
     get imageCache(): ImageCache | undefined {
       const { imageCacheSettings: settings } = stores;
       const entries = watched("imageCache", stores.imageCacheEntries);
-      return settings === undefined ? undefined : { entries, settingsOf: () => settings };
+      return settings === undefined ? undefined : { entries, locks, settingsOf: () => settings };
     },
     images,
     get configuredBackends(): Backend[] {

@@ -1,7 +1,7 @@
 import { v5 as uuidv5 } from "uuid";
 import { type Backend, backendHost } from "../backends/backends.ts";
 import type { ImageMeta } from "../drivers/driver-ports.ts";
-import type { Listed } from "../ports.ts";
+import type { Listed, LockRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { WorkCheckpoint } from "../spec.ts";
 
@@ -83,6 +83,8 @@ export interface ImageCacheRepository {
 /** The cache as tasks get it; absent where no backend has it switched on. */
 export type ImageCache = {
   entries: ImageCacheRepository;
+  /** Locks on the cached volumes. */
+  locks: Pick<LockRepository, "put" | "withdraw" | "remove">;
   /** Undefined for a backend without a cache. @param host with or without its pool */
   settingsOf(host: string): ImageCacheSettings | undefined;
 };
@@ -107,12 +109,12 @@ export function settingsByHost(
 /** The cache of the backends that have one switched on; undefined, and nothing made, when none has. */
 export function imageCacheOf(
   backends: Parameters<typeof settingsByHost>[0],
-  entries: () => ImageCacheRepository,
+  parts: { entries: () => ImageCacheRepository; locks: () => ImageCache["locks"] },
 ): ImageCache | undefined {
   const settings = settingsByHost(backends);
   return settings.size === 0
     ? undefined
-    : { entries: entries(), settingsOf: (host) => settings.get(backendHost(host)) };
+    : { entries: parts.entries(), locks: parts.locks(), settingsOf: (host) => settings.get(backendHost(host)) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { describeError, routeOf, SourceDamaged, VolumeNotFound } from "../errors.ts";
 import { cachedVolumeId, type ImageCache, type ImageCacheEntry, imageCacheId } from "./image-cache.ts";
 import type { CreateOutcome, Driver, ImageSource, Work } from "../drivers/driver-ports.ts";
-import type { Clock, LockedSource, LockRepository, VolumeRepository } from "../ports.ts";
+import type { Clock, LockedSource, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { WorkCheckpoint } from "../spec.ts";
 import { deadlineAfter } from "../settings/time-bounds.ts";
@@ -14,7 +14,6 @@ export type UseImageCacheDependencies = {
   /** Called once the cache has decided: the volume is a clone, or its image must be downloaded. Not called without a cache. */
   onImageCacheUse?: (use: "hit" | "miss") => void;
   volumes: Pick<VolumeRepository, "get" | "countLock">;
-  locks: Pick<LockRepository, "put" | "withdraw" | "remove">;
   clock: Clock;
 };
 
@@ -141,7 +140,7 @@ function pause(clock: Clock, since: Date): Outcome | undefined {
 /** Undefined when it cannot be cloned, and the image is to be downloaded. */
 async function cloneCached(
   deps: UseImageCacheDependencies,
-  { entries }: ImageCache,
+  { entries, locks }: ImageCache,
   input: OwnerInput,
   driver: Driver,
   volume: VolumeRecord,
@@ -155,7 +154,7 @@ async function cloneCached(
   }
   const lock = { holder: input.volume_id, value: input.fence };
   const locked: LockedSource = { what: "volume", id: entry.volume_id };
-  const source = await lockVolume(deps, entry.volume_id, lock, ["available"], null);
+  const source = await lockVolume({ volumes: deps.volumes, locks }, entry.volume_id, lock, ["available"], null);
   if (source === undefined) {
     await evict();
     return undefined;
@@ -168,7 +167,7 @@ async function cloneCached(
       remainingTimeMs: () => work.remainingTimeMs(),
     });
     if (outcome.done) {
-      await deps.locks.remove(locked, lock.holder, [lock.value]);
+      await locks.remove(locked, lock.holder, [lock.value]);
       return { ...outcome, cloned: true };
     }
     return { ...outcome, checkpoint: { ...outcome.checkpoint, [CHECKPOINT_KEY]: "cloning" }, cloned: true };
@@ -176,7 +175,7 @@ async function cloneCached(
     if (routeOf(describeError(error).name) === "uncertain") {
       throw error;
     }
-    await deps.locks.remove(locked, lock.holder, [lock.value]);
+    await locks.remove(locked, lock.holder, [lock.value]);
     if (error instanceof VolumeNotFound || error instanceof SourceDamaged) {
       await evict();
     }

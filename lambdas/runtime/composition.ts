@@ -170,10 +170,11 @@ export const remoteDrivers = /* @__PURE__ */ once(() =>
 
 /** Undefined if no backend enables it. */
 export const imageCache = /* @__PURE__ */ once(() =>
-  imageCacheOf(
-    configuredBackends(),
-    () => new DynamoDbImageCacheRepository({ client: dynamodb(), tableName: environmentVariable("imageCacheTable") }),
-  ),
+  imageCacheOf(configuredBackends(), {
+    entries: () =>
+      new DynamoDbImageCacheRepository({ client: dynamodb(), tableName: environmentVariable("imageCacheTable") }),
+    locks,
+  }),
 );
 
 const imageServicesOptions = /* @__PURE__ */ once(() => parseImageServices(readJson("imageServices", "{}")));

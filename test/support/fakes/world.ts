@@ -114,6 +114,7 @@ export class World {
   imageCache(settings: Partial<ImageCacheSettings> = {}, off: readonly string[] = []): ImageCache {
     return {
       entries: this.faults.watch("imageCache", this.fakes.imageCache),
+      locks: this.deps.locks,
       settingsOf: (host) => (off.includes(host) ? undefined : { maxCount: 0, maxSizeGib: 0, ...settings }),
     };
   }
