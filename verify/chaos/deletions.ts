@@ -50,12 +50,15 @@ export async function deleteLater(
 
 /**
  * The request marks the volume, so the answer does not wait for the backend. A repeated request finds the mark of the first one, or that the
- * volume is gone; a first request that finds it gone has not deleted it.
+ * volume is gone. A volume that is gone before the first request was not deleted by it.
  */
 async function deleteByApi(api: Api, { id, project }: AcceptedVolume): Promise<Deletion> {
-  const { status, tries } = await api.ask({ project, method: "DELETE", path: `/volumes/${id}` });
+  if ((await api.ask({ project, method: "GET", path: `/volumes/${id}` })).status === 404) {
+    return "refused";
+  }
+  const { status } = await api.ask({ project, method: "DELETE", path: `/volumes/${id}` });
   if (status === 202 || status === 404) {
-    return status === 202 || tries > 1 ? "accepted" : "refused";
+    return "accepted";
   }
   const { body } = await api.ask({ project, method: "GET", path: `/volumes/${id}` });
   const shown = (body["volume"] as { status: string } | undefined)?.status ?? "gone";

@@ -29,10 +29,14 @@ export async function useLater(user: User, volume: AcceptedVolume, use: Use): Pr
   }
 }
 
-/** A repeated request is refused while the volume is extending: by the first one, which was accepted then. */
+/**
+ * A repeated request is refused while the volume is extending: by the first one, which was accepted then. The embedded cloud repeats a call
+ * as well, when another function ends its thread.
+ */
 async function extend(api: Api, volume: AcceptedVolume, sizeGib: number): Promise<void> {
   const { status, body, tries } = await act(api, volume, { "os-extend": { new_size: sizeGib } });
-  if (status === 202 || (status === 400 && tries > 1)) {
+  const isUnderWay = JSON.stringify(body).includes("current status is: extending");
+  if (status === 202 || (status === 400 && (tries > 1 || isUnderWay))) {
     volume.extendedTo = sizeGib;
   } else if (status !== 413) {
     throw new Error(`the extension of ${volume.id} is answered by ${status}: ${JSON.stringify(body)}`);
