@@ -53,12 +53,12 @@ export const REQUESTS: Readonly<Record<TaskFunctionName | "ScheduleVolume", Requ
 
 /**
  * The requests that the source of a volume adds to the functions' own, by the state that makes them: the image's metadata are read for the
- * spec and for its location, a source is locked and unlocked.
+ * spec and for its location; a source gets a lock, which is counted on the source, and removed.
  */
 export const SOURCE_REQUESTS: Readonly<Record<string, { step: string; requests: Requests }>> = {
   CloneImage: { step: "image metadata", requests: { s3_get: 2 } },
-  CreateVolumeFromSnapshot: { step: "lock of the snapshot", requests: { dynamodb_write_unit: 2 } },
-  CreateClonedVolume: { step: "lock of the source", requests: { dynamodb_write_unit: 2 } },
+  CreateVolumeFromSnapshot: { step: "lock of the snapshot", requests: { dynamodb_write_unit: 3 } },
+  CreateClonedVolume: { step: "lock of the source", requests: { dynamodb_write_unit: 3 } },
 };
 
 /** Units of the index among the writes of a raw create, which an emulator does not count. */

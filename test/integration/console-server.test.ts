@@ -135,6 +135,7 @@ describe("the interface", () => {
     await startOn({
       volumes: { get: async () => volume({ status: "available" }) },
       snapshots: { listOfVolume: async () => [] },
+      locks: { of: async () => ({ items: [] }) },
     });
     const { status, body } = await ask(`/api/volumes/${VOLUME_ID}`);
     expect(status).toBe(200);
@@ -174,7 +175,7 @@ describe("the interface", () => {
       get: async () => volume({ status: "error" }),
       resetStatus: async (id: string, status: string) => (set.push([id, status]), volume({ status: "available" })),
     };
-    await startOn({ volumes, snapshots: {}, backends: {} });
+    await startOn({ volumes, snapshots: {}, backends: {}, locks: {} });
     expect((await ask(`/api/volumes/${VOLUME_ID}/reset-to-available`, "POST")).status).toBe(200);
     expect((await ask(`/api/volumes/${VOLUME_ID}/reset-to-creating`, "POST")).status).toBe(404);
     expect(set).toEqual([[VOLUME_ID, "available"]]);
