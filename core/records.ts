@@ -287,6 +287,23 @@ export type VolumeRecord = {
   reset_at?: string;
 };
 
+/**
+ * The volume at the start of its workflow; it travels with the workflow, as Cinder's `volume_ref` does between tasks. Later tasks use its
+ * unchanging fields (sizes, names, owners) and read the record for everything else. A notification has no other fields of the volume either.
+ */
+export type VolumeRef = Omit<
+  VolumeRecord,
+  | "attempts"
+  | "deadline"
+  | "fault"
+  | "phase"
+  | "progress"
+  | "delete_requested_at"
+  | "locks"
+  | "times_locked"
+  | "dropped"
+>;
+
 /** Columns that every new volume has. */
 type NewVolumeColumns = Pick<VolumeRecord, "id" | "project_id" | "user_id" | "size" | "created_at">;
 

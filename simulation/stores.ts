@@ -18,6 +18,7 @@ import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../core/records.
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../core/scheduling/settings.ts";
 import { InMemoryDynamoDb } from "./dynamodb/in-memory-dynamodb.ts";
 import { TABLES } from "./dynamodb/tables.ts";
+import { backendInService } from "./stores/backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "./stores/catalogues.ts";
 import { DeadLettersFake } from "./stores/dead-letters.ts";
 import { DriverFake } from "./driver.ts";
@@ -182,23 +183,8 @@ export class Stores {
   addBackend(host: string, reportedAt: string, takenGib = 0): SimulatedBackend {
     const driver = new SimulatedBackend(this.volumes, takenGib);
     this.drivers.set(host, driver);
-    this.backends.records.set(host, {
-      host,
-      availability_zone: "nova",
-      driver: "file",
-      disabled: false,
-      total_capacity_gb: TOTAL_GIB,
-      free_capacity_gb: TOTAL_GIB - takenGib,
-      allocated_capacity_gb: 0,
-      provisioned_capacity_gb: 0,
-      reserved_percentage: 0,
-      max_over_subscription_ratio: null,
-      thin_provisioning_support: false,
-      thick_provisioning_support: true,
-      capabilities: {},
-      reported_at: reportedAt,
-      claims: {},
-    });
+    const capacity = { total_capacity_gb: TOTAL_GIB, free_capacity_gb: TOTAL_GIB - takenGib };
+    this.backends.records.set(host, backendInService({ host, ...capacity, reported_at: reportedAt }));
     return driver;
   }
 

@@ -3,13 +3,10 @@ import type { BackendRecord, CapacityClaim } from "../../core/records.ts";
 import { type BackendState, type Entry, stateOf } from "./backend-item.ts";
 import * as statements from "./backend-statements.ts";
 import { claimOfItem, type ClaimItem, type ClaimItems, keyInName, nameOf, refOf } from "./claim-items.ts";
-import { find, type Item, type Statement, type Table, tryUpdate } from "./table.ts";
+import { find, NAMES_AT_ONCE, type Item, type Statement, type Table, tryUpdate } from "./table.ts";
 
 /** At so many entries, the one who made the last takes them off. */
 const TIDY_AT = 8;
-
-/** Entries that one tidy takes off: the update names each of them, and DynamoDB takes expressions of 4 KiB. The rest is left to the next. */
-const TIDIED_AT_ONCE = 50;
 
 /** How often capacity is given back again because others were faster. */
 const GIVE_BACK_ROUNDS = 100;
@@ -166,7 +163,7 @@ export class BackendClaims {
       const item = await this.#items.get(host, ref);
       const size = sizeOf(item, entry);
       if (item?.state === "given_back") {
-        // As long as a removal comes again, the item that shows that nothing is to be given back must not expire.
+        // A removal may be repeated for days. The item shows that nothing is to be given back, so it must not expire before.
         await this.#items.giveBack(host, ref);
         return;
       }
@@ -255,18 +252,15 @@ export class BackendClaims {
   }
 
   /**
-   * Takes entries off, {@link TIDIED_AT_ONCE} at most, after every claim has its item. Returns the backend as it is then; undefined when
+   * Takes entries off, {@link NAMES_AT_ONCE} at most, after every claim has its item. Returns the backend as it is then; undefined when
    * another call was faster.
    *
    * @param first the key whose entry has to be among them
    */
   async tidy({ backend: { host }, entries, moves }: BackendState, first?: string): Promise<BackendState | undefined> {
-    const others = Object.entries(entries).filter(([key]) => key !== first);
-    const wanted = first === undefined ? undefined : entries[first];
-    const list = [...(first !== undefined && wanted !== undefined ? [[first, wanted] as const] : []), ...others].slice(
-      0,
-      TIDIED_AT_ONCE,
-    );
+    const list = Object.entries(entries)
+      .toSorted(([one], [other]) => Number(other === first) - Number(one === first))
+      .slice(0, NAMES_AT_ONCE);
     const items = await this.#items.getMany(
       host,
       list.map(([key, entry]) => refOf(key, entry)),
@@ -297,7 +291,7 @@ export class BackendClaims {
     let left: BackendState | undefined = state;
     do {
       left = await this.tidy(left);
-    } while (left !== undefined && Object.keys(left.entries).length >= TIDIED_AT_ONCE);
+    } while (left !== undefined && Object.keys(left.entries).length >= NAMES_AT_ONCE);
   }
 
   async #tidyWhenFull(state: BackendState): Promise<BackendState> {

@@ -1,4 +1,4 @@
-import { statement, type Statement } from "./table.ts";
+import { statement, type Statement, updateOf } from "./table.ts";
 
 /**
  * The updates of a backend. `#volume` is a claim's key, given at the call.
@@ -70,10 +70,12 @@ export function report(columns: readonly string[], removed: readonly string[], c
   const counts = ["allocated_capacity_gb", "provisioned_capacity_gb", "claimed_gb", "moves"].map(
     (column) => `#${column} = if_not_exists(#${column}, :zero)`,
   );
+  const kept = ["#claims = if_not_exists(#claims, :empty)", "#disabled = if_not_exists(#disabled, :false)"];
   return statement(
-    `SET ${[...assignments, ...counts].join(", ")}, #claims = if_not_exists(#claims, :empty), ` +
-      "#disabled = if_not_exists(#disabled, :false)" +
-      (removed.length === 0 ? "" : ` REMOVE ${removed.map((column) => `#${column}`).join(", ")}`),
+    updateOf(
+      [...assignments, ...counts, ...kept],
+      removed.map((column) => `#${column}`),
+    ),
     "",
     { ":zero": 0, ":empty": {}, ":false": false },
   );

@@ -1,5 +1,5 @@
 import { BatchGetItemCommand } from "@aws-sdk/client-dynamodb";
-import type { Item, Table } from "./table.ts";
+import { slicesOf, type Item, type Table } from "./table.ts";
 
 /** Most keys of one BatchGetItem. */
 const BATCH_SIZE = 100;
@@ -21,11 +21,8 @@ export function getItems(table: Table, ids: readonly string[]): Promise<Item[]> 
 /** The items that exist among those keys, which must differ, read consistently, in no order. */
 export async function readItems(table: Table, all: readonly Item[]): Promise<Item[]> {
   const found: Item[] = [];
-  const batches = Array.from({ length: Math.ceil(all.length / BATCH_SIZE) }, (_each, index) =>
-    all.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE),
-  );
-  for (let from = 0; from < batches.length; from += BATCHES_AT_ONCE) {
-    await Promise.all(batches.slice(from, from + BATCHES_AT_ONCE).map((batch) => readAll(table, batch, found)));
+  for (const batches of slicesOf(slicesOf(all, BATCH_SIZE), BATCHES_AT_ONCE)) {
+    await Promise.all(batches.map((batch) => readAll(table, batch, found)));
   }
   return found;
 }

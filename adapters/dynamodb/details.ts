@@ -1,5 +1,14 @@
 import type { MapChange } from "../../core/ports.ts";
-import { isMissingPath, statement, tryUpdate, type Item, type Table } from "./table.ts";
+import {
+  isMissingPath,
+  NAMES_AT_ONCE,
+  slicesOf,
+  statement,
+  tryUpdate,
+  updateOf,
+  type Item,
+  type Table,
+} from "./table.ts";
 
 /**
  * Updates of user-editable fields: columns that are set or removed by name, and entries of one map. No state depends on them, so the only
@@ -11,9 +20,6 @@ export type ColumnChange = Readonly<Record<string, string | boolean | object | n
 
 /** A map of the item, with its changes. */
 export type NamedMapChange = { column: string; change: MapChange };
-
-/** Entries that one update changes: it names each of them, and DynamoDB takes expressions of 4 KiB. */
-const ENTRIES_AT_ONCE = 50;
 
 /**
  * Runs the update, in several writes where it changes many entries: removals first, so that the item never has old and new entries at once.
@@ -36,17 +42,13 @@ export async function changeItem(
   return changeAtOnce(table, key, columns, { column, change: last });
 }
 
-/** A change as changes of at most {@link ENTRIES_AT_ONCE} entries. */
+/** A change as changes of at most {@link NAMES_AT_ONCE} entries. */
 function partsOf({ set = {}, unset = [] }: MapChange): MapChange[] {
   const entries = [...unset.map((name) => [name] as const), ...Object.entries(set)];
-  const count = Math.ceil(entries.length / ENTRIES_AT_ONCE);
-  return Array.from({ length: count }, (_, index) => {
-    const part = entries.slice(index * ENTRIES_AT_ONCE, (index + 1) * ENTRIES_AT_ONCE);
-    return {
-      set: Object.fromEntries(part.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
-      unset: part.flatMap(([name, value]) => (value === undefined ? [name] : [])),
-    };
-  });
+  return slicesOf(entries, NAMES_AT_ONCE).map((part) => ({
+    set: Object.fromEntries(part.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+    unset: part.flatMap(([name, value]) => (value === undefined ? [name] : [])),
+  }));
 }
 
 async function changeAtOnce(
@@ -66,11 +68,7 @@ async function changeAtOnce(
     ...Object.entries(columns).flatMap(([column, value]) => (value === null ? [`#${column}`] : [])),
     ...unset.map((_, index) => `#${map.column}.#unset${index}`),
   ];
-  const update = [
-    ...(sets.length === 0 ? [] : [`SET ${sets.join(", ")}`]),
-    ...(removes.length === 0 ? [] : [`REMOVE ${removes.join(", ")}`]),
-  ];
-  const prepared = statement(update.join(" "), `attribute_exists(#${table.key})`);
+  const prepared = statement(updateOf(sets, removes), `attribute_exists(#${table.key})`);
   const run = (): Promise<Item | undefined> =>
     tryUpdate(table, key, prepared, {
       values: {

@@ -12,9 +12,9 @@ const SNAPSHOT = "snapshot";
 const KEY_ATTRIBUTES = ["source", "lock"];
 
 /**
- * The table of locks: an item for each, which has its key and the mark of the call that has put it last. Partition key `source` (`volume#ID` or `snapshot#ID`), sort key `lock`
- * (`volume#HOLDER#FENCE` for a create, `snapshot#HOLDER#snapshot` for a snapshot). So no write can replace another lock, each may be
- * repeated, and none grows with the number of locks (docs/adr/0029).
+ * The table of locks: an item for each, which has its key and the mark of the call that has put it last. Partition key `source`
+ * (`volume#ID` or `snapshot#ID`), sort key `lock` (`volume#HOLDER#FENCE` for a create, `snapshot#HOLDER#snapshot` for a snapshot). So no
+ * write can replace another lock, each may be repeated, and none grows with the number of locks (docs/adr/0029).
  */
 export class DynamoDbLockRepository implements LockRepository {
   readonly #table: Table;

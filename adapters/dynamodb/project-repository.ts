@@ -23,9 +23,12 @@ import {
   find,
   isConditionFailure,
   isMissingPath,
+  NAMES_AT_ONCE,
+  slicesOf,
   statement,
   toItem,
   tryUpdate,
+  updateOf,
   type Item,
   type Table,
   type TableOptions,
@@ -33,9 +36,6 @@ import {
 
 /** Sort key of the item that holds a project's usage and limits. */
 export const QUOTA = "quota";
-
-/** Limits or sums that one update changes: it names each of them, and DynamoDB takes expressions of 4 KiB. */
-const RESOURCES_AT_ONCE = 50;
 
 /**
  * The projects' lists and usage, in one table: partition key `project_id`, sort key `entry`, which is `quota` or `KIND#CREATED_AT#ID`. A
@@ -161,19 +161,15 @@ export class DynamoDbProjectRepository implements ProjectRepository {
   }
 
   async correctUsage(projectId: string, { used: read, returns }: CountedQuota, used: Usage): Promise<boolean> {
-    const wrong = [...new Set([...Object.keys(read), ...Object.keys(used)])].filter(
-      (resource) => read[resource] !== used[resource],
-    );
+    const wrong = [...new Set([...Object.keys(read), ...Object.keys(used)])]
+      .map((resource): WrongSum => [resource, read[resource], used[resource]])
+      .filter(([, sum, right]) => sum !== right);
     let isCorrected = true;
-    for (let from = 0; from < wrong.length; from += RESOURCES_AT_ONCE) {
-      const sums = wrong
-        .slice(from, from + RESOURCES_AT_ONCE)
-        .map((resource): WrongSum => [resource, read[resource], used[resource]]);
+    for (const sums of slicesOf(wrong, NAMES_AT_ONCE)) {
       const { prepared, values, names } = correctStatement(sums);
-      const all = { ...values, ":returns": returns };
-      isCorrected =
-        (await tryUpdate(this.#table, quotaKey(projectId), prepared, { values: all, names })) !== undefined &&
-        isCorrected;
+      const parameters = { values: { ...values, ":returns": returns }, names };
+      const item = await tryUpdate(this.#table, quotaKey(projectId), prepared, parameters);
+      isCorrected &&= item !== undefined;
     }
     return isCorrected;
   }
@@ -296,9 +292,8 @@ export class DynamoDbProjectRepository implements ProjectRepository {
   }
 
   async setLimits(projectId: string, limits: Readonly<Record<string, number | null>>): Promise<ProjectQuota> {
-    const entries = Object.entries(limits);
-    for (let from = 0; from < entries.length; from += RESOURCES_AT_ONCE) {
-      await this.#setLimits(projectId, entries.slice(from, from + RESOURCES_AT_ONCE));
+    for (const entries of slicesOf(Object.entries(limits), NAMES_AT_ONCE)) {
+      await this.#setLimits(projectId, entries);
     }
     return this.quota(projectId);
   }
@@ -309,10 +304,7 @@ export class DynamoDbProjectRepository implements ProjectRepository {
       limit === null ? [] : [`#limits.#resource${index} = :limit${index}`],
     );
     const removed = entries.flatMap(([, limit], index) => (limit === null ? [`#limits.#resource${index}`] : []));
-    const update = [
-      ...(set.length > 0 ? [`SET ${set.join(", ")}`] : []),
-      ...(removed.length > 0 ? [`REMOVE ${removed.join(", ")}`] : []),
-    ].join(" ");
+    const update = updateOf(set, removed);
     const values = Object.fromEntries(
       entries.flatMap(([, limit], index) => (limit === null ? [] : [[`:limit${index}`, limit]])),
     );
@@ -425,17 +417,13 @@ function correctStatement(sums: readonly WrongSum[]) {
   const unchanged = sums.map(([, read], index) =>
     read === undefined ? `attribute_not_exists(${at(index)})` : `${at(index)} = :read${index}`,
   );
-  const update = [
-    ...(set.length > 0 ? [`SET ${set.join(", ")}`] : []),
-    ...(removed.length > 0 ? [`REMOVE ${removed.join(", ")}`] : []),
-  ];
   const condition = ["#returns = :returns", "size(#moving) = :none", ...unchanged].join(" AND ");
   const values = sums.flatMap(([, read, right], index) => [
     ...(read === undefined ? [] : [[`:read${index}`, read] as const]),
     ...(right === undefined ? [] : [[`:right${index}`, right] as const]),
   ]);
   return {
-    prepared: statement(update.join(" "), condition, { ":none": 0 }),
+    prepared: statement(updateOf(set, removed), condition, { ":none": 0 }),
     values: Object.fromEntries(values),
     names: Object.fromEntries(sums.map(([resource], index) => [`#resource${index}`, resource])),
   };

@@ -46,6 +46,28 @@ export type Statement = {
 };
 
 /**
+ * Names that one expression may give at the call. DynamoDB takes expressions of 4 KiB, so an update that changes more is several.
+ *
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (expression length)
+ */
+export const NAMES_AT_ONCE = 50;
+
+/** A list in slices of at most `size`. */
+export function slicesOf<Value>(list: readonly Value[], size: number): Value[][] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_each, index) =>
+    list.slice(index * size, (index + 1) * size),
+  );
+}
+
+/** An update expression of assignments and of paths to remove; either may be empty. */
+export function updateOf(assignments: readonly string[], removed: readonly string[]): string {
+  return [
+    ...(assignments.length > 0 ? [`SET ${assignments.join(", ")}`] : []),
+    ...(removed.length > 0 ? [`REMOVE ${removed.join(", ")}`] : []),
+  ].join(" ");
+}
+
+/**
  * Prepares an update. Each `#name` in the expressions is the attribute of that name, so that no reserved word can get in the
  * way; names that are known only at the call (the number of an attempt, the id of a volume) are given to {@link tryUpdate}.
  */

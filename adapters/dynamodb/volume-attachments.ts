@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { AttachmentChange } from "../../core/ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
-import { statement, type Statement } from "./table.ts";
+import { statement, type Statement, updateOf } from "./table.ts";
 import type { VolumeWriter } from "./volume-writer.ts";
 
 /** Revisions are drawn from so many: `randomInt` gives no more. */
@@ -47,10 +47,12 @@ export async function changeAttachments(
 }
 
 function changeStatement(set: readonly string[], removed: readonly string[], again: boolean): Statement {
-  const assignments = set.map((column) => `, #${column} = :${column}`).join("");
-  const removal = removed.length === 0 ? "" : ` REMOVE ${removed.map((column) => `#${column}`).join(", ")}`;
+  const always = ["#status = :status", "#attach_revision = :next_revision", "#updated_at = :now"];
   return statement(
-    `SET #status = :status, #attach_revision = :next_revision, #updated_at = :now${assignments}${removal}`,
+    updateOf(
+      [...always, ...set.map((column) => `#${column} = :${column}`)],
+      removed.map((column) => `#${column}`),
+    ),
     `#status = :was AND ${again ? "#attach_revision = :revision" : "attribute_not_exists(#attach_revision)"}`,
   );
 }

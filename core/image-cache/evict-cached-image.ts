@@ -1,7 +1,7 @@
-import { VolumeNotFound } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import { IMAGE_CACHE_ATTEMPT, type ImageCacheEntry, type ImageCacheRepository } from "./image-cache.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
-import { fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
+import { fenceOf, isInFlow } from "../records.ts";
 import { holderOf, type LockHolders } from "../attempt/source-locks.ts";
 import { UNLISTED } from "../volumes/leave-project.ts";
 import { type RestRemovalDependencies, removeVolumeAtRest } from "../volumes/remove-requested-volume.ts";
@@ -29,7 +29,7 @@ export function ownerOfCached(volumeId: string): Owner {
  * @throws what the backend throws; InvalidVolume when it was locked in between.
  */
 export async function evictCachedImage(deps: EvictDependencies, entry: ImageCacheEntry): Promise<boolean> {
-  const volume = await findVolume(deps, entry.volume_id);
+  const volume = await ifThere(deps.volumes.get(entry.volume_id));
   if (volume === undefined) {
     // A fill that died between its claim and the record; after a deletion there is no claim to release.
     const claim = await deps.backends.claimOf(entry.host, entry.volume_id, IMAGE_CACHE_ATTEMPT);
@@ -51,15 +51,4 @@ export async function evictCachedImage(deps: EvictDependencies, entry: ImageCach
   await removeVolumeAtRest({ ...deps, membership: UNLISTED }, volume);
   await deps.entries.finishEvict(entry.id);
   return true;
-}
-
-async function findVolume(deps: EvictDependencies, volumeId: string): Promise<VolumeRecord | undefined> {
-  try {
-    return await deps.volumes.get(volumeId);
-  } catch (error) {
-    if (error instanceof VolumeNotFound) {
-      return undefined;
-    }
-    throw error;
-  }
 }

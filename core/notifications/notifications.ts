@@ -1,23 +1,9 @@
 import { v5 as uuidv5 } from "uuid";
 import { InvalidInput, routeOf } from "../errors.ts";
 import type { CreateVolumeMessage, RequestContext } from "../requests/messages.ts";
-import type { Fault, VolumeRecord } from "../records.ts";
+import type { Fault, VolumeRef } from "../records.ts";
 import { givenRequestSpec, type RequestSpec } from "../scheduling/request.ts";
 import { maskSecrets, maskSecretText } from "../text/secrets.ts";
-
-/** The volume's fields in a notification. */
-type Notified = Omit<
-  VolumeRecord,
-  | "attempts"
-  | "deadline"
-  | "fault"
-  | "phase"
-  | "progress"
-  | "delete_requested_at"
-  | "locks"
-  | "times_locked"
-  | "dropped"
->;
 
 /**
  * Notifications with Cinder's envelope (`oslo_messaging/notify/notifier.py`) and payloads (`cinder/volume/volume_utils.py`,
@@ -84,7 +70,7 @@ const SCHEDULER_PUBLISHER = "scheduler.cinderless";
  */
 export function buildNotification(
   eventType: VolumeEventType,
-  volume: Notified,
+  volume: VolumeRef,
   attempt: number,
   context: RequestContext,
   now: Date,
@@ -110,7 +96,7 @@ export function buildNotification(
  */
 export function buildSchedulerNotification(
   message: CreateVolumeMessage,
-  volume: Notified,
+  volume: VolumeRef,
   attempt: number,
   reason: string,
   now: Date,
@@ -162,7 +148,7 @@ function faultOf({ error, cause, attempt, attempts }: Fault): Record<string, unk
 }
 
 /** The metadata of the volume travels once, on its record, so a request that comes again does not repeat it. */
-function requestSpecOf(message: CreateVolumeMessage, volume: Notified): RequestSpec {
+function requestSpecOf(message: CreateVolumeMessage, volume: VolumeRef): RequestSpec {
   const spec = { ...givenRequestSpec(message, volume), volume_id: volume.id };
   const { volume_properties: properties } = spec;
   const isRepeated = properties && !("metadata" in properties) && Object.keys(volume.metadata).length > 0;
@@ -170,7 +156,7 @@ function requestSpecOf(message: CreateVolumeMessage, volume: Notified): RequestS
 }
 
 /** `_usage_from_volume` of Cinder's Icehouse release. */
-function icehouseUsageOf(volume: Notified): Record<string, unknown> {
+function icehouseUsageOf(volume: VolumeRef): Record<string, unknown> {
   return {
     tenant_id: volume.project_id,
     user_id: volume.user_id,
@@ -187,7 +173,7 @@ function icehouseUsageOf(volume: Notified): Record<string, unknown> {
 }
 
 /** `_usage_from_volume` of Cinder's master branch. A time that is not set is now. */
-function zedUsageOf(volume: Notified, now: Date): Record<string, unknown> {
+function zedUsageOf(volume: VolumeRef, now: Date): Record<string, unknown> {
   const usage: Record<string, unknown> = {
     tenant_id: volume.project_id,
     host: volume.host,

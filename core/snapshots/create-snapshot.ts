@@ -1,6 +1,6 @@
 import { requireAnswerWithinBudget } from "../drivers/driver-answers.ts";
 import * as v from "valibot";
-import { InvalidSnapshot, InvalidVolume, SnapshotNotFound, VolumeNotFound } from "../errors.ts";
+import { InvalidSnapshot, InvalidVolume, VolumeNotFound } from "../errors.ts";
 import { ifThere } from "../if-there.ts";
 import { Uuid } from "../requests/identifiers.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
@@ -139,15 +139,7 @@ async function refuseRecord(
  * call may have created since. Its record is there first, as one that is being deleted, so that a death leaves content with a record.
  */
 async function abandon(deps: CreateSnapshotDependencies, snapshot: SnapshotRecord): Promise<void> {
-  const isGone = await deps.snapshots.markError(snapshot.id).then(
-    () => false,
-    (error: unknown) => {
-      if (error instanceof SnapshotNotFound) {
-        return true;
-      }
-      throw error;
-    },
-  );
+  const isGone = (await ifThere(deps.snapshots.markError(snapshot.id).then(() => true))) === undefined;
   const deadline = phaseDeadline(deps, "removal").toISOString();
   const known = await deps.snapshots.create({ ...snapshot, status: "deleting", deadline });
   if (known.status !== "deleting" && known.status !== "error_deleting") {

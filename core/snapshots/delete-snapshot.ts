@@ -1,5 +1,6 @@
 import { clearSnapshot } from "../drivers/clear-backend.ts";
 import { InvalidSnapshot, SnapshotNotFound } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
 import type { SnapshotRepository } from "../ports.ts";
 import { holderOfQuota, positionOfSnapshot, type ProjectRepository, usageOfSnapshot } from "../projects.ts";
@@ -60,17 +61,7 @@ async function leaveProject(
 ): Promise<void> {
   const { id, project_id: projectId, volume_size: size, volume_type_id: typeId = null } = snapshot;
   if (snapshot.use_quota === true) {
-    const isStillThere = async (): Promise<boolean> => {
-      try {
-        await snapshots.get(id);
-        return true;
-      } catch (error) {
-        if (error instanceof SnapshotNotFound) {
-          return false;
-        }
-        throw error;
-      }
-    };
+    const isStillThere = async (): Promise<boolean> => (await ifThere(snapshots.get(id))) !== undefined;
     await projects.giveBack(projectId, holderOfQuota("snapshot", id), usageOfSnapshot(size, typeId), isStillThere);
   }
   await snapshots.delete(id);

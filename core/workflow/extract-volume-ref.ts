@@ -1,24 +1,7 @@
 import { FenceLost, VolumeDeleteRequested } from "../errors.ts";
 import type { VolumeRepository } from "../ports.ts";
-import type { VolumeRecord } from "../records.ts";
+import type { VolumeRecord, VolumeRef } from "../records.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
-
-/**
- * The volume at the start of its workflow; it travels with the workflow, as Cinder's `volume_ref` does between tasks. Later tasks use its
- * unchanging fields (sizes, names, owners) and read the record for everything else.
- */
-export type VolumeRef = Omit<
-  VolumeRecord,
-  | "attempts"
-  | "deadline"
-  | "fault"
-  | "phase"
-  | "progress"
-  | "delete_requested_at"
-  | "locks"
-  | "times_locked"
-  | "dropped"
->;
 
 /**
  * ExtractVolumeRefTask: fetches the volume, and makes sure that this execution owns it.

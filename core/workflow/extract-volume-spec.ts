@@ -2,9 +2,8 @@ import { ImageUnacceptable, InvalidInput } from "../errors.ts";
 import type { RequestContext } from "../requests/messages.ts";
 import type { ImageMeta, ImageServices } from "../drivers/driver-ports.ts";
 import type { LockRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
-import { volumeName } from "../records.ts";
+import { volumeName, type VolumeRef } from "../records.ts";
 import type { VolumeSpec } from "../spec.ts";
-import type { VolumeRef } from "./extract-volume-ref.ts";
 import { lockSnapshot, lockSourceVolume } from "../attempt/source-locks.ts";
 
 /** Possible sources of the request; a snapshot takes precedence over a source volume, and that over an image, as in Cinder. */

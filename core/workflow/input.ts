@@ -1,9 +1,9 @@
+import type { VolumeRef } from "../records.ts";
 import * as v from "valibot";
 import { AuthSecret, Uuid } from "../requests/identifiers.ts";
 import { parseOrThrow } from "../requests/parsing.ts";
 import type { Owner } from "../ports.ts";
 import type { Creation, Failure, VolumeSpec } from "../spec.ts";
-import type { VolumeRef } from "./extract-volume-ref.ts";
 
 /** Keys that every task of the workflow gets: who it works for, and which attempt it is. */
 const OwnerInputSchema = v.object({

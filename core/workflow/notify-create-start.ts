@@ -1,6 +1,6 @@
+import type { VolumeRef } from "../records.ts";
 import { buildNotification } from "../notifications/notifications.ts";
 import type { Clock, Notifier } from "../ports.ts";
-import type { VolumeRef } from "./extract-volume-ref.ts";
 import type { OwnerInput } from "./input.ts";
 
 /**

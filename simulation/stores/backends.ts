@@ -10,6 +10,27 @@ import type {
 } from "../../core/ports.ts";
 import { type BackendRecord, type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
 
+/** A thick backend in service that holds no volume and no claim, with one pool of `columns.total_capacity_gb`. */
+export function backendInService(
+  columns: Pick<BackendRecord, "host" | "total_capacity_gb" | "free_capacity_gb" | "reported_at"> &
+    Partial<BackendRecord>,
+): BackendRecord {
+  return {
+    availability_zone: "nova",
+    driver: "file",
+    disabled: false,
+    allocated_capacity_gb: 0,
+    provisioned_capacity_gb: 0,
+    reserved_percentage: 0,
+    max_over_subscription_ratio: null,
+    thin_provisioning_support: false,
+    thick_provisioning_support: true,
+    capabilities: {},
+    claims: {},
+    ...columns,
+  };
+}
+
 /** Backends in memory, under the contract of the port: a claim is counted once, and settled or given back once. */
 export class BackendsFake implements BackendRepository {
   readonly records = new Map<string, BackendRecord>();

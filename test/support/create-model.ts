@@ -14,7 +14,7 @@ import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import { PHASE_BOUND_SECONDS } from "../../core/settings/time-bounds.ts";
 import { World } from "./fakes/world.ts";
 import { type Gate, Interleaver } from "./interleaver.ts";
-import { queuedVolume } from "./records.ts";
+import { backendReport, queuedVolume } from "./records.ts";
 
 /**
  * Creates, deliveries, deletions, reschedules, sweeps and deaths in any order and interleaved call by call, as commands that fast-check
@@ -302,19 +302,8 @@ export class Site {
   async #report(): Promise<void> {
     for (const [host, driver] of this.world.drivers) {
       const { total_capacity_gb, free_capacity_gb } = driver.stats;
-      await this.#stores.backends.report({
-        host,
-        availability_zone: "nova",
-        driver: "file",
-        total_capacity_gb,
-        free_capacity_gb,
-        reserved_percentage: 0,
-        max_over_subscription_ratio: null,
-        thin_provisioning_support: false,
-        thick_provisioning_support: true,
-        capabilities: {},
-        reported_at: this.world.now.toISOString(),
-      });
+      const reported_at = this.world.now.toISOString();
+      await this.#stores.backends.report(backendReport({ host, total_capacity_gb, free_capacity_gb, reported_at }));
     }
   }
 }

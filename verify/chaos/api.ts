@@ -54,7 +54,7 @@ export function connectApi(url: string, signal: AbortSignal, isRestarting: () =>
         failures.push({ request: `${request.method} ${request.path}`, status, requestId, message: messageIn(text) });
       }
     }
-    return { status, body: parsed(text), tries: 1 };
+    return { status, body: parsedObject(text), tries: 1 };
   };
   const ask: Api["ask"] = async (request) => {
     const deadline = Date.now() + LONGEST_MS;
@@ -103,11 +103,12 @@ async function send(url: string, request: ApiRequest, signal: AbortSignal): Prom
 
 /** The message of a fault in Cinder's form, or the text as it is. */
 function messageIn(text: string): string {
-  const { computeFault } = parsed(text) as { computeFault?: { message?: string } };
+  const { computeFault } = parsedObject(text) as { computeFault?: { message?: string } };
   return computeFault?.message ?? text.slice(0, 300);
 }
 
-function parsed(text: string): Record<string, unknown> {
+/** The JSON object that a text is; an empty one for any other text. */
+export function parsedObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};

@@ -5,7 +5,7 @@ import { effectiveLimits } from "../../core/api/quotas/limits.ts";
 import { LEFT_OVER_SECONDS, settleLeftOvers } from "../../core/api/quotas/settle.ts";
 import { auditProjects } from "../../core/audit/audit-projects.ts";
 import type { ProjectQuota } from "../../core/projects.ts";
-import type { Api, ApiFailure } from "./api.ts";
+import { type Api, type ApiFailure, parsedObject } from "./api.ts";
 import type { ApiEvidence, ProjectState } from "./evidence.ts";
 import type { Services } from "./services.ts";
 
@@ -68,7 +68,8 @@ async function readLog(directory: string): Promise<ApiLog> {
   let corrections = 0;
   for await (const line of createInterface({ input: createReadStream(path.join(directory, "cloud.log")) })) {
     if (/"message":"(request failed|audited projects)"/.test(line)) {
-      const logged = parsed(line.slice(line.indexOf("{")));
+      // A line that a kill has cut says nothing.
+      const logged = parsedObject(line.slice(line.indexOf("{")));
       if (logged["message"] === "request failed") {
         causes.set(String(logged["request_id"]), `${String(logged["error"])}: ${String(logged["cause"])}`);
       } else {
@@ -77,15 +78,6 @@ async function readLog(directory: string): Promise<ApiLog> {
     }
   }
   return { causes, corrections };
-}
-
-/** A line that a kill has cut says nothing. */
-function parsed(text: string): Record<string, unknown> {
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
 }
 
 /**

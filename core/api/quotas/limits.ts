@@ -32,15 +32,19 @@ export async function quotaOf(
   return limitsOf(quotas);
 }
 
-/** As {@link quotaOf}, and whether a volume of the id was deleted that was made with an Idempotency-Key. By one request. */
+/**
+ * As {@link quotaOf}, for a create, by one request: also whether a volume of the id was deleted that was made with an Idempotency-Key.
+ *
+ * @param keyedId the volume's id that the key stands for; undefined without a key
+ */
 export async function quotaOfCreate(
   projects: Pick<ProjectRepository, "readTogether">,
   projectId: string,
-  volumeId: string,
+  keyedId: string | undefined,
 ): Promise<ProjectLimits & { isDeleted: boolean }> {
-  const names = [{ scope: "deleted_volume", name: volumeId }] as const;
+  const names = keyedId === undefined ? [] : [{ scope: "deleted_volume", name: keyedId } as const];
   const { quotas, claims } = await projects.readTogether([projectId, DEFAULT_CLASS], names);
-  return { ...limitsOf(quotas), isDeleted: claims[0] !== undefined };
+  return { ...limitsOf(quotas), isDeleted: claims.some((claim) => claim !== undefined) };
 }
 
 type ProjectLimits = { quota: ProjectQuota; limits: Readonly<Record<string, number>> };

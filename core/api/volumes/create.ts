@@ -7,7 +7,7 @@ import { phaseDeadline } from "../../settings/time-bounds.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { ApiError, overLimit } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
-import { quotaOf, quotaOfCreate } from "../quotas/limits.ts";
+import { quotaOfCreate } from "../quotas/limits.ts";
 import { reserve } from "../quotas/reserve.ts";
 import { volumeDetail } from "../views/volumes.ts";
 import { idOfKey, requireSameRequest, requestDigest } from "./idempotency.ts";
@@ -35,11 +35,9 @@ export async function createVolume(deps: ApiDependencies, call: Call): Promise<A
   const id = key === undefined ? deps.newId() : idOfKey(call.caller.projectId, key);
   const [earlier, quota] = await Promise.all([
     key === undefined ? undefined : findRecorded(deps, id, digest),
-    key === undefined
-      ? quotaOf(deps.projects, call.caller.projectId)
-      : quotaOfCreate(deps.projects, call.caller.projectId, id),
+    quotaOfCreate(deps.projects, call.caller.projectId, key === undefined ? undefined : id),
   ]);
-  if (earlier === undefined && "isDeleted" in quota && quota.isDeleted) {
+  if (earlier === undefined && quota.isDeleted) {
     throw deletedBefore(id);
   }
   const volume = earlier !== undefined && !isWaitingForItsCast(earlier) ? earlier : await makeVolume();

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { notEmulated } from "./not-emulated.ts";
-import { listen, stopServer } from "./local-server.ts";
+import { listen, readBody, stopServer } from "./local-server.ts";
 import { startFailure } from "./parts/part-thread.ts";
 import { guardServer } from "./request-guard.ts";
 
@@ -65,7 +65,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, apis: r
 }
 
 async function answer(request: IncomingMessage, apis: readonly Api[]): Promise<ApiResponse> {
-  const body = await readBody(request);
+  const body = (await readBody(request, MAXIMUM_BODY_BYTES))?.toString();
   if (body === undefined)
     return failure(413, "RequestTooLargeException", `Request must be smaller than ${MAXIMUM_BODY_BYTES} bytes`);
   const url = new URL(request.url ?? "/", "http://127.0.0.1");
@@ -76,17 +76,6 @@ async function answer(request: IncomingMessage, apis: readonly Api[]): Promise<A
     if (response) return response;
   }
   return notEmulated(asked);
-}
-
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAXIMUM_BODY_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0]?.toString() ?? "") : Buffer.concat(chunks).toString();
 }
 
 /** An error in the form that AWS SDKs read, in JSON and REST protocols alike. */

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FunctionEmulator } from "./functions/function-emulator.ts";
 import { isJsonObject, textOf } from "./json.ts";
-import { listen, stopServer } from "./local-server.ts";
+import { listen, readBody, stopServer } from "./local-server.ts";
 import { startFailure } from "./parts/part-thread.ts";
 import { guardServer } from "./request-guard.ts";
 
@@ -72,22 +72,11 @@ async function answer(
 ): Promise<HttpAnswer> {
   // The port is open before the stack is deployed. To a client that waits for a restart, a 404 would mean that something is gone.
   if (functionName === undefined) return failure(503, "Service Unavailable");
-  const body = await readBody(request);
+  const body = await readBody(request, MAXIMUM_BODY_BYTES);
   if (body === undefined) return failure(413, "Request Entity Too Large");
   const outcome = await functions.invoke(functionName, JSON.stringify(eventOf(request, body)));
   if (outcome.kind === "throttled") return failure(503, "Service Unavailable");
   return outcome.kind === "succeeded" ? answerOf(outcome.payload) : failure(500, "Internal Server Error");
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAXIMUM_BODY_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** The event of payload format 2.0. */

@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** Listens on 127.0.0.1; port 0 selects a free one. Rejects when the port is in use. */
@@ -18,4 +18,17 @@ export function stopServer(server: Server): Promise<void> {
     server.close(() => resolve());
     server.closeAllConnections();
   });
+}
+
+/** A request's body; undefined, and the rest unread, when it has more than `maximum` bytes. */
+export async function readBody(request: IncomingMessage, maximum: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maximum) return undefined;
+    chunks.push(chunk);
+  }
+  const [first] = chunks;
+  return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks);
 }

@@ -5,7 +5,7 @@ import type { Notification } from "../../../core/notifications/notifications.ts"
 import type { ImageMeta } from "../../../core/drivers/driver-ports.ts";
 import { DEFAULT_SETTINGS } from "../../../core/scheduling/settings.ts";
 import { membershipOf } from "../../../core/volumes/leave-project.ts";
-import { BackendsFake } from "../../../simulation/stores/backends.ts";
+import { BackendsFake, backendInService } from "../../../simulation/stores/backends.ts";
 import { InMemoryDynamoDb } from "../../../simulation/dynamodb/in-memory-dynamodb.ts";
 import { TABLES } from "../../../simulation/dynamodb/tables.ts";
 import { SnapshotsFake, VolumeTypesFake } from "../../../simulation/stores/catalogues.ts";
@@ -122,23 +122,9 @@ export class World {
   /** A host with a backend in service and its driver. */
   addBackend(host: string, columns: { total?: number; zone?: string } = {}): DriverFake {
     const { total = 100, zone = "nova" } = columns;
-    this.fakes.backends.records.set(host, {
-      host,
-      availability_zone: zone,
-      driver: "file",
-      disabled: false,
-      total_capacity_gb: total,
-      free_capacity_gb: total,
-      allocated_capacity_gb: 0,
-      provisioned_capacity_gb: 0,
-      reserved_percentage: 0,
-      max_over_subscription_ratio: null,
-      thin_provisioning_support: false,
-      thick_provisioning_support: true,
-      capabilities: {},
-      reported_at: START,
-      claims: {},
-    });
+    const capacity = { total_capacity_gb: total, free_capacity_gb: total };
+    const backend = backendInService({ host, availability_zone: zone, ...capacity, reported_at: START });
+    this.fakes.backends.records.set(host, backend);
     const driver = new DriverFake();
     this.drivers.set(host, driver);
     return driver;

@@ -3,6 +3,7 @@ import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { deploy, inlineFunction, resource, stateMachine, until } from "../support/fixtures.ts";
 import type { CloudUnderTest } from "../support/fixtures.ts";
+import { INTERRUPTIBLE } from "../support/running-executions.ts";
 
 const arn = (logicalId: string) => ({ "Fn::GetAtt": [logicalId, "Arn"] });
 const lines: string[] = [];
@@ -30,18 +31,7 @@ beforeAll(async () => {
           Targets: [{ Id: "t", Arn: arn("Sweep"), Input: '{"disabled":true}' }],
         },
       },
-      Machine: stateMachine({
-        StartAt: "Choose",
-        States: {
-          Choose: {
-            Type: "Choice",
-            Choices: [{ Variable: "$.fail", BooleanEquals: true, Next: "Fail" }],
-            Default: "Wait",
-          },
-          Fail: { Type: "Fail", Error: "Broken", Cause: "on order" },
-          Wait: { Type: "Wait", Seconds: 60, End: true },
-        },
-      }),
+      Machine: INTERRUPTIBLE.Machine,
       Other: stateMachine({ StartAt: "Fail", States: { Fail: { Type: "Fail", Error: "Other" } } }),
       FailureRule: {
         Type: "AWS::Events::Rule",
