@@ -41,10 +41,15 @@ function twice(): DynamoDb {
   return { send: send as DynamoDb["send"] };
 }
 
+/** What is compared of writes that arrive twice: `times_locked` only has to grow, so a lock that is counted twice is one lock. */
+function uncounted(outcome: unknown): unknown {
+  return typeof outcome === "object" && outcome !== null ? { ...outcome, times_locked: undefined } : outcome;
+}
+
 const SENT = [
-  ["once", () => tables.client, []],
+  ["once", () => tables.client, (outcome: unknown) => outcome, []],
   // The repeat of these is refused: a removal ignores that, and a retype says that the volume has changed.
-  ["twice", twice, ["markErrorDeleting", "changeType"]],
+  ["twice", twice, uncounted, ["markErrorDeleting", "changeType"]],
 ] as const;
 
 /** The outcome of a call: its result, or the name of its error. */
@@ -135,7 +140,7 @@ function volumeCalls(): fc.Arbitrary<VolumeCall> {
     });
 }
 
-it.each(SENT)("volumes whose writes are sent %s", async (_times, client, except: readonly string[]) => {
+it.each(SENT)("volumes whose writes are sent %s", async (_times, client, compared, except: readonly string[]) => {
   const fake = new VolumesFake(CLOCK);
   const real = new DynamoDbVolumeRepository({ client: client(), tableName: "volumes", clock: CLOCK });
   await fc.assert(
@@ -147,18 +152,13 @@ it.each(SENT)("volumes whose writes are sent %s", async (_times, client, except:
           outcomeOf(call(real, record.id)),
           outcomeOf(call(fake, record.id)),
         ]);
-        expect(found).toEqual(expected);
-        expect(await outcomeOf(fake.get(record.id))).toEqual(await outcomeOf(real.get(record.id)));
+        expect(compared(found)).toEqual(compared(expected));
+        expect(compared(await outcomeOf(fake.get(record.id)))).toEqual(compared(await outcomeOf(real.get(record.id))));
       }
     }),
     { numRuns: RUNS },
   );
 });
-
-/** A lock that is counted twice is one lock. */
-function uncounted(outcome: unknown): unknown {
-  return typeof outcome === "object" && outcome !== null ? { ...outcome, times_locked: undefined } : outcome;
-}
 
 type SnapshotCall = { call: (to: SnapshotRepository, id: string) => Promise<unknown> };
 
@@ -183,7 +183,7 @@ function snapshotCalls(): fc.Arbitrary<SnapshotCall> {
     });
 }
 
-it.each(SENT)("snapshots whose writes are sent %s", async (_times, client) => {
+it.each(SENT)("snapshots whose writes are sent %s", async (_times, client, compared) => {
   const fake = new SnapshotsFake();
   const real = new DynamoDbSnapshotRepository({ client: client(), tableName: "snapshots" });
   await fc.assert(
@@ -192,10 +192,8 @@ it.each(SENT)("snapshots whose writes are sent %s", async (_times, client) => {
       await Promise.all([fake.create(record), real.create(record)]);
       for (const { call } of calls) {
         const expected = await outcomeOf(call(real, record.id));
-        expect(uncounted(await outcomeOf(call(fake, record.id)))).toEqual(uncounted(expected));
-        expect(uncounted(await outcomeOf(fake.get(record.id)))).toEqual(
-          uncounted(await outcomeOf(real.get(record.id))),
-        );
+        expect(compared(await outcomeOf(call(fake, record.id)))).toEqual(compared(expected));
+        expect(compared(await outcomeOf(fake.get(record.id)))).toEqual(compared(await outcomeOf(real.get(record.id))));
       }
     }),
     { numRuns: RUNS },
