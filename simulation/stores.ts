@@ -18,7 +18,7 @@ import type { ModelUpdate, SnapshotRecord, VolumeRecord } from "../core/records.
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "../core/scheduling/settings.ts";
 import { InMemoryDynamoDb } from "./dynamodb/in-memory-dynamodb.ts";
 import { TABLES } from "./dynamodb/tables.ts";
-import { backendInService } from "./stores/backends.ts";
+import { BackendsFake, backendInService } from "./stores/backends.ts";
 import { SnapshotsFake, VolumeTypesFake } from "./stores/catalogues.ts";
 import { DeadLettersFake } from "./stores/dead-letters.ts";
 import { DriverFake } from "./driver.ts";
@@ -27,7 +27,6 @@ import { imageBucket } from "./image-bucket.ts";
 import { LocksFake } from "./stores/locks.ts";
 import { ProjectsFake } from "./stores/projects.ts";
 import { VolumesFake } from "./stores/volumes.ts";
-import { StoredBackends } from "./stored-records.ts";
 
 /** GiB of each simulated backend. */
 const TOTAL_GIB = 100;
@@ -157,7 +156,7 @@ class KeptAudits implements AuditRepository {
 export class Stores {
   readonly #tables = new InMemoryDynamoDb(TABLES);
   readonly volumes: VolumesFake;
-  readonly backends: StoredBackends;
+  readonly backends: BackendsFake;
   readonly projects: ProjectsFake;
   readonly snapshots = new SnapshotsFake(this.#tables);
   readonly locks = new LocksFake(this.#tables);
@@ -175,7 +174,7 @@ export class Stores {
 
   constructor(clock: Clock) {
     this.volumes = new VolumesFake(clock, this.#tables);
-    this.backends = new StoredBackends(clock, this.#tables);
+    this.backends = new BackendsFake(clock, this.#tables);
     this.projects = new ProjectsFake(clock, this.#tables);
   }
 

@@ -279,7 +279,8 @@ export class ApiSite {
 
   #capacityProblems(): string[] {
     const { backends, volumes } = this.world.fakes;
-    return [...backends.records.values()].flatMap(({ host, allocated_capacity_gb: allocated, claims }) => {
+    return [...backends.records.keys()].flatMap((host) => {
+      const { allocated_capacity_gb: allocated, claims } = backends.seen(host);
       const held = [...volumes.records.values()].filter((each) => each.host === host);
       const size = held.reduce((sum, each) => sum + each.size, 0);
       return [
@@ -417,9 +418,16 @@ export class ApiSite {
         this.#timeouts.delete(name);
       }
     }
-    for (const backend of this.world.fakes.backends.records.values()) {
-      const { allocated_capacity_gb: _a, provisioned_capacity_gb: _p, claims: _c, disabled: _d, ...report } = backend;
-      await this.world.fakes.backends.report({ ...report, reported_at: this.world.now.toISOString() });
+    const { backends } = this.world.fakes;
+    for (const host of backends.records.keys()) {
+      const {
+        allocated_capacity_gb: _a,
+        provisioned_capacity_gb: _p,
+        claims: _c,
+        disabled: _d,
+        ...report
+      } = backends.seen(host);
+      await backends.report({ ...report, reported_at: this.world.now.toISOString() });
     }
   }
 

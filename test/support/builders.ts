@@ -144,10 +144,12 @@ export function aWorld(...volumes: VolumeRecord[]): World {
     const backend = world.fakes.backends.records.get(volume.host ?? "");
     if (backend !== undefined && volume.deadline !== null && volume.fence !== null) {
       const attempt = Number(volume.fence.slice(volume.fence.lastIndexOf("-a") + 2));
-      backend.claims[volume.id] = { attempt, size: volume.size, claimed_at: START };
-      backend.allocated_capacity_gb += volume.size;
-      backend.provisioned_capacity_gb += volume.size;
-      backend.free_capacity_gb = Number(backend.free_capacity_gb) - volume.size;
+      world.fakes.backends.records.change(backend.host, {
+        claims: { ...backend.claims, [volume.id]: { attempt, size: volume.size, claimed_at: START } },
+        allocated_capacity_gb: backend.allocated_capacity_gb + volume.size,
+        provisioned_capacity_gb: backend.provisioned_capacity_gb + volume.size,
+        free_capacity_gb: Number(backend.free_capacity_gb) - volume.size,
+      });
     }
   }
   return world;

@@ -65,7 +65,7 @@ describe("os-extend", () => {
   });
 
   it("gives the quota back when the backend has no room, and the volume is as it was", async () => {
-    Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, { free_capacity_gb: 0, total_capacity_gb: 1 });
+    world.fakes.backends.records.change(FIRST_HOST, { free_capacity_gb: 0, total_capacity_gb: 1 });
     await extend(3);
     await expect(work()).rejects.toMatchObject({ name: "NoValidBackend" });
     await expect(work()).rejects.toMatchObject({ name: "NoValidBackend" });

@@ -18,7 +18,7 @@ async function aType(name: string, specs: Record<string, string> = {}): Promise<
 beforeEach(async () => {
   world = new World();
   world.addBackend(FIRST_HOST);
-  Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, { capabilities: { vendor_name: "ours" } });
+  world.fakes.backends.records.change(FIRST_HOST, { capabilities: { vendor_name: "ours" } });
   api = new Api(world);
   await aType("one");
   const { body } = await api.ask("POST /volumes", { body: { volume: { size: 2, volume_type: "one" } } });

@@ -111,7 +111,7 @@ describe("a claim is overdue", () => {
 it("open claims are listed over all backends, the oldest first", async () => {
   const world = aWorld();
   const put = (host: string, id: string, claimed_at: string) =>
-    Object.assign(world.fakes.backends.records.get(host)?.claims ?? {}, { [id]: { attempt: 1, size: 1, claimed_at } });
+    world.fakes.backends.arrangeClaim(host, id, { attempt: 1, size: 1, claimed_at });
   put(FIRST_HOST, "young", LATER);
   put(SECOND_HOST, "old", START);
   const listed = await openClaimsOn(world.fakes.backends, [FIRST_HOST, SECOND_HOST]);

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { openFindings, parseAuditRequest } from "../../core/audit/report.ts";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import { fenceOf, SNAPSHOT_LOCK, type SnapshotRecord, type VolumeRecord } from "../../core/records.ts";
+import {
+  type BackendRecord,
+  fenceOf,
+  SNAPSHOT_LOCK,
+  type SnapshotRecord,
+  type VolumeRecord,
+} from "../../core/records.ts";
 import { type AuditDependencies, auditBackends } from "../../core/audit/audit-backends.ts";
 import {
   aSnapshot,
@@ -49,7 +55,8 @@ function addFinished(world: World, columns: Partial<VolumeRecord> = {}): VolumeR
   driverOf(world, host).sizes.set(volume.id, volume.size);
   const backend = world.fakes.backends.records.get(host);
   if (backend !== undefined) {
-    backend.allocated_capacity_gb += volume.size;
+    const allocated = backend.allocated_capacity_gb + volume.size;
+    world.fakes.backends.records.change(host, { allocated_capacity_gb: allocated });
   }
   return volume;
 }
@@ -216,7 +223,7 @@ describe("what it finds", () => {
   it("an unneeded claim", async () => {
     const world = aWorld();
     const claim = { attempt: 1, size: 3, claimed_at: START };
-    Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, {
+    world.fakes.backends.records.change(FIRST_HOST, {
       claims: { [VOLUME_ID]: claim },
       allocated_capacity_gb: 3,
     });
@@ -231,7 +238,7 @@ describe("what it finds", () => {
     const world = aWorld();
     addFinished(world, { updated_at: "2026-01-01T02:59:59.000Z" });
     const claims = { [SOURCE_ID]: { attempt: 1, size: 1, claimed_at: START } };
-    Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, { claims });
+    world.fakes.backends.records.change(FIRST_HOST, { claims });
     world.now = new Date("2026-01-01T03:00:00.000Z");
     expect((await audit(world)).findings).toEqual([]);
     world.now = new Date("2026-01-01T09:00:00.000Z");
@@ -247,7 +254,7 @@ describe("what it finds", () => {
   it("a difference between allocated capacity and the volumes", async () => {
     const world = aWorld();
     addFinished(world, { size: 2 });
-    Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, { allocated_capacity_gb: 5 });
+    world.fakes.backends.records.change(FIRST_HOST, { allocated_capacity_gb: 5 });
     expect((await audit(world)).findings).toMatchObject([
       { kind: "capacity", id: FIRST_HOST, detail: "5 GiB are counted as allocated, its volumes have 2 GiB" },
     ]);
@@ -255,19 +262,20 @@ describe("what it finds", () => {
 });
 
 describe("capacity without a difference", () => {
-  const figures = (world: World) => world.fakes.backends.records.get(FIRST_HOST);
+  const change = (world: World, columns: Partial<BackendRecord>) =>
+    world.fakes.backends.records.change(FIRST_HOST, columns);
 
   it("is held by a claim whose volume does not name the host yet", async () => {
     const world = aWorld(aVolume());
     const claims = { [VOLUME_ID]: { attempt: 1, size: 7, claimed_at: START } };
-    Object.assign(figures(world) ?? {}, { allocated_capacity_gb: 7, claims });
+    change(world, { allocated_capacity_gb: 7, claims });
     expect((await audit(world)).findings).toEqual([]);
   });
 
   it("was given back for a volume whose record is still being deleted", async () => {
     const world = aWorld();
     addFinished(world, { size: 7, status: "deleting" });
-    Object.assign(figures(world) ?? {}, { allocated_capacity_gb: 0 });
+    change(world, { allocated_capacity_gb: 0 });
     expect((await audit(world)).findings).toEqual([]);
   });
 
@@ -282,7 +290,7 @@ describe("capacity without a difference", () => {
     let reads = 0;
     const list = async () => {
       reads += 1;
-      Object.assign(figures(world) ?? {}, { allocated_capacity_gb: reads === 1 ? before : after });
+      change(world, { allocated_capacity_gb: reads === 1 ? before : after });
       return world.deps.backends.list();
     };
     expect((await audit(world, {}, { backends: { list, openClaims: async () => [] } })).findings).toEqual([]);
@@ -480,7 +488,7 @@ describe("a record that cannot be read", () => {
     const { id } = addFinished(world);
     world.fakes.volumes.unreadable.add(id);
     const claims = { [id]: { attempt: 1, size: 1, claimed_at: "2025-12-01T00:00:00.000Z" } };
-    Object.assign(world.fakes.backends.records.get(FIRST_HOST) ?? {}, { claims });
+    world.fakes.backends.records.change(FIRST_HOST, { claims });
     expect((await audit(world)).findings.map(({ kind }) => kind)).toEqual(["unreadable"]);
   });
 });

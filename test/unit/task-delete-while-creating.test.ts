@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { refOfClaim } from "../../core/claims.ts";
 import {
   FenceLost,
   InvalidVolume,
@@ -86,9 +87,9 @@ function requested(columns: Partial<VolumeRecord> = {}): World {
 function expectGone(world: World): void {
   expect(world.fakes.volumes.records.has(VOLUME_ID)).toBe(false);
   expect(driverOf(world).volumes.size).toBe(0);
-  const backend = world.fakes.backends.records.get(FIRST_HOST);
+  const backend = world.fakes.backends.seen(FIRST_HOST);
   expect(backend).toMatchObject({ allocated_capacity_gb: 0, provisioned_capacity_gb: 0 });
-  expect(Object.values(backend?.claims ?? {}).filter(({ attempt }) => attempt !== RETURNED_CAPACITY)).toEqual([]);
+  expect(Object.values(backend.claims).filter(({ attempt }) => attempt !== RETURNED_CAPACITY)).toEqual([]);
 }
 
 describe("asking for the deletion of a volume that is being created", () => {
@@ -136,7 +137,7 @@ describe("asking for the deletion of a volume that is being created", () => {
     expect(await remove(world)).toEqual({ outcome: "deleted" });
     expect(world.fakes.volumes.records.size).toBe(0);
     expect(driverOf(world).volumes.size).toBe(0);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
   });
 });
 
@@ -223,8 +224,10 @@ describe.each<[string, (world: World) => Promise<unknown>]>([
         if (world.fakes.volumes.records.has(VOLUME_ID)) {
           await end(world);
         }
-        // The claim that is left where work may continue, until the sweep has asked the backend again.
-        delete world.fakes.backends.records.get(FIRST_HOST)?.claims[VOLUME_ID];
+        // The marks that are left where work may continue, until the sweep has asked the backend again.
+        const open = await world.fakes.backends.openClaims(FIRST_HOST);
+        const left = open.map(refOfClaim).filter(({ attempt }) => attempt === RETURNED_CAPACITY);
+        await Promise.all(left.map((ref) => world.fakes.backends.settle(FIRST_HOST, ref)));
       },
       expectGone,
     );
@@ -395,6 +398,6 @@ describe("the record of a volume whose deletion was asked for", () => {
   it("keeps its claim from the sweep of open claims until it is gone", async () => {
     const world = requested({ status: "deleting", deadline: "2099-01-01T00:00:00.000Z" });
     await sweep(world);
-    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toHaveProperty(VOLUME_ID);
+    expect(world.fakes.backends.seen(FIRST_HOST).claims).toHaveProperty(VOLUME_ID);
   });
 });

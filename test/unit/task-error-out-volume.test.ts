@@ -87,7 +87,7 @@ describe("ErrorOutVolume", () => {
     const world = inFlow();
     await errorOut(world);
     expect(world.fakes.backends.closed).toEqual([`settle ${FIRST_HOST} ${VOLUME_ID} 1`]);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
   });
 
   it("sends a notification with priority ERROR and the fault", async () => {
@@ -107,7 +107,7 @@ describe("ErrorOutVolume", () => {
     world.faults.fail("notifier.publish", new NotificationNotSent("volume.create.error", "no"));
     await expect(errorOut(world)).rejects.toThrow(NotificationNotSent);
     expect((await recordOf(world)).status).toBe("error");
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({
       allocated_capacity_gb: 1,
       claims: { [VOLUME_ID]: { size: 0 } },
     });
@@ -275,9 +275,7 @@ describe("the rule on failed executions", () => {
 
 describe("the rest of marking a volume that waits for the scheduler", () => {
   const claimOf = (world: World, host: string, attempt: number) =>
-    Object.assign(world.fakes.backends.records.get(host)?.claims ?? {}, {
-      [VOLUME_ID]: { attempt, size: 1, claimed_at: START },
-    });
+    world.fakes.backends.arrangeClaim(host, VOLUME_ID, { attempt, size: 1, claimed_at: START });
   const fault = { error: "NoValidBackend", cause: "full", attempt: 2, at: START, attempts: [] };
 
   it("releases the claims of its attempt and of earlier ones, and leaves that of a later attempt", async () => {

@@ -8,7 +8,7 @@ import {
   VolumeBackendAPIException,
 } from "../../core/errors.ts";
 import { parseOrThrow } from "../../core/requests/parsing.ts";
-import { fenceOf, SNAPSHOT_LOCK, type VolumeStatus } from "../../core/records.ts";
+import { type BackendRecord, fenceOf, SNAPSHOT_LOCK, type VolumeStatus } from "../../core/records.ts";
 import { deleteVolume } from "../../core/volumes/delete-volume.ts";
 import { beginExtendVolume } from "../../core/volumes/begin-extend-volume.ts";
 import { extendVolume, ExtendVolumeInputSchema } from "../../core/volumes/extend-volume.ts";
@@ -34,17 +34,13 @@ const KEY = extensionClaimKey(SOURCE_ID);
 function atRest(columns: Parameters<typeof aSource>[0] = {}): World {
   const world = aWorld(aSource(columns));
   driverOf(world).volumes.set(SOURCE_ID, { from: "nothing" });
-  Object.assign(backendOf(world), { allocated_capacity_gb: 1, provisioned_capacity_gb: 1, free_capacity_gb: 99 });
+  change(world, { allocated_capacity_gb: 1, provisioned_capacity_gb: 1, free_capacity_gb: 99 });
   return world;
 }
 
-function backendOf(world: World) {
-  const backend = world.fakes.backends.records.get(FIRST_HOST);
-  if (backend === undefined) {
-    throw new Error("the world has no first backend");
-  }
-  return backend;
-}
+const backendOf = (world: World) => world.fakes.backends.seen(FIRST_HOST);
+const change = (world: World, columns: Partial<BackendRecord>) =>
+  world.fakes.backends.records.change(FIRST_HOST, columns);
 
 const extend = (world: World, keys: Partial<typeof INPUT> = {}) => extendVolume(world.deps, { ...INPUT, ...keys });
 const stored = (world: World) => world.fakes.volumes.get(SOURCE_ID);
@@ -129,8 +125,7 @@ describe("ExtendVolume", () => {
     const world = atRest();
     await extend(world);
     const [late] = [{ attempt: 1, size: 3, claimed_at: "2026-01-01T01:00:00.500Z" }];
-    backendOf(world).claims[KEY] = late;
-    Object.assign(backendOf(world), { allocated_capacity_gb: 7, provisioned_capacity_gb: 7 });
+    change(world, { claims: { [KEY]: late }, allocated_capacity_gb: 7, provisioned_capacity_gb: 7 });
     expect(await extend(world, { extension_id: uuid(71), new_size: 6 })).toMatchObject({ size: 6 });
     await sweepLater(world);
     expectCounted(world, 6);
@@ -138,8 +133,8 @@ describe("ExtendVolume", () => {
 
   it("has a claim that no record names given back by the sweep", async () => {
     const world = atRest();
-    backendOf(world).claims[KEY] = { attempt: 1, size: 3, claimed_at: "2026-01-01T01:00:00.500Z" };
-    Object.assign(backendOf(world), { allocated_capacity_gb: 4, provisioned_capacity_gb: 4 });
+    const claims = { [KEY]: { attempt: 1, size: 3, claimed_at: "2026-01-01T01:00:00.500Z" } };
+    change(world, { claims, allocated_capacity_gb: 4, provisioned_capacity_gb: 4 });
     await sweepLater(world);
     expectCounted(world, 1);
     expect(backendOf(world).claims).toEqual({});
@@ -147,7 +142,7 @@ describe("ExtendVolume", () => {
 
   it("leaves the volume as it was when its backend has no room, and says how much there is", async () => {
     const world = atRest();
-    Object.assign(backendOf(world), { free_capacity_gb: 2, total_capacity_gb: 3 });
+    change(world, { free_capacity_gb: 2, total_capacity_gb: 3 });
     await expect(extend(world)).rejects.toMatchObject({
       name: "NoValidBackend",
       message: expect.stringContaining("2"),
@@ -159,7 +154,7 @@ describe("ExtendVolume", () => {
 
   it("leaves the volume as it was when its backend is disabled", async () => {
     const world = atRest();
-    backendOf(world).disabled = true;
+    change(world, { disabled: true });
     await expect(extend(world)).rejects.toThrow("is disabled");
     expect(await stored(world)).toMatchObject({ status: "available", size: 1 });
   });

@@ -104,7 +104,7 @@ describe("a cached volume", () => {
         const world = aWorld();
         world.fakes.volumes.records.setAll(before.fakes.volumes.records);
         world.fakes.imageCache.records.setAll(before.fakes.imageCache.records);
-        Object.assign(world.fakes.backends, { records: structuredClone(before.fakes.backends.records) });
+        world.fakes.backends.records.set(FIRST_HOST, before.fakes.backends.seen(FIRST_HOST));
         Object.assign(driverOf(world), { volumes: structuredClone(driverOf(before).volumes) });
         return world;
       },
@@ -140,7 +140,7 @@ describe("the sweep of the cache", () => {
     after(world, 1801);
     expect(await sweep(world, cache)).toBe(1);
     expect([...world.fakes.volumes.records.keys()]).toEqual([create.id]);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
   });
 
   it("removes the cached volumes of a backend whose cache was switched off", async () => {

@@ -80,8 +80,8 @@ describe("the first volume of an image", () => {
       display_name: `image-${IMAGE_ID}`,
       deadline: null,
     });
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 3 });
-    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims[cachedId]).toBeUndefined();
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 3 });
+    expect(world.fakes.backends.seen(FIRST_HOST).claims[cachedId]).toBeUndefined();
   });
 
   it("is cached the same after any death of its copy", async () => {
@@ -133,7 +133,7 @@ describe("the first volume of an image", () => {
     expect(await sweep(world, cache)).toBe(1);
     expect(world.fakes.imageCache.records.size).toBe(0);
     expect([...world.fakes.volumes.records.keys()]).toEqual([create.id]);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
   });
 
   it("leaves the entry to its lease when it is unknown whether the cached volume's record was written", async () => {
@@ -147,7 +147,7 @@ describe("the first volume of an image", () => {
     after(world, COPY_LEASE_SECONDS + 1);
     expect(await sweep(world, cache)).toBe(1);
     expect(world.fakes.imageCache.records.size).toBe(0);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
   });
 
   it("gives the entry up as soon as its image is refused", async () => {
@@ -162,8 +162,7 @@ describe("the first volume of an image", () => {
   it("is not cached where there is no room for a second one", async () => {
     const create = aCreate(1);
     const world = aWorld(volumeOf(create));
-    const backend = world.fakes.backends.records.get(FIRST_HOST);
-    Object.assign(backend ?? {}, { free_capacity_gb: 0.5 });
+    world.fakes.backends.records.change(FIRST_HOST, { free_capacity_gb: 0.5 });
     await createFrom(world, create, world.imageCache());
     expect(driverOf(world).volumes.size).toBe(1);
     expect(entryOf(world).state).toBe("evicting");

@@ -67,7 +67,7 @@ describe("CreateVolumeOnFinish", () => {
   it("keeps the capacity counted", async () => {
     const world = created();
     await finish(world);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
   });
 
   it.each<[VolumeStatus, VolumeStatus]>([
@@ -100,21 +100,21 @@ describe("CreateVolumeOnFinish", () => {
     const world = created();
     world.faults.fail("notifier.publish", new NotificationNotSent("volume.create.end", "no"));
     await expect(finish(world)).rejects.toThrow(NotificationNotSent);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({
       allocated_capacity_gb: 1,
       claims: { [VOLUME_ID]: { attempt: 1, size: 0 } },
     });
     await finish(world);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
   });
 
   it("run again late, settles no claim that was made since", async () => {
     const world = created();
     await finish(world);
     const claim = { attempt: 1, size: 1, claimed_at: "2026-01-02T00:00:00.000Z" };
-    Object.assign(world.fakes.backends.records.get(FIRST_HOST)?.claims ?? {}, { [VOLUME_ID]: claim });
+    world.fakes.backends.arrangeClaim(FIRST_HOST, VOLUME_ID, claim);
     await finish(world);
-    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toEqual({ [VOLUME_ID]: claim });
+    expect(world.fakes.backends.seen(FIRST_HOST).claims).toEqual({ [VOLUME_ID]: claim });
   });
 
   it("has the status that the create set, whatever users have done with the volume since", async () => {

@@ -211,7 +211,7 @@ describe("a delivery that read the volume before it was redriven", () => {
     await redrive(world);
     await schedule(world);
     await scheduleVolume(world.deps, parseCreateVolumeMessage(JSON.stringify(aMessage())), before);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({
       allocated_capacity_gb: 1,
       claims: { [VOLUME_ID]: { attempt: 2, size: 1 } },
     });

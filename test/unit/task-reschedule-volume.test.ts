@@ -54,7 +54,7 @@ describe("RescheduleVolume", () => {
       "queue.send",
     ]);
     expect(driverOf(here).volumes.size).toBe(0);
-    expect(here.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
+    expect(here.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
   });
 
   it("leaves a record that waits for the next attempt, without a host, and lists this one", async () => {
@@ -251,7 +251,7 @@ describe("repeated, dead or late", () => {
     const here = world();
     here.faults.fail("volumes.releaseForReschedule", new Error("throttled"));
     await expect(rescheduleVolume(here.deps, input())).rejects.toThrow("throttled");
-    expect(here.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
+    expect(here.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
     expect((await recordOf(here)).host).toBe(FIRST_HOST);
   });
 

@@ -134,7 +134,7 @@ describe("a volume that waits for its message, and that an operator has set to a
     const message = parseCreateVolumeMessage(JSON.stringify(aMessage()));
     expect(await scheduleVolume(world.deps, message, await recordOf(world))).toMatchObject({ outcome: "left alone" });
     expect(await recordOf(world)).toMatchObject({ status, host: null });
-    expect(Object.values(world.fakes.backends.records.get(FIRST_HOST)?.claims ?? {})).toEqual([]);
+    expect(Object.values(world.fakes.backends.seen(FIRST_HOST).claims ?? {})).toEqual([]);
   });
 
   it("is scheduled all the same when another service has put it in creating without a deadline", async () => {

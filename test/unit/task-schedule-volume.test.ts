@@ -36,7 +36,10 @@ function figures(of: World, host: string = FIRST_HOST): BackendRecord {
   return backend;
 }
 
-const openClaims = (of: World) => [...of.fakes.backends.records.values()].flatMap(({ claims }) => Object.keys(claims));
+const openClaims = (of: World) =>
+  [...of.fakes.backends.records.keys()]
+    .map((host) => of.fakes.backends.seen(host))
+    .flatMap(({ claims }) => Object.keys(claims));
 
 describe("a message that is delivered", () => {
   it("claims a backend, gives the volume its host, and starts its execution", async () => {

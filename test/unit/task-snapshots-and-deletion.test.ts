@@ -203,8 +203,7 @@ describe("DeleteVolume", () => {
   function available(): World {
     const world = aWorld(aVolumeInFlow({ status: "available", phase: null, deadline: null, launched_at: START }));
     driverOf(world).volumes.set(VOLUME_ID, { from: "nothing" });
-    const backend = world.fakes.backends.records.get(FIRST_HOST);
-    Object.assign(backend ?? {}, { allocated_capacity_gb: 1, provisioned_capacity_gb: 1 });
+    world.fakes.backends.records.change(FIRST_HOST, { allocated_capacity_gb: 1, provisioned_capacity_gb: 1 });
     return world;
   }
 
@@ -214,7 +213,7 @@ describe("DeleteVolume", () => {
     const world = available();
     await remove(world);
     expect(driverOf(world).volumes.size).toBe(0);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({
       allocated_capacity_gb: 0,
       provisioned_capacity_gb: 0,
       claims: {},
@@ -242,7 +241,7 @@ describe("DeleteVolume", () => {
   it("of one without a host releases what a scheduling that died holds for it", async () => {
     const world = aWorld(aVolume({ status: "error", deadline: null }));
     const claim = { attempt: 1, size: 1, claimed_at: START };
-    Object.assign(world.fakes.backends.records.get(FIRST_HOST)?.claims ?? {}, { [VOLUME_ID]: claim });
+    world.fakes.backends.arrangeClaim(FIRST_HOST, VOLUME_ID, claim);
     await remove(world);
     expect(world.fakes.backends.closed).toEqual([`release ${FIRST_HOST} ${VOLUME_ID} 1`]);
   });
@@ -251,7 +250,7 @@ describe("DeleteVolume", () => {
     const world = aWorld(aVolumeInFlow({ status: "error" }));
     world.fakes.volumes.records.set(VOLUME_ID, aVolumeInFlow({ status: "error", deadline: null }));
     await remove(world);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
   });
 
   it("is refused while it has snapshots, and names one", async () => {

@@ -131,13 +131,13 @@ describe("the end of a create", () => {
     const world = makeWorld(clone(), LOCKED);
     world.faults.fail("locks.remove", new Error("throttled"));
     await finish(world);
-    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims[VOLUME_ID]).toMatchObject({ size: 0 });
+    expect(world.fakes.backends.seen(FIRST_HOST).claims[VOLUME_ID]).toMatchObject({ size: 0 });
     const volume = await world.fakes.volumes.get(VOLUME_ID);
     const claim = { attempt: 1, size: 0, claimed_at: volume.attempts[1]?.started_at ?? "" };
     const open = { host: FIRST_HOST, volumeId: VOLUME_ID, claim };
     await closeClaim(world.deps, open, claimFate(open, volume), volume);
     expect(locksOf(world).volume).toEqual({});
-    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toEqual({});
+    expect(world.fakes.backends.seen(FIRST_HOST).claims).toEqual({});
   });
 
   it.each<[string, VolumeRecord, (world: World) => Promise<unknown>]>([
@@ -325,8 +325,8 @@ describe("DeleteSnapshot", () => {
 
   it("leaves the host's capacity as it is", async () => {
     const world = makeWorld(aVolume(), {}, {});
-    const before = structuredClone(world.fakes.backends.records.get(FIRST_HOST));
+    const before = world.fakes.backends.seen(FIRST_HOST);
     await remove(world);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toEqual(before);
+    expect(world.fakes.backends.seen(FIRST_HOST)).toEqual(before);
   });
 });

@@ -69,7 +69,7 @@ describe("the sweep of open claims", () => {
     expect(world.notifications).toMatchObject([
       { event_type: "volume.create.end", _context_user_id: "user", payload: { status: "available" } },
     ]);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1, claims: {} });
   });
 
   it("carries the same message id as the workflow's own create.end", async () => {
@@ -93,7 +93,7 @@ describe("the sweep of open claims", () => {
     expect(capacity()).toBe(1);
     expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ claims_closed: 1, failures: [] });
     expect([eventsOf(world), capacity()]).toEqual([["volume.create.end"], 1]);
-    expect(world.fakes.backends.records.get(FIRST_HOST)?.claims).toEqual({});
+    expect(world.fakes.backends.seen(FIRST_HOST).claims).toEqual({});
   });
 
   it("sends the missing create.error of a volume in error", async () => {
@@ -111,7 +111,7 @@ describe("the sweep of open claims", () => {
     const world = later(volume);
     expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ claims_closed: 1 });
     expect(world.fakes.backends.closed).toEqual([`release ${FIRST_HOST} ${VOLUME_ID} 1`]);
-    expect(world.fakes.backends.records.get(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0 });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0 });
     expect(world.notifications).toEqual([]);
   });
 
@@ -149,12 +149,11 @@ describe("the sweep of open claims", () => {
 
   it("closes the claim that a deleted volume left while work on it might continue", async () => {
     const world = later(undefined);
-    const backend = world.fakes.backends.records.get(FIRST_HOST);
     const claim = { key: VOLUME_ID, attempt: 1, claimedAt: START };
     await world.fakes.backends.returnCapacity(FIRST_HOST, claim, 1, true);
     world.now = new Date("2026-01-01T02:00:00.000Z");
     expect(await sweepOverdueVolumes(world.deps)).toMatchObject({ claims_closed: 1 });
-    expect(backend).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
+    expect(world.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 0, claims: {} });
   });
 
   it.each([
@@ -195,7 +194,7 @@ describe("what a function that was given up makes after its volume was deleted",
     world.now = new Date(Date.parse(START) + seconds * 1000);
     return sweepOverdueVolumes(world.deps);
   };
-  const claimsOf = (world: World) => world.fakes.backends.records.get(FIRST_HOST)?.claims;
+  const claimsOf = (world: World) => world.fakes.backends.seen(FIRST_HOST).claims;
 
   it("is deleted by the sweep when every such function has ended, and not before", async () => {
     const world = await deletedInCreate();

@@ -49,7 +49,7 @@ describe("the sweep", () => {
     expect(placed.fakes.backends.closed).toEqual([`settle ${FIRST_HOST} ${VOLUME_ID} 1`]);
     const waiting = overdue(aVolume());
     const claim = { attempt: 1, size: 1, claimed_at: START };
-    Object.assign(waiting.fakes.backends.records.get(FIRST_HOST)?.claims ?? {}, { [VOLUME_ID]: claim });
+    waiting.fakes.backends.arrangeClaim(FIRST_HOST, VOLUME_ID, claim);
     await sweepOverdueVolumes(waiting.deps);
     expect(waiting.fakes.backends.closed).toEqual([`release ${FIRST_HOST} ${VOLUME_ID} 1`]);
   });

@@ -46,7 +46,7 @@ export class World {
   readonly #tables = new InMemoryDynamoDb(TABLES);
   readonly fakes = {
     volumes: new VolumesFake(this.clock, this.#tables),
-    backends: new BackendsFake(this.clock),
+    backends: new BackendsFake(this.clock, this.#tables),
     snapshots: new SnapshotsFake(this.#tables),
     locks: new LocksFake(this.#tables),
     volumeTypes: new VolumeTypesFake(this.#tables),
@@ -134,7 +134,7 @@ export class World {
   state(): unknown {
     return structuredClone({
       volumes: new Map(withoutCounts(this.fakes.volumes.records)),
-      backends: this.fakes.backends.records,
+      backends: [...this.fakes.backends.records.keys()].map((host) => this.fakes.backends.seen(host)),
       snapshots: new Map(withoutCounts(this.fakes.snapshots.records)),
       locks: this.fakes.locks.all,
       imageCache: new Map(this.fakes.imageCache.records),
