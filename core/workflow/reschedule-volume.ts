@@ -1,7 +1,7 @@
 import { placingClaimOf } from "../claims.ts";
 import { clearVolume } from "../drivers/clear-backend.ts";
 import { BackendNotCleared, describeError, isOvertaken, mayStillRun, routeOf } from "../errors.ts";
-import { causeText, readFailure } from "../fault.ts";
+import { buildFault, causeOf, causeText, readFailure } from "../fault.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
 import type { BackendRepository, ClaimRef, Owner, SchedulerQueue, VolumeRepository } from "../ports.ts";
 import { fenceOf, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
@@ -12,7 +12,7 @@ import { requireInFlow } from "../attempt/require-in-flow.ts";
 
 /** Dependencies of RescheduleVolume. */
 export type RescheduleDependencies = DeadlineDependencies & {
-  volumes: Pick<VolumeRepository, "get" | "releaseForReschedule">;
+  volumes: Pick<VolumeRepository, "get" | "releaseForReschedule" | "markError">;
   backends: Pick<BackendRepository, "release">;
   drivers: Drivers;
   queue: Pick<SchedulerQueue, "send">;
@@ -33,7 +33,8 @@ const TRACE_LINES = 10;
 
 /**
  * OnFailureRescheduleTask: clears the failed backend, hands the record to the next attempt, gives the capacity back, and only then
- * casts the request to the scheduler.
+ * casts the request to the scheduler. If the backend is not clear, it puts the volume in `error` with both reasons, because whatever ends the
+ * execution later may not know why no other backend was tried. ErrorOutVolume then finds the record written and does the rest.
  *
  * Each step may be repeated.
  * Interrupted before the record is handed over: a retry does everything again.
@@ -59,6 +60,7 @@ export async function rescheduleVolume(
     const volume = await deps.volumes.get(owner.volumeId);
     claim = placingClaimOf(volume, owner.attempt);
     if (volume.fence !== next.fence) {
+      requireNotEnded(volume, input.host, owner);
       await handOver(deps, input, volume, owner, next);
     }
   } catch (error) {
@@ -72,6 +74,13 @@ export async function rescheduleVolume(
   return { outcome: "rescheduled" };
 }
 
+/** Stops a repeated call whose answer was lost: its caller has to notify, and to close the claim. @throws BackendNotCleared */
+function requireNotEnded(volume: VolumeRecord, host: string, { fence, attempt }: Owner): void {
+  if (volume.fence === fence && volume.fault?.attempt === attempt) {
+    throw new BackendNotCleared(volume.id, host, `its attempt has ended already, by ${volume.fault.error}`);
+  }
+}
+
 async function handOver(
   deps: RescheduleDependencies,
   input: RescheduleInput,
@@ -82,7 +91,12 @@ async function handOver(
   // Before the backend is called: this attempt must not delete the data of a volume that has left the flow.
   requireInFlow(volume, owner);
   const { error, cause } = readFailure(input.failure);
-  const isClear = await clearBackend(deps.drivers, input.host, volume, error);
+  const isClear = await clearBackend(deps.drivers, input.host, volume, error).catch(async (thrown: unknown) => {
+    const { name, message } = describeError(thrown);
+    const both = causeOf(cause, { Error: name, Cause: message });
+    await deps.volumes.markError(owner, buildFault(volume, owner.attempt, error, both, deps.clock.now()));
+    throw thrown;
+  });
   const now = deps.clock.now();
   // Before the backend was asked nothing can be there: a function that still runs gets no further than the fence.
   const mayComeLate = volume.phase === "creating" && !fencesAttempts(deps.drivers, input.host) && mayStillRun(error);

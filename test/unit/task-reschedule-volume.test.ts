@@ -146,9 +146,9 @@ describe("RescheduleVolume", () => {
 
   it.each(["created", "copying"] as const)("never leaves a backend that holds the volume: %s", async (phase) => {
     const here = world({ phase });
-    const before = here.state();
     await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toThrow(BackendNotCleared);
-    expect(here.state()).toEqual(before);
+    expect(here.faults.calls).toEqual(["volumes.get", "volumes.markError"]);
+    expect(await recordOf(here)).toMatchObject({ status: "error", host: FIRST_HOST });
   });
 });
 
@@ -165,9 +165,14 @@ describe("a backend that does not confirm that it is clear", () => {
   it.each(doubts)("%s, after an uncertain error: is not left", async (_why, arrange) => {
     const here = world();
     arrange(here);
-    const before = [await recordOf(here), await here.fakes.backends.list()];
+    const before = await here.fakes.backends.list();
     await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toThrow(BackendNotCleared);
-    expect([await recordOf(here), await here.fakes.backends.list()]).toEqual(before);
+    const cause = expect.stringMatching(/^why \(not rescheduled: BackendNotCleared: .*\)$/);
+    const { attempts, ...record } = await recordOf(here);
+    expect(record).toMatchObject({ host: FIRST_HOST, fence: `${VOLUME_ID}-a1`, status: "error" });
+    expect(record.fault).toMatchObject({ error: "States.Timeout", cause, attempt: 1, at: START });
+    expect(attempts["1"]).toMatchObject({ outcome: "error", error: "States.Timeout", cause });
+    expect(await here.fakes.backends.list()).toEqual(before);
     expect(here.casts).toEqual([]);
   });
 
@@ -253,6 +258,56 @@ describe("repeated, dead or late", () => {
     await expect(rescheduleVolume(here.deps, input())).rejects.toThrow("throttled");
     expect(here.fakes.backends.seen(FIRST_HOST)).toMatchObject({ allocated_capacity_gb: 1 });
     expect((await recordOf(here)).host).toBe(FIRST_HOST);
+  });
+
+  it("dead at any call and run again on a backend that is not clear, refuses again and keeps the reasons", async () => {
+    await expectSameAfterAnyDeath(
+      () => {
+        const here = world();
+        driverOf(here).deleteVolume = async () => {};
+        return here;
+      },
+      async ({ deps }) => {
+        const thrown = await rescheduleVolume(deps, TIMED_OUT).catch((error: unknown) => error);
+        if (!(thrown instanceof BackendNotCleared)) {
+          throw thrown;
+        }
+      },
+      (here) => expect(here.fakes.backends.closed).toEqual([]),
+    );
+  });
+
+  it("repeated after it refused, refuses again without asking the backend: the error is still to be notified", async () => {
+    const here = world();
+    driverOf(here).deleteVolume = async () => {};
+    await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toThrow(BackendNotCleared);
+    const before = here.state();
+    here.faults.calls.length = 0;
+    await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toThrow("has ended already, by States.Timeout");
+    expect(here.faults.calls).toEqual(["volumes.get"]);
+    expect(here.state()).toEqual(before);
+  });
+
+  it("leaves the record alone when a repeat of the call has handed it over while this one found the backend not clear", async () => {
+    const here = world();
+    const driver = driverOf(here);
+    const find = driver.findVolume.bind(driver);
+    vi.spyOn(driver, "findVolume").mockImplementationOnce(async () => {
+      vi.spyOn(driver, "findVolume").mockImplementation(find);
+      await rescheduleVolume(here.deps, TIMED_OUT);
+      return "present";
+    });
+    expect(await rescheduleVolume(here.deps, TIMED_OUT)).toEqual({ outcome: "left alone" });
+    expect(await recordOf(here)).toMatchObject({ status: "creating", fault: null, fence: `${VOLUME_ID}-a2` });
+  });
+
+  it("leaves a delete that was requested in the meantime to ErrorOutVolume", async () => {
+    const here = world();
+    vi.spyOn(driverOf(here), "deleteVolume").mockImplementationOnce(async () => {
+      await here.fakes.volumes.requestDelete(VOLUME_ID, new Date(START));
+    });
+    await expect(rescheduleVolume(here.deps, TIMED_OUT)).rejects.toMatchObject({ name: "VolumeDeleteRequested" });
+    expect((await recordOf(here)).fault).toBeNull();
   });
 
   it("after the record was handed over, only gives the capacity back and casts again", async () => {

@@ -11,6 +11,9 @@ const NET_NAMES: ReadonlySet<string> = new Set(["DeadlineExceeded"]);
 /** Enough of a message to distinguish it from any other; the ledger may mask secrets and cut the rest. */
 const COMPARED_LETTERS = 40;
 
+/** The error by which RescheduleVolume itself decides that no other backend may be tried. */
+const NOT_CLEARED = "BackendNotCleared";
+
 /** As docs/guarantees.md has it. */
 const LONGEST_CAUSE = 500;
 
@@ -138,13 +141,20 @@ function lettersOf(text: string): string {
   return text.replaceAll(/[^A-Za-z]/g, "").slice(0, COMPARED_LETTERS);
 }
 
-/** Where rescheduling itself failed, the fault says so: why no other backend was tried. */
+/**
+ * Where rescheduling failed, the fault says so: why no other backend was tried. A function whose answer was lost may have found the
+ * backend not clear. When RescheduleVolume did not answer, and ErrorOutVolume did not either, no writer knows the reason.
+ */
 function checkWhyNotRescheduled(account: Account, id: string, fault: Fault): void {
   const failures = account.executions.byName.get(fenceOf(id, fault.attempt))?.failures ?? [];
   const first = failures[0];
   const refused = failures.find(({ state }) => state === "RescheduleVolume");
   const isOfTheFlow = first !== undefined && first.error === fault.error;
-  if (isOfTheFlow && refused !== undefined && refused !== first && !fault.cause.includes(refused.error)) {
+  if (!isOfTheFlow || refused === undefined || refused === first) {
+    return;
+  }
+  const isUnknown = refused.error !== NOT_CLEARED && failures.some(({ state }) => state === "ErrorOutVolume");
+  if (!isUnknown && ![refused.error, NOT_CLEARED].some((name) => fault.cause.includes(`not rescheduled: ${name}`))) {
     account.breach(5, `the fault of ${id} does not say why it was not rescheduled: ${refused.error}`);
   }
 }
