@@ -1,4 +1,5 @@
-import { attemptOf, isInFlow } from "../core/records.ts";
+import { attemptOf } from "../core/records.ts";
+import { isInFlow } from "../core/volume-lifecycle.ts";
 import type { VolumeRecord } from "../core/records.ts";
 import type { VolumeRepository } from "../core/ports.ts";
 import { percentOf, readingOf, renderVolumeLine } from "./progress.ts";

@@ -4,12 +4,11 @@ import {
   attemptOfFence,
   type CapacityClaim,
   fenceOf,
-  isInFlow,
-  isUntouched,
   RETURNED_CAPACITY,
   STATUSES_CREATED,
   type VolumeRecord,
 } from "./records.ts";
+import { isInFlow, lifecycleOf } from "./volume-lifecycle.ts";
 import { DEFAULT_PHASE_BOUNDS, type PhaseBounds } from "./settings/time-bounds.ts";
 
 /**
@@ -171,7 +170,7 @@ export function isClaimOverdue(
   const ended = volume?.attempts[claim.attempt]?.ended_at;
   const since = ended !== undefined && ended > claim.claimed_at ? ended : claim.claimed_at;
   // Such a volume has no deadline, and the scheduling of its message will look for the claim.
-  const waits = volume !== undefined && volume.status === "error" && isUntouched(volume);
+  const waits = volume !== undefined && lifecycleOf(volume) === "unclaimed";
   const bound = waits ? bounds.queued : bounds.open_claim;
   const atWork = claim.suspected_orphan === true ? bounds.late_work : 0;
   return Date.parse(since) + Math.max(bound, atWork) * 1000 < now.getTime();

@@ -35,7 +35,7 @@ export const VOLUME_STATUSES = [...CINDER_VOLUME_STATUSES, "migration_target_cre
 /** One of {@link VOLUME_STATUSES}. */
 export type VolumeStatus = (typeof VOLUME_STATUSES)[number];
 
-/** Statuses that the flow gives a volume that it is creating. An operator may set them too: see {@link isInFlow}. */
+/** Statuses that the flow gives a volume that it is creating. An operator may set them too. */
 export const STATUSES_IN_FLOW = [
   "creating",
   "downloading",
@@ -45,34 +45,6 @@ export const STATUSES_IN_FLOW = [
 /** Whether the status belongs to the flow, whichever writer set it. */
 export function isFlowStatus(status: string): boolean {
   return (STATUSES_IN_FLOW as readonly string[]).includes(status);
-}
-
-/** The fields that show whether the flow owns a volume. */
-export type Ownership = Pick<VolumeRecord, "status" | "deadline" | "in_flow" | "fence" | "fault" | "reset_at">;
-
-/**
- * Whether the flow owns the volume, or will when its message arrives: it is being created.
- *
- * The flow owns a record exactly while the stored item has `in_flow`, which every record with a deadline has. A record that another
- * service has put has neither until its message is scheduled; no attempt, no fault and no operator has touched it. The status alone proves
- * nothing, because an operator may set `creating` on a volume at rest.
- */
-export function isInFlow(volume: Ownership): boolean {
-  return isFlowStatus(volume.status) && (volume.deadline !== null || volume.in_flow === true || isUntouched(volume));
-}
-
-/** Whether neither an attempt nor the flow nor an operator has written the record since it was put. */
-export function isUntouched({
-  fence,
-  fault,
-  reset_at: resetAt,
-}: Pick<Ownership, "fence" | "fault" | "reset_at">): boolean {
-  return fence === null && fault === null && resetAt === undefined;
-}
-
-/** Whether the volume's deletion was requested and has begun. Another writer has revoked it by setting any other status. */
-export function isBeingRemoved({ delete_requested_at: asked, status }: VolumeRecord): boolean {
-  return asked !== null && (status === "deleting" || status === "error_deleting");
 }
 
 /** Statuses with which a finished create leaves the flow. */

@@ -1,9 +1,8 @@
-import type { VolumeRepository } from "./ports.ts";
-import { isBeforeTheBackend, isBeingRemoved, isInFlow, isUntouched, type VolumeRecord } from "./records.ts";
+import { isBeforeTheBackend, STATUSES_IN_FLOW, type VolumeRecord } from "./records.ts";
 
 /**
- * The lifecycle of a volume's record: the states that its columns stand for, and the transitions between them. The store's conditions are
- * tested against this table (`test/integration/volume-lifecycle.test.ts`), and docs/lifecycle.md is generated from it.
+ * The states of a volume's record: each column that decides about them is tested in {@link DECISIONS} and nowhere else. `lifecycleOf`
+ * follows that tree with a record, and the store's conditions are its paths (`core/volume-transitions.ts`).
  */
 
 /** Every state of a record, with its meaning. */
@@ -26,31 +25,115 @@ export const LIFECYCLE_STATES = {
 /** One of {@link LIFECYCLE_STATES}. */
 export type LifecycleState = keyof typeof LIFECYCLE_STATES;
 
+/** The columns that decide about the state. */
+export type DecidingColumn =
+  | "in_flow"
+  | "delete_requested_at"
+  | "status"
+  | "fence"
+  | "phase"
+  | "extension"
+  | "host"
+  | "fault"
+  | "reset_at";
+
+/** A state, or a test of one column: whether it is there, or has one of these values. */
+type Decision = LifecycleState | ColumnTest;
+
+/** See {@link Decision}. */
+export type ColumnTest = { column: DecidingColumn; values?: readonly string[]; yes: Decision; no: Decision };
+
+const has = (column: DecidingColumn, yes: Decision, no: Decision): ColumnTest => ({ column, yes, no });
+
+const isOneOf = (column: DecidingColumn, values: readonly string[], yes: Decision, no: Decision): ColumnTest => ({
+  column,
+  values,
+  yes,
+  no,
+});
+
+/** Neither an attempt nor the flow nor an operator has written the record since another service put it. */
+const untouched = (yes: Decision, no: Decision): ColumnTest =>
+  has("fence", no, has("fault", no, has("reset_at", no, yes)));
+
+const WANTED_IN_FLOW = has(
+  "fence",
+  isOneOf("phase", ["queued"], "handed_over", isOneOf("phase", ["scheduled"], "scheduled", "on_backend")),
+  "waiting",
+);
+
+/**
+ * The state by the columns. `in_flow` is there while the flow, an extension or a removal owns the volume; the status alone proves nothing,
+ * because an operator may set any. A record that another service has put has no `in_flow` until its message is scheduled.
+ */
+export const DECISIONS: ColumnTest = has(
+  "in_flow",
+  has(
+    "delete_requested_at",
+    isOneOf(
+      "status",
+      STATUSES_IN_FLOW,
+      "cancelled",
+      isOneOf(
+        "status",
+        ["deleting"],
+        "removing",
+        isOneOf("status", ["error_deleting"], "removal_failed", "taken_over"),
+      ),
+    ),
+    isOneOf(
+      "status",
+      STATUSES_IN_FLOW,
+      WANTED_IN_FLOW,
+      isOneOf("status", ["extending"], has("extension", "extending", "taken_over"), "taken_over"),
+    ),
+  ),
+  isOneOf(
+    "status",
+    STATUSES_IN_FLOW,
+    untouched("waiting", "at_rest"),
+    isOneOf(
+      "status",
+      ["error"],
+      untouched("unclaimed", has("fault", has("host", "failed", "unplaced"), "failed")),
+      "at_rest",
+    ),
+  ),
+);
+
+/** A record, as far as its state depends on it. */
+export type Deciding = Pick<VolumeRecord, Exclude<DecidingColumn, "in_flow"> | "in_flow" | "deadline">;
+
 /** The state of a record. */
-export function lifecycleOf(volume: VolumeRecord): LifecycleState {
-  if (isBeingRemoved(volume)) {
-    return volume.status === "deleting" ? "removing" : "removal_failed";
+export function lifecycleOf(volume: Deciding): LifecycleState {
+  let decision: Decision = DECISIONS;
+  while (typeof decision !== "string") {
+    const { column, values, yes, no }: ColumnTest = decision;
+    const value = valueOf(volume, column);
+    const isThere = value !== null && value !== undefined;
+    decision = isThere && (values === undefined || values.some((each) => each === value)) ? yes : no;
   }
-  if (isInFlow(volume)) {
-    return inFlowState(volume);
-  }
-  if (volume.deadline !== null) {
-    return volume.status === "extending" && volume.extension !== undefined ? "extending" : "taken_over";
-  }
-  if (volume.status !== "error") {
-    return "at_rest";
-  }
-  return isUntouched(volume) ? "unclaimed" : isQueuedError(volume) ? "unplaced" : "failed";
+  return decision;
 }
 
-function inFlowState({ delete_requested_at: deleteRequestedAt, fence, phase }: VolumeRecord): LifecycleState {
-  if (deleteRequestedAt !== null) {
-    return "cancelled";
-  }
-  if (phase === "queued" || phase === null) {
-    return fence === null ? "waiting" : "handed_over";
-  }
-  return phase === "scheduled" ? "scheduled" : "on_backend";
+/** A stored item has `in_flow` with each deadline. */
+function valueOf(volume: Deciding, column: DecidingColumn): unknown {
+  return column === "in_flow" ? (volume.deadline ?? volume.in_flow) : volume[column];
+}
+
+/** Whether a record is in one of these states. */
+export function isIn(states: readonly LifecycleState[], volume: Deciding): boolean {
+  return states.includes(lifecycleOf(volume));
+}
+
+/** Whether the flow owns the volume, or will when its message arrives: it is being created. */
+export function isInFlow(volume: Deciding): boolean {
+  return isIn(["waiting", "handed_over", "scheduled", "on_backend", "cancelled"], volume);
+}
+
+/** Whether the volume's deletion was requested and has begun. Another writer has revoked it by setting any other status. */
+export function isBeingRemoved(volume: Deciding): boolean {
+  return isIn(["removing", "removal_failed"], volume);
 }
 
 /** Whether a volume waits for a message of the scheduler queue. */
@@ -82,164 +165,3 @@ export function backendToClear({ host, phase }: VolumeRecord): string | null {
 export function mayBeOnBackend(volume: VolumeRecord): boolean {
   return backendToClear(volume) !== null;
 }
-
-/** One method of the repository that moves a record from state to state. */
-export type Transition = {
-  /** The caller: part of the product, or a person. */
-  by: string;
-  from: readonly LifecycleState[];
-  /** The possible states after it; `gone` when there is no record any more. */
-  to: readonly (LifecycleState | "gone")[];
-  /** Whether only the attempt that the record's fence names may do it. */
-  fenced: boolean;
-  /**
-   * Whether the caller decides by the record that it has read: the store then only checks that the record is still the same, and `from` has
-   * the states in which core calls it.
-   */
-  asRead?: true;
-  /** The answer to a repeated call. */
-  repeated: string;
-};
-
-/** States in which an attempt owns the record, so that its writes are allowed. */
-const OWNED = ["handed_over", "scheduled", "on_backend"] as const satisfies readonly LifecycleState[];
-
-const IN_FLOW = ["waiting", ...OWNED] as const satisfies readonly LifecycleState[];
-
-const AT_REST = ["at_rest", "unplaced", "failed", "unclaimed"] as const satisfies readonly LifecycleState[];
-
-/** The transitions by the repository's method. A call from any other state is refused and changes nothing. */
-export const TRANSITIONS = {
-  assignHost: {
-    by: "the scheduler",
-    from: ["waiting", "handed_over", "unclaimed"],
-    to: ["scheduled"],
-    fenced: true,
-    repeated: "returns the record with the host of the first call",
-  },
-  beginCreate: {
-    by: "the attempt, before it asks the backend",
-    from: OWNED,
-    to: ["on_backend"],
-    fenced: true,
-    repeated: "renews the deadline",
-  },
-  persistModelUpdate: {
-    by: "the attempt, with the backend's answer",
-    from: OWNED,
-    to: ["on_backend"],
-    fenced: true,
-    repeated: "writes the same again",
-  },
-  saveProgress: {
-    by: "the attempt, while it copies an image",
-    from: OWNED,
-    to: ["on_backend"],
-    fenced: true,
-    repeated: "never moves progress back",
-  },
-  markAvailable: {
-    by: "the attempt, as the last write of a create",
-    from: OWNED,
-    to: ["at_rest"],
-    fenced: true,
-    repeated: "returns the record",
-  },
-  markError: {
-    by: "the attempt, the rule on failed executions or the sweep",
-    from: OWNED,
-    to: ["failed", "unplaced"],
-    fenced: true,
-    repeated: "returns the record with the first fault",
-  },
-  releaseForReschedule: {
-    by: "the attempt, after its backend was cleared",
-    from: OWNED,
-    to: ["handed_over"],
-    fenced: true,
-    repeated: "returns the record of the next attempt",
-  },
-  markUnschedulable: {
-    by: "the scheduler, the dead letters or the sweep",
-    from: ["waiting", "handed_over"],
-    to: ["unplaced"],
-    fenced: true,
-    repeated: "returns the record with the first fault",
-  },
-  requestDelete: {
-    by: "a user, during a create",
-    from: [...IN_FLOW, "cancelled"],
-    to: ["cancelled"],
-    fenced: false,
-    repeated: "keeps the first time",
-  },
-  beginRequestedDelete: {
-    by: "the end of the attempt, or the sweep",
-    from: ["cancelled", "removing", "removal_failed"],
-    to: ["removing"],
-    fenced: true,
-    repeated: "renews the deadline",
-  },
-  beginDelete: {
-    by: "a user, an unlocked volume",
-    from: [...AT_REST, "removing", "removal_failed"],
-    to: ["removing"],
-    fenced: false,
-    repeated: "renews the deadline",
-  },
-  markErrorDeleting: {
-    by: "a removal that a backend refused",
-    from: ["removing"],
-    to: ["removal_failed"],
-    fenced: true,
-    repeated: "is refused by FenceLost",
-  },
-  finishDelete: {
-    by: "a removal, as its last write",
-    from: ["removing"],
-    to: ["gone"],
-    fenced: false,
-    repeated: "finds nothing to do",
-  },
-  beginExtend: {
-    by: "a user, an available volume",
-    from: ["at_rest"],
-    to: ["extending"],
-    fenced: false,
-    asRead: true,
-    repeated: "returns the record of the same extension",
-  },
-  endExtend: {
-    by: "the extension, or the sweep",
-    from: ["extending"],
-    to: ["at_rest"],
-    fenced: false,
-    repeated: "returns the record",
-  },
-  requeue: {
-    by: "a redrive or a retry, if no backend may hold the volume",
-    from: ["waiting", "unplaced", "failed", "unclaimed"],
-    to: ["handed_over"],
-    fenced: false,
-    asRead: true,
-    repeated: "returns the record of the same attempt",
-  },
-  resetStatus: {
-    by: "an operator",
-    from: [...IN_FLOW, ...AT_REST, "cancelled", "extending", "removal_failed", "taken_over"],
-    to: ["at_rest", "failed"],
-    fenced: false,
-    repeated: "writes the same again",
-  },
-  forgetDeadline: {
-    by: "the sweep",
-    from: ["taken_over"],
-    to: ["at_rest", "failed"],
-    fenced: false,
-    asRead: true,
-    repeated: "changes nothing",
-  },
-} as const satisfies Readonly<Partial<Record<keyof VolumeRepository, Transition>>>;
-
-/** A method that moves a record between states. */
-export type TransitionName = keyof typeof TRANSITIONS;

@@ -1,4 +1,5 @@
-import { attemptOfFence, isFlowStatus, isInFlow, isUntouched, type VolumeRecord } from "../core/records.ts";
+import { attemptOfFence, isFlowStatus, type VolumeRecord } from "../core/records.ts";
+import { isInFlow, lifecycleOf } from "../core/volume-lifecycle.ts";
 import { IMAGE_CACHE_PROJECT_ID } from "../core/image-cache/image-cache.ts";
 import { PHASE_BOUND_SECONDS } from "../core/settings/time-bounds.ts";
 import type { Account } from "./account.ts";
@@ -72,7 +73,7 @@ export class WriteWatch {
     if (attemptOfFence(after.fence) < attemptOfFence(before.fence)) {
       this.#account.breach(2, `${what}: the record went back to attempt ${attemptOfFence(after.fence)}`);
     }
-    const wasStray = before.status === "error" && isUntouched(before);
+    const wasStray = lifecycleOf(before) === "unclaimed";
     const isReset = call === "volumes.resetStatus";
     const isAskedAgain = call === "volumes.requeue";
     if (isFlowStatus(after.status) && !isFlowStatus(before.status) && !wasStray && !isReset && !isAskedAgain) {
@@ -92,7 +93,12 @@ export class WriteWatch {
    */
   #judgeDeadline(call: string, after: VolumeRecord | undefined): void {
     const isCached = after?.project_id === IMAGE_CACHE_PROJECT_ID;
-    if (after === undefined || isCached || after.reset_at !== undefined || isUntouched(after)) {
+    if (
+      after === undefined ||
+      isCached ||
+      after.reset_at !== undefined ||
+      (after.fence === null && after.fault === null)
+    ) {
       return;
     }
     const { id, status, deadline } = after;

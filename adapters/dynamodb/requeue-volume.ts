@@ -1,7 +1,9 @@
 import { InvalidVolume, VolumeNotFound } from "../../core/errors.ts";
 import type { Owner } from "../../core/ports.ts";
-import { isInFlow, type VolumeRecord } from "../../core/records.ts";
-import { find, statement, type Statement, type Table, tryUpdate } from "./table.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { TRANSITIONS } from "../../core/volume-transitions.ts";
+import { find, type Statement, type Table, tryUpdate } from "./table.ts";
+import { transition } from "./volume-conditions.ts";
 import { IN_FLOW } from "./overdue.ts";
 import { readVolume } from "./volume-item.ts";
 
@@ -11,17 +13,20 @@ function asRead(column: string, value: string | null): string {
 }
 
 /** Removes the host and the previous attempt's data from the record; the attempt's line of the ledger keeps them. */
-function requeue({ fence, host, phase }: VolumeRecord): Statement {
-  return statement(
+function requeue(volume: VolumeRecord): Statement {
+  const { fence, host, phase } = volume;
+  const tests = [
+    "#status = :expected_status",
+    asRead("fence", fence),
+    asRead("host", host),
+    asRead("phase", phase),
+    "attribute_not_exists(#delete_requested_at)",
+  ];
+  return transition(
+    "requeue",
     "SET #status = :creating, #fence = :fence, #phase = :queued, #bootable = :false, #glance_metadata = :empty, " +
       "#in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #host, #provider_location, #progress, #fault",
-    [
-      "#status = :expected_status",
-      asRead("fence", fence),
-      asRead("host", host),
-      asRead("phase", phase),
-      "attribute_not_exists(#delete_requested_at)",
-    ].join(" AND "),
+    { either: [tests.join(" AND ")] },
     { ":creating": "creating", ":queued": "queued", ":false": false, ":empty": {}, ":in_flow": IN_FLOW },
   );
 }
@@ -53,7 +58,7 @@ export async function requeueVolume(
     throw new VolumeNotFound(volume.id);
   }
   const found = readVolume(item);
-  if (found.fence !== next.fence || !isInFlow(found)) {
+  if (!TRANSITIONS.requeue.isRepeat(found, next.fence)) {
     throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
   }
   return found;

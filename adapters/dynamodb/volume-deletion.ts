@@ -31,12 +31,13 @@ export async function beginDelete(
 
 /** @throws InvalidVolume when the volume is not in `deleting`, or an operator has set that status. */
 export async function finishDelete(writer: VolumeWriter, volumeId: string): Promise<void> {
+  const { condition, names, constants } = statements.FINISH_DELETE;
   const command = new DeleteItemCommand({
     TableName: writer.table.tableName,
     Key: { id: { S: volumeId } },
-    ConditionExpression: "attribute_not_exists(#id) OR #status = :deleting AND attribute_exists(#in_flow)",
-    ExpressionAttributeNames: { "#id": "id", "#status": "status", "#in_flow": "in_flow" },
-    ExpressionAttributeValues: { ":deleting": { S: "deleting" } },
+    ConditionExpression: condition,
+    ExpressionAttributeNames: names,
+    ExpressionAttributeValues: constants,
   });
   try {
     await writer.table.client.send(command);

@@ -2,6 +2,7 @@ import { InvalidVolume } from "../../core/errors.ts";
 import type { ExtensionEnd } from "../../core/ports.ts";
 import { countedWhileExtending } from "../../core/projects.ts";
 import type { VolumeExtension, VolumeRecord } from "../../core/records.ts";
+import { TRANSITIONS } from "../../core/volume-transitions.ts";
 import { timesLocked } from "./locks.ts";
 import * as statements from "./volume-statements.ts";
 import { refuseExtension, type VolumeWriter } from "./volume-writer.ts";
@@ -32,7 +33,7 @@ export async function beginExtend(
     return record;
   }
   const found = await writer.get(volume.id);
-  if (found.extension?.id === extension.id) {
+  if (TRANSITIONS.beginExtend.isRepeat(found, extension.id)) {
     return found;
   }
   throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
@@ -90,6 +91,5 @@ export async function endExtend(
     return record;
   }
   const found = await writer.get(volumeId);
-  const isOver = found.extension?.number === number && found.extension.outcome !== undefined;
-  return isOver ? found : refuseExtension(number, found);
+  return TRANSITIONS.endExtend.isRepeat(found, number) ? found : refuseExtension(number, found);
 }

@@ -14,17 +14,18 @@ import type {
   VolumeFilter,
   VolumeRepository,
 } from "../../core/ports.ts";
-import {
-  isInFlow,
-  type Attempt,
-  type CopyProgress,
-  type Fault,
-  type ModelUpdate,
-  type VolumeExtension,
-  type VolumePhase,
-  type VolumeRecord,
-  type VolumeStatus,
+import type {
+  Attempt,
+  CopyProgress,
+  Fault,
+  ModelUpdate,
+  VolumeExtension,
+  VolumePhase,
+  VolumeRecord,
+  VolumeStatus,
 } from "../../core/records.ts";
+import { isOwnedBy, lifecycleOf } from "../../core/volume-lifecycle.ts";
+import { TRANSITIONS } from "../../core/volume-transitions.ts";
 import { changeItem } from "./details.ts";
 import { countLock, forgetLock } from "./locks.ts";
 import { find, tryCreate, type Statement, type TableOptions } from "./table.ts";
@@ -91,19 +92,12 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":attempt": attempt,
       ":deadline": deadline.toISOString(),
     };
-    const assigned = await this.#addToLedger(owner, statements.ASSIGN_HOST, values, attempt);
-    if (assigned !== undefined) {
-      return assigned;
-    }
-    let found = await this.get(owner.volumeId);
-    if (found.status === "error" && found.fence === null && found.fault === null) {
-      const taken = await this.#addToLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt);
-      if (taken !== undefined) {
-        return taken;
-      }
-      found = await this.get(owner.volumeId);
-    }
-    return found.fence === owner.fence && found.host !== null ? found : refuse(owner.fence, found);
+    const assigned =
+      (await this.#addToLedger(owner, statements.ASSIGN_HOST, values, attempt)) ??
+      (lifecycleOf(await this.get(owner.volumeId)) === "unclaimed"
+        ? await this.#addToLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt)
+        : undefined);
+    return this.#writer.madeOrRepeated(assigned, owner, TRANSITIONS.assignHost.isRepeat);
   }
 
   async #addToLedger(
@@ -119,7 +113,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   async beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord> {
     const values = { ":fence": owner.fence, ":deadline": deadline.toISOString() };
     const record = await this.#writer.writeAndRead(owner.volumeId, statements.BEGIN_CREATE, values);
-    return record ?? refuse(owner.fence, await this.get(owner.volumeId));
+    return this.#writer.madeOrRepeated(record, owner);
   }
 
   async persistModelUpdate(
@@ -131,7 +125,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     const columns = { ...columnsOf(update), ...(status !== undefined && { status }) };
     const values = { ":fence": owner.fence, ":phase": phase, ...placeholders(columns) };
     if (!(await this.#writer.write(owner.volumeId, statements.persistModelUpdate(Object.keys(columns)), values))) {
-      refuse(owner.fence, await this.get(owner.volumeId));
+      await this.#writer.madeOrRepeated(undefined, owner);
     }
   }
 
@@ -146,21 +140,15 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     };
     const prepared =
       progress.image_tag === undefined ? statements.SAVE_UNTAGGED_PROGRESS : statements.SAVE_PROGRESS_OF_IMAGE;
-    if (await this.#writer.write(owner.volumeId, prepared, values)) {
-      return;
-    }
-    const found = await this.get(owner.volumeId);
-    const wanted = found.delete_requested_at === null;
-    const late = found.fence === owner.fence && isInFlow(found) && wanted && found.progress !== null;
-    if (!late) {
-      refuse(owner.fence, found);
+    if (!(await this.#writer.write(owner.volumeId, prepared, values))) {
+      await this.#writer.madeOrRepeated(undefined, owner, TRANSITIONS.saveProgress.isRepeat);
     }
   }
 
   async markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void> {
     const values = { ":fence": owner.fence, ":glance_metadata": glanceMetadata };
     if (!(await this.#writer.write(owner.volumeId, statements.MARK_BOOTABLE, values))) {
-      refuse(owner.fence, await this.get(owner.volumeId));
+      await this.#writer.madeOrRepeated(undefined, owner);
     }
   }
 
@@ -181,12 +169,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     };
     const prepared = statements.markAvailable(Object.keys(columns));
     const record = await this.#writer.writeLedger(owner, prepared, values, unopenedAttempt(owner, at));
-    if (record !== undefined) {
-      return record;
-    }
-    const found = await this.get(owner.volumeId);
-    const created = found.fence === owner.fence && found.launched_at !== null && found.fault === null;
-    return created ? found : refuse(owner.fence, found);
+    return this.#writer.madeOrRepeated(record, owner, TRANSITIONS.markAvailable.isRepeat);
   }
 
   async markError(owner: Owner, fault: Fault): Promise<VolumeRecord> {
@@ -203,11 +186,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       values,
       unopenedAttempt(owner, fault.at),
     );
-    if (record !== undefined) {
-      return record;
-    }
-    const found = await this.get(owner.volumeId);
-    return found.fence === owner.fence && found.status === "error" ? found : refuse(owner.fence, found);
+    return this.#writer.madeOrRepeated(record, owner, TRANSITIONS.markError.isRepeat);
   }
 
   async releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord> {
@@ -239,25 +218,24 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       }
       found = await this.get(owner.volumeId);
     }
-    const isMine = found.fence === owner.fence && isInFlow(found) && found.delete_requested_at === null;
-    if (isMine && found.phase !== (close.clearedPhase ?? found.phase)) {
+    if (
+      isOwnedBy(found, owner.fence) &&
+      found.delete_requested_at === null &&
+      found.phase !== (close.clearedPhase ?? found.phase)
+    ) {
       throw new Error(`Volume ${found.id} has moved on from ${close.clearedPhase} to ${found.phase}`);
     }
-    return found.fence === next.fence ? found : refuse(owner.fence, found);
+    return TRANSITIONS.releaseForReschedule.isRepeat(found, next.fence) ? found : refuse(owner.fence, found);
   }
 
   async markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord> {
-    const prepared =
-      expectedFence === null ? statements.MARK_UNSCHEDULABLE_UNOWNED : statements.MARK_UNSCHEDULABLE_HANDED_OVER;
+    const prepared = statements.markUnschedulable(expectedFence !== null);
     const values = { ":fault": fault, ...(expectedFence !== null && { ":fence": expectedFence }) };
     const record = await this.#writer.writeAndRead(volumeId, prepared, values);
-    if (record !== undefined) {
-      return record;
-    }
-    const found = await this.get(volumeId);
-    const unowned = found.fence === null || found.fence === expectedFence;
-    const repeated = unowned && found.status === "error" && found.fault?.error === fault.error;
-    return repeated ? found : refuse(expectedFence ?? "nobody", found);
+    const owner = { volumeId, fence: expectedFence ?? "nobody" };
+    return this.#writer.madeOrRepeated(record, owner, (found) =>
+      TRANSITIONS.markUnschedulable.isRepeat(found, { error: fault.error, of: expectedFence }),
+    );
   }
 
   requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord> {

@@ -32,6 +32,21 @@ export class VolumeWriter {
     return this.#clock.now();
   }
 
+  /**
+   * The record that a transition has made. Where its condition failed, the stored record, if it shows that the same call was made before.
+   *
+   * @param isRepeat as the table of transitions has it
+   * @throws VolumeDeleteRequested, FenceLost for a late or foreign call
+   */
+  async madeOrRepeated(
+    made: VolumeRecord | undefined,
+    { volumeId, fence }: Pick<Owner, "volumeId" | "fence">,
+    isRepeat: (volume: VolumeRecord, fence: string) => boolean = () => false,
+  ): Promise<VolumeRecord> {
+    const found = made ?? (await this.get(volumeId));
+    return found === made || isRepeat(found, fence) ? found : refuse(fence, found);
+  }
+
   /** @throws VolumeNotFound */
   async get(volumeId: string): Promise<VolumeRecord> {
     const item = await find(this.table, volumeId);

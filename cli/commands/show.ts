@@ -1,7 +1,8 @@
 import { droppedText } from "../../core/fault.ts";
 import type { Command } from "commander";
 import { describeError } from "../../core/errors.ts";
-import { attemptOf, type Attempt, isInFlow, type VolumeRecord } from "../../core/records.ts";
+import { attemptOf, type Attempt, type VolumeRecord } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import { formatDuration, formatMap, formatTime, text } from "../format.ts";
 import { addRecordOptions, answerRecord, type Column, type RecordOptions } from "../listing.ts";
 import { findVolume } from "../names.ts";

@@ -1,4 +1,5 @@
-import { isBeingRemoved, type VolumeRecord } from "../../core/records.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { isBeingRemoved } from "../../core/volume-lifecycle.ts";
 import { connectionOf, DEFAULT_MOUNT } from "../commands/connection.ts";
 import { surroundingsOf } from "../commands/show.ts";
 import type { Session } from "../session.ts";

@@ -1,5 +1,6 @@
 import type { Clock, Found, VolumeRepository } from "../../core/ports.ts";
-import { isInFlow, type VolumeRecord } from "../../core/records.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import type { Executions } from "../connection.ts";
 import { explainError } from "../errors.ts";
 import {

@@ -3,7 +3,8 @@ import { describeError } from "../errors.ts";
 import type { RequestContext } from "../requests/messages.ts";
 import { buildNotification, type Notification } from "../notifications/notifications.ts";
 import type { BackendRepository, Clock, Notifier } from "../ports.ts";
-import { isInFlow, type VolumeRecord } from "../records.ts";
+import type { VolumeRecord } from "../records.ts";
+import { isInFlow } from "../volume-lifecycle.ts";
 import { ownContext } from "./own-context.ts";
 import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 

@@ -9,7 +9,8 @@ import type {
   SnapshotRepository,
   VolumeRepository,
 } from "../ports.ts";
-import { isInFlow, type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
+import { type SnapshotRecord, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../records.ts";
+import { isInFlow } from "../volume-lifecycle.ts";
 import { requireInFlow } from "./require-in-flow.ts";
 import { readSnapshot, readSourceVolume, SOURCE_STATUSES } from "./sources.ts";
 

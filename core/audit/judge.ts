@@ -1,6 +1,7 @@
 import { backendHost } from "../backends/backends.ts";
 import type { StoredContent } from "../drivers/driver-ports.ts";
-import { type Attempt, isInFlow, type SnapshotRecord, type VolumeRecord } from "../records.ts";
+import type { Attempt, SnapshotRecord, VolumeRecord } from "../records.ts";
+import { isInFlow } from "../volume-lifecycle.ts";
 
 /**
  * The verdict on an entry of a backend, by its record.

@@ -2,9 +2,9 @@ import { deadLetterRecord, type ReceivedDeadLetter } from "./dead-letters.ts";
 import { isOvertaken, UnreadableRecord, VolumeDeleteRequested } from "../errors.ts";
 import type { CreateVolumeMessage } from "../requests/messages.ts";
 import type { DeadLetterRepository } from "../ports.ts";
-import { attemptOfFence, fenceOf, isInFlow, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, fenceOf, type VolumeRecord } from "../records.ts";
 import { attemptOfRequest } from "../scheduling/retry.ts";
-import { isQueuedError, isWaitingForScheduler } from "../volume-lifecycle.ts";
+import { isInFlow, isQueuedError, isWaitingForScheduler } from "../volume-lifecycle.ts";
 import {
   errorOutAttempt,
   type ErrorOutDependencies,

@@ -1,9 +1,9 @@
 import { placingClaimOf } from "../claims.ts";
 import { InvalidVolume } from "../errors.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
-import { attemptOfFence, isInFlow, type VolumeRecord } from "../records.ts";
+import { attemptOfFence, type VolumeRecord } from "../records.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../settings/time-bounds.ts";
-import { mayBeOnBackend } from "../volume-lifecycle.ts";
+import { isInFlow, mayBeOnBackend } from "../volume-lifecycle.ts";
 
 /** Taking a volume that came to rest without a backend into the flow again: what redriving a dead letter and a retry have in common. */
 

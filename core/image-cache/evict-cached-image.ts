@@ -1,7 +1,8 @@
 import { ifThere } from "../if-there.ts";
 import { IMAGE_CACHE_ATTEMPT, type ImageCacheEntry, type ImageCacheRepository } from "./image-cache.ts";
 import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
-import { fenceOf, isInFlow } from "../records.ts";
+import { fenceOf } from "../records.ts";
+import { isInFlow } from "../volume-lifecycle.ts";
 import { holderOf, type LockHolders } from "../attempt/source-locks.ts";
 import { UNLISTED } from "../volumes/leave-project.ts";
 import { type RestRemovalDependencies, removeVolumeAtRest } from "../volumes/remove-requested-volume.ts";

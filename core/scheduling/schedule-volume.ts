@@ -2,13 +2,13 @@ import { bytesOf, requireWithinBudget } from "../requests/byte-budget.ts";
 import { describeError, FenceLost, isOvertaken, routeOf, VolumeDeleteRequested } from "../errors.ts";
 import type { CreateVolumeMessage, WorkflowInput } from "../requests/messages.ts";
 import type { Owner, SnapshotRepository, VolumeRepository, VolumeTypeRepository, WorkflowStarter } from "../ports.ts";
-import { fenceOf, isBeforeTheBackend, isInFlow, isUntouched, type VolumeRecord } from "../records.ts";
+import { fenceOf, isBeforeTheBackend, type VolumeRecord } from "../records.ts";
 import type { FilterProperties, RequestSpec } from "./request.ts";
 import { addRetryBackend, attemptOfRequest, populateRetry } from "./retry.ts";
 import type { Pin } from "./schedule.ts";
 import type { SchedulerSettings } from "./settings.ts";
 import { type DeadlineDependencies, phaseDeadline } from "../settings/time-bounds.ts";
-import { isQueuedError } from "../volume-lifecycle.ts";
+import { isInFlow, isQueuedError, lifecycleOf } from "../volume-lifecycle.ts";
 import { type Candidate, claimBackend, type ClaimDependencies } from "./claim-backend.ts";
 import {
   errorOutAttempt,
@@ -91,8 +91,7 @@ export async function scheduleVolume(
 
 /** Why this delivery has nothing to do, if it has nothing to do. */
 function overtakenBy(volume: VolumeRecord, owner: Owner): string | undefined {
-  const isUntouchedError = volume.status === "error" && isUntouched(volume);
-  if (!isInFlow(volume) && !isUntouchedError) {
+  if (!isInFlow(volume) && lifecycleOf(volume) !== "unclaimed") {
     return `the volume is ${volume.status}`;
   }
   if (volume.fence !== null && volume.fence !== owner.fence) {

@@ -1,7 +1,8 @@
 import { InvalidVolume, VolumeNotFound } from "../errors.ts";
 import { isCachedVolume } from "../image-cache/image-cache.ts";
 import type { SnapshotRepository, VolumeRepository } from "../ports.ts";
-import { isBeingRemoved, isInFlow, SNAPSHOT_LOCK, type VolumeRecord } from "../records.ts";
+import { SNAPSHOT_LOCK, type VolumeRecord } from "../records.ts";
+import { isBeingRemoved, isInFlow } from "../volume-lifecycle.ts";
 import { deleteSnapshot, type DeleteSnapshotDependencies } from "../snapshots/delete-snapshot.ts";
 import { phaseDeadline } from "../settings/time-bounds.ts";
 import { releaseClaims, type RestRemovalDependencies, removeVolumeAtRest } from "./remove-requested-volume.ts";

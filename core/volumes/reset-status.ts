@@ -2,7 +2,8 @@ import { placingClaimOf } from "../claims.ts";
 import { InvalidVolume } from "../errors.ts";
 import { isCachedVolume } from "../image-cache/image-cache.ts";
 import type { BackendRepository, VolumeRepository } from "../ports.ts";
-import { isBeingRemoved, type VolumeRecord, type VolumeStatus } from "../records.ts";
+import type { VolumeRecord, VolumeStatus } from "../records.ts";
+import { isBeingRemoved } from "../volume-lifecycle.ts";
 import { type SourceUnlocker, unlockSource } from "../attempt/source-locks.ts";
 
 /** Dependencies of setting a volume's status. */

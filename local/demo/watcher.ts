@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { VolumeRepository } from "../../core/ports.ts";
-import { isInFlow, type VolumeRecord } from "../../core/records.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 
 const PAUSE_MILLISECONDS = 60;
 

@@ -19,7 +19,8 @@ import {
 import { membershipOf } from "../../core/volumes/leave-project.ts";
 import { sweepOverdueVolumes } from "../../core/nets/sweep-overdue-volumes.ts";
 import { FUNCTIONS, type FunctionName } from "../../core/settings/functions.ts";
-import { isInFlow, SNAPSHOT_LOCK } from "../../core/records.ts";
+import { SNAPSHOT_LOCK } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import { parseOrThrow } from "../../core/requests/parsing.ts";
 import { Api, CALLERS, idOf } from "./api.ts";
 import { World } from "./fakes/world.ts";

@@ -11,7 +11,8 @@ import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-reposit
 import { buildCreateRequest, type CreateRequestInput } from "../../core/requests/create-request.ts";
 import type { DeadLetterRecord } from "../../core/dead-letters/dead-letters.ts";
 import type { CreateVolumeMessage } from "../../core/requests/messages.ts";
-import { isInFlow, type VolumeRecord } from "../../core/records.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import { type LocalCinderless, type LocalOptions, startCinderless } from "../../local/cinderless.ts";
 import { until } from "./until.ts";
 

@@ -68,8 +68,8 @@ describe("a transition", () => {
     expect(dynamodb.commandCalls(UpdateItemCommand)[0]?.args[0].input).toMatchObject({
       Key: { id: { S: volume.id } },
       ConditionExpression:
-        "#fence = :fence AND attribute_not_exists(#delete_requested_at) " +
-        "AND attribute_exists(#in_flow) AND #status IN (:creating, :downloading, :migration_target_creating)",
+        "#fence = :fence AND attribute_exists(#in_flow) AND attribute_not_exists(#delete_requested_at) " +
+        "AND #status IN (:creating, :downloading, :migration_target_creating)",
       ExpressionAttributeValues: { ":fence": { S: owner.fence }, ":now": { S: "2026-01-01T01:00:00.000Z" } },
       ReturnValues: "ALL_NEW",
     });

@@ -133,7 +133,7 @@ describe("a batch", () => {
     const errors = dynamodb
       .commandCalls(UpdateItemCommand)
       .map(({ args }) => args[0].input)
-      .filter(({ ExpressionAttributeValues: values = {} }) => values[":error_status"]?.S === "error");
+      .filter(({ ExpressionAttributeValues: values = {} }) => values[":error"]?.S === "error");
     expect(errors).toMatchObject([{ TableName: "volumes", Key: { id: { S: uuid(12) } } }]);
     expect(started()).toEqual([`${uuid(11)}-a1`]);
   });

@@ -1,7 +1,8 @@
 import { placingClaimOf } from "../../core/claims.ts";
 import { describe, expect, it } from "vitest";
 import { FenceLost, InvalidVolume } from "../../core/errors.ts";
-import { isInFlow, SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
+import { SNAPSHOT_LOCK, type VolumeRecord, type VolumeStatus } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import { parseAuditRequest } from "../../core/audit/report.ts";
 import { IMAGE_CACHE_PROJECT_ID } from "../../core/image-cache/image-cache.ts";
 import { auditBackends } from "../../core/audit/audit-backends.ts";

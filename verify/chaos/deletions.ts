@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ifThere } from "../../core/if-there.ts";
-import { isBeforeTheBackend, isInFlow } from "../../core/records.ts";
+import { isBeforeTheBackend } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import type { Api } from "./api.ts";
 import { type AcceptedVolume, type Deletion, suspectedBackends } from "./evidence.ts";
 import type { Hang } from "./hang.ts";

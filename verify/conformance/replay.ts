@@ -8,11 +8,11 @@ import type { WorkflowInput } from "../../core/requests/messages.ts";
 import {
   fenceOf,
   isFlowStatus,
-  isInFlow,
   type SnapshotRecord,
   type VolumeRecord,
   type VolumeStatus,
 } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import type { Retry } from "../../core/scheduling/request.ts";
 import { mayReschedule } from "../../core/scheduling/schedule-volume.ts";
 import type { Given } from "./cases.ts";

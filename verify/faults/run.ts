@@ -1,4 +1,5 @@
-import { isInFlow, RETURNED_CAPACITY } from "../../core/records.ts";
+import { RETURNED_CAPACITY } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import { Account, type Violation } from "../../simulation/account.ts";
 import { simulate } from "../../simulation/current-account.ts";
 import type { Deployment } from "../../simulation/deployment.ts";

@@ -9,7 +9,8 @@ import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-reposit
 import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { buildCreateRequest, type CreateRequestInput } from "../../core/requests/create-request.ts";
 import type { GlanceAuth } from "../../core/images/image-services.ts";
-import { isInFlow, type VolumeRecord } from "../../core/records.ts";
+import type { VolumeRecord } from "../../core/records.ts";
+import { isInFlow } from "../../core/volume-lifecycle.ts";
 import { startCinderless } from "../../local/cinderless.ts";
 
 /** Cinderless on the embedded cloud, with images from a Glance. */

@@ -1,6 +1,7 @@
 import { describeError } from "../../errors.ts";
 import { isCachedVolume } from "../../image-cache/image-cache.ts";
-import { isInFlow, type SnapshotRecord, type VolumeRecord } from "../../records.ts";
+import type { SnapshotRecord, VolumeRecord } from "../../records.ts";
+import { isInFlow } from "../../volume-lifecycle.ts";
 import { requireUnused as requireUnusedSnapshot } from "../../snapshots/delete-snapshot.ts";
 import { requireUnused } from "../../volumes/delete-volume.ts";
 import { holderOf, snapshotsOf } from "../../attempt/source-locks.ts";

@@ -10,7 +10,8 @@ import { DynamoDbBackendRepository } from "../../../adapters/dynamodb/backend-re
 import { DynamoDbVolumeRepository } from "../../../adapters/dynamodb/volume-repository.ts";
 import { putImage } from "../../../adapters/s3/put-image.ts";
 import { buildCreateRequest, DEFAULT_PROJECT_ID } from "../../../core/requests/create-request.ts";
-import { isInFlow, type VolumeRecord } from "../../../core/records.ts";
+import type { VolumeRecord } from "../../../core/records.ts";
+import { isInFlow } from "../../../core/volume-lifecycle.ts";
 import { startCinderless } from "../../../local/cinderless.ts";
 
 /** Sizes of volumes count, although they hold little: one of 1 TiB must fit any disk. */
