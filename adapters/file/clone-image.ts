@@ -11,7 +11,7 @@ import { reflink } from "./copy-file.ts";
 import { isAbsent, openRegular } from "./files.ts";
 import type { FileDriverOptions } from "./options.ts";
 import type { Place } from "./paths.ts";
-import { WorkArea } from "./work-area.ts";
+import { dataName, WorkArea } from "./work-area.ts";
 
 /**
  * Makes a volume share the blocks of an image's file: only a raw image, only one whose location is a `file://` URL that leads
@@ -72,7 +72,7 @@ async function cloneFile(source: string, place: Place, volumeBytes: number, imag
   if (area === "whole") {
     return true;
   }
-  const name = `${randomUUID()}.data`;
+  const name = dataName(randomUUID());
   try {
     const copy = area.path(name);
     if (!(await reflink(source, copy))) {

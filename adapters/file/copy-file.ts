@@ -8,7 +8,7 @@ import { isWhole, takeWorkAway } from "./attempt.ts";
 import { createExclusive, errnoOf, isAbsent, isOutOfSpace, openRegular, openToScan, sizeOfRegular } from "./files.ts";
 import type { Place } from "./paths.ts";
 import { CHUNK_BYTES, copySparseRange, makeBuffers } from "./sparse.ts";
-import { WorkArea } from "./work-area.ts";
+import { dataName, WorkArea } from "./work-area.ts";
 
 /** A turn ends when less than this time is left, so that its answer arrives. */
 export const RESERVED_MS = 60_000;
@@ -215,8 +215,4 @@ export async function reflink(sourcePath: string, path: string): Promise<boolean
     }
     return false;
   }
-}
-
-function dataName(copyId: string): string {
-  return `${copyId}.data`;
 }

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { truncate } from "node:fs/promises";
 import { ImageCopyFailure, ImageTooBig, ImageUnacceptable, describeError } from "../../core/errors.ts";
 import {
   expectedHash,
@@ -13,7 +12,7 @@ import { parseQcow2Header, QCOW2_HEAD_BYTES } from "../../core/images/qcow2/head
 import { Qcow2Layout } from "../../core/images/qcow2/layout.ts";
 import type { CopyProgress } from "../../core/records.ts";
 import { isWhole, refuseAttempt } from "./attempt.ts";
-import { createExclusive, isAbsent, isOutOfSpace, openRegular, sizeOfRegular } from "./files.ts";
+import { createExclusive, isAbsent, isOutOfSpace, sizeOfRegular, withRegular } from "./files.ts";
 import { canHashClustersAgain, hashAgain } from "./hash-again.ts";
 import { handleBytes, readImageHead, serviceBytes, streamOfFile, without } from "./image-bytes.ts";
 import { type Cursor, finalProgress, newCursor, progressOf, resumeCursor } from "./image-progress.ts";
@@ -21,8 +20,6 @@ import { type ImageSink, pump, RawSink, STAGING_SINK } from "./image-pump.ts";
 import {
   type CopyImageRequest,
   type Job,
-  IMAGE_DATA,
-  markName,
   requireFreeSpace,
   requireHash,
   requireSameSize,
@@ -32,7 +29,7 @@ import {
 } from "./image-turn.ts";
 import { Qcow2Sink, tableChecksum } from "./qcow2-sink.ts";
 import { TurnEnded, TurnWatch } from "./turn-watch.ts";
-import { WorkArea } from "./work-area.ts";
+import { dataName, WorkArea } from "./work-area.ts";
 
 /**
  * Fills a volume with an image, in a file of the attempt's own that takes the volume's name when it is whole: one sequential pass over the
@@ -73,8 +70,8 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
   try {
     return await turn(job, area);
   } catch (error) {
-    if (isAbsent(error) && (await isWhole(place))) {
-      return { done: true };
+    if (isAbsent(error) && !(await area.isMine())) {
+      return { done: await isWhole(place) };
     }
     if (error instanceof TurnEnded) {
       return { done: false };
@@ -88,15 +85,14 @@ export async function copyImage(request: CopyImageRequest): Promise<{ done: bool
 }
 
 async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
-  const file = await openData(area);
   const watch = new TurnWatch(area, () => job.work.remainingTimeMs());
   watch.start();
   try {
-    const run: Run = { job, area, file, watch };
+    const run: Run = { job, area, watch };
     const resumed = await resumeCursor(
       job.work.progress,
       job,
-      (copyId) => area.has(markName(copyId)),
+      (copyId) => area.has(dataName(copyId)),
       (resumption) => hashAgain(run, resumption),
     );
     const cursor = await (isRawFormat(job.image.meta) ? copyRaw(run, resumed) : copyQcow2(run, resumed));
@@ -108,7 +104,6 @@ async function turn(job: Job, area: WorkArea): Promise<{ done: boolean }> {
     throw endedBy(error, watch, job.image.imageId);
   } finally {
     watch.stop();
-    await file.close();
   }
 }
 
@@ -157,56 +152,49 @@ async function copyQcow2(run: Run, resumed: Cursor | undefined): Promise<Cursor 
 /** Stages the unchanged image in a file next to the volume, and continues from there. */
 async function stage(run: Run, cursor: Cursor, isNew: boolean): Promise<Cursor | undefined> {
   const { job, area } = run;
+  const path = area.path(stageName(cursor.copyId));
   if (isNew) {
     await begin(run, cursor);
-    // At first the progress only describes the stage; the volume's size must exist when it is converted after a power cut.
-    await run.file.sync();
-    await (await createExclusive(area.path(stageName(cursor.copyId)))).close();
+    await (await createExclusive(path)).close();
   }
-  const file = await openRegular(area.path(stageName(cursor.copyId)), "write");
-  try {
-    // Zeros are left out when it is written, and read when it is hashed again.
-    await file.truncate(job.size);
-    // A repeated call writes staged bytes to the same place again, so they need no other fence than the volume.
-    if ((await copyFromService({ ...run, file }, cursor, STAGING_SINK, cursor.offset)) === undefined) {
-      return undefined;
-    }
-    requireHash(job, cursor);
-    await file.sync();
-  } finally {
-    await file.close();
+  // Zeros are left out when it is written, and read when it is hashed again.
+  await truncate(path, job.size);
+  // A repeated call writes staged bytes to the same place again, so they need no other fence than the volume.
+  if ((await copyFromService(run, cursor, STAGING_SINK, cursor.offset, path)) === undefined) {
+    return undefined;
   }
+  requireHash(job, cursor);
+  await withRegular(path, "write", (file) => file.sync());
   const staged: Cursor = { ...cursor, stage: "convert", offset: 0, hasher: null };
   await job.work.save(progressOf(staged, job));
   return convert(run, staged);
 }
 
 /** Places the clusters of the image staged in the file next to the volume. */
-async function convert(run: Run, cursor: Cursor): Promise<Cursor | undefined> {
+function convert(run: Run, cursor: Cursor): Promise<Cursor | undefined> {
   const { job, area } = run;
-  const staged = await openRegular(area.path(stageName(cursor.copyId)), "read");
-  try {
+  return withRegular(area.path(stageName(cursor.copyId)), "read", async (staged) => {
     const bytes = run.watch.reads(handleBytes(staged));
     const head = await bytes.readAt(0, Math.min(QCOW2_HEAD_BYTES, job.size));
     const layout = await Qcow2Layout.read(head, bytes, rulesOf(job), tableChecksum);
     const sink = await Qcow2Sink.from(job.image.imageId, layout, head, cursor.offset);
     const body = streamOfFile(staged, sink.from, job.size);
     return (await pumpFrom(run, cursor, sink, body, sink.from)) ? cursor : undefined;
-  } finally {
-    await staged.close();
-  }
+  });
 }
 
 /**
  * Lets the image pass from `from` on, or, from a service that sends whole images only, what of it comes from there on.
  *
  * @param resumed undefined to begin at zero
+ * @param to the file that is written; absent for the copy's data
  */
 async function copyFromService(
   run: Run,
   resumed: Cursor | undefined,
   sink: ImageSink,
   from: number,
+  to?: string,
 ): Promise<Cursor | undefined> {
   const { job } = run;
   const { service, imageId } = job.image;
@@ -223,19 +211,19 @@ async function copyFromService(
     await begin(run, cursor);
   }
   const body = range.ranged ? range.body : without(range.body, from);
-  return (await pumpFrom(run, cursor, sink, body, from)) ? cursor : undefined;
+  return (await pumpFrom(run, cursor, sink, body, from, to)) ? cursor : undefined;
 }
 
 function pumpFrom(
-  { job, watch, file }: Run,
+  { job, area, watch }: Run,
   cursor: Cursor,
   sink: ImageSink,
   body: AsyncIterable<Uint8Array>,
   from: number,
+  to: string = area.path(dataName(cursor.copyId)),
 ): Promise<boolean> {
   const { size, work } = job;
   const pass = {
-    file,
     watch,
     sink,
     size,
@@ -245,7 +233,7 @@ function pumpFrom(
     remainingTimeMs: () => work.remainingTimeMs(),
     keep: () => work.save(progressOf(cursor, job)),
   };
-  return pump(pass, cursor);
+  return withRegular(to, "write", (file) => pump({ ...pass, file }, cursor));
 }
 
 function isRefusal(error: unknown): boolean {
@@ -258,31 +246,32 @@ function progressBefore(job: Job): Omit<CopyProgress, "updated_at"> {
   return progress;
 }
 
-/** The file that takes the volume's name when it is whole; made where it is not there. */
-async function openData(area: WorkArea): Promise<FileHandle> {
-  const path = area.path(IMAGE_DATA);
-  await (await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)).close();
-  return openRegular(path, "write");
-}
-
-/** Zero blocks are skipped, so nothing may remain of an earlier copy. */
-async function begin({ job, area, file }: Run, cursor: Cursor): Promise<void> {
-  await area.clear(IMAGE_DATA);
-  await file.truncate(0);
+/** Zero blocks are skipped, so the copy has a file of its own: nothing of an earlier one remains, and a call that is late changes none. */
+async function begin({ job, area }: Run, cursor: Cursor): Promise<void> {
+  await area.clear();
   if (!isRawFormat(job.image.meta)) {
     await requireFreeSpace(job);
   }
-  await file.truncate(job.volumeBytes);
-  await (await createExclusive(area.path(markName(cursor.copyId)))).close();
+  const file = await createExclusive(area.path(dataName(cursor.copyId)));
+  try {
+    await file.truncate(job.volumeBytes);
+    // At first the progress of a stage only describes the stage; the volume's size must exist when it is converted after a power cut.
+    await (cursor.stage === "stage" ? file.sync() : undefined);
+  } finally {
+    await file.close();
+  }
 }
 
-async function finish({ area, job, file }: Run, cursor: Cursor): Promise<void> {
+async function finish({ area, job }: Run, cursor: Cursor): Promise<void> {
   requireHash(job, cursor);
-  await file.sync();
-  const { size } = await file.stat();
+  const name = dataName(cursor.copyId);
+  const size = await withRegular(area.path(name), "write", async (file) => {
+    await file.sync();
+    return (await file.stat()).size;
+  });
   if (size !== job.volumeBytes) {
     throw new ImageUnacceptable(job.image.imageId, `its volume has ${size} bytes, not ${job.volumeBytes}`);
   }
   await job.work.save(finalProgress(cursor, job));
-  await area.publish(IMAGE_DATA);
+  await area.publish(name);
 }

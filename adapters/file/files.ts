@@ -118,6 +118,20 @@ export async function openRegular(path: string, access: "read" | "write", flags 
   return handle;
 }
 
+/** Opens a regular file for as long as the work with it takes. @throws as {@link openRegular} */
+export async function withRegular<Result>(
+  path: string,
+  access: "read" | "write",
+  work: (file: FileHandle) => Promise<Result>,
+): Promise<Result> {
+  const file = await openRegular(path, access);
+  try {
+    return await work(file);
+  } finally {
+    await file.close();
+  }
+}
+
 /** Size of the regular file at the path, or undefined when nothing is there. Links are not followed. */
 export async function sizeOfRegular(path: string): Promise<number | undefined> {
   try {

@@ -4,7 +4,7 @@ import { QCOW2_HEAD_BYTES } from "../../core/images/qcow2/header.ts";
 import { Qcow2Layout } from "../../core/images/qcow2/layout.ts";
 import { Qcow2Pass } from "../../core/images/qcow2/pass.ts";
 import type { FileBytes } from "../../core/images/qcow2/tables.ts";
-import { isAbsent, openRegular } from "./files.ts";
+import { isAbsent, withRegular } from "./files.ts";
 import { handleBytes, readImageHead, serviceBytes } from "./image-bytes.ts";
 import { createFastHash, type ImageHasher } from "./image-hash.ts";
 import type { Resumption } from "./image-progress.ts";
@@ -12,6 +12,7 @@ import { rulesOf, type Run, stageName } from "./image-turn.ts";
 import { tableChecksum } from "./qcow2-sink.ts";
 import { CHUNK_BYTES } from "./sparse.ts";
 import type { TurnWatch } from "./turn-watch.ts";
+import { dataName } from "./work-area.ts";
 
 /**
  * Hashes the image bytes that an interrupted turn has placed again, without reading them from the image service again: it hashes the
@@ -19,16 +20,26 @@ import type { TurnWatch } from "./turn-watch.ts";
  */
 
 /** Hashes the bytes of an interrupted turn; undefined when they do not exist. */
-export async function hashAgain(
-  run: Run,
-  { copyId, stage, offset, tag }: Resumption,
-): Promise<ImageHasher | undefined> {
-  const { job, area, file, watch } = run;
-  const { algorithm } = job.expected;
-  if (stage === "stage") {
-    return hashStaged(algorithm, area.path(stageName(copyId)), offset, watch);
+export async function hashAgain(run: Run, resumption: Resumption): Promise<ImageHasher | undefined> {
+  const { copyId, stage } = resumption;
+  const path = run.area.path(stage === "stage" ? stageName(copyId) : dataName(copyId));
+  try {
+    return await withRegular(path, "read", (file) => hashPlaced(run, file, resumption));
+  } catch (error) {
+    if (isAbsent(error)) {
+      return undefined;
+    }
+    throw error;
   }
-  if (isRawFormat(job.image.meta)) {
+}
+
+async function hashPlaced(
+  { job, watch }: Run,
+  file: FileHandle,
+  { stage, offset, tag }: Resumption,
+): Promise<ImageHasher | undefined> {
+  const { algorithm } = job.expected;
+  if (stage === "stage" || isRawFormat(job.image.meta)) {
     return hashOfFile(algorithm, file, offset, watch);
   }
   const head = await readImageHead(job.image, QCOW2_HEAD_BYTES, tag, watch.signal);
@@ -42,12 +53,12 @@ async function hashOfFile(
   algorithm: HashAlgorithm,
   file: FileHandle,
   length: number,
-  watch?: Pick<TurnWatch, "look">,
+  watch: Pick<TurnWatch, "look">,
 ): Promise<ImageHasher | undefined> {
   const hasher = createFastHash(algorithm);
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let offset = 0; offset < length;) {
-    await watch?.look();
+    await watch.look();
     const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK_BYTES, length - offset), offset);
     if (bytesRead === 0) {
       return undefined;
@@ -117,26 +128,4 @@ function piecesOnDisk(pass: Qcow2Pass, from: number, to: number): { offset: numb
     },
   });
   return isWhole && reached === to ? pieces : undefined;
-}
-
-async function hashStaged(
-  algorithm: HashAlgorithm,
-  path: string,
-  length: number,
-  watch: TurnWatch,
-): Promise<ImageHasher | undefined> {
-  let staged: FileHandle;
-  try {
-    staged = await openRegular(path, "read");
-  } catch (error) {
-    if (isAbsent(error)) {
-      return undefined;
-    }
-    throw error;
-  }
-  try {
-    return await hashOfFile(algorithm, staged, length, watch);
-  } finally {
-    await staged.close();
-  }
 }

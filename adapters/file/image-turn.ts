@@ -1,4 +1,4 @@
-import { type FileHandle, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ImageCopyFailure, ImageTooBig } from "../../core/errors.ts";
 import type { ImagePolicy } from "../../core/images/acceptance.ts";
@@ -24,8 +24,8 @@ export type CopyImageRequest = {
 /** Data of one turn. */
 export type Job = CopyImageRequest & Content;
 
-/** A turn under way: `area` is the attempt's directory, `file` what is written, `watch` ends it on time. */
-export type Run = { job: Job; area: WorkArea; file: FileHandle; watch: TurnWatch };
+/** A turn under way: `area` is the attempt's directory, `watch` ends it on time. */
+export type Run = { job: Job; area: WorkArea; watch: TurnWatch };
 
 /** As Cinder's check_available_space. How much of a raw image are holes is not known before it has passed. */
 export async function requireFreeSpace({ place: { path }, size, image }: Job): Promise<void> {
@@ -60,13 +60,6 @@ export function requireHash({ image: { imageId }, size, expected }: Documented, 
 
 export function rulesOf({ image, size, volumeBytes, policy }: Job): Qcow2Rules {
   return { imageId: image.imageId, fileBytes: size, volumeBytes, allowExtendedL2: policy.allowExtendedL2 };
-}
-
-/** The file that becomes the volume's. */
-export const IMAGE_DATA = "image.data";
-
-export function markName(copyId: string): string {
-  return `${copyId}.image`;
 }
 
 export function stageName(copyId: string): string {

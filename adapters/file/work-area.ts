@@ -8,13 +8,16 @@ import type { Place } from "./paths.ts";
 /** More than the number of concurrent calls: the caller repeats one call at a time. */
 const TAKEOVER_ATTEMPTS = 5;
 
+/** Name of the file with the bytes of a copy that is not finished. */
+export function dataName(copyId: string): string {
+  return `${copyId}.data`;
+}
+
 /**
  * The directory of an attempt, which holds its unfinished work:
  *
  *     holder           id of the call that works on it
- *     <copy>.data      bytes of a copy that is not finished
- *     image.data       bytes of an image that is not finished
- *     <copy>.image     marks which start from zero these are of
+ *     <copy>.data      bytes of a copy, or of an image, that is not finished
  *     <copy>.stage     an unchanged image, before its conversion
  *     blank-<uuid>     a volume without bytes that is about to get its name
  *     seal-<uuid>      the mark that the attempt has published its result, about to get its name
@@ -25,7 +28,7 @@ const TAKEOVER_ATTEMPTS = 5;
  * MiB.
  *
  * Each start from zero draws a new `<copy>`. A checkpoint names it, so work is resumed only on exactly its bytes, never on a file that was
- * removed and begun again.
+ * removed and begun again. No call empties or shortens a file that another may continue, or may have published.
  */
 export class WorkArea {
   readonly #place: Place;
@@ -62,10 +65,14 @@ export class WorkArea {
     }
   }
 
-  /** Begins from zero: removes the files of earlier copies, except the file of that name. */
-  async clear(kept?: string): Promise<void> {
-    for (const name of await readdir(this.#place.work)) {
-      if (name !== "holder" && name !== kept) {
+  /**
+   * Begins from zero: removes the files of earlier copies. Late, after another call has taken over: removes nothing. A newer call makes its
+   * files after it has become the holder, so none of them is among the names that are read before the check.
+   */
+  async clear(): Promise<void> {
+    const names = await readdir(this.#place.work);
+    if (await this.isMine()) {
+      for (const name of names.filter((found) => found !== "holder")) {
         await rm(this.path(name), { recursive: true, force: true });
       }
     }

@@ -13,6 +13,7 @@ import {
   MIB,
   sparseContent,
   temporaryDirectory,
+  unfinishedData,
   unhurried,
   uuid,
   workingIn,
@@ -296,8 +297,7 @@ describe("closing", () => {
       here.image,
       new KeptProgress().work(() => 1_000),
     );
-    const data = join(here.directory, "attempts", `volume-${uuid(3)}-a1`, "image.data");
-    await using late = await open(data, "r+");
+    await using late = await open(await unfinishedData(here.directory, uuid(3)), "r+");
     await here.driver.closeAttempt(uuid(3), volume.fence);
     await here.driver.deleteVolume(uuid(3), volume.fence);
     await late.write(Buffer.from("late"), 0, 4, 0);

@@ -13,9 +13,11 @@ import {
   GIB,
   imageSource,
   KeptProgress,
+  MemoryImages,
   MIB,
   sparseContent,
   temporaryDirectory,
+  unfinishedData,
   unhurried,
   uuid,
 } from "../support/drivers.ts";
@@ -130,7 +132,7 @@ describe("turns", () => {
   test("bytes that changed on the volume between two turns do not pass for the image's", async () => {
     const { driver, volume, image, kept, copy, directory } = await setUp(sparseContent(4 * MIB, 5, 1));
     await driver.copyImageToVolume(volume, image, kept.work(SHORT));
-    const file = await open(join(directory, "attempts", `volume-${volume.id}-a1`, "image.data"), "r+");
+    const file = await open(await unfinishedData(directory, volume.id), "r+");
     await file.write(Buffer.from("somebody else's bytes"), 0, undefined, 4096);
     await file.close();
     await expect(copy()).rejects.toMatchObject({ name: "ImageCopyFailure" });
@@ -262,15 +264,49 @@ describe("fencing", () => {
     expect(await driver.findVolume(volume.id, null)).toBe("present");
   });
 
-  // While both take the work over, each may remove the other's files: then both fail, and the flow calls again.
-  test("two calls at once, of which each may stop the other, leave what the next call completes", async () => {
+  test("two calls at once: one of them completes the volume", async () => {
     const content = sparseContent(40 * MIB, 11);
-    const { driver, volume, image, kept, copy, holds } = await setUp(content);
-    await Promise.allSettled([
+    const { driver, volume, image, kept, holds } = await setUp(content);
+    const both = await Promise.allSettled([
       driver.copyImageToVolume(volume, image, kept.work()),
       driver.copyImageToVolume(volume, image, kept.work()),
     ]);
-    await copy();
+    expect(both).toContainEqual({ status: "fulfilled", value: { done: true } });
+    expect(await holds(content)).toBe(true);
+  });
+
+  test("a call that begins late, after a newer one has begun, takes nothing from it", async () => {
+    const content = sparseContent(48 * MIB, 12, 1);
+    const { driver, volume, image, kept, holds } = await setUp(content);
+    const newerWrites = Promise.withResolvers<void>();
+    const olderWaits = Promise.withResolvers<void>();
+    const older = { ...image, service: new MemoryImages(content) };
+    vi.spyOn(older.service, "openRange").mockImplementationOnce(async (...range) => {
+      olderWaits.resolve();
+      await newerWrites.promise;
+      return older.service.openRange(...range);
+    });
+    const olderEnds = driver.copyImageToVolume(volume, older, kept.work());
+    await olderWaits.promise;
+    const newer = kept.work();
+    let looks = 0;
+    const result = driver.copyImageToVolume(volume, image, {
+      ...newer,
+      remainingTimeMs: () => {
+        looks += 1;
+        if (looks === 24) {
+          newerWrites.resolve();
+        }
+        return 900_000;
+      },
+      save: async (progress) => {
+        // The last write before the volume gets its bytes.
+        await (progress.bytes_done === content.length ? olderEnds : undefined);
+        await newer.save(progress);
+      },
+    });
+    expect(await result).toEqual({ done: true });
+    expect(await olderEnds).toEqual({ done: false });
     expect(await holds(content)).toBe(true);
   });
 

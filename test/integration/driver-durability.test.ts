@@ -195,7 +195,7 @@ describe("an image that is copied", () => {
       expect(atRisk()).toEqual([]);
       const last = recorder.events.findLastIndex((event) => event.startsWith("save"));
       recorder.events.splice(0, last - 1);
-      expectOrder(/^sync image\.data$/, /^save/, /^rename image\.data volume-ID$/, /^sync cinderless/);
+      expectOrder(/^sync ID\.data$/, /^save/, /^rename ID\.data volume-ID$/, /^sync cinderless/);
     },
   );
 });

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { copyFileInTurns } from "../../adapters/file/copy-file.ts";
-import { volumePlace } from "../../adapters/file/paths.ts";
+import { type Place, volumePlace } from "../../adapters/file/paths.ts";
+import { WorkArea } from "../../adapters/file/work-area.ts";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { Work } from "../../core/drivers/driver-ports.ts";
 import { volumeName } from "../../core/records.ts";
@@ -33,6 +34,14 @@ const SEGMENT_BYTES = 16 * MIB;
 const TARGET_BYTES = 48 * MIB;
 
 const content = sparseContent(40 * MIB, 1);
+
+async function areaOf(place: Place): Promise<WorkArea> {
+  const area = await WorkArea.takeOver(place);
+  if (area === "whole") {
+    throw new Error("the attempt has ended");
+  }
+  return area;
+}
 
 async function setUp() {
   const directory = await temporaryDirectory();
@@ -190,6 +199,31 @@ describe("two calls at once", () => {
     });
     expect(older).toMatchObject({ done: false, wait_seconds: 5, checkpoint: { offset: SEGMENT_BYTES } });
     await expect(stat(path(2))).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  test("the older one, if it begins from zero late, removes nothing of the newer one", async () => {
+    const place = volumePlace(await temporaryDirectory(), uuid(2), null);
+    const [older, newer] = [await areaOf(place), await areaOf(place)];
+    await writeFile(newer.path("newer.data"), "bytes");
+    await older.clear();
+    expect(await newer.has("newer.data")).toBe(true);
+    await newer.clear();
+    expect(await newer.has("newer.data")).toBe(false);
+    expect(await newer.isMine()).toBe(true);
+  });
+
+  test("the older one, if the newer one takes over while it lists the files, removes nothing of it either", async () => {
+    const place = volumePlace(await temporaryDirectory(), uuid(2), null);
+    const older = await areaOf(place);
+    await writeFile(older.path("older.data"), "bytes");
+    vi.spyOn(older, "isMine").mockImplementationOnce(async () => {
+      // The names are read, and the holder is looked at before the newer call changes it.
+      const newer = await areaOf(place);
+      await writeFile(newer.path("newer.data"), "bytes");
+      return true;
+    });
+    await older.clear();
+    expect([await older.has("older.data"), await older.has("newer.data")]).toEqual([false, true]);
   });
 });
 

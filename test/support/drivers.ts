@@ -132,6 +132,16 @@ export function anImage(content: Uint8Array, overrides: Partial<ImageMeta> = {})
   };
 }
 
+/** The file in which the first attempt of a volume collects bytes. */
+export async function unfinishedData(directory: string, volumeId: string): Promise<string> {
+  const work = join(directory, "attempts", `volume-${volumeId}-a1`);
+  const [name = "", ...others] = (await readdir(work)).filter((found) => found.endsWith(".data"));
+  if (name === "" || others.length > 0) {
+    throw new Error(`${work} must have one file of data`);
+  }
+  return join(work, name);
+}
+
 /** An image service over bytes in memory, with a switch for each way it can go wrong. */
 export class MemoryImages implements ImageService {
   content: Uint8Array;

@@ -2,7 +2,7 @@ import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
-import { aVolume, imageSource, KeptProgress, temporaryDirectory, unhurried } from "./drivers.ts";
+import { aVolume, imageSource, KeptProgress, temporaryDirectory, unfinishedData, unhurried } from "./drivers.ts";
 
 /** How an image is copied in a test. */
 export type CopyOptions = {
@@ -35,7 +35,7 @@ export async function copyQcow2(file: Buffer, bytes: number, options: CopyOption
   let turns = 1;
   while (!(await driver.copyImageToVolume(volume, image, kept.work(options.remainingTimeMs))).done) {
     turns += 1;
-    await options.betweenTurns?.(join(directory, "attempts", `volume-${volume.id}-a1`, "image.data"));
+    await options.betweenTurns?.(await unfinishedData(directory, volume.id));
   }
   const handle = await open(path, "r");
   const content = Buffer.alloc(bytes);
