@@ -153,8 +153,13 @@ export interface VolumeRepository {
    */
   changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord>;
 
-  /** Gives an available volume another type. Undefined, and nothing changed, when status or type is not as it was read. */
-  changeType(volume: VolumeRecord, volumeTypeId: string | null): Promise<VolumeRecord | undefined>;
+  /**
+   * Gives an available volume another type. Undefined, and nothing changed, when status, type or last extension is not as it was read.
+   * Repeated under the same id it returns the record.
+   *
+   * @param retypeId of the request
+   */
+  changeType(volume: VolumeRecord, volumeTypeId: string, retypeId: string): Promise<VolumeRecord | undefined>;
 
   /**
    * Takes a volume at rest into `extending`, if status, size and last extension are still as they were read, and it was not locked since.

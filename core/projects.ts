@@ -147,8 +147,8 @@ export function holderOfExtension(volumeId: string, extensionId: string): string
 }
 
 /** The holder of what a volume takes of its new type's quota, until the record has the type; each request is one of its own. */
-export function holderOfRetype(volumeId: string, typeId: string | null, retypeId: string): string {
-  return `retype:${volumeId}:${typeId ?? ""}:${retypeId}`;
+export function holderOfRetype(volumeId: string, typeId: string, retypeId: string): string {
+  return `retype:${volumeId}:${typeId}:${retypeId}`;
 }
 
 /** GiB that a volume counts for in its quota. */

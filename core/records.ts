@@ -243,6 +243,8 @@ export type VolumeRecord = {
   quota_size?: number;
   /** Time of the fault whose user message was deleted; that of a later fault is shown. */
   message_deleted?: string;
+  /** Id of the last `os-retype`, by which its write is recognized when it arrives again; absent before the first. */
+  retype_id?: string;
   /** By attachment id; absent while there are none. */
   attachments?: Record<string, VolumeAttachment>;
   /** Absent while the volume is detached. */

@@ -174,7 +174,7 @@ export const TRANSITION_TEXTS = {
   requestDelete: { by: "a user, during a create", repeated: "keeps the first time" },
   beginRequestedDelete: { by: "the end of the attempt, or the sweep", repeated: "renews the deadline" },
   beginDelete: { by: "a user, an unlocked volume", repeated: "renews the deadline" },
-  markErrorDeleting: { by: "a removal that a backend refused", repeated: "is refused by FenceLost" },
+  markErrorDeleting: { by: "a removal that a backend refused", repeated: "changes nothing" },
   finishDelete: { by: "a removal, as its last write", repeated: "finds nothing to do" },
   beginExtend: { by: "a user, an available volume", repeated: "returns the record of the same extension" },
   endExtend: { by: "the extension, or the sweep", repeated: "returns the record" },

@@ -76,6 +76,11 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
     /@smithy\/core\/dist-es\/submodules\/config\/config-resolver\/regionConfig\/getInstanceMetadataRegion\.js$/,
     "export const getInstanceMetadataRegion = async () => undefined;",
   ],
+  // Names what a client has switched on, for the User-Agent header.
+  [
+    /@aws-sdk\/core\/dist-es\/submodules\/client\/middleware-user-agent\/check-features\.js$/,
+    "export const checkFeatures = async () => {};",
+  ],
   // DynamoDB's client creates one, but uses it only with endpoint discovery, so it can be empty.
   [
     /@aws-sdk\/endpoint-cache\/dist-es\/EndpointCache\.js$/,

@@ -164,6 +164,7 @@ export function portsOf(account: Account) {
       clock,
       newId: () => account.newId(),
       zones: ["nova"],
+      defaultVolumeType: "__DEFAULT__",
       serviceDownSeconds: 300,
     },
     backends,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { InvalidVolume } from "../../core/errors.ts";
 import type { AsLocked } from "../../core/ports.ts";
@@ -79,6 +80,10 @@ export async function markErrorDeleting(
 ): Promise<void> {
   const values = { ":fault": fault, ...(fence !== null && { ":fence": fence }) };
   if (!(await writer.write(volumeId, statements.markErrorDeleting(fence !== null), values))) {
-    refuseAsForeign(fence, await writer.get(volumeId));
+    const found = await writer.get(volumeId);
+    const repeated = found.status === "error_deleting" && isDeepStrictEqual(found.fault, fault);
+    if (!repeated) {
+      refuseAsForeign(fence, found);
+    }
   }
 }

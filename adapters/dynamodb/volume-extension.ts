@@ -39,17 +39,23 @@ export async function beginExtend(
   throw new InvalidVolume(`volume ${found.id} is ${found.status}: it has changed since it was read`);
 }
 
-/** Gives an available volume another type. */
-export function changeType(
+export async function changeType(
   writer: VolumeWriter,
   volume: VolumeRecord,
-  volumeTypeId: string | null,
+  volumeTypeId: string,
+  retypeId: string,
 ): Promise<VolumeRecord | undefined> {
   const { read, values } = asRead(volume);
-  return writer.writeAndRead(volume.id, statements.changeType(read, volumeTypeId !== null), {
+  const changed = await writer.writeAndRead(volume.id, statements.changeType(read), {
     ...values,
-    ...(volumeTypeId !== null && { ":volume_type_id": volumeTypeId }),
+    ":volume_type_id": volumeTypeId,
+    ":retype_id": retypeId,
   });
+  if (changed !== undefined) {
+    return changed;
+  }
+  const found = await writer.get(volume.id);
+  return found.retype_id === retypeId ? found : undefined;
 }
 
 function asRead({ volume_type_id: typeId, extension }: VolumeRecord) {

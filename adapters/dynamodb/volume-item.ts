@@ -88,6 +88,7 @@ function shapeOf(stored: StoredVolume): VolumeRecord {
     ...(typeof stored.message_deleted === "string" && { message_deleted: stored.message_deleted }),
     ...(stored.in_flow !== undefined && typeof stored.deadline !== "string" && { in_flow: true }),
     ...(typeof stored.reset_at === "string" && { reset_at: stored.reset_at }),
+    ...(typeof stored.retype_id === "string" && { retype_id: stored.retype_id }),
     ...attachmentColumns(stored),
   };
 }

@@ -297,8 +297,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     return item === undefined ? this.get(volumeId) : readVolume(item);
   }
 
-  changeType(volume: VolumeRecord, volumeTypeId: string | null): Promise<VolumeRecord | undefined> {
-    return extending.changeType(this.#writer, volume, volumeTypeId);
+  changeType(volume: VolumeRecord, volumeTypeId: string, retypeId: string): Promise<VolumeRecord | undefined> {
+    return extending.changeType(this.#writer, volume, volumeTypeId, retypeId);
   }
 
   beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {

@@ -219,10 +219,9 @@ function isAsRead({ hasType, wasExtended }: AsRead): string {
   return `${type} AND ${extension}`;
 }
 
-/** @param to whether the volume gets a type */
-export function changeType(read: AsRead, to: boolean): Statement {
+export function changeType(read: AsRead): Statement {
   return statement(
-    to ? "SET #volume_type_id = :volume_type_id, #updated_at = :now" : "SET #updated_at = :now REMOVE #volume_type_id",
+    "SET #volume_type_id = :volume_type_id, #retype_id = :retype_id, #updated_at = :now",
     `#status = :available AND ${isAsRead(read)}`,
     { ":available": "available" },
   );

@@ -34,6 +34,8 @@ export type ApiDependencies = {
   clock: Clock;
   newId: () => string;
   zones: readonly string[];
+  /** Name of the type of creates without one. */
+  defaultVolumeType: string;
   /** A backend whose last report is older is down: the scheduler's `service_down_time`. */
   serviceDownSeconds: number;
   phaseBounds?: PhaseBounds;

@@ -14,15 +14,30 @@ const plainUrl = v.pipe(
   }, "auth_url must be an http or https URL without credentials or query"),
 );
 
+/** Options that do not depend on the authentication. */
+const common = {
+  /** Name of the type of creates without one, as in Cinder; `__DEFAULT__` without it. */
+  default_volume_type: v.optional(
+    v.pipe(
+      v.string("default_volume_type must be the name of a volume type"),
+      v.check(
+        (name) => name.trim() === name && name !== "" && name.length <= 255,
+        "default_volume_type must be the name of a volume type: 1 to 255 characters, without spaces around them",
+      ),
+    ),
+  ),
+};
+
 const ApiOptionsSchema = v.variant("auth", [
   /** The caller is not checked. For one machine only. */
-  v.strictObject({ auth: v.literal("noauth") }),
+  v.strictObject({ auth: v.literal("noauth"), ...common }),
   v.strictObject({
     auth: v.literal("keystone"),
     /** Address of Keystone as the function reaches it. */
     auth_url: plainUrl,
     /** Address of Keystone as clients reach it, for the header of a 401; the same without it. */
     www_authenticate_uri: v.optional(plainUrl),
+    ...common,
   }),
 ]);
 

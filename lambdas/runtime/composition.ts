@@ -35,6 +35,7 @@ import { SqsSchedulerQueue } from "../../adapters/sqs/scheduler-queue.ts";
 import { unlogged } from "../../adapters/unlogged.ts";
 import { type Authenticator, NO_AUTHENTICATION } from "../../core/api/authentication.ts";
 import type { ApiDependencies } from "../../core/api/dependencies.ts";
+import { DEFAULT_TYPE_NAME } from "../../core/api/types/default-type.ts";
 import { parseApiEnvironment } from "../../core/api/options.ts";
 import { type Backend, readDeployedBackends, zonesOf } from "../../core/backends/backends.ts";
 import type { ImageServices } from "../../core/drivers/driver-ports.ts";
@@ -247,6 +248,7 @@ export const api = /* @__PURE__ */ once((): ApiDependencies => ({
   clock,
   newId,
   zones: zonesOf(configuredBackends()),
+  defaultVolumeType: apiEnvironment().options.default_volume_type ?? DEFAULT_TYPE_NAME,
   serviceDownSeconds: apiEnvironment().service_down_seconds,
 }));
 

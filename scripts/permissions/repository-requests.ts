@@ -130,8 +130,7 @@ const VOLUMES: Calls<VolumeRepository> = {
     (volumes) => volumes.changeDetails(VOLUME.id, { glanceMetadata: { set: { a: "b" }, unset: ["c"] } }),
   ],
   changeType: [null, "type"].map(
-    (type) => (volumes: VolumeRepository) =>
-      volumes.changeType({ ...VOLUME, volume_type_id: type }, type === null ? "type" : null),
+    (type) => (volumes: VolumeRepository) => volumes.changeType({ ...VOLUME, volume_type_id: type }, "other", "retype"),
   ),
   beginExtend: [undefined, EXTENSION].map(
     (last) => (volumes: VolumeRepository) =>

@@ -42,6 +42,7 @@ type WrittenLater =
   | "attach_status"
   | "attached_mode"
   | "attach_revision"
+  | "retype_id"
   | "readonly";
 
 /** A value in each column that a new record may have. */

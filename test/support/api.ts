@@ -55,6 +55,7 @@ export class Api {
       work: { start: async (name, event) => void this.started.push([name, event]) },
       newId: () => idOf((this.#ids += 1)),
       zones: ["nova", "second"],
+      defaultVolumeType: "__DEFAULT__",
       serviceDownSeconds: 300,
     };
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { DEFAULT_TYPE_ID } from "../../core/api/types/default-type.ts";
 import type { BackendReport, Owner } from "../../core/ports.ts";
 import {
   type Attempt,
@@ -62,6 +63,16 @@ export function plainVolumeType(columns: Partial<VolumeTypeRecord> = {}): Volume
     is_public: true,
     created_at: "2026-01-01T00:00:00.000Z",
     ...columns,
+  };
+}
+
+/** A project's usage of its quota when all its volumes are of the type `__DEFAULT__`. */
+export function usageOfDefaultType(volumes: number, gigabytes: number): Record<string, number> {
+  return {
+    volumes,
+    gigabytes,
+    [`volumes_${DEFAULT_TYPE_ID}`]: volumes,
+    [`gigabytes_${DEFAULT_TYPE_ID}`]: gigabytes,
   };
 }
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { DEFAULT_TYPE } from "../../core/api/types/default-type.ts";
 import { positionOfVolume } from "../../core/projects.ts";
 import type { VolumeRecord } from "../../core/records.ts";
 import { Api, idOf } from "../support/api.ts";
@@ -69,11 +70,13 @@ describe("the calls of the stores", () => {
     expect((await callsOf(`GET /volumes/${idOf(1)}`)).calls).toEqual(["volumes.get"]);
   });
 
-  it("are five for a create, and its message", async () => {
+  it("are six for a create, and its message", async () => {
+    await world.fakes.volumeTypes.create(DEFAULT_TYPE);
     api.deps.newId = () => idOf(5000);
     const { calls } = await callsOf("POST /volumes", { body: { volume: { size: 1 } } });
     expect(calls).toEqual([
       "projects.readTogether",
+      "volumeTypes.get",
       "projects.reserve",
       "projects.enter",
       "volumes.create",
@@ -82,12 +85,14 @@ describe("the calls of the stores", () => {
     ]);
   });
 
-  it("are seven for a create with a key, and its message; two for its repetition", async () => {
+  it("are eight for a create with a key, and its message; three for its repetition", async () => {
+    await world.fakes.volumeTypes.create(DEFAULT_TYPE);
     api.deps.newId = () => idOf(5000);
     const request = { body: { volume: { size: 1 } }, headers: { "idempotency-key": "one" } };
     expect((await callsOf("POST /volumes", request)).calls).toEqual([
       "volumes.get",
       "projects.readTogether",
+      "volumeTypes.get",
       "projects.reserve",
       "projects.enter",
       "volumes.create",
@@ -99,6 +104,10 @@ describe("the calls of the stores", () => {
       ({ request_digest: digest }) => digest !== undefined,
     );
     world.fakes.volumes.records.set(created?.id ?? "", { ...(created as VolumeRecord), status: "available" });
-    expect((await callsOf("POST /volumes", request)).calls).toEqual(["volumes.get", "projects.readTogether"]);
+    expect((await callsOf("POST /volumes", request)).calls).toEqual([
+      "volumes.get",
+      "projects.readTogether",
+      "volumeTypes.getMany",
+    ]);
   });
 });

@@ -4,7 +4,7 @@ import { Api, idOf } from "../support/api.ts";
 import { aSnapshot, aSource, SNAPSHOT_ID, SOURCE_ID } from "../support/builders.ts";
 import type { Moment } from "../support/fakes/faults.ts";
 import { World } from "../support/fakes/world.ts";
-import { plainVolumeType } from "../support/records.ts";
+import { plainVolumeType, usageOfDefaultType } from "../support/records.ts";
 
 let world: World;
 let api: Api;
@@ -152,7 +152,7 @@ describe("the quota of a create", () => {
     expect(JSON.stringify(await create({ size: 1 }))).toContain(
       "VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded for quota 'volumes'.",
     );
-    expect(world.fakes.projects.quotas.get(PROJECT)?.used).toEqual({ volumes: 1, gigabytes: 3 });
+    expect(world.fakes.projects.quotas.get(PROJECT)?.used).toEqual(usageOfDefaultType(1, 3));
   });
 
   it("that an interrupted create left is given back when there is no room, once it is old enough", async () => {
@@ -162,7 +162,7 @@ describe("the quota of a create", () => {
     expect((await create({ size: 1 })).status).toBe(413);
     world.now = new Date(world.now.getTime() + 901_000);
     expect((await create({ size: 1 })).status).toBe(202);
-    expect(world.fakes.projects.quotas.get(PROJECT)?.used).toEqual({ volumes: 1, gigabytes: 1 });
+    expect(world.fakes.projects.quotas.get(PROJECT)?.used).toEqual(usageOfDefaultType(1, 1));
   });
 
   it("that was not confirmed stays taken, because the record is there", async () => {
@@ -185,7 +185,7 @@ describe("a create with an Idempotency-Key", () => {
     expect(new Set(ids).size).toBe(1);
     expect(world.fakes.volumes.records.size).toBe(1);
     expect(world.fakes.projects.entries.length).toBe(1);
-    expect(world.fakes.projects.quotas.get(PROJECT)?.used).toEqual({ volumes: 1, gigabytes: 1 });
+    expect(world.fakes.projects.quotas.get(PROJECT)?.used).toEqual(usageOfDefaultType(1, 1));
   });
 
   it("is another volume in another project", async () => {
@@ -242,7 +242,7 @@ describe("a create with an Idempotency-Key", () => {
         expect(world.casts.length, `${moment} ${call}`).toBeGreaterThan(0);
         expect(world.fakes.projects.entries.length).toBe(1);
         const quota = world.fakes.projects.quotas.get(PROJECT);
-        expect(quota?.used, `${moment} ${call}`).toEqual({ volumes: 1, gigabytes: 1 });
+        expect(quota?.used, `${moment} ${call}`).toEqual(usageOfDefaultType(1, 1));
         expect(Object.keys(quota?.moving ?? {}).filter((holder) => holder !== holderOfQuota("volume", id))).toEqual([]);
       }
     }

@@ -3,6 +3,7 @@ import { holderOfQuota } from "../../core/projects.ts";
 import { auditProjects } from "../../core/audit/audit-projects.ts";
 import { Api } from "../support/api.ts";
 import { World } from "../support/fakes/world.ts";
+import { usageOfDefaultType } from "../support/records.ts";
 
 const PROJECT = "a1b2";
 
@@ -37,14 +38,14 @@ describe("the audit of projects", () => {
     await create(2);
     later(1000);
     expect(await auditProjects(world.deps)).toEqual({ settled: 0, corrected: 0, removed: 0, renamed: 0 });
-    expect(used()).toEqual({ volumes: 1, gigabytes: 2 });
+    expect(used()).toEqual(usageOfDefaultType(1, 2));
   });
 
   it("corrects a usage that the records do not take", async () => {
     await create(2);
     await miscount({ volumes: 7, gigabytes: 1 });
     expect(await auditProjects(world.deps)).toMatchObject({ corrected: 1 });
-    expect(used()).toEqual({ volumes: 1, gigabytes: 2 });
+    expect(used()).toEqual(usageOfDefaultType(1, 2));
     expect(await auditProjects(world.deps)).toMatchObject({ corrected: 0 });
   });
 
@@ -58,14 +59,14 @@ describe("the audit of projects", () => {
       return found;
     };
     expect(await auditProjects(world.deps)).toMatchObject({ corrected: 0 });
-    expect(used()).toEqual({ volumes: 8, gigabytes: 3 });
+    expect(used()).toEqual({ ...usageOfDefaultType(2, 3), volumes: 8 });
   });
 
   it("counts what an extension takes", async () => {
     const id = await create(2);
     world.fakes.volumes.records.change(id, { quota_size: 5 });
     await auditProjects(world.deps);
-    expect(used()).toEqual({ volumes: 1, gigabytes: 5 });
+    expect(used()).toEqual(usageOfDefaultType(1, 5));
   });
 
   it("settles a reservation whose request died, when no function can be working on it any more", async () => {

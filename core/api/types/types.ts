@@ -4,7 +4,7 @@ import { ApiError, badRequest, notFound } from "../errors.ts";
 import type { Answer, Call, Caller } from "../http.ts";
 import { linksOfPage } from "../links.ts";
 import { booleanOf, paginationOf, sortOf } from "../parameters.ts";
-import { DEFAULT_TYPE, DEFAULT_TYPE_ID, findType } from "./default-type.ts";
+import { DEFAULT_TYPE_ID, defaultType, findType, recordedType } from "./default-type.ts";
 import { allTypes, takeTypeName } from "./names.ts";
 import { isVisibleType } from "./visible.ts";
 
@@ -114,7 +114,7 @@ export async function showType(deps: ApiDependencies, call: Call): Promise<Answe
 
 /** `GET /types/default` */
 export async function showDefaultType(deps: ApiDependencies, call: Call): Promise<Answer> {
-  const type = await visibleType(deps, call.caller, DEFAULT_TYPE_ID);
+  const type = await defaultType(deps);
   return { status: 200, body: { volume_type: typeView(call.caller, type, { access: false }) } };
 }
 
@@ -152,11 +152,7 @@ async function requireName(deps: ApiDependencies, name: string, id: string): Pro
 
 /** The stored type; the default type gets its record when it is changed for the first time. */
 export async function storedType(deps: ApiDependencies, call: Call): Promise<VolumeTypeRecord> {
-  const type = await visibleType(deps, call.caller, call.params["id"] ?? "");
-  if (type === DEFAULT_TYPE) {
-    await deps.volumeTypes.create(DEFAULT_TYPE);
-  }
-  return type;
+  return recordedType(deps.volumeTypes, await visibleType(deps, call.caller, call.params["id"] ?? ""));
 }
 
 /** `PUT /types/{id}` */
@@ -188,6 +184,10 @@ export async function updateType(deps: ApiDependencies, call: Call): Promise<Ans
 /** `DELETE /types/{id}` */
 export async function deleteType(deps: ApiDependencies, call: Call): Promise<Answer> {
   const type = await visibleType(deps, call.caller, call.params["id"] ?? "");
+  if (type.id === (await defaultType(deps)).id) {
+    throw badRequest(`The volume type ${type.id} is a default volume type and cannot be deleted.`);
+  }
+  // A volume without a type in its record shows this one.
   if (type.id === DEFAULT_TYPE_ID || (await isInUse(deps, type.id))) {
     throw badRequest("Target volume type is still in use.");
   }

@@ -1,9 +1,9 @@
-import { describeError, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../errors.ts";
+import { VolumeTypeNotFound, VolumeTypeNotFoundByName } from "../../errors.ts";
 import type { VolumeTypeRepository } from "../../ports.ts";
 import type { VolumeTypeRecord } from "../../records.ts";
 import type { Caller } from "../http.ts";
 import { isUuidLike } from "../schemas/types.ts";
-import { DEFAULT_TYPE, DEFAULT_TYPE_ID, DEFAULT_TYPE_NAME, findType } from "./default-type.ts";
+import { findType, typeByName } from "./default-type.ts";
 
 /** Types as a caller may see them: the public ones, and private ones that its project has access to. */
 
@@ -25,7 +25,7 @@ export async function visibleTypeById(
 }
 
 /**
- * The type that a create names by id or by name. An unchanged default type does not count as a type.
+ * The type that a create names by id or by name.
  *
  * @throws VolumeTypeNotFound, VolumeTypeNotFoundByName, also for one that the caller may not see
  */
@@ -33,28 +33,12 @@ export async function findVisibleType(
   volumeTypes: Pick<VolumeTypeRepository, "get" | "getByName">,
   caller: Caller,
   idOrName: string,
-): Promise<VolumeTypeRecord | null> {
+): Promise<VolumeTypeRecord> {
   const found =
-    (isUuidLike(idOrName) ? await findType(volumeTypes, idOrName) : undefined) ?? (await byName(volumeTypes, idOrName));
+    (isUuidLike(idOrName) ? await findType(volumeTypes, idOrName) : undefined) ??
+    (await typeByName(volumeTypes, idOrName));
   if (found === undefined || !isVisibleType(caller, found)) {
     throw isUuidLike(idOrName) ? new VolumeTypeNotFound(idOrName) : new VolumeTypeNotFoundByName(idOrName);
   }
-  return found === DEFAULT_TYPE ? null : found;
-}
-
-async function byName(
-  volumeTypes: Pick<VolumeTypeRepository, "get" | "getByName">,
-  name: string,
-): Promise<VolumeTypeRecord | undefined> {
-  if (name === DEFAULT_TYPE_NAME) {
-    return findType(volumeTypes, DEFAULT_TYPE_ID);
-  }
-  try {
-    return await volumeTypes.getByName(name);
-  } catch (error) {
-    if (describeError(error).name === "VolumeTypeNotFoundByName") {
-      return undefined;
-    }
-    throw error;
-  }
+  return found;
 }

@@ -1,12 +1,17 @@
 import type { CreateRequestInput } from "../../requests/create-request.ts";
+import { VolumeTypeNotFoundByName } from "../../errors.ts";
 import type { SnapshotRecord, VolumeRecord, VolumeTypeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, invalidInput, notFound } from "../errors.ts";
 import type { Call } from "../http.ts";
 import { findImage, requireFittingImage, type SourceImage, volumeTypeOfImage } from "../images.ts";
 import { visibleSnapshot } from "../snapshots/find.ts";
+import { DEFAULT_TYPE_ID, defaultType, recordedType } from "../types/default-type.ts";
 import { findVisibleType, visibleTypeById } from "../types/visible.ts";
 import { visibleVolume } from "./show.ts";
+
+/** The request of a create through the API: its volume always has a type. */
+export type ApiCreateInput = CreateRequestInput & { volumeType: VolumeTypeRecord };
 
 /** Body of a create, as its schema has let it through. */
 export type CreateVolumeBody = {
@@ -50,7 +55,7 @@ export async function readCreateRequest(
   deps: ApiDependencies,
   call: Call,
   { volume: body }: CreateVolumeBody,
-): Promise<CreateRequestInput> {
+): Promise<ApiCreateInput> {
   const { caller } = call;
   const asked = optional(body.volume_type);
   const namedType = asked === undefined ? null : await findVisibleType(deps.volumeTypes, caller, asked);
@@ -72,8 +77,8 @@ export async function readCreateRequest(
   if (image !== undefined) {
     requireFittingImage(image, sizeGib);
   }
-  const volumeType = namedType ?? (await typeOfSource(deps, call, source, snapshot, image));
-  if (volumeType?.encryption !== undefined) {
+  const volumeType = namedType ?? (await typeOfSource(deps, call, source ?? snapshot, image));
+  if (volumeType.encryption !== undefined) {
     throw badRequest(`Volume type ${volumeType.name} asks for encryption, which no backend here offers.`);
   }
   return {
@@ -82,7 +87,7 @@ export async function readCreateRequest(
     displayDescription: nameOf(body.description, body.display_description),
     availabilityZone: optional(body.availability_zone) ?? null,
     metadata: body.metadata ?? {},
-    volumeType,
+    volumeType: await recordedType(deps.volumeTypes, volumeType),
     imageId: image?.reference ?? null,
     snapshotId: snapshot?.id ?? null,
     sourceVolumeId: source?.id ?? null,
@@ -94,20 +99,30 @@ export async function readCreateRequest(
   };
 }
 
-/** The type of the volume's source, or the one that the image names; without either the default type. */
+/**
+ * The type of a create that names none (`_get_volume_type` of ExtractVolumeRequestTask): its source's, or the image's, or the default type.
+ * A name of an image that no type has is passed over.
+ */
 async function typeOfSource(
   deps: ApiDependencies,
   { caller }: Call,
-  source: VolumeRecord | null,
-  snapshot: SnapshotRecord | null,
+  source: Pick<VolumeRecord | SnapshotRecord, "volume_type_id"> | null,
   image: SourceImage | undefined,
-): Promise<VolumeTypeRecord | null> {
-  const typeId = source?.volume_type_id ?? snapshot?.volume_type_id ?? null;
-  if (typeId !== null) {
-    return visibleTypeById(deps.volumeTypes, typeId);
+): Promise<VolumeTypeRecord> {
+  if (source !== null) {
+    return visibleTypeById(deps.volumeTypes, source.volume_type_id ?? DEFAULT_TYPE_ID);
   }
-  const name = image === undefined ? undefined : volumeTypeOfImage(image);
-  return name === undefined ? null : findVisibleType(deps.volumeTypes, caller, name);
+  const named = image === undefined ? undefined : volumeTypeOfImage(image);
+  if (named !== undefined) {
+    try {
+      return await findVisibleType(deps.volumeTypes, caller, named);
+    } catch (error) {
+      if (!(error instanceof VolumeTypeNotFoundByName)) {
+        throw error;
+      }
+    }
+  }
+  return defaultType(deps);
 }
 
 function optional(text: string | null | undefined): string | undefined {

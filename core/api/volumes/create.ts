@@ -1,4 +1,4 @@
-import { buildCreateRequest, createMessage, type CreateRequestInput } from "../../requests/create-request.ts";
+import { buildCreateRequest, createMessage } from "../../requests/create-request.ts";
 import { describeError, FenceLost, InvalidInput } from "../../errors.ts";
 import { ifThere } from "../../if-there.ts";
 import { holderOfQuota, positionOfVolume, UNLIMITED, usageOfVolume } from "../../projects.ts";
@@ -11,7 +11,7 @@ import { quotaOfCreate } from "../quotas/limits.ts";
 import { reserve } from "../quotas/reserve.ts";
 import { volumeDetail } from "../views/volumes.ts";
 import { idOfKey, requireSameRequest, requestDigest } from "./idempotency.ts";
-import { type CreateVolumeBody, readCreateRequest } from "./create-input.ts";
+import { type ApiCreateInput, type CreateVolumeBody, readCreateRequest } from "./create-input.ts";
 import { viewContext } from "./show.ts";
 
 /**
@@ -40,17 +40,18 @@ export async function createVolume(deps: ApiDependencies, call: Call): Promise<A
   if (earlier === undefined && quota.isDeleted) {
     throw deletedBefore(id);
   }
-  const volume = earlier !== undefined && !isWaitingForItsCast(earlier) ? earlier : await makeVolume();
-  return { status: 202, body: { volume: volumeDetail(call, volume, await viewContext(deps, [volume])) } };
+  const { volume, types } =
+    earlier !== undefined && !isWaitingForItsCast(earlier) ? { volume: earlier, types: [] } : await makeVolume();
+  return { status: 202, body: { volume: volumeDetail(call, volume, await viewContext(deps, [volume], types)) } };
 
-  async function makeVolume(): Promise<VolumeRecord> {
+  async function makeVolume(): Promise<{ volume: VolumeRecord; types: VolumeTypeRecord[] }> {
     const input = {
       ...(await readCreateRequest(deps, call, body)),
       ...(digest !== undefined && { requestDigest: digest }),
     };
     const record = earlier ?? (await recordOnce(deps, call, { id, input, limits: quota.limits }));
-    await cast(deps, record, input.volumeType ?? null);
-    return record;
+    await cast(deps, record, input.volumeType);
+    return { volume: record, types: [input.volumeType] };
   }
 }
 
@@ -88,7 +89,7 @@ function isWaitingForItsCast({ phase, fence, status }: VolumeRecord): boolean {
 /** The volume to create, with the limits of its project's quota. */
 type WantedVolume = {
   id: string;
-  input: CreateRequestInput & { requestDigest?: string };
+  input: ApiCreateInput & { requestDigest?: string };
   limits: Readonly<Record<string, number>>;
 };
 
@@ -145,10 +146,10 @@ async function enterVolume(
 ): Promise<VolumeRecord> {
   const { projects } = deps;
   const { projectId } = call.caller;
-  const usage = usageOfVolume({ size: input.sizeGib, volume_type_id: input.volumeType?.id ?? null });
+  const usage = usageOfVolume({ size: input.sizeGib, volume_type_id: input.volumeType.id });
   requireAllowedSize(input.sizeGib, limits["per_volume_gigabytes"] ?? UNLIMITED);
   const holder = holderOfQuota("volume", id);
-  const reservedAt = await reserve(deps, { holder, projectId, usage, limits }, input.volumeType ?? null);
+  const reservedAt = await reserve(deps, { holder, projectId, usage, limits }, input.volumeType);
   // The time of the reservation, which a repeated request finds: it is part of the entry's key.
   const { record } = buildCreateRequest(input, new Date(reservedAt), {
     volumeId: id,
@@ -167,7 +168,7 @@ function requireAllowedSize(sizeGib: number, limit: number): void {
 }
 
 /** Sends the cast; the quota's reservation is confirmed at the same time, because the record exists. */
-async function cast(deps: ApiDependencies, record: VolumeRecord, type: VolumeTypeRecord | null): Promise<void> {
+async function cast(deps: ApiDependencies, record: VolumeRecord, type: VolumeTypeRecord): Promise<void> {
   const confirmed = deps.projects
     .confirm(record.project_id, holderOfQuota("volume", record.id), record.created_at)
     // The rest is settled later, by the record.

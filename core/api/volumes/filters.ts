@@ -3,6 +3,7 @@ import { badRequest, invalidInput } from "../errors.ts";
 import type { Call } from "../http.ts";
 import { apiTime } from "../links.ts";
 import { RESOURCE_FILTERS } from "../resource-filters.ts";
+import { DEFAULT_TYPE_ID } from "../types/default-type.ts";
 import { booleanOf, booleanParameter, dictionaryOf } from "../parameters.ts";
 
 /** Whether a volume is among those that a list was narrowed to. */
@@ -54,7 +55,7 @@ const COLUMNS: Texts = {
   project_id: ({ project_id: id }) => id,
   user_id: ({ user_id: id }) => id,
   host: ({ host }) => host,
-  volume_type_id: ({ volume_type_id: id }) => id,
+  volume_type_id: ({ volume_type_id: id }) => id ?? DEFAULT_TYPE_ID,
   snapshot_id: ({ snapshot_id: id }) => id,
   source_volid: ({ source_volid: id }) => id,
 };

@@ -7,6 +7,7 @@ import type { Answer, Call } from "../http.ts";
 import { quotaOf } from "../quotas/limits.ts";
 import { reserve } from "../quotas/reserve.ts";
 import type { Schema } from "../validation.ts";
+import { DEFAULT_TYPE_ID, recordedType } from "../types/default-type.ts";
 import { findVisibleType } from "../types/visible.ts";
 
 /** Body of `os-retype`. */
@@ -30,7 +31,7 @@ const NOT_RETYPABLE =
  * Interrupted after the quota is reserved: the reservation is settled by the record.
  * Interrupted after the record: the audit corrects the quota of the old type.
  * Twice at once: one of them is refused, and cancels its own reservation.
- * Repeated: 400, because the volume has the type.
+ * Repeated: 400, because the volume has the type. Repeated by the SDK, when the answer of the store was lost: 202.
  *
  * @throws ApiError 400, 413
  */
@@ -42,19 +43,20 @@ export async function retypeVolume(
 ): Promise<Answer> {
   const { new_type: named } = body as { new_type: string };
   const type = await findVisibleType(deps.volumeTypes, caller, named);
-  const typeId = type?.id ?? null;
-  if (volume.status !== "available" || typeId === volume.volume_type_id) {
+  if (volume.status !== "available" || type.id === (volume.volume_type_id ?? DEFAULT_TYPE_ID)) {
     throw badRequest(NOT_RETYPABLE);
   }
   await requireFittingBackend(deps, volume, type);
-  const holder = holderOfRetype(volume.id, typeId, deps.newId());
+  const { id: typeId } = await recordedType(deps.volumeTypes, type);
+  const retypeId = deps.newId();
+  const holder = holderOfRetype(volume.id, typeId, retypeId);
   const { project_id: projectId } = volume;
   const isCounted = volume.use_quota === true;
-  if (isCounted && type !== null) {
+  if (isCounted) {
     const { limits } = await quotaOf(deps.projects, projectId);
     await reserve(deps, { holder, projectId, usage: usageOfType(volume, typeId), limits }, type);
   }
-  if ((await deps.volumes.changeType(volume, typeId)) === undefined) {
+  if ((await deps.volumes.changeType(volume, typeId, retypeId)) === undefined) {
     await deps.projects.cancel(projectId, holder);
     throw badRequest(NOT_RETYPABLE);
   }
@@ -80,13 +82,13 @@ function usageOfType(volume: VolumeRecord, typeId: string | null): Usage {
 async function requireFittingBackend(
   { backends }: ApiDependencies,
   { id, host }: VolumeRecord,
-  type: VolumeTypeRecord | null,
+  type: VolumeTypeRecord,
 ): Promise<void> {
-  if (type?.encryption !== undefined) {
+  if (type.encryption !== undefined) {
     throw badRequest(`Volume type ${type.name} asks for encryption, which no backend here offers.`);
   }
   const backend = host === null ? undefined : await backends.get(host);
-  if (type === null || backend === undefined) {
+  if (backend === undefined) {
     return;
   }
   const reason = whyUnfit(backend.capabilities, type.extra_specs);

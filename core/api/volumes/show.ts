@@ -1,5 +1,5 @@
 import { ifThere } from "../../if-there.ts";
-import type { VolumeRecord } from "../../records.ts";
+import type { VolumeRecord, VolumeTypeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { notFound } from "../errors.ts";
 import type { Answer, Call, Caller } from "../http.ts";
@@ -35,14 +35,16 @@ export async function findVolume({ volumes }: VolumeFinder, id: string): Promise
   return ifThere(volumes.get(id));
 }
 
-/** Data that the views of these volumes need in addition. */
+/** Data that the views of these volumes need in addition. @param knownTypes as of {@link typeNames} */
 export async function viewContext(
   { volumeTypes, zones }: Pick<ApiDependencies, "volumeTypes" | "zones">,
   volumes: readonly VolumeRecord[],
+  knownTypes: readonly VolumeTypeRecord[] = [],
 ): Promise<VolumeViewContext> {
   const typeName = await typeNames(
     volumeTypes,
     volumes.map(({ volume_type_id: id }) => id),
+    knownTypes,
   );
   return { typeName, defaultTypeId: DEFAULT_TYPE_ID, defaultZone: zones[0] ?? "nova" };
 }
