@@ -18,6 +18,7 @@ import type {
   VolumePhase,
   VolumeRecord,
   VolumeStatus,
+  VolumeSummary,
   VolumeTypeRecord,
 } from "./records.ts";
 
@@ -59,6 +60,8 @@ export interface VolumeRepository {
   get(volumeId: string): Promise<VolumeRecord>;
   /** The records that exist among `volumeIds`, by id; consistent reads. */
   getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>>;
+  /** As {@link getMany}, without most columns: for a list of names. */
+  listSummaries(volumeIds: readonly string[]): Promise<Found<VolumeSummary>>;
   list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>>;
 
   /** Puts a new record. @throws InvalidInput when the id is taken. */

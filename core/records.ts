@@ -278,6 +278,9 @@ export type VolumeRef = Omit<
   | "dropped"
 >;
 
+/** A volume in a list without details. */
+export type VolumeSummary = Pick<VolumeRecord, "id" | "display_name" | "created_at">;
+
 /** Columns that every new volume has. */
 type NewVolumeColumns = Pick<VolumeRecord, "id" | "project_id" | "user_id" | "size" | "created_at">;
 

@@ -1,4 +1,4 @@
-import type { VolumeRecord } from "../../core/records.ts";
+import type { VolumeRecord, VolumeSummary } from "../../core/records.ts";
 import { lockColumns } from "./locks.ts";
 import { IN_FLOW } from "./overdue.ts";
 import { readerOf } from "./reading.ts";
@@ -39,6 +39,20 @@ export const VOLUMES = readerOf<VolumeRecord>(
     dropped: "map",
   },
   shapeOf,
+);
+
+/** The columns of a {@link VolumeSummary}. */
+export const SUMMARY_COLUMNS = ["id", "display_name", "created_at"] as const satisfies (keyof VolumeSummary)[];
+
+/** Reads items of {@link SUMMARY_COLUMNS}. */
+export const SUMMARIES = readerOf<VolumeSummary>(
+  "volume",
+  { id: "text!", display_name: "text", created_at: "text" },
+  ({ id, display_name: name, created_at: createdAt }: StoredVolume) => ({
+    id,
+    display_name: name ?? null,
+    created_at: createdAt ?? "",
+  }),
 );
 
 /** The record that an item holds. @throws UnreadableRecord */

@@ -1,10 +1,10 @@
 import type { Found, Page, VolumeFilter } from "../../core/ports.ts";
-import type { VolumeRecord } from "../../core/records.ts";
+import type { VolumeRecord, VolumeSummary } from "../../core/records.ts";
 import { getItems } from "./batch.ts";
 import { scanPage, type ScanFilter } from "./paging.ts";
 import type { Table } from "./table.ts";
 import { foundOf, pageOf } from "./reading.ts";
-import { VOLUMES } from "./volume-item.ts";
+import { SUMMARIES, SUMMARY_COLUMNS, VOLUMES } from "./volume-item.ts";
 
 /** The reads of more than one volume. */
 
@@ -19,6 +19,11 @@ const FILTER_COLUMNS = [
 /** The volumes that exist among `volumeIds`, by id, read consistently. */
 export async function getVolumes(table: Table, volumeIds: readonly string[]): Promise<Found<VolumeRecord>> {
   return foundOf(VOLUMES.readEach(await getItems(table, volumeIds)));
+}
+
+/** The same of a few columns. */
+export async function listSummaries(table: Table, volumeIds: readonly string[]): Promise<Found<VolumeSummary>> {
+  return foundOf(SUMMARIES.readEach(await getItems(table, volumeIds, SUMMARY_COLUMNS)));
 }
 
 /** A page of the volumes that match a filter. */

@@ -23,6 +23,7 @@ import type {
   VolumePhase,
   VolumeRecord,
   VolumeStatus,
+  VolumeSummary,
 } from "../../core/records.ts";
 import { isOwnedBy, lifecycleOf } from "../../core/volume-lifecycle.ts";
 import { TRANSITIONS } from "../../core/volume-transitions.ts";
@@ -32,7 +33,7 @@ import { find, tryCreate, type Statement, type TableOptions } from "./table.ts";
 import { requeueVolume } from "./requeue-volume.ts";
 import { readVolume, volumeItem } from "./volume-item.ts";
 import { listOverdue } from "./overdue.ts";
-import { getVolumes, listVolumes } from "./volume-queries.ts";
+import { getVolumes, listSummaries, listVolumes } from "./volume-queries.ts";
 import * as attaching from "./volume-attachments.ts";
 import * as deletion from "./volume-deletion.ts";
 import * as extending from "./volume-extension.ts";
@@ -56,6 +57,10 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
 
   getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>> {
     return getVolumes(this.#writer.table, volumeIds);
+  }
+
+  listSummaries(volumeIds: readonly string[]): Promise<Found<VolumeSummary>> {
+    return listSummaries(this.#writer.table, volumeIds);
   }
 
   list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>> {

@@ -69,6 +69,7 @@ const CLAIM_REF = { key: VOLUME.id, attempt: CLAIM.attempt, claimedAt: CLAIM.cla
 const VOLUMES: Calls<VolumeRepository> = {
   get: [(volumes) => volumes.get(VOLUME.id)],
   getMany: [(volumes) => volumes.getMany([VOLUME.id])],
+  listSummaries: [(volumes) => volumes.listSummaries([VOLUME.id])],
   list: [(volumes) => volumes.list({}, 1)],
   create: [(volumes) => volumes.create(VOLUME)],
   assignHost: [OWNER, LATE_OWNER].map(

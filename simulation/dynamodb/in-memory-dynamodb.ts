@@ -1,4 +1,4 @@
-import type { AttributeValue, CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
+import type { AttributeValue, CreateTableCommandInput, KeysAndAttributes } from "@aws-sdk/client-dynamodb";
 import { expressionProblem, itemBytes, itemProblem } from "@cinderless/embedded-cloud/dynamodb-rules";
 import type { DynamoDb } from "../../adapters/dynamodb/table.ts";
 import { type Action, parseCondition, parseUpdate, type Placeholders, validationError } from "./expressions.ts";
@@ -144,15 +144,27 @@ function getItem(store: InMemoryDynamoDb, { TableName, Key = {}, ConsistentRead 
 }
 
 function batchGetItem(store: InMemoryDynamoDb, { RequestItems = {} }: Input) {
-  const responses = Object.entries(RequestItems).map(([TableName, { Keys = [], ConsistentRead }]) => {
+  const responses = Object.entries(RequestItems).map(([TableName, { Keys = [], ConsistentRead, ...projection }]) => {
     if (Keys.length > 100) {
       throw validationError("Too many items requested for the BatchGetItem call");
     }
     const answers = Keys.map((Key) => getItem(store, { TableName, Key, ConsistentRead }));
-    const found = answers.flatMap(({ Item: item }) => (item === undefined ? [] : [item]));
+    const found = answers.flatMap(({ Item: item }) => (item === undefined ? [] : [withAttributes(item, projection)]));
     return [TableName, found] as const;
   });
   return { Responses: Object.fromEntries(responses), UnprocessedKeys: {} };
+}
+
+/** The item with the attributes of a projection alone. */
+function withAttributes(
+  item: Item,
+  { ProjectionExpression, ExpressionAttributeNames = {} }: Omit<KeysAndAttributes, "Keys">,
+): Item {
+  if (ProjectionExpression === undefined) {
+    return item;
+  }
+  const names = new Set(ProjectionExpression.split(",").map((name) => ExpressionAttributeNames[name.trim()]));
+  return Object.fromEntries(Object.entries(item).filter(([name]) => names.has(name)));
 }
 
 function putItem(store: InMemoryDynamoDb, input: Input) {

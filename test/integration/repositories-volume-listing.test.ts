@@ -24,6 +24,14 @@ describe("getMany", () => {
   });
 });
 
+test("listSummaries reads id, name and time of each volume that exists, and nothing else of it", async () => {
+  const made = Array.from({ length: 105 }, (_, index) => queuedVolume({ display_name: index === 0 ? null : "name" }));
+  await Promise.all(made.map((record) => volumes.create(record)));
+  const found = await volumes.listSummaries([...made.map(({ id }) => id), queuedVolume().id]);
+  const expected = made.map(({ id, display_name, created_at }) => [id, { id, display_name, created_at }] as const);
+  expect(found).toEqual(new Map(expected));
+});
+
 describe("list", () => {
   const project = queuedVolume().id;
   const made = Array.from({ length: 25 }, (_, index) =>

@@ -49,7 +49,16 @@ describe("the calls of the stores", () => {
   });
 
   it("are two for a page of 1,000 volumes without them", async () => {
-    expect((await callsOf("GET /volumes")).calls).toEqual(["projects.list", "volumes.getMany"]);
+    expect((await callsOf("GET /volumes")).calls).toEqual(["projects.list", "volumes.listSummaries"]);
+  });
+
+  it("read whole records without details only where a filter or an order needs them", async () => {
+    for (const query of ["sort=name:asc", "sort=id", "sort_key=created_at&sort_dir=asc", "offset=5"]) {
+      expect((await callsOf(`GET /volumes?${query}`)).calls).toEqual(["projects.list", "volumes.listSummaries"]);
+    }
+    for (const query of ["sort=size", "status=creating", "sort=name:asc,host", "name=volume%2077"]) {
+      expect((await callsOf(`GET /volumes?${query}`)).calls).toEqual(["projects.list", "volumes.getMany"]);
+    }
   });
 
   it("are three for the page after a marker, and one more for the marker itself", async () => {

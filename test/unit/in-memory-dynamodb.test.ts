@@ -227,11 +227,14 @@ describe("a listing", () => {
   });
 
   it("by keys has those that exist, of at most 100", async () => {
-    const ask = (ids: string[]): BatchGetItemCommandInput => ({
-      RequestItems: { [TableName]: { Keys: ids.map((id) => ({ id: { S: id } })) } },
+    const ask = (ids: string[], projection: object = {}): BatchGetItemCommandInput => ({
+      RequestItems: { [TableName]: { Keys: ids.map((id) => ({ id: { S: id } })), ...projection } },
     });
     const { Responses } = await client.send(new BatchGetItemCommand(ask(["a", "z", "d"])));
     expect(idsOf(Responses?.[TableName])).toBe("ad");
+    const projection = { ProjectionExpression: "#i, #none", ExpressionAttributeNames: { "#i": "id", "#none": "none" } };
+    const named = await client.send(new BatchGetItemCommand(ask(["a"], projection)));
+    expect(named.Responses?.[TableName]).toEqual([{ id: { S: "a" } }]);
     const many = Array.from({ length: 101 }, (_, index) => String(index));
     await expect(client.send(new BatchGetItemCommand(ask(many)))).rejects.toThrow("Too many items");
   });

@@ -1,4 +1,4 @@
-import type { VolumeRecord } from "../../records.ts";
+import type { VolumeRecord, VolumeSummary } from "../../records.ts";
 import type { Call } from "../http.ts";
 import { apiTime, linksOf } from "../links.ts";
 import { attachmentsOfVolume } from "./attachments.ts";
@@ -13,8 +13,11 @@ export type VolumeViewContext = {
   defaultZone: string;
 };
 
+/** A volume as an answer has it. */
+export type VolumeView = Record<string, unknown> & { id: string };
+
 /** A volume in a list without details. */
-export function volumeSummary(call: Call, { id, display_name: name }: VolumeRecord): Record<string, unknown> {
+export function volumeSummary(call: Call, { id, display_name: name }: VolumeSummary): VolumeView {
   return { id, name, links: linksOf(call, "volumes", id) };
 }
 
@@ -27,7 +30,7 @@ const TYPE_ID = 63;
 const CONSUMES_QUOTA = 65;
 
 /** A volume with details, as the answer to a create or an update has it. */
-export function volumeDetail(call: Call, volume: VolumeRecord, context: VolumeViewContext): Record<string, unknown> {
+export function volumeDetail(call: Call, volume: VolumeRecord, context: VolumeViewContext): VolumeView {
   const { version } = call;
   const { isAdmin } = call.caller;
   return {
@@ -62,11 +65,7 @@ export function volumeDetail(call: Call, volume: VolumeRecord, context: VolumeVi
 }
 
 /** A volume as show and the detailed list have it, with what Cinder's extensions add. */
-export function volumeWithExtensions(
-  call: Call,
-  volume: VolumeRecord,
-  context: VolumeViewContext,
-): Record<string, unknown> {
+export function volumeWithExtensions(call: Call, volume: VolumeRecord, context: VolumeViewContext): VolumeView {
   return {
     ...volumeDetail(call, volume, context),
     metadata: { ...volume.metadata, ...visibleAdminMetadata(volume) },
