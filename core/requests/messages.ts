@@ -148,10 +148,33 @@ export function parseCreateVolumeMessage(body: string): CreateVolumeMessage {
     );
   }
   requireShallow(value);
+  // Only now, because a reviver is called by recursion.
+  JSON.parse(body, keptNumber as Reviver);
   const message = parseOrThrow(CreateVolumeMessageSchema, value, "message");
   const { retry: _retry, ...properties } = message.filter_properties ?? {};
   requireWithinBudget(bytesOf(messageText({ ...message, filter_properties: properties })), "the message");
   return message;
+}
+
+/** A reviver as engines call it, which the types of the language do not have yet. */
+type Reviver = (this: unknown, key: string, value: unknown) => unknown;
+
+/**
+ * Refuses a number that would leave in other digits than it came in: the next attempt gets the same request in a message, with keys that
+ * are not known. Whole numbers up to 2^53 and what Python writes of a float are kept.
+ *
+ * @throws InvalidInput that names the key
+ */
+function keptNumber(this: unknown, key: string, value: unknown, { source }: { source?: string }): unknown {
+  if (typeof value === "number" && source !== undefined && !isKept(value, source)) {
+    const name = /^\w{1,64}$/.test(key) ? key : "an unknown field";
+    throw new InvalidInput(`message: ${name} has a number that is not kept exactly; send it as a string`);
+  }
+  return value;
+}
+
+function isKept(value: number, source: string): boolean {
+  return /^-?\d+$/.test(source) ? String(value) === source || value === 0 : Number.isFinite(value);
 }
 
 /** Level by level and not by recursion: nesting without end must not exhaust the stack. */

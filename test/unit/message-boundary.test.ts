@@ -21,6 +21,35 @@ function nested(levels: number): unknown {
   return value;
 }
 
+describe("numbers of keys that are not known", () => {
+  const withNumber = (number: string, key = "id"): string =>
+    body({ request_spec: { volume_id: VOLUME_ID, [key]: "N" } }).replace('"N"', number);
+
+  it.each([
+    "9007199254740991",
+    "-9007199254740991",
+    "9007199254740992",
+    "0",
+    "-0",
+    "1.5",
+    "0.1",
+    "1e+16",
+    "1.7976931348623157e+308",
+  ])("are kept: %s", (number) => {
+    expect(parseCreateVolumeMessage(withNumber(number)).request_spec?.["id"]).toBe(Number(number));
+  });
+
+  it.each(["9007199254740993", "-9007199254740993", "9223372036854775807", "1152921504606846976", "1e400"])(
+    "are refused where they would be altered: %s",
+    (number) => {
+      expect(reasonOf(withNumber(number))).toContain(
+        "message: id has a number that is not kept exactly; send it as a string",
+      );
+      expect(reasonOf(withNumber(number, "a key of others"))).toContain("an unknown field has a number");
+    },
+  );
+});
+
 describe("a message is refused at once, by the name of the field, with", () => {
   const spec = (keys: Record<string, unknown>): string => body({ request_spec: { volume_id: VOLUME_ID, ...keys } });
   const retry = (keys: Record<string, unknown>): string => body({ filter_properties: { retry: keys } });
