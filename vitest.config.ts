@@ -20,8 +20,8 @@ const PATIENT = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: { 
  */
 const SHARED = { ...PATIENT, env, pool: "threads", isolate: false } as const;
 
-/** Tests that start servers, threads and commands: each file in a process of its own. */
-const APART = { ...PATIENT, env, pool: "forks", isolate: true } as const;
+/** Tests that start servers, threads and commands: in processes, each of which loads the modules once. */
+const APART = { ...PATIENT, env, pool: "forks", isolate: false } as const;
 
 export default defineConfig({
   test: {

@@ -11,8 +11,8 @@ import { drawFault, drawName, type RandomFault } from "./random-faults.ts";
 /** Longest wait of a timer; the caller has timed out long before. */
 const FOREVER_MS = 2 ** 31 - 1;
 
-/** How often a call looks whether the backend answers again. */
-const HANG_LOOK_MS = 200;
+/** How often a call that is held by a file looks whether the file is gone. */
+const LOOK_MS = 200;
 
 /** For demonstrations and tests: a driver whose calls fail as configured, and otherwise call the wrapped driver. */
 export class FaultDriver implements Driver {
@@ -117,18 +117,21 @@ export class FaultDriver implements Driver {
   }
 
   async #call<Result>(call: FaultCall, subject: string | null, run: () => Promise<Result>): Promise<Result> {
-    if (await this.#isHanging()) {
-      await this.#serverAgain();
+    if (await isThere(this.#hangFile)) {
+      // Ends when the backend answers again, so that the call does not hold a place among those that were given up.
+      await whileThere(this.#hangFile);
       throw new errors.VolumeBackendAPIException("the backend was restarted, and does not know the call any more");
     }
     const fault = await this.#due(call);
     if (fault === undefined) {
       return this.#atRandom(call, subject, run);
     }
-    if (fault.when === "after") {
-      await run();
+    const done = fault.when === "after" ? { result: await run() } : undefined;
+    await whileThere(fault.hold_file);
+    if (fault.error !== "none") {
+      return strike(fault);
     }
-    return strike(fault);
+    return done === undefined ? run() : done.result;
   }
 
   async #atRandom<Result>(call: FaultCall, subject: string | null, run: () => Promise<Result>): Promise<Result> {
@@ -149,23 +152,6 @@ export class FaultDriver implements Driver {
       await run();
     }
     return strike({ call, error, message: "made to fail at random", times: 1, when });
-  }
-
-  /** Resolves when the backend answers again, so that the call does not hold a place among those that were given up. */
-  async #serverAgain(): Promise<void> {
-    while (await this.#isHanging()) {
-      await sleep(HANG_LOOK_MS);
-    }
-  }
-
-  async #isHanging(): Promise<boolean> {
-    if (this.#hangFile === undefined) {
-      return false;
-    }
-    return access(this.#hangFile).then(
-      () => true,
-      () => false,
-    );
   }
 
   /** Draws for the first time of the call that no process has drawn for. */
@@ -223,6 +209,23 @@ const RANDOM_STRIKES: Readonly<Record<Exclude<RandomFaultKind, "slow">, readonly
   crash: ["crash", "before"],
   done_then_crash: ["crash", "after"],
 };
+
+/** Resolves when there is no such file. */
+async function whileThere(file: string | undefined): Promise<void> {
+  while (await isThere(file)) {
+    await sleep(LOOK_MS);
+  }
+}
+
+async function isThere(file: string | undefined): Promise<boolean> {
+  return (
+    file !== undefined &&
+    access(file).then(
+      () => true,
+      () => false,
+    )
+  );
+}
 
 async function strike(fault: Fault): Promise<never> {
   if (fault.error === "timeout") {

@@ -24,11 +24,16 @@ const CALLS = [
   "getVolumeStats",
 ] as const;
 
+const absolutePath = (name: string) =>
+  v.pipe(v.string(`${name} must be a string`), v.check(isAbsolute, `${name} must be an absolute path`));
+
 /**
  * One fault.
  *
- * - `error`: a name of the error table; any other name, thrown unchanged; `timeout` never answers; `crash` ends the process.
+ * - `error`: a name of the error table; any other name, thrown unchanged; `timeout` never answers; `crash` ends the process; `none` lets the
+ *   call succeed.
  * - `when`: `before` the call is made, or `after`, so that its work is done and its answer lost.
+ * - `hold_file`: the call waits at `when` while a file of this name exists.
  * - `times`: for the first so many calls, over all processes that share the state directory.
  */
 const FaultSchema = v.strictObject({
@@ -43,6 +48,7 @@ const FaultSchema = v.strictObject({
     1,
   ),
   when: v.optional(v.picklist(["before", "after"], "when must be before or after"), "before"),
+  hold_file: v.exactOptional(absolutePath("hold_file")),
 });
 
 /** See {@link FaultSchema}. */
@@ -104,9 +110,6 @@ const RandomFaultsSchema = v.strictObject({
 
 /** See {@link RandomFaultsSchema}. */
 export type RandomFaults = v.InferOutput<typeof RandomFaultsSchema>;
-
-const absolutePath = (name: string) =>
-  v.pipe(v.string(`${name} must be a string`), v.check(isAbsolute, `${name} must be an absolute path`));
 
 /** Options of the `fault` driver: the driver that it wraps, with its options, and the faults. */
 const FaultDriverOptionsSchema = v.strictObject({

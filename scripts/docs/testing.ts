@@ -132,7 +132,7 @@ Durations are of whole commands on ${coresOf(results)} cores. \`load\` is the lo
 1, and on a busy machine a command takes that much longer. \`commit\` is the commit at which the numbers were measured; later commits have a
 few tests more.
 
-CI runs all of them but mutation by area, on every commit, with seeds made of the commit's hash: the order of the unit tests, the order of
+CI runs all of them but mutation by area, on every commit, with seeds made of the commit's hash: the order of the tests, the order of
 what happens at once in the matrix, its pairs of faults, and the work and faults of chaos differ from commit to commit. The log prints the
 seeds, by which a failure can be repeated.`;
 }
@@ -156,8 +156,8 @@ ${table(
   }),
 )}
 
-\`npm run test:unit\` runs the first project alone, in seconds. Property tests draw random inputs and print the seed of a failure. CI runs
-the unit tests in a random order. No test depends on how fast the machine is: a test waits for what happens, and a time-out only ends a
+\`npm run test:unit\` runs the first project alone, in seconds. Property tests draw random inputs and print the seed of a failure. CI runs all
+tests in a random order. No test depends on how fast the machine is: a test waits for what happens, and a time-out only ends a
 test that hangs.`;
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,11 +12,11 @@ import { type ServiceClients, serviceClients } from "../support/service-clients.
 import { until } from "../support/until.ts";
 
 /**
- * Deletes during creates, with real bundles, the synthesised workflow and the records. A backend that does not answer holds each create
- * where the delete has to find it; the function's time-out ends the wait.
+ * Deletes during creates, with real bundles, the synthesised workflow and the records. A backend holds each create where the delete has to
+ * find it, until {@link goOn}. Then its answer is lost, which the workflow takes as it takes a time-out.
  */
 
-/** Makes the volume, and never answers. */
+/** Makes the volume, and its answer is always lost. */
 const MUTE = "mute";
 /** Answer, but not the first time that they copy anything. The tests run at the same time, so each has one of its own. */
 const HESITANT = { copies: "copies", makes: "makes", clones: "clones", restores: "restores" };
@@ -25,8 +25,15 @@ let directory: string;
 let under: CinderlessUnderTest;
 let clients: ServiceClients;
 
+const holdFile = (zone: string): string => join(directory, `${zone}-held`);
+/** Lets the calls that a backend holds come to their end. */
+const goOn = (zone: string): void => rmSync(holdFile(zone));
+
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "cinderless-deletes-"));
+  for (const zone of [MUTE, ...Object.values(HESITANT)]) {
+    writeFileSync(holdFile(zone), "");
+  }
   const backend = (name: string, faults: object[]) => ({
     host: `node@${name}`,
     driver: "fault",
@@ -35,22 +42,20 @@ beforeAll(async () => {
       driver: "file",
       options: { directory: join(directory, name) },
       state_directory: join(directory, `${name}-state`),
-      faults,
+      faults: faults.map((fault) => ({ ...fault, error: "ConnectionLost", hold_file: holdFile(name) })),
     },
   });
-  const hang = (call: string, when: string, times: unknown) => ({ call, error: "timeout", when, times });
   const hesitations = [
-    hang("createClonedVolume", "before", 1),
-    hang("createVolumeFromSnapshot", "before", 1),
-    hang("copyImageToVolume", "after", 1),
+    { call: "createClonedVolume" },
+    { call: "createVolumeFromSnapshot" },
+    { call: "copyImageToVolume", when: "after" },
   ];
   under = await startUnderTest({
     context: {
       backends: [
-        backend(MUTE, [hang("createVolume", "after", "always")]),
+        backend(MUTE, [{ call: "createVolume", when: "after", times: "always" }]),
         ...Object.values(HESITANT).map((name) => backend(name, hesitations)),
       ],
-      time_bounds: { short_function_timeout_seconds: 5, long_function_timeout_seconds: 5 },
     },
   });
   clients = serviceClients(under.cloud);
@@ -98,6 +103,7 @@ describe.concurrent("a volume that is deleted while it is created", () => {
     expect(await allocated(MUTE)).toBe(1);
     expect(await clients.functions.deleteVolume(volumeId)).toBe("requested");
     expect((await under.volumes.get(volumeId)).status).toBe("creating");
+    goOn(MUTE);
     await expectGone(volumeId);
     expect(await allocated(MUTE)).toBe(0);
     expect(await clients.functions.deleteVolume(volumeId)).toBe("deleted");
@@ -124,6 +130,7 @@ describe.concurrent("a volume that is deleted while it is created", () => {
     const volumeId = await create(HESITANT.copies, { imageId });
     await reached(volumeId, ({ progress }) => progress !== null && progress.bytes_done > 0);
     expect(await clients.functions.deleteVolume(volumeId)).toBe("requested");
+    goOn(HESITANT.copies);
     await expectGone(volumeId);
     expect(await allocated(HESITANT.copies)).toBe(before);
   });
@@ -145,6 +152,7 @@ describe.concurrent("a source that is deleted while a volume is made of it", () 
     await expect(clients.functions.deleteVolume(source.id)).rejects.toThrow(
       `volume ${source.id} is being copied to volume ${cloneId}`,
     );
+    goOn(HESITANT.clones);
     expect(await under.settled(cloneId)).toMatchObject({ status: "available", fault: null });
     expect(await clients.functions.deleteVolume(source.id)).toBe("deleted");
     await expectGone(source.id);
@@ -166,6 +174,7 @@ describe.concurrent("a source that is deleted while a volume is made of it", () 
       `snapshot ${snapshotId} is being copied to volume ${volumeId}`,
     );
     await expect(clients.functions.deleteVolume(source.id)).rejects.toThrow(`still has`);
+    goOn(HESITANT.restores);
     expect(await under.settled(volumeId)).toMatchObject({ status: "available", fault: null });
     await clients.functions.deleteSnapshot(snapshotId);
     expect(await clients.functions.deleteVolume(source.id)).toBe("deleted");

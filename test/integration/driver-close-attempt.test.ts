@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import { fenceOf } from "../../core/records.ts";
 import {
@@ -18,6 +18,15 @@ import {
   uuid,
   workingIn,
 } from "../support/drivers.ts";
+
+// Other files in the same process share their modules, which have the real file system.
+vi.hoisted(() => vi.resetModules());
+// A call that is stopped at one operation would do others when the timer of its turn fires.
+beforeAll(() => void vi.useFakeTimers({ toFake: ["setInterval"] }));
+afterAll(() => {
+  vi.useRealTimers();
+  vi.resetModules();
+});
 
 /** Lets a call stop before one of its operations on the file system, until something else has happened. */
 const { stoppers, step } = vi.hoisted(() => {

@@ -1,6 +1,6 @@
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { FileDriver } from "../../adapters/file/driver.ts";
 import type { CopyWork, ImageSource, Work } from "../../core/drivers/driver-ports.ts";
 import type { VolumeRecord } from "../../core/records.ts";
@@ -17,6 +17,10 @@ import {
 } from "../support/drivers.ts";
 import { aQcow2Image } from "../support/qcow2-writer.ts";
 import { Recorder, recording } from "../support/recording-fs.ts";
+
+// Other files in the same process share their modules, which have the real file system.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => vi.resetModules());
 
 /** Order of durability: bytes before a name, a name before an answer, bytes before saved progress. */
 

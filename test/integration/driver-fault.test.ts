@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
@@ -29,6 +29,19 @@ async function setUp(faults: object[]) {
   return { driver, backends, directory };
 }
 
+/** As {@link setUp}, with a file that holds the call, and a wait until the call has met its fault. */
+async function setUpHeld(fault: object) {
+  const hold_file = join(await temporaryDirectory(), "held");
+  await writeFile(hold_file, "");
+  const made = await setUp([{ ...fault, hold_file }]);
+  const counted = () => readdir(join(made.directory, "state")).catch(() => []);
+  return {
+    ...made,
+    held: () => vi.waitUntil(async () => (await counted()).length > 0),
+    release: () => rm(hold_file),
+  };
+}
+
 test("fails as often as ordered, then does what it wraps", async () => {
   const { driver } = await setUp([{ call: "createVolume", error: "VolumeBackendAPIException", times: 2 }]);
   for (let time = 0; time < 2; time += 1) {
@@ -50,6 +63,38 @@ test("after the call, all was done and only the answer is lost", async () => {
     message: "lost",
   });
   expect(await driver().findVolume(uuid(1), null)).toBe("present");
+});
+
+test.each([
+  ["before", "absent"],
+  ["after", "present"],
+])(
+  "a call waits %s its work while a file is there, and succeeds when the error has the name none",
+  async (when, meanwhile) => {
+    const { driver, directory, held, release } = await setUpHeld({ call: "createVolume", error: "none", when });
+    const sound = new FileDriver("node@fault", { directory: join(directory, "volumes") });
+    const answered = vi.fn();
+    const creating = driver().createVolume(aVolume(), unhurried());
+    void creating.then(answered, answered);
+    await held();
+    await vi.waitUntil(async () => (await sound.findVolume(uuid(1), null)) === meanwhile);
+    expect(answered).not.toHaveBeenCalled();
+    await release();
+    expect(await creating).toMatchObject({ done: true });
+    expect(await sound.findVolume(uuid(1), null)).toBe("present");
+  },
+);
+
+test("a call that a file holds fails as ordered when the file is gone", async () => {
+  const { driver, held, release } = await setUpHeld({ call: "findVolume", error: "VolumeDriverException" });
+  const answered = vi.fn();
+  const finding = driver().findVolume(uuid(1), null);
+  void finding.then(answered, answered);
+  await held();
+  expect(await driver().findVolume(uuid(1), null)).toBe("absent");
+  expect(answered).not.toHaveBeenCalled();
+  await release();
+  await expect(finding).rejects.toThrow("made to fail");
 });
 
 test("fails always when ordered so", async () => {

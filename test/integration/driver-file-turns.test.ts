@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { open, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { copyFileInTurns } from "../../adapters/file/copy-file.ts";
 import { type Place, volumePlace } from "../../adapters/file/paths.ts";
 import { WorkArea } from "../../adapters/file/work-area.ts";
@@ -21,6 +21,10 @@ import {
   unhurried,
   uuid,
 } from "../support/drivers.ts";
+
+// Other files in the same process share their modules, which have the real file system.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => vi.resetModules());
 
 // Without reflinks, so that bytes are copied wherever these tests run.
 vi.mock("node:fs/promises", async (importOriginal) => ({

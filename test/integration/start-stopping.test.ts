@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -73,11 +73,14 @@ describe.concurrent("Ctrl-C while a volume is created", () => {
   it("names the execution, lets the call of its function end, and the next start continues it", async () => {
     using temporary = temporaryDirectory();
     const data = path.join(temporary.path, "data");
-    const random = { seed: 1, rate: 1, kinds: ["slow"], slow_milliseconds: 6_000 };
-    const backends = backendsFile(temporary.path, { random });
+    const hold_file = path.join(temporary.path, "held");
+    writeFileSync(hold_file, "");
+    const backends = backendsFile(temporary.path, { faults: [{ call: "createVolume", error: "none", hold_file }] });
     const first = await start(data, backends);
     const id = await beginVolume(data);
     first.kill("SIGINT");
+    await first.says("Ctrl-C again stops at once");
+    rmSync(hold_file);
     const { status, stdout, stderr } = await first.ended;
     expect({ status, stderr }).toEqual({ status: 0, stderr: "\n  stopping ...\n" });
     expect(stdout).toContain(

@@ -20,17 +20,18 @@ const LONGEST = [
   "task-sweep-overdue-volumes",
 ];
 
-/** The order of the files of a project. With `--sequence.shuffle` the seed alone decides it; projects still run one after another. */
+/**
+ * The order of the files of a project: the longest first, and projects one after another. With `--sequence.shuffle` the seed decides it
+ * among the longest, and among the others.
+ */
 export class OrderOfFiles extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const { shuffle, seed } = this.ctx.config.sequence;
-    const rankOf = ({ moduleId }: TestSpecification): string | number => {
+    const rankOf = ({ moduleId }: TestSpecification): string => {
       const name = path.basename(moduleId, ".test.ts");
-      return shuffle === true
-        ? hashOf(`${seed} ${name}`)
-        : LONGEST.includes(name)
-          ? LONGEST.indexOf(name)
-          : LONGEST.length;
+      const place = LONGEST.indexOf(name);
+      const within = shuffle === true ? hashOf(`${seed} ${name}`) : String(place).padStart(2, "0");
+      return `${place === -1 ? "later" : "first"} ${within}`;
     };
     const sorted = (await super.sort(files)).map((file) => ({ file, project: file.project.name, rank: rankOf(file) }));
     const projects = [...new Set(sorted.map(({ project }) => project))];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { REQUEST_BYTES } from "../../core/requests/byte-budget.ts";
-import { buildCreateRequest, changeVolumeDetails } from "../../core/requests/create-request.ts";
+import { buildCreateRequest, changeVolumeDetails, createMessage } from "../../core/requests/create-request.ts";
 import type { CreateRequestInput } from "../../core/requests/create-request.ts";
 import { parseCreateVolumeMessage } from "../../core/requests/messages.ts";
 import type { VolumeTypeRecord } from "../../core/records.ts";
@@ -129,6 +129,50 @@ describe("the message", () => {
       roles: ["reader"],
       is_admin: false,
     });
+  });
+});
+
+describe("the context of a message", () => {
+  test.each([
+    [["admin"], true],
+    [["member", "admin"], true],
+    [["administrator"], false],
+    [[], false],
+  ])("of a caller with the roles %j is an administrator's: %s", (roles, isAdmin) => {
+    expect(build({ roles }).message.context).toMatchObject({ roles, is_admin: isAdmin });
+  });
+
+  test("names the secret of the caller's token when there is one", () => {
+    expect(build({ authSecret: "glance/caller" }).message.context).toHaveProperty("auth_secret", "glance/caller");
+    expect(build({ authSecret: null }).message.context).not.toHaveProperty("auth_secret");
+  });
+
+  test("of a volume whose record keeps no request has no rights but a member's", () => {
+    const { request: _request, ...record } = build({ roles: ["admin"], authSecret: "a/b" }).record;
+    const message = createMessage(record, null);
+    expect(message).toMatchObject({
+      context: { request_id: "", is_admin: false, roles: ["member", "reader"] },
+      image_id: null,
+      filter_properties: {},
+    });
+    expect(message.context).not.toHaveProperty("auth_secret");
+  });
+});
+
+describe("the hints of a request", () => {
+  test("reach the scheduler in both places where Cinder has them", () => {
+    const schedulerHints = { same_host: SNAPSHOT_ID };
+    const { request_spec, filter_properties } = build({ schedulerHints }).message;
+    expect([request_spec?.scheduler_hints, filter_properties]).toEqual([
+      schedulerHints,
+      { scheduler_hints: schedulerHints },
+    ]);
+  });
+
+  test("are in neither when there are none", () => {
+    const { request_spec, filter_properties } = build().message;
+    expect(request_spec).not.toHaveProperty("scheduler_hints");
+    expect(filter_properties).not.toHaveProperty("scheduler_hints");
   });
 });
 

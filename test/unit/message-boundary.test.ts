@@ -86,6 +86,11 @@ describe("a message is refused at once, by the name of the field, with", () => {
       spec({ volume_type: { extra_specs: { a: 1 } } }),
       "request_spec.volume_type.extra_specs must be an object of strings",
     ],
+    [
+      "one extra spec of two that is a number",
+      spec({ volume_type: { extra_specs: { a: "1", b: 1 } } }),
+      "request_spec.volume_type.extra_specs must be an object of strings",
+    ],
     ["retried backends that are an object", retry({ backends: {} }), "filter_properties.retry.backends must be a list"],
     ["retried hosts that are a string", retry({ hosts: "h" }), "filter_properties.retry.hosts must be a list"],
     ["a retried host that is null", retry({ hosts: [null] }), "filter_properties.retry.hosts.0 must be a string"],

@@ -15,6 +15,28 @@ describe("a document", () => {
     },
   );
 
+  it.each([
+    ["auth_secret", "glance/caller", "glance/caller"],
+    ["auth_secret", null, null],
+    ["auth_secret", "gAAAAABlZ", MASK],
+    ["auth_secret", 7, MASK],
+    ["auth_secret", { name: "glance/caller" }, MASK],
+    ["auth_token", "glance/caller", MASK],
+    ["auth_token", null, MASK],
+  ])("keeps of %s the name of a secret, and nothing else: %j becomes %j", (key, value, masked) => {
+    expect(maskSecrets({ [key]: value })).toEqual({ [key]: masked });
+  });
+
+  it.each([
+    ["lists", (inner: unknown) => [inner]],
+    ["objects", (inner: unknown) => ({ of: inner })],
+  ])("keeps what a hundred %s hold, and cuts what nests deeper", (_what, around) => {
+    const nested = (levels: number): unknown =>
+      Array.from({ length: levels }).reduce((inner) => around(inner), 1 as unknown);
+    expect(maskSecrets(nested(100))).toEqual(nested(100));
+    expect(JSON.stringify(maskSecrets(nested(101)))).toBe(JSON.stringify(nested(101)).replace("1", `"${MASK}"`));
+  });
+
   it("that nests without end is cut", () => {
     let deep: unknown = "s3cr3t";
     for (let level = 0; level < 5_000; level += 1) {

@@ -89,6 +89,8 @@ function strykerConfig(mutate: readonly string[], reportFile: string, concurrenc
     jsonReporter: { fileName: reportFile },
     allowEmpty: true,
     timeoutMS: 10_000,
+    // Of all tests of the area, before anything is changed. Five minutes, the default, are too few on a busy machine.
+    dryRunTimeoutMinutes: 30,
     logLevel: "error",
   };
 }
