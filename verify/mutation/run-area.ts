@@ -89,7 +89,7 @@ function strykerConfig(mutate: readonly string[], reportFile: string, concurrenc
     jsonReporter: { fileName: reportFile },
     allowEmpty: true,
     timeoutMS: 10_000,
-    // Of all tests of the area, before anything is changed. Five minutes, the default, are too few on a busy machine.
+    // Stryker first runs all tests of the area unchanged. Its default of five minutes is too short on a busy machine.
     dryRunTimeoutMinutes: 30,
     logLevel: "error",
   };
