@@ -15,6 +15,7 @@ import { statement } from "../../adapters/dynamodb/table.ts";
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { FenceLost, VolumeNotFound } from "../../core/errors.ts";
+import { LARGEST_RECORD_BYTES } from "../../core/requests/byte-budget.ts";
 import { ownerOf, queuedVolume, runningAttempt } from "../support/records.ts";
 
 const client = new DynamoDBClient({ region: "us-east-1" });
@@ -148,6 +149,49 @@ describe("a transition", () => {
     dynamodb.on(UpdateItemCommand).rejects(conditionFailed);
     dynamodb.on(GetItemCommand).resolves({ Item: volumeItem(available) });
     expect(await volumes.markAvailable(owner, "available", DEADLINE, {})).toEqual(available);
+  });
+});
+
+describe("a transition of a record that is full", () => {
+  const tooLarge = sdkError("ValidationException", "Item size to update has exceeded the maximum allowed size");
+  const full = queuedVolume({ metadata: { filler: "x".repeat(LARGEST_RECORD_BYTES - 1000) } });
+  const request = () => volumes.requestDelete(full.id, DEADLINE);
+
+  beforeEach(() => {
+    dynamodb.on(GetItemCommand).resolves({ Item: volumeItem(full) });
+  });
+
+  test("removes what may go, and comes again", async () => {
+    const requested = { ...full, delete_requested_at: clock.now().toISOString() };
+    dynamodb
+      .on(UpdateItemCommand)
+      .rejectsOnce(tooLarge)
+      .resolvesOnce({})
+      .resolvesOnce({ Attributes: volumeItem(requested) });
+    await request();
+    const [first, cut, again] = dynamodb.commandCalls(UpdateItemCommand).map(({ args }) => args[0].input);
+    expect(cut?.UpdateExpression).toMatch(/REMOVE /);
+    expect(again).toEqual(first);
+  });
+
+  test("keeps the store's error when it must fit and does not, so that it is tried later", async () => {
+    dynamodb.on(UpdateItemCommand).rejectsOnce(tooLarge).resolvesOnce({}).rejects(tooLarge);
+    await expect(request()).rejects.toMatchObject({ name: "ValidationException" });
+  });
+
+  test("keeps another error of its second try", async () => {
+    dynamodb.on(UpdateItemCommand).rejectsOnce(tooLarge).resolvesOnce({}).rejects(sdkError("TimeoutError"));
+    await expect(request()).rejects.toMatchObject({ name: "TimeoutError" });
+  });
+
+  test("of an attempt keeps another error of its second try, too", async () => {
+    const lines = Array.from({ length: 9 }, (_, index) => [index + 1, runningAttempt(ownerOf(full.id), "h")] as const);
+    dynamodb.on(GetItemCommand).resolves({ Item: volumeItem({ ...full, attempts: Object.fromEntries(lines) }) });
+    dynamodb.on(UpdateItemCommand).rejectsOnce(tooLarge).resolvesOnce({}).rejects(sdkError("TimeoutError"));
+    const by = ownerOf(full.id, 10);
+    await expect(volumes.assignHost(by, "h", "nova", runningAttempt(by, "h"), DEADLINE)).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
   });
 });
 

@@ -229,3 +229,22 @@ describe("the byte budget of a request", () => {
     });
   });
 });
+
+describe("a change of a volume's name", () => {
+  const changesOf = async (details: Parameters<typeof changeVolumeDetails>[2]): Promise<unknown[]> => {
+    const { record } = build();
+    const writes: unknown[] = [];
+    const projects = { rename: async (_position: unknown, name: string | null) => void writes.push(["entry", name]) };
+    const volumes = { changeDetails: async () => (writes.push("record"), record) };
+    await changeVolumeDetails({ volumes, projects }, record, details);
+    return writes;
+  };
+
+  test.each(["data", null])("to %j is in its project's list before the record has it", async (displayName) => {
+    expect(await changesOf({ displayName })).toEqual([["entry", displayName], "record"]);
+  });
+
+  test("is not made when only something else changes", async () => {
+    expect(await changesOf({ displayDescription: "of the shop" })).toEqual(["record"]);
+  });
+});

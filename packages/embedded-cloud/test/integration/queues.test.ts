@@ -212,7 +212,8 @@ describe.concurrent("an event source mapping", () => {
 
   it("that is disabled takes nothing", async () => {
     await send("DisabledQueue", "ignored");
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await send("Jobs", "sent later");
+    await until(() => received("sent later").length > 0);
     expect(received("ignored")).toHaveLength(0);
   });
 });
