@@ -1,9 +1,9 @@
-import { QueryCommand, type QueryCommandInput } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { INDEXES } from "../../core/settings/environment.ts";
 import type { ClaimRef } from "../../core/ports.ts";
 import { type CapacityClaim, RETURNED_CAPACITY } from "../../core/records.ts";
 import { readItems } from "./batch.ts";
+import { queryAll } from "./paging.ts";
 import { find, statement, toItem, tryUpdate, type DynamoDb, type Item, type Statement, type Table } from "./table.ts";
 
 /**
@@ -88,21 +88,8 @@ export class ClaimItems {
     });
   }
 
-  async #query(query: Omit<QueryCommandInput, "TableName">): Promise<ClaimItem[]> {
-    const items: Item[] = [];
-    let start: Item | undefined;
-    do {
-      const command = new QueryCommand({
-        TableName: this.#table.tableName,
-        ConsistentRead: true,
-        ...query,
-        ...(start !== undefined && { ExclusiveStartKey: start }),
-      });
-      const { Items = [], LastEvaluatedKey } = await this.#table.client.send(command);
-      items.push(...Items);
-      start = LastEvaluatedKey;
-    } while (start !== undefined);
-    return items.map((item) => unmarshall(item) as ClaimItem);
+  async #query(query: Parameters<typeof queryAll>[1]): Promise<ClaimItem[]> {
+    return (await queryAll(this.#table, query)).map((item) => unmarshall(item) as ClaimItem);
   }
 
   /** Gives an open claim its item, unless it has one. */

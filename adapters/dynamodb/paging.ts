@@ -24,42 +24,71 @@ export type ScanFilter = Pick<
  */
 export async function scanPage(table: Table, limit: number, from?: string, filter?: ScanFilter): Promise<Page<Item>> {
   checkLimit(limit);
-  const items: Item[] = [];
   const keyAttributes = table.sortKey === undefined ? [table.key] : [table.key, table.sortKey];
-  let start = from === undefined ? undefined : decodeToken(from, keyAttributes);
-  do {
-    const command = new ScanCommand({
-      TableName: table.tableName,
-      Limit: filter === undefined ? limit - items.length : LARGEST_REQUEST,
-      ...(start !== undefined && { ExclusiveStartKey: start }),
-      ...filter,
-    });
-    const { Items = [], LastEvaluatedKey } = await table.client.send(command).catch(tokenError(from));
-    items.push(...Items);
-    start = LastEvaluatedKey;
-  } while (start !== undefined && items.length < limit);
+  const read = (start: Item | undefined, missing: number) =>
+    table.client
+      .send(
+        new ScanCommand({
+          TableName: table.tableName,
+          Limit: filter === undefined ? missing : LARGEST_REQUEST,
+          ...startOf(start),
+          ...filter,
+        }),
+      )
+      .catch(tokenError(from));
+  const { items, next } = await readOn(read, limit, from === undefined ? undefined : decodeToken(from, keyAttributes));
   if (items.length > limit) {
     items.length = limit;
-    start = keyOf(items[limit - 1], keyAttributes);
+    return { items, next: encodeToken(keyOf(items[limit - 1], keyAttributes)) };
   }
-  return start === undefined ? { items } : { items, next: encodeToken(start) };
+  return next === undefined ? { items } : { items, next: encodeToken(next) };
 }
 
-/** Every item of a table, read consistently. For small tables. */
-export async function scanAll(table: Table): Promise<Item[]> {
+/** Every item of a table that a filter lets through, read consistently. For small tables. */
+export async function scanAll(table: Table, filter?: ScanFilter): Promise<Item[]> {
+  const read = (start: Item | undefined) =>
+    table.client.send(
+      new ScanCommand({ TableName: table.tableName, ConsistentRead: true, ...startOf(start), ...filter }),
+    );
+  return (await readOn(read, Infinity)).items;
+}
+
+/** The first `most` items of a query after `start`, read consistently. */
+export async function queryAll(table: Table, query: AllQuery, most = Infinity, start?: Item): Promise<Item[]> {
+  const read = (from: Item | undefined, missing: number) =>
+    table.client.send(
+      new QueryCommand({
+        TableName: table.tableName,
+        ConsistentRead: true,
+        ...query,
+        ...(Number.isFinite(missing) && { Limit: missing }),
+        ...startOf(from),
+      }),
+    );
+  return (await readOn(read, most, start)).items;
+}
+
+/** A query without what {@link queryAll} gives it. */
+type AllQuery = Omit<QueryCommandInput, "TableName" | "ConsistentRead" | "Limit" | "ExclusiveStartKey">;
+
+const startOf = (start: Item | undefined) => start !== undefined && { ExclusiveStartKey: start };
+
+type Answer = { Items?: Item[] | undefined; LastEvaluatedKey?: Item | undefined };
+
+/** Reads until there are `most` items or more, or no next page. */
+async function readOn(
+  read: (start: Item | undefined, missing: number) => Promise<Answer>,
+  most: number,
+  start?: Item,
+): Promise<{ items: Item[]; next: Item | undefined }> {
   const items: Item[] = [];
-  let start: Item | undefined;
+  let next = start;
   do {
-    const command = new ScanCommand({
-      TableName: table.tableName,
-      ConsistentRead: true,
-      ...(start !== undefined && { ExclusiveStartKey: start }),
-    });
-    const { Items = [], LastEvaluatedKey } = await table.client.send(command);
+    const { Items = [], LastEvaluatedKey } = await read(next, most - items.length);
     items.push(...Items);
-    start = LastEvaluatedKey;
-  } while (start !== undefined);
-  return items;
+    next = LastEvaluatedKey;
+  } while (next !== undefined && items.length < most);
+  return { items, next };
 }
 
 /** A query of a table or an index: what it asks, and the attributes that make a key of it. */
@@ -83,20 +112,12 @@ export type PagedQuery = Pick<
 export async function queryPage(table: Table, query: PagedQuery, limit: number, from?: string): Promise<Page<Item>> {
   checkLimit(limit);
   const { keyAttributes, ...input } = query;
-  const items: Item[] = [];
-  let start = from === undefined ? undefined : decodeToken(from, keyAttributes);
-  do {
-    const command = new QueryCommand({
-      TableName: table.tableName,
-      ...input,
-      Limit: limit - items.length,
-      ...(start !== undefined && { ExclusiveStartKey: start }),
-    });
-    const { Items = [], LastEvaluatedKey } = await table.client.send(command).catch(tokenError(from));
-    items.push(...Items);
-    start = LastEvaluatedKey;
-  } while (start !== undefined && items.length < limit);
-  return start === undefined ? { items } : { items, next: encodeToken(start) };
+  const read = (start: Item | undefined, missing: number) =>
+    table.client
+      .send(new QueryCommand({ TableName: table.tableName, ...input, Limit: missing, ...startOf(start) }))
+      .catch(tokenError(from));
+  const { items, next } = await readOn(read, limit, from === undefined ? undefined : decodeToken(from, keyAttributes));
+  return next === undefined ? { items } : { items, next: encodeToken(next) };
 }
 
 const INVALID_TOKEN = "invalid page token: take the one that the page before gave, and ask for the same listing";

@@ -1,4 +1,6 @@
-import { DynamoDbProjectRepository, QUOTA, readEntry, readQuota } from "../../adapters/dynamodb/project-repository.ts";
+import { readEntry } from "../../adapters/dynamodb/project-lists.ts";
+import { QUOTA, readQuota } from "../../adapters/dynamodb/project-quotas.ts";
+import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { ListEntry, ProjectQuota } from "../../core/projects.ts";
 import { InMemoryDynamoDb, type MemoryTable } from "../dynamodb/in-memory-dynamodb.ts";
