@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { VolumeStatus } from "../../core/records.ts";
 import { type ColumnTest, type DecidingColumn, DECISIONS, type LifecycleState } from "../../core/volume-lifecycle.ts";
 import { type From, type Transition, type TransitionName, TRANSITIONS } from "../../core/volume-transitions.ts";
@@ -47,7 +46,7 @@ export function transition<Name extends TransitionName>(
 export function conditionOf<Name extends TransitionName>(name: Name, part: Part<Name> = {}) {
   const { from, fenced }: Transition = TRANSITIONS[name];
   const { only = from, statuses, hasFence = true, either = [] } = part;
-  const clauses = clausesOf(only, DECISIONS, {})
+  const clauses = allClausesOf(only)
     .flatMap((clause) => (statuses === undefined ? [clause] : limited(clause, "status", { in: statuses })))
     // A caller without a fence cannot meet a clause of a record that has one.
     .filter(({ fence }) => !fenced || hasFence || fence !== "there");
@@ -73,10 +72,21 @@ const placeholder = (value: string): string => `:${value.replaceAll("-", "_")}`;
 const listed = (values: Values): readonly string[] =>
   typeof values === "string" ? [] : "in" in values ? values.in : values.notIn;
 
+/** By lists of states, of which most transitions have the same. */
+const CLAUSES = new WeakMap<readonly LifecycleState[], Clause[]>();
+
+function allClausesOf(states: readonly LifecycleState[]): Clause[] {
+  const clauses = CLAUSES.get(states) ?? clausesOf(states, DECISIONS, {});
+  CLAUSES.set(states, clauses);
+  return clauses;
+}
+
 /** The paths of the tree that lead to these states, without tests that make no difference. */
 function clausesOf(states: readonly LifecycleState[], decision: ColumnTest["yes"], path: Clause): Clause[] {
-  if (typeof decision === "string") {
-    return states.includes(decision) ? [path] : [];
+  const leaves = leavesOf(decision);
+  const reached = leaves.filter((state) => states.includes(state)).length;
+  if (typeof decision === "string" || reached === 0 || reached === leaves.length) {
+    return reached === 0 ? [] : [path];
   }
   const { column, values, yes, no } = decision;
   const follow = (next: ColumnTest["yes"], allowed: Values): Clause[] =>
@@ -85,6 +95,10 @@ function clausesOf(states: readonly LifecycleState[], decision: ColumnTest["yes"
     ...follow(yes, values === undefined ? "there" : { in: values }),
     ...follow(no, values === undefined ? "absent" : { notIn: values }),
   ]);
+}
+
+function leavesOf(decision: ColumnTest["yes"]): LifecycleState[] {
+  return typeof decision === "string" ? [decision] : [...leavesOf(decision.yes), ...leavesOf(decision.no)];
 }
 
 /** The clause for these values of the column alone; none where it allows none of them. */
@@ -120,15 +134,26 @@ function merged(clauses: readonly Clause[]): Clause[] {
 }
 
 function oneOf(a: Clause, b: Clause): Clause | undefined {
-  const columns = Object.keys({ ...a, ...b }) as DecidingColumn[];
-  const either = Object.fromEntries(columns.map((column) => [column, eitherOf(a[column], b[column])])) as Clause;
-  const beyond = (clause: Clause): DecidingColumn[] =>
-    columns.filter((column) => !isDeepStrictEqual(either[column], clause[column]));
-  const isOneColumn = columns.filter((column) => !isDeepStrictEqual(a[column], b[column])).length === 1;
-  if (beyond(a).length === 0 || beyond(b).length === 0 || isOneColumn) {
-    return Object.fromEntries(Object.entries(either).filter(([, values]) => values !== undefined));
+  const either: Record<string, Values> = {};
+  let [beyondA, beyondB, differing] = [0, 0, 0];
+  for (const column of Object.keys({ ...a, ...b }) as DecidingColumn[]) {
+    const values = eitherOf(a[column], b[column]);
+    if (values !== undefined) {
+      either[column] = values;
+    }
+    beyondA += isSame(values, a[column]) ? 0 : 1;
+    beyondB += isSame(values, b[column]) ? 0 : 1;
+    differing += isSame(a[column], b[column]) ? 0 : 1;
   }
-  return undefined;
+  return beyondA === 0 || beyondB === 0 || differing === 1 ? either : undefined;
+}
+
+function isSame(a: Values | undefined, b: Values | undefined): boolean {
+  if (typeof a !== "object" || typeof b !== "object") {
+    return a === b;
+  }
+  const [left, right] = [listed(a), listed(b)];
+  return "in" in a === "in" in b && left.length === right.length && left.every((value) => right.includes(value));
 }
 
 /** The values that either allows; undefined where any value will do. A column is tested for being there or for its value, never for both. */

@@ -1,17 +1,19 @@
-import type { AsLocked } from "../../core/ports.ts";
-import { STATUSES_EXTENDABLE, type VolumeStatus } from "../../core/records.ts";
+import type { VolumeStatus } from "../../core/records.ts";
 import type { RecordCut } from "../../core/requests/record-room.ts";
-import { notLockedSince } from "./locks.ts";
 import { statement, type Statement } from "./table.ts";
 import { IN_FLOW } from "./overdue.ts";
-import { conditionOf, constants, transition } from "./volume-conditions.ts";
+import { constants, transition } from "./volume-conditions.ts";
 
-/** The updates of a volume, one for each transition: its condition is that of the table of transitions, so a late write changes nothing. */
+/**
+ * The updates of a volume in the flow, one for each transition: its condition is that of the table of transitions, so a late write changes
+ * nothing. Removals and extensions have theirs next to their methods.
+ */
 
 /** The attempt owns the record. */
 const IS_MINE = "#fence = :fence";
 
-const LEAVE_INDEX = "#in_flow, #deadline";
+/** Paths to remove when nothing owns the record any more. */
+export const LEAVE_INDEX = "#in_flow, #deadline";
 
 const TAKE =
   "SET #host = :host, #availability_zone = :availability_zone, #scheduled_at = :scheduled_at, #fence = :fence, " +
@@ -39,7 +41,7 @@ export const ASSIGN_HOST_IN_ERROR = goingOn(
 );
 
 /** An update that ends a volume, removes it or requests its removal: it always fits. */
-function ending(prepared: Statement): Statement {
+export function ending(prepared: Statement): Statement {
   return { ...prepared, makesRoom: "anything" };
 }
 
@@ -208,141 +210,3 @@ export const RESET_STATUS = ending(
     `SET #status = :status, #reset_at = :now, #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at, #progress`,
   ),
 );
-
-/** A volume as it was read: whether it has a type, and whether it was extended before. */
-export type AsRead = { hasType: boolean; wasExtended: boolean };
-
-/** The type and the last extension are those that were read, and with them what the volume takes of each quota. */
-function isAsRead({ hasType, wasExtended }: AsRead): string {
-  const type = hasType ? "#volume_type_id = :read_type" : "attribute_not_exists(#volume_type_id)";
-  const extension = wasExtended ? "#extension.#number = :last" : "attribute_not_exists(#extension)";
-  return `${type} AND ${extension}`;
-}
-
-export function changeType(read: AsRead): Statement {
-  return statement(
-    "SET #volume_type_id = :volume_type_id, #retype_id = :retype_id, #updated_at = :now",
-    `#status = :available AND ${isAsRead(read)}`,
-    { ":available": "available" },
-  );
-}
-
-/** @param counted whether the volume's usage of its quota changes as well */
-export function beginExtend(read: AsRead, volume: AsLocked, counted: boolean): Statement {
-  return transition(
-    "beginExtend",
-    "SET #status = :extending, #extension = :extension, #in_flow = :in_flow, #deadline = :deadline, " +
-      `#updated_at = :now${counted ? ", #quota_size = :quota_size" : ""}`,
-    {
-      statuses: STATUSES_EXTENDABLE,
-      either: [`#status = :status AND #size = :size AND ${isAsRead(read)} AND ${notLockedSince(volume)}`],
-    },
-    { ":extending": "extending", ":in_flow": IN_FLOW },
-  );
-}
-
-/** The transition that ends an extension, and a write during it, are for its number alone. */
-const OF_THIS_EXTENSION = "#extension.#number = :number";
-
-const IS_EXTENDING = conditionOf("endExtend", { either: [OF_THIS_EXTENSION] });
-
-export const KEEP_EXTENSION_CLAIM = statement(
-  "SET #extension.#claimed_at = :claimed_at, #updated_at = :now",
-  `${IS_EXTENDING.condition} AND attribute_not_exists(#extension.#claimed_at)` +
-    ` OR ${IS_EXTENDING.condition} AND #extension.#claimed_at = :claimed_at`,
-  IS_EXTENDING.constants,
-);
-
-/** Closes an extension; a failed one leaves the size. @param counted whether a failed one writes what counts in the quota */
-export function endExtend(outcome: "extended" | "failed", counted: boolean): Statement {
-  const failure = `#extension.#error = :error, #extension.#cause = :cause${counted ? ", #quota_size = :quota_size" : ""}`;
-  const result = outcome === "extended" ? "#size = :size" : failure;
-  return ending(
-    transition(
-      "endExtend",
-      `SET #status = :status, ${result}, #extension.#outcome = :outcome, #extension.#ended_at = :ended_at, ` +
-        `#updated_at = :now REMOVE ${LEAVE_INDEX}`,
-      { either: [OF_THIS_EXTENSION] },
-      { ":outcome": outcome },
-    ),
-  );
-}
-
-/** `deleting` is among them for volumes that another service has set to it. */
-const DELETABLE = [
-  "available",
-  "error",
-  "error_deleting",
-  "error_extending",
-  "error_restoring",
-  "error_managing",
-  "migration_target",
-  "deleting",
-] as const satisfies readonly VolumeStatus[];
-
-const TAKE_FOR_REMOVAL =
-  "SET #status = :deleting, #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
-  "#deadline = :deadline, #updated_at = :now";
-
-/**
- * The volume comes into the index, so that the sweep takes up a removal that died. A volume that is being removed cannot be locked.
- *
- * @param force whether any status at rest will do
- * @param volume as it was read before its locks
- */
-export function beginDelete(force: boolean, volume: AsLocked): Statement {
-  const isFree = `#attach_status <> :attached AND ${notLockedSince(volume)}`;
-  return ending(
-    transition(
-      "beginDelete",
-      TAKE_FOR_REMOVAL,
-      [
-        {
-          only: ["at_rest", "unplaced", "failed", "unclaimed"],
-          ...(!force && { statuses: DELETABLE }),
-          either: [`${isFree} AND attribute_not_exists(#locks)`, `${isFree} AND size(#locks) = :zero`],
-        },
-        { only: ["removing", "removal_failed"] },
-      ],
-      { ":attached": "attached", ":in_flow": IN_FLOW, ":zero": 0 },
-    ),
-  );
-}
-
-/** A volume without a deadline gets one, so that a request is never lost. */
-export const REQUEST_DELETE = ending(
-  transition(
-    "requestDelete",
-    "SET #delete_requested_at = if_not_exists(#delete_requested_at, :now), #in_flow = :in_flow, " +
-      "#deadline = if_not_exists(#deadline, :deadline), #updated_at = :now",
-    {},
-    { ":in_flow": IN_FLOW },
-  ),
-);
-
-/** For a volume in the flow; see {@link beginDelete}. */
-export function beginRequestedDelete(hasFence: boolean): Statement {
-  return ending(
-    transition(
-      "beginRequestedDelete",
-      "SET #status = :deleting, #in_flow = :in_flow, #deadline = :deadline, #updated_at = :now REMOVE #progress",
-      { hasFence },
-      { ":in_flow": IN_FLOW },
-    ),
-  );
-}
-
-export function markErrorDeleting(hasFence: boolean): Statement {
-  return ending(
-    transition(
-      "markErrorDeleting",
-      "SET #status = :error_deleting, #fault = :fault, #updated_at = :now",
-      { hasFence },
-      constants("error_deleting"),
-    ),
-  );
-}
-
-/** A deletion without an update. A record that is gone already is removed again. */
-const { condition: IS_REMOVED, constants: REMOVED } = conditionOf("finishDelete");
-export const FINISH_DELETE = statement("", `attribute_not_exists(#id) OR ${IS_REMOVED}`, REMOVED);
