@@ -7,7 +7,7 @@ import { runCli } from "../support/cli-context.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-type Manifest = Record<"scripts" | "dependencies" | "devDependencies", Record<string, string>>;
+type Manifest = Record<"scripts" | "dependencies" | "devDependencies" | "optionalDependencies", Record<string, string>>;
 const manifest = JSON.parse(read("package.json")) as Manifest;
 
 function read(file: string): string {
@@ -156,7 +156,9 @@ describe("the table of dependencies", () => {
   const manifests = globSync(["package.json", "packages/*/package.json"], { cwd: ROOT }).map(
     (file) => JSON.parse(read(file)) as Manifest,
   );
-  const packages = manifests.flatMap((each) => Object.keys({ ...each.dependencies, ...each.devDependencies }));
+  const packages = manifests.flatMap(({ dependencies, devDependencies, optionalDependencies }) =>
+    Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }),
+  );
 
   test.each([...new Set(packages)])("gives a reason for %s", (name) => {
     expect(table.includes(`\`${name}\``)).toBe(true);
