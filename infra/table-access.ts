@@ -24,7 +24,7 @@ type Actions = Readonly<Partial<Record<string, readonly string[]>>>;
 
 type Access = Readonly<Partial<Record<FunctionName, Readonly<Partial<Record<TableName, Actions>>>>>>;
 
-/** Generated from the functions' code by `npm run docs`. */
+/** Generated from the functions' declared ports by `npm run docs`. */
 const ACCESS: { always: Access; with_image_cache: Access } = generated;
 
 const ENVIRONMENT_KEYS: Readonly<Record<TableName, EnvironmentKey>> = {
@@ -50,7 +50,7 @@ function hasImageCache({ backends }: Configuration): boolean {
 }
 
 /**
- * Gives each function the rights on tables that its code uses, and the names of those tables. A write may only name the attributes that its
+ * Gives each function the rights on tables that its declared ports need, and the names of those tables. A write may only name the attributes that its
  * repository's requests name, to set them or to test them.
  *
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html

@@ -1,9 +1,9 @@
-import { keptAudit } from "../core/audit/kept-audit.ts";
+import { type AuditRepository, keptAudit } from "../core/audit/kept-audit.ts";
 import { describeError } from "../core/errors.ts";
 import { type HostCounts, parseAuditRequest } from "../core/audit/report.ts";
 import { longestPhaseSeconds } from "../core/audit/run.ts";
-import { auditBackends } from "../core/audit/audit-backends.ts";
-import { auditProjects } from "../core/audit/audit-projects.ts";
+import { type AuditDependencies, auditBackends } from "../core/audit/audit-backends.ts";
+import { type AuditProjectsDependencies, auditProjects } from "../core/audit/audit-projects.ts";
 import { limitDrivers } from "../core/backends/limited-drivers.ts";
 import {
   audits,
@@ -12,26 +12,34 @@ import {
   clock,
   drivers,
   givenUpCalls,
-  projects,
   locks,
+  projects,
   snapshots,
   volumes,
 } from "./runtime/composition.ts";
+import { made, type PortsOf } from "./runtime/ports.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { auditTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
 
+export const ports = {
+  audits: audits("keep"),
+  backends: backends("list", "openClaims"),
+  locks: locks("list", "put", "remove"),
+  projects: projects("cancel", "confirm", "correctName", "correctUsage", "listAll", "listQuotas", "removeEntry"),
+  snapshots: snapshots("forgetLock", "get", "getMany", "list"),
+  volumes: volumes("forgetLock", "get", "getMany", "list"),
+} satisfies PortsOf<AuditDependencies & AuditProjectsDependencies & { audits: AuditRepository }>;
+
 /** Runs on a schedule, and called synchronously by clients; both send the request. */
 export const handler = serviceHandler(async (event, context) => {
   const request = parseAuditRequest(event, longestPhaseSeconds(bounds()));
   const timeLimit = auditTimeLimit(() => context.getRemainingTimeInMillis(), drivers().hosts.length);
+  const repositories = made(ports);
   const report = await auditBackends(
     {
-      volumes: volumes(),
-      snapshots: snapshots(),
-      locks: locks(),
-      backends: backends(),
+      ...repositories,
       drivers: limitDrivers(drivers(), timeLimit, givenUpCalls()),
       clock,
       timeLimit,
@@ -50,11 +58,10 @@ export const handler = serviceHandler(async (event, context) => {
   logger.info("audited", summary);
   if (request.host === null) {
     // The report is in the log in any case.
-    await audits()
+    await repositories.audits
       .keep(keptAudit(report))
       .catch((error: unknown) => logger.warn("the audit was not kept", describeError(error)));
-    const deps = { volumes: volumes(), snapshots: snapshots(), projects: projects(), clock };
-    logger.info("audited projects", await auditProjects(deps));
+    logger.info("audited projects", await auditProjects({ ...repositories, clock }));
   }
   for (const finding of findings.filter(({ kind }) => kind !== "held")) {
     const isLoss = ["missing", "damaged", "unreadable"].includes(finding.kind);

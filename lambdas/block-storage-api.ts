@@ -2,13 +2,80 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Handler
 import { apiRoutes } from "../core/api/routes.ts";
 import { serve, type ServeDependencies } from "../core/api/serve.ts";
 import type { ApiRequest, ApiResponse } from "../core/api/http.ts";
-import { api, authenticator, bounds, newId } from "./runtime/composition.ts";
+import type { ApiDependencies } from "../core/api/dependencies.ts";
+import {
+  api,
+  authenticator,
+  backends,
+  bounds,
+  locks,
+  newId,
+  projects,
+  snapshots,
+  volumes,
+  volumeTypes,
+} from "./runtime/composition.ts";
+import { made, type PortsOf } from "./runtime/ports.ts";
 import { leavingError } from "./runtime/leaving-error.ts";
 import { logger } from "./runtime/logger.ts";
 
+export const ports = {
+  backends: backends("get", "isGivenBack", "list", "release", "setDisabled", "settle"),
+  locks: locks("of", "put", "remove"),
+  projects: projects(
+    "cancel",
+    "claimName",
+    "confirm",
+    "enter",
+    "findName",
+    "giveBack",
+    "leave",
+    "list",
+    "listAll",
+    "quota",
+    "readTogether",
+    "releaseName",
+    "removeEntry",
+    "rename",
+    "reserve",
+    "setLimits",
+  ),
+  snapshots: snapshots(
+    "beginDelete",
+    "changeDetails",
+    "create",
+    "forgetLock",
+    "get",
+    "getMany",
+    "listOfVolume",
+    "markError",
+    "resetStatus",
+  ),
+  volumeTypes: volumeTypes("change", "create", "delete", "get", "getByName", "getMany", "list"),
+  volumes: volumes(
+    "beginDelete",
+    "beginExtend",
+    "changeAttachments",
+    "changeDetails",
+    "changeType",
+    "create",
+    "forgetLock",
+    "get",
+    "getMany",
+    "listSummaries",
+    "requestDelete",
+    "resetStatus",
+  ),
+} satisfies PortsOf<ApiDependencies>;
+
 /** Made for each request: a table of some eighty entries, whose ports the composition root keeps. */
 function dependencies(): ServeDependencies {
-  return { routes: apiRoutes({ ...api(), ...bounds() }), authenticator: authenticator(), newId, reportFailure };
+  return {
+    routes: apiRoutes({ ...made(ports), ...api(), ...bounds() }),
+    authenticator: authenticator(),
+    newId,
+    reportFailure,
+  };
 }
 
 function reportFailure(requestId: string, error: unknown): void {

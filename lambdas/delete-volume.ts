@@ -1,19 +1,29 @@
 import * as v from "valibot";
 import { Uuid } from "../core/requests/identifiers.ts";
 import { parseOrThrow } from "../core/requests/parsing.ts";
-import { deleteVolume } from "../core/volumes/delete-volume.ts";
+import { type DeleteVolumeDependencies, deleteVolume } from "../core/volumes/delete-volume.ts";
+import type { MembershipDependencies } from "../core/volumes/leave-project.ts";
 import {
   backends,
   bounds,
   clock,
   drivers,
   locks,
-  snapshots,
   membership,
   projects,
+  snapshots,
   volumes,
 } from "./runtime/composition.ts";
+import { made, type PortsOf } from "./runtime/ports.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
+
+export const ports = {
+  backends: backends("list", "release", "returnCapacity", "settle"),
+  locks: locks("of", "put", "remove"),
+  projects: projects("claimName", "giveBack", "leave"),
+  snapshots: snapshots("beginDelete", "delete", "forgetLock", "get", "getMany", "listOfVolume", "markErrorDeleting"),
+  volumes: volumes("beginDelete", "finishDelete", "forgetLock", "get", "getMany", "markErrorDeleting", "requestDelete"),
+} satisfies PortsOf<DeleteVolumeDependencies & MembershipDependencies>;
 
 const RequestSchema = v.object({ volume_id: Uuid });
 
@@ -21,12 +31,8 @@ const RequestSchema = v.object({ volume_id: Uuid });
 export const handler = serviceHandler((event) => {
   const { volume_id: volumeId } = parseOrThrow(RequestSchema, event, "request");
   const deps = {
-    volumes: volumes(),
-    snapshots: snapshots(),
-    locks: locks(),
-    backends: backends(),
-    membership: membership(),
-    projects: projects(),
+    ...made(ports),
+    membership: membership(ports),
     drivers: drivers(),
     clock,
     ...bounds(),

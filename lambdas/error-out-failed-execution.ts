@@ -1,11 +1,30 @@
 import * as v from "valibot";
 import { parseOrThrow } from "../core/requests/parsing.ts";
-import { errorOutFailedExecution } from "../core/nets/error-out-failed-execution.ts";
+import { type FailedExecutionDependencies, errorOutFailedExecution } from "../core/nets/error-out-failed-execution.ts";
 import { limitDrivers } from "../core/backends/limited-drivers.ts";
-import { backends, bounds, clock, remoteDrivers, notifier, membership, locks, volumes } from "./runtime/composition.ts";
+import type { MembershipDependencies } from "../core/volumes/leave-project.ts";
+import {
+  backends,
+  bounds,
+  clock,
+  locks,
+  membership,
+  notifier,
+  projects,
+  remoteDrivers,
+  volumes,
+} from "./runtime/composition.ts";
+import { made, type PortsOf } from "./runtime/ports.ts";
 import { logger } from "./runtime/logger.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { serviceHandler } from "./runtime/service-handler.ts";
+
+export const ports = {
+  backends: backends("claimOf", "list", "release", "returnCapacity", "settle", "settleUnsent"),
+  locks: locks("remove"),
+  projects: projects("claimName", "giveBack", "leave"),
+  volumes: volumes("beginRequestedDelete", "finishDelete", "get", "markError", "markErrorDeleting"),
+} satisfies PortsOf<FailedExecutionDependencies & MembershipDependencies>;
 
 /** "Step Functions Execution Status Change" of EventBridge, as far as it is read here. */
 const EventSchema = v.object({
@@ -21,10 +40,8 @@ const EventSchema = v.object({
 export const handler = serviceHandler(async (event, context) => {
   const { detail } = parseOrThrow(EventSchema, event, "event");
   const deps = {
-    volumes: volumes(),
-    locks: locks(),
-    backends: backends(),
-    membership: membership(),
+    ...made(ports),
+    membership: membership(ports),
     drivers: limitDrivers(
       remoteDrivers(),
       netTimeLimit(() => context.getRemainingTimeInMillis()),

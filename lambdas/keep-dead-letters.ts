@@ -4,9 +4,29 @@ import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { MESSAGE_ATTRIBUTES } from "../core/settings/environment.ts";
 import { describeError } from "../core/errors.ts";
 import { keepDeadLetter, type KeepDependencies } from "../core/dead-letters/keep-dead-letter.ts";
-import { backends, bounds, clock, deadLetters, notifier, membership, locks, volumes } from "./runtime/composition.ts";
+import type { MembershipDependencies } from "../core/volumes/leave-project.ts";
+import {
+  backends,
+  bounds,
+  clock,
+  deadLetters,
+  locks,
+  membership,
+  notifier,
+  projects,
+  volumes,
+} from "./runtime/composition.ts";
+import { made, type PortsOf } from "./runtime/ports.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
+
+export const ports = {
+  backends: backends("list", "release", "returnCapacity", "settle", "settleUnsent"),
+  deadLetters: deadLetters("keep"),
+  locks: locks("remove"),
+  projects: projects("claimName", "giveBack", "leave"),
+  volumes: volumes("beginRequestedDelete", "finishDelete", "get", "markError", "markUnschedulable"),
+} satisfies PortsOf<KeepDependencies & MembershipDependencies>;
 
 const processor = new BatchProcessor(EventType.SQS);
 
@@ -16,11 +36,8 @@ const processor = new BatchProcessor(EventType.SQS);
  */
 export const handler: SQSHandler = (event, context) => {
   const deps = {
-    deadLetters: deadLetters(),
-    volumes: volumes(),
-    locks: locks(),
-    backends: backends(),
-    membership: membership(),
+    ...made(ports),
+    membership: membership(ports),
     notifier: notifier(),
     clock,
     ...bounds(),

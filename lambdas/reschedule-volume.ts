@@ -1,10 +1,16 @@
 import { routeOf } from "../core/errors.ts";
 import { limitDrivers } from "../core/backends/limited-drivers.ts";
-import { rescheduleVolume } from "../core/workflow/reschedule-volume.ts";
-import { backends, bounds, clock, remoteDrivers, queue, volumes } from "./runtime/composition.ts";
+import { type RescheduleDependencies, rescheduleVolume } from "../core/workflow/reschedule-volume.ts";
+import { backends, bounds, clock, queue, remoteDrivers, volumes } from "./runtime/composition.ts";
+import { made, type PortsOf } from "./runtime/ports.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 import { netTimeLimit } from "./runtime/net-time-limit.ts";
 import { taskHandler } from "./runtime/task-handler.ts";
+
+export const ports = {
+  backends: backends("release"),
+  volumes: volumes("get", "markError", "releaseForReschedule"),
+} satisfies PortsOf<RescheduleDependencies>;
 
 /** The state RescheduleVolume. */
 export const handler = taskHandler(
@@ -12,8 +18,7 @@ export const handler = taskHandler(
   async (input, turn) => {
     const result = await rescheduleVolume(
       {
-        volumes: volumes(),
-        backends: backends(),
+        ...made(ports),
         drivers: limitDrivers(
           remoteDrivers(),
           netTimeLimit(() => turn.remainingTimeMs()),

@@ -1,38 +1,57 @@
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { describeError, UnreadableRecord } from "../core/errors.ts";
-import type { Found } from "../core/ports.ts";
+import type { VolumeRepository, Found } from "../core/ports.ts";
 import type { VolumeRecord } from "../core/records.ts";
 import { readMessage, receiveMessage, type ReceiveDependencies } from "../core/scheduling/receive-message.ts";
+import type { MembershipDependencies } from "../core/volumes/leave-project.ts";
 import {
   backends,
   bounds,
   candidates,
   clock,
-  notifier,
+  locks,
   membership,
+  notifier,
+  projects,
   queue,
   settings,
-  locks,
   snapshots,
   volumes,
   volumeTypes,
   workflow,
 } from "./runtime/composition.ts";
+import { made, type PortsOf } from "./runtime/ports.ts";
 import { logger } from "./runtime/logger.ts";
 import { writeMetrics } from "./runtime/metrics.ts";
 
+export const ports = {
+  backends: backends("claim", "claimOf", "list", "release", "returnCapacity", "settle", "settleUnsent"),
+  locks: locks("remove"),
+  projects: projects("claimName", "giveBack", "leave"),
+  snapshots: snapshots("get"),
+  volumeTypes: volumeTypes("get"),
+  volumes: volumes(
+    "assignHost",
+    "beginRequestedDelete",
+    "finishDelete",
+    "get",
+    "getMany",
+    "markError",
+    "markUnschedulable",
+  ),
+} satisfies PortsOf<
+  ReceiveDependencies &
+    MembershipDependencies & { backends: ReceiveDependencies["candidates"]; volumes: Pick<VolumeRepository, "getMany"> }
+>;
+
 const processor = new BatchProcessor(EventType.SQS);
 
-function dependencies(): ReceiveDependencies {
+function dependencies() {
   return {
-    volumes: volumes(),
-    snapshots: snapshots(),
-    locks: locks(),
-    volumeTypes: volumeTypes(),
-    backends: backends(),
-    membership: membership(),
-    candidates: candidates(),
+    ...made(ports),
+    membership: membership(ports),
+    candidates: candidates(ports),
     notifier: notifier(),
     queue: queue(),
     workflow: workflow(),
@@ -49,7 +68,7 @@ function dependencies(): ReceiveDependencies {
 export const handler: SQSHandler = async (event, context) => {
   const deps = dependencies();
   const ids = event.Records.flatMap(({ body }) => readMessage(body).volumeId ?? []);
-  const records = await volumes().getMany([...new Set(ids)]);
+  const records = await deps.volumes.getMany([...new Set(ids)]);
   return processPartialResponse(event, (record: SQSRecord) => receive(deps, record, records), processor, {
     context,
     throwOnFullBatchFailure: false,

@@ -4,7 +4,6 @@ import { RemoteConnections } from "../adapters/lambda/connections.ts";
 import { RemoteDriver } from "../adapters/lambda/remote-driver.ts";
 import { type Backend, backendHost } from "../core/backends/backends.ts";
 import { InvalidImageRef, InvalidInput } from "../core/errors.ts";
-import type { ImageCache } from "../core/image-cache/image-cache.ts";
 import type { FunctionName } from "../core/settings/functions.ts";
 import type { RequestContext, WorkflowInput } from "../core/requests/messages.ts";
 import type { Notification } from "../core/notifications/notifications.ts";
@@ -184,10 +183,12 @@ export function portsOf(account: Account) {
     get remoteDrivers() {
       return remoteDrivers();
     },
-    get imageCache(): ImageCache | undefined {
+    get imageCache() {
       const { imageCacheSettings: settings } = stores;
       const entries = watched("imageCache", stores.imageCacheEntries);
-      return settings === undefined ? undefined : { entries, locks, settingsOf: () => settings };
+      return settings === undefined
+        ? undefined
+        : { entries, volumes, snapshots, locks, backends, settingsOf: () => settings };
     },
     images,
     get configuredBackends(): Backend[] {

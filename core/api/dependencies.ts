@@ -20,11 +20,28 @@ export interface WorkStarter {
 
 /** Dependencies of the API. */
 export type ApiDependencies = {
-  volumes: VolumeRepository;
-  snapshots: SnapshotRepository;
+  volumes: Pick<
+    VolumeRepository,
+    | "beginDelete"
+    | "beginExtend"
+    | "changeAttachments"
+    | "changeDetails"
+    | "changeType"
+    | "create"
+    | "forgetLock"
+    | "get"
+    | "getMany"
+    | "listSummaries"
+    | "requestDelete"
+    | "resetStatus"
+  >;
+  snapshots: Omit<
+    SnapshotRepository,
+    "countLock" | "delete" | "list" | "listOverdue" | "markAvailable" | "markErrorDeleting" | "rename"
+  >;
   locks: Pick<LockRepository, "of" | "put" | "remove">;
   volumeTypes: VolumeTypeRepository;
-  projects: ProjectRepository;
+  projects: Omit<ProjectRepository, "correctName" | "correctUsage" | "listQuotas">;
   backends: Pick<BackendRepository, "get" | "isGivenBack" | "list" | "release" | "setDisabled" | "settle">;
   connections: Connections;
   /** Images as the owner of a token sees them; undefined where the API cannot ask, so that the workflow alone checks images. */

@@ -8,16 +8,19 @@ import { isInFlow } from "../volume-lifecycle.ts";
 import { ownContext } from "./own-context.ts";
 import { type SourceUnlocker, unlockSource } from "./source-locks.ts";
 
-/** Dependencies of closing a claim. */
-export type CloseClaimDependencies = SourceUnlocker & {
-  backends: Pick<BackendRepository, "settle" | "settleUnsent" | "release">;
+/** Dependencies of the end of an attempt. */
+export type NotifyEndDependencies = SourceUnlocker & {
+  backends: Pick<BackendRepository, "settle" | "settleUnsent">;
   notifier: Notifier;
   clock: Clock;
 };
 
+/** Dependencies of closing a claim. */
+export type CloseClaimDependencies = NotifyEndDependencies & { backends: Pick<BackendRepository, "release"> };
+
 /** `volume.create.end` or `volume.create.error` of a volume whose attempt has ended, however long ago. */
 export function endNotification(
-  { notifier, clock }: Pick<CloseClaimDependencies, "notifier" | "clock">,
+  { notifier, clock }: Pick<NotifyEndDependencies, "notifier" | "clock">,
   event: EndEvent,
   volume: VolumeRecord,
   attempt: number,
@@ -36,7 +39,7 @@ export function endNotification(
  * @throws NotificationNotSent when the event could not be sent: the claim stays open, its capacity is settled.
  */
 export async function notifyAndSettle(
-  deps: CloseClaimDependencies,
+  deps: NotifyEndDependencies,
   volume: VolumeRecord,
   attempt: number,
   notification: Notification,

@@ -16,7 +16,7 @@ import { type OwnerInput, ownerOf } from "../workflow/input.ts";
 
 /** Dependencies of every state that creates on a backend. */
 export type CreateDependencies = DeadlineDependencies & {
-  volumes: Pick<VolumeRepository, "get" | "beginCreate" | "persistModelUpdate">;
+  volumes: Pick<VolumeRepository, "beginCreate" | "persistModelUpdate">;
   drivers: Drivers;
 };
 

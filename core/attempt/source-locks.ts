@@ -271,7 +271,7 @@ export async function removeStaleLocks(
  * Repeated, Interrupted: the rest is moved by the next call.
  */
 export async function moveOldLocks(
-  deps: LockHolders,
+  deps: Omit<LockHolders, "locks"> & { locks: Pick<LockRepository, "put"> },
   what: LockedSource["what"],
   { id, locks = {} }: Pick<LockedRecord, "id" | "locks">,
 ): Promise<void> {

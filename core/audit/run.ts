@@ -8,7 +8,7 @@ import type { AuditRequest } from "./report.ts";
 export type AuditDependencies = {
   volumes: Pick<VolumeRepository, "getMany" | "list" | "forgetLock">;
   snapshots: Pick<SnapshotRepository, "getMany" | "list" | "forgetLock">;
-  locks: LockRepository;
+  locks: Pick<LockRepository, "list" | "put" | "remove">;
   backends: Pick<BackendRepository, "list" | "openClaims">;
   drivers: Drivers;
   clock: Clock;

@@ -11,7 +11,7 @@ import { type RestRemovalDependencies, removeVolumeAtRest } from "../volumes/rem
 export type EvictDependencies = Omit<RestRemovalDependencies, "membership"> &
   LockHolders & {
     backends: Pick<BackendRepository, "claimOf">;
-    entries: ImageCacheRepository;
+    entries: Pick<ImageCacheRepository, "finishEvict">;
     volumes: Pick<VolumeRepository, "get" | "markError">;
   };
 

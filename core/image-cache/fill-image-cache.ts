@@ -20,12 +20,16 @@ import { FILL_LEASE_SECONDS, fillLease } from "./use-image-cache.ts";
 /** Dependencies of filling the cache. */
 export type FillDependencies = DeadlineDependencies &
   Omit<EvictDependencies, "entries"> & {
-    cache: ImageCache;
+    cache: FilledCache;
     /** Called for each cached image that was evicted to make room. */
     onImageEvicted?: () => void;
     volumes: Pick<VolumeRepository, "get" | "create" | "markAvailable" | "saveProgress">;
     backends: Pick<BackendRepository, "get" | "claim" | "settle">;
   };
+
+type FilledCache = ImageCache<
+  "get" | "list" | "renew" | "beginCopy" | "complete" | "abandon" | "beginEvict" | "finishEvict"
+>;
 
 /** Longer than a function lives: after it expires, no function works on the copy. */
 export const COPY_LEASE_SECONDS = 1800;
@@ -38,7 +42,7 @@ const CLAIM_ROUNDS = 3;
 
 /** The entry that this attempt has to fill; undefined when another attempt or none does, or when the cache does not answer. */
 export async function findOwnFill(
-  cache: ImageCache | undefined,
+  cache: FilledCache | undefined,
   { host, fence }: OwnerInput,
   image: ImageSource,
 ): Promise<ImageCacheEntry | undefined> {
@@ -234,7 +238,7 @@ async function hasRoom({ cache }: FillDependencies, entry: ImageCacheEntry): Pro
 }
 
 /** The backend's other entries, but for those of which nothing is there yet. */
-async function othersOf({ entries }: ImageCache, { id, host }: ImageCacheEntry): Promise<ImageCacheEntry[]> {
+async function othersOf({ entries }: FilledCache, { id, host }: ImageCacheEntry): Promise<ImageCacheEntry[]> {
   return (await entries.list()).filter((other) => other.host === host && other.id !== id && other.state !== "filling");
 }
 

@@ -1,7 +1,7 @@
 import { v5 as uuidv5 } from "uuid";
 import { type Backend, backendHost } from "../backends/backends.ts";
 import type { ImageMeta } from "../drivers/driver-ports.ts";
-import type { Listed, LockRepository } from "../ports.ts";
+import type { Listed } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { WorkCheckpoint } from "../spec.ts";
 
@@ -80,11 +80,9 @@ export interface ImageCacheRepository {
   finishEvict(id: string): Promise<void>;
 }
 
-/** The cache as tasks get it; absent where no backend has it switched on. */
-export type ImageCache = {
-  entries: ImageCacheRepository;
-  /** Locks on the cached volumes. */
-  locks: Pick<LockRepository, "put" | "withdraw" | "remove">;
+/** The cache as tasks get it, with the methods that they call; absent where no backend has it switched on. */
+export type ImageCache<Method extends keyof ImageCacheRepository> = {
+  entries: Pick<ImageCacheRepository, Method>;
   /** Undefined for a backend without a cache. @param host with or without its pool */
   settingsOf(host: string): ImageCacheSettings | undefined;
 };
@@ -106,15 +104,12 @@ export function settingsByHost(
   );
 }
 
-/** The cache of the backends that have one switched on; undefined, and nothing made, when none has. */
-export function imageCacheOf(
-  backends: Parameters<typeof settingsByHost>[0],
-  parts: { entries: () => ImageCacheRepository; locks: () => ImageCache["locks"] },
-): ImageCache | undefined {
-  const settings = settingsByHost(backends);
-  return settings.size === 0
-    ? undefined
-    : { entries: parts.entries(), locks: parts.locks(), settingsOf: (host) => settings.get(backendHost(host)) };
+/** The cache with these ports; undefined, and no port made, when no backend has settings for it. */
+export function imageCacheOf<Ports extends object>(
+  settings: ReadonlyMap<string, ImageCacheSettings>,
+  ports: () => Ports,
+): (Ports & Pick<ImageCache<never>, "settingsOf">) | undefined {
+  return settings.size === 0 ? undefined : { ...ports(), settingsOf: (host) => settings.get(backendHost(host)) };
 }
 
 /**

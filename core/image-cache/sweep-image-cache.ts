@@ -4,7 +4,9 @@ import { sweepEach, type SweepTurn } from "../nets/sweep-turn.ts";
 import { type EvictDependencies, evictCachedImage } from "./evict-cached-image.ts";
 
 /** Dependencies of the cache's sweep. */
-export type SweepImageCacheDependencies = Omit<EvictDependencies, "entries"> & { cache: ImageCache };
+export type SweepImageCacheDependencies = Omit<EvictDependencies, "entries"> & {
+  cache: ImageCache<"list" | "abandon" | "beginEvict" | "finishEvict">;
+};
 
 /**
  * Removes the remains of dead fills, entries that must still be evicted, and entries on backends whose cache was switched off. A volume

@@ -1,21 +1,22 @@
 import { describeError, routeOf, SourceDamaged, VolumeNotFound } from "../errors.ts";
 import { cachedVolumeId, type ImageCache, type ImageCacheEntry, imageCacheId } from "./image-cache.ts";
 import type { CreateOutcome, Driver, ImageSource, Work } from "../drivers/driver-ports.ts";
-import type { Clock, LockedSource, VolumeRepository } from "../ports.ts";
+import type { Clock, LockedSource } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { WorkCheckpoint } from "../spec.ts";
 import { deadlineAfter } from "../settings/time-bounds.ts";
-import { lockVolume } from "../attempt/source-locks.ts";
+import { lockVolume, type SourceUnlocker, type VolumeLocker } from "../attempt/source-locks.ts";
 import type { OwnerInput } from "../workflow/input.ts";
 
 /** Dependencies of a clone from the cache. */
 export type UseImageCacheDependencies = {
-  imageCache?: ImageCache | undefined;
+  imageCache?: UsableCache | undefined;
   /** Called once the cache has decided: the volume is a clone, or its image must be downloaded. Not called without a cache. */
   onImageCacheUse?: (use: "hit" | "miss") => void;
-  volumes: Pick<VolumeRepository, "get" | "countLock">;
   clock: Clock;
 };
+
+type UsableCache = ImageCache<"get" | "beginFill" | "touch" | "beginEvict"> & VolumeLocker & SourceUnlocker;
 
 /** Time without progress after which another create takes over a fill: longer than the time between two saves of a copy's progress. */
 export const FILL_LEASE_SECONDS = 300;
@@ -70,7 +71,7 @@ export async function cloneFromImageCache(
 /** One turn of a create that may be cloned from an entry. */
 async function cloneOrWait(
   deps: UseImageCacheDependencies,
-  cache: ImageCache,
+  cache: UsableCache,
   id: string,
   create: { input: OwnerInput; driver: Driver; volume: VolumeRecord; image: ImageSource; work: Work },
 ): Promise<Outcome> {
@@ -100,7 +101,7 @@ async function cloneOrWait(
 
 async function beginFill(
   { clock }: UseImageCacheDependencies,
-  cache: ImageCache,
+  cache: UsableCache,
   { host, fence }: OwnerInput,
   volume: VolumeRecord,
   image: ImageSource,
@@ -140,13 +141,14 @@ function pause(clock: Clock, since: Date): Outcome | undefined {
 /** Undefined when it cannot be cloned, and the image is to be downloaded. */
 async function cloneCached(
   deps: UseImageCacheDependencies,
-  { entries, locks }: ImageCache,
+  cache: UsableCache,
   input: OwnerInput,
   driver: Driver,
   volume: VolumeRecord,
   entry: ImageCacheEntry,
   work: Work,
 ): Promise<Outcome | undefined> {
+  const { entries, locks } = cache;
   const evict = () => entries.beginEvict(entry.id, { fence: null, now: deps.clock.now() }).catch(() => false);
   if (entry.size > volume.size) {
     await evict();
@@ -154,7 +156,7 @@ async function cloneCached(
   }
   const lock = { holder: input.volume_id, value: input.fence };
   const locked: LockedSource = { what: "volume", id: entry.volume_id };
-  const source = await lockVolume({ volumes: deps.volumes, locks }, entry.volume_id, lock, ["available"], null);
+  const source = await lockVolume(cache, entry.volume_id, lock, ["available"], null);
   if (source === undefined) {
     await evict();
     return undefined;

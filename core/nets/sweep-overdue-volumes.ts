@@ -1,11 +1,15 @@
 import { describeError, isOvertaken } from "../errors.ts";
 import { ifThere } from "../if-there.ts";
-import type { ImageCache } from "../image-cache/image-cache.ts";
 import type { BackendRepository, SnapshotRepository, VolumeRepository } from "../ports.ts";
 import { attemptOfFence, type VolumeRecord } from "../records.ts";
 import { backendToClear, isBeingRemoved, lifecycleOf } from "../volume-lifecycle.ts";
 import { BackendWork, type SilentBackend } from "./backend-work.ts";
-import { endAttempt, type EndAttemptDependencies, errorOutQueued } from "../workflow/error-out-volume.ts";
+import {
+  endAttempt,
+  type EndAttemptDependencies,
+  type ErrorOutDependencies,
+  errorOutQueued,
+} from "../workflow/error-out-volume.ts";
 import { endOverdueExtension, type EndExtendDependencies } from "../volumes/extend-volume.ts";
 import { sweepImageCache, type SweepImageCacheDependencies } from "../image-cache/sweep-image-cache.ts";
 import { removeSnapshots, type SnapshotsRemovalDependencies } from "../volumes/delete-volume.ts";
@@ -17,18 +21,20 @@ import { sweepOpenClaims } from "./sweep-open-claims.ts";
 import { sweepOverdueSnapshots } from "./sweep-overdue-snapshots.ts";
 import { sweepEach, type SweepFailure, type SweepTurn } from "./sweep-turn.ts";
 
+type ImageCachePorts = Pick<SweepImageCacheDependencies, "volumes" | "snapshots" | "locks" | "backends">;
+
 /** Dependencies of the sweep. */
 export type SweepDependencies = EndAttemptDependencies &
+  ErrorOutDependencies &
   SnapshotsRemovalDependencies &
-  EndExtendDependencies &
-  Omit<SweepImageCacheDependencies, "cache"> & {
+  EndExtendDependencies & {
     volumes: Pick<VolumeRepository, "listOverdue" | "forgetDeadline">;
     snapshots: Pick<SnapshotRepository, "listOverdue" | "markError">;
     backends: Pick<BackendRepository, "openClaims" | "tidy">;
     /** Fails a call of a driver that gives no answer. */
     timeLimit: TimeLimit;
     /** Absent where no backend has one. */
-    imageCache?: ImageCache | undefined;
+    imageCache?: (SweepImageCacheDependencies["cache"] & ImageCachePorts) | undefined;
   };
 
 /** Findings and actions of a sweep. */
@@ -102,7 +108,7 @@ export async function sweepOverdueVolumes(
   );
   if (cache !== undefined) {
     await part(() =>
-      sweepImageCache({ ...deps, cache }, turn("claims"), later, () => {
+      sweepImageCache({ ...deps, ...cache, cache }, turn("claims"), later, () => {
         result.images_evicted = (result.images_evicted ?? 0) + 1;
       }),
     );

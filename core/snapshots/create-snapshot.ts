@@ -17,7 +17,10 @@ import { deleteSnapshotFromBackend } from "./delete-snapshot.ts";
 export type CreateSnapshotDependencies = DeadlineDependencies & {
   volumes: Pick<VolumeRepository, "get" | "countLock">;
   locks: Pick<LockRepository, "put" | "withdraw" | "remove">;
-  snapshots: SnapshotRepository;
+  snapshots: Pick<
+    SnapshotRepository,
+    "create" | "delete" | "get" | "markAvailable" | "markError" | "markErrorDeleting"
+  >;
   projects: Pick<ProjectRepository, "enter" | "leave">;
   drivers: Drivers;
 };

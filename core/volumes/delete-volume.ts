@@ -94,7 +94,7 @@ async function isRequested(deps: DeleteVolumeDependencies, volumeId: string): Pr
  * @throws InvalidVolume while snapshots of it exist, or another volume is created from it
  */
 export async function requireUnused(
-  deps: LockHolders & Pick<DeleteVolumeDependencies, "snapshots">,
+  deps: LockHolders & { snapshots: Pick<SnapshotRepository, "listOfVolume"> },
   volume: VolumeRecord,
 ): Promise<void> {
   const { id } = volume;

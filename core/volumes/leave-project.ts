@@ -17,6 +17,13 @@ export type ProjectMembership = {
   end(volume: VolumeRecord, remove: () => Promise<void>): Promise<void>;
 };
 
+/** Dependencies of {@link membershipOf}. */
+export type MembershipDependencies = {
+  projects: Pick<ProjectRepository, "giveBack" | "leave" | "claimName">;
+  clock: Clock;
+  volumes: Pick<VolumeRepository, "get">;
+};
+
 /**
  * How long a deleted volume's id is remembered that was made with an Idempotency-Key: no other volume may have it before the names of its
  * executions are free again (90 days in Step Functions).
@@ -30,11 +37,7 @@ export const UNLISTED: ProjectMembership = { end: (_volume, remove) => remove() 
  * For a project's volumes: the quota is given back before the record is removed, and the list's entry is removed after it. An entry without
  * a record is passed over by lists.
  */
-export function membershipOf(deps: {
-  projects: Pick<ProjectRepository, "giveBack" | "leave" | "claimName">;
-  clock: Clock;
-  volumes: Pick<VolumeRepository, "get">;
-}): ProjectMembership {
+export function membershipOf(deps: MembershipDependencies): ProjectMembership {
   return {
     end: async (volume, remove) => {
       if (volume.use_quota === true) {

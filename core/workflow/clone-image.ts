@@ -8,11 +8,7 @@ import { cloneFromImageCache, isInImageCache, type UseImageCacheDependencies } f
 import type { OwnerInput } from "./input.ts";
 
 /** CloneImage also hands the driver the image's service, and may have a cache of image volumes. */
-export type CloneImageDependencies = CreateDependencies &
-  UseImageCacheDependencies & {
-    images: ImageServices;
-    volumes: CreateDependencies["volumes"] & UseImageCacheDependencies["volumes"];
-  };
+export type CloneImageDependencies = CreateDependencies & UseImageCacheDependencies & { images: ImageServices };
 
 /**
  * First half of CreateVolumeFromSpecTask._create_from_image: the driver makes the volume from where the image is, or the cache has

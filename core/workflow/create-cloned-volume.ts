@@ -1,4 +1,5 @@
 import { InvalidInput } from "../errors.ts";
+import type { VolumeRepository } from "../ports.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
 import { type CreateDependencies, createOnBackend, type Turn } from "../attempt/create-on-backend.ts";
 import { readSourceVolume } from "../attempt/sources.ts";
@@ -10,7 +11,7 @@ import type { OwnerInput } from "./input.ts";
  * @throws VolumeNotFound when the source has disappeared; otherwise as {@link createOnBackend}.
  */
 export async function createClonedVolume(
-  deps: CreateDependencies,
+  deps: CreateDependencies & { volumes: Pick<VolumeRepository, "get"> },
   input: OwnerInput & { volume_spec: VolumeSpec },
   turn: Turn,
 ): Promise<Creation> {

@@ -7,7 +7,10 @@ import { readSnapshot } from "../attempt/sources.ts";
 import type { OwnerInput } from "./input.ts";
 
 /** CreateVolumeFromSnapshot also reads the snapshot. */
-export type CreateFromSnapshotDependencies = CreateDependencies & { snapshots: Pick<SnapshotRepository, "get"> };
+export type CreateFromSnapshotDependencies = CreateDependencies & {
+  volumes: Pick<VolumeRepository, "get">;
+  snapshots: Pick<SnapshotRepository, "get">;
+};
 
 /**
  * CreateVolumeFromSpecTask._create_from_snapshot. The originating volume's bootable flag is read before the backend is asked,

@@ -1,11 +1,11 @@
 import type { VolumeRepository } from "../ports.ts";
 import type { VolumeRecord, VolumeStatus } from "../records.ts";
 import type { Creation, VolumeSpec } from "../spec.ts";
-import { type CloseClaimDependencies, endNotification, notifyAndSettle } from "../attempt/close-claim.ts";
+import { endNotification, notifyAndSettle, type NotifyEndDependencies } from "../attempt/close-claim.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 
 /** Dependencies of CreateVolumeOnFinish. */
-export type FinishDependencies = CloseClaimDependencies & { volumes: Pick<VolumeRepository, "markAvailable"> };
+export type FinishDependencies = NotifyEndDependencies & { volumes: Pick<VolumeRepository, "markAvailable"> };
 
 /**
  * CreateVolumeOnFinishTask: the volume becomes available, `volume.create.end` is sent, and last its claim on the backend is

@@ -1,11 +1,11 @@
 import { FenceLost, VolumeDeleteRequested, VolumeNotFound } from "../errors.ts";
 import { buildFault, causeOf, readFailure } from "../fault.ts";
 import type { RequestContext } from "../requests/messages.ts";
-import type { BackendRepository, Owner, VolumeRepository } from "../ports.ts";
+import type { Owner, VolumeRepository } from "../ports.ts";
 import type { VolumeRecord } from "../records.ts";
 import type { Failure } from "../spec.ts";
 import { wasCreatedBy } from "../volume-lifecycle.ts";
-import { type CloseClaimDependencies, endNotification, notifyAndSettle } from "../attempt/close-claim.ts";
+import { endNotification, notifyAndSettle, type NotifyEndDependencies } from "../attempt/close-claim.ts";
 import { type OwnerInput, ownerOf } from "./input.ts";
 import {
   type QueuedRemovalDependencies,
@@ -15,12 +15,11 @@ import {
 } from "../volumes/remove-requested-volume.ts";
 import { unlockSource } from "../attempt/source-locks.ts";
 
+type ErrorOutAttemptDependencies = NotifyEndDependencies & { volumes: Pick<VolumeRepository, "get" | "markError"> };
+
 /** Dependencies of putting a volume in `error`. */
-export type ErrorOutDependencies = CloseClaimDependencies &
-  QueuedRemovalDependencies & {
-    volumes: Pick<VolumeRepository, "get" | "markError" | "markUnschedulable">;
-    backends: Pick<BackendRepository, "list">;
-  };
+export type ErrorOutDependencies = ErrorOutAttemptDependencies &
+  QueuedRemovalDependencies & { volumes: Pick<VolumeRepository, "markUnschedulable"> };
 
 /**
  * The result for the volume; `created` when this attempt had made it available before, `left alone` when this attempt did not own it any
@@ -57,7 +56,7 @@ export async function errorOutVolume(
 }
 
 /** Dependencies of ending an attempt that cannot continue. */
-export type EndAttemptDependencies = ErrorOutDependencies & RemovalDependencies;
+export type EndAttemptDependencies = ErrorOutAttemptDependencies & RemovalDependencies;
 
 /**
  * Ends an attempt that cannot continue: its volume goes to `error`, or is removed if its deletion was requested. Returns what became of it.
@@ -90,7 +89,7 @@ export async function endAttempt(
  *   but the notification is done
  */
 export async function errorOutAttempt(
-  deps: ErrorOutDependencies,
+  deps: ErrorOutAttemptDependencies,
   owner: Owner,
   why: { error: string; cause: string },
   context: RequestContext,

@@ -41,16 +41,17 @@ import { type Backend, readDeployedBackends, zonesOf } from "../../core/backends
 import type { ImageServices } from "../../core/drivers/driver-ports.ts";
 import { InvalidInput } from "../../core/errors.ts";
 import { parseImageServices } from "../../core/images/image-services.ts";
-import { imageCacheOf } from "../../core/image-cache/image-cache.ts";
+import { imageCacheOf, settingsByHost } from "../../core/image-cache/image-cache.ts";
 import { notificationEra } from "../../core/notifications/notifications.ts";
 import type { Secrets } from "../../core/ports.ts";
-import { membershipOf } from "../../core/volumes/leave-project.ts";
+import { type MembershipDependencies, membershipOf, type ProjectMembership } from "../../core/volumes/leave-project.ts";
 import { backendView } from "../../core/scheduling/backend-view.ts";
 import { type SchedulerSettings, schedulerSettings } from "../../core/scheduling/settings.ts";
 import { BACKENDS_FILE, ENVIRONMENT, LOCAL_SECRETS } from "../../core/settings/environment.ts";
 import type { GivenUpCalls } from "../../core/backends/limited-drivers.ts";
 import { parsePhaseBounds, type PhaseBounds, SHORT_FUNCTION_TIMEOUT_SECONDS } from "../../core/settings/time-bounds.ts";
 import { environmentVariable } from "./environment.ts";
+import { made, port, type Repositories } from "./ports.ts";
 
 /**
  * The composition root: the only place that knows concrete adapters. Each function below creates its adapter once in the life of the
@@ -63,6 +64,10 @@ function once<Value>(make: () => Value): () => Value {
   return () => (made ??= { value: make() }).value;
 }
 
+function repository<Name extends keyof Repositories>(name: Name, make: () => Repositories[Name]) {
+  return port(name, once(make));
+}
+
 /** See {@link StoreClock}. */
 export const clock = /* @__PURE__ */ new StoreClock({ now: () => new Date() });
 
@@ -70,24 +75,29 @@ const dynamodb = /* @__PURE__ */ once(() => clock.follow(unlogged(new DynamoDBCl
 /** The endpoint decides the destination of a call, as for every other service, not the host of the queue's URL. */
 const sqs = /* @__PURE__ */ once(() => unlogged(new SQSClient({ useQueueUrlAsEndpoint: false })));
 
-export const volumes = /* @__PURE__ */ once(
+export const volumes = /* @__PURE__ */ repository(
+  "volumes",
   () => new DynamoDbVolumeRepository({ client: dynamodb(), tableName: environmentVariable("volumesTable"), clock }),
 );
 
-export const snapshots = /* @__PURE__ */ once(
+export const snapshots = /* @__PURE__ */ repository(
+  "snapshots",
   () => new DynamoDbSnapshotRepository({ client: dynamodb(), tableName: environmentVariable("snapshotsTable") }),
 );
 
 /** Locks on sources. */
-export const locks = /* @__PURE__ */ once(
+export const locks = /* @__PURE__ */ repository(
+  "locks",
   () => new DynamoDbLockRepository({ client: dynamodb(), tableName: environmentVariable("locksTable") }),
 );
 
-export const volumeTypes = /* @__PURE__ */ once(
+export const volumeTypes = /* @__PURE__ */ repository(
+  "volumeTypes",
   () => new DynamoDbVolumeTypeRepository({ client: dynamodb(), tableName: environmentVariable("volumeTypesTable") }),
 );
 
-export const backends = /* @__PURE__ */ once(
+export const backends = /* @__PURE__ */ repository(
+  "backends",
   () =>
     new DynamoDbBackendRepository({
       client: dynamodb(),
@@ -98,23 +108,34 @@ export const backends = /* @__PURE__ */ once(
     }),
 );
 
-export const projects = /* @__PURE__ */ once(
+export const projects = /* @__PURE__ */ repository(
+  "projects",
   () => new DynamoDbProjectRepository({ client: dynamodb(), tableName: environmentVariable("projectsTable"), clock }),
 );
 
-export const audits = /* @__PURE__ */ once(
+export const audits = /* @__PURE__ */ repository(
+  "audits",
   () => new DynamoDbAuditRepository({ client: dynamodb(), tableName: environmentVariable("projectsTable") }),
 );
 
 /** The effects of removing a volume's record on its project. */
-export const membership = /* @__PURE__ */ once(() => membershipOf({ projects: projects(), volumes: volumes(), clock }));
+export function membership(ports: {
+  [Name in "projects" | "volumes"]: { make: () => MembershipDependencies[Name] };
+}): ProjectMembership {
+  return membershipOf({ projects: ports.projects.make(), volumes: ports.volumes.make(), clock });
+}
 
-export const deadLetters = /* @__PURE__ */ once(
+export const deadLetters = /* @__PURE__ */ repository(
+  "deadLetters",
   () => new DynamoDbDeadLetterRepository({ client: dynamodb(), tableName: environmentVariable("deadLettersTable") }),
 );
 
-/** The candidates of the scheduler. */
-export const candidates = /* @__PURE__ */ once(() => backendView(backends(), clock));
+let candidatesOfProcess: ReturnType<typeof backendView> | undefined;
+
+/** The candidates of the scheduler, remembered for the life of the process. */
+export function candidates(ports: { backends: { make: () => Parameters<typeof backendView>[0] } }) {
+  return (candidatesOfProcess ??= backendView(ports.backends.make(), clock));
+}
 
 export const queue = /* @__PURE__ */ once(
   () =>
@@ -169,14 +190,17 @@ export const remoteDrivers = /* @__PURE__ */ once(() =>
   createRemoteDrivers(configuredBackends(), deployedBackends().unusable, callDriver()),
 );
 
-/** Undefined if no backend enables it. */
-export const imageCache = /* @__PURE__ */ once(() =>
-  imageCacheOf(configuredBackends(), {
-    entries: () =>
-      new DynamoDbImageCacheRepository({ client: dynamodb(), tableName: environmentVariable("imageCacheTable") }),
-    locks,
-  }),
+export const imageCacheEntries = /* @__PURE__ */ repository(
+  "imageCache",
+  () => new DynamoDbImageCacheRepository({ client: dynamodb(), tableName: environmentVariable("imageCacheTable") }),
 );
+
+const imageCacheSettings = /* @__PURE__ */ once(() => settingsByHost(configuredBackends()));
+
+/** Undefined, and none of the ports made, if no backend enables it. */
+export function imageCache<Ports extends Parameters<typeof made>[0]>(ports: Ports) {
+  return imageCacheOf(imageCacheSettings(), () => made(ports));
+}
 
 const imageServicesOptions = /* @__PURE__ */ once(() => parseImageServices(readJson("imageServices", "{}")));
 
@@ -233,14 +257,8 @@ export const authenticator = /* @__PURE__ */ once((): Authenticator => {
     : new KeystoneAuthenticator({ authUrl: options.auth_url, publicUrl: options.www_authenticate_uri, clock });
 });
 
-/** The ports of the API. */
-export const api = /* @__PURE__ */ once((): ApiDependencies => ({
-  volumes: volumes(),
-  snapshots: snapshots(),
-  locks: locks(),
-  volumeTypes: volumeTypes(),
-  projects: projects(),
-  backends: backends(),
+/** The ports of the API, but its repositories. */
+export const api = /* @__PURE__ */ once((): Omit<ApiDependencies, keyof Repositories> => ({
   connections: new RemoteConnections(callDriver()),
   imagesFor: imagesOfCaller,
   queue: queue(),

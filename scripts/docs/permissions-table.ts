@@ -50,8 +50,8 @@ _Volumes' network and file system_ is \`elasticfilesystem:ClientMount\` and \`Cl
 and the permissions that EC2 needs for a network interface: \`${network.join("`, `")}\`. Lambda creates that interface; a further
 statement denies these actions to the function's own code (\`lambda:SourceFunctionArn\`).
 
-Rights on tables are derived from the functions' code (\`infra/table-access.json\`): each right corresponds to a call of a
-repository, and a write may name the attributes that its requests name.
+Rights on tables are derived from the methods of repositories that each function declares (\`infra/table-access.json\`,
+[ADR 0030](adr/0030-functions-declare-their-ports.md)): a write may name the attributes that the requests of these methods name.
 
 ${table(["function", "actions on resources"], rows)}
 

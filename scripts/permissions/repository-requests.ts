@@ -21,21 +21,9 @@ import type {
   VolumeTypeRepository,
 } from "../../core/ports.ts";
 import type { NameClaim, ProjectRepository } from "../../core/projects.ts";
+import type { Repositories } from "../../lambdas/runtime/ports.ts";
 import { EnoughRequests, type RecordedRequest, recordingClient, type Temper } from "./recording-client.ts";
 import * as samples from "./sample-records.ts";
-
-/** The repositories by the name of their table in `infra/records.ts`; the audits are in the table of the projects. */
-export type Repositories = {
-  volumes: VolumeRepository;
-  snapshots: SnapshotRepository;
-  locks: LockRepository;
-  volumeTypes: VolumeTypeRepository;
-  backends: BackendRepository;
-  deadLetters: DeadLetterRepository;
-  imageCache: ImageCacheRepository;
-  projects: ProjectRepository;
-  audits: AuditRepository;
-};
 
 /** Every kind of call of each method that changes its requests to the table. A method without one does not compile. */
 type Calls<Repository> = { [Method in keyof Repository]: readonly ((repository: Repository) => Promise<unknown>)[] };

@@ -1,6 +1,6 @@
-import type { FunctionName } from "../../core/settings/functions.ts";
-import { type RepositoryCalls, repositoryCalls } from "./repository-calls.ts";
-import { CLAIMS_TABLE, type Repositories, repositoryRequests } from "./repository-requests.ts";
+import { fileNameOf, FUNCTION_NAMES, type FunctionName } from "../../core/settings/functions.ts";
+import type { Ports, Repositories } from "../../lambdas/runtime/ports.ts";
+import { CLAIMS_TABLE, repositoryRequests } from "./repository-requests.ts";
 
 /** Actions of DynamoDB with the attributes that writes name, and the indexes of queries (an empty text is the table itself). */
 type Actions = Record<string, string[]>;
@@ -12,38 +12,35 @@ type Access = Partial<Record<Exclude<keyof Repositories, "audits"> | typeof CLAI
 const BOUND = new Set(["UpdateItem", "PutItem", "Query"]);
 
 /**
- * `infra/table-access.json`: the actions on tables that each function can reach, and the attributes that its writes name. Derived from the
- * functions' code and the repositories' requests, so that each right corresponds to a call.
+ * `infra/table-access.json`: the actions on tables that each function has declared, and the attributes that its writes name. Derived from
+ * the exported ports of its file, and from the repositories' requests.
  */
 export async function tableAccess(): Promise<string> {
   const requests = await repositoryRequests();
-  const without = accessOf(await repositoryCalls({ imageCache: false }, requests), requests);
-  const cached = accessOf(await repositoryCalls({ imageCache: true }, requests), requests);
-  const differing = Object.entries(cached).filter(
-    ([name, access]) => JSON.stringify(access) !== JSON.stringify(without[name as FunctionName]),
-  );
-  return `${JSON.stringify({ always: without, with_image_cache: Object.fromEntries(differing) }, null, 2)}\n`;
+  const always: Partial<Record<FunctionName, Access>> = {};
+  const cached: Partial<Record<FunctionName, Access>> = {};
+  for (const name of FUNCTION_NAMES) {
+    const file = (await import(`../../lambdas/${fileNameOf(name)}.ts`)) as { ports?: Ports; imageCachePorts?: Ports };
+    const { ports = {}, imageCachePorts } = file;
+    always[name] = accessOf([ports], requests);
+    if (imageCachePorts !== undefined) {
+      cached[name] = accessOf([ports, imageCachePorts], requests);
+    }
+  }
+  return `${JSON.stringify({ always, with_image_cache: cached }, null, 2)}\n`;
 }
 
-function accessOf(
-  calls: RepositoryCalls,
-  requests: Awaited<ReturnType<typeof repositoryRequests>>,
-): Record<FunctionName, Access> {
-  return Object.fromEntries(
-    Object.entries(calls).map(([name, methods]) => {
-      const access: Access = {};
-      for (const call of methods) {
-        const [table, method] = call.split(".") as [keyof Repositories, string];
-        const own = table === "audits" ? "projects" : table;
-        for (const { tableName, action, attributes } of requests[table][method] ?? []) {
-          const actions = (access[tableName === CLAIMS_TABLE ? CLAIMS_TABLE : own] ??= {});
-          const named = BOUND.has(action) ? attributes : [];
-          actions[action] = [...new Set([...(actions[action] ?? []), ...named])].toSorted();
-        }
-      }
-      return [name, sorted(access)];
-    }),
-  ) as Record<FunctionName, Access>;
+function accessOf(declared: readonly Ports[], requests: Awaited<ReturnType<typeof repositoryRequests>>): Access {
+  const access: Access = {};
+  for (const { repository, methods } of declared.flatMap((ports) => Object.values(ports))) {
+    const own = repository === "audits" ? "projects" : repository;
+    for (const { tableName, action, attributes } of methods.flatMap((method) => requests[repository][method] ?? [])) {
+      const actions = (access[tableName === CLAIMS_TABLE ? CLAIMS_TABLE : own] ??= {});
+      const named = BOUND.has(action) ? attributes : [];
+      actions[action] = [...new Set([...(actions[action] ?? []), ...named])].toSorted();
+    }
+  }
+  return sorted(access);
 }
 
 function sorted(access: Access): Access {

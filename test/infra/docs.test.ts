@@ -40,7 +40,7 @@ describe("the generated documents", () => {
   });
 });
 
-test("the functions have the rights on tables that their code has calls for", async () => {
+test("the functions have the rights on tables that their declared ports need", async () => {
   const stored = await readFile(new URL("../../infra/table-access.json", import.meta.url), "utf8");
   expect(stored === (await tableAccess()), "infra/table-access.json is stale: npm run docs").toBe(true);
 });

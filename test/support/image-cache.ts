@@ -1,4 +1,4 @@
-import { type ImageCache, imageCacheId, type ImageCacheSettings } from "../../core/image-cache/image-cache.ts";
+import { imageCacheId, type ImageCacheSettings } from "../../core/image-cache/image-cache.ts";
 import type { ImageMeta } from "../../core/drivers/driver-ports.ts";
 import { fenceOf, type VolumeRecord } from "../../core/records.ts";
 import type { WorkCheckpoint } from "../../core/spec.ts";
@@ -10,7 +10,7 @@ import { sweepImageCache } from "../../core/image-cache/sweep-image-cache.ts";
 import type { OwnerInput } from "../../core/workflow/input.ts";
 import { anImage, anImageSpec, aVolumeInFlow, aWorld, FIRST_HOST, IMAGE_ID, taskInput, UNHURRIED } from "./builders.ts";
 import { uuid } from "./drivers.ts";
-import type { World } from "./fakes/world.ts";
+import type { World, WorldCache } from "./fakes/world.ts";
 
 /** Creates of images, as far as the image-volume cache is concerned. */
 
@@ -45,7 +45,7 @@ export function specOf(create: Create) {
 export function clone(
   world: World,
   create: Create,
-  cache?: ImageCache,
+  cache?: WorldCache,
   checkpoint: WorkCheckpoint | null = null,
   told: Pick<CloneImageDependencies, "onImageCacheUse"> = {},
 ) {
@@ -54,13 +54,13 @@ export function clone(
 }
 
 /** One turn of CopyImageToVolume. */
-export function copy(world: World, create: Create, cache?: ImageCache, onImageEvicted: () => void = () => {}) {
+export function copy(world: World, create: Create, cache?: WorldCache, onImageEvicted: () => void = () => {}) {
   const fill = cache && { ...world.deps, cache, onImageEvicted };
   return copyImageToVolume({ ...world.deps, fill }, { ...create.input, volume_spec: specOf(create) }, UNHURRIED);
 }
 
 /** The image's download from its first state to its end. */
-export async function download(world: World, create: Create, cache?: ImageCache): Promise<void> {
+export async function download(world: World, create: Create, cache?: WorldCache): Promise<void> {
   await createVolumeForImage(world.deps, create.input, UNHURRIED);
   for (let done = false; !done;) {
     ({ done } = await copy(world, create, cache));
@@ -68,7 +68,7 @@ export async function download(world: World, create: Create, cache?: ImageCache)
 }
 
 /** The whole of a create as far as the cache is concerned; true when it was cloned. */
-export async function createFrom(world: World, create: Create, cache?: ImageCache): Promise<boolean> {
+export async function createFrom(world: World, create: Create, cache?: WorldCache): Promise<boolean> {
   const { cloned, done } = await clone(world, create, cache);
   if (cloned && !done) {
     throw new Error("the create waits, or its clone takes another turn");
@@ -88,7 +88,7 @@ export function finish(world: World, { id }: Create): void {
 }
 
 /** One sweep of the cache; returns how many cached volumes it removed. */
-export async function sweep(world: World, cache: ImageCache): Promise<number> {
+export async function sweep(world: World, cache: WorldCache): Promise<number> {
   const turn = { failures: [], hasTime: () => true };
   const later = new BackendWork();
   let evicted = 0;

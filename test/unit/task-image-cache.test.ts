@@ -6,14 +6,14 @@ import {
   VolumeBackendAPIException,
   VolumeNotFound,
 } from "../../core/errors.ts";
-import { cachedVolumeId, type ImageCache, imageCacheId } from "../../core/image-cache/image-cache.ts";
+import { cachedVolumeId, imageCacheId } from "../../core/image-cache/image-cache.ts";
 import { checkBackend } from "../../core/workflow/check-backend.ts";
 import { COPY_LEASE_SECONDS } from "../../core/image-cache/fill-image-cache.ts";
 import { createVolumeForImage } from "../../core/workflow/create-volume-for-image.ts";
 import { anImage, aWorld, driverOf, FIRST_HOST, IMAGE_ID, UNHURRIED } from "../support/builders.ts";
 import { uuid } from "../support/drivers.ts";
 import { expectSameAfterAnyDeath } from "../support/fakes/crashes.ts";
-import type { World } from "../support/fakes/world.ts";
+import type { World, WorldCache } from "../support/fakes/world.ts";
 import {
   SHA512,
   IMAGE,
@@ -267,7 +267,7 @@ describe("a later volume of the image", () => {
 
 describe("a late call, when its retry has continued with the download", () => {
   /** Reads the cache, and continues with that state when the retry has come this far. */
-  async function late(retried: (world: World, create: Create, cache: ImageCache) => Promise<void>) {
+  async function late(retried: (world: World, create: Create, cache: WorldCache) => Promise<void>) {
     const create = aCreate(1);
     const world = aWorld(volumeOf(create));
     const cache = world.imageCache();

@@ -1,5 +1,5 @@
 import { DriverNotInitialized, InvalidImageRef } from "../../../core/errors.ts";
-import type { ImageCache, ImageCacheSettings } from "../../../core/image-cache/image-cache.ts";
+import type { ImageCacheSettings } from "../../../core/image-cache/image-cache.ts";
 import type { RequestContext, WorkflowInput } from "../../../core/requests/messages.ts";
 import type { Notification } from "../../../core/notifications/notifications.ts";
 import type { ImageMeta } from "../../../core/drivers/driver-ports.ts";
@@ -29,6 +29,9 @@ export const CONTEXT: RequestContext = {
   is_admin: false,
   roles: ["member"],
 };
+
+/** The image-volume cache of a world. */
+export type WorldCache = ReturnType<World["imageCache"]>;
 
 /** Everything that tasks depend on, in memory, with {@link Faults} around each port and the bare fakes to look into. */
 export class World {
@@ -111,11 +114,16 @@ export class World {
   readonly #imageService = imageServiceFake(this.imageMetas);
 
   /** The image-volume cache, for those that have one; `off` are hosts without. */
-  imageCache(settings: Partial<ImageCacheSettings> = {}, off: readonly string[] = []): ImageCache {
+  imageCache(settings: Partial<ImageCacheSettings> = {}, off: readonly string[] = []) {
+    const { volumes, snapshots, locks, backends } = this.deps;
     return {
+      volumes,
+      snapshots,
+      locks,
+      backends,
       entries: this.faults.watch("imageCache", this.fakes.imageCache),
-      locks: this.deps.locks,
-      settingsOf: (host) => (off.includes(host) ? undefined : { maxCount: 0, maxSizeGib: 0, ...settings }),
+      settingsOf: (host: string): ImageCacheSettings | undefined =>
+        off.includes(host) ? undefined : { maxCount: 0, maxSizeGib: 0, ...settings },
     };
   }
 

@@ -6,6 +6,7 @@ import type { Drivers, ImageService, ImageServices } from "../../../core/drivers
 import type { Clock, Notifier, SchedulerQueue } from "../../../core/ports.ts";
 import * as real from "../../../lambdas/runtime/composition.ts";
 import { environmentVariable } from "../../../lambdas/runtime/environment.ts";
+import { port } from "../../../lambdas/runtime/ports.ts";
 import { imageMetaOf } from "../image-meta.ts";
 import { errorRaised } from "./errors.ts";
 import { log, type Plan, planNow, planOf } from "./plan.ts";
@@ -22,11 +23,14 @@ export const clock: Clock = { now: planNow };
 
 const client = faultyRecords(new DynamoDBClient({}));
 
-export const volumes = () =>
-  new DynamoDbVolumeRepository({ client, tableName: environmentVariable("volumesTable"), clock });
+const records = () => new DynamoDbVolumeRepository({ client, tableName: environmentVariable("volumesTable"), clock });
 
-export const snapshots = () =>
-  new DynamoDbSnapshotRepository({ client, tableName: environmentVariable("snapshotsTable") });
+export const volumes = port("volumes", records);
+
+export const snapshots = port(
+  "snapshots",
+  () => new DynamoDbSnapshotRepository({ client, tableName: environmentVariable("snapshotsTable") }),
+);
 
 /** Hosts of the deployment keep their drivers; every other host is a case's. */
 const withScriptedDriver = (configured: Drivers): Drivers => ({
@@ -62,7 +66,7 @@ export const queue = (): SchedulerQueue => ({
     if (plan === undefined) {
       return real.queue().send(message);
     }
-    const { status, host, scheduled_at } = await volumes().get(plan.volumeId);
+    const { status, host, scheduled_at } = await records().get(plan.volumeId);
     const raised = plan.given.scheduler_raise;
     log(plan, { event: "cast", message, row: { status, host, scheduled_at }, ...(raised !== undefined && { raised }) });
     if (raised !== undefined) {
