@@ -107,9 +107,13 @@ describe("report", () => {
 
 describe("list", () => {
   test("is in the order of the hosts", async () => {
+    const reported = ["c@list", "a@list", "b@list"];
+    for (const host of reported) {
+      await backends.report({ ...report, host });
+    }
     const hosts = (await backends.list()).map(({ host }) => host);
-    expect(hosts.length).toBeGreaterThan(1);
     expect(hosts).toEqual(hosts.toSorted());
+    expect(hosts.filter((host) => host.endsWith("@list"))).toEqual(["a@list", "b@list", "c@list"]);
   });
 });
 
