@@ -56,6 +56,9 @@ import {
   type TableOptions,
 } from "./table.ts";
 
+/** Most bytes of a sort key. DynamoDB refuses to search for a longer one; no name is as long. */
+const LONGEST_KEY = 1024;
+
 /**
  * The projects' lists and usage, in one table: partition key `project_id`, sort key `entry`, which is `quota` or `KIND#CREATED_AT#ID`. A
  * local index has the entries by name. Both are read consistently: a volume is in the list when the answer to its create arrives.
@@ -103,6 +106,9 @@ export class DynamoDbProjectRepository implements ProjectRepository {
   }
 
   async list(projectId: string, kind: ListedKind, { limit, after, name }: ListOptions): Promise<ListEntry[]> {
+    if (name !== undefined && Buffer.byteLength(name) > LONGEST_KEY) {
+      return [];
+    }
     if (name !== undefined) {
       const entries = (await queryAll(this.#table, byName(projectId, name))).map(readEntry);
       return pageByName(entries, kind, { limit, after });

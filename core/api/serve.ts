@@ -159,8 +159,8 @@ function byteLength(text: string): number {
 /** Address under which the caller reached the API, from its proxies' headers. */
 function endpointOf({ headers }: ApiRequest): string {
   const host = headers["x-forwarded-host"]?.split(",").at(-1)?.trim() || headers["host"] || "localhost";
-  const scheme = headers["x-forwarded-proto"]?.split(",").at(0)?.trim() || "http";
-  return `${scheme}://${host}`;
+  const isSecure = headers["x-forwarded-proto"]?.split(",").at(0)?.trim().toLowerCase() === "https";
+  return `${isSecure ? "https" : "http"}://${host}`;
 }
 
 function answered({ status, body, headers }: Answer, version: Microversion, requestId: string): ApiResponse {

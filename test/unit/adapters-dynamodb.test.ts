@@ -11,6 +11,7 @@ import { marshall } from "@aws-sdk/util-dynamodb";
 import { mockClient } from "aws-sdk-client-mock";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { DynamoDbBackendRepository } from "../../adapters/dynamodb/backend-repository.ts";
+import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import { statement } from "../../adapters/dynamodb/table.ts";
 import { volumeItem } from "../../adapters/dynamodb/volume-item.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
@@ -269,4 +270,10 @@ describe("backends", () => {
     const limits = { maxProvisionedCapacityGb: null, minFreeCapacityGb: null };
     await expect(backends.claim(backend, owner, 1, limits)).rejects.toMatchObject({ name: "TimeoutError" });
   });
+});
+
+test("a name that is longer than a key may be is searched for without a request", async () => {
+  const projects = new DynamoDbProjectRepository({ client, tableName: "projects", clock });
+  expect(await projects.list("project", "volume", { limit: 1, name: "\u540d".repeat(400) })).toEqual([]);
+  expect(dynamodb.calls()).toHaveLength(0);
 });

@@ -369,6 +369,20 @@ describe("quotas", () => {
     expect([response.status, messageOf(response)]).toEqual([400, message]);
   });
 
+  const long = "x".repeat(256);
+  it.each([
+    [`GET /os-quota-sets/${long}`, 256],
+    [`GET /os-quota-sets/${long}?usage=true`, 256],
+    [`GET /os-quota-sets/${long}/defaults`, 256],
+    [`DELETE /os-quota-sets/${long}`, 256],
+    [`GET /limits?project_id=${long}`, 256],
+    ["GET /limits?project_id=", 0],
+  ])("of a project that cannot be are refused: %s", async (what, characters) => {
+    const response = await api.ask(what, asAdmin);
+    expect(response.status).toBe(400);
+    expect(messageOf(response)).toBe(`Invalid input received: project_id has ${characters} characters, not 1 to 255.`);
+  });
+
   it("of another project are not a member's to see", async () => {
     expect((await api.ask("GET /os-quota-sets/c3d4")).status).toBe(403);
   });

@@ -29,6 +29,8 @@ describe("the version document", () => {
   it("has links with the address and the scheme from the proxies' headers", async () => {
     const headers = { "x-forwarded-proto": "https", "x-forwarded-host": "inner, outer.example" };
     expect(JSON.stringify((await api.ask("GET //", { headers })).body)).toContain("https://outer.example/v3/");
+    const strange = { "x-forwarded-proto": "javascript" };
+    expect(JSON.stringify((await api.ask("GET //", { headers: strange })).body)).toContain("http://api.example/v3/");
   });
 });
 

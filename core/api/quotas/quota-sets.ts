@@ -30,10 +30,25 @@ async function shownLimits(
   return Object.fromEntries([...keys].map(([name, key]) => [name, limits[key] ?? UNLIMITED]));
 }
 
+/** Most characters of a project's id in Cinder's database. */
+const LONGEST_PROJECT = 255;
+
+function projectOf({ params }: Call): string {
+  return possibleProject(params["project"] ?? "");
+}
+
+/** @throws ApiError 400 for an id that no project has: the store cannot be asked for it */
+function possibleProject(id: string): string {
+  if (id === "" || id.length > LONGEST_PROJECT) {
+    throw invalidInput(`project_id has ${id.length} characters, not 1 to ${LONGEST_PROJECT}.`);
+  }
+  return id;
+}
+
 /** `GET /limits` */
 export async function showLimits(deps: ApiDependencies, call: Call): Promise<Answer> {
   const asked = call.caller.isAdmin ? call.query.get("project_id") : null;
-  const { quota, limits } = await quotaOf(deps.projects, asked ?? call.caller.projectId);
+  const { quota, limits } = await quotaOf(deps.projects, possibleProject(asked ?? call.caller.projectId));
   const used = (resource: string): number => quota.used[resource] ?? 0;
   return {
     status: 200,
@@ -59,7 +74,7 @@ export async function showLimits(deps: ApiDependencies, call: Call): Promise<Ans
 
 /** `GET /os-quota-sets/{project}`: limits, or with `usage` what is in use and reserved as well. */
 export async function showQuotaSet(deps: ApiDependencies, call: Call): Promise<Answer> {
-  const project = call.params["project"] ?? "";
+  const project = projectOf(call);
   if (!call.caller.isAdmin && project !== call.caller.projectId) {
     throw forbidden("volume_extension:quotas:show");
   }
@@ -86,13 +101,13 @@ function usageOf({ used, moving }: ProjectQuota, key: string, limit: number): Re
 /** `GET /os-quota-sets/{project}/defaults` */
 export async function showDefaultQuotas(deps: ApiDependencies, call: Call): Promise<Answer> {
   const limits = effectiveLimits({ limits: {} }, await deps.projects.quota(DEFAULT_CLASS));
-  return { status: 200, body: { quota_set: { id: call.params["project"], ...(await shownLimits(deps, limits)) } } };
+  return { status: 200, body: { quota_set: { id: projectOf(call), ...(await shownLimits(deps, limits)) } } };
 }
 
 /** `PUT /os-quota-sets/{project}` */
 export async function updateQuotaSet(deps: ApiDependencies, call: Call): Promise<Answer> {
   const limits = await limitsIn(deps, call.body, "quota_set");
-  const project = call.params["project"] ?? "";
+  const project = projectOf(call);
   if (project === DEFAULT_CLASS) {
     throw badRequest(`${DEFAULT_CLASS} is not a project`);
   }
@@ -113,7 +128,7 @@ export async function updateQuotaSet(deps: ApiDependencies, call: Call): Promise
 
 /** `DELETE /os-quota-sets/{project}`: the defaults hold again. */
 export async function deleteQuotaSet(deps: ApiDependencies, call: Call): Promise<Answer> {
-  const project = call.params["project"] ?? "";
+  const project = projectOf(call);
   const { limits } = await deps.projects.quota(project);
   await deps.projects.setLimits(project, Object.fromEntries(Object.keys(limits).map((key) => [key, null])));
   return { status: 200 };
