@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
 import { inlineTemplate } from "../../infra/inline-template.ts";
 import type { KeptResults } from "../../verify/mutation/command.ts";
+import type { TempestResults } from "../../verify/tempest/results.ts";
 import { architecturePicture } from "./architecture-picture.ts";
 import { cinderDifferences } from "./cinder-differences.ts";
 import { readDefinition } from "./definition.ts";
@@ -10,6 +11,7 @@ import { lifecycleGraph, lifecycleLegend, lifecyclePage } from "./lifecycle.ts";
 import { legendGraph } from "./legend-graph.ts";
 import { permissionsTable } from "./permissions-table.ts";
 import { picture } from "./picture.ts";
+import { tempestPage } from "./tempest.ts";
 import { testingPage, type TestResults } from "./testing.ts";
 import { workflowGraph } from "./workflow-graph.ts";
 
@@ -32,6 +34,7 @@ export async function generateDocuments(): Promise<Map<string, string>> {
     ["docs/permissions.md", permissionsTable(template)],
     ["docs/errors.md", errorTable(errors)],
     ["docs/cinder-differences.md", cinderDifferences()],
+    ["docs/tempest.md", tempestPage(await kept<TempestResults>("tempest-results"))],
     ["docs/testing.md", testingPage(await kept<TestResults>("test-results"), await kept<KeptResults>("mutation"))],
   ]);
 }

@@ -17,6 +17,7 @@ const GENERATED = [
   "docs/lifecycle.md",
   "docs/lifecycle.svg",
   "docs/permissions.md",
+  "docs/tempest.md",
   "docs/testing.md",
 ];
 

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { tempestPage } from "../../scripts/docs/tempest.ts";
+import { resultsOf } from "../../verify/tempest/results.ts";
 import { outcomeOf } from "../../verify/tempest/run-tempest.ts";
 
 const A = "tempest.api.volume.test_volumes_get.VolumesGetTest";
@@ -26,4 +28,17 @@ test("a skipped test has no time in the output, and a skipped class skips its ow
     skipped: [`${A}.test_one`, `${B}.test_x`, `${B}.test_y`],
     failed: [],
   });
+});
+
+test("each test of a tier has a kept result; one whose class could not be prepared has failed", () => {
+  const lines = [`{0} ${A}.test_one[id-1] [0.5s] ... ok`, `{0} setUpClass (${B}) [0.1s] ... FAILED`];
+  const tests = [`${B}.test_x`, `${A}.test_one`];
+  const results = resultsOf(tests, outcomeOf(lines, tests));
+  expect(Object.entries(results)).toEqual([
+    [`${B}.test_x`, "failed"],
+    [`${A}.test_one`, "passed"],
+  ]);
+  const page = tempestPage({ t2: results });
+  expect(page).toContain("1 passed, 0 skipped, 1 failed.");
+  expect(page).toMatch(/\| `GroupsTest\.test_x` +\| failed +\|/);
 });

@@ -6,6 +6,7 @@ import { endProcess, Interrupted, interruption } from "../../local/signals.ts";
 import { missingPrograms } from "./installed.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { startOpenStack } from "./openstack.ts";
+import { keepResults, resultsOf } from "./results.ts";
 import { runTempest } from "./run-tempest.ts";
 import { testsOf } from "./tests.ts";
 
@@ -48,7 +49,11 @@ async function judge(
   const configuration = await startOpenStack(directory, keepRunning);
   process.stdout.write(`Keystone, Glance and the Block Storage API answer after ${secondsSince(startedAt)} s\n`);
   const tests = testsOf(options.tier).filter((test) => options.only === undefined || test.includes(options.only));
-  const { passed, skipped, failed } = await runTempest(directory, configuration, tests, options, keepRunning);
+  const outcome = await runTempest(directory, configuration, tests, options, keepRunning);
+  const { passed, skipped, failed } = outcome;
+  if (options.write) {
+    await keepResults(options.tier, resultsOf(tests, outcome));
+  }
   for (const { test, reason } of failed) {
     process.stdout.write(`FAILED  ${test}\n${reason.replaceAll(/^/gm, "        ")}\n`);
   }

@@ -16,16 +16,18 @@ Options:
   --only TEXT     only tests whose name contains the text
   --jobs N        processes of Tempest (default 2)
   --keep          keep configuration, logs and volumes
+  --write         keep the result of each test in docs/tempest-results.json, from which docs/tempest.md is made
   --help
 
 Examples:
   npm run test:tempest
   npm run test:tempest -- --only VolumesListTestJSON
   npm run test:tempest -- --tier t2 --only extend --keep
+  npm run test:tempest -- --tier t2 --write
 `;
 
 /** Options of a run. */
-export type Options = { tier: Tier; only: string | undefined; jobs: number; keep: boolean };
+export type Options = { tier: Tier; only: string | undefined; jobs: number; keep: boolean; write: boolean };
 
 /** Reads the command line. */
 export function readOptions(argv: readonly string[]): Options | "help" | { problem: string } {
@@ -38,13 +40,14 @@ export function readOptions(argv: readonly string[]): Options | "help" | { probl
         only: { type: "string" },
         jobs: { type: "string", default: "2" },
         keep: { type: "boolean", default: false },
+        write: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     }));
   } catch (error) {
     return { problem: describeError(error).message };
   }
-  const { tier, only, keep } = values;
+  const { tier, only, keep, write } = values;
   const jobs = Number(values.jobs);
   if (values.help) {
     return "help";
@@ -55,7 +58,10 @@ export function readOptions(argv: readonly string[]): Options | "help" | { probl
   if (!Number.isSafeInteger(jobs) || jobs < 1) {
     return { problem: `--jobs must be a whole number from 1, not '${values.jobs}'` };
   }
-  return { tier, only, jobs, keep };
+  if (write && only !== undefined) {
+    return { problem: "--write needs the whole tier: leave --only out" };
+  }
+  return { tier, only, jobs, keep, write };
 }
 
 function isTier(text: string): text is Tier {
