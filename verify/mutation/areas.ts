@@ -50,7 +50,11 @@ export const AREAS = {
   },
   "file-driver": {
     sources: ["adapters/file/**/*.ts"],
-    tests: ["test/unit/drivers*.test.ts", "test/unit/decompress.test.ts", "test/integration/driver-*.test.ts"],
+    tests: [
+      "test/unit/drivers*.test.ts",
+      "test/unit/decompress.test.ts",
+      "test/integration/{driver-*,image-check}.test.ts",
+    ],
   },
   dynamodb: {
     sources: ["adapters/dynamodb/**/*.ts"],
