@@ -148,13 +148,18 @@ export function parseCreateVolumeMessage(body: string): CreateVolumeMessage {
     );
   }
   requireShallow(value);
-  // Only now, because a reviver is called by recursion.
-  JSON.parse(body, keptNumber as Reviver);
+  if (MAY_ALTER_NUMBERS.test(body)) {
+    // Only now, because a reviver is called by recursion.
+    JSON.parse(body, keptNumber as Reviver);
+  }
   const message = parseOrThrow(CreateVolumeMessageSchema, value, "message");
   const { retry: _retry, ...properties } = message.filter_properties ?? {};
   requireWithinBudget(bytesOf(messageText({ ...message, filter_properties: properties })), "the message");
   return message;
 }
+
+/** A number that is not kept has 16 digits or more, or an exponent of three digits. A part of a hexadecimal UUID may look like one. */
+const MAY_ALTER_NUMBERS = /\d{16}|\d[eE][+-]?\d{3}/;
 
 /** A reviver as engines call it, which the types of the language do not have yet. */
 type Reviver = (this: unknown, key: string, value: unknown) => unknown;
