@@ -1,11 +1,13 @@
-import { SnapshotNotFound, VolumeNotFound } from "./errors.ts";
+import { SnapshotNotFound, VolumeNotFound, VolumeTypeNotFound, VolumeTypeNotFoundByName } from "./errors.ts";
 
-/** The result of a call; undefined when the volume or snapshot that it names has no record. Any other error passes through. */
+const NOT_THERE = [VolumeNotFound, SnapshotNotFound, VolumeTypeNotFound, VolumeTypeNotFoundByName];
+
+/** The result of a call; undefined when the volume, snapshot or volume type that it names has no record. Any other error passes through. */
 export async function ifThere<Value>(call: Promise<Value>): Promise<Value | undefined> {
   try {
     return await call;
   } catch (error) {
-    if (error instanceof VolumeNotFound || error instanceof SnapshotNotFound) {
+    if (NOT_THERE.some((kind) => error instanceof kind)) {
       return undefined;
     }
     throw error;

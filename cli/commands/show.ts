@@ -1,6 +1,6 @@
 import { droppedText } from "../../core/fault.ts";
 import type { Command } from "commander";
-import { describeError } from "../../core/errors.ts";
+import { ifThere } from "../../core/if-there.ts";
 import { attemptOf, type Attempt, type VolumeRecord } from "../../core/records.ts";
 import { isInFlow } from "../../core/volume-lifecycle.ts";
 import { formatDuration, formatMap, formatTime, text } from "../format.ts";
@@ -98,14 +98,7 @@ async function copiesOf(connection: Session["connection"], id: string): Promise<
 }
 
 async function typeNameOf(connection: Session["connection"], typeId: string): Promise<string | null> {
-  try {
-    return (await (await connection.volumeTypes()).get(typeId)).name;
-  } catch (error) {
-    if (describeError(error).name === "VolumeTypeNotFound") {
-      return null;
-    }
-    throw error;
-  }
+  return (await ifThere((await connection.volumeTypes()).get(typeId)))?.name ?? null;
 }
 
 /** A volume for people: fields, then the ledger of attempts, then the fault. */

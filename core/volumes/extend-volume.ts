@@ -3,6 +3,7 @@ import { extensionClaimFate, extensionClaimKey } from "../claims.ts";
 import { MAX_VOLUME_SIZE_GIB } from "../requests/create-request.ts";
 import type { Drivers } from "../drivers/driver-ports.ts";
 import { describeError, FenceLost, InvalidVolume, NoValidBackend } from "../errors.ts";
+import { ifThere } from "../if-there.ts";
 import { causeText } from "../fault.ts";
 import { Uuid } from "../requests/identifiers.ts";
 import type { BackendRepository, VolumeRepository, VolumeTypeRepository } from "../ports.ts";
@@ -140,14 +141,7 @@ async function typeOf(
   { volumeTypes }: Pick<ExtendVolumeDependencies, "volumeTypes">,
   { volume_type_id: id }: VolumeRecord,
 ): Promise<VolumeType | null> {
-  try {
-    return id === null ? null : await volumeTypes.get(id);
-  } catch (error) {
-    if (describeError(error).name === "VolumeTypeNotFound") {
-      return null;
-    }
-    throw error;
-  }
+  return id === null ? null : ((await ifThere(volumeTypes.get(id))) ?? null);
 }
 
 /** Writes the claim on the record; one that the record refuses is given back, unless another run has its name there. */

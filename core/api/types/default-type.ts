@@ -1,4 +1,5 @@
-import { describeError, InvalidInput } from "../../errors.ts";
+import { InvalidInput } from "../../errors.ts";
+import { ifThere } from "../../if-there.ts";
 import type { VolumeTypeRepository } from "../../ports.ts";
 import type { VolumeTypeRecord } from "../../records.ts";
 import { ApiError } from "../errors.ts";
@@ -24,14 +25,7 @@ export async function findType(
   volumeTypes: Pick<VolumeTypeRepository, "get">,
   id: string,
 ): Promise<VolumeTypeRecord | undefined> {
-  try {
-    return await volumeTypes.get(id);
-  } catch (error) {
-    if (describeError(error).name !== "VolumeTypeNotFound") {
-      throw error;
-    }
-    return id === DEFAULT_TYPE_ID ? DEFAULT_TYPE : undefined;
-  }
+  return (await ifThere(volumeTypes.get(id))) ?? (id === DEFAULT_TYPE_ID ? DEFAULT_TYPE : undefined);
 }
 
 /** Dependencies of the search for the default type. */
@@ -65,17 +59,7 @@ export async function typeByName(
   volumeTypes: Pick<VolumeTypeRepository, "get" | "getByName">,
   name: string,
 ): Promise<VolumeTypeRecord | undefined> {
-  if (name === DEFAULT_TYPE_NAME) {
-    return findType(volumeTypes, DEFAULT_TYPE_ID);
-  }
-  try {
-    return await volumeTypes.getByName(name);
-  } catch (error) {
-    if (describeError(error).name === "VolumeTypeNotFoundByName") {
-      return undefined;
-    }
-    throw error;
-  }
+  return name === DEFAULT_TYPE_NAME ? findType(volumeTypes, DEFAULT_TYPE_ID) : ifThere(volumeTypes.getByName(name));
 }
 
 /**
