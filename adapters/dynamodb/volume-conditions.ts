@@ -72,12 +72,13 @@ const placeholder = (value: string): string => `:${value.replaceAll("-", "_")}`;
 const listed = (values: Values): readonly string[] =>
   typeof values === "string" ? [] : "in" in values ? values.in : values.notIn;
 
-/** By lists of states, of which most transitions have the same. */
-const CLAUSES = new WeakMap<readonly LifecycleState[], Clause[]>();
+/** By lists of states: most transitions have the same, and a call may name its list again. */
+const CLAUSES = new Map<string, Clause[]>();
 
 function allClausesOf(states: readonly LifecycleState[]): Clause[] {
-  const clauses = CLAUSES.get(states) ?? clausesOf(states, DECISIONS, {});
-  CLAUSES.set(states, clauses);
+  const key = states.join();
+  const clauses = CLAUSES.get(key) ?? clausesOf(states, DECISIONS, {});
+  CLAUSES.set(key, clauses);
   return clauses;
 }
 

@@ -1,24 +1,12 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../../verify/glance/server-process.ts";
 import { runChild } from "../support/child.ts";
 
 const COMMAND = "test/statemachine/stepfunctions-local.ts";
 
-/** A port without a listener: one that was free a moment ago. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 describe("npm run test:stepfunctions-local", () => {
   it("says that it cannot run, and where the engine comes from, when no engine answers", async () => {
-    const endpoint = `http://127.0.0.1:${await closedPort()}`;
+    const endpoint = `http://127.0.0.1:${await freePort()}`;
     const run = await runChild(COMMAND, [], { STEPFUNCTIONS_ENDPOINT: endpoint, LAMBDA_PORT: "0" });
     expect(run).toMatchObject({ status: 1, stdout: "" });
     expect(run.stderr).toContain(`cannot run: no Step Functions engine answers at STEPFUNCTIONS_ENDPOINT=${endpoint}`);

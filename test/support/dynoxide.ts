@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
-import { type AddressInfo, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { describeError } from "../../core/errors.ts";
+import { freePort } from "../../verify/glance/server-process.ts";
 
 /** Dynoxide, an independent implementation of DynamoDB, without tables. */
 export type Dynoxide = { client: DynamoDBClient; stop(): Promise<void> };
@@ -45,15 +45,6 @@ function programPath(): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Undefined once the store answers; its last error if it has not after {@link START_MS}. */
