@@ -23,6 +23,9 @@ import { attemptsPath, isTrash, parseEntry, type Place, trashPath } from "./path
 /** More than the number of concurrent calls; each round ends the work of one of them. */
 const ROUNDS = 20;
 
+/** Names of files in an attempt's directory that hold nothing, and that a call makes again where they are gone (`empty-volume.ts`). */
+export const BLANK = "blank-";
+
 /** Content of the file of an attempt that has published its result. */
 const WHOLE = "whole\n";
 
@@ -73,7 +76,7 @@ export async function closedOr(place: Place, error: unknown): Promise<unknown> {
 }
 
 /** Removes the directory of an attempt unless a call works in it. */
-export async function leaveAttempt({ work }: Place): Promise<void> {
+export async function leaveAttempt({ work }: Pick<Place, "work">): Promise<void> {
   await rmdir(work).catch(ignoring("ENOENT", "ENOTDIR", "ENOTEMPTY", "EEXIST"));
 }
 
@@ -180,8 +183,8 @@ export async function hasWork(place: Pick<Place, "work">): Promise<boolean> {
 }
 
 /**
- * Removes the files of attempts that ended before that moment, and renamed work that a dead process left. It costs one stat for each
- * attempt that works or ended recently.
+ * Removes the files of attempts that ended before that moment, renamed work that a dead process left, and directories in which a call that
+ * came late and died left nothing. It costs one stat for each attempt that works or ended recently.
  */
 export async function forgetAttempts(directory: string, before: Date): Promise<void> {
   const attempts = attemptsPath(directory);
@@ -195,7 +198,32 @@ export async function forgetAttempts(directory: string, before: Date): Promise<v
       await emptyTrash(path);
     } else if (stats.isFile()) {
       await unlink(path).catch(ignoring("ENOENT"));
+    } else if (stats.isDirectory() && (await holdsNothing(path))) {
+      await removeBlanks(path);
+      await leaveAttempt({ work: path });
     }
+  }
+}
+
+/** Whether a directory of an attempt has no unfinished work: nothing, or only blank files. */
+export async function holdsNothing(work: string): Promise<boolean> {
+  return (await namesIn(work)).every((name) => name.startsWith(BLANK));
+}
+
+/** Removes the blank files of an attempt, also those of calls that died: a call that still works on one begins again. */
+export async function removeBlanks(work: string): Promise<void> {
+  for (const name of await namesIn(work)) {
+    if (name.startsWith(BLANK)) {
+      await unlink(join(work, name)).catch(ignoring("ENOENT", "ENOTDIR", "ESTALE"));
+    }
+  }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    return ignoring("ENOENT", "ENOTDIR", "ESTALE")(error) ?? [];
   }
 }
 

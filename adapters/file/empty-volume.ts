@@ -1,16 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { readdirSync } from "node:fs";
-import { link, unlink } from "node:fs/promises";
+import { link } from "node:fs/promises";
 import { join } from "node:path";
 import { VolumeBackendAPIException } from "../../core/errors.ts";
-import { enterAttempt, leaveAttempt } from "./attempt.ts";
+import { BLANK, enterAttempt, leaveAttempt, removeBlanks } from "./attempt.ts";
 import { createSized, errnoOf, isAbsent, sizeOfRegular, syncDirectoryOf } from "./files.ts";
 import type { Place } from "./paths.ts";
 
 /** More than the calls that can meet. */
 const TRIES = 20;
-
-const BLANK = "blank-";
 
 /**
  * Makes the file of a volume that holds nothing: its size, and no block. Repeated, it finds the file.
@@ -51,11 +48,6 @@ async function linkBlank(place: Place, sizeBytes: number): Promise<void> {
       throw error;
     }
   }
-  // Those of calls that died, too: a call that still works on one begins again.
-  for (const name of readdirSync(place.work)) {
-    if (name.startsWith(BLANK)) {
-      await unlink(join(place.work, name)).catch(() => {});
-    }
-  }
+  await removeBlanks(place.work);
   await leaveAttempt(place);
 }

@@ -53,8 +53,8 @@ export interface Driver {
   /** The same for a snapshot, which has one attempt: nothing creates or completes a snapshot of that id afterwards. */
   closeSnapshot(snapshotId: string): Promise<void>;
   /**
-   * Forgets attempts that were closed before that moment. The caller is certain that no function of theirs runs any more. It costs
-   * as much as there are closed attempts.
+   * Forgets attempts that were closed before that moment, and what a call that came late has begun and not done, if it holds nothing. The
+   * caller is certain that no function of theirs runs any more. It costs as much as there are such attempts.
    */
   forgetClosedAttempts(closedBefore: Date): Promise<void>;
   initialized(): Promise<boolean>;

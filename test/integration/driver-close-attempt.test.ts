@@ -328,6 +328,26 @@ describe("closing", () => {
     await there.driver.forgetClosedAttempts(new Date(Date.now() + 60_000));
     expect(await readdir(join(there.directory, "attempts"))).toEqual([`volume-${uuid(2)}-a1`]);
   });
+
+  test.each([
+    ["nothing", []],
+    ["a blank file", ["blank-1"]],
+  ])(
+    "forgets a directory in which a call that came late and died left %s, when it is old enough",
+    async (_what, left) => {
+      const { directory, driver } = await scene();
+      const volume = aVolume({ id: uuid(2) });
+      await driver.createVolume(volume, unhurried());
+      const work = join(directory, "attempts", `volume-${volume.id}-a1`);
+      await mkdir(work);
+      await Promise.all(left.map((name) => writeFile(join(work, name), "")));
+      await driver.forgetClosedAttempts(new Date(Date.now() - 60_000));
+      expect(await readdir(work)).toEqual(left);
+      await driver.forgetClosedAttempts(new Date(Date.now() + 60_000));
+      expect(await readdir(join(directory, "attempts"))).toEqual([]);
+      expect(await driver.findVolume(volume.id, fenceOf(volume.id, 1))).toBe("present");
+    },
+  );
 });
 
 describe("a leftover does not count as a result", () => {

@@ -5,6 +5,7 @@ import { ScanCommand, type ScanCommandOutput } from "@aws-sdk/client-dynamodb";
 import { ListExecutionsCommand } from "@aws-sdk/client-sfn";
 import { GetQueueAttributesCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { countRandomFaults } from "../../adapters/fault/random-faults.ts";
+import { holdsNothing } from "../../adapters/file/attempt.ts";
 import { attemptsPath, parseEntry } from "../../adapters/file/paths.ts";
 import type { Page } from "../../core/ports.ts";
 import { digestOfFile } from "./content.ts";
@@ -84,7 +85,9 @@ export async function filesOf(directory: string, likely: readonly number[]): Pro
     }
     for (const entryName of await namesIn(attemptsPath(folder))) {
       const entry = parseEntry(entryName);
-      if (entry !== undefined && (await stat(path.join(attemptsPath(folder), entryName))).isDirectory()) {
+      const work = path.join(attemptsPath(folder), entryName);
+      // A call that comes late and dies may leave a directory that holds nothing: the audit removes it when no function can use it any more.
+      if (entry !== undefined && (await stat(work)).isDirectory() && !(await holdsNothing(work))) {
         files.push({ backend: host, what: entry.kind, id: entry.id, partial: true, sizeBytes: 0, digest: null });
       }
     }
