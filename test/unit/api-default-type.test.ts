@@ -115,12 +115,16 @@ describe("a create without a type", () => {
     expect(created().id).toBe(DEFAULT_TYPE_ID);
   });
 
-  it("gets the default type when no type has the name in its image", async () => {
-    const id = aType("gold");
+  it.each([
+    ["none", "Volume type with name none could not be found."],
+    [idOf(9), `Volume type ${idOf(9)} could not be found.`],
+  ])("is refused when its image names the type %s, which does not exist", async (named, message) => {
+    aType("gold");
     api.deps.defaultVolumeType = "gold";
-    world.imageMetas.set(IMAGE_ID, anImage({ properties: { cinder_img_volume_type: "none" } }));
-    expect((await create({ imageRef: IMAGE_ID })).status).toBe(202);
-    expect(created().id).toBe(id);
+    world.imageMetas.set(IMAGE_ID, anImage({ properties: { cinder_img_volume_type: named } }));
+    const answer = await create({ imageRef: IMAGE_ID });
+    expect(answer.status).toBe(404);
+    expect(messageOf(answer)).toBe(message);
   });
 });
 

@@ -1,5 +1,4 @@
 import type { CreateRequestInput } from "../../requests/create-request.ts";
-import { VolumeTypeNotFoundByName } from "../../errors.ts";
 import type { SnapshotRecord, VolumeRecord, VolumeTypeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, invalidInput, notFound } from "../errors.ts";
@@ -101,7 +100,8 @@ export async function readCreateRequest(
 
 /**
  * The type of a create that names none (`_get_volume_type` of ExtractVolumeRequestTask): its source's, or the image's, or the default type.
- * A name of an image that no type has is passed over.
+ *
+ * @throws VolumeTypeNotFound, VolumeTypeNotFoundByName also when it is the image that names it, as in Cinder
  */
 async function typeOfSource(
   deps: ApiDependencies,
@@ -113,16 +113,7 @@ async function typeOfSource(
     return visibleTypeById(deps.volumeTypes, source.volume_type_id ?? DEFAULT_TYPE_ID);
   }
   const named = image === undefined ? undefined : volumeTypeOfImage(image);
-  if (named !== undefined) {
-    try {
-      return await findVisibleType(deps.volumeTypes, caller, named);
-    } catch (error) {
-      if (!(error instanceof VolumeTypeNotFoundByName)) {
-        throw error;
-      }
-    }
-  }
-  return defaultType(deps);
+  return named === undefined ? defaultType(deps) : findVisibleType(deps.volumeTypes, caller, named);
 }
 
 function optional(text: string | null | undefined): string | undefined {
