@@ -1,5 +1,5 @@
 import type { VolumeRepository } from "./ports.ts";
-import type { VolumeRecord } from "./records.ts";
+import type { Fault, VolumeRecord } from "./records.ts";
 import { isIn, isOwnedBy, type LifecycleState, wasCreatedBy } from "./volume-lifecycle.ts";
 
 /**
@@ -17,8 +17,8 @@ export type Transition = {
   /** Whether the caller decides by the record that it has read: the store checks that it is still the same, in addition. */
   asRead?: true;
   /**
-   * Whether a record that refuses the call shows that the same call was made before: by the fence that it gave the record, or by the
-   * extension. Absent where `from` has the states after the call, and where a repeated call is refused.
+   * Whether a record that refuses the call shows that the same call was made before: by the fence that it gave the record, by the
+   * extension or by the fault. Absent where `from` has the states after the call, and where a repeated call is refused.
    */
   isRepeat?: (volume: VolumeRecord, by: never) => boolean;
 };
@@ -103,6 +103,8 @@ export const TRANSITIONS = {
     from: ["removing"],
     to: ["removal_failed"],
     fenced: true,
+    isRepeat: ({ status, fault: stored }, { at, cause, error }: Fault) =>
+      status === "error_deleting" && stored?.at === at && stored.error === error && stored.cause === cause,
   },
   finishDelete: {
     from: ["removing"],

@@ -12,7 +12,7 @@ import {
   newId,
   projects,
   snapshots,
-  volumes,
+  userVolumes,
   volumeTypes,
 } from "./runtime/composition.ts";
 import { made, type PortsOf } from "./runtime/ports.ts";
@@ -52,7 +52,7 @@ export const ports = {
     "resetStatus",
   ),
   volumeTypes: volumeTypes("change", "create", "delete", "get", "getByName", "getMany", "list"),
-  volumes: volumes(
+  volumes: userVolumes(
     "beginDelete",
     "beginExtend",
     "changeAttachments",

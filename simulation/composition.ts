@@ -14,6 +14,7 @@ import type { Ports } from "./ports.ts";
 
 export const clock: Clock = { now: () => simulated().now() };
 export const volumes = port("volumes", () => simulated().ports.volumes);
+export const userVolumes = volumes;
 export const snapshots = port("snapshots", () => simulated().ports.snapshots);
 export const locks = port("locks", () => simulated().ports.locks);
 export const volumeTypes = port("volumeTypes", () => simulated().ports.volumeTypes);

@@ -5,6 +5,9 @@ import type { Table } from "./table.ts";
 /** Value of `in_flow` on every item that has a deadline: the partition of the sparse index by deadline. */
 export const IN_FLOW = "y";
 
+/** Paths to remove when nothing owns the record any more. */
+export const LEAVE_INDEX = "#in_flow, #deadline";
+
 /** A page of the items of an index by deadline whose deadline has passed, the longest overdue first. */
 export async function listOverdue(
   table: Table,

@@ -1,13 +1,13 @@
-import { isDeepStrictEqual } from "node:util";
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { InvalidVolume } from "../../core/errors.ts";
 import type { AsLocked } from "../../core/ports.ts";
 import type { Fault, VolumeRecord, VolumeStatus } from "../../core/records.ts";
+import { TRANSITIONS } from "../../core/volume-transitions.ts";
 import { notLockedSince, timesLocked } from "./locks.ts";
 import { IN_FLOW } from "./overdue.ts";
 import { isConditionFailure, statement, type Statement } from "./table.ts";
 import { conditionOf, constants, transition } from "./volume-conditions.ts";
-import { ending } from "./volume-statements.ts";
+import { ending } from "./volume-room.ts";
 import { refuseAsForeign, type VolumeWriter } from "./volume-writer.ts";
 
 /** The transitions by which a volume goes; each is the method of the same name of the repository. */
@@ -161,8 +161,7 @@ export async function markErrorDeleting(
   const values = { ":fault": fault, ...(fence !== null && { ":fence": fence }) };
   if (!(await writer.write(volumeId, markErrorDeletingStatement(fence !== null), values))) {
     const found = await writer.get(volumeId);
-    const repeated = found.status === "error_deleting" && isDeepStrictEqual(found.fault, fault);
-    if (!repeated) {
+    if (!TRANSITIONS.markErrorDeleting.isRepeat(found, fault)) {
       refuseAsForeign(fence, found);
     }
   }

@@ -4,10 +4,10 @@ import { countedWhileExtending } from "../../core/projects.ts";
 import { STATUSES_EXTENDABLE, type VolumeExtension, type VolumeRecord } from "../../core/records.ts";
 import { TRANSITIONS } from "../../core/volume-transitions.ts";
 import { notLockedSince, timesLocked } from "./locks.ts";
-import { IN_FLOW } from "./overdue.ts";
+import { IN_FLOW, LEAVE_INDEX } from "./overdue.ts";
 import { statement, type Statement } from "./table.ts";
 import { conditionOf, transition } from "./volume-conditions.ts";
-import { ending, LEAVE_INDEX } from "./volume-statements.ts";
+import { ending } from "./volume-room.ts";
 import { refuseExtension, type VolumeWriter } from "./volume-writer.ts";
 
 /** The transitions of what a volume takes of its quotas: its size and its type. Each is the method of the same name of the repository. */

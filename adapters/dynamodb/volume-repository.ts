@@ -1,81 +1,35 @@
-import { isDeepStrictEqual } from "node:util";
 import { INDEXES } from "../../core/settings/environment.ts";
-import { InvalidInput, InvalidVolume } from "../../core/errors.ts";
-import type {
-  AsLocked,
-  AttachmentChange,
-  AttemptClose,
-  ExtensionEnd,
-  Found,
-  Lock,
-  Owner,
-  Page,
-  VolumeDetails,
-  VolumeFilter,
-  VolumeRepository,
-} from "../../core/ports.ts";
+import type { AttemptClose, ExtensionEnd, Owner, Page, VolumeFilter, VolumeRepository } from "../../core/ports.ts";
 import type {
   Attempt,
   CopyProgress,
   Fault,
   ModelUpdate,
-  VolumeExtension,
   VolumePhase,
   VolumeRecord,
   VolumeStatus,
-  VolumeSummary,
 } from "../../core/records.ts";
 import { isOwnedBy, lifecycleOf } from "../../core/volume-lifecycle.ts";
 import { TRANSITIONS } from "../../core/volume-transitions.ts";
-import { changeItem } from "./details.ts";
-import { countLock, forgetLock } from "./locks.ts";
-import { find, tryCreate, type Statement, type TableOptions } from "./table.ts";
-import { requeueVolume } from "./requeue-volume.ts";
-import { readVolume, volumeItem } from "./volume-item.ts";
+import { countLock } from "./locks.ts";
 import { listOverdue } from "./overdue.ts";
-import { getVolumes, listSummaries, listVolumes } from "./volume-queries.ts";
-import * as attaching from "./volume-attachments.ts";
+import { requeueVolume } from "./requeue-volume.ts";
+import { DynamoDbUserVolumes } from "./user-volumes.ts";
 import * as deletion from "./volume-deletion.ts";
 import * as extending from "./volume-extension.ts";
+import { readVolume } from "./volume-item.ts";
+import { addToLedger, unopenedAttempt, writeLedger } from "./volume-ledger.ts";
+import { listVolumes } from "./volume-queries.ts";
 import * as statements from "./volume-statements.ts";
-import { refuse, VolumeWriter } from "./volume-writer.ts";
+import { refuse } from "./volume-writer.ts";
 
 /**
  * Volumes in DynamoDB. A transition that succeeds costs one UpdateItem. One whose condition fails reads the record back, because only the
  * record distinguishes a repeat by its owner, which succeeds, from a late write, which is refused.
  */
-export class DynamoDbVolumeRepository implements VolumeRepository {
-  readonly #writer: VolumeWriter;
-
-  constructor(options: TableOptions) {
-    this.#writer = new VolumeWriter(options);
-  }
-
-  get(volumeId: string): Promise<VolumeRecord> {
-    return this.#writer.get(volumeId);
-  }
-
-  getMany(volumeIds: readonly string[]): Promise<Found<VolumeRecord>> {
-    return getVolumes(this.#writer.table, volumeIds);
-  }
-
-  listSummaries(volumeIds: readonly string[]): Promise<Found<VolumeSummary>> {
-    return listSummaries(this.#writer.table, volumeIds);
-  }
-
+export class DynamoDbVolumeRepository extends DynamoDbUserVolumes implements VolumeRepository {
   list(filter: VolumeFilter, limit: number, from?: string): Promise<Page<VolumeRecord>> {
-    return listVolumes(this.#writer.table, filter, limit, from);
-  }
-
-  /** Also succeeds when an equal record exists, so a put whose answer was lost may be repeated. */
-  async create(record: VolumeRecord): Promise<void> {
-    if (await tryCreate(this.#writer.table, volumeItem(record))) {
-      return;
-    }
-    const stored = await find(this.#writer.table, record.id);
-    if (stored === undefined || !isDeepStrictEqual(readVolume(stored), record)) {
-      throw new InvalidInput(`volume ${record.id} exists already`);
-    }
+    return listVolumes(this.writer.table, filter, limit, from);
   }
 
   /**
@@ -98,27 +52,17 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":deadline": deadline.toISOString(),
     };
     const assigned =
-      (await this.#addToLedger(owner, statements.ASSIGN_HOST, values, attempt)) ??
+      (await addToLedger(this.writer, owner, statements.ASSIGN_HOST, values, attempt)) ??
       (lifecycleOf(await this.get(owner.volumeId)) === "unclaimed"
-        ? await this.#addToLedger(owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt)
+        ? await addToLedger(this.writer, owner, statements.ASSIGN_HOST_IN_ERROR, values, attempt)
         : undefined);
-    return this.#writer.madeOrRepeated(assigned, owner, TRANSITIONS.assignHost.isRepeat);
-  }
-
-  async #addToLedger(
-    owner: Owner,
-    prepared: Statement,
-    values: Record<string, unknown>,
-    line: Attempt,
-  ): Promise<VolumeRecord | undefined> {
-    const adding = await this.#writer.withLedgerRoom(owner, prepared, values);
-    return this.#writer.writeLedger(owner, adding.prepared, adding.values, line);
+    return this.writer.madeOrRepeated(assigned, owner, TRANSITIONS.assignHost.isRepeat);
   }
 
   async beginCreate(owner: Owner, deadline: Date): Promise<VolumeRecord> {
     const values = { ":fence": owner.fence, ":deadline": deadline.toISOString() };
-    const record = await this.#writer.writeAndRead(owner.volumeId, statements.BEGIN_CREATE, values);
-    return this.#writer.madeOrRepeated(record, owner);
+    const record = await this.writer.writeAndRead(owner.volumeId, statements.BEGIN_CREATE, values);
+    return this.writer.madeOrRepeated(record, owner);
   }
 
   async persistModelUpdate(
@@ -129,8 +73,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   ): Promise<void> {
     const columns = { ...columnsOf(update), ...(status !== undefined && { status }) };
     const values = { ":fence": owner.fence, ":phase": phase, ...placeholders(columns) };
-    if (!(await this.#writer.write(owner.volumeId, statements.persistModelUpdate(Object.keys(columns)), values))) {
-      await this.#writer.madeOrRepeated(undefined, owner);
+    if (!(await this.writer.write(owner.volumeId, statements.persistModelUpdate(Object.keys(columns)), values))) {
+      await this.writer.madeOrRepeated(undefined, owner);
     }
   }
 
@@ -145,15 +89,15 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     };
     const prepared =
       progress.image_tag === undefined ? statements.SAVE_UNTAGGED_PROGRESS : statements.SAVE_PROGRESS_OF_IMAGE;
-    if (!(await this.#writer.write(owner.volumeId, prepared, values))) {
-      await this.#writer.madeOrRepeated(undefined, owner, TRANSITIONS.saveProgress.isRepeat);
+    if (!(await this.writer.write(owner.volumeId, prepared, values))) {
+      await this.writer.madeOrRepeated(undefined, owner, TRANSITIONS.saveProgress.isRepeat);
     }
   }
 
   async markBootable(owner: Owner, glanceMetadata: Record<string, string>): Promise<void> {
     const values = { ":fence": owner.fence, ":glance_metadata": glanceMetadata };
-    if (!(await this.#writer.write(owner.volumeId, statements.MARK_BOOTABLE, values))) {
-      await this.#writer.madeOrRepeated(undefined, owner);
+    if (!(await this.writer.write(owner.volumeId, statements.MARK_BOOTABLE, values))) {
+      await this.writer.madeOrRepeated(undefined, owner);
     }
   }
 
@@ -173,8 +117,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ...placeholders(columns),
     };
     const prepared = statements.markAvailable(Object.keys(columns));
-    const record = await this.#writer.writeLedger(owner, prepared, values, unopenedAttempt(owner, at));
-    return this.#writer.madeOrRepeated(record, owner, TRANSITIONS.markAvailable.isRepeat);
+    const record = await writeLedger(this.writer, owner, prepared, values, unopenedAttempt(owner, at));
+    return this.writer.madeOrRepeated(record, owner, TRANSITIONS.markAvailable.isRepeat);
   }
 
   async markError(owner: Owner, fault: Fault): Promise<VolumeRecord> {
@@ -185,13 +129,14 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       ":error": fault.error,
       ":cause": fault.cause,
     };
-    const record = await this.#writer.writeLedger(
+    const record = await writeLedger(
+      this.writer,
       owner,
       statements.MARK_ERROR,
       values,
       unopenedAttempt(owner, fault.at),
     );
-    return this.#writer.madeOrRepeated(record, owner, TRANSITIONS.markError.isRepeat);
+    return this.writer.madeOrRepeated(record, owner, TRANSITIONS.markError.isRepeat);
   }
 
   async releaseForReschedule(owner: Owner, next: Owner, close: AttemptClose, deadline: Date): Promise<VolumeRecord> {
@@ -209,7 +154,7 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
       const inPhase = close.clearedPhase !== undefined && close.clearedPhase !== null;
       const prepared = statements.releaseForReschedule(close.suspectedOrphan, migrationTarget, inPhase);
       const all = inPhase ? { ...values, ":cleared_phase": close.clearedPhase } : values;
-      return this.#writer.writeLedger(owner, prepared, all, unopenedAttempt(owner, at));
+      return writeLedger(this.writer, owner, prepared, all, unopenedAttempt(owner, at));
     };
     const released = await release(false);
     if (released !== undefined) {
@@ -236,90 +181,44 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
   async markUnschedulable(volumeId: string, expectedFence: string | null, fault: Fault): Promise<VolumeRecord> {
     const prepared = statements.markUnschedulable(expectedFence !== null);
     const values = { ":fault": fault, ...(expectedFence !== null && { ":fence": expectedFence }) };
-    const record = await this.#writer.writeAndRead(volumeId, prepared, values);
+    const record = await this.writer.writeAndRead(volumeId, prepared, values);
     const owner = { volumeId, fence: expectedFence ?? "nobody" };
-    return this.#writer.madeOrRepeated(record, owner, (found) =>
+    return this.writer.madeOrRepeated(record, owner, (found) =>
       TRANSITIONS.markUnschedulable.isRepeat(found, { error: fault.error, of: expectedFence }),
     );
   }
 
   requeue(volume: VolumeRecord, next: Owner, deadline: Date): Promise<VolumeRecord> {
-    return requeueVolume(this.#writer.table, volume, next, deadline, this.#writer.now);
+    return requeueVolume(this.writer.table, volume, next, deadline, this.writer.now);
   }
 
   listOverdue(now: Date, limit: number, from?: string): Promise<Page<{ id: string; deadline: string }>> {
-    return listOverdue(this.#writer.table, INDEXES.volumesByDeadline, now, limit, from);
+    return listOverdue(this.writer.table, INDEXES.volumesByDeadline, now, limit, from);
   }
 
   async forgetDeadline(volumeId: string, deadline: string): Promise<void> {
-    await this.#writer.write(volumeId, statements.FORGET_DEADLINE, { ":deadline": deadline });
-  }
-
-  beginDelete(volume: AsLocked, deadline: Date, { force = false } = {}): Promise<VolumeRecord> {
-    return deletion.beginDelete(this.#writer, volume, deadline, force);
-  }
-
-  async resetStatus(volumeId: string, status: VolumeStatus): Promise<VolumeRecord> {
-    const record = await this.#writer.writeAndRead(volumeId, statements.RESET_STATUS, { ":status": status });
-    if (record === undefined) {
-      const { id } = await this.get(volumeId);
-      throw new InvalidVolume(`volume ${id} is being removed: wait until it is gone or in error_deleting`);
-    }
-    return record;
+    await this.writer.write(volumeId, statements.FORGET_DEADLINE, { ":deadline": deadline });
   }
 
   /** @throws InvalidVolume when the volume is not in `deleting`. */
   finishDelete(volumeId: string): Promise<void> {
-    return deletion.finishDelete(this.#writer, volumeId);
-  }
-
-  requestDelete(volumeId: string, deadline: Date): Promise<VolumeRecord> {
-    return deletion.requestDelete(this.#writer, volumeId, deadline);
+    return deletion.finishDelete(this.writer, volumeId);
   }
 
   beginRequestedDelete(volumeId: string, fence: string | null, deadline: Date): Promise<VolumeRecord> {
-    return deletion.beginRequestedDelete(this.#writer, volumeId, fence, deadline);
+    return deletion.beginRequestedDelete(this.writer, volumeId, fence, deadline);
   }
 
   markErrorDeleting(volumeId: string, fence: string | null, fault: Fault): Promise<void> {
-    return deletion.markErrorDeleting(this.#writer, volumeId, fence, fault);
-  }
-
-  async changeDetails(volumeId: string, change: VolumeDetails): Promise<VolumeRecord> {
-    const { displayName, displayDescription, bootable, metadata = {}, glanceMetadata, messageDeleted } = change;
-    const columns = {
-      ...(displayName !== undefined && { display_name: displayName }),
-      ...(displayDescription !== undefined && { display_description: displayDescription }),
-      ...(bootable !== undefined && { bootable }),
-      ...(messageDeleted !== undefined && { message_deleted: messageDeleted }),
-      updated_at: this.#writer.now.toISOString(),
-    };
-    const map =
-      glanceMetadata === undefined
-        ? { column: "metadata", change: metadata }
-        : { column: "glance_metadata", change: glanceMetadata };
-    const item = await changeItem(this.#writer.table, volumeId, columns, map);
-    return item === undefined ? this.get(volumeId) : readVolume(item);
-  }
-
-  changeType(volume: VolumeRecord, volumeTypeId: string, retypeId: string): Promise<VolumeRecord | undefined> {
-    return extending.changeType(this.#writer, volume, volumeTypeId, retypeId);
-  }
-
-  beginExtend(volume: VolumeRecord, extension: VolumeExtension, deadline: Date): Promise<VolumeRecord> {
-    return extending.beginExtend(this.#writer, volume, extension, deadline);
+    return deletion.markErrorDeleting(this.writer, volumeId, fence, fault);
   }
 
   keepExtensionClaim(volumeId: string, number: number, claimedAt: string): Promise<VolumeRecord> {
-    return extending.keepExtensionClaim(this.#writer, volumeId, number, claimedAt);
+    return extending.keepExtensionClaim(this.writer, volumeId, number, claimedAt);
   }
 
   endExtend(volumeId: string, number: number, end: ExtensionEnd): Promise<VolumeRecord> {
-    return extending.endExtend(this.#writer, volumeId, number, end);
-  }
-
-  changeAttachments(volume: VolumeRecord, change: AttachmentChange): Promise<VolumeRecord | undefined> {
-    return attaching.changeAttachments(this.#writer, volume, change);
+    return extending.endExtend(this.writer, volumeId, number, end);
   }
 
   async countLock(
@@ -327,12 +226,8 @@ export class DynamoDbVolumeRepository implements VolumeRepository {
     statuses: readonly VolumeStatus[],
     projectId: string | null,
   ): Promise<VolumeRecord | undefined> {
-    const item = await countLock(this.#writer.table, volumeId, statuses, projectId);
+    const item = await countLock(this.writer.table, volumeId, statuses, projectId);
     return item === undefined ? undefined : readVolume(item);
-  }
-
-  forgetLock(volumeId: string, lock: Lock): Promise<void> {
-    return forgetLock(this.#writer.table, volumeId, lock);
   }
 }
 
@@ -343,9 +238,4 @@ function columnsOf({ provider_location }: ModelUpdate): Record<string, string> {
 
 function placeholders(columns: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(columns).map(([column, value]) => [`:${column}`, value]));
-}
-
-/** The line of an attempt that never had one. */
-function unopenedAttempt(owner: Owner, at: string): Attempt {
-  return { host: null, execution: owner.fence, started_at: at, outcome: "running" };
 }

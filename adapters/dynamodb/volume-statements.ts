@@ -1,19 +1,13 @@
 import type { VolumeStatus } from "../../core/records.ts";
-import type { RecordCut } from "../../core/requests/record-room.ts";
-import { statement, type Statement } from "./table.ts";
-import { IN_FLOW } from "./overdue.ts";
+import { IN_FLOW, LEAVE_INDEX } from "./overdue.ts";
+import type { Statement } from "./table.ts";
 import { constants, transition } from "./volume-conditions.ts";
+import { ending, goingOn } from "./volume-room.ts";
 
 /**
  * The updates of a volume in the flow, one for each transition: its condition is that of the table of transitions, so a late write changes
- * nothing. Removals and extensions have theirs next to their methods.
+ * nothing. Requests of users, removals and extensions have theirs next to their methods.
  */
-
-/** The attempt owns the record. */
-const IS_MINE = "#fence = :fence";
-
-/** Paths to remove when nothing owns the record any more. */
-export const LEAVE_INDEX = "#in_flow, #deadline";
 
 const TAKE =
   "SET #host = :host, #availability_zone = :availability_zone, #scheduled_at = :scheduled_at, #fence = :fence, " +
@@ -38,47 +32,6 @@ export const ASSIGN_HOST_IN_ERROR = goingOn(
     { only: ["unclaimed"] },
     { ...constants("creating"), ":in_flow": IN_FLOW, ":phase": "scheduled" },
   ),
-);
-
-/** An update that ends a volume, removes it or requests its removal: it always fits. */
-export function ending(prepared: Statement): Statement {
-  return { ...prepared, makesRoom: "anything" };
-}
-
-/** An update with which the flow continues: it is refused before the volume loses data of its user. */
-function goingOn(prepared: Statement): Statement {
-  return { ...prepared, makesRoom: "history" };
-}
-
-/** The update, which also removes parts of the record. Its value is `:dropped`. It must have no REMOVE of its own. */
-export function cutting(cut: RecordCut, prepared: Statement): Statement {
-  const { update, condition } = prepared;
-  const paths = cut.paths.map(([column, key], index) => `#${column}${key === undefined ? "" : `.#cut${index}`}`);
-  const made = statement(`${update}, #dropped = :dropped REMOVE ${paths.join(", ")}`, condition);
-  return { ...prepared, update: made.update, names: { ...made.names, ...cutNames(cut) } };
-}
-
-function cutNames({ paths }: RecordCut): Record<string, string> {
-  return Object.fromEntries(paths.flatMap(([, key], index) => (key === undefined ? [] : [[`#cut${index}`, key]])));
-}
-
-/** Makes room in a record, while it has the owner with whom it was read. */
-export function makeRoom(isOwned: boolean): Statement {
-  return statement(
-    "SET #updated_at = :now",
-    `attribute_exists(#id) AND ${isOwned ? IS_MINE : "attribute_not_exists(#fence)"}`,
-  );
-}
-
-/** A volume that another service wrote may have no ledger. */
-export const ENSURE_LEDGER = statement("SET #attempts = if_not_exists(#attempts, :empty)", "attribute_exists(#id)", {
-  ":empty": {},
-});
-
-/** An attempt that ends before it had a host has no line in the ledger. */
-export const ENSURE_LEDGER_LINE = transition(
-  "markError",
-  "SET #attempts.#number = if_not_exists(#attempts.#number, :attempt)",
 );
 
 export const BEGIN_CREATE = transition(
@@ -201,12 +154,4 @@ export const FORGET_DEADLINE = transition(
   "forgetDeadline",
   `SET #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at`,
   { either: ["#deadline = :deadline"] },
-);
-
-/** The previous owner's next write is refused, and a requested deletion is void. */
-export const RESET_STATUS = ending(
-  transition(
-    "resetStatus",
-    `SET #status = :status, #reset_at = :now, #updated_at = :now REMOVE ${LEAVE_INDEX}, #delete_requested_at, #progress`,
-  ),
 );

@@ -1,12 +1,11 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { LARGEST_RECORD_BYTES, LEDGER_ATTEMPTS, recordBytes } from "../../core/requests/byte-budget.ts";
+import { LARGEST_RECORD_BYTES, recordBytes } from "../../core/requests/byte-budget.ts";
 import { FenceLost, InvalidInput, VolumeDeleteRequested, VolumeNotFound } from "../../core/errors.ts";
 import type { Clock, Owner } from "../../core/ports.ts";
-import { cutForAttempt, cutForWrite, type Expendable } from "../../core/requests/record-room.ts";
-import type { Attempt, VolumeRecord } from "../../core/records.ts";
+import { cutForWrite, type Expendable } from "../../core/requests/record-room.ts";
+import type { VolumeRecord } from "../../core/records.ts";
 import {
   find,
-  isMissingPath,
   isTooLarge,
   tryUpdate,
   type Item,
@@ -16,7 +15,7 @@ import {
   type UpdateArguments,
 } from "./table.ts";
 import { readVolume } from "./volume-item.ts";
-import { cutting, ENSURE_LEDGER, ENSURE_LEDGER_LINE, makeRoom } from "./volume-statements.ts";
+import { cutting, makeRoom } from "./volume-room.ts";
 
 /** Runs the transitions of one volume, and reads it back where the condition of one has failed. */
 export class VolumeWriter {
@@ -58,7 +57,7 @@ export class VolumeWriter {
 
   /** Runs a transition. False when its condition failed. */
   async write(volumeId: string, prepared: Statement, values: Record<string, unknown>): Promise<boolean> {
-    return (await this.#update(volumeId, prepared, { values: this.#stamped(values) })) !== undefined;
+    return (await this.update(volumeId, prepared, { values: this.#stamped(values) })) !== undefined;
   }
 
   /** Runs a transition and returns the record that it made. Undefined when its condition failed. */
@@ -68,7 +67,7 @@ export class VolumeWriter {
     values: Record<string, unknown>,
     names: Record<string, string> = {},
   ): Promise<VolumeRecord | undefined> {
-    const item = await this.#update(volumeId, prepared, {
+    const item = await this.update(volumeId, prepared, {
       values: this.#stamped(values),
       names,
       returnItem: true,
@@ -81,7 +80,7 @@ export class VolumeWriter {
    *
    * @throws InvalidInput when the record is still too full, and the update is not one that must fit
    */
-  async #update(volumeId: string, prepared: Statement, parts: UpdateArguments): Promise<Item | undefined> {
+  async update(volumeId: string, prepared: Statement, parts: UpdateArguments): Promise<Item | undefined> {
     const { makesRoom } = prepared;
     const run = (): Promise<Item | undefined> => tryUpdate(this.table, volumeId, prepared, parts);
     try {
@@ -114,50 +113,8 @@ export class VolumeWriter {
     return true;
   }
 
-  /**
-   * The update that adds a line to the ledger, with the lines that go in the same write where the ledger is full. Only an attempt with a
-   * number above the bound costs the read.
-   */
-  async withLedgerRoom(
-    { volumeId, attempt }: Owner,
-    prepared: Statement,
-    values: Record<string, unknown>,
-  ): Promise<{ prepared: Statement; values: Record<string, unknown> }> {
-    const cut = attempt > LEDGER_ATTEMPTS ? cutForAttempt(await this.get(volumeId), attempt) : undefined;
-    return cut === undefined
-      ? { prepared, values }
-      : { prepared: cutting(cut, prepared), values: { ...values, ":dropped": cut.dropped } };
-  }
-
   #stamped(values: Record<string, unknown>): Record<string, unknown> {
     return { ...values, ":now": this.now.toISOString() };
-  }
-
-  /**
-   * Runs a transition that writes the owner's line of the ledger. Where there is no ledger, or no such line, one is made first:
-   * `line` is what the attempt's line says then.
-   */
-  async writeLedger(
-    owner: Owner,
-    prepared: Statement,
-    values: Record<string, unknown>,
-    line: Attempt,
-  ): Promise<VolumeRecord | undefined> {
-    const names = { "#number": String(owner.attempt) };
-    const write = (): Promise<VolumeRecord | undefined> => this.writeAndRead(owner.volumeId, prepared, values, names);
-    try {
-      return await write();
-    } catch (error) {
-      if (!isMissingPath(error)) {
-        throw error;
-      }
-    }
-    const asFull = (ensuring: Statement): Statement => ({ ...ensuring, makesRoom: prepared.makesRoom ?? "history" });
-    await this.#update(owner.volumeId, asFull(ENSURE_LEDGER), { values: {} });
-    const added = { ":fence": owner.fence, ":attempt": line };
-    const opening = await this.withLedgerRoom(owner, asFull(ENSURE_LEDGER_LINE), added);
-    await this.#update(owner.volumeId, opening.prepared, { values: opening.values, names });
-    return write();
   }
 }
 

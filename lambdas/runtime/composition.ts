@@ -17,6 +17,7 @@ import { DynamoDbLockRepository } from "../../adapters/dynamodb/lock-repository.
 import { DynamoDbProjectRepository } from "../../adapters/dynamodb/project-repository.ts";
 import { DynamoDbSnapshotRepository } from "../../adapters/dynamodb/snapshot-repository.ts";
 import { StoreClock } from "../../adapters/dynamodb/store-clock.ts";
+import { DynamoDbUserVolumes } from "../../adapters/dynamodb/user-volumes.ts";
 import { DynamoDbVolumeRepository } from "../../adapters/dynamodb/volume-repository.ts";
 import { DynamoDbVolumeTypeRepository } from "../../adapters/dynamodb/volume-type-repository.ts";
 import { exportedBackends } from "../../adapters/file/exported-backends.ts";
@@ -64,7 +65,10 @@ function once<Value>(make: () => Value): () => Value {
   return () => (made ??= { value: make() }).value;
 }
 
-function repository<Name extends keyof Repositories>(name: Name, make: () => Repositories[Name]) {
+function repository<Name extends keyof Repositories, Repository extends Partial<Repositories[Name]>>(
+  name: Name,
+  make: () => Repository,
+) {
   return port(name, once(make));
 }
 
@@ -78,6 +82,12 @@ const sqs = /* @__PURE__ */ once(() => unlogged(new SQSClient({ useQueueUrlAsEnd
 export const volumes = /* @__PURE__ */ repository(
   "volumes",
   () => new DynamoDbVolumeRepository({ client: dynamodb(), tableName: environmentVariable("volumesTable"), clock }),
+);
+
+/** The same table with the methods that requests of users need, for the API's bundle. */
+export const userVolumes = /* @__PURE__ */ repository(
+  "volumes",
+  () => new DynamoDbUserVolumes({ client: dynamodb(), tableName: environmentVariable("volumesTable"), clock }),
 );
 
 export const snapshots = /* @__PURE__ */ repository(

@@ -24,10 +24,10 @@ export type Repositories = {
 };
 
 /** A repository with the methods that a function calls. Its role has the rights of their requests, and no others (docs/adr/0030). */
-type Port<Name extends keyof Repositories, Method extends keyof Repositories[Name]> = {
+type Port<Name extends keyof Repositories, Repository, Method extends keyof Repository> = {
   repository: Name;
   methods: readonly Method[];
-  make: () => Pick<Repositories[Name], Method>;
+  make: () => Pick<Repository, Method>;
 };
 
 /** The ports that a function exports: as `ports`, and those that only the image-volume cache needs as `imageCachePorts`. */
@@ -39,8 +39,13 @@ export type PortsOf<Dependencies> = {
 };
 
 /** Returns a declaration of the methods that a function calls. */
-export function port<Name extends keyof Repositories>(repository: Name, make: () => Repositories[Name]) {
-  return <Method extends keyof Repositories[Name]>(...methods: Method[]): Port<Name, Method> => ({
+export function port<Name extends keyof Repositories, Repository extends Partial<Repositories[Name]>>(
+  repository: Name,
+  make: () => Repository,
+) {
+  return <Method extends keyof Repository & keyof Repositories[Name]>(
+    ...methods: Method[]
+  ): Port<Name, Repository, Method> => ({
     repository,
     methods,
     make,
