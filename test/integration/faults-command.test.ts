@@ -45,6 +45,8 @@ describe("npm run faults", () => {
     expect(unknown.stderr).toBe('faults: --only "NoSuchState" means no cell\nTry: npm run faults -- --help\n');
     expect((await runFaults("--seed", "x")).stderr).toContain('--seed must be a whole number from 0, not "x"');
     expect((await runFaults("--write", "--only", "raw")).stderr).toContain("--write needs the whole matrix");
+    expect((await runFaults("--write", "--every", "2")).stderr).toContain("--write needs the whole matrix");
+    expect((await runFaults("--every", "0")).stderr).toContain('--every must be a whole number from 1, not "0"');
   });
 
   it("helps", async () => {

@@ -9,7 +9,11 @@ it("is written as the formatter leaves it", async () => {
     { functionName: "CreateRawVolume", squares: { "dies after": square } },
     { functionName: "AuditBackends", squares: {} },
   ];
-  const document = documentOf({ rows, faults: [...FAULT_NAMES] }, { cells: 19_000, pairs: 4000, violated: 1 }, 1);
+  const document = documentOf(
+    { rows, faults: [...FAULT_NAMES] },
+    { cells: 19_000, of: 19_000, pairs: 4000, violated: 1 },
+    1,
+  );
   expect(document).toContain("! AE 1h02");
   const { code, errors } = await format("fault-matrix.md", document, { printWidth: 120 });
   expect(errors).toEqual([]);

@@ -17,6 +17,7 @@ import {
   type Discovered,
   drawPairs,
   nameOf,
+  sampleOf,
   scenariosMeant,
 } from "./matrix.ts";
 import { type Options, UsageError } from "./options.ts";
@@ -128,8 +129,9 @@ export async function runFaults(options: Options): Promise<number> {
   const deployment = readDeployment();
   const discovered = await discover(deployment, options.seed, scenariosMeant(options.only));
   const broken = failuresOfScenarios(discovered);
-  const singles =
+  const meant =
     options.only === undefined ? discovered.flatMap(({ cells }) => cells) : cellsMeant(discovered, options.only);
+  const singles = sampleOf(meant, options.every, options.seed);
   if (singles.length === 0) {
     throw new UsageError(`--only ${JSON.stringify(options.only)} means no cell`);
   }
@@ -143,6 +145,7 @@ export async function runFaults(options: Options): Promise<number> {
   const seconds = (performance.now() - began) / 1000;
   const counts = {
     cells: singles.length,
+    of: meant.length,
     pairs: pairs.length,
     violated: violated.length,
     seconds,
@@ -161,14 +164,14 @@ export async function runFaults(options: Options): Promise<number> {
   return violated.length + missing.length + broken.length === 0 ? 0 : 1;
 }
 
-/** How many cells were run, and how long it took. */
-export type Counts = { cells: number; pairs: number; violated: number; seconds: number };
+/** How many cells were run, of how many, and how long it took. */
+export type Counts = { cells: number; of: number; pairs: number; violated: number; seconds: number };
 
 function printText(
   summary: Summary,
   violated: readonly CellResult[],
   problems: readonly string[],
-  { cells, pairs, seconds }: Counts,
+  { cells, of, pairs, seconds }: Counts,
   { seed }: Options,
 ): void {
   const lines = [matrixText(summary), ""];
@@ -178,7 +181,7 @@ function printText(
   if (violated.length > 0) {
     lines.push("Violations, with the first cell of each kind:", ...violationLines(violated, seed), "");
   }
-  const sum = `${cells} cells of one fault and ${pairs} of two, seed ${seed}, in ${seconds.toFixed(0)} s`;
+  const sum = `${cells === of ? cells : `${cells} of ${of}`} cells of one fault and ${pairs} of two, seed ${seed}, in ${seconds.toFixed(0)} s`;
   lines.push(`${sum}: ${violated.length} violate an invariant, ${problems.length} problems of coverage`);
   process.stdout.write(`${lines.join("\n")}\n`);
 }

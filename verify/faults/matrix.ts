@@ -87,6 +87,24 @@ function sampled(cells: readonly Cell[], most: number = cells.length, seed: numb
   return cells.filter((_cell, index) => index % step === seed % step);
 }
 
+/**
+ * One of so many cells, at equal distances from one that the seed chooses, and at least one of each kind: of each function, call and fault.
+ * Other seeds run the other cells.
+ */
+export function sampleOf(cells: readonly Cell[], every: number, seed: number): Cell[] {
+  const drawn = cells.filter((_cell, index) => index % every === seed % every);
+  const kinds = new Set(drawn.map(kindOf));
+  const others = Map.groupBy(
+    cells.filter((cell) => !kinds.has(kindOf(cell))),
+    kindOf,
+  );
+  return [...drawn, ...[...others.values()].flatMap((ofKind) => ofKind[seed % ofKind.length] ?? [])];
+}
+
+function kindOf({ functionName, fault: { call, fault } }: Cell): string {
+  return `${functionName} ${call?.replace(/#\d+$/, "") ?? ""} ${fault}`;
+}
+
 type Visit = {
   functionName: string;
   calls: Set<string>;
