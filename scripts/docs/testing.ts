@@ -133,8 +133,8 @@ Durations are of whole commands on ${coresOf(results)} cores. \`load\` is the lo
 few tests more.
 
 CI runs all of them but mutation by area, on every commit, with seeds made of the commit's hash: the order of the tests, the order of
-what happens at once in the matrix, its pairs of faults, and the work and faults of chaos differ from commit to commit. Of the matrix it runs
-a fourth that the seed chooses (\`--every 4\`), with at least one cell of each function, call and fault: the whole one is run before a release.
+what happens at once in the matrix, its pairs of faults, and the work and faults of chaos differ from commit to commit. It runs a fourth of the
+matrix (\`--every 4\`): the seed chooses the cells, with at least one of each function, call and fault. The whole matrix is run before a release.
 The log prints the seeds, by which a failure can be repeated.`;
 }
 
