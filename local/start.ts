@@ -1,3 +1,4 @@
+import { enableCompileCache } from "node:module";
 import { CommanderError } from "commander";
 import { explain, screenOf } from "./screen.ts";
 import { endProcess, Interrupted, interruption } from "./signals.ts";
@@ -12,6 +13,8 @@ process.umask(0o077);
 async function main(options: StartOptions): Promise<number> {
   const { signal } = interruption();
   try {
+    // The next start takes most modules, those of the CDK above all, compiled from the cache.
+    enableCompileCache();
     const { serve } = await import("./serve.ts");
     await serve({ options, screen: screenOf(process.stdout), signal });
     return 0;

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { enableCompileCache } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CommanderError } from "commander";
@@ -21,6 +22,8 @@ async function main(options: DemoOptions): Promise<number> {
   const screen = screenOf(process.stdout);
   const { signal } = interrupted;
   try {
+    // The next start takes most modules, those of the CDK above all, compiled from the cache.
+    enableCompileCache();
     const { runDemo } = await import("./run.ts");
     const ok = await runDemo({ options, directory, screen, stream: process.stdout, signal });
     return ok ? 0 : 1;

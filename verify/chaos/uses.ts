@@ -80,11 +80,29 @@ async function takeSnapshot(
   const snapshot: ApiSnapshot = { name, project, deletion: "none" };
   snapshots.push(snapshot);
   if (isDeleted) {
-    while (await isBeingTaken(api, snapshotId, project)) {
+    await deleteSnapshot(api, snapshotId, project);
+    snapshot.deletion = "accepted";
+  }
+}
+
+/**
+ * Repeats a deletion until it is accepted. It is refused while the snapshot is being taken, and where a repeated call of the function that
+ * takes it changes the status between the read and the write of the deletion. It is refused as well after a first request that was accepted.
+ */
+export async function deleteSnapshot(api: Api, id: string, project: string): Promise<void> {
+  for (;;) {
+    while (await isBeingTaken(api, id, project)) {
       await delay(200);
     }
-    await api.ask({ project, method: "DELETE", path: `/snapshots/${snapshotId}` });
-    snapshot.deletion = "accepted";
+    const { status, body } = await api.ask({ project, method: "DELETE", path: `/snapshots/${id}` });
+    const shown = await shownStatus(api, "snapshot", { id, project });
+    if (status === 202 || shown === undefined || shown === "deleting" || shown === "error_deleting") {
+      return;
+    }
+    if (status !== 400) {
+      throw new Error(`the deletion of snapshot ${id} is answered by ${status}: ${JSON.stringify(body)}`);
+    }
+    await delay(200);
   }
 }
 
