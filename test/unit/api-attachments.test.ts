@@ -171,13 +171,13 @@ describe("the actions of attaching", () => {
       {},
       { "os-attach": { instance_uuid: "x", mountpoint: "/dev/vdb" } },
       400,
-      "Invalid input for field/attribute instance_uuid. Value: x. 'x' is not valid under any of the given schemas",
+      "Invalid input for field/attribute instance_uuid. Value: x. 'x' is not a 'uuid'",
     ],
     [
       {},
       { "os-attach": { instance_uuid: null, mountpoint: "/dev/vdb" } },
       400,
-      "Invalid input for field/attribute os-attach. One of instance_uuid and host_name must not be null.",
+      "Invalid input for field/attribute instance_uuid. Value: None. None is not of type 'string'",
     ],
     [
       {},

@@ -113,7 +113,7 @@ const REQUESTS: readonly Request[] = [
   action("os-reset_status", { status: "error", attach_status: "detached" }, "admin"),
   action("os-set_image_metadata", { metadata: { a: "b" } }),
   action("os-unset_image_metadata", { key: "a" }),
-  action("os-attach", { instance_uuid: idOf(9), mountpoint: "/dev/vdb", host_name: null, mode: "rw" }),
+  action("os-attach", { instance_uuid: idOf(9), mountpoint: "/dev/vdb", host_name: "compute-1", mode: "rw" }),
   action("os-initialize_connection", { connector: { host: "h" } }),
 ];
 

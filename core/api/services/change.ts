@@ -48,15 +48,15 @@ export async function changeService(deps: ApiDependencies, call: Call): Promise<
   }
   validateBody(schema, call.body);
   const { binary = "", service = "", host = "", disabled_reason: reason } = call.body as Body;
-  if (verb === "disable-log-reason" && (reason ?? "").trim() === "") {
-    throw badRequest("Missing disabled reason field");
-  }
   if (host === null || host === "") {
     throw invalidInput("Host field is missing.");
   }
   const pools = (await deps.backends.list()).filter((pool) => backendHost(pool.host) === host);
   if ((binary || service) !== "cinder-volume" || pools.length === 0) {
     throw notFound(`Service ${binary || service} could not be found on host ${host}.`);
+  }
+  if (verb === "disable-log-reason" && (reason ?? "").trim() === "") {
+    throw badRequest("Missing disabled reason field");
   }
   const disabled = verb !== "enable";
   for (const pool of pools) {

@@ -4,7 +4,7 @@ import { SNAPSHOT_STATUSES } from "../../records.ts";
 import { phaseDeadline } from "../../settings/time-bounds.ts";
 import { readAction } from "../actions.ts";
 import type { ApiDependencies } from "../dependencies.ts";
-import { badRequest } from "../errors.ts";
+import { type ApiError, badRequest, invalidInput } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
 import { authorize } from "../policies.ts";
 import type { Schema } from "../validation.ts";
@@ -35,10 +35,7 @@ const SCHEMAS = {
       status: { type: "string" },
       progress: {
         type: ["string", "null"],
-        format: (value) =>
-          typeof value !== "string" || /^(100|[1-9]?\d)%$/.test(value)
-            ? undefined
-            : badRequest("Invalid input received: progress must be an integer percentage between 0 and 100"),
+        format: progressProblem,
       },
     },
     required: ["status"],
@@ -46,6 +43,20 @@ const SCHEMAS = {
   },
   "os-force_delete": {},
 } as const satisfies Readonly<Record<string, Schema>>;
+
+/** `progress` of cinder/api/validation/validators.py: a whole number before the last character, which is `%`. */
+function progressProblem(value: unknown): ApiError | undefined {
+  if (typeof value !== "string" || value === "") {
+    return undefined;
+  }
+  const digits = Array.from(value).slice(0, -1).join("").trim();
+  if (!/^[+-]?\d+$/.test(digits)) {
+    return invalidInput("progress must be an integer percentage");
+  }
+  return Number(digits) < 0 || Number(digits) > 100 || !value.endsWith("%")
+    ? invalidInput("progress must be an integer percentage between 0 and 100")
+    : undefined;
+}
 
 function isStatus(text: string): text is SnapshotStatus {
   return (SNAPSHOT_STATUSES as readonly string[]).includes(text);
@@ -87,7 +98,7 @@ export async function actOnSnapshot(deps: ApiDependencies, call: Call): Promise<
 
 async function tellProgress(deps: ApiDependencies, { id }: SnapshotRecord, value: unknown): Promise<void> {
   const { progress } = value as { progress?: string | null };
-  if (typeof progress === "string") {
+  if (typeof progress === "string" && progress !== "") {
     await deps.snapshots.changeDetails(id, { progress, updatedAt: deps.clock.now() });
   }
 }

@@ -1,6 +1,6 @@
 import type { TypeEncryption, VolumeTypeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
-import { badRequest, notFound } from "../errors.ts";
+import { type ApiError, badRequest, invalidInput, notFound } from "../errors.ts";
 import type { Answer, Call } from "../http.ts";
 import { apiTime } from "../links.ts";
 import { MAX_INT } from "../parameters.ts";
@@ -13,11 +13,18 @@ import { isInUse, storedType, visibleType } from "./types.ts";
  */
 
 const SPECS: Readonly<Record<string, Schema>> = {
-  provider: { type: "string", minLength: 1, maxLength: 255 },
-  control_location: { type: "string", enum: ["front-end", "back-end"] },
+  provider: { type: "string", minLength: 0, maxLength: 255 },
+  control_location: { enum: ["front-end", "back-end"] },
   cipher: { type: ["string", "null"], minLength: 0, maxLength: 255 },
-  key_size: { type: ["string", "integer", "null"], pattern: "^[0-9]*$", minimum: 0, maximum: MAX_INT },
+  key_size: { type: ["string", "integer", "null"], minimum: 0, maximum: MAX_INT, format: keySizeProblem },
 };
+
+/** `is_int_like` of oslo.utils: a text is the shortest one of its number. */
+function keySizeProblem(value: unknown): ApiError | undefined {
+  return typeof value !== "string" || /^(0|[1-9]\d*)$/.test(value)
+    ? undefined
+    : invalidInput("key_size must be an integer.");
+}
 
 const bodySchema = (required: readonly string[]): Schema => ({
   type: "object",

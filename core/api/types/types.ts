@@ -157,12 +157,12 @@ export async function storedType(deps: ApiDependencies, call: Call): Promise<Vol
 
 /** `PUT /types/{id}` */
 export async function updateType(deps: ApiDependencies, call: Call): Promise<Answer> {
-  const { volume_type: body } = call.body as TypeBody;
-  if (body.name === undefined && body.description === undefined && body.is_public === undefined) {
+  const { name: given = null, description = null, is_public: isPublic = null } = (call.body as TypeBody).volume_type;
+  if (given === null && description === null && isPublic === null) {
     throw badRequest("Specify volume type name, description, is_public or a combination thereof.");
   }
   const type = await storedType(deps, call);
-  const name = body.name?.trim();
+  const name = given?.trim();
   if (name === "") {
     throw badRequest("Volume type name can not be empty.");
   }
@@ -171,8 +171,8 @@ export async function updateType(deps: ApiDependencies, call: Call): Promise<Ans
   }
   const changed = await deps.volumeTypes.change(type.id, {
     ...(name !== undefined && { name }),
-    ...(body.description !== undefined && { description: body.description }),
-    ...(body.is_public !== undefined && { isPublic: booleanOf(String(body.is_public)) ?? true }),
+    ...(description !== null && { description }),
+    ...(isPublic !== null && { isPublic: booleanOf(String(isPublic)) ?? true }),
   });
   if (name !== undefined && name !== type.name) {
     await deps.projects.releaseName("volume_type", type.name, type.id);
@@ -209,11 +209,22 @@ export async function listExtraSpecs(deps: ApiDependencies, call: Call): Promise
   return { status: 200, body: { extra_specs: call.caller.isAdmin ? specs : {} } };
 }
 
+/** The stored type, whose extra specs may change: no volume is of it (`allow_inuse_volume_type_modification` of Cinder, which is off). */
+async function changeableType(deps: ApiDependencies, call: Call): Promise<VolumeTypeRecord> {
+  const type = await storedType(deps, call);
+  if (await isInUse(deps, type.id)) {
+    throw badRequest("Volume Type is currently in use.");
+  }
+  return type;
+}
+
 /** `POST /types/{id}/extra_specs` adds to the specs. */
 export async function addExtraSpecs(deps: ApiDependencies, call: Call): Promise<Answer> {
-  const type = await storedType(deps, call);
+  const type = await changeableType(deps, call);
   const { extra_specs: specs } = call.body as { extra_specs: Record<string, string | null> };
-  await deps.volumeTypes.change(type.id, { extraSpecs: { set: textsOf(specs) } });
+  if (Object.keys(specs).length > 0) {
+    await deps.volumeTypes.change(type.id, { extraSpecs: { set: textsOf(specs) } });
+  }
   return { status: 200, body: { extra_specs: specs } };
 }
 
@@ -227,7 +238,7 @@ export async function showExtraSpec(deps: ApiDependencies, call: Call): Promise<
 /** `PUT /types/{id}/extra_specs/{key}`: the body is the key of the path with its value. */
 export async function writeExtraSpec(deps: ApiDependencies, call: Call): Promise<Answer> {
   const body = call.body as Record<string, string | null>;
-  const type = await storedType(deps, call);
+  const type = await changeableType(deps, call);
   if (!Object.hasOwn(body, call.params["key"] ?? "")) {
     throw badRequest("Request body and URI mismatch");
   }
@@ -237,7 +248,7 @@ export async function writeExtraSpec(deps: ApiDependencies, call: Call): Promise
 
 /** `DELETE /types/{id}/extra_specs/{key}` */
 export async function deleteExtraSpec(deps: ApiDependencies, call: Call): Promise<Answer> {
-  const type = await storedType(deps, call);
+  const type = await changeableType(deps, call);
   const key = call.params["key"] ?? "";
   specOf(type, key);
   await deps.volumeTypes.change(type.id, { extraSpecs: { unset: [key] } });

@@ -15,7 +15,7 @@ import { leaveAttachments } from "../attachments/find.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest } from "../errors.ts";
 import type { Answer } from "../http.ts";
-import { optionalUuid } from "../schemas/types.ts";
+import { optionalUuid, uuid } from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
 
 /** The actions by which Nova, before attachments had a resource of their own, used volumes (cinder/api/contrib/volume_actions.py). */
@@ -37,12 +37,7 @@ const attachVolume: Run = async (deps, volume, body) => {
     host_name: hostName = null,
     mountpoint,
     mode = "rw",
-  } = body as { instance_uuid?: string | null; host_name?: string | null; mountpoint: string; mode?: string };
-  if (instanceUuid === null && hostName === null) {
-    throw badRequest(
-      "Invalid input for field/attribute os-attach. One of instance_uuid and host_name must not be null.",
-    );
-  }
+  } = body as { instance_uuid?: string; host_name?: string; mountpoint: string; mode?: string };
   const attachmentId = deps.newId();
   const request = { attachmentId, instanceUuid, hostName, mountpoint, mode, at: deps.clock.now() };
   await deps.projects.enter({
@@ -54,8 +49,8 @@ const attachVolume: Run = async (deps, volume, body) => {
 };
 
 const detachVolume: Run = async (deps, volume, body) => {
-  const { attachment_id: attachmentId = null } = (body ?? {}) as { attachment_id?: string | null };
-  const changed = await changeAttachments(deps.volumes, volume, detach(attachmentId));
+  const { attachment_id: attachmentId } = (body ?? {}) as { attachment_id?: string | null };
+  const changed = await changeAttachments(deps.volumes, volume, detach(attachmentId || null));
   await leaveAttachments(deps, volume, changed);
   return ACCEPTED;
 };
@@ -102,9 +97,9 @@ export const ATTACH_ACTIONS = {
     schema: {
       type: "object",
       properties: {
-        instance_uuid: optionalUuid,
+        instance_uuid: uuid,
         mountpoint: { type: "string", minLength: 1, maxLength: 255 },
-        host_name: { type: ["string", "null"], maxLength: 255 },
+        host_name: { type: "string", maxLength: 255 },
         mode: { type: "string", enum: ["rw", "ro"] },
       },
       required: ["mountpoint"],
@@ -117,8 +112,9 @@ export const ATTACH_ACTIONS = {
   "os-force_detach": {
     policy: "volume_extension:volume_admin_actions:force_detach",
     schema: {
-      ...detachBody,
-      properties: { ...detachBody.properties, connector: { type: ["string", "object", "null"] } },
+      type: "object",
+      properties: { connector: { type: ["string", "object", "null"] }, attachment_id: { type: ["string", "null"] } },
+      additionalProperties: false,
     },
     run: detachVolume,
   },

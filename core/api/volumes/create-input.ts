@@ -1,11 +1,12 @@
 import type { CreateRequestInput } from "../../requests/create-request.ts";
 import type { SnapshotRecord, VolumeRecord, VolumeTypeRecord } from "../../records.ts";
+import { backendHost } from "../../backends/backends.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { badRequest, invalidInput, notFound } from "../errors.ts";
 import type { Call } from "../http.ts";
 import { findImage, requireFittingImage, type SourceImage, volumeTypeOfImage } from "../images.ts";
 import { visibleSnapshot } from "../snapshots/find.ts";
-import { DEFAULT_TYPE_ID, defaultType, recordedType } from "../types/default-type.ts";
+import { DEFAULT_TYPE_ID, defaultType, findType, recordedType } from "../types/default-type.ts";
 import { findVisibleType, visibleTypeById } from "../types/visible.ts";
 import { visibleVolume } from "./show.ts";
 
@@ -68,6 +69,8 @@ export async function readCreateRequest(
   if (body.size == null && snapshot === null && source === null) {
     throw badRequest(MALFORMED);
   }
+  await requireCompatibleType(deps, namedType, source, "either match source volume, or omit type argument");
+  await requireCompatibleType(deps, namedType, snapshot, "recommend omitting the type argument");
   requireOneSource({ snapshot, imageRef: imageId, "source volume": source });
   requireSourceStatus(snapshot, source);
   const sizeGib = sizeOf(body.size ?? null, snapshot, source);
@@ -126,12 +129,36 @@ function nameOf(name: string | null | undefined, displayName: string | null | un
 }
 
 function requireNoGroupAndBackup(body: CreateVolumeBody["volume"]): void {
-  const group = optional(body.consistencygroup_id) ?? optional(body.group_id);
+  const group = optional(body.consistencygroup_id) ?? body.group_id ?? undefined;
   if (group !== undefined) {
     throw notFound(`Group ${group} could not be found.`);
   }
-  if (body.backup_id != null) {
+  if (optional(body.backup_id) !== undefined) {
     throw notFound(`Backup ${body.backup_id} could not be found.`);
+  }
+}
+
+/**
+ * A named type that is not the source's must have its backend's name, unless there is one backend only (`_retype_is_possible` of
+ * cinder/volume/api.py).
+ *
+ * @throws ApiError 400
+ */
+async function requireCompatibleType(
+  deps: ApiDependencies,
+  type: VolumeTypeRecord | null,
+  source: Pick<VolumeRecord | SnapshotRecord, "volume_type_id"> | null,
+  advice: string,
+): Promise<void> {
+  const sourceId = source?.volume_type_id ?? DEFAULT_TYPE_ID;
+  if (type === null || source === null || type.id === sourceId) {
+    return;
+  }
+  const nameOfBackend = (specs: Readonly<Record<string, string>> = {}): string => specs["volume_backend_name"] ?? "";
+  const sourceName = nameOfBackend((await findType(deps.volumeTypes, sourceId))?.extra_specs);
+  const isSame = sourceName !== "" && sourceName === nameOfBackend(type.extra_specs);
+  if (!isSame && new Set((await deps.backends.list()).map(({ host }) => backendHost(host))).size !== 1) {
+    throw invalidInput(`Invalid volume_type provided: ${type.id} (requested type is not compatible; ${advice}).`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { changeVolumeDetails } from "../../requests/create-request.ts";
 import type { VolumeRecord } from "../../records.ts";
 import type { ApiDependencies } from "../dependencies.ts";
-import { notFound } from "../errors.ts";
+import { type ApiError, notFound } from "../errors.ts";
 import { type Answer, HTML } from "../http.ts";
 import { METADATA_KEY } from "../schemas/types.ts";
 import type { Schema } from "../validation.ts";
@@ -30,8 +30,11 @@ export const unsetImageMetadataSchema: Schema = {
   additionalProperties: false,
 };
 
-/** `os-show_image_metadata` */
+/** `os-show_image_metadata` @throws ApiError 404 for a volume that has none */
 export async function showImageMetadata(_deps: ApiDependencies, volume: VolumeRecord): Promise<Answer> {
+  if (Object.keys(volume.glance_metadata).length === 0) {
+    throw noImageMetadata(volume);
+  }
   return { status: 200, body: { metadata: volume.glance_metadata } };
 }
 
@@ -46,8 +49,12 @@ export async function setImageMetadata(deps: ApiDependencies, volume: VolumeReco
 export async function unsetImageMetadata(deps: ApiDependencies, volume: VolumeRecord, body: unknown): Promise<Answer> {
   const { key } = body as { key: string };
   if (!Object.hasOwn(volume.glance_metadata, key)) {
-    throw notFound(`Glance metadata for volume/snapshot ${volume.id} cannot be found.`);
+    throw noImageMetadata(volume);
   }
   await changeVolumeDetails(deps, volume, { glanceMetadata: { unset: [key] } });
   return { status: 200, headers: HTML };
+}
+
+function noImageMetadata({ id }: VolumeRecord): ApiError {
+  return notFound(`Glance metadata for volume/snapshot ${id} cannot be found.`);
 }

@@ -6,42 +6,43 @@ import { leaveAttachments } from "../attachments/find.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { type ApiError, badRequest } from "../errors.ts";
 import type { Answer } from "../http.ts";
-import type { Schema } from "../validation.ts";
+import { isObject, type Schema } from "../validation.ts";
 
-/** Statuses of an attachment and of a migration (cinder/objects/fields.py, VolumeAttachStatus; AdminController of Cinder). */
-const ATTACH_STATUSES = [
-  "attached",
-  "attaching",
-  "detached",
-  "reserved",
-  "error_attaching",
-  "error_detaching",
-  "deleted",
-];
+/** Statuses of an attachment and of a migration (cinder/api/validation/validators.py; cinder/objects/fields.py). */
+const ATTACH_STATUSES = ["attached", "detached"];
 const MIGRATION_STATUSES = ["migrating", "error", "success", "completing", "none", "starting"];
 
-/** One of these words, in any case, or Cinder's answer that lists them. */
-function wordOf(words: readonly string[], what: string): Schema {
+/** One of these words, in any case, or Cinder's answer that lists them; nothing and an empty text are as if it was not given. */
+function wordOf(words: readonly string[], what: string, [open, close]: readonly [string, string] = ["(", ")"]): Schema {
   const known = words.map((word) => `'${word}'`).join(", ");
   const format = (value: unknown): ApiError | undefined =>
-    words.includes(String(value).toLowerCase())
+    !value || words.includes(String(value).toLowerCase())
       ? undefined
-      : badRequest(`${what}: ${String(value).slice(0, 255)} is invalid, valid statuses are: (${known}).`);
-  return { type: "string", format };
+      : badRequest(`${what}: ${String(value).slice(0, 255)} is invalid, valid statuses are: ${open}${known}${close}.`);
+  return { type: ["string", "null"], format };
+}
+
+/** `validate_volume_reset_body` of Cinder: any status has to be one, in the sense of Python. */
+function requireStatus(value: unknown): ApiError | undefined {
+  const statuses = ["status", "attach_status", "migration_status"].map((key) => isObject(value) && value[key]);
+  return statuses.every((status) => !status || (typeof status === "object" && Object.keys(status).length === 0))
+    ? badRequest("Must specify 'status', 'attach_status' or 'migration_status' for update.")
+    : undefined;
 }
 
 /** Body of `os-reset_status`. */
 export const resetStatusSchema: Schema = {
   type: "object",
+  format: requireStatus,
   properties: {
     status: wordOf(CINDER_VOLUME_STATUSES, "Volume status"),
-    attach_status: wordOf(ATTACH_STATUSES, "Attach status"),
-    migration_status: wordOf(MIGRATION_STATUSES, "Migration status"),
+    attach_status: wordOf(ATTACH_STATUSES, "Volume attach status", ["[", "]"]),
+    migration_status: wordOf(MIGRATION_STATUSES, "Volume migration status"),
   },
   additionalProperties: false,
 };
 
-type ResetStatusBody = { status?: string; attach_status?: string; migration_status?: string };
+type ResetStatusBody = Partial<Record<"status" | "attach_status" | "migration_status", string | null>>;
 
 /**
  * `os-reset_status`: see {@link resetVolumeStatus}. `detached` removes all attachments. Other attach statuses follow from the attachments,
@@ -50,16 +51,13 @@ type ResetStatusBody = { status?: string; attach_status?: string; migration_stat
  * @throws ApiError 400
  */
 export async function resetStatus(deps: ApiDependencies, volume: VolumeRecord, value: unknown): Promise<Answer> {
-  const { status, attach_status: attachStatus, migration_status: migrationStatus } = value as ResetStatusBody;
-  if (status === undefined && attachStatus === undefined && migrationStatus === undefined) {
-    throw badRequest("Must specify 'status', 'attach_status' or 'migration_status' for update.");
-  }
-  const wanted = status?.toLowerCase();
+  const [wanted, wantedAttach, wantedMigration] = (["status", "attach_status", "migration_status"] as const).map(
+    (key) => (value as ResetStatusBody)[key]?.toLowerCase() || undefined,
+  );
   const isAttached = Object.keys(volume.attachments ?? {}).length > 0;
   if (wanted === "in-use" && !isAttached) {
     throw badRequest("Cannot reset-state to in-use because volume does not have any attachments.");
   }
-  const wantedAttach = attachStatus?.toLowerCase();
   if (
     wantedAttach !== undefined &&
     wantedAttach !== "detached" &&
@@ -67,8 +65,8 @@ export async function resetStatus(deps: ApiDependencies, volume: VolumeRecord, v
   ) {
     throw badRequest(`Cannot set the attach status ${wantedAttach}: it follows from the attachments of the volume.`);
   }
-  if (migrationStatus !== undefined && migrationStatus.toLowerCase() !== "none") {
-    throw badRequest(`Cannot set the migration status ${migrationStatus}: volumes are not migrated here.`);
+  if (wantedMigration !== undefined && wantedMigration !== "none") {
+    throw badRequest(`Cannot set the migration status ${wantedMigration}: volumes are not migrated here.`);
   }
   if (wantedAttach === "detached" && isAttached) {
     const changed = await changeAttachments(deps.volumes, volume, detachAll);

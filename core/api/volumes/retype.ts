@@ -14,8 +14,8 @@ import { findVisibleType } from "../types/visible.ts";
 export const retypeSchema: Schema = {
   type: "object",
   properties: {
-    new_type: { type: "string", minLength: 1, maxLength: 255 },
-    migration_policy: { type: ["string", "null"], enum: ["on-demand", "never", null] },
+    new_type: { type: "string" },
+    migration_policy: { type: ["string", "null"], enum: ["on-demand", "never"] },
   },
   required: ["new_type"],
   additionalProperties: false,
