@@ -78,6 +78,24 @@ describe("the progress of os-update_snapshot_status", () => {
   });
 });
 
+describe("the metadata of a snapshot", () => {
+  it.each([
+    [1, 400, "Invalid metadata: Invalid input received: Value for metadata key: k is not a string or unicode"],
+    [null, 400, "Invalid metadata: Invalid input received: Value for metadata key: k is not a string or unicode"],
+    ["x".repeat(256), 413, "Invalid metadata size: Metadata property key k value greater than 255 characters."],
+  ])("has no value %j", async (value, status, message) => {
+    const path = `/snapshots/${SNAPSHOT_ID}/metadata`;
+    for (const [request, body] of [
+      [`POST ${path}`, { metadata: { k: value } }],
+      [`PUT ${path}`, { metadata: { k: value } }],
+      [`PUT ${path}/k`, { meta: { k: value } }],
+    ] as const) {
+      const answer = await api.ask(request, { ...asAdmin, body });
+      expect([answer.status, messageOf(answer)]).toEqual([status, message]);
+    }
+  });
+});
+
 describe("a volume type", () => {
   it.each([{ name: null }, { description: null }, { name: null, description: null, is_public: null }])(
     "is not changed by %j",

@@ -1,6 +1,6 @@
-import { badRequest } from "../errors.ts";
+import { type ApiError, badRequest, overLimit } from "../errors.ts";
 import { pythonRepr } from "../../text/python-str.ts";
-import type { Schema } from "../validation.ts";
+import { isObject, lengthOf, type Schema } from "../validation.ts";
 import * as types from "./types.ts";
 import { STRICT } from "./volumes.ts";
 
@@ -33,6 +33,30 @@ export const metadataSchema = (): Schema => object({ metadata: types.metadata },
 /** Body of `PUT` of one key. */
 export const metaSchema = (): Schema =>
   object({ meta: { ...types.metadata, minProperties: 1, maxProperties: 1 } }, ["meta"]);
+
+/** Values of a snapshot's metadata, in words of their own (`check_metadata_properties` of cinder/utils.py). */
+function snapshotMetadataProblem(value: unknown): ApiError | undefined {
+  for (const [key, text] of isObject(value) ? Object.entries(value) : []) {
+    if (typeof text !== "string") {
+      const reason = `Value for metadata key: ${key.slice(0, 255)} is not a string or unicode`;
+      return badRequest(`Invalid metadata: Invalid input received: ${reason}`);
+    }
+    if (lengthOf(text) > 255) {
+      const reason = `Metadata property key ${key.slice(0, 255)} value greater than 255 characters.`;
+      return overLimit(`Invalid metadata size: ${reason}`);
+    }
+  }
+  return undefined;
+}
+
+const snapshotMetadata: Schema = { type: "object", format: snapshotMetadataProblem, ...types.metadata };
+
+/** Body of `POST` and `PUT` of all metadata of a snapshot. */
+export const snapshotMetadataSchema = (): Schema => object({ metadata: snapshotMetadata }, ["metadata"]);
+
+/** Body of `PUT` of one key of a snapshot's metadata. */
+export const snapshotMetaSchema = (): Schema =>
+  object({ meta: { ...snapshotMetadata, minProperties: 1, maxProperties: 1 } }, ["meta"]);
 
 const SPEC_KEY = "^[a-zA-Z0-9-_:.]{1,255}$";
 

@@ -1,6 +1,11 @@
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Route } from "../router.ts";
-import { createSnapshotSchema, metadataSchema, metaSchema, updateSnapshotSchema } from "../schemas/details.ts";
+import {
+  createSnapshotSchema,
+  snapshotMetadataSchema,
+  snapshotMetaSchema,
+  updateSnapshotSchema,
+} from "../schemas/details.ts";
 import { actOnSnapshot } from "./actions.ts";
 import * as change from "./change.ts";
 import { createSnapshot } from "./create.ts";
@@ -42,14 +47,14 @@ export function snapshotRoutes(deps: ApiDependencies): Route[] {
       ...post,
       ...writes,
       path: metadata,
-      schema: metadataSchema,
+      schema: snapshotMetadataSchema,
       handler: (call) => change.writeSnapshotMetadata(deps, call, false),
     },
     {
       ...put,
       ...writes,
       path: metadata,
-      schema: metadataSchema,
+      schema: snapshotMetadataSchema,
       handler: (call) => change.writeSnapshotMetadata(deps, call, true),
     },
     { ...get, ...reads, path: `${metadata}/{key}`, handler: (call) => change.showSnapshotMetadataKey(deps, call) },
@@ -57,7 +62,7 @@ export function snapshotRoutes(deps: ApiDependencies): Route[] {
       ...put,
       ...writes,
       path: `${metadata}/{key}`,
-      schema: metaSchema,
+      schema: snapshotMetaSchema,
       handler: (call) => change.writeSnapshotMetadataKey(deps, call),
     },
     {

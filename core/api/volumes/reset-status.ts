@@ -16,9 +16,9 @@ const MIGRATION_STATUSES = ["migrating", "error", "success", "completing", "none
 function wordOf(words: readonly string[], what: string, [open, close]: readonly [string, string] = ["(", ")"]): Schema {
   const known = words.map((word) => `'${word}'`).join(", ");
   const format = (value: unknown): ApiError | undefined =>
-    !value || words.includes(String(value).toLowerCase())
+    typeof value !== "string" || value === "" || words.includes(value.toLowerCase())
       ? undefined
-      : badRequest(`${what}: ${String(value).slice(0, 255)} is invalid, valid statuses are: ${open}${known}${close}.`);
+      : badRequest(`${what}: ${value.slice(0, 255)} is invalid, valid statuses are: ${open}${known}${close}.`);
   return { type: ["string", "null"], format };
 }
 
