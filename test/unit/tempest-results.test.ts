@@ -20,6 +20,25 @@ test("tests that pass and fail are read with their names, and a failure with the
   expect(outcome.failed[0]?.reason).toContain("AssertionError: 1 != 2");
 });
 
+test("the end of a long traceback is kept, whatever was captured after it", () => {
+  const lines = [
+    `{0} ${A}.test_one[id-1] [1.5s] ... FAILED`,
+    "",
+    "Captured traceback:",
+    "~~~~~~~~~~~~~~~~~~~",
+    "    Traceback (most recent call last):",
+    "",
+    ...Array.from({ length: 12 }, (_frame, index) => `      File "x.py", line ${index}, in f`),
+    "",
+    "    tempest.lib.exceptions.TimeoutException: Request timed out",
+    "",
+    "Captured pythonlogging:",
+    "    INFO a line of a log",
+  ];
+  const [failure] = outcomeOf(lines, [`${A}.test_one`]).failed;
+  expect(failure?.reason.split("\n").at(-1)).toBe("tempest.lib.exceptions.TimeoutException: Request timed out");
+});
+
 test("a skipped test has no time in the output, and a skipped class skips its own tests only", () => {
   const lines = [`{0} ${A}.test_one[id-1] ... SKIPPED: no`, `{1} setUpClass (${B}) ... SKIPPED: not supported`];
   const tests = [`${A}.test_one`, `${B}.test_x`, `${B}.test_y`, `${B}Other.test_z`];

@@ -46,9 +46,12 @@ async function judge(
   keepRunning: (stop: () => Promise<void>) => unknown,
 ): Promise<number> {
   const startedAt = performance.now();
+  const tests = testsOf(options.tier).filter((test) => options.only === undefined || test.includes(options.only));
+  if (tests.length === 0) {
+    throw new Error(`--only ${JSON.stringify(options.only)}: the name of no test of ${options.tier} contains it`);
+  }
   const configuration = await startOpenStack(directory, keepRunning);
   process.stdout.write(`Keystone, Glance and the Block Storage API answer after ${secondsSince(startedAt)} s\n`);
-  const tests = testsOf(options.tier).filter((test) => options.only === undefined || test.includes(options.only));
   const outcome = await runTempest(directory, configuration, tests, options, keepRunning);
   const { passed, skipped, failed } = outcome;
   if (options.write) {

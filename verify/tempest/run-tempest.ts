@@ -17,7 +17,7 @@ const RESULT = /^\{\d+\} (?<test>.+?)(?: \[[\d.]+s\])? \.\.\. (?<outcome>ok|FAIL
 const CLASS = /^setUpClass \((?<name>.+)\)$/;
 
 /** Lines of a traceback that are shown of each failure. */
-const SHOWN_LINES = 6;
+const SHOWN_LINES = 8;
 
 /**
  * Runs tests by stestr, which is what Tempest's own command runs. The whole output is in `output.txt`.
@@ -97,7 +97,7 @@ function reasonAfter(lines: readonly string[], index: number): string {
   const end = lines.findIndex((line, at) => at > index && RESULT.test(line));
   const block = lines.slice(index + 1, end === -1 ? lines.length : end);
   const traceback = block.findIndex((line) => line.includes("Traceback (most recent call last)"));
-  const last = block.findIndex((line, at) => at > traceback && /^\s*Captured |^\s*$/.test(line) && at > traceback + 2);
+  const last = block.findIndex((line, at) => at > traceback && /^\s*Captured /.test(line));
   return block
     .slice(0, last === -1 ? undefined : last)
     .map((line) => line.trim())
