@@ -10,6 +10,9 @@ import { queryPage, scanPage } from "./paging.ts";
 import { foundOf, pageOf, readerOf } from "./reading.ts";
 import { find, toItem, tryCreate, type Table, type TableOptions } from "./table.ts";
 
+/** Longest partition key of a table or an index (DynamoDB quotas). */
+const LARGEST_KEY_BYTES = 2048;
+
 /** Volume types in DynamoDB. */
 export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
   readonly #table: Table;
@@ -32,7 +35,8 @@ export class DynamoDbVolumeTypeRepository implements VolumeTypeRepository {
 
   /** Reads an index: a type of the last moments may be missing. */
   async getByName(name: string): Promise<VolumeTypeRecord> {
-    if (name === "") {
+    // DynamoDB refuses such a key.
+    if (name === "" || Buffer.byteLength(name) > LARGEST_KEY_BYTES) {
       throw new VolumeTypeNotFoundByName(name);
     }
     const query = {

@@ -65,6 +65,13 @@ it("image metadata that a volume does not have is not found", async () => {
   ]);
 });
 
+it.each([255, 256, 3000, 100_000])("a type whose name has %i characters is not found", async (length) => {
+  const name = "x".repeat(length);
+  const answer = await onVolume({ "os-retype": { new_type: name } });
+  const message = `Volume type with name ${name.slice(0, 255)} could not be found.`;
+  expect([answer.status, messageOf(answer)]).toEqual([404, message]);
+});
+
 describe("the progress of os-update_snapshot_status", () => {
   it.each([
     ["abc", "Invalid input received: progress must be an integer percentage"],

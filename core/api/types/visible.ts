@@ -38,7 +38,9 @@ export async function findVisibleType(
     (isUuidLike(idOrName) ? await findType(volumeTypes, idOrName) : undefined) ??
     (await typeByName(volumeTypes, idOrName));
   if (found === undefined || !isVisibleType(caller, found)) {
-    throw isUuidLike(idOrName) ? new VolumeTypeNotFound(idOrName) : new VolumeTypeNotFoundByName(idOrName);
+    throw isUuidLike(idOrName)
+      ? new VolumeTypeNotFound(idOrName)
+      : new VolumeTypeNotFoundByName(idOrName.slice(0, 255));
   }
   return found;
 }
