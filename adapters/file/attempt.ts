@@ -184,7 +184,7 @@ export async function hasWork(place: Pick<Place, "work">): Promise<boolean> {
 
 /**
  * Removes the files of attempts that ended before that moment, renamed work that a dead process left, and directories in which a call that
- * came late and died left nothing. It costs one stat for each attempt that works or ended recently.
+ * came late and died left nothing. It costs one stat for each attempt that works or ended recently, and a list of names for each whose directory is that old.
  */
 export async function forgetAttempts(directory: string, before: Date): Promise<void> {
   const attempts = attemptsPath(directory);

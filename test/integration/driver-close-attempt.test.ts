@@ -315,6 +315,7 @@ describe("closing", () => {
   });
 
   test("is forgotten when it is old enough, and no directory that works is", async () => {
+    const earlier = new Date(Date.now() - 60_000);
     const there = await scene();
     await there.driver.closeAttempt(uuid(1), fenceOf(uuid(1), 2));
     await there.driver.createVolume(aVolume({ id: uuid(2) }), unhurried());
@@ -323,7 +324,7 @@ describe("closing", () => {
       there.image,
       there.kept.work(() => 1_000),
     );
-    await there.driver.forgetClosedAttempts(new Date(Date.now() - 60_000));
+    await there.driver.forgetClosedAttempts(earlier);
     expect(await readdir(join(there.directory, "attempts"))).toHaveLength(3);
     await there.driver.forgetClosedAttempts(new Date(Date.now() + 60_000));
     expect(await readdir(join(there.directory, "attempts"))).toEqual([`volume-${uuid(2)}-a1`]);
@@ -335,13 +336,14 @@ describe("closing", () => {
   ])(
     "forgets a directory in which a call that came late and died left %s, when it is old enough",
     async (_what, left) => {
+      const earlier = new Date(Date.now() - 60_000);
       const { directory, driver } = await scene();
       const volume = aVolume({ id: uuid(2) });
       await driver.createVolume(volume, unhurried());
       const work = join(directory, "attempts", `volume-${volume.id}-a1`);
       await mkdir(work);
       await Promise.all(left.map((name) => writeFile(join(work, name), "")));
-      await driver.forgetClosedAttempts(new Date(Date.now() - 60_000));
+      await driver.forgetClosedAttempts(earlier);
       expect(await readdir(work)).toEqual(left);
       await driver.forgetClosedAttempts(new Date(Date.now() + 60_000));
       expect(await readdir(join(directory, "attempts"))).toEqual([]);

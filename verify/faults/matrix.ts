@@ -83,7 +83,10 @@ function sampled(cells: readonly Cell[], most: number = cells.length, seed: numb
   if (most === 0) {
     return [];
   }
-  const step = Math.ceil(cells.length / Math.max(1, most));
+  return everyNth(cells, Math.ceil(cells.length / Math.max(1, most)), seed);
+}
+
+function everyNth(cells: readonly Cell[], step: number, seed: number): Cell[] {
   return cells.filter((_cell, index) => index % step === seed % step);
 }
 
@@ -92,7 +95,7 @@ function sampled(cells: readonly Cell[], most: number = cells.length, seed: numb
  * Other seeds run the other cells.
  */
 export function sampleOf(cells: readonly Cell[], every: number, seed: number): Cell[] {
-  const drawn = cells.filter((_cell, index) => index % every === seed % every);
+  const drawn = everyNth(cells, every, seed);
   const kinds = new Set(drawn.map(kindOf));
   const others = Map.groupBy(
     cells.filter((cell) => !kinds.has(kindOf(cell))),
@@ -102,7 +105,12 @@ export function sampleOf(cells: readonly Cell[], every: number, seed: number): C
 }
 
 function kindOf({ functionName, fault: { call, fault } }: Cell): string {
-  return `${functionName} ${call?.replace(/#\d+$/, "") ?? ""} ${fault}`;
+  return `${functionName} ${withoutNumber(call ?? "")} ${fault}`;
+}
+
+/** The name of a visit or of a call: `volumes.get` of `volumes.get#2`. */
+function withoutNumber(name: string): string {
+  return name.replace(/#\d+$/, "");
 }
 
 type Visit = {
@@ -185,9 +193,7 @@ export function drawPairs(discovered: readonly Discovered[], count: number, rand
 /** The calls of a run, as `Function port.method`. */
 export function callsOf({ invocations }: RunResult): Set<string> {
   return new Set(
-    invocations.flatMap(({ functionName, calls }) =>
-      calls.map((call) => `${functionName} ${call.replace(/#\d+$/, "")}`),
-    ),
+    invocations.flatMap(({ functionName, calls }) => calls.map((call) => `${functionName} ${withoutNumber(call)}`)),
   );
 }
 
@@ -253,9 +259,7 @@ function isMeant(name: string, only: string): boolean {
   const parts = name.split("/");
   let from = 0;
   for (const wanted of only.split("/")) {
-    const index = parts.findIndex(
-      (part, at) => at >= from && (part === wanted || part.replace(/#\d+$/, "") === wanted),
-    );
+    const index = parts.findIndex((part, at) => at >= from && (part === wanted || withoutNumber(part) === wanted));
     if (index === -1) {
       return false;
     }

@@ -21,7 +21,7 @@ Examples:
   npm run faults -- --only CreateVolumeOnFinish/notifier.publish
   npm run faults -- --only "raw/CreateRawVolume#1/driver.createVolume#1/dies after" --seed 7
   npm run faults -- --seed 42 --pairs 50000
-  npm run faults -- --every 5                  a fifth, as CI does with each commit's seed
+  npm run faults -- --every 4                  a fourth, as CI does with each commit's seed
 `;
 
 /** Options of a run. */

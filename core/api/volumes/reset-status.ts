@@ -22,9 +22,11 @@ function wordOf(words: readonly string[], what: string, [open, close]: readonly 
   return { type: ["string", "null"], format };
 }
 
+const KEYS = ["status", "attach_status", "migration_status"] as const;
+
 /** `validate_volume_reset_body` of Cinder: any status has to be one, in the sense of Python. */
 function requireStatus(value: unknown): ApiError | undefined {
-  const statuses = ["status", "attach_status", "migration_status"].map((key) => isObject(value) && value[key]);
+  const statuses = KEYS.map((key) => isObject(value) && value[key]);
   return statuses.every((status) => !status || (typeof status === "object" && Object.keys(status).length === 0))
     ? badRequest("Must specify 'status', 'attach_status' or 'migration_status' for update.")
     : undefined;
@@ -42,7 +44,7 @@ export const resetStatusSchema: Schema = {
   additionalProperties: false,
 };
 
-type ResetStatusBody = Partial<Record<"status" | "attach_status" | "migration_status", string | null>>;
+type ResetStatusBody = Partial<Record<(typeof KEYS)[number], string | null>>;
 
 /**
  * `os-reset_status`: see {@link resetVolumeStatus}. `detached` removes all attachments. Other attach statuses follow from the attachments,
@@ -51,7 +53,7 @@ type ResetStatusBody = Partial<Record<"status" | "attach_status" | "migration_st
  * @throws ApiError 400
  */
 export async function resetStatus(deps: ApiDependencies, volume: VolumeRecord, value: unknown): Promise<Answer> {
-  const [wanted, wantedAttach, wantedMigration] = (["status", "attach_status", "migration_status"] as const).map(
+  const [wanted, wantedAttach, wantedMigration] = KEYS.map(
     (key) => (value as ResetStatusBody)[key]?.toLowerCase() || undefined,
   );
   const isAttached = Object.keys(volume.attachments ?? {}).length > 0;
